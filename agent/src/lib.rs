@@ -1,0 +1,30 @@
+//! The terminal's agent.
+//!
+//! One loop ([`event_loop`]) turns whatever happens into an input, asks [`decide`] what to do,
+//! writes that down ([`journal`]) and lets [`act`] do it. Read `job/upgrade.rs` first: it is the
+//! whole idea in one table.
+//!
+//! **Invariants of absence.** `decide`, `job`, `order`, `roster`, `clock`, `session`, `outbox` and
+//! `maintenance` do no I/O and read no clock. Only `mqtt` knows the MQTT client. Only `pos` talks
+//! to the POS application. No effect begins before its intention is on disk.
+
+pub mod act;
+pub mod clock;
+pub mod config;
+pub mod decide;
+pub mod download;
+pub mod enrolment;
+pub mod event_loop;
+pub mod exit;
+pub mod health;
+pub mod identity;
+pub mod install;
+pub mod job;
+pub mod journal;
+pub mod maintenance;
+pub mod mqtt;
+pub mod order;
+pub mod outbox;
+pub mod pos;
+pub mod roster;
+pub mod session;

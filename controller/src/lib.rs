@@ -1,0 +1,26 @@
+//! The controller: plans work over a fleet of terminals and follows it to its end.
+//!
+//! `app` wires everything; `background` moves every task one step at a time, on a timer and when
+//! poked, so that a controller that is killed anywhere continues. Decisions are pure
+//! ([`campaign`]'s `plan`); what is desired and what was reported lives in the [`registry`].
+//!
+//! **Invariants of absence.** Only `registry/sqlite.rs` and `registry/postgres.rs` know SQL. Only
+//! `broker/embedded.rs` knows the embedded broker, only `mqtt` the MQTT client. The command line
+//! ([`cli`]) uses nothing but the HTTP API.
+
+pub mod api;
+pub mod app;
+pub mod auth;
+pub mod background;
+pub mod blob;
+pub mod broker;
+pub mod campaign;
+pub mod cli;
+pub mod config;
+pub mod delivery;
+pub mod key_file;
+pub mod mqtt;
+pub mod registry;
+pub mod release;
+pub mod selector;
+pub mod terminal;

@@ -1,0 +1,1 @@
+//! Carries out one effect and reports what came of it.

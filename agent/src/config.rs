@@ -1,0 +1,1 @@
+//! The agent's configuration: read once, all mistakes reported at once.

@@ -1,0 +1,1 @@
+//! What to do next: a pure function of what is known and what happened.

@@ -1,0 +1,1 @@
+//! Fetches an artifact over HTTPS, resuming where it stopped.

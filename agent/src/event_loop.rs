@@ -1,0 +1,1 @@
+//! Select, decide, journal, act: the only `select!`.

@@ -1,0 +1,1 @@
+//! What a new version must show before it is kept.

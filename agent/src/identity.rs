@@ -1,0 +1,1 @@
+//! Who this terminal is: key, certificate, fleet, roster.

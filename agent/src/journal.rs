@@ -1,0 +1,1 @@
+//! The ledger: intention before, outcome after; what to do on restart.

@@ -1,0 +1,1 @@
+//! May this shop be disturbed now? Pure.

@@ -1,0 +1,1 @@
+//! Is an order signed, for me, new, still valid? Pure.

@@ -1,0 +1,1 @@
+//! What is sent next, and what is acknowledged. Pure.

@@ -1,0 +1,1 @@
+//! The POS application behind one trait.

@@ -1,0 +1,1 @@
+//! Which roster is believed, and how it is replaced. Pure.

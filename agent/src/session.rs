@@ -1,0 +1,1 @@
+//! Connected or not, when to try again, what to say on return. Pure.

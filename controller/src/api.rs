@@ -1,0 +1,1 @@
+//! HTTPS for operators and terminals.

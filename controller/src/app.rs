@@ -1,0 +1,1 @@
+//! Wires everything; the only module that knows all others.

@@ -1,0 +1,1 @@
+//! Who is asking: operators by token, terminals by certificate.

@@ -1,0 +1,1 @@
+//! Runs reconcilers on a timer and when poked.

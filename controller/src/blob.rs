@@ -1,0 +1,1 @@
+//! Artifacts: a directory now, an object store later.

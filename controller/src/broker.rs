@@ -1,0 +1,1 @@
+//! The embedded broker, or an external one.

@@ -1,0 +1,1 @@
+//! One change for many terminals, followed to its end.

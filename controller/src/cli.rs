@@ -1,0 +1,1 @@
+//! The operator's command line; speaks only to the HTTP API.

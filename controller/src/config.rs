@@ -1,0 +1,1 @@
+//! The controller's configuration: read once, all mistakes reported at once.

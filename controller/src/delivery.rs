@@ -1,0 +1,1 @@
+//! From an intention to an acknowledged outcome.

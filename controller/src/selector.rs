@@ -1,0 +1,1 @@
+//! Which terminals are meant.

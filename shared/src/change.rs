@@ -1,0 +1,84 @@
+//! What can be asked of a terminal: the verbs, and the parameters of each change.
+
+use serde::{Deserialize, Serialize};
+
+use crate::digest::Digest;
+use crate::id::BatchId;
+use crate::window::Window;
+
+/// The kinds of instruction. Whose signatures each needs is said in [`crate::floor`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Verb {
+    Ping,
+    Backup,
+    Collect,
+    RenewCertificate,
+    Upgrade,
+    Suspend,
+    Resume,
+    Restore,
+    Rebind,
+    Decommission,
+    Cancel,
+}
+
+impl Verb {
+    /// In the order of their danger.
+    pub const ALL: [Self; 11] = [
+        Self::Ping,
+        Self::Backup,
+        Self::Collect,
+        Self::RenewCertificate,
+        Self::Upgrade,
+        Self::Suspend,
+        Self::Resume,
+        Self::Restore,
+        Self::Rebind,
+        Self::Decommission,
+        Self::Cancel,
+    ];
+}
+
+/// One change, the same for every terminal of a batch.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub enum Change {
+    /// Answer, to show that orders arrive.
+    Ping(Ping),
+    Upgrade(Upgrade),
+    /// Undo what has not begun of an earlier batch.
+    Cancel(Cancel),
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Ping {
+    pub note: String,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Upgrade {
+    /// SHA-256 of the release document's payload. The document itself travels beside the order.
+    pub release: Digest,
+    /// When the shop may be disturbed, in the terminal's local time; `None` is any time.
+    pub window: Option<Window>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Cancel {
+    pub batch: BatchId,
+    pub reason: String,
+}
+
+impl Change {
+    pub fn verb(&self) -> Verb {
+        match self {
+            Self::Ping(_) => Verb::Ping,
+            Self::Upgrade(_) => Verb::Upgrade,
+            Self::Cancel(_) => Verb::Cancel,
+        }
+    }
+}

@@ -1,0 +1,56 @@
+//! What is signed. Each document is a CBOR payload in a COSE_Sign envelope (RFC 9052, tag 98);
+//! [`crate::signature`] makes and checks the envelope, here is only what the payload says.
+//!
+//! Field order is the order of encoding. A document is accepted only when encoding it again gives
+//! the same bytes, so there is exactly one way to write each.
+
+pub mod batch;
+pub mod fleet_time;
+pub mod order;
+pub mod receipt;
+pub mod release;
+pub mod roster;
+
+pub use batch::Batch;
+pub use fleet_time::FleetTime;
+pub use order::Order;
+pub use receipt::Receipt;
+pub use release::Release;
+pub use roster::Roster;
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+/// The format that this build writes, in every document's first field.
+pub const FORMAT: u8 = 1;
+
+/// A payload that is signed.
+pub trait Document: Serialize + DeserializeOwned {
+    /// The COSE content type, and part of what every signature covers: a signature made for one
+    /// kind of document is worthless on another.
+    const CONTENT_TYPE: &'static str;
+
+    /// The `format` field, to be checked against [`FORMAT`].
+    fn format(&self) -> u8;
+}
+
+macro_rules! documents {
+    ($($name:ident = $content_type:literal;)+) => {$(
+        impl Document for $name {
+            const CONTENT_TYPE: &'static str = $content_type;
+
+            fn format(&self) -> u8 {
+                self.format
+            }
+        }
+    )+};
+}
+
+documents! {
+    Batch = "application/vnd.tillward.batch+cbor";
+    FleetTime = "application/vnd.tillward.fleet-time+cbor";
+    Order = "application/vnd.tillward.order+cbor";
+    Receipt = "application/vnd.tillward.receipt+cbor";
+    Release = "application/vnd.tillward.release+cbor";
+    Roster = "application/vnd.tillward.roster+cbor";
+}

@@ -1,0 +1,153 @@
+//! What travels over MQTT. Messages carry; only the signed documents inside them have power.
+//!
+//! Unlike documents, messages may gain fields: a reader ignores what it does not know.
+
+use serde::{Deserialize, Serialize};
+use serde_bytes::ByteBuf;
+
+use crate::digest::{Digest, Nonce};
+use crate::id::OrderId;
+use crate::outcome::Waiting;
+use crate::time::UnixTime;
+
+/// A signed document as it came: the exact bytes that the signatures cover.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct SignedBytes(pub ByteBuf);
+
+impl SignedBytes {
+    pub fn new(bytes: Vec<u8>) -> Self {
+        Self(ByteBuf::from(bytes))
+    }
+
+    pub fn as_slice(&self) -> &[u8] {
+        &self.0
+    }
+}
+
+impl std::fmt::Debug for SignedBytes {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(out, "{} signed bytes {}", self.0.len(), Digest::of(&self.0).short())
+    }
+}
+
+/// Terminal → controller.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Up {
+    Hello(Hello),
+    Record(Record),
+    /// The last will: the connection broke without a goodbye.
+    Gone,
+}
+
+/// Said on every connect and every quarter of an hour: enough for the controller to see what the
+/// terminal lacks.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Hello {
+    pub boot_nonce: Nonce,
+    pub epoch: u32,
+    /// The highest routine sequence number ever seen.
+    pub order_seq: u64,
+    /// SHA-256 over the ledger's entries: see the agent's `journal`.
+    pub ledger: Digest,
+    /// Records that wait to be acknowledged.
+    pub outbox_depth: u64,
+    pub outbox_dropped: u64,
+    pub roster_version: u64,
+    pub agent_version: String,
+    pub components: Vec<Component>,
+    /// IANA name of the time zone that windows are meant in.
+    pub zone: String,
+    /// The ledger was lost since the last epoch: nothing will be accepted until a new one.
+    pub ledger_lost: bool,
+    /// An order is being carried out.
+    pub working_on: Option<OrderId>,
+}
+
+/// Installed software.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Component {
+    pub name: String,
+    pub version: String,
+    pub security_counter: u64,
+}
+
+/// One entry of the terminal's outbox.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Record {
+    pub epoch: u32,
+    pub seq: u64,
+    /// The sequence number of the entry before this one in the outbox, or of the last one that
+    /// was acknowledged. A reader that has everything up to `previous` has missed nothing.
+    pub previous: u64,
+    pub body: Body,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Body {
+    Progress(Progress),
+    /// A signed [`crate::document::Receipt`].
+    Receipt(SignedBytes),
+    Telemetry(Telemetry),
+}
+
+/// Where a job stands. Not signed: it moves a progress bar, never a decision.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Progress {
+    pub order: OrderId,
+    /// Rises with every report of the order; a lower one that arrives late is ignored.
+    pub ordinal: u64,
+    /// In the words of the job's table.
+    pub step: String,
+    pub state: StepState,
+    pub at: UnixTime,
+    pub bytes_done: Option<u64>,
+    pub bytes_total: Option<u64>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum StepState {
+    Running,
+    Waiting { reason: Waiting, detail: String },
+    Undoing { detail: String },
+}
+
+/// How the terminal does. Dropped first when the outbox is full.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Telemetry {
+    pub at: UnixTime,
+    pub disk_free_bytes: u64,
+    pub orders_refused: u64,
+    pub messages_unreadable: u64,
+}
+
+/// Controller → terminal.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Down {
+    /// A signed [`crate::document::FleetTime`].
+    FleetTime(SignedBytes),
+    /// Signed [`crate::document::Roster`]s, ascending, without a gap.
+    Rosters(Vec<SignedBytes>),
+    Order(Parcel),
+    Ack(Ack),
+}
+
+/// An order with everything that is needed to check it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Parcel {
+    pub order: SignedBytes,
+    pub batch: SignedBytes,
+    /// For an upgrade: the signed [`crate::document::Release`].
+    pub release: Option<SignedBytes>,
+}
+
+/// Everything up to here is durable on the controller's side.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Ack {
+    pub epoch: u32,
+    pub up_to: u64,
+}

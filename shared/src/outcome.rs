@@ -1,0 +1,126 @@
+//! The words for how things go and end, which both sides, the API and the command line use.
+
+use serde::{Deserialize, Serialize};
+
+/// How a job ended.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Outcome {
+    /// What was asked is so, as shown by the thing itself: for an upgrade, `now` is the version
+    /// that the restarted application reported.
+    Succeeded { now: String },
+    /// Undone: everything is as it was before.
+    RolledBack { failure: Failure },
+    /// Ended before anything was disturbed.
+    Failed { failure: Failure },
+    /// Could not be undone; trading goes on as far as possible and a person is needed.
+    RollbackFailed { failure: Failure, undoing: Failure },
+    /// Withdrawn before anything was disturbed.
+    Cancelled { reason: String },
+    /// Its time ran out before anything was disturbed.
+    Expired,
+    /// A newer order for the same thing replaced it before it began.
+    Superseded,
+}
+
+/// Why a step failed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Failure {
+    pub code: FailureCode,
+    /// The step, in the words of the job's table.
+    pub step: String,
+    /// For people: on which object, and why.
+    pub detail: String,
+}
+
+/// Stable across releases: dashboards and support articles refer to these.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum FailureCode {
+    /// This terminal's model, version or floor does not allow it.
+    NotApplicable,
+    ArtifactUnavailable,
+    ArtifactMismatch,
+    ArtifactUnsafe,
+    DiskFull,
+    PosNotReady,
+    PosRefused,
+    DrainIncomplete,
+    SettlementMismatch,
+    SwitchFailed,
+    RestartFailed,
+    HealthNotProven,
+    TimedOut,
+    Internal,
+}
+
+impl FailureCode {
+    /// What to do about it, in the imperative.
+    pub fn hint(self) -> &'static str {
+        match self {
+            Self::NotApplicable => "choose a release that names this model and counter",
+            Self::ArtifactUnavailable => {
+                "check that the terminal reaches the controller's HTTPS port"
+            }
+            Self::ArtifactMismatch => {
+                "publish the artifact again; the stored bytes are not the signed ones"
+            }
+            Self::ArtifactUnsafe => "rebuild the release from plain files and directories",
+            Self::DiskFull => "free space on the terminal, or publish a smaller release",
+            Self::PosNotReady => "look at the till: it did not say that it was free",
+            Self::PosRefused => "read the till's own reason in the detail",
+            Self::DrainIncomplete => "finish what is open on the till, then retry",
+            Self::SettlementMismatch => {
+                "compare the till's totals with the provider's before anything else"
+            }
+            Self::SwitchFailed => "look at the terminal's disk",
+            Self::RestartFailed => "look at the till; its old version is the current one again",
+            Self::HealthNotProven => "test this release on a terminal in the office",
+            Self::TimedOut => "look at what the terminal was waiting for, then retry",
+            Self::Internal => "collect the agent's log and report it",
+        }
+    }
+}
+
+/// Why a job waits. Time in here does not count against any step.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Waiting {
+    /// For the maintenance window.
+    Window,
+    /// For the till to be free.
+    Till,
+    /// For the network.
+    Network,
+    /// For another job on this terminal to end.
+    Turn,
+}
+
+/// Why an order was refused. Each check has its own word, so that an alarm can tell them apart.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Refusal {
+    TooLarge,
+    Malformed,
+    NotCanonical,
+    UnknownFormat,
+    BadSignature,
+    OtherTerminal,
+    OtherEpoch,
+    OtherBatch,
+    NotAMember,
+    Expired,
+    NotYet,
+    LivesTooLong,
+    Replayed,
+    WrongStream,
+    ClockUnknown,
+    ReleaseMissing,
+    ReleaseExpired,
+    OtherRelease,
+    OtherModel,
+    CounterTooLow,
+    /// The terminal's ledger or outbox is full, or lost and not yet replaced.
+    NoRoom,
+}
