@@ -5,8 +5,9 @@
 //! they are signed and checked, [`floor`] whose signatures each verb needs at the very least.
 //!
 //! **Admission test.** Something belongs here only if the other side would break when it changed.
-//! Two modules are here although they do I/O, so that both sides have one implementation:
-//! [`queue`] (the offline queue) and [`tls`] (one way to build a TLS configuration).
+//! Three modules are here although they do I/O, so that both sides have one implementation:
+//! [`queue`] (the offline queue), [`durable`] (files that survive a power cut) and [`tls`] (one way
+//! to build a TLS configuration).
 //!
 //! **Invariants of absence.** No business decision, no tokio, no clock: time is an argument. Only
 //! `codec` knows the CBOR library, only `queue` knows the database, only `signature` knows COSE.
@@ -15,6 +16,7 @@ pub mod change;
 pub mod codec;
 pub mod digest;
 pub mod document;
+pub mod durable;
 pub mod floor;
 pub mod id;
 pub mod limits;
