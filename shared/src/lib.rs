@@ -13,6 +13,7 @@
 //! `codec` knows the CBOR library, only `queue` knows the database, only `signature` knows COSE.
 
 pub mod change;
+pub mod claim;
 pub mod codec;
 pub mod digest;
 pub mod document;
