@@ -1,1 +1,9 @@
+//! What the suites and the demo stand on: real processes in a directory of their own, on free
+//! ports, ended by id; waits for states; a till's money counted from its ledgers.
+//!
+//! Nothing here decides whether a test passes: helpers are few and say what they saw.
 
+pub mod ports;
+pub mod process;
+pub mod programs;
+pub mod wait;

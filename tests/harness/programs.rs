@@ -1,0 +1,56 @@
+//! Where the programs under test are.
+
+use std::env;
+use std::path::{Path, PathBuf};
+
+/// The built programs and the till's artifacts.
+#[derive(Clone, Debug)]
+pub struct Programs {
+    directory: PathBuf,
+    artifacts: PathBuf,
+}
+
+/// A program was not built.
+#[derive(Debug, thiserror::Error)]
+#[error("`{}` is not there: run the suites through tests/run, which builds it", path.display())]
+pub struct NotBuilt {
+    path: PathBuf,
+}
+
+impl Programs {
+    /// From `TILLWARD_PROGRAMS` and `TILLWARD_ARTIFACTS`, else where cargo puts them.
+    pub fn find() -> Self {
+        let target = Path::new(env!("CARGO_MANIFEST_DIR")).join("../target");
+        let from = |name, default| env::var_os(name).map_or(target.join(default), PathBuf::from);
+        Self {
+            directory: from("TILLWARD_PROGRAMS", "debug"),
+            artifacts: from("TILLWARD_ARTIFACTS", "artifacts"),
+        }
+    }
+
+    pub fn agent(&self) -> Result<PathBuf, NotBuilt> {
+        built(self.directory.join("tillward-agent"))
+    }
+
+    pub fn controller(&self) -> Result<PathBuf, NotBuilt> {
+        built(self.directory.join("tillward-controller"))
+    }
+
+    pub fn tillward(&self) -> Result<PathBuf, NotBuilt> {
+        built(self.directory.join("tillward"))
+    }
+
+    /// The directory of one edition of the till, as it is packed into a release.
+    pub fn till(&self, version: &str) -> Result<PathBuf, NotBuilt> {
+        built(self.artifacts.join(version))
+    }
+
+    /// One edition's program.
+    pub fn pos_sim(&self, version: &str) -> Result<PathBuf, NotBuilt> {
+        built(self.artifacts.join(version).join("bin/pos-sim"))
+    }
+}
+
+fn built(path: PathBuf) -> Result<PathBuf, NotBuilt> {
+    if path.exists() { Ok(path) } else { Err(NotBuilt { path }) }
+}

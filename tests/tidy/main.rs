@@ -1,0 +1,145 @@
+//! Holds the shape of the project: what the compiler and clippy cannot see.
+//!
+//! Each test names the rule it keeps, and its failure says which file breaks it and what to do.
+
+mod documents;
+mod source;
+
+use source::{Source, rust_sources};
+
+/// Modules that only decide. They return effects; something else acts.
+const PURE: &[&str] = &[
+    "agent/src/clock.rs",
+    "agent/src/decide",
+    "agent/src/job",
+    "agent/src/maintenance.rs",
+    "agent/src/order",
+    "agent/src/outbox.rs",
+    "agent/src/roster.rs",
+    "agent/src/session.rs",
+    "controller/src/broker/access.rs",
+    "controller/src/campaign/plan.rs",
+    "controller/src/campaign/state.rs",
+    "controller/src/selector.rs",
+    "shared/src/change.rs",
+    "shared/src/document",
+    "shared/src/floor.rs",
+    "shared/src/membership.rs",
+    "shared/src/message.rs",
+    "shared/src/outcome.rs",
+    "shared/src/topic.rs",
+    "shared/src/window.rs",
+];
+
+const IMPURE: &[&str] =
+    &["async fn", "Instant::now", "SystemTime::now", "Timestamp::now", "std::fs", "tokio::"];
+
+/// Which files may name a library, so that replacing it is a change to those files.
+const CONFINED: &[(&str, &[&str])] = &[
+    ("serde_cbor", &["shared/src/codec.rs"]),
+    ("sled", &["shared/src/queue"]),
+    ("coset", &["shared/src/signature"]),
+    ("rumqttc", &["agent/src/mqtt", "controller/src/mqtt"]),
+    ("mqtt5", &["controller/src/broker/embedded"]),
+    ("sqlx", &["controller/src/registry"]),
+    ("object_store", &["controller/src/blob"]),
+    ("age", &["controller/src/key_file"]),
+];
+
+/// In lines. A file that grows past it is two subjects.
+const FILE_LINES_MAX: usize = 800;
+
+/// `job` covers `job.rs` and everything in `job/`.
+fn covers(listed: &str, path: &str) -> bool {
+    let stem = listed.strip_suffix(".rs").unwrap_or(listed);
+    path.strip_prefix(stem).is_some_and(|rest| rest == ".rs" || rest.starts_with('/'))
+        || path.strip_prefix(stem).is_some_and(|rest| rest.starts_with('_') && listed == stem)
+}
+
+fn offenders(found: impl Iterator<Item = String>) -> String {
+    found.collect::<Vec<_>>().join("\n  ")
+}
+
+#[track_caller]
+fn nobody(rule: &str, offenders: &str) {
+    assert!(offenders.is_empty(), "{rule}:\n  {offenders}");
+}
+
+#[test]
+fn modules_that_decide_do_not_act() {
+    let sources = rust_sources();
+    for listed in PURE {
+        assert!(sources.iter().any(|s| covers(listed, &s.path)), "{listed} is listed but gone");
+    }
+    let pure = sources.iter().filter(|s| PURE.iter().any(|listed| covers(listed, &s.path)));
+    let found = pure.flat_map(|source| {
+        let lines = source.code_lines().filter(|(_, line)| IMPURE.iter().any(|w| line.contains(w)));
+        lines.map(|(at, line)| format!("{}:{at}: {}", source.path, line.trim())).collect::<Vec<_>>()
+    });
+    nobody("pure modules return an effect and let somebody else act", &offenders(found));
+}
+
+#[test]
+fn each_confined_library_is_known_to_its_own_files_only() {
+    let sources = rust_sources();
+    let product = |s: &&Source| !s.path.starts_with("tests/") && !s.path.starts_with("deploy/");
+    let found = CONFINED.iter().flat_map(|(library, files)| {
+        let used = [format!("{library}::"), format!("use {library};")];
+        let outside = sources.iter().filter(product).filter(|source| {
+            !files.iter().any(|file| source.path.starts_with(file))
+                && source
+                    .code_lines()
+                    .any(|(_, line)| used.iter().any(|word| source::has_word(line, word)))
+        });
+        outside.map(|source| format!("{} names {library}", source.path)).collect::<Vec<_>>()
+    });
+    nobody("a library is replaced by changing one file", &offenders(found));
+}
+
+#[test]
+fn files_stay_small() {
+    let long = rust_sources().into_iter().filter(|s| s.text.lines().count() > FILE_LINES_MAX);
+    let found = long.map(|s| format!("{}: {} lines", s.path, s.text.lines().count()));
+    nobody("look for the missing module", &offenders(found));
+}
+
+#[test]
+fn every_file_says_what_it_is() {
+    let silent = rust_sources().into_iter().filter(|s| !s.text.starts_with("//!"));
+    nobody("begin with a `//!` header", &offenders(silent.map(|s| s.path)));
+}
+
+#[test]
+fn nothing_is_left_for_later() {
+    let words = ["todo!", "unimplemented!", "dbg!", "#[ignore", "FIX\x4dE", "TO\x44O", "XX\x58"];
+    let found = rust_sources().into_iter().filter(|s| !s.path.starts_with("tests/tidy/"));
+    let found = found.flat_map(|source| {
+        let lines = source.text.lines().enumerate();
+        let left = lines.filter(|(_, line)| words.iter().any(|w| source::has_word(line, w)));
+        left.map(|(at, _)| format!("{}:{}", source.path, at + 1)).collect::<Vec<_>>()
+    });
+    nobody("finish it, or write an issue", &offenders(found));
+}
+
+#[test]
+fn products_replace_files_in_one_durable_way() {
+    let product = |s: &Source| {
+        ["agent/src", "controller/src", "shared/src"].iter().any(|d| s.path.starts_with(d))
+    };
+    let found = rust_sources().into_iter().filter(product).flat_map(|source| {
+        let lines = source.code_lines().filter(|(_, line)| line.contains("fs::write("));
+        lines.map(|(at, _)| format!("{}:{at}", source.path)).collect::<Vec<_>>()
+    });
+    nobody("use shared::durable::replace_file", &offenders(found));
+}
+
+#[test]
+fn agent_and_controller_do_not_know_each_other() {
+    for (member, other) in [("agent", "controller"), ("controller", "agent")] {
+        let manifest = source::read(&format!("{member}/Cargo.toml"));
+        let depends = manifest.lines().any(|line| {
+            line.starts_with(&format!("{other} ")) || line.starts_with(&format!("{other}."))
+        });
+        assert!(!depends, "{member} depends on {other}: move what both need to shared");
+    }
+}
