@@ -1,1 +1,3 @@
 //! HTTPS for operators and terminals.
+
+pub mod model;

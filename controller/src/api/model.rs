@@ -1,0 +1,113 @@
+//! What the HTTP API says and hears, as JSON. The command line and the API description are built
+//! from these types; nothing else of the controller is.
+//!
+//! Ids, digests and keys are texts (see `shared::id`, `shared::digest`); byte strings are standard
+//! base64; points in time are whole seconds since 1970 UTC (`…_at`, `not_after`); durations end in
+//! `_s`. Requests refuse fields they do not know; readers of answers must ignore them.
+
+mod campaign;
+mod claim;
+mod enrolment;
+mod release;
+mod terminal;
+mod text;
+
+pub use campaign::{
+    Assignment, AssignmentState, Campaign, CampaignState, Decision, Held, NewCampaign, Reason,
+};
+pub use claim::{Claim, ClaimState, IssuedClaim, NewClaim};
+pub use enrolment::{Base64, BeginEnrolment, Enrol, Enrolled, EnrolmentNonce, Own};
+pub use release::{ArtifactStored, Release, ReleaseArtifact, Roster, RosterKey, Signer};
+pub use terminal::{Component, Lifecycle, Presence, Terminal, TerminalDetail};
+
+use serde::{Deserialize, Serialize};
+use shared::id::FleetId;
+use shared::time::UnixTime;
+use utoipa::ToSchema;
+
+/// One page of a list.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Page<T> {
+    pub items: Vec<T>,
+    /// Given back as `after=` it fetches the next page; `null` on the last one.
+    pub next: Option<String>,
+}
+
+/// What went wrong (RFC 9457), and what to do about it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Problem {
+    /// `urn:tillward:problem:<code>`; stable across releases.
+    #[serde(rename = "type")]
+    #[schema(example = "urn:tillward:problem:claim-used")]
+    pub kind: String,
+    /// The same for every problem of this type.
+    pub title: String,
+    pub status: u16,
+    /// On which object, and why.
+    pub detail: String,
+    /// What to do, in the imperative.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hint: Option<String>,
+}
+
+impl Problem {
+    /// What every `type` begins with.
+    pub const TYPE_PREFIX: &'static str = "urn:tillward:problem:";
+
+    /// The part of the type that tells problems apart, for example `claim-used`.
+    pub fn code(&self) -> &str {
+        self.kind.strip_prefix(Self::TYPE_PREFIX).unwrap_or(&self.kind)
+    }
+}
+
+/// How the controller does.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Status {
+    /// Of the controller program.
+    pub version: String,
+    #[schema(value_type = String, example = "flt-0192f0c1d2e34f5061728394a5b6c7d8")]
+    pub fleet: FleetId,
+    #[schema(value_type = i64)]
+    pub now_at: UnixTime,
+    /// `sqlite` or `postgres`.
+    pub registry: String,
+    pub broker: BrokerStatus,
+    pub terminals: TerminalCounts,
+    pub campaigns_running: u64,
+    pub roster_version: u64,
+    /// Reports that are safe on disk here and not yet applied to the registry.
+    pub reports_waiting: u64,
+}
+
+/// The broker, as the controller's own connection sees it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct BrokerStatus {
+    /// `embedded` or `external`.
+    pub kind: String,
+    /// `host:port` that terminals are sent to.
+    pub address: String,
+    pub connected: bool,
+}
+
+/// Terminals by reachability.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct TerminalCounts {
+    pub enrolled: u64,
+    pub online: u64,
+}
+
+/// One line of the audit trail: who decided what, when and on which object.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct AuditEntry {
+    /// Ascending from 1, without a gap.
+    pub seq: u64,
+    #[schema(value_type = i64)]
+    pub at: UnixTime,
+    /// The operator's name, or the part of the controller that acted.
+    pub who: String,
+    /// For example `campaign-started`.
+    pub what: String,
+    /// The id of what it was done to.
+    pub object: String,
+    pub detail: String,
+}

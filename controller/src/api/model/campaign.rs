@@ -1,0 +1,194 @@
+//! One change for many terminals, and how it goes on each.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+use shared::digest::Digest;
+use shared::id::{CampaignId, OrderId, TerminalId};
+use shared::time::UnixTime;
+use shared::window::Window;
+use utoipa::ToSchema;
+
+use super::text;
+
+/// Asks for an upgrade. Nothing is sent before the campaign is started.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct NewCampaign {
+    /// SHA-256 of the release's payload.
+    #[schema(value_type = String)]
+    pub release: Digest,
+    /// Which terminals, for example `store=berlin-1 & model=T650`.
+    #[serde(rename = "where")]
+    pub selector: String,
+    /// Terminals that work on it at the same time.
+    pub max_parallel: u32,
+    /// When shops may be disturbed, in each terminal's local time; without it, any time.
+    #[serde(default, with = "text::optional")]
+    #[schema(value_type = Option<String>, example = "22:00-06:00")]
+    pub window: Option<Window>,
+    /// How long its orders are valid, in seconds; without it, 14 days.
+    #[serde(default)]
+    pub not_after_s: Option<u64>,
+    #[serde(default)]
+    pub name: Option<String>,
+}
+
+/// Why a campaign is started, paused, resumed or aborted; kept in the audit trail.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Decision {
+    #[serde(default)]
+    pub reason: Option<String>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Campaign {
+    #[schema(value_type = String, example = "cmp-0192f0c1d2e34f5061728394a5b6c7d8")]
+    pub id: CampaignId,
+    pub name: Option<String>,
+    #[schema(value_type = String)]
+    pub release: Digest,
+    pub component: String,
+    pub version: String,
+    #[serde(rename = "where")]
+    pub selector: String,
+    pub max_parallel: u32,
+    #[serde(default, with = "text::optional")]
+    #[schema(value_type = Option<String>, example = "22:00-06:00")]
+    pub window: Option<Window>,
+    pub state: CampaignState,
+    /// Why it is in this state, where somebody said so.
+    pub state_reason: Option<String>,
+    /// Members, fixed when the campaign was created.
+    pub terminals: u64,
+    /// How many members are in each state; states without a member are left out.
+    #[schema(value_type = BTreeMap<String, u64>)]
+    pub by_state: BTreeMap<AssignmentState, u64>,
+    /// Why members are held back, most frequent first.
+    pub held: Vec<Held>,
+    #[schema(value_type = i64)]
+    pub created_at: UnixTime,
+    pub created_by: String,
+    #[schema(value_type = Option<i64>)]
+    pub started_at: Option<UnixTime>,
+    #[schema(value_type = Option<i64>)]
+    pub finished_at: Option<UnixTime>,
+    /// Its orders are void after this.
+    #[schema(value_type = i64)]
+    pub not_after: UnixTime,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum CampaignState {
+    Draft,
+    Running,
+    Paused,
+    /// No new terminal is released; those before the point of no return are being cancelled.
+    Aborted,
+    /// Every member has ended.
+    Finished,
+}
+
+/// Members that wait for the same thing.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Held {
+    #[serde(flatten)]
+    pub reason: Reason,
+    pub terminals: u64,
+}
+
+/// Why something is as it is.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Reason {
+    /// Stable across releases.
+    pub code: String,
+    /// For people.
+    pub detail: String,
+    /// What to do about it, in the imperative.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hint: Option<String>,
+}
+
+/// A campaign on one terminal.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Assignment {
+    #[schema(value_type = String)]
+    pub campaign: CampaignId,
+    #[schema(value_type = String)]
+    pub terminal: TerminalId,
+    pub serial: String,
+    pub store: String,
+    pub model: String,
+    pub state: AssignmentState,
+    /// Why it is held back, waits, was refused or did not succeed.
+    pub reason: Option<Reason>,
+    /// Once it has been released.
+    #[schema(value_type = Option<String>)]
+    pub order: Option<OrderId>,
+    /// The step of the job, in the words of the job's table.
+    pub step: Option<String>,
+    pub bytes_done: Option<u64>,
+    pub bytes_total: Option<u64>,
+    /// What the terminal reported to be running when the job was over.
+    pub version_now: Option<String>,
+    #[schema(value_type = Option<i64>)]
+    pub updated_at: Option<UnixTime>,
+}
+
+/// In the order in which they can follow one another; the last eight are ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum AssignmentState {
+    /// Not released yet.
+    Held,
+    /// There is an order; the terminal has not accepted it yet.
+    Ordered,
+    /// The terminal has the order in its ledger.
+    Accepted,
+    /// The terminal waits, for its window or its till for example.
+    Waiting,
+    Working,
+    Undoing,
+    Succeeded,
+    RolledBack,
+    Failed,
+    RollbackFailed,
+    Refused,
+    Cancelled,
+    Expired,
+    Superseded,
+}
+
+impl AssignmentState {
+    /// Nothing more will come of it.
+    pub fn is_end(self) -> bool {
+        self >= Self::Succeeded
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_window_is_written_as_people_write_it() {
+        let json = format!(
+            r#"{{"release":"{}","where":"store=b","max_parallel":2,"window":"22:00-06:00"}}"#,
+            Digest::of(b"r")
+        );
+        let campaign: NewCampaign = serde_json::from_str(&json).unwrap();
+        assert_eq!(campaign.window.map(|window| window.to_string()), Some("22:00-06:00".into()));
+        let again = serde_json::to_value(&campaign).unwrap();
+        assert_eq!(again["window"], "22:00-06:00");
+        assert!(serde_json::from_str::<NewCampaign>(&json.replace("22:00", "25:00")).is_err());
+        assert!(serde_json::from_str::<NewCampaign>(&json.replace("where", "filter")).is_err());
+    }
+
+    #[test]
+    fn counters_are_keyed_by_the_state_as_it_is_written_elsewhere() {
+        let counters = BTreeMap::from([(AssignmentState::RolledBack, 2_u64)]);
+        assert_eq!(serde_json::to_string(&counters).unwrap(), r#"{"rolled-back":2}"#);
+    }
+}

@@ -1,0 +1,68 @@
+//! Terminals. What kind of life it leads, whether it can be reached and what it works on are
+//! three questions with three answers.
+
+use serde::{Deserialize, Serialize};
+use shared::id::{OrderId, TerminalId};
+use shared::time::UnixTime;
+use utoipa::ToSchema;
+
+use super::campaign::Assignment;
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Terminal {
+    #[schema(value_type = String, example = "trm-0192f0c1d2e34f5061728394a5b6c7d8")]
+    pub id: TerminalId,
+    pub serial: String,
+    pub store: String,
+    pub model: String,
+    /// IANA name of the time zone that windows are meant in.
+    pub zone: String,
+    pub lifecycle: Lifecycle,
+    pub presence: Presence,
+    /// Counts enrolments; 0 before the first.
+    pub epoch: u32,
+    #[schema(value_type = Option<i64>)]
+    pub last_seen_at: Option<UnixTime>,
+    pub agent_version: Option<String>,
+    pub components: Vec<Component>,
+    #[schema(value_type = Option<String>)]
+    pub working_on: Option<OrderId>,
+    #[schema(value_type = Option<i64>)]
+    pub certificate_expires_at: Option<UnixTime>,
+}
+
+/// One terminal, and what was asked of it, newest first.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct TerminalDetail {
+    #[serde(flatten)]
+    pub terminal: Terminal,
+    pub assignments: Vec<Assignment>,
+}
+
+/// The life of the unit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Lifecycle {
+    /// Announced; has no certificate yet.
+    Claimed,
+    Enrolled,
+    /// Its certificates are refused.
+    Revoked,
+}
+
+/// Whether it can be reached.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Presence {
+    NeverSeen,
+    Online,
+    Offline,
+}
+
+/// Software that the terminal reports as running.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Component {
+    pub name: String,
+    pub version: String,
+    pub security_counter: u64,
+}
