@@ -1,1 +1,154 @@
-//! One saga executor for all jobs; each job is a table of steps. Pure.
+//! Jobs: what a terminal does about an order, one small verb after another.
+//!
+//! A job is a table of steps ([`saga::Step`]); one executor ([`saga::Saga`]) works through any
+//! table, goes back where it must, and after a power cut finds out what had happened. The tables
+//! name actions; the shell carries out one action at a time and reports what came of it. Read
+//! [`upgrade`] first.
+//!
+//! Pure: nothing here acts. Deliberately absent: what an action does (that is `act`), and when a
+//! shop may be disturbed (that is [`crate::maintenance`]).
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+use shared::digest::Digest;
+use shared::document::Release;
+use shared::id::OrderId;
+use shared::outcome::{FailureCode, Waiting};
+
+use crate::maintenance::Work;
+
+/// How long trading stays held without being renewed. Long enough for a slow till to answer
+/// three renewals late, short enough that a dead agent closes no shop.
+pub const HOLD_LEASE: Duration = Duration::from_secs(120);
+
+/// How often a hold is renewed while a job needs it.
+pub const HOLD_RENEWAL: Duration = Duration::from_secs(30);
+
+/// One thing that the shell can do. All may be asked for again after a power cut; those marked
+/// *idempotent* are simply repeated then, the others are probed first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Action {
+    /// Find out whether the job makes sense here: a slot for the component, room on the disk,
+    /// not the version that runs already. Changes nothing. Idempotent.
+    Admit,
+    /// Download the artifact, resuming what is there. Offline is [`Reply::NotYet`] with
+    /// [`Waiting::Network`]. Idempotent.
+    Fetch,
+    /// Compare size and SHA-256 of the downloaded bytes with the release. Idempotent.
+    Verify,
+    /// Unpack beside the running slot and make it durable. Idempotent.
+    Stage,
+    /// Ask the till whether it is free. Answered by [`Reply::Till`]. Idempotent.
+    AskTill,
+    /// Hold trading for [`HOLD_LEASE`], after the sale in flight. Idempotent: again is a renewal.
+    HoldTrading,
+    /// Let the shop sell. Idempotent.
+    ReleaseTrading,
+    /// Send what can be sent; what is left over is [`Reply::NotYet`]. Idempotent.
+    Drain,
+    /// Close the open batches; the till answers a repeated request with the same batches.
+    /// Idempotent.
+    Settle,
+    /// Make the staged slot the current one, atomically, keeping the old one as previous.
+    SwitchSlot,
+    /// Make the previous slot the current one again. When it already is: done. Idempotent.
+    SwitchBack,
+    /// Find out which slot is current: [`Found::Happened`] when it is the new one.
+    ProbeSlot,
+    /// Restart the application; done once a new process answers, or surely runs. Idempotent.
+    RestartApplication,
+    /// Watch the restarted application until the release's checks have held for `stable_s`, or
+    /// fail after `within_s`. The reply says which version the application reports. Idempotent.
+    ProveHealth,
+    /// Keep the new slot for good: its counter becomes the floor, older slots go. A commit that
+    /// has happened is done, whatever was left to tidy up. Idempotent.
+    CommitSlot,
+    /// Remove the staged slot, unless it is the current one. Idempotent.
+    DiscardStaged,
+    /// Remove the downloaded bytes. Idempotent.
+    DiscardDownload,
+}
+
+/// What the job is about; the same for all of its actions.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Subject {
+    Upgrade {
+        /// SHA-256 of the release document's payload.
+        digest: Digest,
+        release: Box<Release>,
+    },
+}
+
+/// Tells one request to the shell from the next, so that a late answer is recognised. Rises
+/// while the agent runs and begins again when it restarts.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Ticket(pub u64);
+
+/// One request to the shell.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Task {
+    pub ticket: Ticket,
+    pub order: OrderId,
+    pub action: Action,
+    pub subject: Arc<Subject>,
+}
+
+/// What came of an action.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Reply {
+    Done(Proof),
+    /// Not now, and nobody is to blame: the step's time stands still. `again_in` is the shell's
+    /// advice; `None` leaves it to the job.
+    NotYet {
+        waiting: Waiting,
+        detail: String,
+        again_in: Option<Duration>,
+    },
+    Failed {
+        code: FailureCode,
+        detail: String,
+        again: Again,
+    },
+    /// The answer to a probe.
+    Found(Found),
+    /// The answer to [`Action::AskTill`].
+    Till {
+        work: Work,
+        detail: String,
+    },
+}
+
+/// What an action established.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Proof {
+    /// The version that the running application reported; [`Action::ProveHealth`] must say it.
+    pub version: Option<String>,
+    pub findings: Vec<Finding>,
+}
+
+/// One fact for the receipt.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Finding {
+    /// For people: totals, host references, versions. Never card data.
+    pub note: String,
+    /// Of the full record, where the terminal keeps one.
+    pub digest: Option<Digest>,
+}
+
+/// Whether trying a failed action again could help.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Again {
+    Worthwhile,
+    Pointless,
+}
+
+/// What a probe found about an action whose outcome was not written down.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Found {
+    Happened,
+    DidNot,
+    Unknown,
+}
