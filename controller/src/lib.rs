@@ -18,7 +18,6 @@ pub mod campaign;
 pub mod cli;
 pub mod config;
 pub mod delivery;
-pub mod durable_file;
 pub mod key_file;
 pub mod mqtt;
 pub mod registry;

@@ -6,8 +6,8 @@ use serde::{Deserialize, Serialize};
 use shared::id::FleetId;
 use zeroize::Zeroizing;
 
-use super::{INSECURE_HEADER, KeyError, SecretKey, Unlock, from_toml, read, seal, to_toml};
-use crate::durable_file::{self, Readers};
+use super::{INSECURE_HEADER, KeyError, SecretKey, Unlock};
+use super::{create, from_toml, read, seal, to_toml};
 
 /// What a controller signs, issues and identifies itself with.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -44,7 +44,7 @@ impl OnlineKeys {
                 format!("{INSECURE_HEADER}{}", *to_toml(&plain))
             }
         };
-        Ok(durable_file::create(path, Zeroizing::new(text).as_bytes(), Readers::Owner)?)
+        create(path, &Zeroizing::new(text))
     }
 
     /// Reads a bundle. Takes a good part of a second when it is sealed.
@@ -61,6 +61,48 @@ impl OnlineKeys {
                 Insecure { insecure_dev: false, .. } => Err(KeyError::NeitherForm(path.to_owned())),
             },
             (false, Unlock::Passphrase(_)) => Err(KeyError::Insecure(path.to_owned())),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::key_file::Passphrase;
+
+    #[test]
+    fn the_controllers_bundle_reads_back_in_both_forms_and_refuses_to_mix_them() {
+        let dir = tempfile::tempdir().unwrap();
+        let (sealed, plain) = (dir.path().join("secrets.age"), dir.path().join("plain.toml"));
+        let keys = online();
+        let right = sealed_with("correct horse battery staple");
+        keys.create(&sealed, &right).unwrap();
+        keys.create(&plain, &Unlock::InsecureDev).unwrap();
+
+        for (path, unlock) in [(&sealed, &right), (&plain, &Unlock::InsecureDev)] {
+            let opened = OnlineKeys::open(path, unlock).unwrap();
+            assert_eq!(opened.device_ca.public(), keys.device_ca.public());
+            assert_eq!(opened.controller_signing.public(), keys.controller_signing.public());
+        }
+        let refused = OnlineKeys::open(&plain, &right).unwrap_err();
+        assert!(matches!(refused, KeyError::Insecure(_)), "{refused:?}");
+        let refused = OnlineKeys::open(&sealed, &Unlock::InsecureDev).unwrap_err();
+        assert!(matches!(refused, KeyError::Sealed(_)), "{refused:?}");
+        let refused = OnlineKeys::open(&sealed, &sealed_with("something else")).unwrap_err();
+        assert!(matches!(refused, KeyError::WrongPassphrase(_)), "{refused:?}");
+    }
+
+    fn sealed_with(text: &str) -> Unlock {
+        Unlock::Passphrase(Passphrase::new(text))
+    }
+
+    fn online() -> OnlineKeys {
+        OnlineKeys {
+            fleet: FleetId::from_bytes([1; 16]),
+            device_ca: SecretKey::generate(),
+            server: SecretKey::generate(),
+            controller_client: SecretKey::generate(),
+            controller_signing: SecretKey::generate(),
         }
     }
 }

@@ -133,3 +133,26 @@ fn from_person(asked: Asked<'_>) -> Result<Passphrase, NoPassphrase> {
         Err(source) => Err(NoPassphrase::NotAnswered { what, source }),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_passphrase_comes_from_the_first_line_of_a_file_and_a_new_one_must_be_long() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("passphrase");
+        let args = PassphraseArgs { passphrase_file: Some(path.clone()) };
+        let missing = args.passphrase(Asked::Existing("the keys")).unwrap_err();
+        assert!(matches!(missing, NoPassphrase::File { .. }), "{missing:?}");
+        fs::write(&path, "\nsecond line").unwrap();
+        let empty = args.passphrase(Asked::Existing("the keys")).unwrap_err();
+        assert_eq!(empty.to_string(), "the keys: the passphrase is empty");
+        fs::write(&path, "short\r\n").unwrap();
+        assert!(args.passphrase(Asked::Existing("the keys")).is_ok());
+        let short = args.passphrase(Asked::New("the keys")).unwrap_err();
+        assert!(matches!(short, NoPassphrase::TooShort { got: 5, .. }), "{short:?}");
+        fs::write(&path, "långt nog nu\n").unwrap();
+        assert!(args.passphrase(Asked::New("the keys")).is_ok());
+    }
+}
