@@ -4,8 +4,8 @@
 //! encoding it again gives the same bytes, which refuses trailing bytes, long forms of integers,
 //! duplicate keys and reordered fields in one comparison.
 
-use serde::Serialize;
 use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
 
 use crate::document::{Document, FORMAT};
 
@@ -40,12 +40,20 @@ pub fn decode<T: DeserializeOwned>(bytes: &[u8], bytes_max: usize) -> Result<T, 
     serde_cbor::from_slice(bytes).map_err(Unreadable::Malformed)
 }
 
+/// What every document has, whatever else its format adds or drops.
+#[derive(Deserialize)]
+struct Versioned {
+    format: u8,
+}
+
 /// Reads the payload of a signed document, written in the canonical way.
 pub fn decode_document<D: Document>(bytes: &[u8], bytes_max: usize) -> Result<D, Unreadable> {
-    let document: D = decode(bytes, bytes_max)?;
-    if document.format() != FORMAT {
-        return Err(Unreadable::UnknownFormat { got: document.format() });
+    // First, so that a document of the future is not called damaged for its new fields.
+    let Versioned { format } = decode(bytes, bytes_max)?;
+    if format != FORMAT {
+        return Err(Unreadable::UnknownFormat { got: format });
     }
+    let document: D = decode(bytes, bytes_max)?;
     if encode(&document) != bytes {
         return Err(Unreadable::NotCanonical);
     }
@@ -57,7 +65,11 @@ mod tests {
     use serde::Deserialize;
 
     use super::*;
+    use crate::digest::Nonce;
+    use crate::document::FleetTime;
+    use crate::id::TerminalId;
     use crate::message::{Ack, Up};
+    use crate::time::UnixTime;
 
     #[derive(Debug, Serialize, Deserialize)]
     struct Nest(Vec<Nest>);
@@ -100,5 +112,60 @@ mod tests {
         }
         let bytes = encode(&FutureAck { epoch: 1, up_to: 2, mood: "good" });
         assert_eq!(decode::<Ack>(&bytes, 100).unwrap(), Ack { epoch: 1, up_to: 2 });
+    }
+
+    fn fleet_time() -> FleetTime {
+        FleetTime {
+            format: FORMAT,
+            terminal: TerminalId::from_bytes([1; 16]),
+            nonce: Nonce([2; 16]),
+            at: UnixTime(1_800_000_000),
+            roster_version: 3,
+            epoch: 4,
+            broker: "b:8883".to_owned(),
+        }
+    }
+
+    /// The bytes with `from`, which occurs once, replaced.
+    fn rewritten(bytes: &[u8], from: &[u8], to: &[u8]) -> Vec<u8> {
+        let at = bytes.windows(from.len()).position(|here| here == from);
+        let (before, rest) = bytes.split_at(at.expect("the bytes hold what is replaced"));
+        [before, to, &rest[from.len()..]].concat()
+    }
+
+    #[test]
+    fn a_document_has_one_way_to_be_written() {
+        let bytes = encode(&fleet_time());
+        assert_eq!(decode_document::<FleetTime>(&bytes, 500).unwrap(), fleet_time());
+        let version = b"roster_version\x03";
+        let epoch = b"\x65epoch\x04";
+        let corpus = [
+            ("a long integer", rewritten(&bytes, version, b"roster_version\x18\x03")),
+            ("a long length", rewritten(&bytes, epoch, b"\x78\x05epoch\x04")),
+            ("an indefinite map", [&[0xbf], &bytes[1..], &[0xff]].concat()),
+            ("a tag", [&[0xd9, 0xd9, 0xf7], bytes.as_slice()].concat()),
+            ("a float", rewritten(&bytes, version, b"roster_version\xf9\x42\x00")),
+            ("a field twice", {
+                let twice = rewritten(&bytes, epoch, b"\x65epoch\x04\x65epoch\x04");
+                [&[bytes[0] + 1], &twice[1..]].concat()
+            }),
+            ("a field of no meaning", {
+                let more = rewritten(&bytes, epoch, b"\x65epoch\x04\x61x\x04");
+                [&[bytes[0] + 1], &more[1..]].concat()
+            }),
+            ("something behind it", [bytes.as_slice(), &[0]].concat()),
+        ];
+        for (case, bytes) in corpus {
+            assert!(decode_document::<FleetTime>(&bytes, 500).is_err(), "{case}");
+        }
+    }
+
+    #[test]
+    fn a_document_of_the_future_is_called_that_and_not_damaged() {
+        let bytes = encode(&fleet_time());
+        let future = rewritten(&bytes, b"\x66format\x01", b"\x66format\x02\x64mood\x64good");
+        let future = [&[bytes[0] + 1], &future[1..]].concat();
+        let read = decode_document::<FleetTime>(&future, 500);
+        assert!(matches!(read, Err(Unreadable::UnknownFormat { got: 2 })), "{read:?}");
     }
 }

@@ -24,24 +24,17 @@ use serde::de::DeserializeOwned;
 /// The format that this build writes, in every document's first field.
 pub const FORMAT: u8 = 1;
 
-/// A payload that is signed.
+/// A payload that is signed. Its first field is `format`, which is [`FORMAT`] or it is not read.
 pub trait Document: Serialize + DeserializeOwned {
     /// The COSE content type, and part of what every signature covers: a signature made for one
     /// kind of document is worthless on another.
     const CONTENT_TYPE: &'static str;
-
-    /// The `format` field, to be checked against [`FORMAT`].
-    fn format(&self) -> u8;
 }
 
 macro_rules! documents {
     ($($name:ident = $content_type:literal;)+) => {$(
         impl Document for $name {
             const CONTENT_TYPE: &'static str = $content_type;
-
-            fn format(&self) -> u8 {
-                self.format
-            }
         }
     )+};
 }

@@ -29,13 +29,10 @@ impl Membership {
         members.dedup();
         let mut levels = vec![members.iter().map(|member| leaf(*member)).collect::<Vec<_>>()];
         while let Some(below) = levels.last().filter(|level| level.len() > 1) {
-            let above = below.chunks(2).map(|pair| match pair {
-                [left, right] => node(*left, *right),
-                [alone, ..] => *alone,
-                [] => unreachable!("chunks are never empty"),
-            });
-            let above = above.collect();
-            levels.push(above);
+            let above = below
+                .chunks(2)
+                .map(|pair| pair.get(1).map_or(pair[0], |right| node(pair[0], *right)));
+            levels.push(above.collect());
         }
         Self { members, levels }
     }
