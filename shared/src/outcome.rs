@@ -105,10 +105,21 @@ pub enum Refusal {
     Malformed,
     NotCanonical,
     UnknownFormat,
+    /// A signed document, but not of the kind that belongs there.
+    OtherKind,
+    /// The roster that says whose signatures count has itself run out.
+    RosterExpired,
+    /// No controller's key signed the order.
     BadSignature,
     OtherTerminal,
-    OtherEpoch,
+    /// Ordered before the terminal enrolled anew.
+    OldEpoch,
+    /// Of an epoch that the terminal has not been told of yet.
+    EpochAhead,
     OtherBatch,
+    UnsoundBatch,
+    /// The batch lacks a signature that its verb needs.
+    TooFewSignatures,
     NotAMember,
     Expired,
     NotYet,
@@ -117,10 +128,54 @@ pub enum Refusal {
     WrongStream,
     ClockUnknown,
     ReleaseMissing,
+    /// Fewer release keys than the threshold signed the release.
+    ReleaseNotSigned,
     ReleaseExpired,
     OtherRelease,
+    UnsoundRelease,
     OtherModel,
     CounterTooLow,
+    /// What runs is older than the release can take over from.
+    RunningTooOld,
     /// The terminal's ledger or outbox is full, or lost and not yet replaced.
     NoRoom,
+}
+
+impl Refusal {
+    /// Whether the same order may be accepted when it comes again later. Such a refusal ends
+    /// nothing: the terminal says it to nobody, and the controller, which has not heard
+    /// `Accepted`, sends the order again.
+    pub fn may_pass(self) -> bool {
+        match self {
+            Self::RosterExpired
+            | Self::EpochAhead
+            | Self::NotYet
+            | Self::ClockUnknown
+            | Self::NoRoom => true,
+            Self::TooLarge
+            | Self::Malformed
+            | Self::NotCanonical
+            | Self::UnknownFormat
+            | Self::OtherKind
+            | Self::BadSignature
+            | Self::OtherTerminal
+            | Self::OldEpoch
+            | Self::OtherBatch
+            | Self::UnsoundBatch
+            | Self::TooFewSignatures
+            | Self::NotAMember
+            | Self::Expired
+            | Self::LivesTooLong
+            | Self::Replayed
+            | Self::WrongStream
+            | Self::ReleaseMissing
+            | Self::ReleaseNotSigned
+            | Self::ReleaseExpired
+            | Self::OtherRelease
+            | Self::UnsoundRelease
+            | Self::OtherModel
+            | Self::CounterTooLow
+            | Self::RunningTooOld => false,
+        }
+    }
 }

@@ -7,6 +7,9 @@ use crate::change::Change;
 use crate::digest::Digest;
 use crate::id::BatchId;
 use crate::time::UnixTime;
+use crate::window::Window;
+
+const MINUTES_OF_A_DAY: u16 = 24 * 60;
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -20,4 +23,38 @@ pub struct Batch {
     pub root: Digest,
     pub not_before: UnixTime,
     pub not_after: UnixTime,
+}
+
+/// What makes a batch unusable, however well it is signed.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum UnsoundBatch {
+    #[error("the batch is for no terminal")]
+    ForNobody,
+    #[error("the batch ends at {not_after}, before it begins at {not_before}")]
+    EndsBeforeItBegins { not_before: UnixTime, not_after: UnixTime },
+    #[error("a window of minutes {from_min} to {to_min} is not within a day")]
+    WindowBeyondTheDay { from_min: u16, to_min: u16 },
+}
+
+impl Batch {
+    /// Checks what signatures cannot.
+    pub fn check(&self) -> Result<(), UnsoundBatch> {
+        let Self { terminals, not_before, not_after, .. } = *self;
+        if terminals == 0 {
+            return Err(UnsoundBatch::ForNobody);
+        }
+        if not_after < not_before {
+            return Err(UnsoundBatch::EndsBeforeItBegins { not_before, not_after });
+        }
+        let window = match &self.change {
+            Change::Upgrade(upgrade) => upgrade.window,
+            Change::Ping(_) | Change::Cancel(_) => None,
+        };
+        if let Some(Window { from_min, to_min }) = window
+            && from_min.max(to_min) >= MINUTES_OF_A_DAY
+        {
+            return Err(UnsoundBatch::WindowBeyondTheDay { from_min, to_min });
+        }
+        Ok(())
+    }
 }

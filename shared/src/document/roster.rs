@@ -1,7 +1,7 @@
 //! Who holds which key in which role. Signed by a threshold of the old **and** the new root keys;
 //! versions follow one another without a gap.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
@@ -74,11 +74,15 @@ pub enum UnsoundRoster {
     KeysOutOfOrder,
     #[error("key {0} is not named after its public half")]
     MisnamedKey(KeyId),
+    #[error("key {0} has no owner, or one with space around the name")]
+    OwnerUnclear(KeyId),
     #[error("the {role:?} threshold is {got}, below the compiled floor of {floor}")]
     ThresholdBelowFloor { role: Role, got: u8, floor: u8 },
     #[error("{have} {role:?} keys cannot reach a threshold of {need}")]
     ThresholdOutOfReach { role: Role, have: usize, need: u8 },
-    #[error("only version 1 has no previous roster")]
+    #[error("{verb:?} asks for {need} approvers, but only {have} owners have an approver's key")]
+    ApproversOutOfReach { verb: Verb, have: usize, need: u8 },
+    #[error("versions begin at 1, and only version 1 has no previous roster")]
     BrokenChain,
 }
 
@@ -108,18 +112,34 @@ impl Roster {
 
     /// Checks what signatures cannot: names, order, thresholds.
     pub fn check(&self) -> Result<(), UnsoundRoster> {
+        match (self.version, self.previous) {
+            (1, None) | (2.., Some(_)) => {}
+            (0, _) | (1, Some(_)) | (2.., None) => return Err(UnsoundRoster::BrokenChain),
+        }
+        self.check_keys()?;
+        self.check_thresholds()
+    }
+
+    fn check_keys(&self) -> Result<(), UnsoundRoster> {
         if self.keys.len() > limits::ROSTER_KEYS_MAX {
             return Err(UnsoundRoster::TooManyKeys(self.keys.len()));
         }
         if !self.keys.is_sorted_by(|a, b| a.id < b.id) {
             return Err(UnsoundRoster::KeysOutOfOrder);
         }
-        if let Some(key) = self.keys.iter().find(|key| key.public.key_id() != key.id) {
-            return Err(UnsoundRoster::MisnamedKey(key.id));
+        for key in &self.keys {
+            if key.public.key_id() != key.id {
+                return Err(UnsoundRoster::MisnamedKey(key.id));
+            }
+            // Approvals count owners: `Ann` and `Ann ` must not be two people.
+            if key.owner.is_empty() || key.owner.trim() != key.owner {
+                return Err(UnsoundRoster::OwnerUnclear(key.id));
+            }
         }
-        if (self.version == 1) != self.previous.is_none() {
-            return Err(UnsoundRoster::BrokenChain);
-        }
+        Ok(())
+    }
+
+    fn check_thresholds(&self) -> Result<(), UnsoundRoster> {
         let thresholds = [
             (Role::Root, self.thresholds.root, floor::ROOT_THRESHOLD_MIN),
             (Role::Release, self.thresholds.release, floor::RELEASE_THRESHOLD_MIN),
@@ -133,6 +153,104 @@ impl Roster {
                 return Err(UnsoundRoster::ThresholdOutOfReach { role, have, need: got });
             }
         }
+        let approvers = self.holders(Role::Approver).map(|key| key.owner.as_str());
+        let have = approvers.collect::<BTreeSet<_>>().len();
+        let out_of_reach =
+            self.requirements.iter().find(|(_, it)| usize::from(it.approvers) > have);
+        if let Some((&verb, asked)) = out_of_reach {
+            return Err(UnsoundRoster::ApproversOutOfReach { verb, have, need: asked.approvers });
+        }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::document::FORMAT;
+    use crate::floor::Signers;
+
+    fn key(number: u8, role: Role) -> RosterKey {
+        let public = PublicKey([number; 32]);
+        RosterKey { id: public.key_id(), role, owner: format!("person {number}"), public }
+    }
+
+    fn sound() -> Roster {
+        let mut keys: Vec<_> = (0..12)
+            .map(|n| {
+                let roles = [Role::Root, Role::Release, Role::Approver, Role::Controller];
+                key(n, roles[usize::from(n) % 4])
+            })
+            .collect();
+        keys.sort_by_key(|key| key.id);
+        Roster {
+            format: FORMAT,
+            fleet: FleetId::from_bytes([1; 16]),
+            version: 1,
+            issued_at: UnixTime(0),
+            expires_at: UnixTime(1),
+            keys,
+            thresholds: Thresholds { root: 2, release: 2 },
+            requirements: BTreeMap::new(),
+            recovery_recipients: Vec::new(),
+            previous: None,
+        }
+    }
+
+    #[track_caller]
+    fn check(change: impl FnOnce(&mut Roster), wanted: &UnsoundRoster) {
+        let mut roster = sound();
+        change(&mut roster);
+        assert_eq!(roster.check().as_ref(), Err(wanted));
+    }
+
+    #[test]
+    fn a_careless_roster_is_refused_by_name() {
+        assert_eq!(sound().check(), Ok(()));
+        check(|it| it.keys.swap(0, 1), &UnsoundRoster::KeysOutOfOrder);
+        check(|it| it.keys[1] = it.keys[0].clone(), &UnsoundRoster::KeysOutOfOrder);
+        check(|it| it.version = 0, &UnsoundRoster::BrokenChain);
+        check(|it| it.version = 2, &UnsoundRoster::BrokenChain);
+        check(|it| it.previous = Some(Digest::of(b"")), &UnsoundRoster::BrokenChain);
+        let first = sound().keys[0].id;
+        check(|it| it.keys[0].owner.push(' '), &UnsoundRoster::OwnerUnclear(first));
+        check(|it| it.keys[0].owner.clear(), &UnsoundRoster::OwnerUnclear(first));
+        check(|it| it.keys[0].public.0[0] ^= 0xff, &UnsoundRoster::MisnamedKey(first));
+        let many = |it: &mut Roster| it.keys = vec![it.keys[0].clone(); 257];
+        check(many, &UnsoundRoster::TooManyKeys(257));
+    }
+
+    #[test]
+    fn thresholds_stay_between_the_compiled_floor_and_the_keys_there_are() {
+        check(
+            |it| it.thresholds.release = 1,
+            &UnsoundRoster::ThresholdBelowFloor { role: Role::Release, got: 1, floor: 2 },
+        );
+        check(
+            |it| it.thresholds.root = 4,
+            &UnsoundRoster::ThresholdOutOfReach { role: Role::Root, have: 3, need: 4 },
+        );
+        let four = Requirement { signers: Signers::Controller, approvers: 4 };
+        check(
+            |it| it.requirements = BTreeMap::from([(Verb::Ping, four)]),
+            &UnsoundRoster::ApproversOutOfReach { verb: Verb::Ping, have: 3, need: 4 },
+        );
+    }
+
+    #[test]
+    fn a_roster_raises_what_a_verb_needs_and_never_lowers_it() {
+        let nobody = Requirement { signers: Signers::ControllerOrApprover, approvers: 0 };
+        let mut roster = sound();
+        roster.requirements = Verb::ALL.into_iter().map(|verb| (verb, nobody)).collect();
+        for verb in Verb::ALL {
+            for terminals in [1, 25, 26, u32::MAX] {
+                assert_eq!(roster.requirement(verb, terminals), floor::floor(verb, terminals));
+            }
+        }
+        let two = Requirement { signers: Signers::Controller, approvers: 2 };
+        roster.requirements = Verb::ALL.into_iter().map(|verb| (verb, two)).collect();
+        assert_eq!(roster.requirement(Verb::Cancel, 1), two);
+        assert_eq!(roster.requirement(Verb::Upgrade, 1), two);
+        assert_eq!(roster.requirement(Verb::Decommission, 26).approvers, 3);
     }
 }
