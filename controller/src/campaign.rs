@@ -1,1 +1,5 @@
 //! One change for many terminals, followed to its end.
+
+pub mod assignment;
+pub mod plan;
+pub mod state;

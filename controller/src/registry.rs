@@ -1,1 +1,271 @@
-//! What must be stored, as one trait in our words.
+//! What is known about the fleet and what is wanted of it, as one trait in our words.
+//!
+//! Everything that must survive the controller is here; what is only on its way (spooled reports)
+//! is in `delivery`. SQLite serves one machine, PostgreSQL several controllers; both speak the same
+//! statements and pass one suite.
+//!
+//! Each method is one transaction: it happened or it did not. A method that decides something on
+//! behalf of a person takes [`By`] and writes it into the audit log in the same transaction. Lists
+//! come in pages, progress is counted as it changes, and nothing costs as much as the fleet is
+//! large.
+//!
+//! Deliberately absent: deletion. Campaigns, receipts and the audit log only grow.
+
+pub mod audit;
+pub mod campaign;
+pub mod delivery;
+mod error;
+pub mod fleet;
+pub mod page;
+pub mod release;
+pub mod terminal;
+
+use std::collections::BTreeMap;
+use std::fmt::Debug;
+
+use async_trait::async_trait;
+use shared::digest::Digest;
+use shared::document::Roster;
+use shared::id::{CampaignId, ClaimId, FleetId, OrderId, TerminalId};
+use shared::message::SignedBytes;
+use shared::signature::Envelope;
+use shared::time::UnixTime;
+
+use crate::campaign::assignment::{AssignmentState, Fact};
+use crate::campaign::plan::Held;
+use crate::campaign::state::CampaignEvent;
+
+use audit::{AuditEntry, By};
+use campaign::{Assignment, Campaign, CampaignTally, NewCampaign, Purpose, Start, StoredBatch};
+use delivery::{Alarm, Applied, Delivered, Heard, NewOrder, Numbering, Owed};
+pub use error::RegistryError;
+use fleet::{FleetTally, Operator, StoredRoster};
+use page::Page;
+use release::{StoredArtifact, StoredRelease};
+use terminal::{Claim, Enrolled, Enrolment, NewClaim, Terminal};
+
+type Result<T> = std::result::Result<T, RegistryError>;
+
+#[async_trait]
+pub trait Registry: Debug + Send + Sync {
+    /// `sqlite` or `postgres`.
+    fn kind(&self) -> &'static str;
+
+    // ── The schema ──
+
+    /// Brings the schema up to date and gives its version; does nothing when it is. Refuses a
+    /// schema that is newer than this build.
+    async fn migrate(&self) -> Result<i64>;
+
+    /// Refuses a schema that is not exactly the one that this build needs.
+    async fn check_schema(&self) -> Result<()>;
+
+    // ── The fleet ──
+
+    /// Says whose registry this is: at first for good, later only if it is the same fleet.
+    async fn belongs_to(&self, fleet: FleetId) -> Result<()>;
+
+    /// How many terminals and campaigns there are of each kind.
+    async fn fleet_tally(&self) -> Result<FleetTally>;
+
+    /// An operator of the same name gets the new token instead.
+    async fn put_operator(&self, operator: &Operator, by: &By) -> Result<()>;
+
+    async fn operator_by_token(&self, token_hash: Digest) -> Result<Option<Operator>>;
+
+    /// By name.
+    async fn operators(&self, page: &Page<String>) -> Result<Vec<Operator>>;
+
+    /// Adds the roster that follows the newest one; the same one again changes nothing. Whether
+    /// it is signed well enough is the caller's question.
+    async fn add_roster(&self, roster: &Envelope<Roster>, by: &By) -> Result<()>;
+
+    /// Ascending, from the one after `version`.
+    async fn rosters_after(&self, version: u64, limit: u32) -> Result<Vec<StoredRoster>>;
+
+    async fn newest_roster(&self) -> Result<Option<StoredRoster>>;
+
+    // ── Claims and terminals ──
+
+    /// Makes the store, the place and the terminal where they are not known yet, and replaces an
+    /// older claim for the same serial number.
+    async fn add_claim(&self, claim: &NewClaim, by: &By) -> Result<Claim>;
+
+    async fn claim(&self, id: ClaimId) -> Result<Option<Claim>>;
+
+    /// The newest claim for this serial number.
+    async fn claim_by_serial(&self, serial: &str) -> Result<Option<Claim>>;
+
+    /// Newest first.
+    async fn claims(&self, page: &Page<ClaimId>) -> Result<Vec<Claim>>;
+
+    /// Somebody proved this claim wrong; after [`terminal::WRONG_GUESSES_MAX`] it is locked. Gives
+    /// the claim as it is now.
+    async fn wrong_guess(&self, claim: ClaimId, by: &By) -> Result<Claim>;
+
+    /// Uses the claim: the terminal is enrolled, in a new epoch. Again with the same key: it gets
+    /// the new certificate and keeps its epoch.
+    async fn enrol(&self, enrolment: &Enrolment, by: &By) -> Result<Enrolled>;
+
+    async fn terminal(&self, id: TerminalId) -> Result<Option<Terminal>>;
+
+    async fn terminal_by_serial(&self, serial: &str) -> Result<Option<Terminal>>;
+
+    /// By id.
+    async fn terminals(&self, page: &Page<TerminalId>) -> Result<Vec<Terminal>>;
+
+    /// Those of these that exist, by id. At most [`page::PAGE_ITEMS_MAX`] at a time.
+    async fn terminals_of(&self, ids: &[TerminalId]) -> Result<Vec<Terminal>>;
+
+    /// From now on its certificates are refused, and nothing more is sent to it.
+    async fn revoke_terminal(&self, id: TerminalId, by: &By) -> Result<Terminal>;
+
+    /// Terminals that are online by their own word, but were last heard before this moment, are
+    /// offline from now on. At most `limit`; gives how many there were.
+    async fn mark_silent(&self, last_seen_before: UnixTime, limit: u32) -> Result<u64>;
+
+    // ── Releases ──
+
+    async fn add_artifact(&self, artifact: &StoredArtifact) -> Result<()>;
+
+    async fn artifact(&self, sha256: Digest) -> Result<Option<StoredArtifact>>;
+
+    /// Publishes a release whose artifact is known; the same one with other (more) signatures
+    /// takes its place. Whether it is signed well enough is the caller's question.
+    async fn add_release(&self, release: &StoredRelease, by: &By) -> Result<()>;
+
+    async fn release(&self, digest: Digest) -> Result<Option<StoredRelease>>;
+
+    /// Newest first.
+    async fn releases(&self, page: &Page<Digest>) -> Result<Vec<StoredRelease>>;
+
+    // ── Campaigns ──
+
+    async fn add_campaign(&self, campaign: &NewCampaign, by: &By) -> Result<Campaign>;
+
+    async fn campaign(&self, id: CampaignId) -> Result<Option<Campaign>>;
+
+    /// Newest first.
+    async fn campaigns(&self, page: &Page<CampaignId>) -> Result<Vec<Campaign>>;
+
+    /// Of which something is still to be done or to be heard: running, paused, or aborted with
+    /// assignments still open.
+    async fn campaigns_in_motion(&self) -> Result<Vec<Campaign>>;
+
+    /// Draft → Running, with its members fixed and their batch signed.
+    async fn start_campaign(&self, id: CampaignId, start: &Start, by: &By) -> Result<Campaign>;
+
+    /// Any other move, from the state in which the caller saw the campaign.
+    async fn move_campaign(
+        &self,
+        seen: &Campaign,
+        event: CampaignEvent,
+        by: &By,
+    ) -> Result<Campaign>;
+
+    /// An aborted campaign has nothing open any more.
+    async fn settle_campaign(&self, id: CampaignId, at: UnixTime) -> Result<()>;
+
+    /// The members of a started campaign, by id. As large as the campaign: keep it.
+    async fn members(&self, id: CampaignId) -> Result<Vec<TerminalId>>;
+
+    async fn campaign_tally(&self, id: CampaignId) -> Result<CampaignTally>;
+
+    async fn put_held(&self, id: CampaignId, held: &BTreeMap<Held, u64>) -> Result<()>;
+
+    /// Stores a batch unless the campaign has one for this purpose already; gives the stored one.
+    async fn put_batch(&self, batch: &StoredBatch) -> Result<StoredBatch>;
+
+    // ── Assignments ──
+
+    /// By terminal.
+    async fn assignments(
+        &self,
+        campaign: CampaignId,
+        page: &Page<TerminalId>,
+    ) -> Result<Vec<Assignment>>;
+
+    /// Those of these terminals that were released, by terminal.
+    async fn assignments_of(
+        &self,
+        campaign: CampaignId,
+        terminals: &[TerminalId],
+    ) -> Result<Vec<Assignment>>;
+
+    /// What was asked of one terminal, newest first.
+    async fn assignments_on(
+        &self,
+        terminal: TerminalId,
+        page: &Page<CampaignId>,
+    ) -> Result<Vec<Assignment>>;
+
+    /// That have been in this state since before this moment, longest first.
+    async fn assignments_since(
+        &self,
+        campaign: CampaignId,
+        state: AssignmentState,
+        before: UnixTime,
+        limit: u32,
+    ) -> Result<Vec<Assignment>>;
+
+    /// Open ones whose order was voided by a new epoch of their terminal.
+    async fn assignments_voided(&self, campaign: CampaignId, limit: u32)
+    -> Result<Vec<Assignment>>;
+
+    /// Open ones to whose terminal no cancel order was issued.
+    async fn assignments_to_cancel(
+        &self,
+        campaign: CampaignId,
+        limit: u32,
+    ) -> Result<Vec<Assignment>>;
+
+    /// Something became known about these orders other than by report. An order that is not the
+    /// newest of its assignment any more is passed over.
+    async fn learn(&self, facts: &[(OrderId, Fact)]) -> Result<()>;
+
+    // ── Orders ──
+
+    /// Of the enrolled ones among these.
+    async fn numbering(&self, terminals: &[TerminalId]) -> Result<Vec<Numbering>>;
+
+    /// Stores signed orders, each of which must carry the next number of its terminal; then they
+    /// are owed. Those that do not (somebody was faster) are left out: gives those that were
+    /// stored. The campaign must be running for [`Purpose::Change`], aborted for
+    /// [`Purpose::Cancel`].
+    async fn issue(
+        &self,
+        campaign: CampaignId,
+        purpose: Purpose,
+        orders: &[NewOrder],
+        at: UnixTime,
+    ) -> Result<Vec<OrderId>>;
+
+    /// Online terminals that should be looked at by now.
+    async fn due_for_delivery(&self, now: UnixTime, limit: u32) -> Result<Vec<TerminalId>>;
+
+    /// What is owed to these terminals, oldest first, at most `each` per terminal: of the present
+    /// epoch, not expired, and of campaigns that are not paused (nor aborted, but for cancelling).
+    async fn owed(&self, terminals: &[TerminalId], each: u32, now: UnixTime) -> Result<Vec<Owed>>;
+
+    async fn delivered(&self, sent: &[Delivered], now: UnixTime) -> Result<()>;
+
+    // ── What terminals say ──
+
+    /// Applies what terminals said. In any order, any number of times, it ends in the same
+    /// registry.
+    async fn apply(&self, heard: &[Heard]) -> Result<Applied>;
+
+    /// Signed receipts for an order, oldest first.
+    async fn receipts(&self, order: OrderId) -> Result<Vec<SignedBytes>>;
+
+    /// Newest first, by time and number of the one before.
+    async fn alarms(&self, page: &Page<u64>) -> Result<Vec<(u64, Alarm)>>;
+
+    // ── The audit log ──
+
+    /// Writes down something that changes nothing in the registry.
+    async fn note(&self, what: &str, object: &str, by: &By) -> Result<()>;
+
+    /// Ascending.
+    async fn audit(&self, page: &Page<u64>) -> Result<Vec<AuditEntry>>;
+}

@@ -53,6 +53,9 @@ pub struct Hello {
     pub ledger: Digest,
     /// Records that wait to be acknowledged.
     pub outbox_depth: u64,
+    /// Everything up to this sequence number was acknowledged: the terminal will not send it
+    /// again, so a controller that lost its own count may go on from here.
+    pub outbox_acknowledged: u64,
     pub outbox_dropped: u64,
     pub roster_version: u64,
     pub agent_version: String,

@@ -1,0 +1,146 @@
+//! Campaigns and what came of them on each terminal, as they are stored.
+
+use std::collections::BTreeMap;
+
+use shared::change::Change;
+use shared::digest::{Digest, Nonce};
+use shared::id::{BatchId, CampaignId, OrderId, TerminalId};
+use shared::message::SignedBytes;
+use shared::time::UnixTime;
+
+use crate::campaign::assignment::{AssignmentState, Standing};
+use crate::campaign::plan::Held;
+use crate::campaign::state::CampaignState;
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NewCampaign {
+    pub id: CampaignId,
+    pub name: Option<String>,
+    pub change: Change,
+    /// As the operator wrote it: see [`crate::selector`].
+    pub selector: String,
+    pub max_parallel: u32,
+    /// How long its orders are valid from its start, in seconds.
+    pub lifetime_s: u64,
+    /// Decides, with the terminal's id, in which order members are released.
+    pub salt: Nonce,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Campaign {
+    pub id: CampaignId,
+    pub name: Option<String>,
+    pub change: Change,
+    pub selector: String,
+    pub max_parallel: u32,
+    pub lifetime_s: u64,
+    pub salt: Nonce,
+    pub state: CampaignState,
+    /// Who brought it into this state, when and why.
+    pub state_at: UnixTime,
+    pub state_by: String,
+    pub state_why: String,
+    pub created_at: UnixTime,
+    pub created_by: String,
+    /// From its start.
+    pub frozen: Option<Frozen>,
+    pub ended_at: Option<UnixTime>,
+    /// Why members were held back when the campaign was last looked at.
+    pub held: BTreeMap<Held, u64>,
+}
+
+/// What was fixed when the campaign was started.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Frozen {
+    pub started_at: UnixTime,
+    pub not_after: UnixTime,
+    pub members: u32,
+    /// Merkle root over the members: see [`shared::membership`].
+    pub root: Digest,
+    /// SHA-256 of the payload of the batch that says so.
+    pub batch: Digest,
+}
+
+/// The members of a campaign, sorted by id, each once.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Start {
+    pub members: Vec<TerminalId>,
+    pub root: Digest,
+    pub batch: StoredBatch,
+    pub not_after: UnixTime,
+}
+
+/// A signed [`shared::document::Batch`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StoredBatch {
+    /// SHA-256 of the document's payload.
+    pub digest: Digest,
+    pub id: BatchId,
+    pub campaign: CampaignId,
+    pub purpose: Purpose,
+    pub signed: SignedBytes,
+    pub not_before: UnixTime,
+    pub not_after: UnixTime,
+}
+
+/// What a batch or an order of a campaign is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Purpose {
+    /// The campaign's change.
+    Change,
+    /// To cancel it where it has not begun.
+    Cancel,
+}
+
+/// A campaign on one terminal, from its release on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Assignment {
+    pub campaign: CampaignId,
+    pub terminal: TerminalId,
+    /// The order of the newest attempt.
+    pub order: OrderId,
+    /// From 1. Another one is made only when an epoch voided the last.
+    pub attempt: u32,
+    /// The epoch of the newest attempt.
+    pub epoch: u32,
+    pub standing: Standing,
+}
+
+/// How many assignments are in each state, and what stands out. Kept up to date with every
+/// change, never counted.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct CampaignTally {
+    pub by_state: BTreeMap<AssignmentState, u64>,
+    pub late_successes: u64,
+    pub contradictions: u64,
+}
+
+impl CampaignTally {
+    /// Members that were ever released.
+    pub fn released(&self) -> u64 {
+        self.by_state.values().sum()
+    }
+
+    fn sum(&self, of: impl Fn(AssignmentState) -> bool) -> u64 {
+        self.by_state.iter().filter(|(state, _)| of(**state)).map(|(_, count)| count).sum()
+    }
+
+    /// Assignments from which something is still expected.
+    pub fn open(&self) -> u64 {
+        self.sum(|state| !state.is_end())
+    }
+
+    pub fn bad(&self) -> u64 {
+        self.sum(AssignmentState::is_bad)
+    }
+
+    /// Places of `max_parallel` that are taken.
+    pub fn places_taken(&self) -> u64 {
+        self.sum(AssignmentState::takes_a_place)
+    }
+
+    /// Ends of terminals that were reached: what a rate of success is a rate of.
+    pub fn attempted(&self) -> u64 {
+        self.sum(|state| state.is_end() && state != AssignmentState::Unreached)
+    }
+}

@@ -1,0 +1,139 @@
+//! Orders on their way to terminals, and what terminals say, as they are stored.
+
+use std::collections::BTreeSet;
+
+use shared::digest::Digest;
+use shared::document::order::Stream;
+use shared::document::receipt::Receipt;
+use shared::id::{CampaignId, OrderId, TerminalId};
+use shared::message::{Hello, Parcel, Progress, SignedBytes, Telemetry};
+use shared::time::UnixTime;
+
+use super::campaign::Purpose;
+
+/// A signed order that was never stored before.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NewOrder {
+    pub id: OrderId,
+    pub terminal: TerminalId,
+    pub epoch: u32,
+    pub stream: Stream,
+    pub seq: u64,
+    pub campaign: CampaignId,
+    pub purpose: Purpose,
+    /// From 1; see [`super::campaign::Assignment::attempt`].
+    pub attempt: u32,
+    /// SHA-256 of the payload of its batch.
+    pub batch: Digest,
+    pub signed: SignedBytes,
+    pub not_after: UnixTime,
+}
+
+/// Where the numbers of a terminal's orders stand, and whether it may be given any.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Numbering {
+    pub terminal: TerminalId,
+    pub epoch: u32,
+    /// The highest routine sequence number of this epoch: given out here, or seen over there.
+    pub order_seq: u64,
+}
+
+/// An order that the terminal has not answered for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Owed {
+    pub order: OrderId,
+    pub terminal: TerminalId,
+    /// How often it was sent on any connection.
+    pub sends: u32,
+    /// When it was last sent on the present connection.
+    pub sent_at: Option<UnixTime>,
+    pub parcel: Parcel,
+}
+
+/// What was sent to one terminal.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Delivered {
+    pub terminal: TerminalId,
+    pub orders: Vec<OrderId>,
+    /// When to look at this terminal again, unless something happens before.
+    pub again_at: Option<UnixTime>,
+}
+
+/// Something a terminal said, in the order in which it was spooled.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Heard {
+    pub terminal: TerminalId,
+    /// When the controller heard it.
+    pub at: UnixTime,
+    pub saying: Saying,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Saying {
+    Hello(Hello),
+    /// The broker says that the connection broke.
+    Gone,
+    Report {
+        epoch: u32,
+        seq: u64,
+        /// Everything of this epoch up to here is durable, this report included if it is not
+        /// above: nothing up to here need be applied again.
+        up_to: u64,
+        report: Report,
+    },
+}
+
+/// A report whose proof, where it has one, was checked.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Report {
+    Progress(Progress),
+    Receipt {
+        receipt: Receipt,
+        signed: SignedBytes,
+    },
+    /// A receipt that the terminal's key did not sign, or that is not what it seems. Kept aside.
+    Unproven {
+        signed: SignedBytes,
+        why: String,
+    },
+    Telemetry(Telemetry),
+}
+
+/// What a batch of sayings changed.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Applied {
+    /// Campaigns of which an assignment changed its state.
+    pub campaigns: BTreeSet<CampaignId>,
+    /// Terminals to which something may now be sent.
+    pub to_serve: BTreeSet<TerminalId>,
+    pub alarms: u64,
+    /// Reports that had been applied before.
+    pub repeated: u64,
+    /// From terminals that are unknown, or not enrolled.
+    pub strangers: u64,
+}
+
+/// Something a person should look at. Each is kept once, however often it is found.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Alarm {
+    pub terminal: TerminalId,
+    pub kind: AlarmKind,
+    /// What it is about: a digest, an order, an epoch.
+    pub subject: String,
+    pub detail: String,
+    pub at: UnixTime,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum AlarmKind {
+    /// The terminal told two different ends of one order.
+    Contradiction,
+    /// It lost its ledger: it may have been restored or copied.
+    LedgerLost,
+    /// Reports were acknowledged and then lost on the controller's side.
+    ReportsLost,
+    /// A receipt for an order that this registry does not know, or that was another terminal's.
+    StrangeReceipt,
+    /// A receipt that its terminal did not sign.
+    UnprovenReceipt,
+}

@@ -1,0 +1,53 @@
+//! What can go wrong with the registry.
+
+use shared::id::{CampaignId, FleetId};
+
+use crate::campaign::state::CampaignState;
+
+#[derive(Debug, thiserror::Error)]
+pub enum RegistryError {
+    #[error("cannot open the registry {target}")]
+    Open {
+        target: String,
+        #[source]
+        source: sqlx::Error,
+    },
+    #[error("`{0}` names no registry: write `sqlite:<file>` or `postgres://<user>@<host>/<name>`")]
+    UnknownTarget(String),
+    #[error("the registry failed to {doing}")]
+    Failed {
+        doing: &'static str,
+        #[source]
+        source: sqlx::Error,
+    },
+    /// Nothing was changed, however often it was tried.
+    #[error("other writers kept the registry busy; nothing was changed: try again")]
+    Contended,
+    #[error("cannot bring the registry's schema up to date")]
+    Migrate {
+        #[source]
+        source: sqlx::migrate::MigrateError,
+    },
+    #[error(
+        "the registry's schema is version {found}, newer than the {known} that this build knows: \
+         run the newer build, or restore the backup that was made before it"
+    )]
+    NewerSchema { found: i64, known: i64 },
+    #[error(
+        "the registry's schema is version {found}, this build needs {known}: run \
+         `tillward-controller migrate`"
+    )]
+    OlderSchema { found: i64, known: i64 },
+    #[error("the registry belongs to fleet {found}, this controller to {ours}")]
+    OtherFleet { found: FleetId, ours: FleetId },
+    #[error("the registry holds `{value}` as a {what}, which this build cannot read")]
+    Unreadable { what: &'static str, value: String },
+    #[error("there is already a {what} `{which}`")]
+    Exists { what: &'static str, which: String },
+    #[error("there is no {what} `{which}`")]
+    Missing { what: &'static str, which: String },
+    #[error("campaign {campaign} is {found}, no longer {expected}")]
+    CampaignMoved { campaign: CampaignId, expected: CampaignState, found: CampaignState },
+    #[error("there is no roster {missing}, so {version} cannot follow it")]
+    RosterGap { version: u64, missing: u64 },
+}
