@@ -166,9 +166,9 @@ fn parse(bytes: &[u8]) -> Result<CoseSign, Rejected> {
 /// sees it. 48 KiB hold 6,000 levels, which overflow the stack. So headers are bounded here,
 /// before anything looks into them.
 fn flat(value: Value) -> Result<Value, Rejected> {
-    let inner = match value {
-        Value::Tag(tag, inner) if tag == CoseSign::TAG => *inner,
-        _ => return Err(Rejected::NotAnEnvelope(format!("tag {} is missing", CoseSign::TAG))),
+    let tagged = value.into_tag().ok().filter(|(tag, _)| *tag == CoseSign::TAG);
+    let Some((_, inner)) = tagged else {
+        return Err(Rejected::NotAnEnvelope(format!("tag {} is missing", CoseSign::TAG)));
     };
     let is_flat = match inner.as_array().map(Vec::as_slice) {
         Some([protected, unprotected, _payload, Value::Array(signatures)]) => {
@@ -184,7 +184,7 @@ fn flat(value: Value) -> Result<Value, Rejected> {
         Some(_) | None => false,
     };
     match is_flat {
-        true => Ok(inner),
+        true => Ok(*inner),
         false => Err(Rejected::NotAnEnvelope("its headers are not of our shape".to_owned())),
     }
 }
