@@ -3,6 +3,7 @@
 //!
 //! Nothing here decides whether a test passes: helpers are few and say what they saw.
 
+pub mod keys;
 pub mod ports;
 pub mod process;
 pub mod programs;
