@@ -1,1 +1,3 @@
-//! Enrolment and presence.
+//! How a terminal becomes one of the fleet.
+
+pub mod certificate;
