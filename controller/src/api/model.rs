@@ -21,7 +21,7 @@ pub use release::{ArtifactStored, Release, ReleaseArtifact, Roster, RosterKey, S
 pub use terminal::{Component, Lifecycle, Presence, Terminal, TerminalDetail};
 
 use serde::{Deserialize, Serialize};
-use shared::id::FleetId;
+use shared::id::{FleetId, TerminalId};
 use shared::time::UnixTime;
 use utoipa::ToSchema;
 
@@ -74,6 +74,9 @@ pub struct Status {
     pub broker: BrokerStatus,
     pub terminals: TerminalCounts,
     pub campaigns_running: u64,
+    pub campaigns_paused: u64,
+    /// That a person should look at: `GET /v1/alarms`.
+    pub alarms: u64,
     pub roster_version: u64,
     /// Reports that are safe on disk here and not yet applied to the registry.
     pub reports_waiting: u64,
@@ -89,10 +92,12 @@ pub struct BrokerStatus {
     pub connected: bool,
 }
 
-/// Terminals by reachability.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct TerminalCounts {
+    pub claimed: u64,
     pub enrolled: u64,
+    pub revoked: u64,
+    /// Of those enrolled.
     pub online: u64,
 }
 
@@ -110,4 +115,18 @@ pub struct AuditEntry {
     /// The id of what it was done to.
     pub object: String,
     pub detail: String,
+}
+
+/// Something about a terminal that a person should look at.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Alarm {
+    #[schema(value_type = String)]
+    pub terminal: TerminalId,
+    /// Stable across releases, for example `ledger-lost`.
+    pub kind: String,
+    /// What it is about: a digest, an order, an epoch.
+    pub subject: String,
+    pub detail: String,
+    #[schema(value_type = i64)]
+    pub at: UnixTime,
 }

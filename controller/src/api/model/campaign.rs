@@ -58,10 +58,13 @@ pub struct Campaign {
     #[schema(value_type = Option<String>, example = "22:00-06:00")]
     pub window: Option<Window>,
     pub state: CampaignState,
-    /// Why it is in this state, where somebody said so.
+    /// Who brought it into this state, when, and why where somebody said so.
+    pub state_by: String,
+    #[schema(value_type = i64)]
+    pub state_at: UnixTime,
     pub state_reason: Option<String>,
-    /// Members, fixed when the campaign was created.
-    pub terminals: u64,
+    /// Members, fixed when the campaign is started.
+    pub terminals: Option<u64>,
     /// How many members are in each state; states without a member are left out.
     #[schema(value_type = BTreeMap<String, u64>)]
     pub by_state: BTreeMap<AssignmentState, u64>,
@@ -73,10 +76,16 @@ pub struct Campaign {
     #[schema(value_type = Option<i64>)]
     pub started_at: Option<UnixTime>,
     #[schema(value_type = Option<i64>)]
-    pub finished_at: Option<UnixTime>,
-    /// Its orders are void after this.
-    #[schema(value_type = i64)]
-    pub not_after: UnixTime,
+    pub ended_at: Option<UnixTime>,
+    /// How long its orders are valid from its start, in seconds.
+    pub not_after_s: u64,
+    /// …and until when that is, once it is started.
+    #[schema(value_type = Option<i64>)]
+    pub not_after: Option<UnixTime>,
+    /// Terminals that succeeded after they had been given up, or had told a failure.
+    pub late_successes: u64,
+    /// Terminals that told two different ends.
+    pub contradictions: u64,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, ToSchema)]
@@ -84,11 +93,12 @@ pub struct Campaign {
 pub enum CampaignState {
     Draft,
     Running,
+    /// No terminal is released and no order is sent; what a terminal has accepted goes on.
     Paused,
-    /// No new terminal is released; those before the point of no return are being cancelled.
+    /// Nothing more will come of any member.
+    Completed,
+    /// No terminal is released; what has not begun is being cancelled.
     Aborted,
-    /// Every member has ended.
-    Finished,
 }
 
 /// Members that wait for the same thing.
@@ -137,7 +147,7 @@ pub struct Assignment {
     pub updated_at: Option<UnixTime>,
 }
 
-/// In the order in which they can follow one another; the last eight are ends.
+/// In the order in which they can follow one another; everything from `unreached` is an end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum AssignmentState {
@@ -145,26 +155,32 @@ pub enum AssignmentState {
     Held,
     /// There is an order; the terminal has not accepted it yet.
     Ordered,
+    /// …and has not for so long that it holds up nobody else. The order is still owed.
+    Unanswered,
     /// The terminal has the order in its ledger.
     Accepted,
     /// The terminal waits, for its window or its till for example.
     Waiting,
     Working,
     Undoing,
-    Succeeded,
-    RolledBack,
-    Failed,
-    RollbackFailed,
+    /// The order ran out before the terminal accepted it.
+    Unreached,
+    /// The terminal accepted the order and said nothing more until well after it ran out.
+    Silent,
     Refused,
-    Cancelled,
     Expired,
     Superseded,
+    Cancelled,
+    Failed,
+    RolledBack,
+    RollbackFailed,
+    Succeeded,
 }
 
 impl AssignmentState {
-    /// Nothing more will come of it.
+    /// Nothing more is expected of it; a late word of the terminal is still heard.
     pub fn is_end(self) -> bool {
-        self >= Self::Succeeded
+        self >= Self::Unreached
     }
 }
 

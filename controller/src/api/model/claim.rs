@@ -1,5 +1,7 @@
 //! One-time permissions to enrol.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 use shared::digest::{Digest, PublicKey};
 use shared::id::{ClaimId, FleetId, TerminalId};
@@ -14,6 +16,12 @@ pub struct NewClaim {
     pub serial: String,
     pub store: String,
     pub model: String,
+    /// Its place in the store, which has at most one enrolled terminal.
+    #[serde(default)]
+    pub lane: Option<String>,
+    /// To select terminals by.
+    #[serde(default)]
+    pub labels: BTreeMap<String, String>,
     /// IANA name of the time zone that windows are meant in.
     #[schema(example = "Europe/Berlin")]
     pub zone: String,
@@ -57,6 +65,8 @@ pub struct Claim {
     pub serial: String,
     pub store: String,
     pub model: String,
+    pub lane: Option<String>,
+    pub labels: BTreeMap<String, String>,
     pub zone: String,
     pub state: ClaimState,
     /// Wrong proofs so far; the claim locks after the fifth.

@@ -1,6 +1,8 @@
 //! Terminals. What kind of life it leads, whether it can be reached and what it works on are
 //! three questions with three answers.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 use shared::id::{OrderId, TerminalId};
 use shared::time::UnixTime;
@@ -15,20 +17,30 @@ pub struct Terminal {
     pub serial: String,
     pub store: String,
     pub model: String,
+    /// Its place in the store.
+    pub lane: Option<String>,
+    pub labels: BTreeMap<String, String>,
     /// IANA name of the time zone that windows are meant in.
     pub zone: String,
     pub lifecycle: Lifecycle,
     pub presence: Presence,
-    /// Counts enrolments; 0 before the first.
+    /// Counts enrolments and lost ledgers; 0 before the first enrolment.
     pub epoch: u32,
     #[schema(value_type = Option<i64>)]
     pub last_seen_at: Option<UnixTime>,
-    pub agent_version: Option<String>,
-    pub components: Vec<Component>,
+    /// What it is carrying out, as it said last.
     #[schema(value_type = Option<String>)]
     pub working_on: Option<OrderId>,
     #[schema(value_type = Option<i64>)]
     pub certificate_expires_at: Option<UnixTime>,
+    /// What it said about itself when it was last connected.
+    pub agent_version: Option<String>,
+    pub components: Vec<Component>,
+    pub roster_version: Option<u64>,
+    /// Reports that waited on the terminal.
+    pub outbox_depth: Option<u64>,
+    /// Telemetry that the terminal had to drop, ever.
+    pub outbox_dropped: Option<u64>,
 }
 
 /// One terminal, and what was asked of it, newest first.
