@@ -24,6 +24,7 @@ pub mod limits;
 pub mod membership;
 pub mod message;
 pub mod outcome;
+pub mod queue;
 pub mod signature;
 pub mod time;
 pub mod tls;

@@ -62,3 +62,41 @@ pub fn short_text(text: &str) -> String {
 
 const _: () = assert!(DOCUMENT_BYTES_MAX < MESSAGE_BYTES_MAX);
 const _: () = assert!(MESSAGE_BYTES_MAX < PACKET_BYTES_MAX as usize);
+
+/// One value in the store: the largest message, and what a journal writes around it.
+pub const STORE_VALUE_BYTES_MAX: usize = MESSAGE_BYTES_MAX + 16 * 1024;
+
+/// One key in the store: four ids, with room.
+pub const STORE_KEY_BYTES_MAX: usize = 128;
+
+/// What becomes durable together. The database writes each byte up to three times and must not
+/// reuse a segment of 512 KiB within one barrier, because only the barrier makes it safe.
+pub const STORE_BATCH_BYTES_MAX: usize = 128 * 1024;
+
+/// Entries that a terminal keeps while nobody acknowledges: one a minute for a week.
+pub const TERMINAL_QUEUE_RECORDS_MAX: u64 = 10_240;
+
+/// Bytes of these entries: about 3 KiB each, a receipt with its evidence.
+pub const TERMINAL_QUEUE_BYTES_MAX: u64 = 32 * 1024 * 1024;
+
+/// Room that only receipts of accepted work may use: `Accepted` and the outcome, for twice the
+/// orders that may be in flight, and again for what was waiting already.
+pub const TERMINAL_RESERVE_RECORDS: u64 = 4 * ORDERS_IN_FLIGHT_MAX as u64 * 2;
+
+/// Bytes of that room: a receipt may carry a whole message.
+pub const TERMINAL_RESERVE_BYTES: u64 = TERMINAL_RESERVE_RECORDS * MESSAGE_BYTES_MAX as u64;
+
+/// Entries that a controller keeps between the wire and its registry: the fleet's hellos and
+/// reports of some minutes in which the registry is away. Beyond them terminals keep their own.
+pub const CONTROLLER_QUEUE_RECORDS_MAX: u64 = 200_000;
+
+/// Bytes of these entries.
+pub const CONTROLLER_QUEUE_BYTES_MAX: u64 = 256 * 1024 * 1024;
+
+/// File that is given up when the disk is full, so that what runs can be finished and told.
+pub const DISK_RESERVE_BYTES: u64 = 16 * 1024 * 1024;
+
+const _: () = assert!(STORE_VALUE_BYTES_MAX < STORE_BATCH_BYTES_MAX);
+const _: () = assert!(STORE_KEY_BYTES_MAX < 255 - 1);
+const _: () = assert!(TERMINAL_RESERVE_RECORDS < TERMINAL_QUEUE_RECORDS_MAX / 2);
+const _: () = assert!(TERMINAL_RESERVE_BYTES < TERMINAL_QUEUE_BYTES_MAX / 2);
