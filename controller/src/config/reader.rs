@@ -1,0 +1,159 @@
+//! Reads a TOML table key by key and gathers every mistake instead of stopping at the first.
+
+use std::cell::RefCell;
+use std::collections::BTreeSet;
+use std::fmt::Display;
+use std::ops::RangeInclusive;
+use std::str::FromStr;
+
+use toml::{Table, Value};
+
+/// Every mistake that was found, in the order of the file's keys as they are read.
+#[derive(Debug, Default)]
+pub(super) struct Mistakes(RefCell<Vec<String>>);
+
+impl Mistakes {
+    pub(super) fn add(&self, mistake: String) {
+        self.0.borrow_mut().push(mistake);
+    }
+
+    pub(super) fn into_vec(self) -> Vec<String> {
+        self.0.into_inner()
+    }
+}
+
+/// One table of the file, and the same table of the default file behind it.
+pub(super) struct Reader<'a> {
+    /// Of this table, with a trailing full stop; empty for the whole file.
+    path: String,
+    given: Table,
+    defaults: Table,
+    asked: BTreeSet<&'static str>,
+    mistakes: &'a Mistakes,
+}
+
+impl<'a> Reader<'a> {
+    pub(super) fn new(given: Table, defaults: Table, mistakes: &'a Mistakes) -> Self {
+        Self { path: String::new(), given, defaults, asked: BTreeSet::new(), mistakes }
+    }
+
+    /// Whether the file itself names this key.
+    pub(super) fn names(&self, key: &str) -> bool {
+        self.given.contains_key(key)
+    }
+
+    /// Knows this key without reading it.
+    pub(super) fn pass_over(&mut self, key: &'static str) {
+        self.asked.insert(key);
+    }
+
+    /// The table below this one; an empty one when the file has none.
+    pub(super) fn table(&mut self, key: &'static str) -> Reader<'a> {
+        let defaults = match self.defaults.get(key) {
+            Some(Value::Table(table)) => table.clone(),
+            Some(_) | None => Table::new(),
+        };
+        let given = match self.take(key) {
+            Some(Value::Table(table)) => table,
+            Some(other) => {
+                self.wrong::<()>(key, &other, "a table");
+                Table::new()
+            }
+            None => Table::new(),
+        };
+        self.below(format!("{}{key}.", self.path), given, defaults)
+    }
+
+    /// The tables of an array, `[[key]]`; none when the file has none. They have no defaults.
+    pub(super) fn tables(&mut self, key: &'static str) -> Vec<Reader<'a>> {
+        let Some(value) = self.take(key) else { return Vec::new() };
+        let Value::Array(values) = value else {
+            self.wrong::<()>(key, &value, "one or more tables, each begun by `[[…]]`");
+            return Vec::new();
+        };
+        let numbered = values.into_iter().enumerate().filter_map(|(at, value)| {
+            let path = format!("{}{key}[{}].", self.path, at + 1);
+            match value {
+                Value::Table(table) => Some(self.below(path, table, Table::new())),
+                other => self.wrong(key, &other, "one or more tables, each begun by `[[…]]`"),
+            }
+        });
+        numbered.collect()
+    }
+
+    /// A text that reads as `T`. `None` after a mistake.
+    pub(super) fn parsed<T: FromStr<Err: Display>>(&mut self, key: &'static str) -> Option<T> {
+        let text = self.text(key)?;
+        match text.parse() {
+            Ok(value) => Some(value),
+            Err(why) => self.mistake(key, format!("is `{text}`: {why}")),
+        }
+    }
+
+    pub(super) fn text(&mut self, key: &'static str) -> Option<String> {
+        match self.value(key)? {
+            Value::String(text) => Some(text),
+            other => self.wrong(key, &other, "a text in quotation marks"),
+        }
+    }
+
+    pub(super) fn flag(&mut self, key: &'static str) -> Option<bool> {
+        match self.value(key)? {
+            Value::Boolean(flag) => Some(flag),
+            other => self.wrong(key, &other, "true or false"),
+        }
+    }
+
+    pub(super) fn number(
+        &mut self,
+        key: &'static str,
+        allowed: RangeInclusive<u32>,
+    ) -> Option<u32> {
+        let (least, most) = (*allowed.start(), *allowed.end());
+        let wanted = format!("a whole number from {least} to {most}");
+        match self.value(key)? {
+            Value::Integer(number) => match u32::try_from(number) {
+                Ok(number) if allowed.contains(&number) => Some(number),
+                Ok(_) | Err(_) => self.mistake(key, format!("is {number}: choose {wanted}")),
+            },
+            other => self.wrong(key, &other, &wanted),
+        }
+    }
+
+    /// Adds a mistake about one key of this table.
+    pub(super) fn mistake<T>(&self, key: &str, what: impl Display) -> Option<T> {
+        self.mistakes.add(format!("`{}{key}` {what}", self.path));
+        None
+    }
+
+    /// Whatever was not asked for is not a key.
+    pub(super) fn finish(self) {
+        for key in self.given.keys().filter(|key| !self.asked.contains(key.as_str())) {
+            let known: Vec<_> = self.asked.iter().map(|key| format!("`{key}`")).collect();
+            let known = known.join(", ");
+            self.mistakes.add(format!("`{}{key}` is not a key; there are {known}", self.path));
+        }
+    }
+
+    fn below(&self, path: String, given: Table, defaults: Table) -> Reader<'a> {
+        Reader { path, given, defaults, asked: BTreeSet::new(), mistakes: self.mistakes }
+    }
+
+    fn take(&mut self, key: &'static str) -> Option<Value> {
+        self.asked.insert(key);
+        self.given.get(key).cloned()
+    }
+
+    /// As given, or else the default; a mistake when there is neither.
+    fn value(&mut self, key: &'static str) -> Option<Value> {
+        let value = self.take(key).or_else(|| self.defaults.get(key).cloned());
+        if value.is_none() {
+            return self.mistake(key, "is missing");
+        }
+        value
+    }
+
+    fn wrong<T>(&self, key: &str, got: &Value, wanted: &str) -> Option<T> {
+        self.mistake(key, format!("is of type {}: write {wanted}", got.type_str()))
+    }
+}
