@@ -17,6 +17,7 @@ pub mod enrolment;
 pub mod event_loop;
 pub mod exit;
 pub mod health;
+pub mod https;
 pub mod identity;
 pub mod install;
 pub mod job;
