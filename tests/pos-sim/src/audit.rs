@@ -1,0 +1,51 @@
+//! Compares the books of tills and hosts, which were never written by the same hand.
+//!
+//! It may run while everything sells: the tills are read before the hosts and again after them, so
+//! that a sale made in between is neither missed nor accused.
+
+mod books;
+mod compare;
+mod report;
+
+use std::path::PathBuf;
+
+use anyhow::{Result, ensure};
+
+use crate::exit::Exit;
+use crate::print;
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Arguments {
+    /// A till's data directory; several after each other.
+    #[arg(long, required = true, num_args = 1.., value_name = "DIR")]
+    till: Vec<PathBuf>,
+    /// A host's data directory; several after each other.
+    #[arg(long, required = true, num_args = 1.., value_name = "DIR")]
+    host: Vec<PathBuf>,
+    /// Print one JSON object instead of a table.
+    #[arg(long)]
+    json: bool,
+}
+
+/// Reads the books, prints the report, and says whether the money is right.
+pub(crate) fn run(arguments: &Arguments) -> Result<Exit> {
+    let read_tills = || arguments.till.iter().map(|data| books::read_till(data));
+    let before = read_tills().collect::<Result<Vec<_>>>()?;
+    let hosts = arguments.host.iter().map(|data| books::read_host(data));
+    let hosts = hosts.collect::<Result<Vec<_>>>()?;
+    let after = read_tills().collect::<Result<Vec<_>>>()?;
+    for till in &after {
+        for binding in till.bindings() {
+            let known = hosts.iter().any(|host| host.name == binding);
+            ensure!(known, "till {} sold to host {binding}: give its --host too", till.terminal);
+        }
+    }
+    let report = compare::compare(&before, &hosts, &after);
+    let text = if arguments.json {
+        serde_json::to_string_pretty(&report)?
+    } else {
+        report::table(&report)
+    };
+    print::line(&text)?;
+    Ok(if report.total.is_right() { Exit::Done } else { Exit::MoneyIsWrong })
+}

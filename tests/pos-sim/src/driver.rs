@@ -1,0 +1,143 @@
+//! The driver program: the agent starts it, and it forwards what the agent asks to the till.
+//!
+//! It never lets the agent wait for ever: a till that does not answer within the limit is reported
+//! as `not_ready`. Only `restart` is more than forwarding, because a hung till must be restarted
+//! too: then the till's keeper is asked instead.
+
+use std::io::{BufReader, Write as _};
+use std::os::unix::net::UnixStream;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::mpsc::{self, RecvTimeoutError};
+use std::thread;
+use std::time::Duration;
+
+use anyhow::{Context as _, Result, bail, ensure};
+use serde_json::Value;
+
+use crate::clock::Deadline;
+use crate::edition;
+use crate::exit::Exit;
+use crate::fault::{Fault, Faults};
+use crate::json_lines::{self, Line, Reply, Service, read_line};
+use crate::protocol::{Refusal, Request};
+use crate::{keep, socket, till};
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Arguments {
+    /// The till's data directory.
+    #[arg(long)]
+    data: PathBuf,
+    /// How long the till may take for an answer.
+    #[arg(long, default_value_t = 10_000, value_parser = clap::value_parser!(u64).range(10..))]
+    limit_ms: u64,
+}
+
+/// Answers requests on standard input until it ends.
+pub(crate) fn run(arguments: &Arguments) -> Result<Exit> {
+    let driver = Driver {
+        data: arguments.data.clone(),
+        limit: Duration::from_millis(arguments.limit_ms),
+        faults: Faults::of(&arguments.data, edition::THIS.version),
+    };
+    json_lines::serve(std::io::stdin(), std::io::stdout(), &Arc::new(driver))
+        .context("cannot talk to the agent")?;
+    Ok(Exit::Done)
+}
+
+type Connection = BufReader<UnixStream>;
+
+struct Driver {
+    data: PathBuf,
+    limit: Duration,
+    faults: Faults,
+}
+
+impl Service for Driver {
+    fn serve(&self, request: Request, reply: Reply) {
+        if self.faults.strikes(Fault::DriverExits) {
+            crash();
+        }
+        if self.faults.strikes(Fault::DriverSilent) {
+            return;
+        }
+        if self.faults.strikes(Fault::DriverGarbage) {
+            return reply.send_line("<html>502 Bad Gateway</html>");
+        }
+        let deadline = Deadline::after(self.limit);
+        let answer = if request.verb == "restart" {
+            self.restart(request, deadline)
+        } else {
+            ask(&self.data, till::SOCKET, request, deadline.left()).map(|(answer, _)| answer)
+        };
+        match answer {
+            Ok(line) => reply.send_line(&line),
+            Err(refusal) => reply.send(&Err(refusal)),
+        }
+    }
+}
+
+#[expect(clippy::disallowed_methods, reason = "the fault is to end without ceremony")]
+fn crash() -> ! {
+    std::process::exit(Exit::Crashed.code().into())
+}
+
+impl Driver {
+    /// Asks the till, which ends after the sale in flight; if it does not answer within half of the
+    /// limit, asks its keeper, which ends it at once.
+    fn restart(&self, request: Request, deadline: Deadline) -> Result<String, Refusal> {
+        let Request { id, verb, object } = &request;
+        let again = Request { id: *id, verb: verb.clone(), object: object.clone() };
+        match ask(&self.data, till::SOCKET, request, self.limit / 2) {
+            Ok((answer, connection)) => {
+                // The till hangs up by ending. If that takes longer than the limit, it is going.
+                wait_for_hang_up(connection, deadline);
+                Ok(answer)
+            }
+            Err(_) => ask(&self.data, keep::SOCKET, again, deadline.left()).map(|(line, _)| line),
+        }
+    }
+}
+
+/// Asks whoever listens on the socket `name` in `data` and returns the line of the answer, with the
+/// connection it came on. The exchange has a thread of its own: connecting to a process that is
+/// stopped can block, and a line can stop in its middle.
+fn ask(
+    data: &Path,
+    name: &'static str,
+    request: Request,
+    patience: Duration,
+) -> Result<(String, Connection), Refusal> {
+    let (answered, answer) = mpsc::channel();
+    let data = data.to_owned();
+    thread::spawn(move || answered.send(exchange(&data, name, &request)).ok());
+    match answer.recv_timeout(patience) {
+        Ok(Ok(answer)) => Ok(answer),
+        Ok(Err(error)) => Err(Refusal::not_ready(format!("the till does not answer: {error:#}"))),
+        Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => {
+            let waited = patience.as_millis();
+            Err(Refusal::not_ready(format!("the till did not answer within {waited} ms")))
+        }
+    }
+}
+
+fn exchange(data: &Path, name: &str, request: &Request) -> Result<(String, Connection)> {
+    let mut stream = socket::connect(data, name).with_context(|| format!("no {name}"))?;
+    let line = Value::Object(request.object.clone()).to_string();
+    writeln!(stream, "{line}").context("cannot send")?;
+    let mut reader = BufReader::new(stream);
+    let Line::Whole(answer) = read_line(&mut reader).context("cannot read")? else {
+        bail!("it hung up without an answer");
+    };
+    let value: Value = serde_json::from_slice(&answer).context("its answer is not JSON")?;
+    ensure!(value["id"] == request.id, "it answered something else");
+    Ok((value.to_string(), reader))
+}
+
+/// Waits for the other side to hang up, at most until the deadline.
+fn wait_for_hang_up(mut connection: Connection, deadline: Deadline) {
+    let left = deadline.left().max(Duration::from_millis(1));
+    if connection.get_ref().set_read_timeout(Some(left)).is_ok() {
+        while matches!(read_line(&mut connection), Ok(Line::Whole(_) | Line::TooLong)) {}
+    }
+}

@@ -1,0 +1,320 @@
+//! The host's books: movements are added and never changed, in the one SQLite file of the host.
+//!
+//! Nothing in the schema forbids a second charge for one sale or a second settlement of one batch.
+//! The rules below do, each in one transaction, and an audit that could not see a mistake of theirs
+//! would prove nothing.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context as _, Result, ensure};
+use rusqlite::{Connection, Transaction, TransactionBehavior, params};
+
+use crate::host::message::{Answer, Ask, Authorise, Upload};
+
+const SCHEMA: &str = "
+    PRAGMA journal_mode = WAL;
+    PRAGMA synchronous = FULL;
+    BEGIN;
+    CREATE TABLE IF NOT EXISTS host (name TEXT NOT NULL);
+    CREATE TABLE IF NOT EXISTS movement (
+        id INTEGER PRIMARY KEY AUTOINCREMENT,
+        terminal TEXT NOT NULL,
+        stan INTEGER NOT NULL,
+        what TEXT NOT NULL
+            CHECK (what IN ('charge', 'reversal', 'hold', 'release', 'decline', 'bar')),
+        amount_minor INTEGER NOT NULL,
+        batch INTEGER,
+        at_ms INTEGER NOT NULL
+    );
+    CREATE INDEX IF NOT EXISTS movement_by_sale ON movement (terminal, stan);
+    CREATE INDEX IF NOT EXISTS movement_by_batch ON movement (terminal, batch);
+    CREATE TABLE IF NOT EXISTS settlement (
+        id INTEGER PRIMARY KEY AUTOINCREMENT,
+        terminal TEXT NOT NULL,
+        batch INTEGER NOT NULL,
+        count INTEGER NOT NULL,
+        total_minor INTEGER NOT NULL,
+        at_ms INTEGER NOT NULL
+    );
+    CREATE INDEX IF NOT EXISTS settlement_by_batch ON settlement (terminal, batch);
+    CREATE TABLE IF NOT EXISTS settlement_repeat (
+        settlement INTEGER NOT NULL REFERENCES settlement (id),
+        at_ms INTEGER NOT NULL
+    );
+    COMMIT;
+";
+
+/// The file of the books in a host's data directory.
+pub(crate) fn path(data: &Path) -> PathBuf {
+    data.join("host.db")
+}
+
+#[derive(Debug)]
+pub(crate) struct Ledger {
+    db: Connection,
+    name: String,
+}
+
+/// What the books say about one sale.
+#[derive(Debug, Default)]
+struct Past {
+    charged: Option<Charge>,
+    /// The amount still held.
+    held_minor: Option<i64>,
+    declined: bool,
+    /// Reversed, released or barred: nothing may come of it any more.
+    undone: bool,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Charge {
+    amount_minor: i64,
+    batch: i64,
+}
+
+impl Ledger {
+    pub(crate) fn open(data: &Path, name: &str) -> Result<Self> {
+        let path = path(data);
+        let opened = Connection::open(&path).and_then(|db| {
+            db.execute_batch(SCHEMA)?;
+            db.execute("INSERT INTO host SELECT ?1 WHERE NOT EXISTS (SELECT 1 FROM host)", [name])?;
+            let owner: String = db.query_row("SELECT name FROM host", [], |row| row.get(0))?;
+            Ok((db, owner))
+        });
+        let (db, owner) = opened.with_context(|| format!("cannot open {}", path.display()))?;
+        ensure!(owner == name, "{} holds the books of host {owner}, not {name}", path.display());
+        Ok(Self { db, name: owner })
+    }
+
+    /// Carries out `ask`. The answer is given only after the books hold it.
+    pub(crate) fn answer(&mut self, ask: &Ask, now_ms: i64) -> Result<Answer> {
+        let host = self.name.clone();
+        let books = self.db.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        let entry = |terminal, stan| Entry { books: &books, terminal, stan, now_ms };
+        let answer = match ask {
+            Ask::Authorise { terminal, stan, kind, amount_minor, batch } => {
+                entry(terminal, *stan).authorise(*kind, *amount_minor, *batch)?
+            }
+            Ask::Reverse { terminal, stan } => entry(terminal, *stan).reverse()?,
+            Ask::Upload { terminal, stan, kind, amount_minor, batch } => {
+                entry(terminal, *stan).upload(*kind, *amount_minor, *batch)?
+            }
+            Ask::Settle { terminal, batch, count, total_minor } => {
+                let claim = Figures { count: *count, total_minor: *total_minor };
+                settle(&books, &host, terminal, *batch, claim, now_ms)?
+            }
+            Ask::Diagnose { terminal: _ } => Answer::Here { host },
+        };
+        books.commit()?;
+        Ok(answer)
+    }
+}
+
+/// One sale in the books.
+struct Entry<'a> {
+    books: &'a Transaction<'a>,
+    terminal: &'a str,
+    stan: i64,
+    now_ms: i64,
+}
+
+impl Entry<'_> {
+    fn authorise(&self, kind: Authorise, amount_minor: i64, batch: i64) -> Result<Answer> {
+        let past = self.past()?;
+        let before = match kind {
+            Authorise::Sale => past.charged.map(|charge| charge.amount_minor),
+            Authorise::Preauthorisation => past.held_minor,
+        };
+        if past.undone {
+            return Ok(declined("reversed before it arrived"));
+        }
+        if past.declined {
+            return Ok(declined("declined before"));
+        }
+        if let Some(before) = before {
+            let same = before == amount_minor;
+            return Ok(if same { Answer::Approved } else { declined("the number is taken") });
+        }
+        if past.charged.is_some() || past.held_minor.is_some() {
+            return Ok(declined("the number is taken"));
+        }
+        if let Some(objection) = self.objection(amount_minor, batch)? {
+            return Ok(declined(objection));
+        }
+        if is_short_of_funds(amount_minor) {
+            self.write("decline", amount_minor, batch)?;
+            return Ok(declined("insufficient funds"));
+        }
+        match kind {
+            Authorise::Sale => self.write("charge", amount_minor, batch)?,
+            Authorise::Preauthorisation => self.write("hold", amount_minor, batch)?,
+        }
+        Ok(Answer::Approved)
+    }
+
+    /// A reversal that overtakes its sale leaves a bar, so that the sale cannot charge later.
+    fn reverse(&self) -> Result<Answer> {
+        let past = self.past()?;
+        if past.undone {
+            return Ok(Answer::Reversed);
+        }
+        if let Some(Charge { amount_minor, batch }) = past.charged {
+            if settlement(self.books, self.terminal, batch)?.is_some() {
+                return Ok(refused("its batch is settled"));
+            }
+            self.write("reversal", amount_minor, batch)?;
+        } else if let Some(held_minor) = past.held_minor {
+            self.write("release", held_minor, None)?;
+        } else {
+            self.write("bar", 0, None)?;
+        }
+        Ok(Answer::Reversed)
+    }
+
+    fn upload(&self, kind: Upload, amount_minor: i64, batch: i64) -> Result<Answer> {
+        let past = self.past()?;
+        if let Some(charge) = past.charged {
+            let same = charge.amount_minor == amount_minor && charge.batch == batch;
+            return Ok(if same { Answer::Taken } else { refused("the number is taken") });
+        }
+        if past.undone || past.declined {
+            return Ok(refused("reversed or declined before"));
+        }
+        if let Some(objection) = self.objection(amount_minor, batch)? {
+            return Ok(refused(objection));
+        }
+        match (kind, past.held_minor) {
+            (Upload::OfflineSale, None) => {}
+            (Upload::Completion, Some(held_minor)) if amount_minor <= held_minor => {
+                self.write("release", held_minor, None)?;
+            }
+            (Upload::Completion, Some(_)) => return Ok(refused("more than is held")),
+            (Upload::Completion, None) => return Ok(refused("nothing is held")),
+            (Upload::OfflineSale, Some(_)) => return Ok(refused("the number is taken")),
+        }
+        self.write("charge", amount_minor, batch)?;
+        Ok(Answer::Taken)
+    }
+
+    /// Why a new charge cannot enter the books, if so.
+    fn objection(&self, amount_minor: i64, batch: i64) -> Result<Option<&'static str>> {
+        if amount_minor <= 0 {
+            return Ok(Some("the amount is not positive"));
+        }
+        let settled = settlement(self.books, self.terminal, batch)?.is_some();
+        Ok(settled.then_some("its batch is settled"))
+    }
+
+    fn past(&self) -> Result<Past> {
+        let mut rows = self.books.prepare_cached(
+            "SELECT what, amount_minor, batch FROM movement WHERE terminal = ?1 AND stan = ?2 \
+             ORDER BY id",
+        )?;
+        let mut past = Past::default();
+        let mut rows = rows.query(params![self.terminal, self.stan])?;
+        while let Some(row) = rows.next()? {
+            let amount_minor = row.get("amount_minor")?;
+            match row.get::<_, String>("what")?.as_str() {
+                "charge" => {
+                    past.undone = false; // what was held has been completed, not released
+                    past.charged = Some(Charge { amount_minor, batch: row.get("batch")? });
+                }
+                "hold" => past.held_minor = Some(amount_minor),
+                "release" => (past.held_minor, past.undone) = (None, true),
+                "decline" => past.declined = true,
+                _reversal_or_bar => past.undone = true,
+            }
+        }
+        Ok(past)
+    }
+
+    fn write(&self, what: &str, amount_minor: i64, batch: impl Into<Option<i64>>) -> Result<()> {
+        self.books.execute(
+            "INSERT INTO movement (terminal, stan, what, amount_minor, batch, at_ms) \
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+            params![self.terminal, self.stan, what, amount_minor, batch.into(), self.now_ms],
+        )?;
+        Ok(())
+    }
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+struct Figures {
+    count: i64,
+    total_minor: i64,
+}
+
+/// Closes the batch if the till's figures are the books'. A batch that is closed already is never
+/// closed again: the same figures get the same reference, and the repeat is counted.
+fn settle(
+    books: &Transaction<'_>,
+    host: &str,
+    terminal: &str,
+    batch: i64,
+    claim: Figures,
+    now_ms: i64,
+) -> Result<Answer> {
+    let (id, own) = if let Some((id, own)) = settlement(books, terminal, batch)? {
+        if own == claim {
+            books.execute("INSERT INTO settlement_repeat VALUES (?1, ?2)", params![id, now_ms])?;
+        }
+        (id, own)
+    } else {
+        let own = taken(books, terminal, batch)?;
+        if own == claim {
+            books.execute(
+                "INSERT INTO settlement (terminal, batch, count, total_minor, at_ms) \
+                 VALUES (?1, ?2, ?3, ?4, ?5)",
+                params![terminal, batch, own.count, own.total_minor, now_ms],
+            )?;
+        }
+        (books.last_insert_rowid(), own)
+    };
+    let Figures { count, total_minor } = own;
+    Ok(if own == claim {
+        Answer::Settled { reference: format!("{host}-{id:08}"), count, total_minor }
+    } else {
+        Answer::TotalsDiffer { count, total_minor }
+    })
+}
+
+fn settlement(
+    books: &Transaction<'_>,
+    terminal: &str,
+    batch: i64,
+) -> Result<Option<(i64, Figures)>> {
+    let mut rows = books.prepare_cached(
+        "SELECT id, count, total_minor FROM settlement WHERE terminal = ?1 AND batch = ?2",
+    )?;
+    let mut rows = rows.query(params![terminal, batch])?;
+    let Some(row) = rows.next()? else { return Ok(None) };
+    Ok(Some((row.get(0)?, Figures { count: row.get(1)?, total_minor: row.get(2)? })))
+}
+
+fn taken(books: &Transaction<'_>, terminal: &str, batch: i64) -> Result<Figures> {
+    let figures = books.query_row(
+        "SELECT coalesce(sum(iif(what = 'charge', 1, -1)), 0),
+                coalesce(sum(iif(what = 'charge', amount_minor, -amount_minor)), 0)
+         FROM movement
+         WHERE terminal = ?1 AND batch = ?2 AND what IN ('charge', 'reversal')",
+        params![terminal, batch],
+        |row| Ok(Figures { count: row.get(0)?, total_minor: row.get(1)? }),
+    )?;
+    Ok(figures)
+}
+
+/// Some cards are empty. Which, only the amount tells, so that asking twice gives one answer.
+fn is_short_of_funds(amount_minor: i64) -> bool {
+    amount_minor % 97 == 0
+}
+
+fn declined(reason: &str) -> Answer {
+    Answer::Declined { reason: reason.to_owned() }
+}
+
+fn refused(reason: &str) -> Answer {
+    Answer::Refused { reason: reason.to_owned() }
+}
+
+#[cfg(test)]
+mod tests;

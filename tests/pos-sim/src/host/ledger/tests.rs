@@ -1,0 +1,157 @@
+//! The rules of the books, as conversations.
+
+use super::*;
+
+const TERMINAL: &str = "T1";
+
+struct Host {
+    ledger: Ledger,
+    _dir: tempfile::TempDir,
+}
+
+impl Host {
+    fn new() -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        Self { ledger: Ledger::open(dir.path(), "a").unwrap(), _dir: dir }
+    }
+
+    fn ask(&mut self, ask: &Ask) -> Answer {
+        self.ledger.answer(ask, 0).unwrap()
+    }
+
+    fn sale(&mut self, stan: i64, amount_minor: i64, batch: i64) -> Answer {
+        self.authorise(stan, Authorise::Sale, amount_minor, batch)
+    }
+
+    fn preauthorise(&mut self, stan: i64, amount_minor: i64) -> Answer {
+        self.authorise(stan, Authorise::Preauthorisation, amount_minor, 1)
+    }
+
+    fn authorise(&mut self, stan: i64, kind: Authorise, amount_minor: i64, batch: i64) -> Answer {
+        self.ask(&Ask::Authorise { terminal: TERMINAL.into(), stan, kind, amount_minor, batch })
+    }
+
+    fn reverse(&mut self, stan: i64) -> Answer {
+        self.ask(&Ask::Reverse { terminal: TERMINAL.into(), stan })
+    }
+
+    fn upload(&mut self, stan: i64, kind: Upload, amount_minor: i64, batch: i64) -> Answer {
+        self.ask(&Ask::Upload { terminal: TERMINAL.into(), stan, kind, amount_minor, batch })
+    }
+
+    fn settle(&mut self, batch: i64, count: i64, total_minor: i64) -> Answer {
+        self.ask(&Ask::Settle { terminal: TERMINAL.into(), batch, count, total_minor })
+    }
+
+    fn books(&self, batch: i64) -> (i64, i64) {
+        let db = &self.ledger.db;
+        let books = db.unchecked_transaction().unwrap();
+        let figures = taken(&books, TERMINAL, batch).unwrap();
+        (figures.count, figures.total_minor)
+    }
+}
+
+fn is_refused(answer: &Answer) -> bool {
+    matches!(answer, Answer::Refused { .. } | Answer::Declined { .. })
+}
+
+#[test]
+fn a_sale_asked_twice_is_charged_once() {
+    let mut host = Host::new();
+    assert_eq!(host.sale(1, 500, 1), Answer::Approved);
+    assert_eq!(host.sale(1, 500, 1), Answer::Approved);
+    assert_eq!(host.books(1), (1, 500));
+    assert!(is_refused(&host.sale(1, 501, 1)), "another amount under the same number");
+    assert!(is_refused(&host.preauthorise(1, 500)));
+    assert_eq!(host.books(1), (1, 500));
+}
+
+#[test]
+fn an_empty_card_is_declined_however_often_it_is_asked() {
+    let mut host = Host::new();
+    assert!(is_refused(&host.sale(1, 97, 1)));
+    assert!(is_refused(&host.sale(1, 97, 1)));
+    assert_eq!(host.books(1), (0, 0));
+}
+
+#[test]
+fn a_reversal_undoes_once_and_a_sale_that_arrives_later_charges_nothing() {
+    let mut host = Host::new();
+    host.sale(1, 500, 1);
+    assert_eq!(host.reverse(1), Answer::Reversed);
+    assert_eq!(host.reverse(1), Answer::Reversed);
+    assert_eq!(host.books(1), (0, 0));
+    assert_eq!(host.reverse(2), Answer::Reversed);
+    assert!(is_refused(&host.sale(2, 500, 1)), "the reversal overtook it");
+    assert!(is_refused(&host.upload(2, Upload::OfflineSale, 500, 1)));
+    assert_eq!(host.books(1), (0, 0));
+}
+
+#[test]
+fn an_offline_sale_uploaded_twice_is_charged_once() {
+    let mut host = Host::new();
+    assert_eq!(host.upload(1, Upload::OfflineSale, 300, 2), Answer::Taken);
+    assert_eq!(host.upload(1, Upload::OfflineSale, 300, 2), Answer::Taken);
+    assert_eq!(host.books(2), (1, 300));
+    assert!(is_refused(&host.upload(1, Upload::OfflineSale, 300, 3)), "in another batch");
+}
+
+#[test]
+fn a_preauthorisation_charges_only_when_completed_and_no_more_than_was_held() {
+    let mut host = Host::new();
+    assert_eq!(host.preauthorise(1, 900), Answer::Approved);
+    assert_eq!(host.books(1), (0, 0));
+    assert!(is_refused(&host.upload(1, Upload::Completion, 901, 1)));
+    assert_eq!(host.upload(1, Upload::Completion, 700, 1), Answer::Taken);
+    assert_eq!(host.upload(1, Upload::Completion, 700, 1), Answer::Taken);
+    assert_eq!(host.books(1), (1, 700));
+    assert!(is_refused(&host.upload(2, Upload::Completion, 100, 1)), "nothing is held");
+}
+
+#[test]
+fn a_cancelled_preauthorisation_cannot_be_completed() {
+    let mut host = Host::new();
+    host.preauthorise(1, 900);
+    assert_eq!(host.reverse(1), Answer::Reversed);
+    assert!(is_refused(&host.upload(1, Upload::Completion, 700, 1)));
+    assert!(is_refused(&host.preauthorise(1, 900)));
+    assert_eq!(host.books(1), (0, 0));
+}
+
+#[test]
+fn a_batch_settles_only_on_equal_figures_and_only_once() {
+    let mut host = Host::new();
+    host.sale(1, 500, 1);
+    host.sale(2, 600, 1);
+    host.reverse(2);
+    assert_eq!(host.settle(1, 2, 1100), Answer::TotalsDiffer { count: 1, total_minor: 500 });
+    let first = host.settle(1, 1, 500);
+    assert!(matches!(first, Answer::Settled { count: 1, total_minor: 500, .. }), "{first:?}");
+    assert_eq!(host.settle(1, 1, 500), first, "the same reference");
+    assert_eq!(host.settle(1, 2, 500), Answer::TotalsDiffer { count: 1, total_minor: 500 });
+    let count = |table: &str| -> i64 {
+        let sql = format!("SELECT count(*) FROM {table}");
+        host.ledger.db.query_row(&sql, [], |row| row.get(0)).unwrap()
+    };
+    assert_eq!((count("settlement"), count("settlement_repeat")), (1, 1));
+}
+
+#[test]
+fn nothing_enters_or_leaves_a_settled_batch() {
+    let mut host = Host::new();
+    host.sale(1, 500, 1);
+    host.settle(1, 1, 500);
+    assert!(is_refused(&host.sale(2, 500, 1)));
+    assert!(is_refused(&host.upload(3, Upload::OfflineSale, 500, 1)));
+    assert!(is_refused(&host.reverse(1)));
+    assert_eq!(host.sale(1, 500, 1), Answer::Approved, "a repeat of what was charged before");
+    assert_eq!(host.books(1), (1, 500));
+}
+
+#[test]
+fn books_open_again_under_their_name_only() {
+    let dir = tempfile::tempdir().unwrap();
+    drop(Ledger::open(dir.path(), "a").unwrap());
+    drop(Ledger::open(dir.path(), "a").unwrap());
+    assert!(Ledger::open(dir.path(), "b").is_err());
+}

@@ -1,0 +1,250 @@
+//! The till: sells until it is stopped, and answers the driver protocol on `till.sock`.
+//!
+//! Three parties share it. The **seller** (`seller`) serves one customer after another; the
+//! **control** side (`control`) answers whoever connects; both must have the **desk** (`desk`) to
+//! do anything with money, so that there is never more than one thing under way. What they know is
+//! in the **journal** (`journal`), which is the till's only memory.
+//!
+//! **Deliberately absent:** any state that a kill could lose. There is no shutdown work: stopping
+//! waits for the sale in flight as a courtesy to the customer, and correctness does not need it.
+
+mod acquirer;
+mod basket;
+mod control;
+mod desk;
+mod forward;
+pub(crate) mod journal;
+mod seller;
+mod settlement;
+
+use std::collections::BTreeMap;
+use std::io::{BufReader, Read as _};
+use std::net::SocketAddr;
+use std::os::unix::net::{UnixListener, UnixStream};
+use std::path::PathBuf;
+use std::str::FromStr;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard};
+use std::thread;
+use std::time::Duration;
+
+use anyhow::{Context as _, Result, anyhow, bail, ensure};
+
+use crate::edition::Edition;
+use crate::exit::Exit;
+use crate::fault::{Fault, Faults};
+use crate::till::acquirer::Acquirer;
+use crate::till::desk::Desk;
+use crate::till::journal::Journal;
+use crate::{clock, file, json_lines, print, socket};
+
+/// Every amount of this shop.
+pub(crate) const CURRENCY: &str = "CNY";
+
+/// The till's socket in its data directory.
+pub(crate) const SOCKET: &str = "till.sock";
+
+/// How long a new till waits for its predecessor to be gone.
+const PREDECESSOR_PATIENCE: Duration = Duration::from_secs(5);
+
+/// How long a till that stops waits for the sale in flight. A host has three seconds to answer.
+const LAST_SALE_PATIENCE: Duration = Duration::from_secs(5);
+
+/// Callers at once; each has a thread.
+const CONNECTIONS_MAX: usize = 32;
+
+#[derive(Clone, Debug, clap::Args)]
+#[group(skip)]
+pub(crate) struct Arguments {
+    /// Where the journal, the socket and the faults are.
+    #[arg(long)]
+    pub(crate) data: PathBuf,
+    /// The terminal's id, as the hosts know it.
+    #[arg(long, value_parser = terminal_id)]
+    pub(crate) terminal: String,
+    /// A host and where it listens; repeat for each.
+    #[arg(long = "host", value_name = "NAME=ADDRESS", required = true)]
+    pub(crate) hosts: Vec<HostAddress>,
+    /// The host that new sales go to; the first one if not given.
+    #[arg(long)]
+    pub(crate) active: Option<String>,
+    /// From the start of one sale to the start of the next.
+    #[arg(long, default_value_t = 120, value_parser = clap::value_parser!(u64).range(1..=600_000))]
+    pub(crate) pace_ms: u64,
+    /// Makes the customers repeatable.
+    #[arg(long)]
+    pub(crate) seed: Option<u64>,
+    /// Stop when standard input ends: how `keep` takes its till with it.
+    #[arg(long, hide = true)]
+    pub(crate) until_stdin_ends: bool,
+}
+
+/// `a=127.0.0.1:9000`
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct HostAddress {
+    pub(crate) name: String,
+    pub(crate) address: SocketAddr,
+}
+
+impl FromStr for HostAddress {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let (name, address) =
+            text.split_once('=').ok_or("write NAME=ADDRESS, like a=127.0.0.1:9000")?;
+        let address = address.parse().map_err(|_| format!("`{address}` is not ADDRESS:PORT"))?;
+        Ok(Self { name: terminal_id(name)?, address })
+    }
+}
+
+fn terminal_id(text: &str) -> Result<String, String> {
+    let fits = (1..=64).contains(&text.len())
+        && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte));
+    if fits { Ok(text.to_owned()) } else { Err("use 1 to 64 of A–Z a–z 0–9 - _ .".into()) }
+}
+
+/// A running till.
+#[derive(Debug)]
+struct Till {
+    edition: &'static Edition,
+    terminal: String,
+    /// The binding of new sales.
+    active: String,
+    pace: Duration,
+    seed: u64,
+    faults: Faults,
+    /// Another one for each start.
+    instance: String,
+    started_ms: i64,
+    journal: Mutex<Journal>,
+    desk: Desk,
+    /// By binding; used by whoever has the desk.
+    acquirers: BTreeMap<String, Mutex<Acquirer>>,
+    addresses: BTreeMap<String, SocketAddr>,
+    connections: Arc<AtomicUsize>,
+}
+
+/// Runs the till until it is told to stop or restart.
+pub(crate) fn run(arguments: &Arguments, edition: &'static Edition) -> Result<Exit> {
+    let data = &arguments.data;
+    let faults = Faults::of(data, edition.version);
+    if faults.strikes(Fault::CrashAtStart) {
+        print::note("the fault crash-at-start strikes");
+        return Ok(Exit::Crashed);
+    }
+    std::fs::create_dir_all(data).with_context(|| format!("cannot make {}", data.display()))?;
+    let _lock = file::lock(&data.join("till.lock"), PREDECESSOR_PATIENCE)?;
+    file::replace(&data.join("till.pid"), format!("{}\n", std::process::id()).as_bytes())?;
+    let till = Arc::new(Till::new(arguments, edition, faults)?);
+    let in_doubt = till.journal().recover(clock::unix_ms())?;
+    let listener = socket::listen(data, SOCKET).context("cannot listen on till.sock")?;
+    let Edition { version, .. } = edition;
+    let terminal = &till.terminal;
+    print::note(&format!("till {terminal} runs {version}; {in_doubt} sale(s) in doubt"));
+
+    if arguments.until_stdin_ends {
+        let stopping = Arc::clone(&till);
+        thread::spawn(move || stopping.stop_when_stdin_ends());
+    }
+    let answering = Arc::clone(&till);
+    thread::spawn(move || answering.accept(&listener));
+    let selling = Arc::clone(&till);
+    thread::spawn(move || selling.sell_until_stopped());
+    let exit = till.desk.wait_for_stop();
+    till.desk.wait_until_no_sale(LAST_SALE_PATIENCE);
+    Ok(exit)
+}
+
+impl Till {
+    fn new(arguments: &Arguments, edition: &'static Edition, faults: Faults) -> Result<Self> {
+        let Arguments { data, terminal, hosts, active, pace_ms, seed, .. } = arguments;
+        let (mut acquirers, mut addresses) = (BTreeMap::new(), BTreeMap::new());
+        for HostAddress { name, address } in hosts {
+            let acquirer = Mutex::new(Acquirer::new(*address, faults.clone()));
+            addresses.insert(name.clone(), *address);
+            ensure!(acquirers.insert(name.clone(), acquirer).is_none(), "host {name} given twice");
+        }
+        let first = hosts.first().context("no host is given")?;
+        let active = active.clone().unwrap_or_else(|| first.name.clone());
+        if !acquirers.contains_key(&active) {
+            bail!("the active host {active} is none of the hosts given");
+        }
+        let random = getrandom::u64()
+            .map_err(|error| anyhow!("the system gives no random numbers: {error}"))?;
+        Ok(Self {
+            edition,
+            terminal: terminal.clone(),
+            active,
+            pace: Duration::from_millis(*pace_ms),
+            seed: seed.unwrap_or(random),
+            faults,
+            instance: format!("{random:016x}"),
+            started_ms: clock::unix_ms(),
+            journal: Mutex::new(Journal::open(data, terminal, edition)?),
+            desk: Desk::default(),
+            acquirers,
+            addresses,
+            connections: Arc::default(),
+        })
+    }
+
+    fn journal(&self) -> MutexGuard<'_, Journal> {
+        self.journal.lock().expect("nothing panics with the journal in hand")
+    }
+
+    fn sell_until_stopped(&self) {
+        if let Err(error) = self.sell() {
+            print::note(&format!("error: the till cannot go on: {error:#}"));
+            self.desk.stop(Exit::Failed);
+        }
+    }
+
+    fn stop_when_stdin_ends(&self) {
+        let mut ignored = [0; 64];
+        while std::io::stdin().read(&mut ignored).is_ok_and(|count| count > 0) {}
+        self.desk.stop(Exit::Done);
+    }
+
+    fn accept(self: Arc<Self>, listener: &UnixListener) {
+        for stream in listener.incoming() {
+            let stream = match stream {
+                Ok(stream) => stream,
+                Err(error) => {
+                    print::note(&format!("cannot accept a connection: {error}"));
+                    continue;
+                }
+            };
+            if self.connections.fetch_add(1, Ordering::SeqCst) >= CONNECTIONS_MAX {
+                self.connections.fetch_sub(1, Ordering::SeqCst);
+                print::note("too many connections: one was closed");
+                continue;
+            }
+            let till = Arc::clone(&self);
+            thread::spawn(move || {
+                if let Err(error) = till.converse(stream) {
+                    print::note(&format!("a connection ended: {error}"));
+                }
+                till.connections.fetch_sub(1, Ordering::SeqCst);
+            });
+        }
+    }
+
+    fn converse(self: &Arc<Self>, stream: UnixStream) -> std::io::Result<()> {
+        let reader = BufReader::new(stream.try_clone()?);
+        json_lines::serve(reader, stream, self)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn host_addresses_are_read_and_bad_ones_are_refused() {
+        let read: HostAddress = "a=127.0.0.1:9000".parse().unwrap();
+        assert_eq!((read.name.as_str(), read.address.port()), ("a", 9000));
+        for bad in ["", "a", "a=", "=127.0.0.1:1", "a=127.0.0.1", "a b=127.0.0.1:1"] {
+            assert!(bad.parse::<HostAddress>().is_err(), "{bad}");
+        }
+    }
+}

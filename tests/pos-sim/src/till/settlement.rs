@@ -1,0 +1,137 @@
+//! Closes batches with the hosts. Asking again is always safe: a batch's figures are fixed in the
+//! journal before the host sees them, and the host closes a batch once.
+
+use std::time::Duration;
+
+use anyhow::Result;
+
+use super::acquirer::Asked;
+use super::journal::Batch;
+use super::{CURRENCY, Till};
+use crate::fault::Fault;
+use crate::host::message::{Answer, Ask};
+use crate::print;
+use crate::protocol::{Code, Left, Refusal, SettledBatch};
+
+/// How long bookkeeping waits for the customer at the desk.
+pub(super) const DESK_PATIENCE: Duration = Duration::from_secs(20);
+
+impl Till {
+    /// Sends what can be sent, for all bindings; returns what is left.
+    pub(super) fn drain(&self) -> Result<Left, Refusal> {
+        let _seat = self.desk.take_for_bookkeeping(DESK_PATIENCE).ok_or_else(desk_is_taken)?;
+        let mut all = Left::default();
+        for binding in self.bindings()? {
+            self.forward(&binding)?;
+            let left = self.journal().left(&binding)?;
+            all.unsent_reversals += left.unsent_reversals;
+            all.stored_offline += left.stored_offline;
+            all.open_preauthorisations += left.open_preauthorisations;
+        }
+        Ok(all)
+    }
+
+    /// Closes every batch that holds a sale. A binding with nothing to close answers with the batch
+    /// it closed last: the caller may have lost that answer.
+    pub(super) fn settle(&self) -> Result<Vec<SettledBatch>, Refusal> {
+        if self.faults.strikes(Fault::RefuseSettle) {
+            return Err(Refusal::new(Code::Refused, "the fault refuse-settle is set"));
+        }
+        let _seat = self.desk.take_for_bookkeeping(DESK_PATIENCE).ok_or_else(desk_is_taken)?;
+        let mut answer = Vec::new();
+        for binding in self.bindings()? {
+            self.settle_binding(&binding, &mut answer)?;
+        }
+        Ok(answer)
+    }
+
+    fn settle_binding(&self, binding: &str, answer: &mut Vec<SettledBatch>) -> Result<(), Refusal> {
+        self.forward(binding)?;
+        let Left { unsent_reversals, stored_offline, .. } = self.journal().left(binding)?;
+        if unsent_reversals + stored_offline > 0 {
+            return Err(Refusal::not_ready(format!(
+                "{unsent_reversals} reversal(s) and {stored_offline} stored sale(s) of binding \
+                 {binding} have not reached its host: drain first",
+            )));
+        }
+        self.journal().offer_open_batch(binding)?;
+        let offered = self.journal().offered_batches(binding)?;
+        if offered.is_empty() {
+            answer.extend(self.journal().last_settled_batch(binding)?.map(settled_before));
+            return Ok(());
+        }
+        for batch in &offered {
+            answer.push(self.settle_batch(batch)?);
+        }
+        Ok(())
+    }
+
+    fn settle_batch(&self, batch: &Batch) -> Result<SettledBatch, Refusal> {
+        let Batch { binding, number, mut count, mut total_minor, .. } = batch.clone();
+        if self.faults.strikes(Fault::LieAboutTotals) {
+            (count, total_minor) = (count + 1, total_minor + 100);
+        }
+        let terminal = self.terminal.clone();
+        let asked =
+            self.ask(&binding, &Ask::Settle { terminal, batch: number, count, total_minor });
+        let (host_count, host_total_minor, host_reference) = match asked {
+            Asked::Answered(Answer::Settled { reference, count, total_minor }) => {
+                if self.faults.strikes(Fault::LoseSettleAnswer) {
+                    return Err(Refusal::not_ready("the fault lose-settle-answer struck"));
+                }
+                self.journal().mark_settled(batch, &reference)?;
+                (count, total_minor, reference)
+            }
+            Asked::Answered(Answer::TotalsDiffer { count, total_minor }) => {
+                print::note(&format!("host {binding} has other figures for batch {number}"));
+                (count, total_minor, String::new())
+            }
+            Asked::Answered(other) => {
+                let text = format!("host {binding} does not settle batch {number}: {other:?}");
+                return Err(Refusal::new(Code::Failed, text));
+            }
+            Asked::NotSent(error) | Asked::InDoubt(error) => {
+                let text = format!("batch {number} of binding {binding}: {error:#}; ask again");
+                return Err(Refusal::not_ready(text));
+            }
+        };
+        Ok(SettledBatch {
+            binding,
+            batch_number: number,
+            currency: CURRENCY,
+            count,
+            total_minor,
+            host_count,
+            host_total_minor,
+            host_reference,
+        })
+    }
+
+    /// All bindings there are to answer for: those with a host, and those with a past.
+    pub(super) fn bindings(&self) -> Result<Vec<String>> {
+        let mut bindings = self.journal().known_bindings()?;
+        bindings.extend(self.acquirers.keys().cloned());
+        bindings.sort();
+        bindings.dedup();
+        Ok(bindings)
+    }
+}
+
+/// A host settles only on equal figures, so the till's are the host's.
+fn settled_before(batch: Batch) -> SettledBatch {
+    let Batch { binding, number, count, total_minor, host_reference } = batch;
+    SettledBatch {
+        binding,
+        batch_number: number,
+        currency: CURRENCY,
+        count,
+        total_minor,
+        host_count: count,
+        host_total_minor: total_minor,
+        host_reference,
+    }
+}
+
+fn desk_is_taken() -> Refusal {
+    Refusal::not_ready("the sale in flight takes too long")
+}
