@@ -1,1 +1,85 @@
-//! The POS application behind one trait.
+//! The POS application behind one trait: what it does now, and what it is asked to do.
+//!
+//! Every call may block until its time limit, so calls are made from worker threads. **No answer
+//! means not ready, never yes.** Card data never comes this way: a POS tells counts and codes.
+//!
+//! Deliberately absent: when to ask for what, which the job decides.
+
+pub mod driver;
+pub mod protocol;
+
+use std::time::Duration;
+
+use shared::outcome::FailureCode;
+
+pub use driver::DriverProgram;
+pub use protocol::{Application, Binding, Check, Host, Left, SelfTest, Settled, Status, Trading};
+
+/// A till. Each call can be repeated: a lost answer is asked for again.
+pub trait PosApplication: Send + Sync {
+    fn status(&self) -> Result<Status, PosError>;
+
+    /// Holds trading once the sale in flight is over. Ends by itself after `lease` unless renewed
+    /// by another call, so that a dead agent closes no shop.
+    fn hold(&self, lease: Duration, reason: &str) -> Result<(), PosError>;
+
+    /// Lets the shop sell.
+    fn release(&self) -> Result<(), PosError>;
+
+    /// Sends what can be sent now, and says what is left.
+    fn drain(&self) -> Result<Left, PosError>;
+
+    /// Closes each open batch; asked again, answers with the same batches and settles nothing
+    /// twice.
+    fn settle(&self) -> Result<Vec<Settled>, PosError>;
+
+    fn self_test(&self) -> Result<SelfTest, PosError>;
+
+    /// Whether the payment hosts answer.
+    fn host_check(&self) -> Result<Vec<Host>, PosError>;
+
+    /// Restarts the POS into whatever version is current now. Returns when the old process is
+    /// gone or surely going.
+    fn restart(&self) -> Result<(), PosError>;
+
+    fn show_notice(&self, text: &str) -> Result<(), PosError>;
+}
+
+/// Why a POS did not do what it was asked.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum PosError {
+    #[error("the till is not ready: {0}")]
+    NotReady(String),
+    #[error("the till did not answer within {} s", .0.as_secs())]
+    NoAnswer(Duration),
+    #[error("the till refused: {0}")]
+    Refused(String),
+    #[error("the till cannot do this: {0}")]
+    Unsupported(String),
+    #[error("the till failed: {0}")]
+    Failed(String),
+    /// An answer to our question, of another shape than the protocol has.
+    #[error("the till's answer makes no sense: {0}")]
+    Unintelligible(String),
+}
+
+impl PosError {
+    /// Whether it may be otherwise in a while.
+    pub fn is_not_ready(&self) -> bool {
+        match self {
+            Self::NotReady(_) | Self::NoAnswer(_) => true,
+            Self::Refused(_) | Self::Unsupported(_) | Self::Failed(_) | Self::Unintelligible(_) => {
+                false
+            }
+        }
+    }
+
+    /// The word for dashboards; `otherwise` where the POS failed at what it was asked.
+    pub fn code(&self, otherwise: FailureCode) -> FailureCode {
+        match self {
+            Self::NotReady(_) | Self::NoAnswer(_) => FailureCode::PosNotReady,
+            Self::Refused(_) | Self::Unsupported(_) => FailureCode::PosRefused,
+            Self::Failed(_) | Self::Unintelligible(_) => otherwise,
+        }
+    }
+}

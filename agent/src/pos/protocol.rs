@@ -1,0 +1,292 @@
+//! The driver-program protocol, version 1: one JSON object a line each way. An answer may have
+//! fields that we do not know, so that a driver can be newer than the agent.
+
+use std::time::Duration;
+
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+use serde_json::{Value, json};
+
+use super::PosError;
+
+/// One line in either direction, its end included.
+pub const LINE_BYTES_MAX: usize = 64 * 1024;
+
+/// Longer texts of a driver are cut: they end in reports.
+const TEXT_CHARACTERS_MAX: usize = 256;
+
+/// What can be asked for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Ask<'a> {
+    Status,
+    Hold { lease: Duration, reason: &'a str },
+    Release,
+    Drain,
+    Settle,
+    SelfTest,
+    HostCheck,
+    Restart,
+    ShowNotice { text: &'a str },
+}
+
+impl Ask<'_> {
+    pub(super) fn line(&self, id: u64) -> Vec<u8> {
+        let object = match self {
+            Self::Status => json!({"id": id, "do": "status"}),
+            Self::Hold { lease, reason } => {
+                json!({"id": id, "do": "hold", "lease_s": lease.as_secs(), "reason": reason})
+            }
+            Self::Release => json!({"id": id, "do": "release"}),
+            Self::Drain => json!({"id": id, "do": "drain"}),
+            Self::Settle => json!({"id": id, "do": "settle"}),
+            Self::SelfTest => json!({"id": id, "do": "self_test"}),
+            Self::HostCheck => json!({"id": id, "do": "host_check"}),
+            Self::Restart => json!({"id": id, "do": "restart"}),
+            Self::ShowNotice { text } => json!({"id": id, "do": "show_notice", "text": text}),
+        };
+        let mut line = object.to_string().into_bytes();
+        line.push(b'\n');
+        line
+    }
+
+    /// How long to wait before no answer counts as *not ready*. A sale in flight may take two
+    /// minutes at a slow host; settling asks every host for its totals.
+    pub(super) fn patience(&self) -> Duration {
+        let seconds = match self {
+            Self::Status | Self::ShowNotice { .. } => 10,
+            Self::Release => 20,
+            Self::HostCheck => 45,
+            Self::SelfTest | Self::Restart => 60,
+            Self::Drain => 120,
+            Self::Hold { .. } => 150,
+            Self::Settle => 180,
+        };
+        Duration::from_secs(seconds)
+    }
+}
+
+/// A line of a driver that answers a request.
+#[derive(Debug, Deserialize)]
+pub(super) struct Answer {
+    pub(super) id: u64,
+    ok: Option<Value>,
+    error: Option<Refusal>,
+}
+
+#[derive(Debug, Deserialize)]
+struct Refusal {
+    code: String,
+    #[serde(default)]
+    text: String,
+}
+
+impl Answer {
+    pub(super) fn read(line: &[u8]) -> Option<Self> {
+        serde_json::from_slice(line).ok()
+    }
+
+    pub(super) fn into_result<T: DeserializeOwned>(self) -> Result<T, PosError> {
+        if let Some(Refusal { code, text }) = self.error {
+            let text = plain(&text);
+            return Err(match code.as_str() {
+                "not_ready" => PosError::NotReady(text),
+                "refused" => PosError::Refused(text),
+                "unsupported" => PosError::Unsupported(text),
+                "failed" => PosError::Failed(text),
+                other => PosError::Failed(format!("{}: {text}", plain(other))),
+            });
+        }
+        let ok = self.ok.ok_or_else(|| PosError::Unintelligible("no `ok`, no `error`".into()))?;
+        serde_json::from_value(ok).map_err(|error| PosError::Unintelligible(error.to_string()))
+    }
+}
+
+/// Short, and without what could disturb a log.
+fn plain(text: &str) -> String {
+    text.chars().filter(|c| !c.is_control()).take(TEXT_CHARACTERS_MAX).collect()
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+pub struct Status {
+    pub application: Application,
+    pub work: Work,
+    pub trading: Trading,
+    /// Seconds since 1970, by the till's clock.
+    pub hold_expires_at: Option<i64>,
+    #[serde(default)]
+    pub bindings: Vec<Binding>,
+}
+
+/// The process that answers.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+pub struct Application {
+    pub component: String,
+    pub version: String,
+    /// Drawn at each start of the process.
+    pub instance: String,
+    pub started_at: i64,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Work {
+    Free,
+    Busy,
+    Postpone,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Trading {
+    Open,
+    Held,
+}
+
+/// What is open at one provider.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+pub struct Binding {
+    pub binding: String,
+    pub open_batch: Option<OpenBatch>,
+    #[serde(flatten)]
+    pub left: Left,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+pub struct OpenBatch {
+    pub count: u64,
+    pub total_minor: i64,
+    pub currency: String,
+}
+
+/// What would be lost, or settled late, if the till went away now.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+pub struct Left {
+    pub unsent_reversals: u64,
+    pub stored_offline: u64,
+    /// Listed, not forced: a hotel's may stay open for days.
+    pub open_preauthorisations: u64,
+}
+
+#[derive(Debug, Deserialize)]
+pub(super) struct Drained {
+    pub(super) left: Left,
+}
+
+#[derive(Debug, Deserialize)]
+pub(super) struct Batches {
+    pub(super) batches: Vec<Settled>,
+}
+
+/// One closed batch, as the till counted it and as the host did.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+pub struct Settled {
+    pub binding: String,
+    pub batch_number: u64,
+    pub currency: String,
+    pub count: u64,
+    pub total_minor: i64,
+    pub host_count: u64,
+    pub host_total_minor: i64,
+    pub host_reference: String,
+}
+
+impl Settled {
+    pub fn agrees(&self) -> bool {
+        (self.count, self.total_minor) == (self.host_count, self.host_total_minor)
+    }
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+pub struct SelfTest {
+    pub passed: bool,
+    #[serde(default)]
+    pub checks: Vec<Check>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+pub struct Check {
+    pub name: String,
+    pub passed: bool,
+    #[serde(default)]
+    pub detail: String,
+}
+
+#[derive(Debug, Deserialize)]
+pub(super) struct Hosts {
+    pub(super) hosts: Vec<Host>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+pub struct Host {
+    pub binding: String,
+    pub reachable: bool,
+    #[serde(default)]
+    pub detail: String,
+}
+
+/// `{}`, with whatever else.
+#[derive(Debug, Deserialize)]
+pub(super) struct Done {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn answered<T: DeserializeOwned>(line: &str) -> Result<T, PosError> {
+        Answer::read(line.as_bytes()).expect("an answer").into_result()
+    }
+
+    #[test]
+    fn questions_are_written_as_the_protocol_says() {
+        let hold = Ask::Hold { lease: Duration::from_secs(120), reason: "upgrade" };
+        let line: Value = serde_json::from_slice(&hold.line(7)).unwrap();
+        assert_eq!(line, json!({"id": 7, "do": "hold", "lease_s": 120, "reason": "upgrade"}));
+        assert_eq!(Ask::SelfTest.line(8).last(), Some(&b'\n'));
+    }
+
+    #[test]
+    fn a_status_is_read_with_fields_from_the_future() {
+        let line = r#"{"id":7,"ok":{"application":{"component":"pos-sim","version":"2.0.0",
+            "instance":"x","started_at":1790000000,"mood":"good"},"work":"free","trading":"open",
+            "hold_expires_at":null,"bindings":[{"binding":"a","open_batch":{"count":3,
+            "total_minor":1250,"currency":"CNY"},"unsent_reversals":1,"stored_offline":0,
+            "open_preauthorisations":2}],"weather":"fine"}}"#;
+        let status: Status = answered(line).unwrap();
+        assert_eq!(status.application.version, "2.0.0");
+        assert_eq!((status.work, status.trading), (Work::Free, Trading::Open));
+        assert_eq!(status.bindings[0].left.unsent_reversals, 1);
+        assert_eq!(status.bindings[0].open_batch.as_ref().unwrap().total_minor, 1250);
+    }
+
+    #[test]
+    fn each_refusal_has_its_own_word() {
+        let refused = |code: &str| {
+            let line =
+                format!(r#"{{"id":1,"error":{{"code":"{code}","text":"be\u001b[31mcause"}}}}"#);
+            answered::<Done>(&line).unwrap_err()
+        };
+        let text = || "be[31mcause".to_owned();
+        assert_eq!(refused("not_ready"), PosError::NotReady(text()));
+        assert_eq!(refused("refused"), PosError::Refused(text()));
+        assert_eq!(refused("unsupported"), PosError::Unsupported(text()));
+        assert_eq!(refused("failed"), PosError::Failed(text()));
+        assert_eq!(refused("odd"), PosError::Failed("odd: be[31mcause".to_owned()));
+    }
+
+    #[test]
+    fn answers_of_another_shape_are_never_a_yes() {
+        for line in [
+            r#"{"id":1}"#,
+            r#"{"id":1,"ok":null}"#,
+            r#"{"id":1,"ok":[]}"#,
+            r#"{"id":1,"ok":{"work":"free"}}"#,
+            r#"{"id":1,"ok":"yes"}"#,
+        ] {
+            let error = answered::<Status>(line).unwrap_err();
+            assert!(matches!(error, PosError::Unintelligible(_)), "{line}: {error}");
+        }
+        for line in ["", "{}", "yes", r#"{"id":-1,"ok":{}}"#, r#"{"ok":{}}"#, "\u{0}"] {
+            assert!(Answer::read(line.as_bytes()).is_none(), "{line}");
+        }
+    }
+}
