@@ -9,3 +9,4 @@ pub mod process;
 pub mod programs;
 pub mod proxy;
 pub mod wait;
+pub mod world;

@@ -1,0 +1,258 @@
+//! A whole fleet on this machine: a controller, a broker, acquirer hosts, and terminals that sell.
+//!
+//! Everything is a real process in one directory. Terminals reach the controller through two
+//! proxies, so that what they move can be counted, slowed and cut, and servers can move.
+
+mod controller;
+mod host;
+mod mosquitto;
+mod terminal;
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::Duration;
+
+use anyhow::{Context as _, Result, bail};
+use serde_json::Value;
+
+use crate::process::Process;
+use crate::programs::Programs;
+use crate::proxy::Proxy;
+
+pub use controller::{Addresses, Controller};
+pub use host::Host;
+pub use mosquitto::Mosquitto;
+pub use terminal::{Shop, Terminal};
+
+/// A program of ours on a busy machine with two cores starts well within this.
+pub const START_PATIENCE: Duration = Duration::from_secs(30);
+
+/// Which broker carries the messages.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Broker {
+    Embedded,
+    Mosquitto,
+}
+
+/// Where the controller keeps what it knows.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Registry {
+    Sqlite,
+    /// A server at `postgres://…`; each world makes a database of its own there.
+    Postgres(String),
+}
+
+impl Registry {
+    /// The PostgreSQL server that tests/run has started.
+    pub fn postgres_from_environment() -> Result<Self> {
+        let url = std::env::var("TILLWARD_TEST_POSTGRES");
+        let url = url.context("TILLWARD_TEST_POSTGRES is not set: run the suites by tests/run")?;
+        Ok(Self::Postgres(url))
+    }
+}
+
+/// A fleet that runs until this value ends.
+#[derive(Debug)]
+pub struct World {
+    // Ended in this order: terminals, controller, broker, hosts, proxies.
+    pub terminals: Vec<Terminal>,
+    pub controller: Controller,
+    pub mosquitto: Option<Mosquitto>,
+    pub hosts: Vec<Host>,
+    pub https: Proxy,
+    pub mqtt: Proxy,
+    pub programs: Programs,
+    directory: PathBuf,
+}
+
+impl World {
+    /// Makes a new fleet below `directory` and starts everything but terminals.
+    pub fn start(directory: &Path, broker: Broker, registry: &Registry) -> Result<Self> {
+        let programs = Programs::find();
+        let logs = directory.join("logs");
+        std::fs::create_dir_all(&logs)?;
+        let fleet = directory.join("fleet");
+        let mut init = Command::new(programs.tillward()?);
+        init.arg("init").arg(&fleet).args(["--insecure-dev", "--json"]);
+        run(&mut init)?;
+        let nowhere = SocketAddr::from(([127, 0, 0, 1], 9));
+        let (https, mqtt) = (Proxy::start(nowhere)?, Proxy::start(nowhere)?);
+        let mosquitto = match broker {
+            Broker::Embedded => None,
+            Broker::Mosquitto => Some(Mosquitto::start(directory, &fleet)?),
+        };
+        controller::configure(&fleet, &https, &mqtt, broker, registry)?;
+        let controller = Controller::start(&programs, directory)?;
+        https.point_to(controller.addresses.https);
+        mqtt.point_to(match (&mosquitto, controller.addresses.mqtt) {
+            (Some(mosquitto), _) => mosquitto.address(),
+            (None, Some(embedded)) => embedded,
+            (None, None) => bail!("the controller has no broker and none was started"),
+        });
+        let hosts = ["a", "b"]
+            .into_iter()
+            .map(|name| Host::start(&programs, directory, name))
+            .collect::<Result<Vec<_>>>()?;
+        let directory = directory.to_owned();
+        let terminals = Vec::new();
+        Ok(Self { terminals, controller, mosquitto, hosts, https, mqtt, programs, directory })
+    }
+
+    pub fn directory(&self) -> &Path {
+        &self.directory
+    }
+
+    pub fn logs(&self) -> PathBuf {
+        self.directory.join("logs")
+    }
+
+    /// A terminal with a till that sells version 1 from now on; not enrolled yet.
+    pub fn open_shop(&mut self, shop: &Shop) -> Result<usize> {
+        let terminal = Terminal::open(&self.programs, &self.directory, shop, &self.hosts)?;
+        self.terminals.push(terminal);
+        Ok(self.terminals.len() - 1)
+    }
+
+    /// Makes a claim for the terminal, enrols it and starts its agent.
+    pub fn enrol_and_start(&mut self, at: usize) -> Result<()> {
+        self.enrol(at)?;
+        self.terminals[at].start_agent(&self.programs)
+    }
+
+    /// Makes a claim for the terminal and enrols it.
+    pub fn enrol(&mut self, at: usize) -> Result<()> {
+        let claim = self.claim(at)?;
+        self.terminals[at].enrol(&self.programs, &claim)
+    }
+
+    /// The path of a new claim's file for this terminal.
+    pub fn claim(&self, at: usize) -> Result<PathBuf> {
+        let shop = &self.terminals[at].shop;
+        let file = self.directory.join(format!("{}.claim", shop.serial));
+        if file.exists() {
+            std::fs::remove_file(&file)?;
+        }
+        let path = file.to_str().context("paths of tests are UTF-8")?;
+        self.tillward(&[
+            "terminal", "claim", "--serial", &shop.serial, "--store", &shop.store, "--model",
+            &shop.model, "--zone", &shop.zone, "--no-qr", "-o", path,
+        ])?;
+        Ok(file)
+    }
+
+    /// Stops the controller as a power cut does, and starts it again.
+    pub fn restart_controller(&mut self) -> Result<()> {
+        self.controller.process.kill()?;
+        self.start_controller_again()
+    }
+
+    /// Starts a controller that has ended; its ports may be others.
+    pub fn start_controller_again(&mut self) -> Result<()> {
+        self.controller = Controller::start(&self.programs, &self.directory)?;
+        self.https.point_to(self.controller.addresses.https);
+        if let (None, Some(embedded)) = (&self.mosquitto, self.controller.addresses.mqtt) {
+            self.mqtt.point_to(embedded);
+        }
+        Ok(())
+    }
+
+    /// Kills the broker and starts it again with nothing remembered.
+    pub fn restart_broker(&mut self) -> Result<()> {
+        match &mut self.mosquitto {
+            Some(mosquitto) => mosquitto.restart(),
+            None => self.restart_controller(),
+        }
+    }
+
+    fn tillward_command(&self, arguments: &[&str]) -> Result<Command> {
+        let mut command = Command::new(self.programs.tillward()?);
+        command.arg("--context").arg(self.directory.join("fleet/operator/operator.toml"));
+        command.args(arguments);
+        Ok(command)
+    }
+
+    /// Runs the operator's command line; its output, or what it complained about.
+    pub fn tillward(&self, arguments: &[&str]) -> Result<String> {
+        run(&mut self.tillward_command(arguments)?)
+    }
+
+    /// The same with `--json`, parsed.
+    pub fn tillward_json(&self, arguments: &[&str]) -> Result<Value> {
+        let text = self.tillward(&[arguments, &["--json"]].concat())?;
+        serde_json::from_str(&text).with_context(|| format!("{arguments:?} printed: {text}"))
+    }
+
+    /// Builds, signs with two keys and publishes one edition of the till; the release's digest.
+    pub fn publish_till(&self, release: &TillRelease) -> Result<String> {
+        let till = self.programs.till(release.version)?;
+        let out = self.directory.join(format!("release-{}", release.version));
+        let till = till.to_str().context("paths of tests are UTF-8")?;
+        let out = out.to_str().context("paths of tests are UTF-8")?;
+        let counter = release.counter.to_string();
+        let mut build = vec![
+            "release", "build", till, "--component", "pos", "--version", release.version,
+            "--model", "px7", "--counter", &counter, "--health-stable", release.health_stable,
+            "--health-within", release.health_within, "-o", out,
+        ];
+        if release.settle_first {
+            build.push("--settle-first");
+        }
+        self.tillward(&build)?;
+        for key in ["release-1", "release-2"] {
+            let key = self.directory.join(format!("fleet/offline/keys/{key}.key.insecure.toml"));
+            let key = key.to_str().context("paths of tests are UTF-8")?;
+            self.tillward(&["release", "sign", out, "--key", key, "--insecure-dev"])?;
+        }
+        self.tillward(&["release", "publish", out])?;
+        let shown = self.tillward_json(&["release", "show", out])?;
+        let digest = shown["digest"].as_str();
+        Ok(digest.context("a release has a digest")?.to_owned())
+    }
+
+    /// Compares the books of all tills and hosts.
+    pub fn audit(&self) -> Result<Value> {
+        let mut command = Command::new(self.programs.pos_sim("1.0.0")?);
+        command.args(["audit", "--json"]);
+        for terminal in &self.terminals {
+            command.arg("--till").arg(terminal.till_directory());
+        }
+        for host in &self.hosts {
+            command.arg("--host").arg(host.directory());
+        }
+        let output = command.output().context("starting pos-sim audit")?;
+        let text = String::from_utf8_lossy(&output.stdout);
+        serde_json::from_str(&text).with_context(|| {
+            format!("pos-sim audit printed: {text}{}", String::from_utf8_lossy(&output.stderr))
+        })
+    }
+}
+
+/// One edition of the till as a release.
+#[derive(Clone, Copy, Debug)]
+pub struct TillRelease {
+    pub version: &'static str,
+    pub counter: u64,
+    pub settle_first: bool,
+    pub health_stable: &'static str,
+    pub health_within: &'static str,
+}
+
+/// Runs a program to its end; what it printed, or everything it said when it failed.
+pub fn run(command: &mut Command) -> Result<String> {
+    let output = command.output().with_context(|| format!("starting {command:?}"))?;
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    if !output.status.success() {
+        let (status, said) = (output.status, text(&output.stdout) + &text(&output.stderr));
+        bail!("{command:?} ended with {status}:\n{said}");
+    }
+    Ok(text(&output.stdout))
+}
+
+/// Fails when a process that should run has ended, with its last words.
+pub fn still_runs(process: &mut Process) -> Result<()> {
+    match process.has_ended()? {
+        None => Ok(()),
+        Some(status) => bail!("ended with {status}; {}", process.last_words()),
+    }
+}

@@ -1,0 +1,178 @@
+//! One terminal: a till that sells, its keeper, and the agent.
+
+use std::fs;
+use std::os::unix::fs::symlink;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::Duration;
+
+use anyhow::{Context as _, Result};
+use serde_json::Value;
+
+use super::host::Host;
+use super::run;
+use crate::process::Process;
+use crate::programs::Programs;
+use crate::wait::wait_for;
+
+/// Where a terminal stands.
+#[derive(Clone, Debug)]
+pub struct Shop {
+    pub serial: String,
+    pub store: String,
+    pub model: String,
+    pub zone: String,
+}
+
+#[derive(Debug)]
+pub struct Terminal {
+    pub shop: Shop,
+    /// Keeps the till running, whatever happens to the agent.
+    pub keeper: Process,
+    pub agent: Option<Process>,
+    home: PathBuf,
+    logs: PathBuf,
+}
+
+/// The version that a terminal begins with.
+const FIRST: &str = "1.0.0";
+
+impl Terminal {
+    pub(super) fn open(
+        programs: &Programs,
+        directory: &Path,
+        shop: &Shop,
+        hosts: &[Host],
+    ) -> Result<Self> {
+        let home = directory.join("terminals").join(&shop.serial);
+        let logs = directory.join("logs");
+        let slots = home.join("state/slots/pos");
+        fs::create_dir_all(home.join("till"))?;
+        let first = slots.join(format!("{FIRST}-00000000"));
+        fs::create_dir_all(first.join("bin"))?;
+        fs::copy(programs.pos_sim(FIRST)?, first.join("bin/pos-sim"))?;
+        symlink(format!("{FIRST}-00000000"), slots.join("current"))?;
+        let mut command = Command::new(programs.pos_sim(FIRST)?);
+        command.args(["keep", "--slot"]).arg(slots.join("current"));
+        command.arg("--data").arg(home.join("till")).args(["--terminal", &shop.serial]);
+        for host in hosts {
+            command.args(["--host", &host.argument()]);
+        }
+        let keeper = Process::start(&format!("till-{}", shop.serial), &mut command, &logs)?;
+        let terminal = Self { shop: shop.clone(), keeper, agent: None, home, logs };
+        terminal.write_configuration(programs)?;
+        Ok(terminal)
+    }
+
+    fn write_configuration(&self, programs: &Programs) -> Result<()> {
+        let driver = programs.pos_sim(FIRST)?;
+        let text = format!(
+            "state_dir = {:?}\nmodel = {:?}\nzone = {:?}\n\n[pos]\ncomponent = \"pos\"\ndriver = [{:?}, \"driver\", \"--data\", {:?}]\n",
+            self.state(),
+            self.shop.model,
+            self.shop.zone,
+            driver,
+            self.till_directory(),
+        );
+        Ok(fs::write(self.configuration(), text)?)
+    }
+
+    fn configuration(&self) -> PathBuf {
+        self.home.join("agent.toml")
+    }
+
+    pub fn state(&self) -> PathBuf {
+        self.home.join("state")
+    }
+
+    pub fn till_directory(&self) -> PathBuf {
+        self.home.join("till")
+    }
+
+    /// The directory name of the current slot, for example `2.0.0-1a2b3c4d`.
+    pub fn current_slot(&self) -> Result<String> {
+        let link = fs::read_link(self.state().join("slots/pos/current"))?;
+        Ok(link.to_string_lossy().into_owned())
+    }
+
+    /// The bytes of a download that is under way.
+    pub fn downloaded(&self) -> u64 {
+        let entries = fs::read_dir(self.state().join("download")).into_iter().flatten().flatten();
+        entries.filter_map(|entry| Some(entry.metadata().ok()?.len())).sum()
+    }
+
+    pub(super) fn enrol(&self, programs: &Programs, claim: &Path) -> Result<()> {
+        let mut command = Command::new(programs.agent()?);
+        command.arg("--config").arg(self.configuration()).arg("enrol");
+        command.arg("--claim-file").arg(claim);
+        run(&mut command).map(|_| ())
+    }
+
+    pub fn start_agent(&mut self, programs: &Programs) -> Result<()> {
+        let mut command = Command::new(programs.agent()?);
+        command.arg("--config").arg(self.configuration()).arg("run");
+        let name = format!("agent-{}", self.shop.serial);
+        self.agent = Some(Process::start(&name, &mut command, &self.logs)?);
+        Ok(())
+    }
+
+    /// As a power cut does it.
+    pub fn kill_agent(&mut self) -> Result<()> {
+        let mut agent = self.agent.take().context("no agent runs")?;
+        Ok(agent.kill()?)
+    }
+
+    pub fn stop_agent(&mut self) -> Result<()> {
+        let mut agent = self.agent.take().context("no agent runs")?;
+        agent.terminate(Duration::from_secs(20))?;
+        Ok(())
+    }
+
+    /// What the till says of itself.
+    pub fn till_status(&self, programs: &Programs) -> Result<Value> {
+        self.ask_till(programs, "{\"id\":1,\"do\":\"status\"}")
+    }
+
+    /// One request of the driver protocol.
+    pub fn ask_till(&self, programs: &Programs, request: &str) -> Result<Value> {
+        use std::io::Write as _;
+        use std::process::Stdio;
+        let mut driver = Command::new(programs.pos_sim(FIRST)?)
+            .args(["driver", "--data"])
+            .arg(self.till_directory())
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()?;
+        let mut input = driver.stdin.take().context("the driver has an input")?;
+        writeln!(input, "{request}")?;
+        drop(input);
+        let output = driver.wait_with_output()?;
+        let answer: Value = serde_json::from_slice(&output.stdout).context("the till's answer")?;
+        match answer.get("ok") {
+            Some(ok) => Ok(ok.clone()),
+            None => anyhow::bail!("{request} of {}: {answer}", self.shop.serial),
+        }
+    }
+
+    /// Drains and settles, so that the books can be compared to the last sale.
+    pub fn close_books(&self, programs: &Programs) -> Result<()> {
+        let asks = [
+            "{\"id\":1,\"do\":\"hold\",\"lease_s\":600,\"reason\":\"books\"}",
+            "{\"id\":1,\"do\":\"drain\"}",
+            "{\"id\":1,\"do\":\"settle\"}",
+        ];
+        for request in asks {
+            let what = format!("{} answers {request}", self.shop.serial);
+            wait_for(&what, Duration::from_secs(60), || self.ask_till(programs, request))?;
+        }
+        Ok(())
+    }
+
+    /// Makes the till misbehave, in the words of `pos-sim fault`.
+    pub fn fault(&self, programs: &Programs, words: &[&str]) -> Result<()> {
+        let mut command = Command::new(programs.pos_sim(FIRST)?);
+        command.args(["fault", "--data"]).arg(self.till_directory()).args(words);
+        run(&mut command).map(|_| ())
+    }
+}
