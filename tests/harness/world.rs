@@ -135,8 +135,19 @@ impl World {
         }
         let path = file.to_str().context("paths of tests are UTF-8")?;
         self.tillward(&[
-            "terminal", "claim", "--serial", &shop.serial, "--store", &shop.store, "--model",
-            &shop.model, "--zone", &shop.zone, "--no-qr", "-o", path,
+            "terminal",
+            "claim",
+            "--serial",
+            &shop.serial,
+            "--store",
+            &shop.store,
+            "--model",
+            &shop.model,
+            "--zone",
+            &shop.zone,
+            "--no-qr",
+            "-o",
+            path,
         ])?;
         Ok(file)
     }
@@ -191,9 +202,23 @@ impl World {
         let out = out.to_str().context("paths of tests are UTF-8")?;
         let counter = release.counter.to_string();
         let mut build = vec![
-            "release", "build", till, "--component", "pos", "--version", release.version,
-            "--model", "px7", "--counter", &counter, "--health-stable", release.health_stable,
-            "--health-within", release.health_within, "-o", out,
+            "release",
+            "build",
+            till,
+            "--component",
+            "pos",
+            "--version",
+            release.version,
+            "--model",
+            "px7",
+            "--counter",
+            &counter,
+            "--health-stable",
+            release.health_stable,
+            "--health-within",
+            release.health_within,
+            "-o",
+            out,
         ];
         if release.settle_first {
             build.push("--settle-first");

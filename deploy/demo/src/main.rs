@@ -1,1 +1,120 @@
-fn main() {}
+//! `cargo demo`: the whole fleet on one machine, and what it promises.
+//!
+//! A controller with its embedded broker, two acquirer hosts, and terminals that sell all the time:
+//! real processes on loopback. The scenario does to them what happens in the field, then counts
+//! the money in the books of tills and hosts. With `--exit` it ends there, and ends badly if
+//! anything differs from what was promised.
+
+mod build;
+mod print;
+mod promises;
+mod scenario;
+mod table;
+mod tell;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::time::Instant;
+
+use anyhow::{Context as _, Result, ensure};
+use clap::Parser;
+use harness::world::{Broker, Registry, World};
+
+use promises::Promises;
+use tell::Teller;
+
+/// Run a controller and a small fleet of terminals on this machine
+#[derive(Debug, Parser)]
+#[command(
+    name = "cargo demo",
+    after_long_help = "\
+Everything runs on loopback, in a directory of its own, and ends with this program.
+Exit codes: 0 all promises held; 1 one did not; 2 the demo itself could not run."
+)]
+struct Arguments {
+    /// End after the scenario, with the table of what happened
+    #[arg(long)]
+    exit: bool,
+    /// How many terminals; at least four, since each has a part to play
+    #[arg(long, value_name = "N", default_value_t = 8, value_parser = clap::value_parser!(u8).range(4..=32))]
+    terminals: u8,
+    /// Where everything is kept; without it, a directory that is removed at the end
+    #[arg(long, value_name = "DIR")]
+    directory: Option<PathBuf>,
+    /// Falsify a host's books before they are compared, to see that it is noticed
+    #[arg(long)]
+    sabotage: bool,
+}
+
+fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    match run(&arguments) {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::from(1),
+        Err(error) => {
+            print::error(&error);
+            ExitCode::from(2)
+        }
+    }
+}
+
+/// Whether every promise held.
+fn run(arguments: &Arguments) -> Result<bool> {
+    let begun = Instant::now();
+    let tell = Teller::new(begun);
+    build::everything(&tell)?;
+    let temporary = tempfile::Builder::new().prefix("tillward-demo-").tempdir()?;
+    let directory = match &arguments.directory {
+        None => temporary.path().to_owned(),
+        Some(directory) => {
+            let empty = std::fs::read_dir(directory).map_or(Ok(true), |mut entries| {
+                entries.next().transpose().map(|first| first.is_none())
+            })?;
+            ensure!(empty, "{} is not empty: name a new directory", directory.display());
+            std::fs::create_dir_all(directory)?;
+            std::fs::canonicalize(directory)?
+        }
+    };
+    let mut promises = Promises::default();
+    tell.step("starting a new fleet: authorities, roster, controller, two acquirer hosts");
+    let mut world = World::start(&directory, Broker::Embedded, &Registry::Sqlite)
+        .context("starting the fleet")?;
+    let played = scenario::play(&mut world, arguments.terminals, &tell, &mut promises);
+    if let Err(error) = played {
+        for terminal in &world.terminals {
+            if let Some(agent) = &terminal.agent {
+                print::line(&agent.last_words());
+            }
+        }
+        print::line(&world.controller.process.last_words());
+        return Err(error);
+    }
+    if arguments.sabotage {
+        scenario::falsify_books(&world)?;
+        tell.step("falsified a host's books: the comparison must notice");
+    }
+    let story = table::Story::read(&world, &mut promises)?;
+    print::line(&story.to_string());
+    print::line(&promises.to_string());
+    let moved = world.https.bytes() + world.mqtt.bytes();
+    print::line(&format!(
+        "wall time {:.0} s; {:.1} MB moved: {:.1} MB of artifacts and enrolment (HTTPS), {:.0} KB of \
+         orders and reports (MQTT)",
+        begun.elapsed().as_secs_f64(),
+        moved as f64 / 1e6,
+        world.https.bytes() as f64 / 1e6,
+        world.mqtt.bytes() as f64 / 1e3,
+    ));
+    if !arguments.exit {
+        stay_up(&mut world)?;
+    }
+    Ok(promises.all_held())
+}
+
+/// Says what can be tried, and waits for ctrl-c.
+fn stay_up(world: &mut World) -> Result<()> {
+    scenario::sell_again(world)?;
+    print::line(&table::what_next(world)?);
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    runtime.block_on(tokio::signal::ctrl_c()).context("waiting for ctrl-c")
+}

@@ -36,7 +36,10 @@ impl Controller {
             fs::remove_file(&told)?;
         }
         let mut command = Command::new(programs.controller()?);
-        command.arg("serve").arg("--config").arg(directory.join("fleet/controller/controller.toml"));
+        command
+            .arg("serve")
+            .arg("--config")
+            .arg(directory.join("fleet/controller/controller.toml"));
         command.arg("--addresses-file").arg(&told);
         let mut process = Process::start("controller", &mut command, &directory.join("logs"))?;
         let addresses = wait_for("the controller listens", START_PATIENCE, || {
@@ -83,7 +86,8 @@ pub(super) fn configure(
         written.push('\n');
     }
     if broker == Broker::Mosquitto {
-        written.push_str(&format!("\n[[broker.cells]]\naddress = \"{mqtt}\"\nshards = \"0-255\"\n"));
+        written
+            .push_str(&format!("\n[[broker.cells]]\naddress = \"{mqtt}\"\nshards = \"0-255\"\n"));
     }
     fs::write(&path, written)?;
     let operator = fleet.join("operator/operator.toml");

@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use anyhow::Result;
+use anyhow::{Result, bail};
 
 use super::{START_PATIENCE, still_runs};
 use crate::process::Process;
@@ -46,5 +46,21 @@ impl Host {
 
     pub fn directory(&self) -> &Path {
         &self.directory
+    }
+
+    /// Takes one settled charge out of the books, to see that the comparison notices.
+    pub fn lose_one_sale(&self) -> Result<()> {
+        let books = rusqlite::Connection::open(self.directory.join("host.db"))?;
+        let gone = "DELETE FROM movement WHERE id = (
+            SELECT m.id FROM movement m
+            JOIN settlement s ON s.terminal = m.terminal AND s.batch = m.batch
+            WHERE m.what = 'charge' AND NOT EXISTS (
+                SELECT 1 FROM movement r
+                WHERE r.terminal = m.terminal AND r.stan = m.stan AND r.id <> m.id)
+            LIMIT 1)";
+        match books.execute(gone, [])? {
+            1 => Ok(()),
+            other => bail!("{other} charges were taken out of the books, not one"),
+        }
     }
 }
