@@ -52,6 +52,8 @@ pub enum FailureCode {
     RestartFailed,
     HealthNotProven,
     TimedOut,
+    /// What was to be cancelled had begun to disturb the shop, or was over.
+    TooLate,
     Internal,
 }
 
@@ -78,6 +80,7 @@ impl FailureCode {
             Self::RestartFailed => "look at the till; its old version is the current one again",
             Self::HealthNotProven => "test this release on a terminal in the office",
             Self::TimedOut => "look at what the terminal was waiting for, then retry",
+            Self::TooLate => "wait for the outcome of the job that was to be cancelled",
             Self::Internal => "collect the agent's log and report it",
         }
     }
