@@ -1,25 +1,51 @@
 //! What to do about whatever happens. Pure: composes the modules that decide.
 //!
 //! [`input`] is everything that can happen, [`effect`] everything that can be done about it.
-//! The shell builds `Core` by `Core::restore(profile, stored, now)`, hands it each input with
-//! `decide(input, now) -> Decision`, wakes it by `TimerFired` at `wakes_at() -> Option<Duration>`
-//! (in [`input::Now::uptime`]), and after `Stop` ends when `is_working()` is no longer so.
+//! The shell builds a [`Core`] with [`Core::restore`], gives it [`Input::Started`] and then each
+//! input with [`Core::decide`], makes the writes durable before it begins the effects, and wakes
+//! it with [`Input::TimerFired`] at [`Core::wakes_at`]. After [`Input::Stop`] nothing new begins;
+//! the shell ends when what it had begun has ended and was told.
+//!
+//! What belongs to one subject is said in one file: [`conversation`] (the controller and its
+//! acknowledgements), [`orders`] (accepting and refusing), [`work`] (the jobs).
 
+mod beginning;
+mod conversation;
 pub mod effect;
 pub mod input;
+mod orders;
+mod restraint;
+mod work;
+
+use std::collections::{BTreeMap, VecDeque};
+use std::time::Duration;
 
 use jiff::tz::TimeZone;
 use shared::digest::Nonce;
-use shared::id::{FleetId, TerminalId};
-use shared::message::SignedBytes;
+use shared::document::Receipt;
+use shared::document::receipt::Said;
+use shared::id::{OrderId, TerminalId};
+use shared::message::Component;
 
-use effect::Place;
+pub use beginning::Stored;
+use effect::{Decision, Effect, Post, Write};
+use input::{Input, Now, StoreState};
+use restraint::Restraint;
+use work::Job;
+
+use crate::clock::{Clock, TimeFloor};
+use crate::journal::facts::{self, Withdrawn};
+use crate::journal::ledger::Ledger;
+use crate::journal::log::Log;
+use crate::order::ReplayState;
+use crate::outbox::Outbox;
+use crate::roster::Trust;
+use crate::session::Session;
 
 /// What a terminal is, from its enrolment and its configuration.
 #[derive(Clone, Debug)]
 pub struct Profile {
     pub terminal: TerminalId,
-    pub fleet: FleetId,
     /// The epoch of the enrolment; the store may know a higher one.
     pub epoch: u32,
     pub model: String,
@@ -27,25 +53,125 @@ pub struct Profile {
     pub agent_version: String,
     /// `host:port` as told at enrolment; the store may know a newer one.
     pub broker: String,
-    /// From the roster pinned by the claim on, ascending; the store may know newer ones.
-    pub rosters: Vec<SignedBytes>,
-    /// Drawn when the agent starts, and used for nothing else.
-    pub boot_nonce: Nonce,
+    /// The newest roster of the enrolment; the store may know a newer one.
+    pub trust: Trust,
+    /// Drawn when the agent starts, and used for nothing else; the nonces of hellos come from it.
+    pub nonce_seed: Nonce,
     /// Drawn when the agent starts; all jitter comes from it.
     pub jitter_seed: u64,
 }
 
-/// What the store holds when the agent starts.
-#[derive(Clone, Debug, Default)]
-pub struct Stored {
-    /// Every record of every shelf.
-    pub records: Vec<(Place, Vec<u8>)>,
-    /// As last entered by `Write::EnterEpoch`; 0 when none ever was.
-    pub epoch: u32,
-    /// The highest `Write::SawOrder` of the epoch.
-    pub order_seq: u64,
-    /// The store was lost since the epoch began.
-    pub lost: bool,
-    /// The outbox's records up to here are acknowledged.
-    pub acknowledged: u64,
+/// The agent, but for everything it does.
+#[derive(Debug)]
+pub struct Core {
+    profile: Profile,
+    trust: Trust,
+    clock: Clock,
+    /// The time floor as it was last written.
+    time_kept: TimeFloor,
+    /// The nonce of the newest hello.
+    asked: Option<Nonce>,
+    /// When the controller was last heard, in uptime.
+    heard_at: Option<Duration>,
+    replay: ReplayState,
+    /// The ledger was lost: nothing is accepted until a new epoch.
+    lost: bool,
+    /// An order was passed over that may be accepted once the time or the epoch is known.
+    passed_over: bool,
+    ledger: Ledger,
+    counter_floors: BTreeMap<String, u64>,
+    withdrawn: Withdrawn,
+    restraint: Restraint,
+    session: Session,
+    outbox: Outbox,
+    /// The first is being worked on; the others wait for their turn.
+    jobs: VecDeque<Job>,
+    /// Of jobs that this build cannot continue.
+    broken: Vec<Log>,
+    /// The next ticket when no job is under way.
+    tickets: u64,
+    next_turn: u64,
+    installed: Vec<Component>,
+    store: StoreState,
+    counters: Counters,
+    /// When telemetry was last posted, and what it said.
+    telemetry: Option<(Duration, Counters)>,
+    stopping: bool,
+    wakes_at: Option<Duration>,
+}
+
+/// Since the agent started.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+struct Counters {
+    orders_refused: u64,
+    messages_unreadable: u64,
+}
+
+impl Core {
+    /// What to do about an input. Nothing has happened yet when this returns.
+    pub fn decide(&mut self, input: Input, now: Now) -> Decision {
+        let mut out = Decision::default();
+        match input {
+            Input::Started => self.start(now, &mut out),
+            Input::Connected => self.connected(now, &mut out),
+            Input::Disconnected { .. } => self.disconnected(now, &mut out),
+            Input::Received(message) => self.hear(message, now, &mut out),
+            Input::Unreadable => self.counters.messages_unreadable += 1,
+            Input::Located { broker } => self.serve_at(&broker, now, &mut out),
+            Input::ActionDone { ticket, reply } => self.action_done(ticket, reply, now, &mut out),
+            Input::ActionProgressed { ticket, bytes_done, bytes_total } => {
+                self.action_progressed(ticket, bytes_done, bytes_total, now, &mut out);
+            }
+            Input::RecordsSent { seqs } => self.outbox.sent(&seqs, now.uptime),
+            Input::Store(state) => self.store = state,
+            Input::Installed(components) => self.installed = components,
+            Input::TimerFired => {}
+            Input::Stop => self.stop(&mut out),
+        }
+        self.go_on(now, &mut out);
+        out
+    }
+
+    /// When [`Input::TimerFired`] is wanted, in [`Now::uptime`].
+    pub fn wakes_at(&self) -> Option<Duration> {
+        self.wakes_at
+    }
+
+    /// Whatever the input was: time has passed, and one thing may allow the next.
+    fn go_on(&mut self, now: Now, out: &mut Decision) {
+        self.work_on(now, out);
+        self.converse(now, out);
+        if self.clock.kept() != self.time_kept {
+            self.time_kept = self.clock.kept();
+            out.writes.push(facts::time(self.time_kept));
+            out.writes.extend(self.ledger.prune(self.time_kept.floor));
+        }
+        let conversation = self.conversation_wakes_at();
+        self.wakes_at = conversation.into_iter().chain(self.work_wakes_at(now)).min();
+    }
+
+    fn stop(&mut self, out: &mut Decision) {
+        self.stopping = true;
+        self.stop_work(out);
+        out.effects.extend([Effect::SayGone, Effect::Disconnect]);
+        self.session.stop();
+    }
+
+    fn post(&mut self, post: Post, out: &mut Decision) {
+        self.outbox.posted();
+        out.writes.push(Write::Post(post));
+    }
+
+    fn receipt(&self, order: OrderId, said: Said, now: Now) -> Receipt {
+        let time = self.clock.reading(now);
+        Receipt {
+            format: shared::document::FORMAT,
+            terminal: self.profile.terminal,
+            epoch: self.replay.epoch(),
+            order,
+            said,
+            at: time.wall,
+            clock: time.confidence,
+        }
+    }
 }

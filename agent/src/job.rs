@@ -8,6 +8,10 @@
 //! Pure: nothing here acts. Deliberately absent: what an action does (that is `act`), and when a
 //! shop may be disturbed (that is [`crate::maintenance`]).
 
+pub mod saga;
+pub mod step;
+pub mod upgrade;
+
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -31,8 +35,9 @@ pub const HOLD_RENEWAL: Duration = Duration::from_secs(30);
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Action {
-    /// Find out whether the job makes sense here: a slot for the component, room on the disk,
-    /// not the version that runs already. Changes nothing. Idempotent.
+    /// Find out whether the job makes sense here: a slot for the component, room on the disk.
+    /// When the release is current and committed already, and the application reports its
+    /// version: [`Reply::AlreadySo`]. Changes nothing. Idempotent.
     Admit,
     /// Download the artifact, resuming what is there. Offline is [`Reply::NotYet`] with
     /// [`Waiting::Network`]. Idempotent.
@@ -100,6 +105,8 @@ pub struct Task {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Reply {
     Done(Proof),
+    /// To [`Action::Admit`] only: the running application reports what was asked for already.
+    AlreadySo(Proof),
     /// Not now, and nobody is to blame: the step's time stands still. `again_in` is the shell's
     /// advice; `None` leaves it to the job.
     NotYet {
@@ -124,7 +131,8 @@ pub enum Reply {
 /// What an action established.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Proof {
-    /// The version that the running application reported; [`Action::ProveHealth`] must say it.
+    /// The version that the running application reported; [`Action::ProveHealth`] and
+    /// [`Reply::AlreadySo`] must say it.
     pub version: Option<String>,
     pub findings: Vec<Finding>,
 }

@@ -4,6 +4,7 @@ use shared::document::Receipt;
 use shared::message::{Hello, Progress, Telemetry};
 
 use crate::job::{Task, Ticket};
+use crate::outbox::Sending;
 
 /// The answer to one input. The writes become durable together, in one commit, before the first
 /// effect begins; when the commit fails, no effect may begin.
@@ -75,11 +76,14 @@ pub enum Effect {
     SayHello(Hello),
     /// Say that this is a planned goodbye, if the connection takes it.
     SayGone,
-    /// Send at most `most` records of the outbox with a sequence number above `after`, lowest
-    /// first, as far as the connection takes them. Answered by `RecordsSent`.
-    SendRecords { after: u64, most: usize },
-    /// Carry out one action. Answered by `ActionDone`, once, with the same ticket.
+    /// Send records of the outbox, lowest first, as far as the connection takes them. Answered
+    /// by `RecordsSent`.
+    SendRecords(Sending),
+    /// Carry out one action. Answered by `ActionDone`, once, with the same ticket. Actions are
+    /// carried out one after the other, also after [`Self::StopAct`]: the next waits until the
+    /// stopped one has truly ended. Only `HoldTrading` goes at once, beside another: a hold must
+    /// be renewed while something else takes long.
     Act(Task),
-    /// Give up an action. Its answer may still come, or not.
+    /// Give up an action, as soon as that leaves nothing half done. It need not be answered.
     StopAct(Ticket),
 }

@@ -1,0 +1,135 @@
+//! How an agent finds itself again: from what it is, and from what the store holds.
+
+use std::collections::BTreeMap;
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use shared::id::OrderId;
+
+use super::effect::{Decision, Place, Shelf, Write};
+use super::input::{Now, Room, StoreState};
+use super::restraint::Restraint;
+use super::work::Job;
+use super::{Core, Counters, Profile};
+use crate::clock::{BUILT_AT, Clock};
+use crate::journal::facts::{self, Facts, KeptRoster};
+use crate::journal::ledger::Ledger;
+use crate::journal::log::Log;
+use crate::order::ReplayState;
+use crate::outbox::Outbox;
+use crate::roster::Trust;
+use crate::session::{Jitter, Session};
+
+/// What the store holds when the agent starts.
+#[derive(Clone, Debug, Default)]
+pub struct Stored {
+    /// Every record of every shelf.
+    pub records: BTreeMap<Place, Vec<u8>>,
+    /// As last entered by [`Write::EnterEpoch`]; 0 when none ever was.
+    pub epoch: u32,
+    /// The highest [`Write::SawOrder`] of the epoch.
+    pub order_seq: u64,
+    /// The store was lost since the epoch began.
+    pub lost: bool,
+    /// The outbox's records up to here are acknowledged.
+    pub acknowledged: u64,
+    pub state: Option<StoreState>,
+}
+
+/// Until the shell has told: no new work.
+const UNTOLD: StoreState =
+    StoreState { room: Room::Short, outbox_depth: 0, outbox_dropped: 0, disk_free_bytes: 0 };
+
+impl Core {
+    /// The agent at its start. Nothing begins before [`super::Input::Started`].
+    pub fn restore(profile: Profile, stored: Stored, now: Now) -> Self {
+        let shelf = |shelf| {
+            let on_shelf = stored.records.iter().filter(move |(place, _)| place.shelf == shelf);
+            on_shelf.map(|(place, value)| (place, value.as_slice()))
+        };
+        let (facts, facts_unreadable) = Facts::read(shelf(Shelf::Facts));
+        let (ledger, accounts_unreadable) = Ledger::read(shelf(Shelf::Ledger));
+        let (logs, lines_unreadable) = Log::read_all(shelf(Shelf::Journal));
+        let (replay, replay_lost) = replay(&profile, &stored, facts.replay);
+        let unreadable = facts_unreadable + accounts_unreadable + lines_unreadable;
+        let (jobs, broken) = jobs(logs, &ledger);
+        let clock = Clock::restore(BUILT_AT, facts.time, profile.nonce_seed, now);
+        let broker = facts.broker.unwrap_or_else(|| profile.broker.clone());
+        Self {
+            trust: newest(&profile.trust, facts.roster.as_ref()),
+            time_kept: clock.kept(),
+            clock,
+            asked: None,
+            heard_at: None,
+            outbox: Outbox::restore(replay.epoch(), stored.acknowledged),
+            replay,
+            lost: stored.lost || replay_lost || unreadable > 0,
+            passed_over: false,
+            ledger,
+            counter_floors: facts.counter_floors,
+            withdrawn: facts.withdrawn,
+            restraint: Restraint::new(now.uptime),
+            session: Session::new(broker, Jitter::from_seed(profile.jitter_seed), now.uptime),
+            next_turn: jobs.back().map_or(0, |job| job.turn + 1),
+            jobs,
+            broken,
+            tickets: 0,
+            installed: Vec::new(),
+            store: stored.state.unwrap_or(UNTOLD),
+            counters: Counters::default(),
+            telemetry: None,
+            stopping: false,
+            wakes_at: Some(Duration::ZERO),
+            profile,
+        }
+    }
+
+    pub(super) fn start(&mut self, now: Now, out: &mut Decision) {
+        // Entering an epoch forgives a loss; only a controller that knows of it may do that.
+        if !self.lost {
+            out.writes.push(Write::EnterEpoch(self.replay.epoch()));
+            out.writes.push(facts::replay(&self.replay));
+        }
+        self.resume_work(now, out);
+    }
+}
+
+/// The replay state, and whether it is less than it should be.
+fn replay(profile: &Profile, stored: &Stored, kept: Option<ReplayState>) -> (ReplayState, bool) {
+    let epoch = profile.epoch.max(stored.epoch);
+    let seen = if stored.epoch == epoch { stored.order_seq } else { 0 };
+    match kept {
+        Some(mut kept) if kept.epoch() < epoch || kept.highest() >= seen => {
+            kept.enter(epoch);
+            (kept, false)
+        }
+        Some(_) => (ReplayState::from_high_water(epoch, seen), true),
+        None if seen > 0 || stored.lost => (ReplayState::from_high_water(epoch, seen), true),
+        None => (ReplayState::new(epoch), false),
+    }
+}
+
+/// The newer of the enrolment's roster and the one that was kept.
+fn newest(enrolled: &Trust, kept: Option<&KeptRoster>) -> Trust {
+    let kept =
+        kept.and_then(|kept| Trust::pinned(enrolled.fleet(), kept.digest, &kept.signed).ok());
+    match kept {
+        Some(kept) if kept.version() > enrolled.version() => kept,
+        Some(_) | None => enrolled.clone(),
+    }
+}
+
+/// Jobs that are not over, by their turn; and the logs of those that cannot be continued.
+fn jobs(mut logs: BTreeMap<OrderId, Log>, ledger: &Ledger) -> (VecDeque<Job>, Vec<Log>) {
+    let mut jobs = Vec::new();
+    let mut broken = Vec::new();
+    for order in ledger.open() {
+        let log = logs.remove(&order).unwrap_or_else(|| Log::new(order));
+        match Job::from_log(log) {
+            Ok(job) => jobs.push(job),
+            Err(log) => broken.push(log),
+        }
+    }
+    jobs.sort_by_key(|job| job.turn);
+    (jobs.into(), broken)
+}

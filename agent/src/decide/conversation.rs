@@ -1,0 +1,174 @@
+//! With the controller: hellos, the time and the rosters that it tells, acknowledgements, and
+//! which records of the outbox go next.
+
+use std::time::Duration;
+
+use shared::message::{Down, Hello, SignedBytes, Telemetry};
+
+use super::effect::{Decision, Effect, Post, Write};
+use super::input::Now;
+use super::{Core, facts};
+use crate::clock;
+use crate::session::Wish;
+
+/// Telemetry that says the same as before is posted this seldom.
+const TELEMETRY_EVERY: Duration = Duration::from_secs(24 * 3600);
+
+/// Telemetry with news comes no faster than this.
+const TELEMETRY_NEWS_EVERY: Duration = Duration::from_secs(15 * 60);
+
+impl Core {
+    pub(super) fn connected(&mut self, now: Now, out: &mut Decision) {
+        self.outbox.connected(now.uptime);
+        let wish = self.session.connected(now.uptime);
+        self.grant(wish, now, out);
+    }
+
+    pub(super) fn disconnected(&mut self, now: Now, out: &mut Decision) {
+        self.outbox.disconnected();
+        if self.stopping {
+            return;
+        }
+        let wish = self.session.disconnected(now.uptime);
+        self.grant(wish, now, out);
+    }
+
+    pub(super) fn hear(&mut self, message: Down, now: Now, out: &mut Decision) {
+        match message {
+            Down::FleetTime(signed) => self.hear_time(&signed, now, out),
+            Down::Rosters(rosters) => self.hear_rosters(&rosters, out),
+            Down::Order(parcel) => self.hear_order(parcel, now, out),
+            Down::Ack(ack) => {
+                if let Some(up_to) = self.outbox.acknowledge(ack, now.uptime) {
+                    out.writes.push(Write::Acknowledged { up_to });
+                }
+            }
+        }
+    }
+
+    fn hear_time(&mut self, signed: &SignedBytes, now: Now, out: &mut Decision) {
+        let time = clock::open_fleet_time(signed, self.profile.terminal, &self.trust);
+        let Ok(time) = time else {
+            self.counters.messages_unreadable += 1;
+            return;
+        };
+        let answers_us = self.asked == Some(time.nonce);
+        let before = self.clock.reading(now).confidence;
+        self.clock.hear(&time, now);
+        if !answers_us {
+            // An old one, held back or repeated by somebody: its moment has passed, no more.
+            return;
+        }
+        self.asked = None;
+        self.heard_at = Some(now.uptime);
+        self.session.heard(now.uptime);
+        let entered = time.epoch > self.replay.epoch();
+        if entered {
+            self.enter_epoch(time.epoch, out);
+        }
+        self.serve_at(&time.broker, now, out);
+        let attested = self.clock.reading(now).confidence != before;
+        if self.passed_over && (entered || attested) {
+            self.passed_over = false;
+            let wish = self.session.say_hello(now.uptime);
+            self.grant(wish, now, out);
+        }
+    }
+
+    fn enter_epoch(&mut self, epoch: u32, out: &mut Decision) {
+        self.replay.enter(epoch);
+        self.outbox.enter_epoch(epoch);
+        self.lost = false;
+        out.writes.push(Write::EnterEpoch(epoch));
+        out.writes.push(facts::replay(&self.replay));
+    }
+
+    fn hear_rosters(&mut self, rosters: &[SignedBytes], out: &mut Decision) {
+        let before = self.trust.version();
+        if self.trust.catch_up(rosters).is_err() {
+            self.counters.messages_unreadable += 1;
+        }
+        if self.trust.version() > before {
+            out.writes.push(facts::roster(&self.trust));
+        }
+    }
+
+    /// This broker serves the terminal.
+    pub(super) fn serve_at(&mut self, broker: &str, now: Now, out: &mut Decision) {
+        if broker == self.session.broker() || self.stopping {
+            return;
+        }
+        out.writes.push(facts::broker(broker));
+        let wish = self.session.serve_at(broker);
+        self.grant(wish, now, out);
+    }
+
+    /// What is due with the controller, whatever happened.
+    pub(super) fn converse(&mut self, now: Now, out: &mut Decision) {
+        let wish = self.session.due(now.uptime);
+        self.grant(wish, now, out);
+        self.post_telemetry(now, out);
+        self.outbox.due(self.store.outbox_depth, now.uptime);
+        if let Some(sending) = self.outbox.next_sending() {
+            out.effects.push(Effect::SendRecords(sending));
+        }
+    }
+
+    pub(super) fn conversation_wakes_at(&self) -> Option<Duration> {
+        let resend = self.outbox.resends_at(self.store.outbox_depth);
+        self.session.wakes_at().into_iter().chain(resend).min()
+    }
+
+    pub(super) fn grant(&mut self, wish: Option<Wish>, now: Now, out: &mut Decision) {
+        let effect = match wish {
+            None => return,
+            Some(Wish::Connect) => Effect::Connect { broker: self.session.broker().to_owned() },
+            Some(Wish::Leave) => Effect::Disconnect,
+            Some(Wish::LocateBroker) => Effect::LocateBroker,
+            Some(Wish::SayHello) => Effect::SayHello(self.hello(now)),
+        };
+        out.effects.push(effect);
+    }
+
+    fn hello(&mut self, now: Now) -> Hello {
+        let boot_nonce = self.clock.ask(now);
+        self.asked = Some(boot_nonce);
+        Hello {
+            boot_nonce,
+            epoch: self.replay.epoch(),
+            order_seq: self.replay.highest(),
+            ledger: self.ledger.digest(),
+            outbox_depth: self.store.outbox_depth,
+            outbox_acknowledged: self.outbox.acknowledged(),
+            outbox_dropped: self.store.outbox_dropped,
+            roster_version: self.trust.version(),
+            agent_version: self.profile.agent_version.clone(),
+            components: self.installed.clone(),
+            zone: self.profile.zone.iana_name().unwrap_or("UTC").to_owned(),
+            ledger_lost: self.lost,
+            working_on: self.working_on(),
+        }
+    }
+
+    fn post_telemetry(&mut self, now: Now, out: &mut Decision) {
+        let due = match self.telemetry {
+            None => self.heard_at.is_some(),
+            Some((posted_at, said)) => {
+                let news = said != self.counters;
+                let every = if news { TELEMETRY_NEWS_EVERY } else { TELEMETRY_EVERY };
+                posted_at + every <= now.uptime
+            }
+        };
+        if !due || self.stopping {
+            return;
+        }
+        self.telemetry = Some((now.uptime, self.counters));
+        let telemetry = Telemetry {
+            at: self.clock.reading(now).wall,
+            disk_free_bytes: self.store.disk_free_bytes,
+            orders_refused: self.counters.orders_refused,
+            messages_unreadable: self.counters.messages_unreadable,
+        };
+        self.post(Post::Telemetry(telemetry), out);
+    }
+}

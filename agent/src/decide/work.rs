@@ -1,0 +1,388 @@
+//! The jobs: one is worked on, the others wait for their turn.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use shared::change::Change;
+use shared::document::release::Settlement;
+use shared::document::{Batch, Order, Release};
+use shared::id::{BatchId, OrderId};
+use shared::message::{Parcel, Progress, StepState};
+use shared::outcome::{Outcome, Waiting};
+use shared::signature::Envelope;
+use shared::time::UnixTime;
+use shared::window::Window;
+
+use super::effect::{Decision, Effect, Post, Write};
+use super::input::Now;
+use super::orders::internal;
+use super::{Core, facts};
+use crate::job::saga::{Circumstances, Event, Move, Refused, Saga};
+use crate::job::step::{Condition, Table};
+use crate::job::upgrade::{self, UPGRADE};
+use crate::job::{Reply, Subject, Task, Ticket};
+use crate::journal::Entry;
+use crate::journal::log::Log;
+use crate::maintenance;
+use crate::order::Admitted;
+
+/// Jobs that are accepted at once.
+pub(super) const JOBS_MAX: usize = 16;
+
+/// How often a long action's progress is reported.
+const PROGRESS_EVERY: Duration = Duration::from_secs(10);
+
+/// An order that is being carried out, or waits for its turn.
+#[derive(Debug)]
+pub(super) struct Job {
+    pub(super) turn: u64,
+    order: OrderId,
+    batch: BatchId,
+    not_after: UnixTime,
+    window: Option<Window>,
+    release: Release,
+    subject: Arc<Subject>,
+    log: Log,
+    /// `None` until its turn comes.
+    saga: Option<Saga>,
+    /// Reports since the last line of the log.
+    reports: u64,
+    /// When the progress of the present action was last reported.
+    progress_at: Option<Duration>,
+}
+
+impl Job {
+    /// The job of an order that was just accepted, and its first line. `None` when the change
+    /// is not one that takes a job.
+    pub(super) fn accepted(
+        admitted: Admitted,
+        parcel: Parcel,
+        turn: u64,
+    ) -> Option<(Self, Vec<Write>)> {
+        let Admitted { order, batch, release, not_after, .. } = admitted;
+        let log = Log::new(order.id);
+        let mut job = Self::new(order.id, &batch, release?, not_after, turn, log)?;
+        let entry = Entry::Accepted { turn, parcel: Box::new(parcel) };
+        let writes = job.log.append(entry, job.table());
+        Some((job, writes))
+    }
+
+    /// The job of a log that was read back; the log itself when it cannot be continued.
+    pub(super) fn from_log(log: Log) -> Result<Self, Log> {
+        let Some(Entry::Accepted { turn, parcel }) = log.entries().next() else { return Err(log) };
+        let Some((order, batch, release)) = read_again(parcel) else { return Err(log) };
+        let not_after = order.not_after.min(batch.not_after);
+        let turn = *turn;
+        let begun = log.entries().nth(1).is_some();
+        let saga = begun.then(|| Saga::replay(UPGRADE, log.entries(), Ticket(0))).transpose();
+        let Ok(saga) = saga else { return Err(log) };
+        let job = Self::new(order.id, &batch, release, not_after, turn, log.clone());
+        job.map(|job| Self { saga, ..job }).ok_or(log)
+    }
+
+    fn new(
+        order: OrderId,
+        batch: &Batch,
+        release: Release,
+        not_after: UnixTime,
+        turn: u64,
+        log: Log,
+    ) -> Option<Self> {
+        let upgrade = match &batch.change {
+            Change::Upgrade(upgrade) => upgrade,
+            Change::Ping(_) | Change::Cancel(_) => return None,
+        };
+        let subject =
+            Subject::Upgrade { digest: upgrade.release, release: Box::new(release.clone()) };
+        Some(Self {
+            turn,
+            order,
+            batch: batch.id,
+            not_after,
+            window: upgrade.window,
+            release,
+            subject: Arc::new(subject),
+            log,
+            saga: None,
+            reports: 0,
+            progress_at: None,
+        })
+    }
+
+    fn table(&self) -> Table {
+        UPGRADE
+    }
+
+    /// Rises with every report: by lines of the log, which outlive a restart, and within a line
+    /// by reports, of which a restart begins a new one.
+    fn ordinal(&mut self) -> u64 {
+        self.reports += 1;
+        (self.log.written() << 16) | self.reports.min(0xffff)
+    }
+}
+
+/// What was checked when it was accepted is only read.
+fn read_again(parcel: &Parcel) -> Option<(Order, Batch, Release)> {
+    let order = Envelope::<Order>::from_bytes(parcel.order.as_slice()).ok()?.document;
+    let batch = Envelope::<Batch>::from_bytes(parcel.batch.as_slice()).ok()?.document;
+    let release = parcel.release.as_ref()?;
+    let release = Envelope::<Release>::from_bytes(release.as_slice()).ok()?.document;
+    Some((order, batch, release))
+}
+
+impl Core {
+    /// After a restart: goes on with what was under way, and gives up what cannot be continued.
+    pub(super) fn resume_work(&mut self, now: Now, out: &mut Decision) {
+        for log in std::mem::take(&mut self.broken) {
+            let order = log.order();
+            out.writes.extend(log.remove());
+            let failure = internal("journal", "this build cannot read how far the job had come");
+            let outcome = Outcome::RollbackFailed { undoing: failure.clone(), failure };
+            self.finish(order, outcome, Vec::new(), now, out);
+        }
+        if self.jobs.front().is_some_and(|job| job.saga.is_some()) {
+            self.drive(Event::Resumed, now, out).expect("a job that was replayed is not over");
+        }
+    }
+
+    pub(super) fn working_on(&self) -> Option<OrderId> {
+        self.jobs.front().map(|job| job.order)
+    }
+
+    pub(super) fn action_done(
+        &mut self,
+        ticket: Ticket,
+        reply: Reply,
+        now: Now,
+        out: &mut Decision,
+    ) {
+        let Some(job) = self.jobs.front_mut() else { return };
+        let asked = job.saga.as_ref().and_then(|saga| saga.asked(ticket));
+        // Nobody waits for it any more: it was stopped, or belongs to a run before.
+        let Some(action) = asked else { return };
+        job.progress_at = None;
+        let reply = upgrade::judge(&job.release, action, reply);
+        let heard = self.drive(Event::Replied { ticket, reply }, now, out);
+        debug_assert_eq!(heard, Ok(()), "an answer that was waited for is heard");
+    }
+
+    pub(super) fn action_progressed(
+        &mut self,
+        ticket: Ticket,
+        bytes_done: u64,
+        bytes_total: u64,
+        now: Now,
+        out: &mut Decision,
+    ) {
+        let at = self.clock.reading(now).wall;
+        let Some(job) = self.jobs.front_mut() else { return };
+        let Some(saga) = job.saga.as_ref().filter(|saga| saga.asked(ticket).is_some()) else {
+            return;
+        };
+        let Some(step) = saga.step_name() else { return };
+        if job.progress_at.is_some_and(|told| now.uptime < told + PROGRESS_EVERY) {
+            return;
+        }
+        job.progress_at = Some(now.uptime);
+        let progress = Progress {
+            order: job.order,
+            ordinal: job.ordinal(),
+            step: step.to_owned(),
+            state: StepState::Running,
+            at,
+            bytes_done: Some(bytes_done),
+            bytes_total: Some(bytes_total),
+        };
+        self.post(Post::Progress(progress), out);
+    }
+
+    /// Whatever happened, the jobs look whether it concerns them.
+    pub(super) fn work_on(&mut self, now: Now, out: &mut Decision) {
+        self.expire_waiting(now, out);
+        while let Some(job) = self.jobs.front_mut() {
+            let awaited = job.saga.as_ref().and_then(Saga::awaits);
+            if job.saga.is_none() {
+                if self.stopping {
+                    return;
+                }
+                job.saga = Some(Saga::new(job.table(), Ticket(self.tickets)));
+            }
+            let order = job.order;
+            self.drive(Event::Due, now, out).expect("a job that is over is not in the queue");
+            self.say_hello_to_be_reached(awaited, now, out);
+            if self.working_on() == Some(order) {
+                return;
+            }
+        }
+    }
+
+    /// A job that has just begun to wait for the controller asks it for a sign.
+    fn say_hello_to_be_reached(&mut self, before: Option<Condition>, now: Now, out: &mut Decision) {
+        let saga = self.jobs.front().and_then(|job| job.saga.as_ref());
+        let awaited = saga.and_then(Saga::awaits);
+        let reached = Some(Condition::ControllerReached);
+        if awaited == reached && before != reached && !self.stopping {
+            let wish = self.session.say_hello(now.uptime);
+            self.grant(wish, now, out);
+        }
+    }
+
+    pub(super) fn work_wakes_at(&self, now: Now) -> Option<Duration> {
+        let reading = self.clock.reading(now);
+        let expiries = self.jobs.iter().map(|job| {
+            let left = job.not_after.since(reading.proven).min(Duration::from_secs(24 * 3600));
+            now.uptime + left + Duration::from_secs(1)
+        });
+        let saga = self
+            .jobs
+            .front()
+            .and_then(|job| job.saga.as_ref()?.wakes_at(&self.circumstances(job, now)));
+        expiries.chain(saga).min()
+    }
+
+    pub(super) fn stop_work(&self, out: &mut Decision) {
+        let asked = self.jobs.front().and_then(|job| job.saga.as_ref()).map(Saga::all_asked);
+        out.effects.extend(asked.into_iter().flatten().map(Effect::StopAct));
+    }
+
+    /// Withdraws the jobs of a batch; the reason why one could not be.
+    pub(super) fn withdraw_jobs(
+        &mut self,
+        batch: BatchId,
+        reason: &str,
+        now: Now,
+        out: &mut Decision,
+    ) -> Option<String> {
+        let outcome = Outcome::Cancelled { reason: reason.to_owned() };
+        let mut late = None;
+        let front = self.jobs.front().filter(|job| job.batch == batch);
+        if front.is_some_and(|job| job.saga.is_some()) {
+            let withdrawn = self.drive(Event::Withdrawn(outcome.clone()), now, out);
+            late = withdrawn.err().map(|refused| refused.to_string());
+        }
+        let waiting = |job: &Job| job.batch == batch && job.saga.is_none();
+        self.end_waiting(waiting, &outcome, now, out);
+        late
+    }
+
+    fn expire_waiting(&mut self, now: Now, out: &mut Decision) {
+        let proven = self.clock.reading(now).proven;
+        let expired = |job: &Job| job.saga.is_none() && job.not_after < proven;
+        self.end_waiting(expired, &Outcome::Expired, now, out);
+    }
+
+    fn end_waiting(
+        &mut self,
+        which: impl Fn(&Job) -> bool,
+        outcome: &Outcome,
+        now: Now,
+        out: &mut Decision,
+    ) {
+        while let Some(place) = self.jobs.iter().position(&which) {
+            let Some(job) = self.jobs.remove(place) else { return };
+            self.end(job, outcome.clone(), Vec::new(), now, out);
+        }
+    }
+
+    /// A job that was just accepted and is not the first says so.
+    pub(super) fn tell_turn(&mut self, now: Now, out: &mut Decision) {
+        let waits = self.jobs.len() > 1;
+        let at = self.clock.reading(now).wall;
+        let Some(job) = self.jobs.back_mut().filter(|_| waits) else { return };
+        let detail = "another job on this terminal comes first".to_owned();
+        let state = StepState::Waiting { reason: Waiting::Turn, detail };
+        let first = job.table()[0].name;
+        let report = progress(job, first, state, at);
+        self.post(Post::Progress(report), out);
+    }
+
+    fn circumstances(&self, job: &Job, now: Now) -> Circumstances {
+        let time = self.clock.reading(now);
+        Circumstances {
+            uptime: now.uptime,
+            at: time.wall,
+            expired: job.not_after < time.proven,
+            stopping: self.stopping,
+            window: maintenance::window_open(job.window, time.wall, &self.profile.zone),
+            settlement_asked: job.release.settlement == Settlement::Before,
+            connected: self.session.is_connected(),
+            heard_at: self.heard_at,
+            stated: Duration::from_secs(job.release.health.within_s.into()),
+        }
+    }
+
+    /// Tells the first job what happened, and does what it wants done.
+    fn drive(&mut self, event: Event, now: Now, out: &mut Decision) -> Result<(), Refused> {
+        let Some(job) = self.jobs.front() else { return Err(Refused::Over) };
+        let circumstances = self.circumstances(job, now);
+        let saga = self.jobs.front_mut().and_then(|job| job.saga.as_mut());
+        let Some(saga) = saga else { return Err(Refused::Over) };
+        let moves = saga.handle(event, &circumstances)?;
+        self.tickets = saga.next_ticket().0;
+        for step in moves {
+            self.make(step, now, out);
+        }
+        Ok(())
+    }
+
+    fn make(&mut self, step: Move, now: Now, out: &mut Decision) {
+        let at = self.clock.reading(now).wall;
+        let Some(job) = self.jobs.front_mut() else { return };
+        match step {
+            Move::Journal(entry) => {
+                out.writes.extend(job.log.append(entry, job.table()));
+                job.reports = 0;
+            }
+            Move::Act { ticket, action } => {
+                let subject = Arc::clone(&job.subject);
+                let task = Task { ticket, order: job.order, action, subject };
+                out.effects.push(Effect::Act(task));
+            }
+            Move::StopAct(ticket) => out.effects.push(Effect::StopAct(ticket)),
+            Move::Report { step, state } => {
+                let report = progress(job, step, state, at);
+                self.post(Post::Progress(report), out);
+            }
+            Move::Finish { outcome, evidence } => {
+                let Some(job) = self.jobs.pop_front() else { return };
+                self.raise_counter_floor(&job, &outcome, out);
+                self.end(job, outcome, evidence, now, out);
+            }
+        }
+    }
+
+    /// A release that was kept may have closed the way back below a counter.
+    fn raise_counter_floor(&mut self, job: &Job, outcome: &Outcome, out: &mut Decision) {
+        let (Outcome::Succeeded { .. }, Some(floor)) = (outcome, job.release.raise_floor_to) else {
+            return;
+        };
+        let kept = self.counter_floors.entry(job.release.component.clone()).or_default();
+        *kept = floor.max(*kept);
+        out.writes.push(facts::counter_floors(&self.counter_floors));
+    }
+
+    fn end(
+        &mut self,
+        job: Job,
+        outcome: Outcome,
+        evidence: Vec<shared::document::receipt::Evidence>,
+        now: Now,
+        out: &mut Decision,
+    ) {
+        let order = job.order;
+        out.writes.extend(job.log.remove());
+        self.finish(order, outcome, evidence, now, out);
+    }
+}
+
+fn progress(job: &mut Job, step: &str, state: StepState, at: UnixTime) -> Progress {
+    Progress {
+        order: job.order,
+        ordinal: job.ordinal(),
+        step: step.to_owned(),
+        state,
+        at,
+        bytes_done: None,
+        bytes_total: None,
+    }
+}

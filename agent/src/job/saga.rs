@@ -1,0 +1,493 @@
+//! The executor: works through any table of steps, and knows nothing of what they are about.
+//!
+//! What is durable about a job is its journal. A [`Saga`] changes its durable half only by
+//! [`record::Record::apply`], live and on replay alike, so the two cannot differ; the other half
+//! (who was asked, until when) is forgotten in a restart on purpose.
+//!
+//! ```text
+//!            begin ──► forward ──► past the last step ──► finished
+//!                      │    ▲
+//!   postponed, window  ▼    │ waits again           failed, withdrawn
+//!   closed, lease lapsed: back ◄──────────────────────────┘ ──► undone ──► finished
+//! ```
+
+mod backward;
+mod forward;
+mod lease;
+mod record;
+#[cfg(test)]
+mod tests;
+
+use std::time::Duration;
+
+use shared::document::receipt::Evidence;
+use shared::limits::short_text;
+use shared::message::StepState;
+use shared::outcome::{Failure, FailureCode, Outcome, Waiting};
+use shared::time::UnixTime;
+
+use super::step::{Condition, Deadline, Run, Step, Table};
+use super::{Action, Finding, Reply, Ticket};
+use crate::journal::Entry;
+use lease::Renewal;
+pub use record::Unreplayable;
+use record::{Course, Goal, Record, Standing};
+
+/// A step without a way back to waiting that was interrupted by this many restarts has failed:
+/// it may be what brings the machine down.
+const INTERRUPTIONS_MAX: u32 = 5;
+
+/// For one attempt to undo something. A till may take minutes to come back.
+const UNDO_DEADLINE: Duration = Duration::from_secs(300);
+const UNDO_ATTEMPTS: u32 = 6;
+const UNDO_DELAY: Duration = Duration::from_secs(10);
+
+/// For one attempt to find out something, or to take a lease again.
+const ASIDE_DEADLINE: Duration = Duration::from_secs(30);
+const PROBE_ATTEMPTS: u32 = 6;
+
+/// Before the next chance is taken, when nobody says how long.
+const PAUSE: Duration = Duration::from_secs(60);
+
+/// What a decision about a job rests on, besides the job.
+#[derive(Clone, Debug)]
+pub struct Circumstances {
+    /// In [`crate::decide::input::Now::uptime`].
+    pub uptime: Duration,
+    /// The best known time of day, for evidence.
+    pub at: UnixTime,
+    /// The order's not-after has passed.
+    pub expired: bool,
+    /// The agent is to end: nothing new begins.
+    pub stopping: bool,
+    pub window: Answer,
+    pub settlement_asked: bool,
+    pub connected: bool,
+    /// When the controller was last heard, in uptime.
+    pub heard_at: Option<Duration>,
+    /// What the order's documents allow a step that says [`Deadline::AsStated`].
+    pub stated: Duration,
+}
+
+/// Whether a condition holds.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Answer {
+    Yes,
+    /// Waiting for it costs the job nothing.
+    NotYet {
+        waiting: Waiting,
+        detail: String,
+        again_in: Duration,
+    },
+    /// It should hold soon: the step's deadline runs.
+    Pending,
+}
+
+impl Circumstances {
+    fn answer(&self, condition: Condition, since: Duration) -> Answer {
+        let yes = match condition {
+            Condition::WindowOpen => return self.window.clone(),
+            Condition::SettlementAsked => self.settlement_asked,
+            Condition::ControllerConnected => self.connected,
+            Condition::ControllerReached => self.heard_at.is_some_and(|heard| heard > since),
+        };
+        if yes { Answer::Yes } else { Answer::Pending }
+    }
+
+    fn holds(&self, condition: Condition) -> bool {
+        self.answer(condition, self.uptime) == Answer::Yes
+    }
+}
+
+/// Something that happened to a job.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Event {
+    /// The agent has started again and the journal was replayed.
+    Resumed,
+    /// Time has passed, or circumstances changed.
+    Due,
+    Replied {
+        ticket: Ticket,
+        reply: Reply,
+    },
+    /// The job is to end like this, if nothing was disturbed.
+    Withdrawn(Outcome),
+}
+
+/// What is to be done about it, in this order; journal entries before everything else.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Move {
+    Journal(Entry),
+    Act {
+        ticket: Ticket,
+        action: Action,
+    },
+    StopAct(Ticket),
+    Report {
+        step: &'static str,
+        state: StepState,
+    },
+    /// The job is over; its journal can go once this is written down elsewhere.
+    Finish {
+        outcome: Outcome,
+        evidence: Vec<Evidence>,
+    },
+}
+
+/// Why an event means nothing now.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Refused {
+    #[error("nobody waits for the answer to {0:?}")]
+    Stale(Ticket),
+    #[error("the shop is disturbed already, at step `{step}`: the job runs to its end")]
+    TooLate { step: &'static str },
+    #[error("the job is over")]
+    Over,
+}
+
+/// What the shell was asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Errand {
+    Run,
+    Probe,
+    /// Takes a lease again that may have lapsed; carries on whatever the answer.
+    Reclaim,
+    Undo,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Doing {
+    Nothing,
+    Awaiting { since: Duration },
+    Paused { until: Duration },
+    Acting { ticket: Ticket, errand: Errand, action: Action, since: Duration },
+}
+
+/// Whether the executor goes on at once, or has to wait for an event.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Next {
+    GoOn,
+    Wait,
+}
+
+/// One job under way.
+#[derive(Clone, Debug)]
+pub struct Saga {
+    table: Table,
+    record: Record,
+    doing: Doing,
+    renewal: Renewal,
+    tickets: u64,
+    /// Attempts of the present errand that failed.
+    attempts: u32,
+    /// Busy time of the present step.
+    spent: Duration,
+    /// Since the restart nobody has found out about the present intention, or taken the lease
+    /// again.
+    unprobed: bool,
+    unclaimed: bool,
+    /// How long to wait at the step that is gone back to, and what for.
+    pause: Option<(Duration, Waiting, String)>,
+    reported: Option<(&'static str, StepState)>,
+    moves: Vec<Move>,
+}
+
+impl Saga {
+    /// A job at its first step. Tickets count from `ticket` on.
+    pub fn new(table: Table, ticket: Ticket) -> Self {
+        Self::from_record(table, Record::new(table), ticket)
+    }
+
+    /// The job as its journal tells it. Its next event must be [`Event::Resumed`].
+    pub fn replay<'a>(
+        table: Table,
+        entries: impl IntoIterator<Item = &'a Entry>,
+        ticket: Ticket,
+    ) -> Result<Self, Unreplayable> {
+        let mut record = Record::new(table);
+        entries.into_iter().try_for_each(|entry| record.apply(entry))?;
+        Ok(Self::from_record(table, record, ticket))
+    }
+
+    fn from_record(table: Table, record: Record, ticket: Ticket) -> Self {
+        Self {
+            table,
+            record,
+            doing: Doing::Nothing,
+            renewal: Renewal::default(),
+            tickets: ticket.0,
+            attempts: 0,
+            spent: Duration::ZERO,
+            unprobed: false,
+            unclaimed: false,
+            pause: None,
+            reported: None,
+            moves: Vec::new(),
+        }
+    }
+
+    /// What to do about an event. Nothing has happened yet when this returns.
+    pub fn handle(&mut self, event: Event, c: &Circumstances) -> Result<Vec<Move>, Refused> {
+        if self.record.course == Course::Over {
+            return Err(Refused::Over);
+        }
+        match event {
+            Event::Resumed => self.resume(),
+            Event::Due => self.notice_time(c),
+            Event::Replied { ticket, reply } => self.hear(ticket, reply, c)?,
+            Event::Withdrawn(outcome) => self.withdraw(outcome)?,
+        }
+        self.go_on(c);
+        Ok(std::mem::take(&mut self.moves))
+    }
+
+    /// When [`Event::Due`] is wanted next, in uptime.
+    pub fn wakes_at(&self, c: &Circumstances) -> Option<Duration> {
+        let doing = match &self.doing {
+            Doing::Nothing => None,
+            Doing::Awaiting { since } => Some(*since + self.time_left(c)),
+            Doing::Paused { until } => Some(*until),
+            Doing::Acting { since, .. } => Some(*since + self.time_left(c)),
+        };
+        let renewal = if c.stopping { None } else { self.renewal_wakes_at() };
+        doing.into_iter().chain(renewal).min()
+    }
+
+    /// What the shell was asked to do under this ticket, while the answer is waited for.
+    pub fn asked(&self, ticket: Ticket) -> Option<Action> {
+        match self.doing {
+            Doing::Acting { ticket: asked, action, .. } if asked == ticket => Some(action),
+            Doing::Acting { .. }
+            | Doing::Nothing
+            | Doing::Awaiting { .. }
+            | Doing::Paused { .. } => self.renewal_asked(ticket),
+        }
+    }
+
+    /// Everything that the shell was asked to do and has not answered.
+    pub fn all_asked(&self) -> Vec<Ticket> {
+        let acting = match self.doing {
+            Doing::Acting { ticket, .. } => Some(ticket),
+            Doing::Nothing | Doing::Awaiting { .. } | Doing::Paused { .. } => None,
+        };
+        acting.into_iter().chain(self.renewal.ticket()).collect()
+    }
+
+    /// The present step's name, while the job goes forward.
+    pub fn step_name(&self) -> Option<&'static str> {
+        self.step().map(|step| step.name)
+    }
+
+    /// The next ticket that nobody has used.
+    pub fn next_ticket(&self) -> Ticket {
+        Ticket(self.tickets)
+    }
+
+    /// The condition that the present step waits for, if that is what it does.
+    pub fn awaits(&self) -> Option<Condition> {
+        match (self.record.course == Course::Forward, self.step().map(|step| step.run)) {
+            (true, Some(Run::Await(condition))) => Some(condition),
+            (true, Some(Run::Act(_)) | None) | (false, _) => None,
+        }
+    }
+
+    /// The present step, while the job goes forward.
+    fn step(&self) -> Option<&'static Step> {
+        self.table.get(self.record.at())
+    }
+
+    fn resume(&mut self) {
+        self.write(Entry::Resumed);
+        let present = self.record.standing.get(self.record.at());
+        self.unprobed = present == Some(&Standing::Intended);
+        self.unclaimed = self.lease_in_force().is_some();
+    }
+
+    /// Takes note of deadlines and expiry; [`Self::go_on`] does the rest.
+    fn notice_time(&mut self, c: &Circumstances) {
+        self.notice_renewal_time(c);
+        if self.has_expired(c) {
+            return self.abandon();
+        }
+        match self.doing.clone() {
+            Doing::Nothing | Doing::Awaiting { .. } => {}
+            Doing::Paused { until } if until <= c.uptime => self.doing = Doing::Nothing,
+            Doing::Paused { .. } => {}
+            Doing::Acting { ticket, errand, action, since } => {
+                if since + self.time_left(c) <= c.uptime {
+                    self.moves.push(Move::StopAct(ticket));
+                    self.rest(errand, since, c);
+                    let detail = format!("{action:?} did not end within its time");
+                    self.time_out(errand, detail, c);
+                }
+            }
+        }
+    }
+
+    fn has_expired(&self, c: &Circumstances) -> bool {
+        c.expired && self.record.course == Course::Forward && !self.record.is_disturbed()
+    }
+
+    fn withdraw(&mut self, outcome: Outcome) -> Result<(), Refused> {
+        let late = match &self.record.course {
+            Course::Forward => self.record.is_disturbed(),
+            Course::Back { goal: Goal::Retreat { .. }, .. } => false,
+            Course::Back { goal: Goal::End(_), .. } | Course::Over => true,
+        };
+        if late {
+            let step = self.step().map_or("the end", |step| step.name);
+            return Err(Refused::TooLate { step });
+        }
+        if self.record.course == Course::Forward {
+            self.abandon();
+        }
+        self.write(Entry::Withdrawn { outcome });
+        Ok(())
+    }
+
+    /// Stops whatever the shell does for the present step.
+    fn abandon(&mut self) {
+        if let Doing::Acting { ticket, .. } = self.doing {
+            self.moves.push(Move::StopAct(ticket));
+        }
+        self.begin_anew();
+    }
+
+    fn begin_anew(&mut self) {
+        self.doing = Doing::Nothing;
+        self.attempts = 0;
+        self.spent = Duration::ZERO;
+        self.unprobed = false;
+    }
+
+    fn hear(&mut self, ticket: Ticket, reply: Reply, c: &Circumstances) -> Result<(), Refused> {
+        if self.renewal.is_asked_by(ticket) {
+            self.hear_renewal(&reply);
+            return Ok(());
+        }
+        let Doing::Acting { ticket: asked, errand, action, since } = self.doing else {
+            return Err(Refused::Stale(ticket));
+        };
+        if ticket != asked {
+            return Err(Refused::Stale(ticket));
+        }
+        self.rest(errand, since, c);
+        match errand {
+            Errand::Run => self.hear_run(action, reply, since, c),
+            Errand::Probe => self.hear_probe(action, reply, c),
+            Errand::Reclaim => self.hear_reclaim(&reply, since),
+            Errand::Undo => self.hear_undo(action, reply, c),
+        }
+        Ok(())
+    }
+
+    fn time_out(&mut self, errand: Errand, detail: String, c: &Circumstances) {
+        match errand {
+            Errand::Run => self.run_timed_out(detail, c),
+            Errand::Probe => self.probe_failed(detail, c),
+            Errand::Reclaim => self.reclaim_failed(c.uptime),
+            Errand::Undo => self.undo_failed(FailureCode::TimedOut, detail, c),
+        }
+    }
+
+    /// The shell has nothing to do for the present step now; its time stands still.
+    fn rest(&mut self, errand: Errand, since: Duration, c: &Circumstances) {
+        if errand == Errand::Run {
+            self.spent += c.uptime.saturating_sub(since);
+        }
+        self.doing = Doing::Nothing;
+    }
+
+    fn pause(&mut self, c: &Circumstances, pause: Duration) {
+        self.doing = Doing::Paused { until: c.uptime + pause };
+    }
+
+    fn go_on(&mut self, c: &Circumstances) {
+        loop {
+            self.renew_lease(c);
+            let ready = matches!(self.doing, Doing::Nothing | Doing::Awaiting { .. });
+            let next = match &self.record.course {
+                Course::Over => return,
+                _ if !ready => return,
+                Course::Forward => self.forward(c),
+                Course::Back { .. } => self.backward(c),
+            };
+            if next == Next::Wait {
+                return;
+            }
+        }
+    }
+
+    fn act(&mut self, errand: Errand, action: Action, c: &Circumstances) -> Next {
+        let ticket = self.ticket();
+        self.moves.push(Move::Act { ticket, action });
+        self.doing = Doing::Acting { ticket, errand, action, since: c.uptime };
+        Next::Wait
+    }
+
+    fn ticket(&mut self) -> Ticket {
+        let ticket = Ticket(self.tickets);
+        self.tickets += 1;
+        ticket
+    }
+
+    /// Busy time that the present errand has left, counted from its beginning.
+    fn time_left(&self, c: &Circumstances) -> Duration {
+        match self.doing {
+            Doing::Acting { errand: Errand::Undo, .. } => UNDO_DEADLINE,
+            Doing::Acting { errand: Errand::Probe | Errand::Reclaim, .. } => ASIDE_DEADLINE,
+            Doing::Acting { errand: Errand::Run, .. }
+            | Doing::Awaiting { .. }
+            | Doing::Nothing
+            | Doing::Paused { .. } => {
+                let deadline = match self.step().map(|step| step.deadline) {
+                    Some(Deadline::Within(deadline)) => deadline,
+                    Some(Deadline::AsStated { slack }) => c.stated + slack,
+                    None => Duration::ZERO,
+                };
+                deadline.saturating_sub(self.spent)
+            }
+        }
+    }
+
+    /// Journals an entry and lives by it.
+    fn write(&mut self, entry: Entry) {
+        self.record.apply(&entry).expect("an entry that this table wrote names its own steps");
+        self.moves.push(Move::Journal(entry));
+    }
+
+    fn report(&mut self, step: &'static str, state: StepState) {
+        let report = (step, state);
+        if self.reported.as_ref() != Some(&report) {
+            self.moves.push(Move::Report { step, state: report.1.clone() });
+            self.reported = Some(report);
+        }
+    }
+
+    fn finish(&mut self, outcome: Outcome) -> Next {
+        self.record.course = Course::Over;
+        self.doing = Doing::Nothing;
+        let evidence = std::mem::take(&mut self.record.evidence);
+        self.moves.push(Move::Finish { outcome, evidence });
+        Next::Wait
+    }
+}
+
+fn evidence_of(step: &str, findings: Vec<Finding>, at: UnixTime) -> Vec<Evidence> {
+    let evidence = findings.into_iter().map(|finding| Evidence {
+        step: step.to_owned(),
+        at,
+        note: short_text(&finding.note),
+        digest: finding.digest,
+    });
+    evidence.collect()
+}
+
+/// An answer that is none to what was asked is a fault of this program.
+fn misfit(action: Action, reply: &Reply) -> String {
+    format!("{action:?} was answered by {reply:?}")
+}
+
+fn failure(step: &str, code: FailureCode, detail: &str) -> Failure {
+    Failure { code, step: step.to_owned(), detail: short_text(detail) }
+}

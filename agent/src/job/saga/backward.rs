@@ -1,0 +1,136 @@
+//! One step back: what stands is undone, highest first, down to where the job waits again or to
+//! its end.
+
+use shared::message::StepState;
+use shared::outcome::{FailureCode, Outcome};
+
+use super::super::{Action, Reply};
+use super::record::{Course, Ending, Goal, Standing};
+use super::{Circumstances, Errand, Next, Saga, UNDO_ATTEMPTS, UNDO_DELAY, failure, misfit};
+use crate::journal::Entry;
+
+impl Saga {
+    pub(super) fn backward(&mut self, c: &Circumstances) -> Next {
+        let Course::Back { goal, undoing } = self.record.course.clone() else { return Next::Wait };
+        let bottom = match goal {
+            Goal::Retreat { to } => to,
+            Goal::End(_) => 0,
+        };
+        let Some(place) = self.highest_to_undo(bottom) else { return self.arrive(goal, c) };
+        if c.stopping {
+            return Next::Wait;
+        }
+        if let Some(lease) = self.lease_to_reclaim() {
+            return self.act(Errand::Reclaim, lease, c);
+        }
+        if self.lease_in_force().is_some_and(|(lease, _)| lease == place) {
+            if self.renewal_is_under_way() {
+                return Next::Wait;
+            }
+            self.lease_given_back();
+        }
+        let step = &self.table[place];
+        let action = step.undo.actions()[undoing.unwrap_or(0)];
+        if undoing.is_none() {
+            self.write(Entry::Undoing { step: step.name.to_owned(), action });
+        }
+        self.report(step.name, StepState::Undoing { detail: why(&goal) });
+        self.act(Errand::Undo, action, c)
+    }
+
+    /// The highest step from `bottom` up that was begun and has something to undo.
+    pub(super) fn highest_to_undo(&self, bottom: usize) -> Option<usize> {
+        (bottom..self.table.len()).rev().find(|place| {
+            let begun = match self.record.standing[*place] {
+                Standing::Intended | Standing::Over => true,
+                Standing::Pending | Standing::Skipped => false,
+            };
+            begun && !self.table[*place].undo.actions().is_empty()
+        })
+    }
+
+    pub(super) fn hear_undo(&mut self, action: Action, reply: Reply, c: &Circumstances) {
+        match reply {
+            Reply::Done(_) => self.undone(),
+            Reply::NotYet { detail, .. } => self.undo_failed(FailureCode::TimedOut, detail, c),
+            Reply::Failed { code, detail, .. } => self.undo_failed(code, detail, c),
+            Reply::AlreadySo(_) | Reply::Found(_) | Reply::Till { .. } => {
+                self.undo_failed(FailureCode::Internal, misfit(action, &reply), c);
+            }
+        }
+    }
+
+    fn undone(&mut self) {
+        let Some((place, which)) = self.present_undo() else { return };
+        let step = self.table[place].name.to_owned();
+        match self.table[place].undo.actions().get(which + 1) {
+            Some(next) => self.write(Entry::Undoing { step, action: *next }),
+            None => self.write(Entry::Undone { step }),
+        }
+        self.begin_anew();
+    }
+
+    pub(super) fn undo_failed(&mut self, code: FailureCode, detail: String, c: &Circumstances) {
+        let Some((place, _)) = self.present_undo() else { return };
+        self.attempts += 1;
+        if self.attempts < UNDO_ATTEMPTS {
+            return self.pause(c, UNDO_DELAY);
+        }
+        let step = self.table[place].name;
+        let failure = failure(step, code, &detail);
+        self.write(Entry::NotUndone { step: step.to_owned(), failure, at: c.at });
+        self.begin_anew();
+    }
+
+    fn present_undo(&self) -> Option<(usize, usize)> {
+        let Course::Back { goal, undoing } = &self.record.course else { return None };
+        let bottom = match goal {
+            Goal::Retreat { to } => *to,
+            Goal::End(_) => 0,
+        };
+        Some((self.highest_to_undo(bottom)?, (*undoing)?))
+    }
+
+    fn arrive(&mut self, goal: Goal, c: &Circumstances) -> Next {
+        match goal {
+            Goal::Retreat { to } => {
+                let step = self.table[to].name;
+                let evidence = self.record.evidence.clone();
+                self.write(Entry::Retreated { to: step.to_owned(), evidence });
+                self.begin_anew();
+                if let Some((pause, reason, detail)) = self.pause.take() {
+                    self.report(step, StepState::Waiting { reason, detail });
+                    self.pause(c, pause);
+                }
+                Next::GoOn
+            }
+            Goal::End(ending) => {
+                let outcome = outcome(ending, self.record.trouble.take());
+                self.finish(outcome)
+            }
+        }
+    }
+}
+
+fn why(goal: &Goal) -> String {
+    match goal {
+        Goal::Retreat { .. } => "not now; waits for the next chance".to_owned(),
+        Goal::End(Ending::Failed { failure, .. }) => failure.detail.clone(),
+        Goal::End(Ending::Withdrawn(_)) => "withdrawn".to_owned(),
+    }
+}
+
+fn outcome(ending: Ending, trouble: Option<shared::outcome::Failure>) -> Outcome {
+    match (ending, trouble) {
+        (Ending::Failed { failure, .. }, Some(undoing)) => {
+            Outcome::RollbackFailed { failure, undoing }
+        }
+        (Ending::Failed { failure, disturbed: true }, None) => Outcome::RolledBack { failure },
+        (Ending::Failed { failure, disturbed: false }, None) => Outcome::Failed { failure },
+        (Ending::Withdrawn(_), Some(undoing)) => {
+            let failure = failure(&undoing.step, undoing.code, "the job was withdrawn");
+            Outcome::RollbackFailed { failure, undoing }
+        }
+        (Ending::Withdrawn(outcome), None) => outcome,
+    }
+}

@@ -1,0 +1,255 @@
+//! One step further: is it called for, may it begin, and what came of it.
+
+use std::time::Duration;
+
+use shared::message::StepState;
+use shared::outcome::{FailureCode, Outcome, Waiting};
+
+use super::super::step::{AfterRestart, Condition, Mark, Postponed, Run, Step, When};
+use super::super::{Action, Again, Found, Proof, Reply};
+use super::record::{Course, Standing};
+use super::{
+    Answer, Circumstances, Doing, Errand, INTERRUPTIONS_MAX, Next, PAUSE, PROBE_ATTEMPTS, Saga,
+    UNDO_DELAY, evidence_of, failure, misfit,
+};
+use crate::journal::Entry;
+
+/// How long to wait where the job goes back to, and what for.
+pub(super) type Pause = (Duration, Waiting, String);
+
+impl Saga {
+    pub(super) fn forward(&mut self, c: &Circumstances) -> Next {
+        let at = self.record.at();
+        let Some(step) = self.table.get(at) else {
+            let now = self.record.version.take().unwrap_or_default();
+            return self.finish(Outcome::Succeeded { now });
+        };
+        if self.has_expired(c) {
+            self.write(Entry::Withdrawn { outcome: Outcome::Expired });
+            return Next::GoOn;
+        }
+        if c.stopping {
+            return Next::Wait;
+        }
+        if self.is_interrupted_too_often(step) {
+            let times = self.record.interruptions;
+            let detail = format!("{times} restarts came in between");
+            return self.fail(step, step.failing, &detail, c);
+        }
+        if let (true, AfterRestart::Probe(action)) = (self.unprobed, step.after_restart) {
+            return self.act(Errand::Probe, action, c);
+        }
+        if !self.is_called_for(step, at, c) {
+            self.write(Entry::Skipped { step: step.name.to_owned() });
+            return Next::GoOn;
+        }
+        if let Some(pause) = self.reason_to_go_back(step, at, c) {
+            return self.go_back(step, pause);
+        }
+        match step.run {
+            Run::Await(condition) => self.wait_for(step, condition, c),
+            Run::Act(action) => self.begin(step, at, action, c),
+        }
+    }
+
+    fn is_interrupted_too_often(&self, step: &Step) -> bool {
+        let bound_to_go_on = step.back_to.is_none() && self.record.is_disturbed();
+        bound_to_go_on && self.record.interruptions > INTERRUPTIONS_MAX
+    }
+
+    fn is_called_for(&self, step: &Step, at: usize, c: &Circumstances) -> bool {
+        let undecided = self.record.standing[at] == Standing::Pending;
+        match step.when {
+            When::Holds(condition) if undecided => c.holds(condition),
+            When::Noted(earlier) if undecided => self.record.noted.get(earlier) == Some(&true),
+            When::Always | When::Holds(_) | When::Noted(_) => true,
+        }
+    }
+
+    /// `Some(None)`: back, and the step there knows itself how long to wait.
+    fn reason_to_go_back(
+        &self,
+        step: &Step,
+        at: usize,
+        c: &Circumstances,
+    ) -> Option<Option<Pause>> {
+        step.back_to?;
+        let closed = step.only_while.is_some_and(|condition| !c.holds(condition));
+        (closed || self.lease_may_have_ended(at, c)).then_some(None)
+    }
+
+    fn go_back(&mut self, step: &Step, pause: Option<Pause>) -> Next {
+        let to = step.back_to.expect("only a step that has a way back is gone back from");
+        self.write(Entry::Retreating { to: to.to_owned() });
+        self.begin_anew();
+        self.pause = pause;
+        Next::GoOn
+    }
+
+    fn wait_for(&mut self, step: &'static Step, condition: Condition, c: &Circumstances) -> Next {
+        let since = match self.doing {
+            Doing::Awaiting { since } => since,
+            Doing::Nothing | Doing::Paused { .. } | Doing::Acting { .. } => c.uptime,
+        };
+        match c.answer(condition, since) {
+            Answer::Yes => {
+                self.happened(step, Proof::default(), c);
+                Next::GoOn
+            }
+            Answer::NotYet { waiting, detail, again_in } => {
+                self.report(step.name, StepState::Waiting { reason: waiting, detail });
+                self.pause(c, again_in);
+                Next::Wait
+            }
+            Answer::Pending if since + self.time_left(c) <= c.uptime => {
+                self.run_timed_out(format!("{condition:?} did not come about in time"), c);
+                Next::GoOn
+            }
+            Answer::Pending => {
+                self.doing = Doing::Awaiting { since };
+                self.report(step.name, StepState::Running);
+                Next::Wait
+            }
+        }
+    }
+
+    fn begin(&mut self, step: &'static Step, at: usize, action: Action, c: &Circumstances) -> Next {
+        if step.mark == Mark::EndsLease {
+            if self.renewal_is_under_way() {
+                return Next::Wait;
+            }
+            self.lease_given_back();
+        } else if let Some(lease) = self.lease_to_reclaim() {
+            return self.act(Errand::Reclaim, lease, c);
+        }
+        if self.record.standing[at] == Standing::Pending {
+            let noted = step.noting.map(|condition| c.holds(condition));
+            self.write(Entry::Intended { step: step.name.to_owned(), noted });
+        }
+        self.unprobed = false;
+        self.report(step.name, StepState::Running);
+        self.act(Errand::Run, action, c)
+    }
+
+    pub(super) fn hear_run(
+        &mut self,
+        action: Action,
+        reply: Reply,
+        asked_at: Duration,
+        c: &Circumstances,
+    ) {
+        let Some(step) = self.step() else { return };
+        match reply {
+            Reply::Done(proof) => {
+                if step.mark == Mark::TakesLease {
+                    self.lease_confirmed(asked_at);
+                }
+                self.happened(step, proof, c);
+            }
+            Reply::AlreadySo(proof) if action == Action::Admit && proof.version.is_some() => {
+                let now = proof.version.clone().unwrap_or_default();
+                self.happened(step, proof, c);
+                self.finish(Outcome::Succeeded { now });
+            }
+            Reply::NotYet { waiting, detail, again_in } => match step.postponed {
+                Postponed::AskAgain => {
+                    self.report(step.name, StepState::Waiting { reason: waiting, detail });
+                    self.pause(c, again_in.unwrap_or(PAUSE));
+                }
+                Postponed::GoBack => {
+                    self.go_back(step, Some((again_in.unwrap_or(PAUSE), waiting, detail)));
+                }
+                Postponed::Fails => {
+                    self.attempt_failed(step, step.failing, &detail, Again::Worthwhile, c);
+                }
+            },
+            Reply::Failed { code, detail, again } => {
+                self.attempt_failed(step, code, &detail, again, c);
+            }
+            Reply::AlreadySo(_) | Reply::Found(_) | Reply::Till { .. } => {
+                let detail = misfit(action, &reply);
+                let code = FailureCode::Internal;
+                self.attempt_failed(step, code, &detail, Again::Pointless, c);
+            }
+        }
+    }
+
+    pub(super) fn run_timed_out(&mut self, detail: String, c: &Circumstances) {
+        let Some(step) = self.step() else { return };
+        match step.postponed {
+            Postponed::GoBack => {
+                self.go_back(step, Some((PAUSE, Waiting::Till, detail)));
+            }
+            Postponed::AskAgain | Postponed::Fails => {
+                self.fail(step, step.failing, &detail, c);
+            }
+        }
+    }
+
+    pub(super) fn hear_probe(&mut self, action: Action, reply: Reply, c: &Circumstances) {
+        let Some(step) = self.step() else { return };
+        match reply {
+            Reply::Found(Found::Happened) => self.happened(step, Proof::default(), c),
+            Reply::Found(Found::DidNot) => {
+                self.write(Entry::Undone { step: step.name.to_owned() });
+                self.begin_anew();
+            }
+            Reply::Found(Found::Unknown) => {
+                let detail = "after a restart nobody could say whether it had happened";
+                self.fail(step, step.failing, detail, c);
+            }
+            Reply::NotYet { detail, .. } | Reply::Failed { detail, .. } => {
+                self.probe_failed(detail, c);
+            }
+            Reply::Done(_) | Reply::AlreadySo(_) | Reply::Till { .. } => {
+                self.probe_failed(misfit(action, &reply), c);
+            }
+        }
+    }
+
+    pub(super) fn probe_failed(&mut self, detail: String, c: &Circumstances) {
+        let Some(step) = self.step() else { return };
+        self.attempts += 1;
+        if self.attempts < PROBE_ATTEMPTS {
+            self.pause(c, UNDO_DELAY);
+        } else {
+            self.fail(step, step.failing, &detail, c);
+        }
+    }
+
+    fn happened(&mut self, step: &Step, proof: Proof, c: &Circumstances) {
+        let evidence = evidence_of(step.name, proof.findings, c.at);
+        let step = step.name.to_owned();
+        self.write(Entry::Happened { step, evidence, version: proof.version });
+        self.begin_anew();
+    }
+
+    fn attempt_failed(
+        &mut self,
+        step: &Step,
+        code: FailureCode,
+        detail: &str,
+        again: Again,
+        c: &Circumstances,
+    ) {
+        self.attempts += 1;
+        if again == Again::Worthwhile && self.attempts < step.retry.attempts {
+            self.pause(c, step.retry.delay);
+        } else {
+            self.fail(step, code, detail, c);
+        }
+    }
+
+    fn fail(&mut self, step: &Step, code: FailureCode, detail: &str, c: &Circumstances) -> Next {
+        let failure = failure(step.name, code, detail);
+        debug_assert!(self.record.course == Course::Forward, "only going forward fails");
+        if self.record.is_final() {
+            self.write(Entry::PassedOver { failure, at: c.at });
+        } else {
+            let disturbed = self.record.is_disturbed();
+            self.write(Entry::Failed { failure, disturbed });
+        }
+        self.begin_anew();
+        Next::GoOn
+    }
+}

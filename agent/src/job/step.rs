@@ -1,0 +1,246 @@
+//! One row of a job's table, and the words that a row is written in.
+//!
+//! Deliberately absent: what happens in which order. That is the table's and the executor's.
+
+use std::time::Duration;
+
+use shared::outcome::FailureCode;
+
+use super::Action;
+
+/// A job, from its first row to its last.
+pub type Table = &'static [Step];
+
+/// One row. Begin with [`Step::new`] or [`Step::wait`] and add what is special about it.
+#[derive(Debug)]
+pub struct Step {
+    /// A stable word, used in reports, receipts and the journal; unique in its table.
+    pub name: &'static str,
+    pub run: Run,
+    pub when: When,
+    /// Must hold when the step begins, or the job goes back to [`Self::back_to`].
+    pub only_while: Option<Condition>,
+    /// Whether this held is written down with the intention, for a later [`When::Noted`].
+    pub noting: Option<Condition>,
+    pub after_restart: AfterRestart,
+    pub undo: Undo,
+    pub postponed: Postponed,
+    /// The earlier step at which to wait again; `None` when there is no way back to waiting.
+    pub back_to: Option<&'static str>,
+    pub mark: Mark,
+    pub deadline: Deadline,
+    /// What it is called when the step fails and nobody said why: its time ran out, it was
+    /// interrupted too often, or a probe could not tell.
+    pub failing: FailureCode,
+    pub retry: Retry,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Run {
+    /// The shell does it.
+    Act(Action),
+    /// Nothing is done; the step is over when this holds.
+    Await(Condition),
+}
+
+/// A question that needs no action to be answered: see [`super::Circumstances`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Condition {
+    /// The maintenance window is open.
+    WindowOpen,
+    /// The release asks for settlement before the switch.
+    SettlementAsked,
+    /// There is a connection to the controller.
+    ControllerConnected,
+    /// The controller has been heard since the step began.
+    ControllerReached,
+}
+
+/// Whether the step is taken at all. What is not taken is journaled as skipped.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum When {
+    Always,
+    Holds(Condition),
+    /// What the named earlier step noted was so.
+    Noted(&'static str),
+}
+
+/// What to do about an intention without an outcome.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AfterRestart {
+    /// Idempotent: do it again.
+    Repeat,
+    /// Find out first whether it happened.
+    Probe(Action),
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Undo {
+    Nothing,
+    /// These, in this order, each idempotent. When they fail a person is needed.
+    By(&'static [Action]),
+    /// As [`Undo::By`], for leftovers that hurt nobody: a failure is only noted.
+    Tidy(&'static [Action]),
+}
+
+impl Undo {
+    pub fn actions(self) -> &'static [Action] {
+        match self {
+            Self::Nothing => &[],
+            Self::By(actions) | Self::Tidy(actions) => actions,
+        }
+    }
+}
+
+/// What `NotYet` means.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Postponed {
+    /// Ask again later; until then the step's time stands still.
+    AskAgain,
+    /// Undo what was done since [`Step::back_to`], and wait there. So does a passed deadline.
+    GoBack,
+    /// The shop is disturbed already: it counts as a failed attempt.
+    Fails,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mark {
+    Plain,
+    /// Disturbs the shop under a lease that must be renewed. From here on a job is neither
+    /// cancelled nor expires, unless it goes back.
+    TakesLease,
+    EndsLease,
+    /// From the moment it is intended there is only forward.
+    PointOfNoReturn,
+}
+
+/// How long a step may be busy, all attempts together, waiting left out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Deadline {
+    Within(Duration),
+    /// What the order's own documents allow for, and this much more for the shell to answer.
+    AsStated {
+        slack: Duration,
+    },
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Retry {
+    pub attempts: u32,
+    pub delay: Duration,
+}
+
+impl Step {
+    /// A step that acts: idempotent, nothing to undo, one attempt, one minute.
+    pub const fn new(name: &'static str, action: Action) -> Self {
+        Self::plain(name, Run::Act(action))
+    }
+
+    /// A step that waits until something holds.
+    pub const fn wait(name: &'static str, condition: Condition) -> Self {
+        Self::plain(name, Run::Await(condition))
+    }
+
+    const fn plain(name: &'static str, run: Run) -> Self {
+        Self {
+            name,
+            run,
+            when: When::Always,
+            only_while: None,
+            noting: None,
+            after_restart: AfterRestart::Repeat,
+            undo: Undo::Nothing,
+            postponed: Postponed::AskAgain,
+            back_to: None,
+            mark: Mark::Plain,
+            deadline: Deadline::Within(Duration::from_secs(60)),
+            failing: FailureCode::TimedOut,
+            retry: Retry { attempts: 1, delay: Duration::from_secs(10) },
+        }
+    }
+
+    pub const fn when(mut self, condition: Condition) -> Self {
+        self.when = When::Holds(condition);
+        self
+    }
+
+    pub const fn when_noted_at(mut self, step: &'static str) -> Self {
+        self.when = When::Noted(step);
+        self
+    }
+
+    pub const fn noting(mut self, condition: Condition) -> Self {
+        self.noting = Some(condition);
+        self
+    }
+
+    /// Only begun while this holds; else back to that step.
+    pub const fn only_while(mut self, condition: Condition, back_to: &'static str) -> Self {
+        self.only_while = Some(condition);
+        self.back_to = Some(back_to);
+        self
+    }
+
+    /// `NotYet`, or no answer in time, means: undo what was done since `back_to`, and wait there.
+    pub const fn or_back(mut self) -> Self {
+        self.postponed = Postponed::GoBack;
+        self
+    }
+
+    /// `NotYet` is no answer any more.
+    pub const fn without_waiting(mut self) -> Self {
+        self.postponed = Postponed::Fails;
+        self
+    }
+
+    pub const fn probed_by(mut self, action: Action) -> Self {
+        self.after_restart = AfterRestart::Probe(action);
+        self
+    }
+
+    pub const fn undone_by(mut self, actions: &'static [Action]) -> Self {
+        self.undo = Undo::By(actions);
+        self
+    }
+
+    pub const fn tidied_by(mut self, actions: &'static [Action]) -> Self {
+        self.undo = Undo::Tidy(actions);
+        self
+    }
+
+    pub const fn takes_lease(mut self) -> Self {
+        self.mark = Mark::TakesLease;
+        self
+    }
+
+    pub const fn ends_lease(mut self) -> Self {
+        self.mark = Mark::EndsLease;
+        self
+    }
+
+    pub const fn point_of_no_return(mut self) -> Self {
+        self.mark = Mark::PointOfNoReturn;
+        self
+    }
+
+    pub const fn within_s(mut self, seconds: u64) -> Self {
+        self.deadline = Deadline::Within(Duration::from_secs(seconds));
+        self
+    }
+
+    /// Within the time that the order's documents state, and so many seconds more.
+    pub const fn within_stated_and_s(mut self, seconds: u64) -> Self {
+        self.deadline = Deadline::AsStated { slack: Duration::from_secs(seconds) };
+        self
+    }
+
+    pub const fn failing_as(mut self, code: FailureCode) -> Self {
+        self.failing = code;
+        self
+    }
+
+    pub const fn tries(mut self, attempts: u32, delay_s: u64) -> Self {
+        self.retry = Retry { attempts, delay: Duration::from_secs(delay_s) };
+        self
+    }
+}

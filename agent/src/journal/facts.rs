@@ -1,0 +1,181 @@
+//! What the agent must remember about itself: one record each, replaced as a whole.
+
+use std::collections::BTreeMap;
+
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+use shared::digest::Digest;
+use shared::id::BatchId;
+use shared::message::SignedBytes;
+
+use super::{decode, encode};
+use crate::clock::TimeFloor;
+use crate::decide::effect::{Place, Shelf, Write};
+use crate::order::ReplayState;
+use crate::roster::Trust;
+
+/// Batches that were cancelled are remembered in this number, so that an order which arrives
+/// after its cancellation is not begun.
+const WITHDRAWN_MAX: usize = 64;
+
+/// Everything that is remembered.
+#[derive(Clone, Debug, Default)]
+pub struct Facts {
+    pub replay: Option<ReplayState>,
+    pub time: Option<TimeFloor>,
+    pub roster: Option<KeptRoster>,
+    /// `host:port`.
+    pub broker: Option<String>,
+    /// By component: the counter below which nothing may be installed any more.
+    pub counter_floors: BTreeMap<String, u64>,
+    pub withdrawn: Withdrawn,
+}
+
+/// The newest roster, as it came, and the digest by which it was believed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct KeptRoster {
+    pub digest: Digest,
+    pub signed: SignedBytes,
+}
+
+/// Cancelled batches, the oldest first.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Withdrawn(Vec<(BatchId, String)>);
+
+impl Withdrawn {
+    /// Why the batch was cancelled, if it was.
+    pub fn reason(&self, batch: BatchId) -> Option<&str> {
+        self.0.iter().find(|(id, _)| *id == batch).map(|(_, reason)| reason.as_str())
+    }
+
+    pub fn add(&mut self, batch: BatchId, reason: &str) {
+        if self.reason(batch).is_none() {
+            self.0.push((batch, reason.to_owned()));
+        }
+        let surplus = self.0.len().saturating_sub(WITHDRAWN_MAX);
+        self.0.drain(..surplus);
+    }
+}
+
+const REPLAY: &str = "replay";
+const TIME: &str = "time";
+const ROSTER: &str = "roster";
+const BROKER: &str = "broker";
+const COUNTER_FLOORS: &str = "counter-floors";
+const WITHDRAWN: &str = "withdrawn";
+
+pub fn replay(state: &ReplayState) -> Write {
+    put(REPLAY, state)
+}
+
+pub fn time(floor: TimeFloor) -> Write {
+    put(TIME, &floor)
+}
+
+pub fn roster(trust: &Trust) -> Write {
+    let kept = KeptRoster { digest: trust.digest(), signed: trust.signed().clone() };
+    put(ROSTER, &kept)
+}
+
+pub fn broker(address: &str) -> Write {
+    put(BROKER, &address)
+}
+
+pub fn counter_floors(floors: &BTreeMap<String, u64>) -> Write {
+    put(COUNTER_FLOORS, floors)
+}
+
+pub fn withdrawn(withdrawn: &Withdrawn) -> Write {
+    put(WITHDRAWN, withdrawn)
+}
+
+fn put<T: Serialize>(name: &str, record: &T) -> Write {
+    let place = Place { shelf: Shelf::Facts, key: name.as_bytes().to_vec() };
+    Write::Put { place, value: encode(record) }
+}
+
+impl Facts {
+    /// The facts that these records are, and how many could not be read. Names that this build
+    /// does not know are somebody else's and left alone.
+    pub fn read<'a>(records: impl IntoIterator<Item = (&'a Place, &'a [u8])>) -> (Self, usize) {
+        let mut facts = Self::default();
+        let mut unreadable = 0;
+        for (place, value) in records {
+            let read = match std::str::from_utf8(&place.key) {
+                Ok(REPLAY) => fill(&mut facts.replay, value),
+                Ok(TIME) => fill(&mut facts.time, value),
+                Ok(ROSTER) => fill(&mut facts.roster, value),
+                Ok(BROKER) => fill(&mut facts.broker, value),
+                Ok(COUNTER_FLOORS) => replace(&mut facts.counter_floors, value),
+                Ok(WITHDRAWN) => replace(&mut facts.withdrawn, value),
+                Ok(_) | Err(_) => true,
+            };
+            unreadable += usize::from(!read);
+        }
+        (facts, unreadable)
+    }
+}
+
+fn fill<T: DeserializeOwned>(fact: &mut Option<T>, value: &[u8]) -> bool {
+    *fact = decode(value);
+    fact.is_some()
+}
+
+fn replace<T: DeserializeOwned>(fact: &mut T, value: &[u8]) -> bool {
+    match decode(value) {
+        Some(read) => *fact = read,
+        None => return false,
+    }
+    true
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn batch(number: u8) -> BatchId {
+        BatchId::from_bytes([number; 16])
+    }
+
+    #[test]
+    fn facts_read_back_as_they_were_written() {
+        let floors = BTreeMap::from([("pos".to_owned(), 7)]);
+        let mut cancelled = Withdrawn::default();
+        cancelled.add(batch(1), "wrong store");
+        let writes = [
+            replay(&ReplayState::from_high_water(4, 9)),
+            broker("b:1"),
+            counter_floors(&floors),
+            withdrawn(&cancelled),
+        ];
+        let records = writes.into_iter().filter_map(|write| match write {
+            Write::Put { place, value } => Some((place, value)),
+            Write::Remove(_)
+            | Write::Post(_)
+            | Write::Acknowledged { .. }
+            | Write::EnterEpoch(_)
+            | Write::SawOrder { .. }
+            | Write::TakesOnWork => None,
+        });
+        let records: Vec<_> = records.collect();
+        let (facts, unreadable) = Facts::read(records.iter().map(|(p, v)| (p, v.as_slice())));
+        assert_eq!(unreadable, 0);
+        assert_eq!(facts.replay.map(|state| (state.epoch(), state.highest())), Some((4, 9)));
+        assert_eq!((facts.broker.as_deref(), facts.counter_floors), (Some("b:1"), floors));
+        assert_eq!(facts.withdrawn.reason(batch(1)), Some("wrong store"));
+    }
+
+    #[test]
+    fn the_oldest_cancellation_is_forgotten_first() {
+        let mut withdrawn = Withdrawn::default();
+        for number in 0..=64 {
+            withdrawn.add(batch(number), "late");
+            withdrawn.add(batch(number), "again");
+        }
+        assert_eq!(withdrawn.reason(batch(0)), None);
+        assert_eq!(withdrawn.reason(batch(1)), Some("late"));
+        assert_eq!(withdrawn.reason(batch(64)), Some("late"));
+    }
+}
