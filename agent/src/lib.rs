@@ -29,3 +29,4 @@ pub mod outbox;
 pub mod pos;
 pub mod roster;
 pub mod session;
+pub mod stop;
