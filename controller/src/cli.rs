@@ -1,1 +1,86 @@
-//! The operator's command line; speaks only to the HTTP API.
+//! The operator's command line; speaks only to the HTTP API, and works offline where it can.
+//!
+//! `init`, `key`, `roster` and most of `release` need no controller: they make and check files.
+//! Everything else asks the API. Each command prints through [`print::Print`] and ends with an
+//! [`failure::Exit`] or a [`failure::Failure`], which is printed once, here.
+
+mod client;
+mod context;
+mod failure;
+mod key;
+mod measure;
+mod print;
+mod release;
+mod roster;
+
+use std::ffi::OsString;
+use std::process::ExitCode;
+
+use clap::{CommandFactory as _, Parser, Subcommand};
+use shared::time::UnixTime;
+
+use context::ContextArgs;
+use failure::{Exit, Failure};
+use print::Print;
+
+/// Operate a fleet of payment terminals
+#[derive(Debug, Parser)]
+#[command(name = "tillward", version, max_term_width = 100, after_long_help = Exit::HELP)]
+pub struct Cli {
+    #[command(flatten)]
+    context: ContextArgs,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    #[command(subcommand)]
+    Release(release::ReleaseCommand),
+    #[command(subcommand)]
+    Roster(roster::RosterCommand),
+    #[command(subcommand)]
+    Key(key::KeyCommand),
+}
+
+/// The command line's definition, for help texts, completions and manual pages.
+pub fn command() -> clap::Command {
+    Cli::command()
+}
+
+/// Runs one command line, and prints how it failed if it did.
+pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
+    let cli = match Cli::try_parse_from(arguments) {
+        Ok(cli) => cli,
+        Err(said) => {
+            // Where it cannot be printed there is nobody to tell.
+            let _printed = said.print();
+            return ExitCode::from(u8::try_from(said.exit_code()).unwrap_or(2));
+        }
+    };
+    shared::tls::install_provider();
+    let now = UnixTime(jiff::Timestamp::now().as_second());
+    let mut print = Print::process();
+    let ended = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
+        Ok(runtime) => runtime.block_on(cli.run(now, &mut print)),
+        Err(error) => Err(Failure::new(error).context("the program cannot start")),
+    };
+    match ended {
+        Ok(exit) => exit.into(),
+        Err(failure) => {
+            failure.print(&mut print);
+            failure.exit.into()
+        }
+    }
+}
+
+impl Cli {
+    /// Carries out the command.
+    pub async fn run(&self, now: UnixTime, print: &mut Print) -> Result<Exit, Failure> {
+        match &self.command {
+            Command::Release(command) => command.run(&self.context, now, print).await,
+            Command::Roster(command) => command.run(now, print),
+            Command::Key(command) => command.run(print),
+        }
+    }
+}

@@ -16,7 +16,7 @@ use std::path::{Path, PathBuf};
 use sha2::{Digest as _, Sha256};
 use shared::digest::Digest;
 
-pub use draft::{Draft, Mistake};
+pub use draft::{Draft, Mistake, NotARelease};
 pub use inspect::{BadArchive, inspect};
 pub use pack::{NotPacked, RefusedEntry, Why, pack};
 

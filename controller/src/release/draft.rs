@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use shared::document::release::{Artifact, Health, Settlement};
+use shared::document::release::{Artifact, Health, Settlement, UnsoundRelease};
 use shared::document::{FORMAT, Release};
 use shared::time::UnixTime;
 
@@ -32,6 +32,17 @@ pub struct Mistake {
     pub wanted: &'static str,
 }
 
+/// Why a draft cannot become a release.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum NotARelease {
+    #[error("{count} mistake(s) in the release{list}", count = .0.len(),
+        list = .0.iter().map(|mistake| format!("\n  - {mistake}")).collect::<String>())]
+    Mistakes(Vec<Mistake>),
+    /// What every terminal checks again.
+    #[error("terminals would refuse this release")]
+    Unsound(#[source] UnsoundRelease),
+}
+
 /// Longest name of a component, a version or a model: they become parts of file names.
 const NAME_BYTES_MAX: usize = 64;
 
@@ -40,16 +51,16 @@ const HEALTH_MAX: Duration = Duration::from_secs(3600);
 
 impl Draft {
     /// The document for this artifact.
-    pub fn release(&self, artifact: Artifact) -> Result<Release, Vec<Mistake>> {
+    pub fn release(&self, artifact: Artifact) -> Result<Release, NotARelease> {
         let mistakes = self.mistakes();
         if !mistakes.is_empty() {
-            return Err(mistakes);
+            return Err(NotARelease::Mistakes(mistakes));
         }
         let mut models = self.models.clone();
         models.sort();
         models.dedup();
         let seconds = |time: Duration| u32::try_from(time.as_secs()).unwrap_or(u32::MAX);
-        Ok(Release {
+        let release = Release {
             format: FORMAT,
             component: self.component.clone(),
             version: self.version.clone(),
@@ -65,7 +76,9 @@ impl Draft {
             },
             issued_at: self.issued_at,
             expires_at: self.issued_at.plus(self.lifetime),
-        })
+        };
+        release.check().map_err(NotARelease::Unsound)?;
+        Ok(release)
     }
 
     /// Everything that is wrong, whatever the artifact will be.
@@ -149,6 +162,13 @@ mod tests {
         let release = draft().release(artifact).unwrap();
         assert_eq!(release.models, ["A920", "T650"]);
         assert_eq!(release.expires_at, UnixTime(1_060));
+    }
+
+    #[test]
+    fn an_artifact_that_terminals_would_refuse_is_refused_here() {
+        let empty = Artifact { sha256: Digest::of(b"a"), size: 0, unpacked_size: 0, entries: 0 };
+        let refused = draft().release(empty).unwrap_err();
+        assert_eq!(refused, NotARelease::Unsound(UnsoundRelease::EmptyArtifact));
     }
 
     #[test]

@@ -1,0 +1,291 @@
+//! The controller's HTTP API, as the command line uses it.
+
+use std::error::Error;
+use std::io;
+use std::path::Path;
+use std::time::Duration;
+
+use reqwest::header::{CONTENT_LENGTH, CONTENT_TYPE};
+use reqwest::{Method, RequestBuilder, Response, StatusCode, Url, redirect};
+use secrecy::{ExposeSecret as _, SecretString};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use shared::digest::Digest;
+use shared::id::{CampaignId, TerminalId};
+
+use super::context::Context;
+use super::failure::{Exit, Failure};
+use crate::api::model::{
+    ArtifactStored, Assignment, AuditEntry, Campaign, Claim, Decision, IssuedClaim, NewCampaign,
+    NewClaim, Page, Problem, Release, Status, Terminal, TerminalDetail,
+};
+
+const CONNECT_WITHIN: Duration = Duration::from_secs(10);
+
+/// Between two bytes of an answer; storing a large artifact takes the longest.
+const SILENCE_MAX: Duration = Duration::from_secs(120);
+
+/// Why the API did not give what was asked for.
+#[derive(Debug, thiserror::Error)]
+pub enum ClientError {
+    #[error("this context cannot be used to reach a controller")]
+    Context(#[source] Box<dyn Error + Send + Sync>),
+    #[error("the controller at {url} cannot be reached")]
+    Unreachable { url: String, source: reqwest::Error },
+    #[error("{url} does not show a certificate of this fleet")]
+    Stranger { url: String, source: reqwest::Error },
+    #[error("{}", problem_text(.0))]
+    Refused(Box<Problem>),
+    #[error("{url} answered {status} without saying why")]
+    Unexplained { url: String, status: StatusCode },
+    #[error("the answer of {url} is not one of this API")]
+    Unreadable { url: String, source: serde_json::Error },
+    #[error("cannot read {path}")]
+    File { path: String, source: io::Error },
+}
+
+fn problem_text(problem: &Problem) -> String {
+    match problem.detail.is_empty() {
+        true => problem.title.clone(),
+        false => problem.detail.clone(),
+    }
+}
+
+impl From<ClientError> for Failure {
+    fn from(error: ClientError) -> Self {
+        let (exit, hint) = match &error {
+            ClientError::Context(_) | ClientError::File { .. } => (Exit::Failed, None),
+            ClientError::Unreachable { .. } => {
+                (Exit::Unreachable, Some("is the controller running, and is `url` right?".into()))
+            }
+            ClientError::Stranger { .. } => (
+                Exit::NotGenuine,
+                Some("is this the context of another fleet? Do not work around it".into()),
+            ),
+            ClientError::Refused(problem) => {
+                let token = problem.status == StatusCode::UNAUTHORIZED.as_u16();
+                let token = token.then(|| "is the token in `token_file` still valid?".to_owned());
+                (Exit::Refused, problem.hint.clone().or(token))
+            }
+            ClientError::Unexplained { .. } | ClientError::Unreadable { .. } => {
+                (Exit::Failed, Some("do the controller's version and this one match?".into()))
+            }
+        };
+        let failure = Self::new(error).exit(exit);
+        match hint {
+            Some(hint) => failure.hint(hint),
+            None => failure,
+        }
+    }
+}
+
+type Answer<T> = Result<T, ClientError>;
+
+/// Speaks to one controller as one operator.
+#[derive(Debug)]
+pub struct Client {
+    http: reqwest::Client,
+    base: String,
+    token: SecretString,
+}
+
+impl Client {
+    pub fn new(context: Context) -> Answer<Self> {
+        let unusable = |source: Box<dyn Error + Send + Sync>| ClientError::Context(source);
+        let tls = shared::tls::client(&context.server_ca, None)
+            .map_err(|error| unusable(error.into()))?;
+        let http = reqwest::Client::builder()
+            .tls_backend_preconfigured(tls)
+            .https_only(true)
+            .no_proxy()
+            .redirect(redirect::Policy::none())
+            .connect_timeout(CONNECT_WITHIN)
+            .read_timeout(SILENCE_MAX)
+            .build()
+            .map_err(|error| unusable(error.into()))?;
+        Ok(Self { http, base: context.url, token: context.token })
+    }
+
+    pub async fn status(&self) -> Answer<Status> {
+        self.get("/v1/status", &[]).await
+    }
+
+    pub async fn claim(&self, claim: &NewClaim) -> Answer<IssuedClaim> {
+        self.post("/v1/claims", claim).await
+    }
+
+    pub async fn claims(&self) -> Answer<Vec<Claim>> {
+        self.list("/v1/claims", &[]).await
+    }
+
+    pub async fn terminals(&self, selector: Option<&str>) -> Answer<Vec<Terminal>> {
+        let query: Vec<_> = selector.map(|text| ("where", text)).into_iter().collect();
+        self.list("/v1/terminals", &query).await
+    }
+
+    pub async fn terminal(&self, id: TerminalId) -> Answer<TerminalDetail> {
+        self.get(&format!("/v1/terminals/{id}"), &[]).await
+    }
+
+    pub async fn releases(&self) -> Answer<Vec<Release>> {
+        self.list("/v1/releases", &[]).await
+    }
+
+    pub async fn release(&self, digest: Digest) -> Answer<Release> {
+        self.get(&format!("/v1/releases/{digest}"), &[]).await
+    }
+
+    /// Publishes a signed release, whose artifact is there already.
+    pub async fn publish(&self, signed: Vec<u8>) -> Answer<Release> {
+        let request = self.request(Method::POST, "/v1/releases", &[]);
+        self.json(request.header(CONTENT_TYPE, "application/cbor").body(signed)).await
+    }
+
+    /// Whether the controller has the artifact, whole.
+    pub async fn has_artifact(&self, sha256: Digest, size: u64) -> Answer<bool> {
+        let request = self.request(Method::HEAD, &format!("/v1/artifacts/{sha256}"), &[]);
+        let answer = self.send(request).await?;
+        match answer.status() {
+            StatusCode::NOT_FOUND => Ok(false),
+            status if status.is_success() => {
+                let length = answer.headers().get(CONTENT_LENGTH);
+                let length = length.and_then(|value| value.to_str().ok()?.parse::<u64>().ok());
+                Ok(length == Some(size))
+            }
+            status => Err(ClientError::Unexplained { url: answer.url().to_string(), status }),
+        }
+    }
+
+    /// Sends an artifact; `saw` hears how many bytes went out.
+    pub async fn put_artifact(
+        &self,
+        sha256: Digest,
+        path: &Path,
+        size: u64,
+        saw: impl Fn(u64) + Send + Sync + 'static,
+    ) -> Answer<ArtifactStored> {
+        use futures::TryStreamExt as _;
+
+        let failed = |source| ClientError::File { path: path.display().to_string(), source };
+        let file = tokio::fs::File::open(path).await.map_err(failed)?;
+        let stream = tokio_util::io::ReaderStream::with_capacity(file, 64 * 1024)
+            .inspect_ok(move |chunk| saw(chunk.len() as u64));
+        let request = self
+            .request(Method::PUT, &format!("/v1/artifacts/{sha256}"), &[])
+            .header(CONTENT_TYPE, "application/octet-stream")
+            .header(CONTENT_LENGTH, size)
+            .body(reqwest::Body::wrap_stream(stream));
+        self.json(request).await
+    }
+
+    pub async fn create_campaign(&self, campaign: &NewCampaign) -> Answer<Campaign> {
+        self.post("/v1/campaigns", campaign).await
+    }
+
+    pub async fn campaigns(&self) -> Answer<Vec<Campaign>> {
+        self.list("/v1/campaigns", &[]).await
+    }
+
+    pub async fn campaign(&self, id: CampaignId) -> Answer<Campaign> {
+        self.get(&format!("/v1/campaigns/{id}"), &[]).await
+    }
+
+    pub async fn assignments(&self, id: CampaignId) -> Answer<Vec<Assignment>> {
+        self.list(&format!("/v1/campaigns/{id}/terminals"), &[]).await
+    }
+
+    /// `action` is `start`, `pause`, `resume` or `abort`.
+    pub async fn decide(
+        &self,
+        id: CampaignId,
+        action: &str,
+        decision: &Decision,
+    ) -> Answer<Campaign> {
+        self.post(&format!("/v1/campaigns/{id}/{action}"), decision).await
+    }
+
+    pub async fn audit(&self) -> Answer<Vec<AuditEntry>> {
+        self.list("/v1/audit", &[]).await
+    }
+
+    /// All pages of a list.
+    async fn list<T: DeserializeOwned>(
+        &self,
+        path: &str,
+        query: &[(&str, &str)],
+    ) -> Answer<Vec<T>> {
+        let mut items = Vec::new();
+        let mut after: Option<String> = None;
+        loop {
+            let mut query = query.to_vec();
+            query.extend(after.as_deref().map(|after| ("after", after)));
+            let page: Page<T> = self.get(path, &query).await?;
+            items.extend(page.items);
+            match page.next {
+                Some(next) => after = Some(next),
+                None => return Ok(items),
+            }
+        }
+    }
+
+    async fn get<T: DeserializeOwned>(&self, path: &str, query: &[(&str, &str)]) -> Answer<T> {
+        self.json(self.request(Method::GET, path, query)).await
+    }
+
+    async fn post<T: DeserializeOwned>(&self, path: &str, body: &impl Serialize) -> Answer<T> {
+        self.json(self.request(Method::POST, path, &[]).json(body)).await
+    }
+
+    fn request(&self, method: Method, path: &str, query: &[(&str, &str)]) -> RequestBuilder {
+        let address = format!("{}{path}", self.base);
+        let request = match Url::parse(&address) {
+            Ok(mut url) => {
+                if !query.is_empty() {
+                    url.query_pairs_mut().extend_pairs(query);
+                }
+                self.http.request(method, url)
+            }
+            // The builder keeps what is wrong with the address until it is sent.
+            Err(_) => self.http.request(method, &address),
+        };
+        request.bearer_auth(self.token.expose_secret())
+    }
+
+    async fn send(&self, request: RequestBuilder) -> Answer<Response> {
+        let url = || self.base.clone();
+        request.send().await.map_err(|source| match is_tls_refusal(&source) {
+            true => ClientError::Stranger { url: url(), source },
+            false => ClientError::Unreachable { url: url(), source },
+        })
+    }
+
+    async fn json<T: DeserializeOwned>(&self, request: RequestBuilder) -> Answer<T> {
+        let answer = self.send(request).await?;
+        let (status, url) = (answer.status(), answer.url().to_string());
+        let lost = |source| ClientError::Unreachable { url: self.base.clone(), source };
+        let body = answer.bytes().await.map_err(lost)?;
+        if status.is_success() {
+            return serde_json::from_slice(&body)
+                .map_err(|source| ClientError::Unreadable { url, source });
+        }
+        match serde_json::from_slice(&body) {
+            Ok(problem) => Err(ClientError::Refused(Box::new(problem))),
+            Err(_) => Err(ClientError::Unexplained { url, status }),
+        }
+    }
+}
+
+/// Whether the connection failed because of what the other side showed. rustls hides its errors
+/// inside I/O errors, where `source` does not lead.
+fn is_tls_refusal(error: &reqwest::Error) -> bool {
+    let mut cause: Option<&(dyn Error + 'static)> = error.source();
+    while let Some(current) = cause {
+        let inner = current.downcast_ref::<io::Error>().and_then(io::Error::get_ref);
+        let tls = current.is::<rustls::Error>() || inner.is_some_and(|it| it.is::<rustls::Error>());
+        if tls {
+            return true;
+        }
+        cause = current.source();
+    }
+    false
+}

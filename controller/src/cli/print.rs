@@ -1,0 +1,164 @@
+//! The only way in which the command line writes: results to standard output, everything said
+//! about them to standard error, so that results can be piped.
+
+use std::fmt::Display;
+use std::io::{self, IsTerminal as _, Write};
+
+use anstream::AutoStream;
+use comfy_table::{ContentArrangement, Table, presets};
+use owo_colors::OwoColorize as _;
+use serde::Serialize;
+
+/// Where results and remarks go. Colour is left out where it would not be seen.
+pub struct Print {
+    out: Box<dyn Write + Send>,
+    err: Box<dyn Write + Send>,
+    person_reads: bool,
+    failed: Option<io::Error>,
+}
+
+impl std::fmt::Debug for Print {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        out.debug_struct("Print").field("person_reads", &self.person_reads).finish_non_exhaustive()
+    }
+}
+
+impl Print {
+    /// To this process's standard streams.
+    pub fn process() -> Self {
+        Self {
+            person_reads: io::stdout().is_terminal(),
+            out: Box::new(AutoStream::auto(io::stdout())),
+            err: Box::new(AutoStream::auto(io::stderr())),
+            failed: None,
+        }
+    }
+
+    /// To these writers, without colour, as if no person read.
+    pub fn to(out: impl Write + Send + 'static, err: impl Write + Send + 'static) -> Self {
+        Self {
+            out: Box::new(AutoStream::never(Box::new(out) as Box<dyn Write + Send>)),
+            err: Box::new(AutoStream::never(Box::new(err) as Box<dyn Write + Send>)),
+            person_reads: false,
+            failed: None,
+        }
+    }
+
+    /// Whether standard output is a terminal: what moves makes sense only there.
+    pub fn person_reads(&self) -> bool {
+        self.person_reads
+    }
+
+    /// One line, or several, of the result.
+    pub fn line(&mut self, text: impl Display) {
+        let written = writeln!(self.out, "{text}").and_then(|()| self.out.flush());
+        self.note_failure(written);
+    }
+
+    /// A result for programs, over several lines.
+    pub fn json(&mut self, value: &impl Serialize) {
+        self.line(serde_json::to_string_pretty(value).expect("answers have text keys"));
+    }
+
+    /// A result for programs, on one line: for streams of them.
+    pub fn json_line(&mut self, value: &impl Serialize) {
+        self.line(serde_json::to_string(value).expect("answers have text keys"));
+    }
+
+    /// Rows under a header. Of nothing: the sentence `when_empty`.
+    pub fn table<const N: usize>(
+        &mut self,
+        header: [&str; N],
+        rows: Vec<[String; N]>,
+        when_empty: &str,
+    ) {
+        match rows.is_empty() {
+            true => self.remark(when_empty),
+            false => {
+                let text = table_text(header, rows, self.person_reads);
+                self.line(text);
+            }
+        }
+    }
+
+    /// What helps a person and is no part of the result.
+    pub fn remark(&mut self, text: impl Display) {
+        let written = writeln!(self.err, "{text}");
+        self.note_failure(written);
+    }
+
+    pub fn warning(&mut self, text: impl Display) {
+        let written = writeln!(self.err, "{}: {text}", "warning".yellow().bold());
+        self.note_failure(written);
+    }
+
+    pub fn error(&mut self, text: impl Display) {
+        let written = writeln!(self.err, "{}: {text}", "error".red().bold());
+        self.note_failure(written);
+    }
+
+    pub fn hint(&mut self, text: impl Display) {
+        let written = writeln!(self.err, "{}: {text}", "hint".cyan().bold());
+        self.note_failure(written);
+    }
+
+    /// Why the reader is gone, if it is.
+    pub fn failure(&self) -> Option<&io::Error> {
+        self.failed.as_ref()
+    }
+
+    fn note_failure(&mut self, written: io::Result<()>) {
+        if let Err(error) = written {
+            self.failed.get_or_insert(error);
+        }
+    }
+}
+
+fn table_text<const N: usize>(
+    header: [&str; N],
+    rows: Vec<[String; N]>,
+    fit_terminal: bool,
+) -> String {
+    let mut table = Table::new();
+    table.load_preset(presets::NOTHING);
+    table.set_content_arrangement(match fit_terminal {
+        true => ContentArrangement::Dynamic,
+        false => ContentArrangement::Disabled,
+    });
+    table.set_header(header.map(|title| title.to_uppercase()));
+    table.add_rows(rows);
+    table.column_iter_mut().for_each(|column| {
+        column.set_padding((0, 2));
+    });
+    let lines = table.lines().map(|line| line.trim_end().to_owned());
+    lines.collect::<Vec<_>>().join("\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_table_for_programs_has_one_line_per_row_and_no_trailing_space() {
+        let long = "a reason that is longer than any terminal is wide, ".repeat(5);
+        let rows = vec![["1".to_owned(), long.clone()], ["22".to_owned(), "x".to_owned()]];
+        let text = table_text(["id", "why"], rows, false);
+        assert_eq!(text, format!("ID  WHY\n1   {}\n22  x", long.trim_end()));
+    }
+
+    #[test]
+    fn a_reader_that_is_gone_is_remembered_and_no_panic() {
+        struct Closed;
+        impl Write for Closed {
+            fn write(&mut self, _: &[u8]) -> io::Result<usize> {
+                Err(io::ErrorKind::BrokenPipe.into())
+            }
+            fn flush(&mut self) -> io::Result<()> {
+                Ok(())
+            }
+        }
+        let mut print = Print::to(Closed, io::sink());
+        print.line("x");
+        assert_eq!(print.failure().map(io::Error::kind), Some(io::ErrorKind::BrokenPipe));
+    }
+}
