@@ -4,14 +4,21 @@
 //! Everything else asks the API. Each command prints through [`print::Print`] and ends with an
 //! [`failure::Exit`] or a [`failure::Failure`], which is printed once, here.
 
+mod campaign;
 mod client;
 mod context;
 mod failure;
+mod generate;
+mod init;
 mod key;
 mod measure;
 mod print;
+mod qr;
 mod release;
 mod roster;
+mod status;
+mod terminal;
+mod words;
 
 use std::ffi::OsString;
 use std::process::ExitCode;
@@ -35,12 +42,22 @@ pub struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    Init(Box<init::Init>),
+    #[command(subcommand)]
+    Terminal(terminal::TerminalCommand),
     #[command(subcommand)]
     Release(release::ReleaseCommand),
+    #[command(subcommand)]
+    Campaign(campaign::CampaignCommand),
+    Status(status::ShowStatus),
+    Alarms(status::ListAlarms),
+    Audit(status::ListAudit),
     #[command(subcommand)]
     Roster(roster::RosterCommand),
     #[command(subcommand)]
     Key(key::KeyCommand),
+    Completions(generate::Completions),
+    Man(generate::ManualPages),
 }
 
 /// The command line's definition, for help texts, completions and manual pages.
@@ -77,10 +94,19 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
 impl Cli {
     /// Carries out the command.
     pub async fn run(&self, now: UnixTime, print: &mut Print) -> Result<Exit, Failure> {
+        let context = &self.context;
         match &self.command {
-            Command::Release(command) => command.run(&self.context, now, print).await,
+            Command::Init(command) => command.run(now, print),
+            Command::Terminal(command) => command.run(context, now, print).await,
+            Command::Release(command) => command.run(context, now, print).await,
+            Command::Campaign(command) => command.run(context, now, print).await,
+            Command::Status(command) => command.run(context, print).await,
+            Command::Alarms(command) => command.run(context, print).await,
+            Command::Audit(command) => command.run(context, print).await,
             Command::Roster(command) => command.run(now, print),
             Command::Key(command) => command.run(print),
+            Command::Completions(completions) => Ok(completions.run(command(), print)),
+            Command::Man(pages) => pages.run(command(), print),
         }
     }
 }

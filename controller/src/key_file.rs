@@ -31,6 +31,7 @@ use zeroize::Zeroizing;
 pub use offline::KeyFile;
 pub use online::OnlineKeys;
 pub use passphrase::{Asked, NoPassphrase, Passphrase, PassphraseArgs};
+pub use seal::is_recipient;
 pub use secret::SecretKey;
 
 /// How keys are protected: what seals new ones and opens old ones.
@@ -150,7 +151,7 @@ fn to_toml<T: Serialize>(value: &T) -> Zeroizing<String> {
 }
 
 /// Writes a new file for its owner alone. When this returns, a power cut cannot undo it.
-fn create(path: &Path, text: &str) -> Result<(), KeyError> {
+pub(crate) fn create(path: &Path, text: &str) -> Result<(), KeyError> {
     let failed = |source| KeyError::Write { path: path.to_owned(), source };
     let staged = || -> io::Result<NamedTempFile> {
         let mut file = NamedTempFile::new_in(parent_of(path))?;

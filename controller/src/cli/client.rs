@@ -16,8 +16,8 @@ use shared::id::{CampaignId, TerminalId};
 use super::context::Context;
 use super::failure::{Exit, Failure};
 use crate::api::model::{
-    ArtifactStored, Assignment, AuditEntry, Campaign, Claim, Decision, IssuedClaim, NewCampaign,
-    NewClaim, Page, Problem, Release, Status, Terminal, TerminalDetail,
+    Alarm, ArtifactStored, Assignment, AuditEntry, Campaign, Claim, Decision, IssuedClaim,
+    NewCampaign, NewClaim, Page, Problem, Release, Status, Terminal, TerminalDetail,
 };
 
 const CONNECT_WITHIN: Duration = Duration::from_secs(10);
@@ -83,14 +83,14 @@ type Answer<T> = Result<T, ClientError>;
 
 /// Speaks to one controller as one operator.
 #[derive(Debug)]
-pub struct Client {
+pub(super) struct Client {
     http: reqwest::Client,
     base: String,
     token: SecretString,
 }
 
 impl Client {
-    pub fn new(context: Context) -> Answer<Self> {
+    pub(super) fn new(context: Context) -> Answer<Self> {
         let unusable = |source: Box<dyn Error + Send + Sync>| ClientError::Context(source);
         let tls = shared::tls::client(&context.server_ca, None)
             .map_err(|error| unusable(error.into()))?;
@@ -106,43 +106,43 @@ impl Client {
         Ok(Self { http, base: context.url, token: context.token })
     }
 
-    pub async fn status(&self) -> Answer<Status> {
+    pub(super) async fn status(&self) -> Answer<Status> {
         self.get("/v1/status", &[]).await
     }
 
-    pub async fn claim(&self, claim: &NewClaim) -> Answer<IssuedClaim> {
+    pub(super) async fn claim(&self, claim: &NewClaim) -> Answer<IssuedClaim> {
         self.post("/v1/claims", claim).await
     }
 
-    pub async fn claims(&self) -> Answer<Vec<Claim>> {
+    pub(super) async fn claims(&self) -> Answer<Vec<Claim>> {
         self.list("/v1/claims", &[]).await
     }
 
-    pub async fn terminals(&self, selector: Option<&str>) -> Answer<Vec<Terminal>> {
+    pub(super) async fn terminals(&self, selector: Option<&str>) -> Answer<Vec<Terminal>> {
         let query: Vec<_> = selector.map(|text| ("where", text)).into_iter().collect();
         self.list("/v1/terminals", &query).await
     }
 
-    pub async fn terminal(&self, id: TerminalId) -> Answer<TerminalDetail> {
+    pub(super) async fn terminal(&self, id: TerminalId) -> Answer<TerminalDetail> {
         self.get(&format!("/v1/terminals/{id}"), &[]).await
     }
 
-    pub async fn releases(&self) -> Answer<Vec<Release>> {
+    pub(super) async fn releases(&self) -> Answer<Vec<Release>> {
         self.list("/v1/releases", &[]).await
     }
 
-    pub async fn release(&self, digest: Digest) -> Answer<Release> {
+    pub(super) async fn release(&self, digest: Digest) -> Answer<Release> {
         self.get(&format!("/v1/releases/{digest}"), &[]).await
     }
 
     /// Publishes a signed release, whose artifact is there already.
-    pub async fn publish(&self, signed: Vec<u8>) -> Answer<Release> {
+    pub(super) async fn publish(&self, signed: Vec<u8>) -> Answer<Release> {
         let request = self.request(Method::POST, "/v1/releases", &[]);
         self.json(request.header(CONTENT_TYPE, "application/cbor").body(signed)).await
     }
 
     /// Whether the controller has the artifact, whole.
-    pub async fn has_artifact(&self, sha256: Digest, size: u64) -> Answer<bool> {
+    pub(super) async fn has_artifact(&self, sha256: Digest, size: u64) -> Answer<bool> {
         let request = self.request(Method::HEAD, &format!("/v1/artifacts/{sha256}"), &[]);
         let answer = self.send(request).await?;
         match answer.status() {
@@ -157,7 +157,7 @@ impl Client {
     }
 
     /// Sends an artifact; `saw` hears how many bytes went out.
-    pub async fn put_artifact(
+    pub(super) async fn put_artifact(
         &self,
         sha256: Digest,
         path: &Path,
@@ -178,24 +178,24 @@ impl Client {
         self.json(request).await
     }
 
-    pub async fn create_campaign(&self, campaign: &NewCampaign) -> Answer<Campaign> {
+    pub(super) async fn create_campaign(&self, campaign: &NewCampaign) -> Answer<Campaign> {
         self.post("/v1/campaigns", campaign).await
     }
 
-    pub async fn campaigns(&self) -> Answer<Vec<Campaign>> {
+    pub(super) async fn campaigns(&self) -> Answer<Vec<Campaign>> {
         self.list("/v1/campaigns", &[]).await
     }
 
-    pub async fn campaign(&self, id: CampaignId) -> Answer<Campaign> {
+    pub(super) async fn campaign(&self, id: CampaignId) -> Answer<Campaign> {
         self.get(&format!("/v1/campaigns/{id}"), &[]).await
     }
 
-    pub async fn assignments(&self, id: CampaignId) -> Answer<Vec<Assignment>> {
+    pub(super) async fn assignments(&self, id: CampaignId) -> Answer<Vec<Assignment>> {
         self.list(&format!("/v1/campaigns/{id}/terminals"), &[]).await
     }
 
     /// `action` is `start`, `pause`, `resume` or `abort`.
-    pub async fn decide(
+    pub(super) async fn decide(
         &self,
         id: CampaignId,
         action: &str,
@@ -204,7 +204,11 @@ impl Client {
         self.post(&format!("/v1/campaigns/{id}/{action}"), decision).await
     }
 
-    pub async fn audit(&self) -> Answer<Vec<AuditEntry>> {
+    pub(super) async fn alarms(&self) -> Answer<Vec<Alarm>> {
+        self.list("/v1/alarms", &[]).await
+    }
+
+    pub(super) async fn audit(&self) -> Answer<Vec<AuditEntry>> {
         self.list("/v1/audit", &[]).await
     }
 

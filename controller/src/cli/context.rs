@@ -10,15 +10,15 @@ use shared::durable::parent_of;
 use super::failure::Failure;
 
 /// Names the context.
-pub const CONTEXT_VARIABLE: &str = "TILLWARD_CONTEXT";
+pub(super) const CONTEXT_VARIABLE: &str = "TILLWARD_CONTEXT";
 
 /// The file's name in the directory that `tillward init` makes for operators.
-pub const CONTEXT_NAME: &str = "operator.toml";
+pub(super) const CONTEXT_NAME: &str = "operator.toml";
 
 /// Where the context is.
 #[derive(Clone, Debug, Default, clap::Args)]
-pub struct ContextArgs {
-    /// The operator's file `operator.toml`, or the directory that holds it
+pub(super) struct ContextArgs {
+    /// The operator's file `operator.toml`, or its directory
     #[arg(
         long,
         global = true,
@@ -32,7 +32,7 @@ pub struct ContextArgs {
 
 /// The controller, how to recognise it, and how to be recognised by it.
 #[derive(Debug)]
-pub struct Context {
+pub(super) struct Context {
     pub url: String,
     /// PEM of the one authority that is believed.
     pub server_ca: Vec<u8>,
@@ -50,7 +50,7 @@ struct Written {
 
 impl ContextArgs {
     /// Reads the context and the files that it names.
-    pub fn read(&self) -> Result<Context, Failure> {
+    pub(super) fn read(&self) -> Result<Context, Failure> {
         let (path, written) = self.written()?.ok_or_else(no_context)?;
         let beside = |name: &Path| parent_of(&path).join(name);
         let server_ca = beside(&written.server_ca);
@@ -71,7 +71,7 @@ impl ContextArgs {
     }
 
     /// The roster that the context names, where there is a context and it names one.
-    pub fn roster(&self) -> Result<Option<PathBuf>, Failure> {
+    pub(super) fn roster(&self) -> Result<Option<PathBuf>, Failure> {
         let named = self
             .written()?
             .and_then(|(path, written)| written.roster.map(|roster| parent_of(&path).join(roster)));

@@ -147,4 +147,3 @@ impl From<shared::durable::NotWritten> for Failure {
         Self::new(error)
     }
 }
-

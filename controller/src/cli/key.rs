@@ -13,7 +13,7 @@ use crate::key_file::{Asked, KeyFile, KeyRole, Passphrase, PassphraseArgs, Unloc
 
 /// Look at key files, and hand them over
 #[derive(Debug, Subcommand)]
-pub enum KeyCommand {
+pub(super) enum KeyCommand {
     /// Show whose key a file holds; needs no passphrase
     Show(ShowKey),
     /// Copy a key under a new passphrase
@@ -24,7 +24,7 @@ pub enum KeyCommand {
 }
 
 #[derive(Debug, Args)]
-pub struct ShowKey {
+pub(super) struct ShowKey {
     /// A key file, for example fleet/offline/keys/release-1.key.age
     pub file: PathBuf,
     /// Print JSON
@@ -33,7 +33,7 @@ pub struct ShowKey {
 }
 
 #[derive(Debug, Args)]
-pub struct Reseal {
+pub(super) struct Reseal {
     /// The key file as it is
     pub file: PathBuf,
     /// The new file; must not exist yet
@@ -57,7 +57,7 @@ struct Shown<'a> {
 }
 
 impl KeyCommand {
-    pub fn run(&self, print: &mut Print) -> Result<Exit, Failure> {
+    pub(super) fn run(&self, print: &mut Print) -> Result<Exit, Failure> {
         match self {
             Self::Show(args) => show(args, print)?,
             Self::Reseal(args) => reseal(args, print)?,

@@ -6,6 +6,7 @@ use std::io::{self, IsTerminal as _, Write};
 
 use anstream::AutoStream;
 use comfy_table::{ContentArrangement, Table, presets};
+use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 use owo_colors::OwoColorize as _;
 use serde::Serialize;
 
@@ -15,6 +16,13 @@ pub struct Print {
     err: Box<dyn Write + Send>,
     person_reads: bool,
     failed: Option<io::Error>,
+    live: Option<Live>,
+}
+
+/// Lines that are drawn again in their place.
+struct Live {
+    all: MultiProgress,
+    lines: Vec<ProgressBar>,
 }
 
 impl std::fmt::Debug for Print {
@@ -31,6 +39,7 @@ impl Print {
             out: Box::new(AutoStream::auto(io::stdout())),
             err: Box::new(AutoStream::auto(io::stderr())),
             failed: None,
+            live: None,
         }
     }
 
@@ -41,6 +50,7 @@ impl Print {
             err: Box::new(AutoStream::never(Box::new(err) as Box<dyn Write + Send>)),
             person_reads: false,
             failed: None,
+            live: None,
         }
     }
 
@@ -100,6 +110,34 @@ impl Print {
     pub fn hint(&mut self, text: impl Display) {
         let written = writeln!(self.err, "{}: {text}", "hint".cyan().bold());
         self.note_failure(written);
+    }
+
+    /// Shows these lines in the place of the last ones. Where no person reads, nothing is shown.
+    pub fn live(&mut self, lines: Vec<String>) {
+        if !self.person_reads {
+            return;
+        }
+        let live = self.live.get_or_insert_with(|| Live {
+            all: MultiProgress::with_draw_target(ProgressDrawTarget::stdout()),
+            lines: Vec::new(),
+        });
+        live.lines.drain(lines.len().min(live.lines.len())..).for_each(|it| live.all.remove(&it));
+        for (at, text) in lines.into_iter().enumerate() {
+            if at == live.lines.len() {
+                let style = ProgressStyle::with_template("{msg}").expect("it is well formed");
+                let line = ProgressBar::new_spinner().with_style(style);
+                live.lines.push(live.all.add(line));
+            }
+            live.lines[at].set_message(text);
+            live.lines[at].tick();
+        }
+    }
+
+    /// Leaves the last lines where they are.
+    pub fn end_live(&mut self) {
+        if let Some(live) = self.live.take() {
+            live.lines.iter().for_each(ProgressBar::abandon);
+        }
     }
 
     /// Why the reader is gone, if it is.

@@ -24,7 +24,7 @@ use crate::release::ReleaseFiles;
 
 /// Build, sign and publish releases
 #[derive(Debug, Subcommand)]
-pub enum ReleaseCommand {
+pub(super) enum ReleaseCommand {
     Build(Box<build::Build>),
     Sign(sign::Sign),
     Show(Show),
@@ -36,7 +36,7 @@ pub enum ReleaseCommand {
 
 /// Show what a release says, from a file or from the controller
 #[derive(Debug, Args)]
-pub struct Show {
+pub(super) struct Show {
     /// The directory or document of a release, or the digest of a published one
     #[arg(value_name = "FILE|DIGEST")]
     pub what: String,
@@ -48,7 +48,7 @@ pub struct Show {
 }
 
 #[derive(Debug, Args)]
-pub struct List {
+pub(super) struct List {
     /// Print JSON
     #[arg(long)]
     pub json: bool,
@@ -56,7 +56,7 @@ pub struct List {
 
 /// By whose word signatures are counted.
 #[derive(Debug, Args)]
-pub struct RosterArgs {
+pub(super) struct RosterArgs {
     /// Count signatures by this roster instead of the one that the context names
     #[arg(long, value_name = "FILE")]
     pub roster: Option<PathBuf>,
@@ -64,7 +64,7 @@ pub struct RosterArgs {
 
 impl RosterArgs {
     /// The roster, where one is known.
-    pub fn read(&self, context: &ContextArgs) -> Result<Option<ReadRoster>, Failure> {
+    pub(super) fn read(&self, context: &ContextArgs) -> Result<Option<ReadRoster>, Failure> {
         let path = match &self.roster {
             Some(path) => Some(path.clone()),
             None => context.roster()?,
@@ -74,7 +74,7 @@ impl RosterArgs {
 }
 
 impl ReleaseCommand {
-    pub async fn run(
+    pub(super) async fn run(
         &self,
         context: &ContextArgs,
         now: UnixTime,

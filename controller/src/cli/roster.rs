@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand};
 use serde::Serialize;
-use shared::digest::{Digest, KeyId};
+use shared::digest::Digest;
 use shared::document::Roster;
 use shared::document::roster::{Role, RosterKey};
 use shared::signature::{self, Envelope, KnownKeys};
@@ -16,7 +16,7 @@ use super::print::Print;
 
 /// Look at rosters: who holds which key in which role
 #[derive(Debug, Subcommand)]
-pub enum RosterCommand {
+pub(super) enum RosterCommand {
     /// Show what a roster says
     Show(RosterFile),
     /// Check that a roster is signed by enough root keys
@@ -27,7 +27,7 @@ pub enum RosterCommand {
 }
 
 #[derive(Debug, Args)]
-pub struct RosterFile {
+pub(super) struct RosterFile {
     /// A roster, for example fleet/controller/rosters/1.cose
     pub file: PathBuf,
     /// Print JSON
@@ -36,7 +36,7 @@ pub struct RosterFile {
 }
 
 #[derive(Debug, Args)]
-pub struct VerifyRoster {
+pub(super) struct VerifyRoster {
     #[command(flatten)]
     pub roster: RosterFile,
     /// The version before it
@@ -46,7 +46,7 @@ pub struct VerifyRoster {
 
 /// A roster that was read, and which root keys are found to have signed it.
 #[derive(Debug)]
-pub struct ReadRoster {
+pub(super) struct ReadRoster {
     pub roster: Roster,
     pub digest: Digest,
     bytes: Vec<u8>,
@@ -63,7 +63,7 @@ struct Shown<'a> {
 
 impl ReadRoster {
     /// Reads a roster without believing it.
-    pub fn read(path: &Path) -> Result<Self, Failure> {
+    pub(super) fn read(path: &Path) -> Result<Self, Failure> {
         let shown = path.display();
         let bytes = fs::read(path)
             .map_err(|error| Failure::new(error).context(format!("cannot read {shown}")))?;
@@ -76,7 +76,7 @@ impl ReadRoster {
 
     /// Reads a roster and checks that its own root keys signed it: what an operator's copy must
     /// at least show.
-    pub fn read_signed(path: &Path) -> Result<Self, Failure> {
+    pub(super) fn read_signed(path: &Path) -> Result<Self, Failure> {
         let read = Self::read(path)?;
         read.check(None)
             .map_err(|failure| failure.context(format!("{} is not usable", path.display())))?;
@@ -84,7 +84,7 @@ impl ReadRoster {
     }
 
     /// Names of the root keys of this roster that signed it.
-    pub fn signed_by(&self) -> Vec<&RosterKey> {
+    pub(super) fn signed_by(&self) -> Vec<&RosterKey> {
         let keys = KnownKeys::of_roster(&self.roster);
         let Ok(opened) = signature::open::<Roster>(&self.bytes, self.roster.fleet, &keys) else {
             return Vec::new();
@@ -93,7 +93,7 @@ impl ReadRoster {
     }
 
     /// Soundness, its own root threshold, and the one of the version before it.
-    pub fn check(&self, previous: Option<&Self>) -> Result<(), Failure> {
+    pub(super) fn check(&self, previous: Option<&Self>) -> Result<(), Failure> {
         let wrong = |what: String| Failure::because(what).exit(Exit::NotGenuine);
         let roster = &self.roster;
         roster.check().map_err(|error| Failure::new(error).exit(Exit::NotGenuine))?;
@@ -126,14 +126,6 @@ impl ReadRoster {
                     ))),
                 }
             }
-        }
-    }
-
-    /// Who holds this key, as people say it.
-    pub fn holder(&self, id: KeyId) -> String {
-        match self.roster.key(id) {
-            Some(key) => format!("{} ({id})", key.owner),
-            None => format!("unknown ({id})"),
         }
     }
 
@@ -177,7 +169,7 @@ fn role_text(role: Role) -> String {
 }
 
 impl RosterCommand {
-    pub fn run(&self, now: UnixTime, print: &mut Print) -> Result<Exit, Failure> {
+    pub(super) fn run(&self, now: UnixTime, print: &mut Print) -> Result<Exit, Failure> {
         match self {
             Self::Show(args) => ReadRoster::read(&args.file)?.show(args.json, print),
             Self::Verify(VerifyRoster { roster: args, previous }) => {

@@ -88,7 +88,13 @@ impl Asked<'_> {
 #[derive(Clone, Debug, Default, clap::Args)]
 pub struct PassphraseArgs {
     /// Read the passphrase from the first line of this file instead of asking for it
-    #[arg(long, value_name = "FILE", env = PASSPHRASE_FILE_VARIABLE, hide_env_values = true)]
+    #[arg(
+        long,
+        value_name = "FILE",
+        env = PASSPHRASE_FILE_VARIABLE,
+        hide_env_values = true,
+        help_heading = "Keys"
+    )]
     pub passphrase_file: Option<PathBuf>,
 }
 

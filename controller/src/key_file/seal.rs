@@ -32,6 +32,11 @@ pub(super) fn seal(plaintext: &[u8], passphrase: &Passphrase) -> String {
         .expect("armor is ASCII text")
 }
 
+/// Whether a text names somebody to whom age can seal (`age1…`).
+pub fn is_recipient(text: &str) -> bool {
+    text.parse::<age::x25519::Recipient>().is_ok()
+}
+
 /// Opens what [`seal`] made. `path` is for the error alone.
 pub(super) fn open(
     path: &Path,

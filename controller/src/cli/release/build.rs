@@ -26,7 +26,7 @@ use crate::release::{Draft, NotARelease, ReleaseFiles, pack};
 Example:
   tillward release build target/pos --component pos --version 2.0.0 --model px7 --model px8 \\
     --counter 12 --settle-first -o pos-2.0.0")]
-pub struct Build {
+pub(crate) struct Build {
     /// The software: plain files and directories
     #[arg(value_name = "DIR")]
     directory: PathBuf,
@@ -95,6 +95,7 @@ pub struct Build {
         long,
         value_name = "TIME",
         env = "SOURCE_DATE_EPOCH",
+        hide_env_values = true,
         value_parser = unix_time,
         help_heading = "Validity"
     )]

@@ -17,7 +17,7 @@ use crate::release::ReleaseFiles;
 ///
 /// Can be repeated: what the controller has already is not sent again.
 #[derive(Debug, Args)]
-pub struct Publish {
+pub(crate) struct Publish {
     /// The directory of the release
     #[arg(value_name = "OUT")]
     directory: PathBuf,

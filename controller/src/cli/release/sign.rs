@@ -24,7 +24,7 @@ use crate::release::ReleaseFiles;
 Example:
   tillward release sign pos-2.0.0/release.cose --key /media/ana/release-1.key.age \\
     --roster 1.cose")]
-pub struct Sign {
+pub(crate) struct Sign {
     /// The release, or the directory that it is in
     file: PathBuf,
     /// The signer's key file

@@ -17,7 +17,7 @@ use crate::release::{ReleaseFiles, inspect};
 /// The document says nothing impossible, the artifact beside it is the one that it names and holds
 /// only plain files and directories, and enough release keys of the roster signed it.
 #[derive(Debug, Args)]
-pub struct Verify {
+pub(crate) struct Verify {
     /// The release, or the directory that it is in
     file: PathBuf,
     #[command(flatten)]

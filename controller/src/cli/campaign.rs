@@ -1,0 +1,60 @@
+//! `tillward campaign`: one change for many terminals, created, started, watched and stopped.
+
+mod create;
+mod decide;
+mod frame;
+mod show;
+mod watch;
+
+use clap::Subcommand;
+use shared::id::CampaignId;
+use shared::time::UnixTime;
+
+use super::client::Client;
+use super::context::ContextArgs;
+use super::failure::{Exit, Failure};
+use super::print::Print;
+
+/// Bring one release to many terminals
+#[derive(Debug, Subcommand)]
+pub(super) enum CampaignCommand {
+    Create(create::Create),
+    /// Start it: terminals are ordered to upgrade
+    Start(decide::Decide),
+    Watch(watch::Watch),
+    Show(show::Show),
+    List(show::List),
+    /// Order no further terminal until it is resumed
+    ///
+    /// What a terminal has accepted goes on to its end.
+    Pause(decide::Decide),
+    /// Go on after a pause
+    Resume(decide::Decide),
+    Abort(decide::Abort),
+}
+
+impl CampaignCommand {
+    pub(super) async fn run(
+        &self,
+        context: &ContextArgs,
+        now: UnixTime,
+        print: &mut Print,
+    ) -> Result<Exit, Failure> {
+        let client = Client::new(context.read()?)?;
+        match self {
+            Self::Create(args) => args.run(&client, print).await,
+            Self::Start(args) => args.run("start", &client, print).await,
+            Self::Watch(args) => args.run(&client, print).await,
+            Self::Show(args) => args.run(&client, now, print).await,
+            Self::List(args) => args.run(&client, print).await,
+            Self::Pause(args) => args.run("pause", &client, print).await,
+            Self::Resume(args) => args.run("resume", &client, print).await,
+            Self::Abort(args) => args.run(&client, print).await,
+        }
+    }
+}
+
+/// An id on the command line.
+fn campaign_id(text: &str) -> Result<CampaignId, shared::id::NotAnId> {
+    text.parse()
+}

@@ -1,0 +1,87 @@
+//! `tillward campaign create`.
+
+use std::path::Path;
+use std::time::Duration;
+
+use clap::Args;
+use shared::digest::Digest;
+use shared::document::Release;
+use shared::signature::Envelope;
+use shared::window::Window;
+
+use super::super::client::Client;
+use super::super::failure::{Exit, Failure};
+use super::super::measure;
+use super::super::print::Print;
+use super::show;
+use crate::api::model::NewCampaign;
+use crate::release::ReleaseFiles;
+
+/// Describe a campaign; nothing is sent before it is started
+#[derive(Debug, Args)]
+#[command(after_long_help = "\
+Example:
+  tillward campaign create --release pos-2.0.0 --where 'store=north & model=px7' \\
+    --max-parallel 4 --window 22:00-06:00")]
+pub(crate) struct Create {
+    /// The digest of a published release, or the directory that it was built in
+    #[arg(long, value_name = "DIGEST|DIR")]
+    release: String,
+    /// Which terminals, for example `store=north & model=px7`
+    #[arg(long = "where", value_name = "SELECTOR")]
+    selector: String,
+    /// Terminals that may work on it at the same time
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    max_parallel: u32,
+    /// When shops may be disturbed, in each terminal's local time; else at any time
+    #[arg(long, value_name = "HH:MM-HH:MM")]
+    window: Option<Window>,
+    /// How long its orders are valid; else 14 days
+    #[arg(long, value_name = "DURATION", value_parser = measure::duration)]
+    not_after: Option<Duration>,
+    /// What people call it
+    #[arg(long)]
+    name: Option<String>,
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+}
+
+impl Create {
+    pub(crate) async fn run(&self, client: &Client, print: &mut Print) -> Result<Exit, Failure> {
+        let campaign = client
+            .create_campaign(&NewCampaign {
+                release: digest(&self.release)?,
+                selector: self.selector.clone(),
+                max_parallel: self.max_parallel,
+                window: self.window,
+                not_after_s: self.not_after.map(|lifetime| lifetime.as_secs()),
+                name: self.name.clone(),
+            })
+            .await?;
+        match self.json {
+            true => print.json(&campaign),
+            false => {
+                show::summary(&campaign, print);
+                print.remark(format_args!("\nNext:\n  tillward campaign start {}", campaign.id));
+            }
+        }
+        Ok(Exit::Done)
+    }
+}
+
+/// Reads a digest, or the document of a release that was built here.
+fn digest(text: &str) -> Result<Digest, Failure> {
+    if let Ok(digest) = text.parse() {
+        return Ok(digest);
+    }
+    let path = ReleaseFiles::at(Path::new(text)).document();
+    let unknown = |error: anyhow::Error| {
+        Failure::new(error)
+            .context(format!("`{text}` is neither a digest nor a release's directory"))
+            .hint("`tillward release list` shows the digests of what is published")
+    };
+    let bytes = std::fs::read(&path).map_err(|error| unknown(error.into()))?;
+    let release = Envelope::<Release>::from_bytes(&bytes);
+    Ok(release.map_err(|error| unknown(error.into()))?.digest())
+}

@@ -1,0 +1,90 @@
+//! `tillward campaign start`, `pause`, `resume` and `abort`.
+
+use clap::Args;
+use inquire::{Confirm, InquireError};
+use shared::id::CampaignId;
+
+use super::super::client::Client;
+use super::super::failure::{Exit, Failure};
+use super::super::print::Print;
+use super::super::words::{counted, word};
+use super::{campaign_id, show};
+use crate::api::model::Decision;
+
+#[derive(Debug, Args)]
+pub(crate) struct Decide {
+    /// The campaign
+    #[arg(value_name = "CAMPAIGN", value_parser = campaign_id)]
+    campaign: CampaignId,
+    /// Why; kept in the audit trail
+    #[arg(long, value_name = "TEXT")]
+    reason: Option<String>,
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+}
+
+/// End it: no further terminal is ordered, and what has not begun is cancelled
+///
+/// A terminal that is past its point of no return finishes, or rolls back by itself. An aborted
+/// campaign cannot be resumed.
+#[derive(Debug, Args)]
+pub(crate) struct Abort {
+    #[command(flatten)]
+    decide: Decide,
+    /// Do not ask
+    #[arg(long)]
+    yes: bool,
+}
+
+impl Decide {
+    pub(crate) async fn run(
+        &self,
+        action: &str,
+        client: &Client,
+        print: &mut Print,
+    ) -> Result<Exit, Failure> {
+        let decision = Decision { reason: self.reason.clone() };
+        let campaign = client.decide(self.campaign, action, &decision).await?;
+        match self.json {
+            true => print.json(&campaign),
+            false => {
+                show::summary(&campaign, print);
+                if action != "abort" {
+                    print
+                        .remark(format_args!("\nNext:\n  tillward campaign watch {}", campaign.id));
+                }
+            }
+        }
+        Ok(Exit::Done)
+    }
+}
+
+impl Abort {
+    pub(crate) async fn run(&self, client: &Client, print: &mut Print) -> Result<Exit, Failure> {
+        if !self.yes {
+            let campaign = client.campaign(self.decide.campaign).await?;
+            let question = format!(
+                "Abort {} ({} {}, {}, {})?",
+                campaign.name.as_deref().unwrap_or("the campaign"),
+                campaign.component,
+                campaign.version,
+                counted(campaign.terminals.unwrap_or(0), "terminal"),
+                word(&campaign.state)
+            );
+            match Confirm::new(&question).with_default(false).prompt() {
+                Ok(true) => {}
+                Ok(false) | Err(InquireError::OperationCanceled) => {
+                    print.remark("Nothing was changed.");
+                    return Ok(Exit::Failed);
+                }
+                Err(error) => {
+                    return Err(Failure::new(error)
+                        .context("nobody could be asked whether to abort")
+                        .hint("pass --yes if you are sure"));
+                }
+            }
+        }
+        self.decide.run("abort", client, print).await
+    }
+}

@@ -1,0 +1,111 @@
+//! What `tillward campaign watch` shows at one moment. Pure: the same answers give the same lines.
+
+use super::super::measure::size_text;
+use super::super::words::{NOTHING, counted, or_nothing, word};
+use crate::api::model::{Assignment, AssignmentState, Campaign};
+
+/// Terminals that are shown one by one; the others are counted.
+pub(super) const ROWS_MAX: usize = 24;
+
+/// The lines to show, the campaign first.
+pub(super) fn frame(campaign: &Campaign, assignments: &[Assignment]) -> Vec<String> {
+    let mut lines = vec![headline(campaign), counts(campaign, assignments), String::new()];
+    let shown = chosen(assignments);
+    let rows: Vec<_> = shown
+        .iter()
+        .map(|it| {
+            let step = or_nothing(it.step.as_ref());
+            [it.serial.clone(), it.store.clone(), word(&it.state), step, progress(it), reason(it)]
+        })
+        .collect();
+    lines.extend(aligned(&rows));
+    let left = assignments.len() - shown.len();
+    if left > 0 {
+        lines.push(format!("… and {} more", counted(left as u64, "terminal")));
+    }
+    lines
+}
+
+/// One line for one change, where lines cannot be redrawn.
+pub(super) fn change(assignment: &Assignment) -> String {
+    let it = assignment;
+    let mut line = format!("{}  {}", it.serial, word(&it.state));
+    if let Some(step) = &it.step {
+        line = format!("{line}  {step}");
+    }
+    let parts = [progress(it), reason(it)].into_iter().filter(|part| part != NOTHING);
+    parts.for_each(|part| line = format!("{line}  {part}"));
+    line
+}
+
+fn headline(campaign: &Campaign) -> String {
+    let name = campaign.name.clone().unwrap_or_else(|| campaign.id.to_string());
+    let Campaign { component, version, selector, .. } = campaign;
+    format!("{name}: {component} {version} where {selector}, {}", word(&campaign.state))
+}
+
+fn counts(campaign: &Campaign, assignments: &[Assignment]) -> String {
+    let ended = assignments.iter().filter(|it| it.state.is_end()).count();
+    let total = campaign.terminals.map_or(assignments.len() as u64, |count| count);
+    let states = campaign.by_state.iter().map(|(state, count)| format!("{count} {}", word(state)));
+    let states = states.collect::<Vec<_>>().join(", ");
+    match states.is_empty() {
+        true => format!("{ended} of {} ended", counted(total, "terminal")),
+        false => format!("{ended} of {} ended: {states}", counted(total, "terminal")),
+    }
+}
+
+/// In a small fleet, everybody in a fixed order; in a large one, those that need to be seen.
+fn chosen(assignments: &[Assignment]) -> Vec<&Assignment> {
+    let mut all: Vec<_> = assignments.iter().collect();
+    if all.len() <= ROWS_MAX {
+        all.sort_by(|a, b| a.serial.cmp(&b.serial));
+        return all;
+    }
+    all.sort_by(|a, b| (urgency(a.state), &a.serial).cmp(&(urgency(b.state), &b.serial)));
+    all.truncate(ROWS_MAX);
+    all
+}
+
+/// Lower is shown first.
+fn urgency(state: AssignmentState) -> u8 {
+    use AssignmentState as Is;
+    match state {
+        Is::RollbackFailed => 0,
+        Is::Undoing => 1,
+        Is::Working => 2,
+        Is::Waiting => 3,
+        Is::Failed | Is::RolledBack | Is::Refused | Is::Silent | Is::Unreached => 4,
+        Is::Accepted | Is::Ordered | Is::Unanswered => 5,
+        Is::Held => 6,
+        Is::Expired | Is::Superseded | Is::Cancelled => 7,
+        Is::Succeeded => 8,
+    }
+}
+
+/// `45 % of 12.3 MiB`, or the version that came of it.
+pub(super) fn progress(assignment: &Assignment) -> String {
+    match (assignment.bytes_done, assignment.bytes_total, &assignment.version_now) {
+        (_, _, Some(version)) => format!("now {version}"),
+        (Some(done), Some(total), None) if total > 0 && !assignment.state.is_end() => {
+            let percent = u128::from(done.min(total)) * 100 / u128::from(total);
+            format!("{percent} % of {}", size_text(total))
+        }
+        (Some(_) | None, Some(_) | None, None) => NOTHING.to_owned(),
+    }
+}
+
+pub(super) fn reason(assignment: &Assignment) -> String {
+    or_nothing(assignment.reason.as_ref().map(|reason| &reason.detail))
+}
+
+/// Columns as wide as their widest value; the last one as it is.
+fn aligned<const N: usize>(rows: &[[String; N]]) -> Vec<String> {
+    let width = |column: usize| rows.iter().map(|row| row[column].chars().count()).max();
+    let widths: Vec<_> = (0..N).map(|column| width(column).unwrap_or(0)).collect();
+    let line = |row: &[String; N]| {
+        let cells = row.iter().zip(&widths).map(|(cell, width)| format!("{cell:width$}"));
+        cells.collect::<Vec<_>>().join("  ").trim_end().to_owned()
+    };
+    rows.iter().map(line).collect()
+}

@@ -1,0 +1,164 @@
+//! `tillward campaign show` and `list`.
+
+use std::time::Duration;
+
+use clap::Args;
+use serde::Serialize;
+use shared::id::CampaignId;
+use shared::time::UnixTime;
+
+use super::super::client::Client;
+use super::super::failure::{Exit, Failure};
+use super::super::measure::{ago_text, duration_text, time_text};
+use super::super::print::Print;
+use super::super::words::{counted, or_nothing, word};
+use super::campaign_id;
+use super::frame::{progress, reason};
+use crate::api::model::{Assignment, Campaign};
+
+/// Show a campaign, why terminals are held back, and how each does
+#[derive(Debug, Args)]
+pub(crate) struct Show {
+    /// The campaign
+    #[arg(value_name = "CAMPAIGN", value_parser = campaign_id)]
+    campaign: CampaignId,
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+}
+
+/// List campaigns
+#[derive(Debug, Args)]
+pub(crate) struct List {
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Serialize)]
+struct Shown<'a> {
+    #[serde(flatten)]
+    campaign: &'a Campaign,
+    assignments: &'a [Assignment],
+}
+
+impl Show {
+    pub(crate) async fn run(
+        &self,
+        client: &Client,
+        now: UnixTime,
+        print: &mut Print,
+    ) -> Result<Exit, Failure> {
+        let campaign = client.campaign(self.campaign).await?;
+        let assignments = client.assignments(self.campaign).await?;
+        if self.json {
+            print.json(&Shown { campaign: &campaign, assignments: &assignments });
+            return Ok(Exit::Done);
+        }
+        summary(&campaign, print);
+        if !assignments.is_empty() {
+            print.line("");
+            table(&assignments, now, print);
+        }
+        hints(&assignments, print);
+        Ok(Exit::Done)
+    }
+}
+
+impl List {
+    pub(crate) async fn run(&self, client: &Client, print: &mut Print) -> Result<Exit, Failure> {
+        let campaigns = client.campaigns().await?;
+        if self.json {
+            print.json(&campaigns);
+            return Ok(Exit::Done);
+        }
+        let header = ["name", "software", "where", "state", "ended", "created", "id"];
+        let rows = campaigns.iter().map(|campaign| {
+            [
+                or_nothing(campaign.name.as_ref()),
+                format!("{} {}", campaign.component, campaign.version),
+                campaign.selector.clone(),
+                word(&campaign.state),
+                ended(campaign),
+                time_text(campaign.created_at),
+                campaign.id.to_string(),
+            ]
+        });
+        print.table(header, rows.collect(), "no campaign was created");
+        Ok(Exit::Done)
+    }
+}
+
+/// `5 of 8`: members of which nothing more is expected.
+fn ended(campaign: &Campaign) -> String {
+    let ended = campaign.by_state.iter().filter(|(state, _)| state.is_end());
+    let ended: u64 = ended.map(|(_, count)| count).sum();
+    format!("{ended} of {}", or_nothing(campaign.terminals))
+}
+
+/// The campaign itself, without its terminals.
+pub(super) fn summary(campaign: &Campaign, print: &mut Print) {
+    let name = campaign.name.as_ref().map(|name| format!(" {name}")).unwrap_or_default();
+    print.line(format_args!("Campaign{name} ({})", campaign.id));
+    let who = format!("{} at {}", campaign.state_by, time_text(campaign.state_at));
+    let why = campaign.state_reason.as_ref().map(|why| format!(": {why}")).unwrap_or_default();
+    print.line(format_args!("  state     {}, by {who}{why}", word(&campaign.state)));
+    print.line(format_args!("  software  {} {}", campaign.component, campaign.version));
+    print.line(format_args!("  release   {}", campaign.release));
+    print.line(format_args!("  where     {}", campaign.selector));
+    let window = campaign.window.map_or_else(|| "at any time".to_owned(), |it| it.to_string());
+    print.line(format_args!("  window    {window}, in each terminal's own zone"));
+    print.line(format_args!("  parallel  at most {}", campaign.max_parallel));
+    let lifetime = duration_text(Duration::from_secs(campaign.not_after_s));
+    match campaign.not_after {
+        Some(at) => print.line(format_args!("  valid     until {}", time_text(at))),
+        None => print.line(format_args!("  valid     {lifetime} from its start")),
+    }
+    let states = campaign.by_state.iter();
+    let states: Vec<_> = states.map(|(state, count)| format!("{count} {}", word(state))).collect();
+    match campaign.terminals {
+        Some(count) => print.line(format_args!(
+            "  members   {}: {}",
+            counted(count, "terminal"),
+            if states.is_empty() { "none".to_owned() } else { states.join(", ") }
+        )),
+        None => print.line("  members   chosen when it is started"),
+    }
+    for held in &campaign.held {
+        print.line(format_args!("  held      {} × {}", held.terminals, held.reason.detail));
+    }
+    if campaign.late_successes > 0 || campaign.contradictions > 0 {
+        print.warning(format_args!(
+            "{} late, {}: look at them with `tillward alarms`",
+            counted(campaign.late_successes, "success"),
+            counted(campaign.contradictions, "contradiction")
+        ));
+    }
+}
+
+fn table(assignments: &[Assignment], now: UnixTime, print: &mut Print) {
+    let header = ["serial", "store", "state", "step", "progress", "since", "reason"];
+    let rows = assignments.iter().map(|assignment| {
+        [
+            assignment.serial.clone(),
+            assignment.store.clone(),
+            word(&assignment.state),
+            or_nothing(assignment.step.as_ref()),
+            progress(assignment),
+            or_nothing(assignment.updated_at.map(|at| ago_text(at, now))),
+            reason(assignment),
+        ]
+    });
+    print.table(header, rows.collect(), "");
+}
+
+/// What to do about what went wrong: each advice once.
+fn hints(assignments: &[Assignment], print: &mut Print) {
+    let reasons = assignments.iter().filter_map(|assignment| assignment.reason.as_ref());
+    let hints: std::collections::BTreeSet<_> = reasons
+        .filter_map(|reason| Some((reason.code.as_str(), reason.hint.as_deref()?)))
+        .collect();
+    for (code, hint) in hints {
+        print.hint(format_args!("{code}: {hint}"));
+    }
+}

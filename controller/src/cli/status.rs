@@ -1,0 +1,118 @@
+//! `tillward status`, `tillward alarms` and `tillward audit`: how the controller does, what a
+//! person should look at, and who decided what.
+
+use clap::Args;
+
+use super::client::Client;
+use super::context::ContextArgs;
+use super::failure::{Exit, Failure};
+use super::measure::time_text;
+use super::print::Print;
+use super::words::counted;
+use crate::api::model::{Alarm, AuditEntry, Status};
+
+/// Show how the controller and its fleet do
+#[derive(Debug, Args)]
+pub(super) struct ShowStatus {
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+}
+
+/// List what a person should look at
+#[derive(Debug, Args)]
+pub(super) struct ListAlarms {
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+}
+
+/// List who decided what, and when
+#[derive(Debug, Args)]
+pub(super) struct ListAudit {
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+}
+
+impl ShowStatus {
+    pub(super) async fn run(
+        &self,
+        context: &ContextArgs,
+        print: &mut Print,
+    ) -> Result<Exit, Failure> {
+        let status = Client::new(context.read()?)?.status().await?;
+        match self.json {
+            true => print.json(&status),
+            false => show(&status, print),
+        }
+        Ok(Exit::Done)
+    }
+}
+
+fn show(status: &Status, print: &mut Print) {
+    let Status { broker, terminals, .. } = status;
+    let wire = if broker.connected { "connected" } else { "NOT CONNECTED" };
+    print.line(format_args!("Controller {} of fleet {}", status.version, status.fleet));
+    print.line(format_args!("  registry    {}", status.registry));
+    print.line(format_args!("  broker      {} at {}, {wire}", broker.kind, broker.address));
+    print.line(format_args!(
+        "  terminals   {} enrolled, {} online; {} claimed, {} revoked",
+        terminals.enrolled, terminals.online, terminals.claimed, terminals.revoked
+    ));
+    print.line(format_args!(
+        "  campaigns   {} running, {} paused",
+        status.campaigns_running, status.campaigns_paused
+    ));
+    print.line(format_args!("  roster      {}", status.roster_version));
+    print.line(format_args!("  reports     {} on disk, not applied yet", status.reports_waiting));
+    print.line(format_args!("  its time    {}", time_text(status.now_at)));
+    if status.alarms > 0 {
+        print.warning(format_args!(
+            "{}: `tillward alarms` shows them",
+            counted(status.alarms, "alarm")
+        ));
+    }
+}
+
+impl ListAlarms {
+    pub(super) async fn run(
+        &self,
+        context: &ContextArgs,
+        print: &mut Print,
+    ) -> Result<Exit, Failure> {
+        let alarms = Client::new(context.read()?)?.alarms().await?;
+        if self.json {
+            print.json(&alarms);
+            return Ok(Exit::Done);
+        }
+        let row = |alarm: Alarm| {
+            let Alarm { terminal, kind, subject, detail, at } = alarm;
+            [time_text(at), terminal.to_string(), kind, subject, detail]
+        };
+        let rows = alarms.into_iter().map(row).collect();
+        print.table(["at", "terminal", "kind", "about", "detail"], rows, "no alarm");
+        Ok(Exit::Done)
+    }
+}
+
+impl ListAudit {
+    pub(super) async fn run(
+        &self,
+        context: &ContextArgs,
+        print: &mut Print,
+    ) -> Result<Exit, Failure> {
+        let entries = Client::new(context.read()?)?.audit().await?;
+        if self.json {
+            print.json(&entries);
+            return Ok(Exit::Done);
+        }
+        let row = |entry: AuditEntry| {
+            let AuditEntry { seq, at, who, what, object, detail } = entry;
+            [seq.to_string(), time_text(at), who, what, object, detail]
+        };
+        let rows = entries.into_iter().map(row).collect();
+        print.table(["seq", "at", "who", "what", "object", "detail"], rows, "nothing was decided");
+        Ok(Exit::Done)
+    }
+}

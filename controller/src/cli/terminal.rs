@@ -1,0 +1,174 @@
+//! `tillward terminal`: claims for new terminals, and what the known ones say.
+
+mod claim;
+
+use clap::{Args, Subcommand};
+use shared::id::TerminalId;
+use shared::time::UnixTime;
+
+use super::client::Client;
+use super::context::ContextArgs;
+use super::failure::{Exit, Failure};
+use super::measure::{ago_text, time_text};
+use super::print::Print;
+use super::words::{NOTHING, or_nothing, word};
+use crate::api::model::{Component, Terminal, TerminalDetail};
+
+/// Claim new terminals, and see how the known ones do
+#[derive(Debug, Subcommand)]
+pub(super) enum TerminalCommand {
+    Claim(claim::ClaimTerminal),
+    Claims(claim::ListClaims),
+    List(List),
+    Show(Show),
+}
+
+/// List terminals
+#[derive(Debug, Args)]
+#[command(after_long_help = "\
+Example:
+  tillward terminal list --where 'store=north & model=px7'")]
+pub(super) struct List {
+    /// Only those that this selects, for example `store=north & model=px7`
+    #[arg(long = "where", value_name = "SELECTOR")]
+    selector: Option<String>,
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+}
+
+/// Show one terminal, and what was asked of it
+#[derive(Debug, Args)]
+pub(super) struct Show {
+    /// Its id (`trm-…`) or its serial number
+    terminal: String,
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+}
+
+impl TerminalCommand {
+    pub(super) async fn run(
+        &self,
+        context: &ContextArgs,
+        now: UnixTime,
+        print: &mut Print,
+    ) -> Result<Exit, Failure> {
+        let client = || -> Result<Client, Failure> { Ok(Client::new(context.read()?)?) };
+        match self {
+            Self::Claim(args) => args.run(&client()?, now, print).await,
+            Self::Claims(args) => args.run(&client()?, print).await,
+            Self::List(args) => {
+                let terminals = client()?.terminals(args.selector.as_deref()).await?;
+                match args.json {
+                    true => print.json(&terminals),
+                    false => list(&terminals, now, print),
+                }
+                Ok(Exit::Done)
+            }
+            Self::Show(args) => {
+                let client = client()?;
+                let id = identify(&args.terminal, &client).await?;
+                let detail = client.terminal(id).await?;
+                match args.json {
+                    true => print.json(&detail),
+                    false => show(&detail, now, print),
+                }
+                Ok(Exit::Done)
+            }
+        }
+    }
+}
+
+/// The terminal that an operator means.
+async fn identify(text: &str, client: &Client) -> Result<TerminalId, Failure> {
+    if text.starts_with(TerminalId::PREFIX)
+        && let Ok(id) = text.parse()
+    {
+        return Ok(id);
+    }
+    let terminals = client.terminals(None).await?;
+    let found = terminals.iter().find(|terminal| terminal.serial == text);
+    found.map(|terminal| terminal.id).ok_or_else(|| {
+        Failure::because(format_args!("no terminal has the serial number or id `{text}`"))
+            .hint("`tillward terminal list` shows those that are known")
+    })
+}
+
+fn list(terminals: &[Terminal], now: UnixTime, print: &mut Print) {
+    let header = ["serial", "store", "model", "state", "reachable", "seen", "software", "id"];
+    let rows = terminals.iter().map(|terminal| {
+        [
+            terminal.serial.clone(),
+            place(terminal),
+            terminal.model.clone(),
+            word(&terminal.lifecycle),
+            word(&terminal.presence),
+            seen(terminal, now),
+            software(&terminal.components),
+            terminal.id.to_string(),
+        ]
+    });
+    print.table(header, rows.collect(), "no terminal");
+}
+
+fn place(terminal: &Terminal) -> String {
+    match &terminal.lane {
+        Some(lane) => format!("{}/{lane}", terminal.store),
+        None => terminal.store.clone(),
+    }
+}
+
+fn seen(terminal: &Terminal, now: UnixTime) -> String {
+    or_nothing(terminal.last_seen_at.map(|at| ago_text(at, now)))
+}
+
+fn software(components: &[Component]) -> String {
+    let each = components.iter().map(|it| format!("{} {}", it.name, it.version));
+    let text = each.collect::<Vec<_>>().join(", ");
+    if text.is_empty() { NOTHING.to_owned() } else { text }
+}
+
+fn show(detail: &TerminalDetail, now: UnixTime, print: &mut Print) {
+    let terminal = &detail.terminal;
+    print.line(format_args!("Terminal {} ({})", terminal.serial, terminal.id));
+    print.line(format_args!("  model        {}", terminal.model));
+    print.line(format_args!("  place        {}, zone {}", place(terminal), terminal.zone));
+    for (key, value) in &terminal.labels {
+        print.line(format_args!("  label        {key}={value}"));
+    }
+    print.line(format_args!("  state        {}", word(&terminal.lifecycle)));
+    print.line(format_args!(
+        "  reachable    {}, last seen {}",
+        word(&terminal.presence),
+        seen(terminal, now)
+    ));
+    print.line(format_args!("  software     {}", software(&terminal.components)));
+    print.line(format_args!("  agent        {}", or_nothing(terminal.agent_version.as_ref())));
+    print.line(format_args!("  working on   {}", or_nothing(terminal.working_on)));
+    print.line(format_args!("  epoch        {}", terminal.epoch));
+    print.line(format_args!("  roster       {}", or_nothing(terminal.roster_version)));
+    print.line(format_args!(
+        "  outbox       {} waiting, {} dropped ever",
+        or_nothing(terminal.outbox_depth),
+        or_nothing(terminal.outbox_dropped)
+    ));
+    print.line(format_args!(
+        "  certificate  until {}",
+        or_nothing(terminal.certificate_expires_at.map(time_text))
+    ));
+    if detail.assignments.is_empty() {
+        return print.remark("\nNothing was asked of it yet.");
+    }
+    print.line("");
+    let rows = detail.assignments.iter().map(|assignment| {
+        [
+            assignment.campaign.to_string(),
+            word(&assignment.state),
+            or_nothing(assignment.step.as_ref()),
+            or_nothing(assignment.updated_at.map(time_text)),
+            or_nothing(assignment.reason.as_ref().map(|reason| &reason.detail)),
+        ]
+    });
+    print.table(["campaign", "state", "step", "since", "reason"], rows.collect(), "");
+}
