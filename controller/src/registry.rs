@@ -13,15 +13,21 @@
 
 pub mod audit;
 pub mod campaign;
+pub mod conformance;
 pub mod delivery;
 mod error;
 pub mod fleet;
 pub mod page;
+mod postgres;
 pub mod release;
+mod sql;
+mod sqlite;
 pub mod terminal;
 
 use std::collections::BTreeMap;
 use std::fmt::Debug;
+use std::path::Path;
+use std::sync::Arc;
 
 use async_trait::async_trait;
 use shared::digest::Digest;
@@ -45,6 +51,24 @@ use release::{StoredArtifact, StoredRelease};
 use terminal::{Claim, Enrolled, Enrolment, NewClaim, Terminal};
 
 type Result<T> = std::result::Result<T, RegistryError>;
+
+/// Which database, as an operator writes it: `sqlite:<file>` or `postgres://…`.
+pub async fn open(target: &str) -> Result<Arc<dyn Registry>> {
+    if target.starts_with("postgres://") || target.starts_with("postgresql://") {
+        return Ok(Arc::new(postgres::PostgresDatabase::open(target).await?));
+    }
+    match target.strip_prefix("sqlite:").filter(|file| !file.is_empty()) {
+        Some(file) => Ok(Arc::new(sqlite::SqliteDatabase::open(Path::new(file)).await?)),
+        None => Err(RegistryError::UnknownTarget(target.to_owned())),
+    }
+}
+
+/// A registry that is gone when it is dropped, with its schema in place: for tests.
+pub async fn in_memory() -> Result<Arc<dyn Registry>> {
+    let registry = sqlite::SqliteDatabase::in_memory().await?;
+    registry.migrate().await?;
+    Ok(Arc::new(registry))
+}
 
 #[async_trait]
 pub trait Registry: Debug + Send + Sync {

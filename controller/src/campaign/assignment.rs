@@ -143,6 +143,8 @@ pub struct Standing {
     pub accepted_at: Option<UnixTime>,
     pub progress: Option<Progress>,
     pub given_up: Option<GivenUp>,
+    /// It will not begin unless the terminal has accepted it: then that is its own to tell.
+    pub withdrawn_at: Option<UnixTime>,
     pub refused: Option<Refused>,
     pub ended: Option<Ended>,
     /// The terminal told two different ends.
@@ -162,8 +164,6 @@ pub struct GivenUp {
 pub enum Unheard {
     Unreached,
     Silent,
-    /// Withdrawn before the terminal had it, or the terminal confirmed that it will not begin.
-    Cancelled,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -186,6 +186,7 @@ pub struct Ended {
 pub enum Fact {
     Unanswered(UnixTime),
     GivenUp(GivenUp),
+    Withdrawn(UnixTime),
     Accepted(UnixTime),
     Progress(Progress),
     Refused(Refused),
@@ -200,6 +201,7 @@ impl Standing {
             accepted_at: None,
             progress: None,
             given_up: None,
+            withdrawn_at: None,
             refused: None,
             ended: None,
             contradicted: false,
@@ -210,6 +212,7 @@ impl Standing {
     pub fn learn(&mut self, fact: Fact) {
         match fact {
             Fact::Unanswered(at) => self.unanswered_at = earliest(self.unanswered_at, at),
+            Fact::Withdrawn(at) => self.withdrawn_at = earliest(self.withdrawn_at, at),
             Fact::Accepted(at) => self.accepted_at = earliest(self.accepted_at, at),
             Fact::GivenUp(given_up) => {
                 self.given_up = Some(self.given_up.map_or(given_up, |known| known.max(given_up)));
@@ -260,11 +263,13 @@ impl Standing {
         if let (Some(refused), false) = (&self.refused, accepted) {
             return (State::Refused, refused.at);
         }
+        if let (Some(at), false) = (self.withdrawn_at, accepted) {
+            return (State::Cancelled, at);
+        }
         if let Some(given_up) = self.given_up {
             let state = match given_up.as_what {
                 Unheard::Unreached => State::Unreached,
                 Unheard::Silent => State::Silent,
-                Unheard::Cancelled => State::Cancelled,
             };
             return (state, given_up.at);
         }

@@ -104,8 +104,6 @@ pub enum Report {
 pub struct Applied {
     /// Campaigns of which an assignment changed its state.
     pub campaigns: BTreeSet<CampaignId>,
-    /// Terminals to which something may now be sent.
-    pub to_serve: BTreeSet<TerminalId>,
     pub alarms: u64,
     /// Reports that had been applied before.
     pub repeated: u64,

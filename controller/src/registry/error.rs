@@ -48,6 +48,12 @@ pub enum RegistryError {
     Missing { what: &'static str, which: String },
     #[error("campaign {campaign} is {found}, no longer {expected}")]
     CampaignMoved { campaign: CampaignId, expected: CampaignState, found: CampaignState },
+    #[error("campaign {campaign} stays as it is")]
+    CampaignRefused {
+        campaign: CampaignId,
+        #[source]
+        refused: crate::campaign::state::Refused,
+    },
     #[error("there is no roster {missing}, so {version} cannot follow it")]
     RosterGap { version: u64, missing: u64 },
 }

@@ -154,6 +154,8 @@ pub enum ClaimRefusal {
     Replaced,
     #[error("the terminal was revoked")]
     Revoked,
+    #[error("terminal {by} is enrolled at this place in the store")]
+    PlaceTaken { by: TerminalId },
 }
 
 impl Claim {

@@ -1,0 +1,97 @@
+//! What every registry must do, as one suite that each implementation passes.
+//!
+//! A check gets an empty registry of its own and panics where it is not as it should be.
+
+mod campaigns;
+mod fixture;
+mod fleet;
+mod orders;
+mod reports;
+mod terminals;
+
+use std::sync::Arc;
+
+use futures::future::BoxFuture;
+
+use super::postgres::PostgresDatabase;
+use super::{Registry, RegistryError};
+
+/// One promise, and how it is put to the test.
+pub type Check = (&'static str, for<'a> fn(&'a dyn Registry) -> BoxFuture<'a, ()>);
+
+macro_rules! checks {
+    ($($subject:ident: $($name:ident),+;)+) => {
+        &[$($((stringify!($name), |registry| Box::pin($subject::$name(registry))),)+)+]
+    };
+}
+
+/// Every promise, by name.
+pub const CHECKS: &[Check] = checks! {
+    fleet:
+        migrating_twice_changes_nothing,
+        a_registry_belongs_to_one_fleet,
+        an_operator_is_found_by_token_and_the_token_can_be_changed,
+        rosters_follow_one_another_without_a_gap,
+        the_audit_log_is_a_chain_and_says_who_did_what,
+        releases_are_listed_newest_first;
+    terminals:
+        a_claim_announces_its_terminal_and_a_later_one_replaces_it,
+        a_claim_is_used_once_and_again_only_by_the_same_key,
+        the_sixth_guess_finds_a_claim_shut,
+        a_new_enrolment_begins_an_epoch_and_voids_older_orders,
+        a_place_has_one_enrolled_terminal,
+        terminals_are_counted_as_they_live,
+        terminals_come_in_pages,
+        a_terminal_that_says_nothing_becomes_offline;
+    campaigns:
+        a_campaign_keeps_what_it_was_created_with,
+        members_are_frozen_at_the_start,
+        a_campaign_moves_only_from_where_it_was_seen,
+        campaigns_in_motion_are_those_with_something_left_to_do,
+        reasons_to_hold_back_are_kept;
+    orders:
+        numbers_ascend_and_are_never_used_twice,
+        orders_are_made_only_while_the_campaign_allows_it,
+        an_order_is_owed_until_it_is_answered,
+        at_most_so_many_are_owed_at_a_time_and_the_oldest_first,
+        a_paused_campaign_sends_nothing_and_a_resumed_one_sends_again,
+        an_aborted_campaign_sends_only_what_cancels_it,
+        what_the_controller_learns_is_counted;
+    reports:
+        reports_move_an_assignment_forward_and_never_back,
+        a_late_success_is_kept_as_one,
+        contradictions_stand_out,
+        receipts_are_kept_as_they_came,
+        a_receipt_that_proves_nothing_is_put_aside,
+        nobody_speaks_for_another_terminal,
+        a_hello_says_what_is_installed_and_brings_a_terminal_online,
+        a_lost_ledger_begins_an_epoch_once,
+        a_registry_from_a_backup_learns_the_numbers_from_the_terminal,
+        reports_lost_after_they_were_acknowledged_are_asked_for_again,
+        a_terminal_cannot_fill_the_registry_with_alarms;
+};
+
+/// A registry in a new database of the server that `url` names. It is left there: such a server
+/// is made for the tests and goes with them.
+pub async fn in_new_postgres_database(
+    url: &str,
+    name: &str,
+) -> Result<Arc<dyn Registry>, RegistryError> {
+    let registry = PostgresDatabase::create(url, name).await?;
+    registry.migrate().await?;
+    Ok(Arc::new(registry))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::registry;
+
+    #[tokio::test]
+    async fn sqlite_conforms() {
+        for (name, check) in CHECKS {
+            println!("{name}");
+            check(&*registry::in_memory().await.expect("memory")).await;
+        }
+    }
+}

@@ -1,0 +1,155 @@
+//! Whose registry it is, who may use it, rosters, releases, the audit log.
+
+use std::collections::BTreeMap;
+
+use shared::digest::Digest;
+use shared::document::release::{Artifact, Health, Settlement};
+use shared::document::roster::Thresholds;
+use shared::document::{Release, Roster};
+use shared::id::FleetId;
+use shared::message::SignedBytes;
+use shared::signature::Envelope;
+use shared::time::UnixTime;
+
+use super::fixture::by;
+use crate::registry::audit::check_chain;
+use crate::registry::fleet::Operator;
+use crate::registry::page::Page;
+use crate::registry::release::{StoredArtifact, StoredRelease};
+use crate::registry::{Registry, RegistryError};
+
+pub(super) async fn migrating_twice_changes_nothing(registry: &dyn Registry) {
+    let version = registry.migrate().await.expect("a current schema stays");
+    assert!(version >= 1);
+    assert_eq!(registry.migrate().await.expect("a current schema stays"), version);
+    registry.check_schema().await.expect("the schema is the one this build needs");
+}
+
+pub(super) async fn a_registry_belongs_to_one_fleet(registry: &dyn Registry) {
+    let (ours, other) = (FleetId::from_bytes([1; 16]), FleetId::from_bytes([2; 16]));
+    registry.belongs_to(ours).await.expect("a new registry is anybody's");
+    registry.belongs_to(ours).await.expect("it is still ours");
+    let refused = registry.belongs_to(other).await.expect_err("it is not theirs");
+    assert!(matches!(refused, RegistryError::OtherFleet { found, .. } if found == ours));
+}
+
+pub(super) async fn an_operator_is_found_by_token_and_the_token_can_be_changed(
+    registry: &dyn Registry,
+) {
+    let [old, new] = [b"old", b"new"].map(|token| Digest::of(token));
+    for (name, token_hash) in [("b", Digest::of(b"b")), ("a", old), ("a", new)] {
+        let operator = Operator { name: name.to_owned(), token_hash, created_at: UnixTime(1) };
+        registry.put_operator(&operator, &by("init", 1)).await.expect("operators are stored");
+    }
+    let found = async |token| registry.operator_by_token(token).await.expect("it is looked up");
+    assert_eq!(found(old).await, None);
+    assert_eq!(found(new).await.map(|operator| operator.name).as_deref(), Some("a"));
+    let operators = registry.operators(&Page::first(10)).await.expect("they are listed");
+    let names: Vec<_> = operators.iter().map(|operator| operator.name.as_str()).collect();
+    assert_eq!(names, ["a", "b"]);
+    let after_a = Page::after("a".to_owned(), 10);
+    assert_eq!(registry.operators(&after_a).await.expect("they are listed").len(), 1);
+}
+
+fn roster(version: u64, issued_at: i64) -> Envelope<Roster> {
+    Envelope::unsigned(Roster {
+        format: 1,
+        fleet: FleetId::from_bytes([1; 16]),
+        version,
+        issued_at: UnixTime(issued_at),
+        expires_at: UnixTime(9000),
+        keys: vec![],
+        thresholds: Thresholds { root: 2, release: 2 },
+        requirements: BTreeMap::new(),
+        recovery_recipients: vec![],
+        previous: None,
+    })
+}
+
+pub(super) async fn rosters_follow_one_another_without_a_gap(registry: &dyn Registry) {
+    assert_eq!(registry.newest_roster().await.expect("it is looked up"), None);
+    let early = registry.add_roster(&roster(2, 1), &by("op", 1)).await;
+    assert!(matches!(early, Err(RegistryError::RosterGap { version: 2, missing: 1 })));
+    for version in [1, 2, 1, 2, 3] {
+        let added = registry.add_roster(&roster(version, 1), &by("op", 1)).await;
+        added.expect("the next one and known ones are taken");
+    }
+    let other = registry.add_roster(&roster(2, 99), &by("op", 1)).await;
+    assert!(matches!(other, Err(RegistryError::Exists { what: "roster", .. })));
+    let missing = registry.rosters_after(1, 10).await.expect("they are listed");
+    assert_eq!(missing.iter().map(|it| it.version).collect::<Vec<_>>(), [2, 3]);
+    assert_eq!(missing[0].digest, roster(2, 1).digest());
+    assert_eq!(missing[0].signed.as_slice(), roster(2, 1).to_bytes());
+    assert_eq!(registry.rosters_after(1, 1).await.expect("they are listed").len(), 1);
+    let newest = registry.newest_roster().await.expect("it is looked up");
+    assert_eq!(newest.map(|it| it.version), Some(3));
+}
+
+pub(super) async fn the_audit_log_is_a_chain_and_says_who_did_what(registry: &dyn Registry) {
+    for number in 0..5 {
+        let by = by(&format!("op-{number}"), number);
+        registry.note("looked", "terminal", &by).await.expect("it is written down");
+    }
+    let first = registry.audit(&Page::first(3)).await.expect("it is read");
+    let rest = registry.audit(&Page::after(3, 10)).await.expect("it is read");
+    let newest = check_chain(None, &first).expect("the first entries are intact");
+    let newest = check_chain(newest, &rest).expect("the others follow them");
+    assert_eq!(newest.map(|(seq, _)| seq), Some(5));
+    assert_eq!(first[2].who, "op-2");
+    assert_eq!((first[2].what.as_str(), first[2].detail.as_str()), ("looked", "because"));
+}
+
+fn release(version: &str, published_at: i64) -> StoredRelease {
+    let release = Release {
+        format: 1,
+        component: "pos".to_owned(),
+        version: version.to_owned(),
+        security_counter: 1,
+        models: vec!["T650".to_owned()],
+        artifact: Artifact {
+            sha256: Digest::of(version.as_bytes()),
+            size: 1,
+            unpacked_size: 2,
+            entries: 1,
+        },
+        from_counter_min: 0,
+        raise_floor_to: None,
+        settlement: Settlement::NotNeeded,
+        health: Health { stable_s: 1, within_s: 2 },
+        issued_at: UnixTime(1),
+        expires_at: UnixTime(9000),
+    };
+    let envelope = Envelope::unsigned(release);
+    StoredRelease {
+        digest: envelope.digest(),
+        signed: SignedBytes::new(envelope.to_bytes()),
+        release: envelope.document,
+        published_at: UnixTime(published_at),
+        published_by: "op".to_owned(),
+    }
+}
+
+pub(super) async fn releases_are_listed_newest_first(registry: &dyn Registry) {
+    let releases = [release("1.0", 5), release("2.0", 5), release("3.0", 7)];
+    for release in &releases {
+        registry.add_release(release, &by("op", 5)).await.expect("it is published");
+        registry.add_release(release, &by("op", 6)).await.expect("…and again");
+    }
+    let found = registry.release(releases[0].digest).await.expect("it is looked up");
+    assert_eq!(found.as_ref(), Some(&releases[0]));
+    let mut listed = Vec::new();
+    let mut page = Page::first(1);
+    while let Some(last) = registry.releases(&page).await.expect("they are listed").pop() {
+        page = Page::after(last.digest, 1);
+        listed.push(last);
+    }
+    assert_eq!(listed.len(), 3);
+    assert_eq!(listed[0], releases[2]);
+    assert!(listed[1].digest > listed[2].digest);
+    let artifact = StoredArtifact { sha256: Digest::of(b"a"), size: 3, stored_at: UnixTime(1) };
+    for _ in 0..2 {
+        registry.add_artifact(&artifact).await.expect("it is noted");
+    }
+    let found = registry.artifact(artifact.sha256).await.expect("it is looked up");
+    assert_eq!(found, Some(artifact));
+}

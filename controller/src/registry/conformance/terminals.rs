@@ -1,0 +1,162 @@
+//! Claims, enrolment, and the lives of terminals.
+
+use shared::digest::Digest;
+use shared::time::UnixTime;
+
+use super::fixture::*;
+use crate::registry::Registry;
+use crate::registry::page::Page;
+use crate::registry::terminal::{
+    Certificate, Claim, ClaimRefusal, ClaimState, Enrolled, Enrolment, Presence, Unit,
+    WRONG_GUESSES_MAX,
+};
+
+async fn enrolled(registry: &dyn Registry, enrolment: &Enrolment, at: i64) -> Enrolled {
+    registry.enrol(enrolment, &by("enrolment", at)).await.expect("the registry answers")
+}
+
+pub(super) async fn a_claim_announces_its_terminal_and_a_later_one_replaces_it(
+    registry: &dyn Registry,
+) {
+    let first = registry.add_claim(&claim(1, 1), &by("op", 1)).await.expect("it is made");
+    assert_eq!((first.terminal, first.state), (terminal_id(1), ClaimState::Open));
+    assert_eq!((first.created_by.as_str(), first.created_at), ("op", UnixTime(1)));
+    let mut again = claim(1, 2);
+    // The same unit: whatever id the caller proposes, the terminal keeps its own.
+    again.terminal = terminal_id(99);
+    let second = registry.add_claim(&again, &by("op", 2)).await.expect("it is made");
+    assert_eq!(second.terminal, terminal_id(1));
+    let first = registry.claim(first.id).await.expect("it is looked up");
+    assert_eq!(first.map(|it| it.state), Some(ClaimState::Replaced));
+    let newest = registry.claim_by_serial("SN-001").await.expect("it is looked up");
+    assert_eq!(newest.map(|it| it.id), Some(second.id));
+    assert_eq!(registry.claim_by_serial("SN-404").await.expect("it is looked up"), None);
+    let claims = registry.claims(&Page::first(10)).await.expect("they are listed");
+    assert_eq!(claims.iter().map(|it| it.id).collect::<Vec<_>>(), [claim(1, 2).id, claim(1, 1).id]);
+    let older = registry.claims(&Page::after(claims[0].id, 10)).await.expect("they are listed");
+    assert_eq!(older.len(), 1);
+
+    let terminal = registry.terminal(terminal_id(1)).await.expect("it is looked up");
+    let terminal = terminal.expect("it was announced");
+    assert_eq!((terminal.unit, terminal.presence), (Unit::Claimed, Presence::NeverSeen));
+    assert_eq!((terminal.epoch, terminal.public_key), (0, None));
+    assert_eq!(terminal.labels["ring"], "canary");
+    let by_serial = registry.terminal_by_serial("SN-001").await.expect("it is looked up");
+    assert_eq!(by_serial, Some(terminal));
+}
+
+pub(super) async fn a_claim_is_used_once_and_again_only_by_the_same_key(registry: &dyn Registry) {
+    let new = claim(1, 1);
+    registry.add_claim(&new, &by("op", 1)).await.expect("it is made");
+    let mut ours = enrolment(new.id, 1);
+    let Enrolled::Done(terminal) = enrolled(registry, &ours, 2).await else { panic!("refused") };
+    assert_eq!((terminal.unit, terminal.epoch), (Unit::Enrolled, 1));
+    assert_eq!(terminal.public_key, Some(key(1)));
+    ours.certificate =
+        Certificate { fingerprint: Digest::of(b"second"), expires_at: UnixTime(6000) };
+    let Enrolled::Done(again) = enrolled(registry, &ours, 3).await else { panic!("refused") };
+    assert_eq!((again.epoch, again.certificate), (1, Some(ours.certificate)));
+    let theirs = Enrolment { spki: Digest::of(b"theirs"), ..ours.clone() };
+    let refused = enrolled(registry, &theirs, 4).await;
+    assert_eq!(refused, Enrolled::Refused(ClaimRefusal::UsedByAnother));
+    let refused = enrolled(registry, &ours, 1000).await;
+    assert_eq!(refused, Enrolled::Refused(ClaimRefusal::Expired { at: UnixTime(1000) }));
+    let claim = registry.claim(new.id).await.expect("it is looked up").expect("it is there");
+    assert_eq!(claim.state, ClaimState::Used { spki: ours.spki, at: UnixTime(2) });
+}
+
+pub(super) async fn the_sixth_guess_finds_a_claim_shut(registry: &dyn Registry) {
+    let new = claim(1, 1);
+    registry.add_claim(&new, &by("op", 1)).await.expect("it is made");
+    let mut states = Vec::new();
+    for _ in 0..WRONG_GUESSES_MAX {
+        let Claim { state, .. } =
+            registry.wrong_guess(new.id, &by("somebody", 2)).await.expect("it is counted");
+        states.push(state);
+    }
+    assert_eq!(states[3..], [ClaimState::Open, ClaimState::Locked]);
+    let refused = enrolled(registry, &enrolment(new.id, 1), 3).await;
+    assert_eq!(refused, Enrolled::Refused(ClaimRefusal::Locked));
+}
+
+pub(super) async fn a_new_enrolment_begins_an_epoch_and_voids_older_orders(
+    registry: &dyn Registry,
+) {
+    one_order(registry).await;
+    let terminal = enrol(registry, 1, 2).await;
+    assert_eq!(terminal.epoch, 2);
+    let owed = registry.owed(&[terminal.id], 8, UnixTime(30)).await.expect("it is asked");
+    assert!(owed.is_empty());
+    let voided = registry.assignments_voided(campaign_id(1), 10).await.expect("they are found");
+    assert_eq!(voided.len(), 1);
+    let mut next = order(1, 1, 1);
+    (next.id, next.epoch, next.attempt) = (order_id(1, 1, 2), 2, 2);
+    assert!(issue(registry, &next).await, "numbers begin again in the new epoch");
+    let voided = registry.assignments_voided(campaign_id(1), 10).await.expect("they are found");
+    assert!(voided.is_empty());
+    let tally = registry.campaign_tally(campaign_id(1)).await.expect("it is told");
+    assert_eq!((tally.released(), tally.open()), (1, 1));
+}
+
+pub(super) async fn a_place_has_one_enrolled_terminal(registry: &dyn Registry) {
+    for number in [1, 2] {
+        let new = crate::registry::terminal::NewClaim {
+            lane: Some("lane 3".to_owned()),
+            ..claim(number, 1)
+        };
+        registry.add_claim(&new, &by("op", 1)).await.expect("it is made");
+    }
+    let first = enrolled(registry, &enrolment(claim(1, 1).id, 1), 2).await;
+    assert!(matches!(first, Enrolled::Done(_)));
+    let second = enrolled(registry, &enrolment(claim(2, 1).id, 2), 2).await;
+    let taken = ClaimRefusal::PlaceTaken { by: terminal_id(1) };
+    assert_eq!(second, Enrolled::Refused(taken));
+    registry.revoke_terminal(terminal_id(1), &by("op", 3)).await.expect("it is revoked");
+    let second = enrolled(registry, &enrolment(claim(2, 1).id, 2), 4).await;
+    assert!(matches!(second, Enrolled::Done(_)));
+}
+
+pub(super) async fn terminals_are_counted_as_they_live(registry: &dyn Registry) {
+    let tally = async || registry.fleet_tally().await.expect("it is told");
+    registry.add_claim(&claim(1, 1), &by("op", 1)).await.expect("it is made");
+    registry.add_claim(&claim(1, 2), &by("op", 1)).await.expect("it is made");
+    assert_eq!((tally().await.claimed, tally().await.enrolled), (1, 0));
+    enrol(registry, 1, 3).await;
+    enrol(registry, 2, 1).await;
+    assert_eq!((tally().await.claimed, tally().await.enrolled), (0, 2));
+    for _ in 0..2 {
+        let revoked = registry.revoke_terminal(terminal_id(1), &by("op", 3)).await;
+        assert_eq!(revoked.expect("it is revoked").unit, Unit::Revoked);
+    }
+    assert_eq!((tally().await.enrolled, tally().await.revoked), (1, 1));
+}
+
+pub(super) async fn terminals_come_in_pages(registry: &dyn Registry) {
+    for number in 1..=5 {
+        registry.add_claim(&claim(number, 1), &by("op", 1)).await.expect("it is made");
+    }
+    let mut page = Page::first(2);
+    let mut seen = Vec::new();
+    loop {
+        let terminals = registry.terminals(&page).await.expect("they are listed");
+        let Some(last) = terminals.last() else { break };
+        assert!(terminals.len() <= 2);
+        page = Page::after(last.id, 2);
+        seen.extend(terminals.iter().map(|it| it.id));
+    }
+    assert_eq!(seen, (1..=5).map(terminal_id).collect::<Vec<_>>());
+    let wanted = [terminal_id(4), terminal_id(2), terminal_id(77)];
+    let some = registry.terminals_of(&wanted).await.expect("they are found");
+    assert_eq!(some.iter().map(|it| it.id).collect::<Vec<_>>(), [terminal_id(2), terminal_id(4)]);
+}
+
+pub(super) async fn a_terminal_that_says_nothing_becomes_offline(registry: &dyn Registry) {
+    enrol(registry, 1, 1).await;
+    registry.apply(&[greeting(hello(1, 0), 100)]).await.expect("it is applied");
+    assert_eq!(registry.mark_silent(UnixTime(100), 10).await.expect("it is asked"), 0);
+    assert_eq!(registry.mark_silent(UnixTime(101), 10).await.expect("it is asked"), 1);
+    assert_eq!(registry.mark_silent(UnixTime(101), 10).await.expect("it is asked"), 0);
+    let terminal = registry.terminal(terminal_id(1)).await.expect("it is looked up");
+    assert_eq!(terminal.map(|it| it.presence), Some(Presence::Offline));
+    assert_eq!(registry.fleet_tally().await.expect("it is told").online, 0);
+}

@@ -1,0 +1,285 @@
+//! Campaigns: their lives, members and batches.
+
+use std::collections::BTreeMap;
+
+use shared::change::Change;
+use shared::codec;
+use shared::digest::Digest;
+use shared::id::{CampaignId, TerminalId};
+use shared::limits::DOCUMENT_BYTES_MAX;
+use shared::time::UnixTime;
+
+use super::code::{self as words, Code as _};
+use super::session::{
+    Row, Transaction, bytes, code, int, json, maybe_text, maybe_time, text, time,
+};
+use super::tally::Differences;
+use super::{audit, orders};
+use crate::campaign::plan::Held;
+use crate::campaign::state::{self, CampaignEvent, CampaignState};
+use crate::registry::RegistryError;
+use crate::registry::audit::By;
+use crate::registry::campaign::{Campaign, Frozen, NewCampaign, Purpose, Start, StoredBatch};
+use crate::registry::page::Page;
+
+type Result<T> = std::result::Result<T, RegistryError>;
+
+macro_rules! select_campaigns {
+    ($tail:literal) => {
+        concat!(
+            "SELECT id, name, change, selector, max_parallel, lifetime_s, salt, state, state_at,
+                 state_by, state_why, created_at, created_by, started_at, not_after, members,
+                 root, batch, ended_at, held
+             FROM campaigns ",
+            $tail
+        )
+    };
+}
+
+fn campaign(mut row: Row) -> Result<Campaign> {
+    Ok(Campaign {
+        id: row.parsed("campaign")?,
+        name: row.maybe_text()?,
+        change: change(&row.bytes()?)?,
+        selector: row.text()?,
+        max_parallel: row.number()?,
+        lifetime_s: row.number()?,
+        salt: row.parsed("salt")?,
+        state: row.code()?,
+        state_at: row.time()?,
+        state_by: row.text()?,
+        state_why: row.text()?,
+        created_at: row.time()?,
+        created_by: row.text()?,
+        frozen: frozen(&mut row)?,
+        ended_at: row.maybe_time()?,
+        held: held(&mut row)?,
+    })
+}
+
+fn change(bytes: &[u8]) -> Result<Change> {
+    codec::decode(bytes, DOCUMENT_BYTES_MAX).map_err(|_| RegistryError::Unreadable {
+        what: "change",
+        value: format!("{} bytes", bytes.len()),
+    })
+}
+
+/// The columns that a start fills, which are all there or all absent.
+fn frozen(row: &mut Row) -> Result<Option<Frozen>> {
+    let (started_at, not_after, members) = (row.maybe_time()?, row.maybe_time()?, row.maybe_int()?);
+    let (root, batch) = (row.maybe_parsed("digest")?, row.maybe_parsed("digest")?);
+    let (Some(started_at), Some(not_after), Some(members), Some(root), Some(batch)) =
+        (started_at, not_after, members, root, batch)
+    else {
+        return Ok(None);
+    };
+    let members = u32::try_from(members).map_err(|_| RegistryError::Unreadable {
+        what: "number of members",
+        value: members.to_string(),
+    })?;
+    Ok(Some(Frozen { started_at, not_after, members, root, batch }))
+}
+
+fn held(row: &mut Row) -> Result<BTreeMap<Held, u64>> {
+    let counts: BTreeMap<String, u64> = row.json("counts of held terminals")?;
+    let reason = |(word, count): (String, u64)| match words::read(&word) {
+        Some(held) => Ok((held, count)),
+        None => Err(RegistryError::Unreadable { what: Held::WHAT, value: word }),
+    };
+    counts.into_iter().map(reason).collect()
+}
+
+pub(super) async fn by_id(tx: &mut Transaction, id: CampaignId) -> Result<Option<Campaign>> {
+    let row = tx.row(select_campaigns!("WHERE id = $1"), vec![text(id)]).await?;
+    row.map(campaign).transpose()
+}
+
+pub(super) async fn known(tx: &mut Transaction, id: CampaignId) -> Result<Campaign> {
+    let missing = || RegistryError::Missing { what: "campaign", which: id.to_string() };
+    by_id(tx, id).await?.ok_or_else(missing)
+}
+
+pub(super) async fn page(tx: &mut Transaction, page: &Page<CampaignId>) -> Result<Vec<Campaign>> {
+    let select = select_campaigns!("WHERE $1 IS NULL OR id < $1 ORDER BY id DESC LIMIT $2");
+    let rows = tx.rows(select, vec![maybe_text(page.after), int(page.items())]).await?;
+    rows.into_iter().map(campaign).collect()
+}
+
+pub(super) async fn in_motion(tx: &mut Transaction) -> Result<Vec<Campaign>> {
+    let select = select_campaigns!("WHERE state <> 'draft' AND ended_at IS NULL ORDER BY id");
+    tx.rows(select, vec![]).await?.into_iter().map(campaign).collect()
+}
+
+pub(super) async fn add(tx: &mut Transaction, new: &NewCampaign, by: &By) -> Result<Campaign> {
+    let insert = "INSERT INTO campaigns (id, name, change, release, selector, max_parallel,
+             lifetime_s, salt, state, state_at, state_by, state_why, created_at, created_by, held)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $10, $11, $13)";
+    let release = match &new.change {
+        Change::Upgrade(upgrade) => Some(upgrade.release),
+        Change::Ping(_) | Change::Cancel(_) => None,
+    };
+    let values = vec![
+        text(new.id),
+        maybe_text(new.name.as_ref()),
+        bytes(&codec::encode(&new.change)),
+        maybe_text(release),
+        text(&new.selector),
+        int(new.max_parallel),
+        int(new.lifetime_s),
+        text(new.salt),
+        code(CampaignState::Draft),
+        time(by.at),
+        text(&by.who),
+        text(&by.why),
+        json(&BTreeMap::<String, u64>::new()),
+    ];
+    tx.execute(insert, values).await?;
+    let mut differences = Differences::default();
+    differences.campaign(None, CampaignState::Draft);
+    differences.write(tx).await?;
+    audit::append(tx, by, "campaign-created", new.id).await?;
+    known(tx, new.id).await
+}
+
+pub(super) async fn start(
+    tx: &mut Transaction,
+    id: CampaignId,
+    start: &Start,
+    by: &By,
+) -> Result<Campaign> {
+    move_on(tx, id, CampaignState::Draft, CampaignEvent::Start, by).await?;
+    let ids: Vec<u8> = start.members.iter().flat_map(|id| *id.as_bytes()).collect();
+    let insert = "INSERT INTO memberships (campaign, digest, ids) VALUES ($1, $2, $3)";
+    tx.execute(insert, vec![text(id), text(Digest::of(&ids)), bytes(&ids)]).await?;
+    put_batch(tx, &start.batch).await?;
+    let update = "UPDATE campaigns SET started_at = $2, not_after = $3, members = $4, root = $5,
+             batch = $6
+         WHERE id = $1";
+    let values = vec![
+        text(id),
+        time(by.at),
+        time(start.not_after),
+        int(start.members.len()),
+        text(start.root),
+        text(start.batch.digest),
+    ];
+    tx.execute(update, values).await?;
+    known(tx, id).await
+}
+
+/// Moves the campaign if it is still where it was seen, and writes down who moved it and why.
+pub(super) async fn move_on(
+    tx: &mut Transaction,
+    id: CampaignId,
+    expected: CampaignState,
+    event: CampaignEvent,
+    by: &By,
+) -> Result<Campaign> {
+    let found = known(tx, id).await?.state;
+    let moved = || RegistryError::CampaignMoved { campaign: id, expected, found };
+    if found != expected {
+        return Err(moved());
+    }
+    let to = state::step(found, event)
+        .map_err(|refused| RegistryError::CampaignRefused { campaign: id, refused })?;
+    let ended = match (found, to) {
+        (_, CampaignState::Completed) | (CampaignState::Draft, CampaignState::Aborted) => true,
+        (_, CampaignState::Draft | CampaignState::Running)
+        | (_, CampaignState::Paused | CampaignState::Aborted) => false,
+    };
+    let update = "UPDATE campaigns SET state = $2, state_at = $3, state_by = $4, state_why = $5,
+             ended_at = $6
+         WHERE id = $1 AND state = $7";
+    let values = vec![
+        text(id),
+        code(to),
+        time(by.at),
+        text(&by.who),
+        text(&by.why),
+        maybe_time(ended.then_some(by.at)),
+        code(found),
+    ];
+    if tx.execute(update, values).await? == 0 {
+        return Err(moved());
+    }
+    if event == CampaignEvent::Resume {
+        orders::wake(tx, id, by.at).await?;
+    }
+    let mut differences = Differences::default();
+    differences.campaign(Some(found), to);
+    differences.write(tx).await?;
+    audit::append(tx, by, event.audited_as(), id).await?;
+    known(tx, id).await
+}
+
+pub(super) async fn settle(tx: &mut Transaction, id: CampaignId, at: UnixTime) -> Result<()> {
+    let update = "UPDATE campaigns SET ended_at = $2 WHERE id = $1 AND ended_at IS NULL";
+    tx.execute(update, vec![text(id), time(at)]).await?;
+    orders::forgive(tx, id).await
+}
+
+pub(super) async fn members(tx: &mut Transaction, id: CampaignId) -> Result<Vec<TerminalId>> {
+    let missing = || RegistryError::Missing { what: "started campaign", which: id.to_string() };
+    let select = "SELECT digest, ids FROM memberships WHERE campaign = $1";
+    let mut row = tx.row(select, vec![text(id)]).await?.ok_or_else(missing)?;
+    let (digest, ids): (Digest, _) = (row.parsed("digest")?, row.bytes()?);
+    let (members, rest) = ids.as_chunks::<16>();
+    if Digest::of(&ids) != digest || !rest.is_empty() {
+        let value = format!("{} bytes of {id}", ids.len());
+        return Err(RegistryError::Unreadable { what: "list of members", value });
+    }
+    Ok(members.iter().map(|id| TerminalId::from_bytes(*id)).collect())
+}
+
+pub(super) async fn put_held(
+    tx: &mut Transaction,
+    id: CampaignId,
+    held: &BTreeMap<Held, u64>,
+) -> Result<()> {
+    let counts: BTreeMap<_, _> = held.iter().map(|(held, count)| (held.code(), count)).collect();
+    let update = "UPDATE campaigns SET held = $2 WHERE id = $1 AND held <> $2";
+    tx.execute(update, vec![text(id), json(&counts)]).await?;
+    Ok(())
+}
+
+fn batch(mut row: Row) -> Result<StoredBatch> {
+    Ok(StoredBatch {
+        digest: row.parsed("digest")?,
+        id: row.parsed("batch")?,
+        campaign: row.parsed("campaign")?,
+        purpose: row.code()?,
+        signed: row.signed()?,
+        not_before: row.time()?,
+        not_after: row.time()?,
+    })
+}
+
+pub(super) async fn batch_for(
+    tx: &mut Transaction,
+    campaign: CampaignId,
+    purpose: Purpose,
+) -> Result<Option<StoredBatch>> {
+    let select = "SELECT digest, id, campaign, purpose, signed, not_before, not_after FROM batches
+         WHERE campaign = $1 AND purpose = $2";
+    tx.row(select, vec![text(campaign), code(purpose)]).await?.map(batch).transpose()
+}
+
+pub(super) async fn put_batch(tx: &mut Transaction, new: &StoredBatch) -> Result<StoredBatch> {
+    if let Some(stored) = batch_for(tx, new.campaign, new.purpose).await? {
+        return Ok(stored);
+    }
+    let insert = "INSERT INTO batches (digest, id, campaign, purpose, signed, not_before,
+             not_after)
+         VALUES ($1, $2, $3, $4, $5, $6, $7)";
+    let values = vec![
+        text(new.digest),
+        text(new.id),
+        text(new.campaign),
+        code(new.purpose),
+        bytes(new.signed.as_slice()),
+        time(new.not_before),
+        time(new.not_after),
+    ];
+    tx.execute(insert, values).await?;
+    Ok(new.clone())
+}

@@ -1,0 +1,169 @@
+//! How our own words are written in the database. A word that was written once stays readable.
+
+use shared::document::order::Stream;
+
+use crate::campaign::assignment::AssignmentState;
+use crate::campaign::plan::Held;
+use crate::campaign::state::CampaignState;
+use crate::registry::campaign::Purpose;
+use crate::registry::delivery::AlarmKind;
+use crate::registry::terminal::{Presence, Unit};
+
+/// A closed set of words.
+pub(crate) trait Code: Copy + 'static {
+    /// For the error when the database holds a word that this build does not know.
+    const WHAT: &'static str;
+    const ALL: &'static [Self];
+
+    fn code(self) -> &'static str;
+}
+
+pub(crate) fn read<T: Code>(text: &str) -> Option<T> {
+    T::ALL.iter().copied().find(|word| word.code() == text)
+}
+
+impl Code for Unit {
+    const WHAT: &'static str = "state of a unit";
+    const ALL: &'static [Self] = &[Self::Claimed, Self::Enrolled, Self::Revoked];
+
+    fn code(self) -> &'static str {
+        match self {
+            Self::Claimed => "claimed",
+            Self::Enrolled => "enrolled",
+            Self::Revoked => "revoked",
+        }
+    }
+}
+
+impl Code for Presence {
+    const WHAT: &'static str = "presence";
+    const ALL: &'static [Self] = &[Self::NeverSeen, Self::Online, Self::Offline];
+
+    fn code(self) -> &'static str {
+        match self {
+            Self::NeverSeen => "never-seen",
+            Self::Online => "online",
+            Self::Offline => "offline",
+        }
+    }
+}
+
+/// The part of a claim's state that is a word; who used it and when stands beside it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum ClaimWord {
+    Open,
+    Used,
+    Locked,
+    Replaced,
+}
+
+impl Code for ClaimWord {
+    const WHAT: &'static str = "state of a claim";
+    const ALL: &'static [Self] = &[Self::Open, Self::Used, Self::Locked, Self::Replaced];
+
+    fn code(self) -> &'static str {
+        match self {
+            Self::Open => "open",
+            Self::Used => "used",
+            Self::Locked => "locked",
+            Self::Replaced => "replaced",
+        }
+    }
+}
+
+impl Code for CampaignState {
+    const WHAT: &'static str = "state of a campaign";
+    const ALL: &'static [Self] = &CampaignState::ALL;
+
+    fn code(self) -> &'static str {
+        self.as_str()
+    }
+}
+
+impl Code for AssignmentState {
+    const WHAT: &'static str = "state of an assignment";
+    const ALL: &'static [Self] = &AssignmentState::ALL;
+
+    fn code(self) -> &'static str {
+        self.as_str()
+    }
+}
+
+impl Code for Held {
+    const WHAT: &'static str = "reason to hold back";
+    const ALL: &'static [Self] = &Held::ALL;
+
+    fn code(self) -> &'static str {
+        Held::code(self)
+    }
+}
+
+impl Code for Purpose {
+    const WHAT: &'static str = "purpose";
+    const ALL: &'static [Self] = &[Self::Change, Self::Cancel];
+
+    fn code(self) -> &'static str {
+        match self {
+            Self::Change => "change",
+            Self::Cancel => "cancel",
+        }
+    }
+}
+
+impl Code for Stream {
+    const WHAT: &'static str = "stream";
+    const ALL: &'static [Self] = &[Self::Routine, Self::Approved];
+
+    fn code(self) -> &'static str {
+        match self {
+            Self::Routine => "routine",
+            Self::Approved => "approved",
+        }
+    }
+}
+
+impl Code for AlarmKind {
+    const WHAT: &'static str = "kind of alarm";
+    const ALL: &'static [Self] = &[
+        Self::Contradiction,
+        Self::LedgerLost,
+        Self::ReportsLost,
+        Self::StrangeReceipt,
+        Self::UnprovenReceipt,
+    ];
+
+    fn code(self) -> &'static str {
+        match self {
+            Self::Contradiction => "contradiction",
+            Self::LedgerLost => "ledger-lost",
+            Self::ReportsLost => "reports-lost",
+            Self::StrangeReceipt => "strange-receipt",
+            Self::UnprovenReceipt => "unproven-receipt",
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn every_word_reads_back<T: Code + PartialEq + std::fmt::Debug>() {
+        for word in T::ALL {
+            assert_eq!(read::<T>(word.code()), Some(*word));
+        }
+        assert_eq!(read::<T>("something else"), None);
+    }
+
+    #[test]
+    fn every_word_reads_back_as_it_was_written() {
+        every_word_reads_back::<Unit>();
+        every_word_reads_back::<Presence>();
+        every_word_reads_back::<ClaimWord>();
+        every_word_reads_back::<CampaignState>();
+        every_word_reads_back::<AssignmentState>();
+        every_word_reads_back::<Held>();
+        every_word_reads_back::<Purpose>();
+        every_word_reads_back::<Stream>();
+        every_word_reads_back::<AlarmKind>();
+    }
+}

@@ -1,0 +1,239 @@
+//! Signed orders, until their terminals have answered for them.
+
+use shared::document::order::Stream;
+use shared::id::{CampaignId, OrderId, TerminalId};
+use shared::message::{Parcel, SignedBytes};
+use shared::time::UnixTime;
+
+use super::session::{
+    Row, Transaction, bytes, code, int, list, maybe_time, text, time, with_id_list,
+};
+use super::tally::Differences;
+use super::{assignments, campaigns};
+use crate::campaign::state::CampaignState;
+use crate::registry::RegistryError;
+use crate::registry::campaign::Purpose;
+use crate::registry::delivery::{Delivered, NewOrder, Numbering, Owed};
+
+type Result<T> = std::result::Result<T, RegistryError>;
+
+pub(super) async fn numbering(
+    tx: &mut Transaction,
+    terminals: &[TerminalId],
+) -> Result<Vec<Numbering>> {
+    let select = with_id_list!(
+        "SELECT id, epoch, order_seq FROM terminals WHERE unit = 'enrolled' AND id IN ",
+        " ORDER BY id"
+    );
+    let numbering = |mut row: Row| {
+        Ok(Numbering {
+            terminal: row.parsed("terminal")?,
+            epoch: row.number()?,
+            order_seq: row.number()?,
+        })
+    };
+    tx.rows(select, vec![list(terminals)]).await?.into_iter().map(numbering).collect()
+}
+
+pub(super) async fn issue(
+    tx: &mut Transaction,
+    campaign: CampaignId,
+    purpose: Purpose,
+    orders: &[NewOrder],
+    at: UnixTime,
+) -> Result<Vec<OrderId>> {
+    let expected = match purpose {
+        Purpose::Change => CampaignState::Running,
+        Purpose::Cancel => CampaignState::Aborted,
+    };
+    let found = campaigns::known(tx, campaign).await?.state;
+    if found != expected {
+        return Err(RegistryError::CampaignMoved { campaign, expected, found });
+    }
+    let mut differences = Differences::default();
+    let mut issued = Vec::new();
+    for order in orders {
+        let wanted = match purpose {
+            Purpose::Change => assignments::is_next_attempt(tx, order).await?,
+            Purpose::Cancel => !is_known(tx, order.id).await?,
+        };
+        if !wanted || !takes_next_number(tx, order, at).await? {
+            continue;
+        }
+        insert(tx, order, at).await?;
+        match purpose {
+            Purpose::Change => assignments::put_attempt(tx, order, at, &mut differences).await?,
+            Purpose::Cancel => assignments::put_cancel_order(tx, order).await?,
+        }
+        issued.push(order.id);
+    }
+    differences.write(tx).await?;
+    Ok(issued)
+}
+
+async fn is_known(tx: &mut Transaction, order: OrderId) -> Result<bool> {
+    Ok(tx.row("SELECT id FROM orders WHERE id = $1", vec![text(order)]).await?.is_some())
+}
+
+async fn takes_next_number(tx: &mut Transaction, order: &NewOrder, at: UnixTime) -> Result<bool> {
+    let update = "UPDATE terminals SET order_seq = order_seq + 1, deliver_at = $4
+         WHERE id = $1 AND epoch = $2 AND order_seq = $3 - 1 AND unit = 'enrolled'";
+    let values = vec![text(order.terminal), int(order.epoch), int(order.seq), time(at)];
+    match order.stream {
+        Stream::Routine => Ok(tx.execute(update, values).await? == 1),
+        // Nothing that needs people is issued yet, and its numbers would be others.
+        Stream::Approved => Ok(false),
+    }
+}
+
+async fn insert(tx: &mut Transaction, order: &NewOrder, at: UnixTime) -> Result<()> {
+    let insert = "INSERT INTO orders (id, terminal, epoch, stream, seq, campaign, purpose, attempt,
+             batch, signed, not_after, made_at, owed, sends)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, 1, 0)";
+    let values = vec![
+        text(order.id),
+        text(order.terminal),
+        int(order.epoch),
+        code(order.stream),
+        int(order.seq),
+        text(order.campaign),
+        code(order.purpose),
+        int(order.attempt),
+        text(order.batch),
+        bytes(order.signed.as_slice()),
+        time(order.not_after),
+        time(at),
+    ];
+    tx.execute(insert, values).await?;
+    Ok(())
+}
+
+pub(super) async fn due(
+    tx: &mut Transaction,
+    now: UnixTime,
+    limit: u32,
+) -> Result<Vec<TerminalId>> {
+    let select = "SELECT id FROM terminals
+         WHERE presence = 'online' AND deliver_at IS NOT NULL AND deliver_at <= $1
+         ORDER BY deliver_at LIMIT $2";
+    let rows = tx.rows(select, vec![time(now), int(limit)]).await?;
+    rows.into_iter().map(|mut row| row.parsed("terminal")).collect()
+}
+
+pub(super) async fn owed(
+    tx: &mut Transaction,
+    terminals: &[TerminalId],
+    each: u32,
+    now: UnixTime,
+) -> Result<Vec<Owed>> {
+    let select = with_id_list!(
+        "SELECT id, terminal, sends, sent_at, signed, batch, release FROM (
+             SELECT orders.id, orders.terminal, orders.seq, orders.sends, orders.sent_at,
+                 orders.signed, batches.signed AS batch, releases.signed AS release,
+                 ROW_NUMBER() OVER (PARTITION BY orders.terminal ORDER BY orders.seq) AS place
+             FROM orders
+             JOIN terminals ON terminals.id = orders.terminal
+             JOIN campaigns ON campaigns.id = orders.campaign
+             JOIN batches ON batches.digest = orders.batch
+             LEFT JOIN releases
+                 ON releases.digest = campaigns.release AND orders.purpose = 'change'
+             WHERE orders.owed = 1 AND orders.epoch = terminals.epoch
+                 AND terminals.unit = 'enrolled' AND orders.not_after > $2
+                 AND (orders.purpose = 'cancel' OR campaigns.state = 'running')
+                 AND orders.terminal IN ",
+        ") AS theirs
+         WHERE place <= $3 ORDER BY terminal, seq"
+    );
+    let owed = |mut row: Row| {
+        Ok(Owed {
+            order: row.parsed("order")?,
+            terminal: row.parsed("terminal")?,
+            sends: row.number()?,
+            sent_at: row.maybe_time()?,
+            parcel: Parcel {
+                order: row.signed()?,
+                batch: row.signed()?,
+                release: row.maybe_bytes()?.map(SignedBytes::new),
+            },
+        })
+    };
+    let rows = tx.rows(select, vec![list(terminals), time(now), int(each)]).await?;
+    rows.into_iter().map(owed).collect()
+}
+
+pub(super) async fn delivered(
+    tx: &mut Transaction,
+    sent: &[Delivered],
+    now: UnixTime,
+) -> Result<()> {
+    for delivered in sent {
+        let update =
+            with_id_list!("UPDATE orders SET sends = sends + 1, sent_at = $2 WHERE id IN ", "");
+        if !delivered.orders.is_empty() {
+            tx.execute(update, vec![list(&delivered.orders), time(now)]).await?;
+        }
+        // What became due while this was sent stays due.
+        let look_again = "UPDATE terminals SET deliver_at = $2 WHERE id = $1 AND deliver_at <= $3";
+        let values = vec![text(delivered.terminal), maybe_time(delivered.again_at), time(now)];
+        tx.execute(look_again, values).await?;
+    }
+    Ok(())
+}
+
+/// The terminal has it, or will not have it: it need not be sent again.
+pub(super) async fn answered(tx: &mut Transaction, order: OrderId) -> Result<()> {
+    let update = "UPDATE orders SET owed = 0 WHERE id = $1 AND owed = 1";
+    tx.execute(update, vec![text(order)]).await?;
+    Ok(())
+}
+
+/// Orders of earlier epochs are worth nothing any more.
+pub(super) async fn void_before(
+    tx: &mut Transaction,
+    terminal: TerminalId,
+    epoch: u32,
+) -> Result<()> {
+    let orders = "UPDATE orders SET owed = 0 WHERE terminal = $1 AND epoch < $2 AND owed = 1";
+    tx.execute(orders, vec![text(terminal), int(epoch)]).await?;
+    let assignments = "UPDATE assignments SET voided = 1
+         WHERE terminal = $1 AND epoch < $2 AND ended = 0";
+    tx.execute(assignments, vec![text(terminal), int(epoch)]).await?;
+    Ok(())
+}
+
+/// A new connection: whatever was on its way on the old one may have been lost.
+pub(super) async fn send_again(tx: &mut Transaction, terminal: TerminalId) -> Result<()> {
+    let update = "UPDATE orders SET sent_at = NULL
+         WHERE terminal = $1 AND owed = 1 AND sent_at IS NOT NULL";
+    tx.execute(update, vec![text(terminal)]).await?;
+    Ok(())
+}
+
+/// Answers were lost on this side: the terminal gives them again from its ledger when it is sent
+/// the orders again.
+pub(super) async fn owe_again(
+    tx: &mut Transaction,
+    terminal: TerminalId,
+    epoch: u32,
+) -> Result<()> {
+    let update = "UPDATE orders SET owed = 1, sent_at = NULL
+         WHERE terminal = $1 AND epoch = $2 AND id IN (
+             SELECT order_id FROM assignments WHERE terminal = $1 AND epoch = $2 AND ended = 0)";
+    tx.execute(update, vec![text(terminal), int(epoch)]).await?;
+    Ok(())
+}
+
+/// A resumed campaign's orders are sent again.
+pub(super) async fn wake(tx: &mut Transaction, campaign: CampaignId, at: UnixTime) -> Result<()> {
+    let update = "UPDATE terminals SET deliver_at = $2
+         WHERE id IN (SELECT terminal FROM orders WHERE campaign = $1 AND owed = 1)";
+    tx.execute(update, vec![text(campaign), time(at)]).await?;
+    Ok(())
+}
+
+/// Nothing of this campaign need be sent any more.
+pub(super) async fn forgive(tx: &mut Transaction, campaign: CampaignId) -> Result<()> {
+    let update = "UPDATE orders SET owed = 0 WHERE campaign = $1 AND owed = 1";
+    tx.execute(update, vec![text(campaign)]).await?;
+    Ok(())
+}

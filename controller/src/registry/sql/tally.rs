@@ -1,0 +1,115 @@
+//! Counters that change with what they count.
+
+use std::collections::BTreeMap;
+
+use shared::id::CampaignId;
+
+use super::code::Code;
+use super::session::{Transaction, int, text};
+use crate::campaign::assignment::{AssignmentState, Standing};
+use crate::campaign::state::CampaignState;
+use crate::registry::RegistryError;
+use crate::registry::campaign::CampaignTally;
+use crate::registry::fleet::FleetTally;
+use crate::registry::terminal::{Presence, Unit};
+
+type Result<T> = std::result::Result<T, RegistryError>;
+
+const FLEET: &str = "fleet";
+const ALARMS: &str = "alarms";
+const ONLINE: &str = "online";
+const LATE: &str = "late-success";
+const CONTRADICTED: &str = "contradicted";
+
+/// Differences, gathered so that a transaction writes each counter once.
+#[derive(Debug, Default)]
+pub(super) struct Differences(BTreeMap<(String, &'static str), i64>);
+
+impl Differences {
+    fn add(&mut self, scope: impl Into<String>, name: &'static str, by: i64) {
+        *self.0.entry((scope.into(), name)).or_default() += by;
+    }
+
+    pub(super) fn alarm(&mut self) {
+        self.add(FLEET, ALARMS, 1);
+    }
+
+    pub(super) fn unit(&mut self, from: Option<Unit>, to: Unit) {
+        if let Some(from) = from {
+            self.add(FLEET, from.code(), -1);
+        }
+        self.add(FLEET, to.code(), 1);
+    }
+
+    pub(super) fn presence(&mut self, from: Presence, to: Presence) {
+        let online = |presence| i64::from(presence == Presence::Online);
+        self.add(FLEET, ONLINE, online(to) - online(from));
+    }
+
+    pub(super) fn campaign(&mut self, from: Option<CampaignState>, to: CampaignState) {
+        if let Some(from) = from {
+            self.add(FLEET, from.code(), -1);
+        }
+        self.add(FLEET, to.code(), 1);
+    }
+
+    pub(super) fn assignment(
+        &mut self,
+        campaign: CampaignId,
+        from: Option<&Standing>,
+        to: &Standing,
+    ) {
+        for (standing, by) in from.map(|from| (from, -1)).into_iter().chain([(to, 1)]) {
+            let scope = campaign.to_string();
+            self.add(&scope, standing.state().code(), by);
+            self.add(&scope, LATE, by * i64::from(standing.is_late_success()));
+            self.add(&scope, CONTRADICTED, by * i64::from(standing.contradicted));
+        }
+    }
+
+    pub(super) async fn write(self, tx: &mut Transaction) -> Result<()> {
+        for ((scope, name), by) in self.0 {
+            let values = vec![text(scope), text(name), int(by)];
+            if by > 0 {
+                let add = "INSERT INTO counters (scope, name, count) VALUES ($1, $2, $3)
+                     ON CONFLICT (scope, name) DO UPDATE SET count = counters.count + $3";
+                tx.execute(add, values).await?;
+            } else if by < 0 {
+                let subtract =
+                    "UPDATE counters SET count = count + $3 WHERE scope = $1 AND name = $2";
+                tx.execute(subtract, values).await?;
+            }
+        }
+        Ok(())
+    }
+}
+
+async fn counters(tx: &mut Transaction, scope: &str) -> Result<BTreeMap<String, u64>> {
+    let rows = tx.rows("SELECT name, count FROM counters WHERE scope = $1", vec![text(scope)]);
+    rows.await?.into_iter().map(|mut row| Ok((row.text()?, row.number()?))).collect()
+}
+
+pub(super) async fn fleet(tx: &mut Transaction) -> Result<FleetTally> {
+    let counters = counters(tx, FLEET).await?;
+    let count = |name: &str| counters.get(name).copied().unwrap_or_default();
+    Ok(FleetTally {
+        claimed: count(Unit::Claimed.code()),
+        enrolled: count(Unit::Enrolled.code()),
+        revoked: count(Unit::Revoked.code()),
+        online: count(ONLINE),
+        campaigns_running: count(CampaignState::Running.code()),
+        campaigns_paused: count(CampaignState::Paused.code()),
+        alarms: count(ALARMS),
+    })
+}
+
+pub(super) async fn campaign(tx: &mut Transaction, id: CampaignId) -> Result<CampaignTally> {
+    let counters = counters(tx, &id.to_string()).await?;
+    let count = |name: &str| counters.get(name).copied().unwrap_or_default();
+    let states = AssignmentState::ALL.into_iter().map(|state| (state, count(state.code())));
+    Ok(CampaignTally {
+        by_state: states.filter(|(_, count)| *count > 0).collect(),
+        late_successes: count(LATE),
+        contradictions: count(CONTRADICTED),
+    })
+}

@@ -1,0 +1,240 @@
+//! Terminals: reading them, and the changes of their lives. What they say is in `reports`.
+
+use shared::id::TerminalId;
+use shared::message::Component;
+use shared::topic::Shard;
+
+use super::session::{
+    Row, Transaction, code, int, json, list, maybe_text, text, time, with_id_list,
+};
+use super::tally::Differences;
+use super::{audit, orders};
+use crate::registry::RegistryError;
+use crate::registry::audit::By;
+use crate::registry::page::Page;
+use crate::registry::terminal::{
+    Certificate, Claim, Enrolment, NewClaim, Presence, Said, Terminal, Unit,
+};
+use shared::time::UnixTime;
+
+type Result<T> = std::result::Result<T, RegistryError>;
+
+/// All columns of a terminal, in the order in which [`terminal`] takes them.
+macro_rules! select_terminals {
+    ($tail:literal) => {
+        concat!(
+            "SELECT id, serial, model, store, lane, labels, zone, unit, epoch, public_key,
+                 certificate, certificate_expires_at, presence, last_seen_at, working_on,
+                 heard_at, agent_version, components, roster_version, outbox_depth,
+                 outbox_dropped, created_at
+             FROM terminals ",
+            $tail
+        )
+    };
+}
+
+fn terminal(mut row: Row) -> Result<Terminal> {
+    Ok(Terminal {
+        id: row.parsed("terminal")?,
+        serial: row.text()?,
+        model: row.text()?,
+        store: row.text()?,
+        lane: row.maybe_text()?,
+        labels: row.json("set of labels")?,
+        zone: row.text()?,
+        unit: row.code()?,
+        epoch: row.number()?,
+        public_key: row.maybe_parsed("public key")?,
+        certificate: certificate(&mut row)?,
+        presence: row.code()?,
+        last_seen_at: row.maybe_time()?,
+        working_on: row.maybe_parsed("order")?,
+        said: said(&mut row)?,
+        created_at: row.time()?,
+    })
+}
+
+fn certificate(row: &mut Row) -> Result<Option<Certificate>> {
+    let fingerprint = row.maybe_parsed("fingerprint")?;
+    let expires_at = row.maybe_time()?;
+    Ok(fingerprint
+        .zip(expires_at)
+        .map(|(fingerprint, expires_at)| Certificate { fingerprint, expires_at }))
+}
+
+/// The columns of the last hello, which are all there or all absent.
+fn said(row: &mut Row) -> Result<Option<Said>> {
+    let heard_at = row.maybe_time()?;
+    let agent_version = row.maybe_text()?;
+    let components = row.maybe_text()?;
+    let mut number = || -> Result<u64> {
+        Ok(u64::try_from(row.maybe_int()?.unwrap_or_default()).unwrap_or_default())
+    };
+    let (roster_version, outbox_depth, outbox_dropped) = (number()?, number()?, number()?);
+    let Some(((heard_at, agent_version), components)) = heard_at.zip(agent_version).zip(components)
+    else {
+        return Ok(None);
+    };
+    let components: Vec<Component> = serde_json::from_str(&components)
+        .map_err(|_| RegistryError::Unreadable { what: "list of components", value: components })?;
+    Ok(Some(Said {
+        heard_at,
+        agent_version,
+        components,
+        roster_version,
+        outbox_depth,
+        outbox_dropped,
+    }))
+}
+
+pub(super) async fn by_id(tx: &mut Transaction, id: TerminalId) -> Result<Option<Terminal>> {
+    let row = tx.row(select_terminals!("WHERE id = $1"), vec![text(id)]).await?;
+    row.map(terminal).transpose()
+}
+
+pub(super) async fn by_serial(tx: &mut Transaction, serial: &str) -> Result<Option<Terminal>> {
+    let row = tx.row(select_terminals!("WHERE serial = $1"), vec![text(serial)]).await?;
+    row.map(terminal).transpose()
+}
+
+pub(super) async fn page(tx: &mut Transaction, page: &Page<TerminalId>) -> Result<Vec<Terminal>> {
+    let after = page.after.map(|id| id.to_string()).unwrap_or_default();
+    let select = select_terminals!("WHERE id > $1 ORDER BY id LIMIT $2");
+    let rows = tx.rows(select, vec![text(after), int(page.items())]).await?;
+    rows.into_iter().map(terminal).collect()
+}
+
+pub(super) async fn of(tx: &mut Transaction, ids: &[TerminalId]) -> Result<Vec<Terminal>> {
+    let select = with_id_list!(
+        "SELECT id, serial, model, store, lane, labels, zone, unit, epoch, public_key,
+             certificate, certificate_expires_at, presence, last_seen_at, working_on,
+             heard_at, agent_version, components, roster_version, outbox_depth,
+             outbox_dropped, created_at
+         FROM terminals WHERE id IN ",
+        " ORDER BY id"
+    );
+    tx.rows(select, vec![list(ids)]).await?.into_iter().map(terminal).collect()
+}
+
+/// What a claim says about the terminal, whether it is known already or not.
+pub(super) async fn announce(
+    tx: &mut Transaction,
+    claim: &NewClaim,
+    at: UnixTime,
+) -> Result<TerminalId> {
+    let store = "INSERT INTO stores (id, created_at) VALUES ($1, $2) ON CONFLICT (id) DO NOTHING";
+    tx.execute(store, vec![text(&claim.store), time(at)]).await?;
+    if let Some(lane) = &claim.lane {
+        let position = "INSERT INTO positions (store, lane, created_at) VALUES ($1, $2, $3)
+             ON CONFLICT (store, lane) DO NOTHING";
+        tx.execute(position, vec![text(&claim.store), text(lane), time(at)]).await?;
+    }
+    if let Some(known) = by_serial(tx, &claim.serial).await? {
+        return Ok(known.id);
+    }
+    let insert = "INSERT INTO terminals (id, serial, model, store, lane, labels, zone, shard,
+             unit, epoch, presence, order_seq, created_at)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, 0, $10, 0, $11)";
+    let values = vec![
+        text(claim.terminal),
+        text(&claim.serial),
+        text(&claim.model),
+        text(&claim.store),
+        maybe_text(claim.lane.as_ref()),
+        json(&claim.labels),
+        text(&claim.zone),
+        int(Shard::of(claim.terminal).0),
+        code(Unit::Claimed),
+        code(Presence::NeverSeen),
+        time(at),
+    ];
+    tx.execute(insert, values).await?;
+    let mut differences = Differences::default();
+    differences.unit(None, Unit::Claimed);
+    differences.write(tx).await?;
+    Ok(claim.terminal)
+}
+
+/// The other terminal that is enrolled where the claim wants to put one.
+pub(super) async fn at_place(tx: &mut Transaction, claim: &Claim) -> Result<Option<TerminalId>> {
+    let select = "SELECT id FROM terminals
+         WHERE store = $1 AND lane = $2 AND unit = 'enrolled' AND id <> $3";
+    let values = vec![text(&claim.store), maybe_text(claim.lane.as_ref()), text(claim.terminal)];
+    let row = tx.row(select, values).await?;
+    row.map(|mut row| row.parsed("terminal")).transpose()
+}
+
+/// Begins a new epoch with a new key.
+pub(super) async fn enrol(
+    tx: &mut Transaction,
+    known: &Terminal,
+    claim: &Claim,
+    enrolment: &Enrolment,
+) -> Result<()> {
+    let update = "UPDATE terminals SET model = $2, store = $3, lane = $4, labels = $5, zone = $6,
+             unit = $7, epoch = $8, public_key = $9, certificate = $10,
+             certificate_expires_at = $11, order_seq = 0, deliver_at = NULL
+         WHERE id = $1";
+    let epoch = known.epoch.saturating_add(1);
+    let values = vec![
+        text(known.id),
+        text(&claim.model),
+        text(&claim.store),
+        maybe_text(claim.lane.as_ref()),
+        json(&claim.labels),
+        text(&claim.zone),
+        code(Unit::Enrolled),
+        int(epoch),
+        text(enrolment.public_key),
+        text(enrolment.certificate.fingerprint),
+        time(enrolment.certificate.expires_at),
+    ];
+    tx.execute(update, values).await?;
+    orders::void_before(tx, known.id, epoch).await?;
+    let mut differences = Differences::default();
+    differences.unit(Some(known.unit), Unit::Enrolled);
+    differences.write(tx).await
+}
+
+/// Another certificate for the same key, in the same epoch.
+pub(super) async fn put_certificate(
+    tx: &mut Transaction,
+    id: TerminalId,
+    certificate: Certificate,
+) -> Result<()> {
+    let update = "UPDATE terminals SET certificate = $2, certificate_expires_at = $3 WHERE id = $1";
+    let values = vec![text(id), text(certificate.fingerprint), time(certificate.expires_at)];
+    tx.execute(update, values).await?;
+    Ok(())
+}
+
+pub(super) async fn revoke(tx: &mut Transaction, id: TerminalId, by: &By) -> Result<Terminal> {
+    let missing = || RegistryError::Missing { what: "terminal", which: id.to_string() };
+    let known = by_id(tx, id).await?.ok_or_else(missing)?;
+    if known.unit != Unit::Revoked {
+        let update = "UPDATE terminals SET unit = $2, deliver_at = NULL WHERE id = $1";
+        tx.execute(update, vec![text(id), code(Unit::Revoked)]).await?;
+        let mut differences = Differences::default();
+        differences.unit(Some(known.unit), Unit::Revoked);
+        differences.write(tx).await?;
+        audit::append(tx, by, "terminal-revoked", id).await?;
+    }
+    by_id(tx, id).await?.ok_or_else(missing)
+}
+
+pub(super) async fn mark_silent(
+    tx: &mut Transaction,
+    last_seen_before: UnixTime,
+    limit: u32,
+) -> Result<u64> {
+    let update = "UPDATE terminals SET presence = 'offline' WHERE id IN (
+             SELECT id FROM terminals WHERE presence = 'online' AND last_seen_at < $1
+             ORDER BY last_seen_at LIMIT $2)";
+    let silent = tx.execute(update, vec![time(last_seen_before), int(limit)]).await?;
+    let mut differences = Differences::default();
+    for _ in 0..silent {
+        differences.presence(Presence::Online, Presence::Offline);
+    }
+    differences.write(tx).await?;
+    Ok(silent)
+}
