@@ -1,1 +1,334 @@
 //! The agent's configuration: read once, all mistakes reported at once.
+//!
+//! The example file `agent.toml` is the default: it is part of the program, and what a terminal's
+//! own file does not say is taken from it, so the two cannot disagree.
+
+use std::fmt;
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use jiff::tz::TimeZone;
+use toml::{Table, Value};
+use tracing::Level;
+
+use crate::install::is_component;
+
+/// Every key with its default and what it means.
+pub const EXAMPLE: &str = include_str!("../agent.toml");
+
+/// A configuration that cannot be wrong.
+#[derive(Clone, Debug)]
+pub struct Config {
+    pub state_dir: PathBuf,
+    pub model: String,
+    pub zone: TimeZone,
+    pub log: Level,
+    pub pos: Pos,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Pos {
+    pub component: String,
+    /// Program and arguments.
+    pub driver: Vec<String>,
+}
+
+impl Config {
+    pub fn identity_dir(&self) -> PathBuf {
+        self.state_dir.join("identity")
+    }
+
+    pub fn store_dir(&self) -> PathBuf {
+        self.state_dir.join("queue")
+    }
+
+    pub fn download_dir(&self) -> PathBuf {
+        self.state_dir.join("download")
+    }
+
+    pub fn slots_dir(&self) -> PathBuf {
+        self.state_dir.join("slots")
+    }
+
+    pub fn status_file(&self) -> PathBuf {
+        self.state_dir.join("status.json")
+    }
+}
+
+/// Why there is no configuration.
+#[derive(Debug, thiserror::Error)]
+pub enum ConfigError {
+    #[error("the configuration `{}` cannot be read", path.display())]
+    Unreadable {
+        path: PathBuf,
+        #[source]
+        source: io::Error,
+    },
+    #[error("the configuration `{}` is not TOML", path.display())]
+    NotToml {
+        path: PathBuf,
+        #[source]
+        source: Box<toml::de::Error>,
+    },
+    #[error("{} in the configuration `{}`{problems}", problems.count(), path.display())]
+    Wrong { path: PathBuf, problems: Problems },
+}
+
+/// Everything that is wrong, in the order of the example.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct Problems(Vec<String>);
+
+impl Problems {
+    fn count(&self) -> String {
+        match self.0.len() {
+            1 => "1 problem".to_owned(),
+            count => format!("{count} problems"),
+        }
+    }
+}
+
+impl fmt::Display for Problems {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.iter().try_for_each(|problem| write!(out, "\n  - {problem}"))
+    }
+}
+
+/// Reads the file at `path`; `state_dir` stands above what it says.
+pub fn load(path: &Path, state_dir: Option<&Path>) -> Result<Config, ConfigError> {
+    let text = fs::read_to_string(path)
+        .map_err(|source| ConfigError::Unreadable { path: path.to_owned(), source })?;
+    let table: Table = text.parse().map_err(|source| ConfigError::NotToml {
+        path: path.to_owned(),
+        source: Box::new(source),
+    })?;
+    let mut config =
+        parse(&table).map_err(|problems| ConfigError::Wrong { path: path.to_owned(), problems })?;
+    if let Some(state_dir) = state_dir {
+        state_dir.clone_into(&mut config.state_dir);
+    }
+    Ok(config)
+}
+
+fn parse(table: &Table) -> Result<Config, Problems> {
+    let example: Table = EXAMPLE.parse().expect("the example is TOML");
+    let mut reader = Reader { problems: Vec::new() };
+    reader.unknown_keys("", table, &["state_dir", "model", "zone", "log", "pos"]);
+    let top = Section { name: "", own: Some(table), example: Some(&example) };
+    let state_dir = reader.text(&top, "state_dir", "a path", |text| {
+        let path = Path::new(text);
+        path.is_absolute().then(|| path.to_owned())
+    });
+    let model = reader.text(&top, "model", "a model's name, as releases have it", |text| {
+        is_name(text).then(|| text.to_owned())
+    });
+    let zone = reader.text(&top, "zone", "an IANA time zone such as \"Europe/Berlin\"", |text| {
+        TimeZone::get(text).ok()
+    });
+    let log = reader.text(&top, "log", "error, warn, info, debug or trace", level);
+    let pos = reader.section(&top, "pos");
+    if let Some(own) = pos.own {
+        reader.unknown_keys("pos.", own, &["component", "driver"]);
+    }
+    let component = reader.text(&pos, "component", "lower-case letters and hyphens", |text| {
+        is_component(text).then(|| text.to_owned())
+    });
+    let driver = reader.texts(&pos, "driver", "a program and its arguments");
+    match (state_dir, model, zone, log, component, driver) {
+        (Some(state_dir), Some(model), Some(zone), Some(log), Some(component), Some(driver))
+            if reader.problems.is_empty() =>
+        {
+            Ok(Config { state_dir, model, zone, log, pos: Pos { component, driver } })
+        }
+        _ => Err(Problems(reader.problems)),
+    }
+}
+
+fn is_name(text: &str) -> bool {
+    (1..=64).contains(&text.len()) && !text.chars().any(char::is_control)
+}
+
+fn level(text: &str) -> Option<Level> {
+    match text {
+        "error" => Some(Level::ERROR),
+        "warn" => Some(Level::WARN),
+        "info" => Some(Level::INFO),
+        "debug" => Some(Level::DEBUG),
+        "trace" => Some(Level::TRACE),
+        _ => None,
+    }
+}
+
+/// One table of the terminal's own file, and of the example.
+struct Section<'a> {
+    /// With a dot at its end, but for the top.
+    name: &'static str,
+    own: Option<&'a Table>,
+    example: Option<&'a Table>,
+}
+
+impl<'a> Section<'a> {
+    fn value(&self, key: &str) -> Option<&'a Value> {
+        let own = self.own.and_then(|table| table.get(key));
+        own.or_else(|| self.example.and_then(|table| table.get(key)))
+    }
+}
+
+/// Reads values and remembers what was wrong with them.
+struct Reader {
+    problems: Vec<String>,
+}
+
+impl Reader {
+    fn unknown_keys(&mut self, section: &str, table: &Table, known: &[&str]) {
+        for key in table.keys().filter(|key| !known.contains(&key.as_str())) {
+            let known = known.join("`, `");
+            self.problems.push(format!("`{section}{key}` is not a key here: there are `{known}`"));
+        }
+    }
+
+    fn section<'a>(&mut self, top: &Section<'a>, key: &'static str) -> Section<'a> {
+        let own = match top.own.and_then(|table| table.get(key)) {
+            Some(Value::Table(table)) => Some(table),
+            Some(_) => {
+                self.problems.push(format!("`{key}` is a value: write a table `[{key}]`"));
+                None
+            }
+            None => None,
+        };
+        let example = top.example.and_then(|table| table.get(key)).and_then(Value::as_table);
+        Section { name: "pos.", own, example }
+    }
+
+    fn text<T>(
+        &mut self,
+        section: &Section<'_>,
+        key: &str,
+        wanted: &str,
+        read: impl FnOnce(&str) -> Option<T>,
+    ) -> Option<T> {
+        let found = self.present(section, key, wanted)?;
+        let value = found.as_str().and_then(read);
+        self.or_wrong(section, key, wanted, found, value)
+    }
+
+    /// A list of at least one text.
+    fn texts(&mut self, section: &Section<'_>, key: &str, wanted: &str) -> Option<Vec<String>> {
+        let found = self.present(section, key, wanted)?;
+        let texts = found.as_array().and_then(|values| {
+            values.iter().map(|value| value.as_str().map(str::to_owned)).collect()
+        });
+        let texts =
+            texts.filter(|texts: &Vec<String>| texts.first().is_some_and(|t| !t.is_empty()));
+        self.or_wrong(section, key, wanted, found, texts)
+    }
+
+    fn present<'a>(&mut self, section: &Section<'a>, key: &str, wanted: &str) -> Option<&'a Value> {
+        let found = section.value(key);
+        if found.is_none() {
+            let name = section.name;
+            self.problems.push(format!("`{name}{key}` is missing: write {wanted}"));
+        }
+        found
+    }
+
+    fn or_wrong<T>(
+        &mut self,
+        section: &Section<'_>,
+        key: &str,
+        wanted: &str,
+        found: &Value,
+        read: Option<T>,
+    ) -> Option<T> {
+        if read.is_none() {
+            let (name, found) = (section.name, shown(found));
+            self.problems.push(format!("`{name}{key}` is {found}: write {wanted}"));
+        }
+        read
+    }
+}
+
+fn shown(value: &Value) -> String {
+    let text = value.to_string();
+    let short: String = text.chars().take(60).collect();
+    if short.len() < text.len() { format!("{short}…") } else { short }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const LEAST: &str = "model = \"A920\"\n[pos]\ndriver = [\"/bin/driver\"]";
+
+    fn read(text: &str) -> Result<Config, Problems> {
+        parse(&text.parse().expect("a test's own TOML"))
+    }
+
+    #[test]
+    fn what_a_file_does_not_say_is_as_in_the_example() {
+        let config = read(LEAST).unwrap();
+        assert_eq!(config.state_dir, Path::new("/var/lib/tillward"));
+        assert_eq!((config.model.as_str(), config.log), ("A920", Level::INFO));
+        assert_eq!(config.zone.iana_name(), Some("UTC"));
+        assert_eq!(config.pos.component, "pos");
+        assert_eq!(config.store_dir(), Path::new("/var/lib/tillward/queue"));
+    }
+
+    #[test]
+    fn the_example_is_complete_once_what_must_be_set_is_set() {
+        let filled = EXAMPLE.replace("# model =", "model =").replace("# driver =", "driver =");
+        let config = read(&filled).unwrap();
+        assert_eq!(config.pos.driver.len(), 3);
+        let Problems(problems) = read(EXAMPLE).unwrap_err();
+        assert_eq!(problems.len(), 2, "{problems:?}");
+        assert!(problems.iter().all(|problem| problem.contains("is missing")));
+    }
+
+    #[test]
+    fn five_mistakes_are_five_problems() {
+        let text = "state_dir = \"var\"\nzone = \"Mars/Olympus\"\nlog = 3\nspeed = 1\n\
+                    [pos]\ncomponent = \"../pos\"\ndriver = []";
+        let problems = read(text).unwrap_err();
+        let expected = [
+            "`speed` is not a key here: there are `state_dir`, `model`, `zone`, `log`, `pos`",
+            "`state_dir` is \"var\": write a path",
+            "`model` is missing: write a model's name, as releases have it",
+            "`zone` is \"Mars/Olympus\": write an IANA time zone such as \"Europe/Berlin\"",
+            "`log` is 3: write error, warn, info, debug or trace",
+            "`pos.component` is \"../pos\": write lower-case letters and hyphens",
+            "`pos.driver` is []: write a program and its arguments",
+        ];
+        assert_eq!(problems.0, expected);
+    }
+
+    #[test]
+    fn a_value_of_another_type_is_never_silently_the_default() {
+        for text in [
+            "pos = 1\nmodel = \"A\"",
+            "zone = []\nmodel = \"A\"\n[pos]\ndriver = [\"/d\"]",
+            "model = \"\"\n[pos]\ndriver = [\"/d\"]",
+            "model = \"A\"\n[pos]\ndriver = \"/d\"",
+            "model = \"A\"\n[pos]\ndriver = [\"/d\", 1]",
+            "model = \"A\"\n[pos]\ndriver = [\"\"]",
+        ] {
+            assert!(read(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_file_that_is_missing_or_is_not_toml_is_named() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("agent.toml");
+        let error = load(&path, None).unwrap_err().to_string();
+        assert!(error.contains("agent.toml` cannot be read"), "{error}");
+        std::fs::write(&path, "model =").unwrap();
+        let error = load(&path, None).unwrap_err();
+        assert!(matches!(error, ConfigError::NotToml { .. }), "{error}");
+        std::fs::write(&path, "mode = 1").unwrap();
+        let error = load(&path, None).unwrap_err().to_string();
+        assert!(error.starts_with("3 problems in the configuration `"), "{error}");
+        std::fs::write(&path, LEAST).unwrap();
+        let config = load(&path, Some(directory.path())).unwrap();
+        assert_eq!(config.state_dir, directory.path());
+    }
+}

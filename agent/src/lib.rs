@@ -27,6 +27,7 @@ pub mod mqtt;
 pub mod order;
 pub mod outbox;
 pub mod pos;
+pub mod print;
 pub mod roster;
 pub mod session;
 pub mod stop;

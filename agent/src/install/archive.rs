@@ -13,7 +13,7 @@ use shared::document::release::Artifact;
 use super::fs::{Disk, Mode};
 
 /// Entries in one archive, whatever was signed: each costs a file and an fsync.
-pub const ENTRIES_MAX: u32 = 20_000;
+pub const ENTRIES_MAX: u32 = 100_000;
 
 /// Bytes of one name: what a tar header holds without extensions.
 const NAME_BYTES_MAX: usize = 255;
