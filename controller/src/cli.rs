@@ -33,7 +33,7 @@ use print::Print;
 /// Operate a fleet of payment terminals
 #[derive(Debug, Parser)]
 #[command(name = "tillward", version, max_term_width = 100, after_long_help = Exit::HELP)]
-pub struct Cli {
+struct Cli {
     #[command(flatten)]
     context: ContextArgs,
     #[command(subcommand)]
@@ -93,7 +93,7 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
 
 impl Cli {
     /// Carries out the command.
-    pub async fn run(&self, now: UnixTime, print: &mut Print) -> Result<Exit, Failure> {
+    async fn run(&self, now: UnixTime, print: &mut Print) -> Result<Exit, Failure> {
         let context = &self.context;
         match &self.command {
             Command::Init(command) => command.run(now, print),

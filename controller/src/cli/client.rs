@@ -27,7 +27,7 @@ const SILENCE_MAX: Duration = Duration::from_secs(120);
 
 /// Why the API did not give what was asked for.
 #[derive(Debug, thiserror::Error)]
-pub enum ClientError {
+pub(super) enum ClientError {
     #[error("this context cannot be used to reach a controller")]
     Context(#[source] Box<dyn Error + Send + Sync>),
     #[error("the controller at {url} cannot be reached")]

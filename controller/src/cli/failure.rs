@@ -57,33 +57,33 @@ impl From<Exit> for ExitCode {
 
 /// A command that did not do what was asked.
 #[derive(Debug)]
-pub struct Failure {
+pub(super) struct Failure {
     pub exit: Exit,
     error: anyhow::Error,
     hint: Option<String>,
 }
 
 impl Failure {
-    pub fn new(error: impl Into<anyhow::Error>) -> Self {
+    pub(super) fn new(error: impl Into<anyhow::Error>) -> Self {
         Self { exit: Exit::Failed, error: error.into(), hint: None }
     }
 
     /// From one sentence.
-    pub fn because(what: impl fmt::Display) -> Self {
+    pub(super) fn because(what: impl fmt::Display) -> Self {
         Self::new(anyhow::anyhow!("{what}"))
     }
 
-    pub fn exit(self, exit: Exit) -> Self {
+    pub(super) fn exit(self, exit: Exit) -> Self {
         Self { exit, ..self }
     }
 
     /// What to do about it, in the imperative.
-    pub fn hint(self, hint: impl Into<String>) -> Self {
+    pub(super) fn hint(self, hint: impl Into<String>) -> Self {
         Self { hint: Some(hint.into()), ..self }
     }
 
     /// Says what was attempted when it failed.
-    pub fn context(self, what: impl fmt::Display + Send + Sync + 'static) -> Self {
+    pub(super) fn context(self, what: impl fmt::Display + Send + Sync + 'static) -> Self {
         Self { error: self.error.context(what), ..self }
     }
 
@@ -92,7 +92,7 @@ impl Failure {
     }
 
     /// Writes the error, its causes, and the hint.
-    pub fn print(&self, print: &mut Print) {
+    pub(super) fn print(&self, print: &mut Print) {
         print.error(&self.error);
         for cause in self.error.chain().skip(1) {
             print.remark(format_args!("  because: {cause}"));

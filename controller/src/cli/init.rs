@@ -92,6 +92,10 @@ pub(super) struct Init {
     #[arg(long = "recovery-recipient", value_name = "NAME=age1…", help_heading = "People")]
     recovery_recipients: Vec<String>,
 
+    /// Who gets the first token: what the audit trail calls them
+    #[arg(long, value_name = "NAME", default_value = "operator", help_heading = "People")]
+    operator: String,
+
     /// How long the roster is valid
     #[arg(
         long,

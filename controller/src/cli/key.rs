@@ -42,7 +42,7 @@ pub(super) struct Reseal {
     #[command(flatten)]
     pub passphrase: PassphraseArgs,
     /// Read the new passphrase from the first line of this file
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", help_heading = "Keys")]
     pub new_passphrase_file: Option<PathBuf>,
 }
 

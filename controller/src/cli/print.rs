@@ -10,8 +10,10 @@ use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 use owo_colors::OwoColorize as _;
 use serde::Serialize;
 
+use crate::api::model::Page;
+
 /// Where results and remarks go. Colour is left out where it would not be seen.
-pub struct Print {
+pub(super) struct Print {
     out: Box<dyn Write + Send>,
     err: Box<dyn Write + Send>,
     person_reads: bool,
@@ -33,7 +35,7 @@ impl std::fmt::Debug for Print {
 
 impl Print {
     /// To this process's standard streams.
-    pub fn process() -> Self {
+    pub(super) fn process() -> Self {
         Self {
             person_reads: io::stdout().is_terminal(),
             out: Box::new(AutoStream::auto(io::stdout())),
@@ -44,7 +46,7 @@ impl Print {
     }
 
     /// To these writers, without colour, as if no person read.
-    pub fn to(out: impl Write + Send + 'static, err: impl Write + Send + 'static) -> Self {
+    pub(super) fn to(out: impl Write + Send + 'static, err: impl Write + Send + 'static) -> Self {
         Self {
             out: Box::new(AutoStream::never(Box::new(out) as Box<dyn Write + Send>)),
             err: Box::new(AutoStream::never(Box::new(err) as Box<dyn Write + Send>)),
@@ -55,28 +57,33 @@ impl Print {
     }
 
     /// Whether standard output is a terminal: what moves makes sense only there.
-    pub fn person_reads(&self) -> bool {
+    pub(super) fn person_reads(&self) -> bool {
         self.person_reads
     }
 
     /// One line, or several, of the result.
-    pub fn line(&mut self, text: impl Display) {
+    pub(super) fn line(&mut self, text: impl Display) {
         let written = writeln!(self.out, "{text}").and_then(|()| self.out.flush());
         self.note_failure(written);
     }
 
     /// A result for programs, over several lines.
-    pub fn json(&mut self, value: &impl Serialize) {
+    pub(super) fn json(&mut self, value: &impl Serialize) {
         self.line(serde_json::to_string_pretty(value).expect("answers have text keys"));
     }
 
+    /// A list for programs, in the form of the API's own lists, all of it.
+    pub(crate) fn json_list<T: Serialize>(&mut self, items: &[T]) {
+        self.json(&Page { items: items.iter().collect(), next: None });
+    }
+
     /// A result for programs, on one line: for streams of them.
-    pub fn json_line(&mut self, value: &impl Serialize) {
+    pub(super) fn json_line(&mut self, value: &impl Serialize) {
         self.line(serde_json::to_string(value).expect("answers have text keys"));
     }
 
     /// Rows under a header. Of nothing: the sentence `when_empty`.
-    pub fn table<const N: usize>(
+    pub(super) fn table<const N: usize>(
         &mut self,
         header: [&str; N],
         rows: Vec<[String; N]>,
@@ -92,28 +99,28 @@ impl Print {
     }
 
     /// What helps a person and is no part of the result.
-    pub fn remark(&mut self, text: impl Display) {
+    pub(super) fn remark(&mut self, text: impl Display) {
         let written = writeln!(self.err, "{text}");
         self.note_failure(written);
     }
 
-    pub fn warning(&mut self, text: impl Display) {
+    pub(super) fn warning(&mut self, text: impl Display) {
         let written = writeln!(self.err, "{}: {text}", "warning".yellow().bold());
         self.note_failure(written);
     }
 
-    pub fn error(&mut self, text: impl Display) {
+    pub(super) fn error(&mut self, text: impl Display) {
         let written = writeln!(self.err, "{}: {text}", "error".red().bold());
         self.note_failure(written);
     }
 
-    pub fn hint(&mut self, text: impl Display) {
+    pub(super) fn hint(&mut self, text: impl Display) {
         let written = writeln!(self.err, "{}: {text}", "hint".cyan().bold());
         self.note_failure(written);
     }
 
     /// Shows these lines in the place of the last ones. Where no person reads, nothing is shown.
-    pub fn live(&mut self, lines: Vec<String>) {
+    pub(super) fn live(&mut self, lines: Vec<String>) {
         if !self.person_reads {
             return;
         }
@@ -134,14 +141,14 @@ impl Print {
     }
 
     /// Leaves the last lines where they are.
-    pub fn end_live(&mut self) {
+    pub(super) fn end_live(&mut self) {
         if let Some(live) = self.live.take() {
             live.lines.iter().for_each(ProgressBar::abandon);
         }
     }
 
     /// Why the reader is gone, if it is.
-    pub fn failure(&self) -> Option<&io::Error> {
+    pub(super) fn failure(&self) -> Option<&io::Error> {
         self.failed.as_ref()
     }
 

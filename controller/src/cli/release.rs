@@ -121,7 +121,7 @@ impl List {
     async fn run(&self, context: &ContextArgs, print: &mut Print) -> Result<Exit, Failure> {
         let releases = Client::new(context.read()?)?.releases().await?;
         if self.json {
-            print.json(&releases);
+            print.json_list(&releases);
             return Ok(Exit::Done);
         }
         let header = ["component", "version", "counter", "models", "size", "published", "digest"];

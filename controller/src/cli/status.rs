@@ -83,7 +83,7 @@ impl ListAlarms {
     ) -> Result<Exit, Failure> {
         let alarms = Client::new(context.read()?)?.alarms().await?;
         if self.json {
-            print.json(&alarms);
+            print.json_list(&alarms);
             return Ok(Exit::Done);
         }
         let row = |alarm: Alarm| {
@@ -104,7 +104,7 @@ impl ListAudit {
     ) -> Result<Exit, Failure> {
         let entries = Client::new(context.read()?)?.audit().await?;
         if self.json {
-            print.json(&entries);
+            print.json_list(&entries);
             return Ok(Exit::Done);
         }
         let row = |entry: AuditEntry| {

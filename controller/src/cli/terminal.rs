@@ -61,7 +61,7 @@ impl TerminalCommand {
             Self::List(args) => {
                 let terminals = client()?.terminals(args.selector.as_deref()).await?;
                 match args.json {
-                    true => print.json(&terminals),
+                    true => print.json_list(&terminals),
                     false => list(&terminals, now, print),
                 }
                 Ok(Exit::Done)

@@ -37,9 +37,8 @@ pub(crate) struct List {
 
 #[derive(Serialize)]
 struct Shown<'a> {
-    #[serde(flatten)]
     campaign: &'a Campaign,
-    assignments: &'a [Assignment],
+    terminals: &'a [Assignment],
 }
 
 impl Show {
@@ -52,7 +51,7 @@ impl Show {
         let campaign = client.campaign(self.campaign).await?;
         let assignments = client.assignments(self.campaign).await?;
         if self.json {
-            print.json(&Shown { campaign: &campaign, assignments: &assignments });
+            print.json(&Shown { campaign: &campaign, terminals: &assignments });
             return Ok(Exit::Done);
         }
         summary(&campaign, print);
@@ -69,7 +68,7 @@ impl List {
     pub(crate) async fn run(&self, client: &Client, print: &mut Print) -> Result<Exit, Failure> {
         let campaigns = client.campaigns().await?;
         if self.json {
-            print.json(&campaigns);
+            print.json_list(&campaigns);
             return Ok(Exit::Done);
         }
         let header = ["name", "software", "where", "state", "ended", "created", "id"];

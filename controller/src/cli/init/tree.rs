@@ -2,6 +2,7 @@
 
 use std::fs::{self, DirBuilder, Permissions};
 use std::io;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::os::unix::fs::{DirBuilderExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 
@@ -12,6 +13,7 @@ use super::super::failure::Failure;
 use super::Protection;
 use super::papers::{CONTROLLER, OfflineKey, Papers};
 use super::wanted::Wanted;
+use crate::config::{Filled, OperatorEntry};
 use crate::key_file::{KeyError, KeyFile, KeyRole, OnlineKeys, Unlock};
 
 /// Keys that are sealed at the same time: each takes 128 MiB while it lasts.
@@ -133,16 +135,23 @@ fn write_controller(
     put("server.pem", certificates.server_chain.as_bytes())?;
     put(&format!("{CONTROLLER}.pem"), certificates.controller_chain.as_bytes())?;
     put("rosters/1.cose", &papers.roster.to_bytes())?;
-    let configuration = CONFIGURATION
-        .replace("@FLEET@", &papers.fleet.to_string())
-        .replace("@URL@", &wanted.url())
-        .replace("@BROKER@", &wanted.broker())
-        .replace("@HTTPS_PORT@", &wanted.https_port.to_string())
-        .replace("@BROKER_PORT@", &wanted.broker_port.to_string())
-        .replace("@SECRETS@", secrets)
-        .replace("@INSECURE_DEV@", &insecure_dev.to_string())
-        .replace("@CONTROLLER@", CONTROLLER)
-        .replace("@TOKEN_SHA256@", &papers.token.digest().to_string());
+    // Unprotected keys are for one machine, and so is what they serve.
+    let anywhere = if insecure_dev { Ipv4Addr::LOCALHOST } else { Ipv4Addr::UNSPECIFIED };
+    let listen = |port| SocketAddr::from((anywhere, port));
+    let configuration = Filled {
+        fleet: papers.fleet,
+        https_listen: listen(wanted.https_port),
+        https_url: &wanted.url(),
+        broker_listen: listen(wanted.broker_port),
+        broker_address: &wanted.broker(),
+        secrets_file: secrets,
+        insecure_dev,
+        operator: &OperatorEntry {
+            name: wanted.operator.clone(),
+            token_sha256: papers.token.digest(),
+        },
+    };
+    let configuration = configuration.to_text();
     put("controller.toml", configuration.as_bytes())?;
     Ok(())
 }
@@ -153,10 +162,9 @@ fn write_operator(root: &Path, wanted: &Wanted, papers: &Papers) -> Result<(), F
     put("server-ca.pem", papers.certificates.server_ca.as_bytes(), Readers::Anyone)?;
     put("roster.cose", &papers.roster.to_bytes(), Readers::Anyone)?;
     put("token", format!("{}\n", papers.token.expose()).as_bytes(), Readers::Owner)?;
-    let context = OPERATOR.replace("@URL@", &wanted.url());
+    let context = OPERATOR.replace("@URL@", &wanted.url().to_string());
     put(CONTEXT_NAME, context.as_bytes(), Readers::Anyone)?;
     Ok(())
 }
 
 const OPERATOR: &str = include_str!("operator.toml");
-const CONFIGURATION: &str = include_str!("controller.toml");

@@ -8,6 +8,7 @@ use std::time::Duration;
 use shared::document::roster::{RecoveryRecipient, Thresholds};
 
 use super::Init;
+use crate::config::{HostPort, HttpsUrl};
 use crate::key_file::is_recipient;
 
 /// How a controller is reached: by name or by address.
@@ -58,6 +59,7 @@ pub(super) struct Wanted {
     pub thresholds: Thresholds,
     pub recovery_recipients: Vec<RecoveryRecipient>,
     pub roster_lifetime: Duration,
+    pub operator: String,
 }
 
 /// Fewer approvers can approve nothing.
@@ -97,8 +99,18 @@ impl Wanted {
                     .push(format!("--recovery-recipient: `{text}` is not of the form NAME=age1…")),
             }
         }
+        if let Some(Host::Address(IpAddr::V6(first))) = hosts.first() {
+            mistakes.push(format!("--host: {first} cannot be first: claims take names and IPv4"));
+        }
         if init.https_port == init.broker_port {
             mistakes.push(format!("--broker-port: {} is the HTTPS port", init.broker_port));
+        }
+        let plain = |c: char| c.is_alphanumeric() || ".-_@ ".contains(c);
+        if init.operator.trim() != init.operator
+            || !(1..=64).contains(&init.operator.len())
+            || !init.operator.chars().all(plain)
+        {
+            mistakes.push(format!("--operator: `{}` is no name", init.operator));
         }
         if init.roster_expires < Duration::from_secs(86_400) {
             mistakes.push("--roster-expires: a roster lives at least a day".to_owned());
@@ -116,17 +128,22 @@ impl Wanted {
             thresholds: Thresholds { root: init.root_threshold, release: init.release_threshold },
             recovery_recipients,
             roster_lifetime: init.roster_expires,
+            operator: init.operator.clone(),
         })
     }
 
     /// Where operators and terminals find the API.
-    pub(super) fn url(&self) -> String {
-        format!("https://{}:{}", self.hosts[0], self.https_port)
+    pub(super) fn url(&self) -> HttpsUrl {
+        HttpsUrl(self.at(self.https_port))
     }
 
-    /// Where terminals find the broker, `host:port`.
-    pub(super) fn broker(&self) -> String {
-        format!("{}:{}", self.hosts[0], self.broker_port)
+    /// Where terminals find the broker.
+    pub(super) fn broker(&self) -> HostPort {
+        self.at(self.broker_port)
+    }
+
+    fn at(&self, port: u16) -> HostPort {
+        HostPort { host: self.hosts[0].to_string(), port }
     }
 }
 
@@ -173,8 +190,8 @@ mod tests {
     #[test]
     fn defaults_make_a_fleet_on_this_machine() {
         let wanted = wanted("").unwrap();
-        assert_eq!(wanted.url(), "https://localhost:8443");
-        assert_eq!(wanted.broker(), "localhost:8883");
+        assert_eq!(wanted.url().to_string(), "https://localhost:8443");
+        assert_eq!(wanted.broker().to_string(), "localhost:8883");
         assert_eq!(wanted.root_owners.len(), 3);
         assert_eq!(wanted.approver_owners, ["approver-1", "approver-2"]);
     }
@@ -186,6 +203,9 @@ mod tests {
         assert_eq!(host("10.0.0.1").as_deref(), Some("10.0.0.1"));
         assert_eq!(host("::1").as_deref(), Some("[::1]"));
         assert_eq!(host("[::1]").as_deref(), Some("[::1]"));
+        let first = wanted("--host ::1 --host a").unwrap_err();
+        assert_eq!(first, ["--host: ::1 cannot be first: claims take names and IPv4"]);
+        assert!(wanted("--host a --host ::1").is_ok());
         for text in ["", "a b", "http://a", "a:1", "-a", "a-", "a..b", "300.1.1.1", "ä.example"] {
             assert_eq!(host(text), None, "{text}");
         }
@@ -196,7 +216,7 @@ mod tests {
         let mistakes = wanted(
             "--host a/b --root-owners ana,ana --root-threshold 1 --release-owners one \
              --approver-owners gil --recovery-recipient ana=agent --broker-port 8443 \
-             --roster-expires 5m",
+             --roster-expires 5m --operator a\"b",
         )
         .unwrap_err();
         let expected = [
@@ -207,6 +227,7 @@ mod tests {
             "--root-threshold: 1 is below the compiled floor of 2",
             "--recovery-recipient: `ana=agent` is not of the form NAME=age1…",
             "--broker-port: 8443 is the HTTPS port",
+            "--operator: `a\"b` is no name",
             "--roster-expires: a roster lives at least a day",
         ];
         assert_eq!(mistakes, expected);

@@ -35,7 +35,7 @@ pub(crate) struct Sign {
     #[command(flatten)]
     passphrase: PassphraseArgs,
     /// Accept a key that is not protected; for development only
-    #[arg(long)]
+    #[arg(long, help_heading = "Keys")]
     insecure_dev: bool,
 }
 

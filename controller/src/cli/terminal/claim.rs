@@ -203,7 +203,7 @@ impl ListClaims {
     pub(crate) async fn run(&self, client: &Client, print: &mut Print) -> Result<Exit, Failure> {
         let claims = client.claims().await?;
         if self.json {
-            print.json(&claims);
+            print.json_list(&claims);
             return Ok(Exit::Done);
         }
         let header = ["serial", "store", "model", "state", "wrong guesses", "expires", "by"];
