@@ -20,6 +20,7 @@ use crate::edition;
 use crate::exit::Exit;
 use crate::fault::{Fault, Faults};
 use crate::json_lines::{self, Line, Reply, Service, read_line};
+use crate::places::Places;
 use crate::protocol::{Refusal, Request};
 use crate::{keep, socket, till};
 
@@ -35,22 +36,23 @@ pub(crate) struct Arguments {
 
 /// Answers requests on standard input until it ends.
 pub(crate) fn run(arguments: &Arguments) -> Result<Exit> {
+    let Arguments { data, limit_ms } = arguments;
     let driver = Driver {
-        data: arguments.data.clone(),
-        limit: Duration::from_millis(arguments.limit_ms),
-        faults: Faults::of(&arguments.data, edition::THIS.version),
+        limit: Duration::from_millis(*limit_ms),
+        faults: Faults::of(data, edition::THIS.version),
+        till: Peer::at(data, till::SOCKET),
+        keeper: Peer::at(data, keep::SOCKET),
     };
     json_lines::serve(std::io::stdin(), std::io::stdout(), &Arc::new(driver))
         .context("cannot talk to the agent")?;
     Ok(Exit::Done)
 }
 
-type Connection = BufReader<UnixStream>;
-
 struct Driver {
-    data: PathBuf,
     limit: Duration,
     faults: Faults,
+    till: Peer,
+    keeper: Peer,
 }
 
 impl Service for Driver {
@@ -68,7 +70,7 @@ impl Service for Driver {
         let answer = if request.verb == "restart" {
             self.restart(request, deadline)
         } else {
-            ask(&self.data, till::SOCKET, request, deadline.left()).map(|(answer, _)| answer)
+            self.till.ask(request, deadline.left()).map(|(answer, _)| answer)
         };
         match answer {
             Ok(line) => reply.send_line(&line),
@@ -86,43 +88,70 @@ impl Driver {
     /// Asks the till, which ends after the sale in flight; if it does not answer within half of the
     /// limit, asks its keeper, which ends it at once.
     fn restart(&self, request: Request, deadline: Deadline) -> Result<String, Refusal> {
-        let Request { id, verb, object } = &request;
-        let again = Request { id: *id, verb: verb.clone(), object: object.clone() };
-        match ask(&self.data, till::SOCKET, request, self.limit / 2) {
+        match self.till.ask(request.clone(), self.limit / 2) {
             Ok((answer, connection)) => {
                 // The till hangs up by ending. If that takes longer than the limit, it is going.
                 wait_for_hang_up(connection, deadline);
                 Ok(answer)
             }
-            Err(_) => ask(&self.data, keep::SOCKET, again, deadline.left()).map(|(line, _)| line),
+            Err(_) => self.keeper.ask(request, deadline.left()).map(|(line, _)| line),
         }
     }
 }
 
-/// Asks whoever listens on the socket `name` in `data` and returns the line of the answer, with the
-/// connection it came on. The exchange has a thread of its own: connecting to a process that is
-/// stopped can block, and a line can stop in its middle.
-fn ask(
+/// Exchanges with one process at once. One that is stuck in connecting outlives its request, and
+/// then only so many do.
+const EXCHANGES_MAX: usize = 32;
+
+/// Whoever listens on a socket in the till's data directory.
+struct Peer {
+    data: PathBuf,
+    socket: &'static str,
+    exchanges: Places,
+}
+
+type Connection = BufReader<UnixStream>;
+
+impl Peer {
+    fn at(data: &Path, socket: &'static str) -> Self {
+        Self { data: data.to_owned(), socket, exchanges: Places::new(EXCHANGES_MAX) }
+    }
+
+    /// Asks, and returns the line of the answer with the connection it came on. The exchange has a
+    /// thread of its own: connecting to a process that is stopped can block for as long as it is.
+    fn ask(&self, request: Request, patience: Duration) -> Result<(String, Connection), Refusal> {
+        let Some(place) = self.exchanges.take() else {
+            return Err(Refusal::not_ready("the till accepts no connections"));
+        };
+        let (answered, answer) = mpsc::channel();
+        let (data, socket) = (self.data.clone(), self.socket);
+        thread::spawn(move || {
+            answered.send(exchange(&data, socket, &request, patience)).ok();
+            drop(place);
+        });
+        match answer.recv_timeout(patience) {
+            Ok(Ok(answer)) => Ok(answer),
+            Ok(Err(error)) => {
+                Err(Refusal::not_ready(format!("the till does not answer: {error:#}")))
+            }
+            Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => {
+                let waited = patience.as_millis();
+                Err(Refusal::not_ready(format!("the till did not answer within {waited} ms")))
+            }
+        }
+    }
+}
+
+fn exchange(
     data: &Path,
-    name: &'static str,
-    request: Request,
+    name: &str,
+    request: &Request,
     patience: Duration,
-) -> Result<(String, Connection), Refusal> {
-    let (answered, answer) = mpsc::channel();
-    let data = data.to_owned();
-    thread::spawn(move || answered.send(exchange(&data, name, &request)).ok());
-    match answer.recv_timeout(patience) {
-        Ok(Ok(answer)) => Ok(answer),
-        Ok(Err(error)) => Err(Refusal::not_ready(format!("the till does not answer: {error:#}"))),
-        Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => {
-            let waited = patience.as_millis();
-            Err(Refusal::not_ready(format!("the till did not answer within {waited} ms")))
-        }
-    }
-}
-
-fn exchange(data: &Path, name: &str, request: &Request) -> Result<(String, Connection)> {
+) -> Result<(String, Connection)> {
     let mut stream = socket::connect(data, name).with_context(|| format!("no {name}"))?;
+    let patience = Some(patience.max(Duration::from_millis(1)));
+    stream.set_read_timeout(patience).context("cannot limit the wait")?;
+    stream.set_write_timeout(patience).context("cannot limit the wait")?;
     let line = Value::Object(request.object.clone()).to_string();
     writeln!(stream, "{line}").context("cannot send")?;
     let mut reader = BufReader::new(stream);

@@ -19,10 +19,14 @@ use crate::exit::Exit;
 use crate::host::ledger::Ledger;
 use crate::host::message::{Answer, Ask};
 use crate::json_lines::{Line, read_line};
+use crate::places::Places;
 use crate::{clock, file, print};
 
 /// How long a new host waits for a killed one to be gone.
 const PATIENCE: Duration = Duration::from_secs(5);
+
+/// Tills at once; each has a line or two, and each line a thread.
+const CONNECTIONS_MAX: usize = 256;
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Arguments {
@@ -51,18 +55,20 @@ pub(crate) fn run(arguments: &Arguments) -> Result<Exit> {
     let port = listener.local_addr().context("cannot learn the port")?.port();
     file::replace(port_file, format!("{port}\n").as_bytes())?;
     print::note(&format!("host {name} listens on port {port}"));
+    let connections = Places::new(CONNECTIONS_MAX);
     for stream in listener.incoming() {
-        match stream {
-            Ok(stream) => {
-                let ledger = Arc::clone(&ledger);
-                thread::spawn(move || {
-                    if let Err(error) = converse(&stream, &ledger) {
-                        print::note(&format!("a till's connection ended: {error:#}"));
-                    }
-                });
+        let stream = stream.context("cannot accept a connection")?;
+        let Some(place) = connections.take() else {
+            print::note("too many connections: one was closed");
+            continue;
+        };
+        let ledger = Arc::clone(&ledger);
+        thread::spawn(move || {
+            if let Err(error) = converse(&stream, &ledger) {
+                print::note(&format!("a till's connection ended: {error:#}"));
             }
-            Err(error) => print::note(&format!("cannot accept a connection: {error}")),
-        }
+            drop(place);
+        });
     }
     Ok(Exit::Done)
 }

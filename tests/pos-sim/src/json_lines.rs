@@ -1,10 +1,10 @@
 //! JSON lines: bounded reading, and a service that answers requests as they come, in any order.
 
 use std::io::{self, BufRead, BufReader, Read, Write};
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 
+use crate::places::{Place, Places};
 use crate::print;
 use crate::protocol::{Code, Outcome, Refusal, Request, answer_line};
 
@@ -66,7 +66,7 @@ pub(crate) trait Service: Send + Sync + 'static {
 pub(crate) struct Reply {
     id: u64,
     writer: Arc<Mutex<dyn Write + Send>>,
-    _turn: Turn,
+    _place: Place,
 }
 
 impl Reply {
@@ -85,23 +85,6 @@ impl Reply {
     }
 }
 
-/// One of the [`IN_FLIGHT_MAX`] places, given back when dropped.
-struct Turn(Arc<AtomicUsize>);
-
-impl Turn {
-    fn take(in_flight: &Arc<AtomicUsize>) -> Option<Self> {
-        let before = in_flight.fetch_add(1, Ordering::SeqCst);
-        let turn = Self(Arc::clone(in_flight));
-        (before < IN_FLIGHT_MAX).then_some(turn)
-    }
-}
-
-impl Drop for Turn {
-    fn drop(&mut self) {
-        self.0.fetch_sub(1, Ordering::SeqCst);
-    }
-}
-
 /// Reads requests until the input ends, each answered by `service` on a thread of its own. A line
 /// from which no id can be read cannot be answered; stderr says so.
 pub(crate) fn serve(
@@ -111,7 +94,7 @@ pub(crate) fn serve(
 ) -> io::Result<()> {
     let mut reader = BufReader::new(reader);
     let writer: Arc<Mutex<dyn Write + Send>> = Arc::new(Mutex::new(writer));
-    let in_flight = Arc::new(AtomicUsize::new(0));
+    let in_flight = Places::new(IN_FLIGHT_MAX);
     loop {
         let line = match read_line(&mut reader)? {
             Line::Whole(line) => line,
@@ -128,14 +111,14 @@ pub(crate) fn serve(
                 continue;
             }
         };
-        let Some(turn) = Turn::take(&in_flight) else {
+        let Some(place) = in_flight.take() else {
             let full = Refusal::new(Code::NotReady, "too many requests are under way");
             let mut writer = writer.lock().unwrap_or_else(PoisonError::into_inner);
             writeln!(writer, "{}", answer_line(request.id, &Err(full)))?;
             writer.flush()?;
             continue;
         };
-        let reply = Reply { id: request.id, writer: Arc::clone(&writer), _turn: turn };
+        let reply = Reply { id: request.id, writer: Arc::clone(&writer), _place: place };
         let service = Arc::clone(service);
         thread::spawn(move || service.serve(request, reply));
     }

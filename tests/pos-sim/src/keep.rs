@@ -21,6 +21,7 @@ use anyhow::{Context as _, Result};
 use crate::clock::Deadline;
 use crate::exit::Exit;
 use crate::json_lines::{self, Reply, Service};
+use crate::places::Places;
 use crate::protocol::{Code, Refusal, Request, done};
 use crate::{file, print, socket, till};
 
@@ -29,6 +30,9 @@ pub(crate) const SOCKET: &str = "keep.sock";
 
 const BACKOFF_FIRST: Duration = Duration::from_millis(100);
 const BACKOFF_MAX: Duration = Duration::from_secs(2);
+
+/// Callers at once; one is usual.
+const CONNECTIONS_MAX: usize = 8;
 
 /// A till that ran this long was started well, whatever ended it.
 const RAN_WELL: Duration = Duration::from_secs(5);
@@ -171,16 +175,21 @@ impl Service for Bell {
 /// Listens for those who want a till restarted that does not answer them.
 fn listen(data: &Path, wake: SyncSender<Event>) -> Result<()> {
     let listener = socket::listen(data, SOCKET).context("cannot listen on keep.sock")?;
-    let bell = Arc::new(Bell(wake));
+    let (bell, connections) = (Arc::new(Bell(wake)), Places::new(CONNECTIONS_MAX));
     thread::spawn(move || {
         for stream in listener.incoming() {
+            let stream = match stream {
+                Ok(stream) => stream,
+                Err(error) => return print::note(&format!("keep.sock is closed: {error}")),
+            };
+            let Some(place) = connections.take() else { continue };
             let bell = Arc::clone(&bell);
             thread::spawn(move || {
-                let served =
-                    stream.and_then(|stream| json_lines::serve(stream.try_clone()?, stream, &bell));
-                if let Err(error) = served {
+                let reader = stream.try_clone();
+                if let Err(error) = reader.and_then(|it| json_lines::serve(it, stream, &bell)) {
                     print::note(&format!("a connection to the keeper ended: {error}"));
                 }
+                drop(place);
             });
         }
     });

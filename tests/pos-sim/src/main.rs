@@ -25,6 +25,7 @@ mod file;
 mod host;
 mod json_lines;
 mod keep;
+mod places;
 mod print;
 mod protocol;
 mod random;

@@ -5,8 +5,9 @@
 //! do anything with money, so that there is never more than one thing under way. What they know is
 //! in the **journal** (`journal`), which is the till's only memory.
 //!
-//! **Deliberately absent:** any state that a kill could lose. There is no shutdown work: stopping
-//! waits for the sale in flight as a courtesy to the customer, and correctness does not need it.
+//! **Deliberately absent:** any state that a kill could lose. There is no shutdown work: a till
+//! that stops finishes the sale in flight as a courtesy to the customer, and correctness does not
+//! need it.
 
 mod acquirer;
 mod basket;
@@ -23,7 +24,6 @@ use std::net::SocketAddr;
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::PathBuf;
 use std::str::FromStr;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::thread;
 use std::time::Duration;
@@ -33,6 +33,7 @@ use anyhow::{Context as _, Result, anyhow, bail, ensure};
 use crate::edition::Edition;
 use crate::exit::Exit;
 use crate::fault::{Fault, Faults};
+use crate::places::Places;
 use crate::till::acquirer::Acquirer;
 use crate::till::desk::Desk;
 use crate::till::journal::Journal;
@@ -46,9 +47,6 @@ pub(crate) const SOCKET: &str = "till.sock";
 
 /// How long a new till waits for its predecessor to be gone.
 const PREDECESSOR_PATIENCE: Duration = Duration::from_secs(5);
-
-/// How long a till that stops waits for the sale in flight. A host has three seconds to answer.
-const LAST_SALE_PATIENCE: Duration = Duration::from_secs(5);
 
 /// Callers at once; each has a thread.
 const CONNECTIONS_MAX: usize = 32;
@@ -121,7 +119,7 @@ struct Till {
     /// By binding; used by whoever has the desk.
     acquirers: BTreeMap<String, Mutex<Acquirer>>,
     addresses: BTreeMap<String, SocketAddr>,
-    connections: Arc<AtomicUsize>,
+    connections: Places,
 }
 
 /// Runs the till until it is told to stop or restart.
@@ -148,11 +146,7 @@ pub(crate) fn run(arguments: &Arguments, edition: &'static Edition) -> Result<Ex
     }
     let answering = Arc::clone(&till);
     thread::spawn(move || answering.accept(&listener));
-    let selling = Arc::clone(&till);
-    thread::spawn(move || selling.sell_until_stopped());
-    let exit = till.desk.wait_for_stop();
-    till.desk.wait_until_no_sale(LAST_SALE_PATIENCE);
-    Ok(exit)
+    till.sell_until_stopped()
 }
 
 impl Till {
@@ -184,19 +178,12 @@ impl Till {
             desk: Desk::default(),
             acquirers,
             addresses,
-            connections: Arc::default(),
+            connections: Places::new(CONNECTIONS_MAX),
         })
     }
 
     fn journal(&self) -> MutexGuard<'_, Journal> {
         self.journal.lock().expect("nothing panics with the journal in hand")
-    }
-
-    fn sell_until_stopped(&self) {
-        if let Err(error) = self.sell() {
-            print::note(&format!("error: the till cannot go on: {error:#}"));
-            self.desk.stop(Exit::Failed);
-        }
     }
 
     fn stop_when_stdin_ends(&self) {
@@ -210,21 +197,20 @@ impl Till {
             let stream = match stream {
                 Ok(stream) => stream,
                 Err(error) => {
-                    print::note(&format!("cannot accept a connection: {error}"));
-                    continue;
+                    print::note(&format!("error: cannot accept a connection: {error}"));
+                    return self.desk.stop(Exit::Failed);
                 }
             };
-            if self.connections.fetch_add(1, Ordering::SeqCst) >= CONNECTIONS_MAX {
-                self.connections.fetch_sub(1, Ordering::SeqCst);
+            let Some(place) = self.connections.take() else {
                 print::note("too many connections: one was closed");
                 continue;
-            }
+            };
             let till = Arc::clone(&self);
             thread::spawn(move || {
                 if let Err(error) = till.converse(stream) {
                     print::note(&format!("a connection ended: {error}"));
                 }
-                till.connections.fetch_sub(1, Ordering::SeqCst);
+                drop(place);
             });
         }
     }

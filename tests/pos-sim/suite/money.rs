@@ -2,8 +2,9 @@
 
 use std::time::Duration;
 
+use crate::process::signal;
 use crate::shop::Shop;
-use crate::wait::a_random_moment;
+use crate::wait::{a_random_moment, wait_for};
 
 #[test]
 fn thirty_kills_of_the_till_and_some_of_its_host_lose_nothing_and_double_nothing() {
@@ -45,6 +46,22 @@ fn a_till_sells_on_while_its_host_is_gone_and_tells_it_later() {
     shop.start_host("a");
     shop.hold_and_settle();
     shop.assert_money_is_right();
+}
+
+#[test]
+fn a_host_that_answers_too_late_is_told_to_forget_the_sale() {
+    let shop = Shop::selling();
+    signal("STOP", shop.host_id("a"));
+    let in_doubt = "SELECT count(*) FROM sale WHERE state = 'reversing' AND kind = 'sale'";
+    wait_for("a sale in doubt", || {
+        let count = shop.journal().query_row(in_doubt, [], |row| row.get::<_, i64>(0)).unwrap();
+        if count > 0 { Ok(()) } else { Err(count) }
+    });
+    signal("CONT", shop.host_id("a"));
+    shop.hold_and_settle();
+    let total = shop.assert_money_is_right();
+    assert!(total["reversed"].as_i64().unwrap() > 0, "{total:#}");
+    assert_eq!(total["open"], 0, "{total:#}");
 }
 
 #[test]

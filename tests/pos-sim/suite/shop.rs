@@ -97,6 +97,10 @@ impl Shop {
         self.hosts.get_mut(name).unwrap().process.take().unwrap().kill();
     }
 
+    pub(crate) fn host_id(&self, name: &str) -> u32 {
+        self.hosts[name].process.as_ref().unwrap().id()
+    }
+
     pub(crate) fn driver(&self) -> Driver {
         Driver::start(&self.till_data(), 20_000)
     }

@@ -94,12 +94,14 @@ pub(super) struct Finding {
 
 /// The report for people.
 pub(super) fn table(report: &Report) -> String {
-    let heads = ["sales", "amount", "lost", "doubled", "settled 2×", "open", "down s", "worst s"];
-    let mut lines = vec![line("terminal", &heads.map(str::to_owned), "version")];
+    let mut rows = vec![HEADS.map(str::to_owned)];
     for TillReport { terminal, versions, counts } in &report.tills {
-        lines.push(line(terminal, &cells(counts), &versions.join(" → ")));
+        rows.push(row(terminal, counts, versions.join(" → ")));
     }
-    lines.push(line("total", &cells(&report.total), ""));
+    rows.push(row("total", &report.total, String::new()));
+    let width = |column: usize| rows.iter().map(|row| row[column].chars().count()).max();
+    let widths: [usize; COLUMNS] = std::array::from_fn(|column| width(column).unwrap_or(0));
+    let mut lines: Vec<_> = rows.iter().map(|row| line(row, &widths)).collect();
     for Finding { terminal, wrong, count, what } in &report.findings {
         lines.push(format!("{terminal}: {wrong:?} ({count}): {what}"));
     }
@@ -109,16 +111,24 @@ pub(super) fn table(report: &Report) -> String {
     lines.join("\n")
 }
 
-fn line(first: &str, cells: &[String; 8], last: &str) -> String {
-    let mut line = format!("{first:16}");
-    for cell in cells {
-        line.push_str(&format!("{cell:>12}"));
-    }
-    format!("{line}  {last}").trim_end().to_owned()
-}
+const COLUMNS: usize = 10;
 
-fn cells(counts: &Counts) -> [String; 8] {
+const HEADS: [&str; COLUMNS] = [
+    "terminal",
+    "sales",
+    "amount",
+    "lost",
+    "doubled",
+    "settled 2×",
+    "open",
+    "down s",
+    "worst s",
+    "version",
+];
+
+fn row(terminal: &str, counts: &Counts, version: String) -> [String; COLUMNS] {
     [
+        terminal.to_owned(),
         counts.sales.to_string(),
         format!("{}.{:02} {CURRENCY}", counts.amount_minor / 100, counts.amount_minor % 100),
         counts.lost.to_string(),
@@ -127,9 +137,59 @@ fn cells(counts: &Counts) -> [String; 8] {
         counts.open.to_string(),
         seconds(counts.downtime_ms),
         seconds(counts.longest_gap_ms),
+        version,
     ]
+}
+
+/// Names at the left of their columns, numbers at the right.
+fn line(row: &[String; COLUMNS], widths: &[usize; COLUMNS]) -> String {
+    let cells = row.iter().zip(widths).enumerate().map(|(column, (cell, &width))| {
+        let is_name = column == 0 || column == COLUMNS - 1;
+        if is_name { format!("{cell:<width$}") } else { format!("{cell:>width$}") }
+    });
+    cells.collect::<Vec<_>>().join("  ").trim_end().to_owned()
 }
 
 fn seconds(ms: i64) -> String {
     format!("{}.{}", ms / 1000, ms % 1000 / 100)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_table_reads_well() {
+        let counts = Counts {
+            sales: 12,
+            amount_minor: 123_405,
+            lost: 1,
+            open: 3,
+            downtime_ms: 2_340,
+            longest_gap_ms: 2_000,
+            ..Counts::default()
+        };
+        let versions = vec!["1.0.0".into(), "2.0.0".into()];
+        let till = TillReport { terminal: "T1".into(), versions, counts };
+        let finding = Finding {
+            terminal: "T1".into(),
+            wrong: Wrong::Lost,
+            count: 1,
+            what: "sale 7: charged by a, unknown to the till".into(),
+        };
+        let report = Report {
+            currency: CURRENCY,
+            tills: vec![till],
+            total: counts,
+            findings: vec![finding],
+            not_audited: vec!["T9".into()],
+        };
+        let expected = "
+terminal  sales       amount  lost  doubled  settled 2×  open  down s  worst s  version
+T1           12  1234.05 CNY     1        0           0     3     2.3      2.0  1.0.0 → 2.0.0
+total        12  1234.05 CNY     1        0           0     3     2.3      2.0
+T1: Lost (1): sale 7: charged by a, unknown to the till
+not audited: T9";
+        assert_eq!(table(&report), expected.trim_start());
+    }
 }

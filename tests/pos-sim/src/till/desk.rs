@@ -83,18 +83,9 @@ impl Desk {
         self.changed.notify_all();
     }
 
-    pub(super) fn wait_for_stop(&self) -> Exit {
-        let mut state = self.lock();
-        loop {
-            if let Some(exit) = state.stopping {
-                return exit;
-            }
-            state = self.changed.wait(state).expect(NEVER_POISONED);
-        }
-    }
-
-    pub(super) fn is_stopping(&self) -> bool {
-        self.lock().stopping.is_some()
+    /// Why the till is to stop, if it is.
+    pub(super) fn stopping(&self) -> Option<Exit> {
+        self.lock().stopping
     }
 
     /// Lets `time` pass, less if the till stops.
@@ -153,7 +144,7 @@ mod tests {
         desk.stop(Exit::Restart);
         desk.stop(Exit::Done);
         assert!(desk.take_for_customer(|| Ok(true)).unwrap().is_none());
-        assert_eq!(desk.wait_for_stop(), Exit::Restart, "the first reason counts");
+        assert_eq!(desk.stopping(), Some(Exit::Restart), "the first reason counts");
         desk.pause(LONG);
         desk.pause_until_change(LONG);
     }

@@ -13,6 +13,7 @@ use super::acquirer::Asked;
 use super::basket::{self, FLOOR_LIMIT_MINOR, STORED_SALES_MAX, Wish};
 use super::journal::{Kind, NewSale, Sale, State};
 use crate::clock;
+use crate::exit::Exit;
 use crate::fault::Fault;
 use crate::host::message::{Answer, Ask, Authorise};
 use crate::random::Random;
@@ -32,12 +33,15 @@ const FORWARD_PERCENT: u64 = 30;
 const TIP_PERCENT: u64 = 20;
 
 impl Till {
-    /// Sells until the till stops.
-    pub(super) fn sell(&self) -> Result<()> {
+    /// Sells until the till is to stop, and says for what. The sale in flight is finished first.
+    pub(super) fn sell_until_stopped(&self) -> Result<Exit> {
         // Another day after each restart, and yet the same one for the same seed.
         let day = self.journal().last_stan()?.unsigned_abs();
         let mut random = Random::seeded(self.seed ^ day.rotate_left(32));
-        while !self.desk.is_stopping() {
+        loop {
+            if let Some(exit) = self.desk.stopping() {
+                return Ok(exit);
+            }
             if self.faults.active(Fault::Hang) {
                 self.journal().unable_to_sell();
                 self.desk.pause(CLOSED_LOOK);
@@ -47,7 +51,6 @@ impl Till {
                 self.desk.pause_until_change(self.closed_for()?.min(CLOSED_LOOK));
             }
         }
-        Ok(())
     }
 
     /// How long a customer takes to hold out the card, and again to take the receipt.
@@ -80,7 +83,7 @@ impl Till {
             Wish::Complete { percent } => self.complete(percent)?,
             Wish::Cancel => self.cancel()?,
         }
-        if random.chance(FORWARD_PERCENT) {
+        if random.chance(FORWARD_PERCENT) && self.desk.stopping().is_none() {
             self.forward(&self.active)?;
         }
         self.desk.pause(self.handling_time());
@@ -177,7 +180,7 @@ impl Till {
     /// Lets the pause between two customers pass, with signs of life if it is long.
     fn wait_for_customer(&self, pause: Duration) -> Result<()> {
         let deadline = clock::Deadline::after(pause);
-        while deadline.left() > IDLE_SIGN_OF_LIFE && !self.desk.is_stopping() {
+        while deadline.left() > IDLE_SIGN_OF_LIFE && self.desk.stopping().is_none() {
             self.desk.pause(IDLE_SIGN_OF_LIFE);
             let mut journal = self.journal();
             let now_ms = clock::unix_ms();

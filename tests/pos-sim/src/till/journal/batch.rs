@@ -66,8 +66,8 @@ impl Journal {
     pub(crate) fn open_figures(&self, binding: &str) -> Result<OpenBatch> {
         let mut statement = self.db.prepare_cached(
             "SELECT count(*), coalesce(sum(amount_minor), 0)
-             FROM sale JOIN batch ON batch.binding = sale.binding AND batch.number = sale.batch
-             WHERE sale.binding = ?1 AND sale.state = 'approved' AND batch.state != 'settled'",
+             FROM batch CROSS JOIN sale ON sale.binding = batch.binding AND sale.batch = number
+             WHERE batch.binding = ?1 AND batch.state != 'settled' AND sale.state = 'approved'",
         )?;
         let figures = statement.query_row([binding], |row| {
             Ok(OpenBatch { count: row.get(0)?, total_minor: row.get(1)?, currency: CURRENCY })
@@ -80,8 +80,10 @@ impl Journal {
         self.db.execute(
             "UPDATE batch SET state = 'offered', count = figures.count, total_minor = figures.total
              FROM (SELECT batch, count(*) AS count, sum(amount_minor) AS total
-                   FROM sale WHERE binding = ?1 AND state = 'approved' GROUP BY batch) AS figures
-             WHERE binding = ?1 AND state = 'open' AND number = figures.batch",
+                   FROM sale WHERE binding = ?1 AND state = 'approved' AND batch =
+                       (SELECT number FROM batch WHERE binding = ?1 AND state = 'open')
+                   GROUP BY batch) AS figures
+             WHERE binding = ?1 AND number = figures.batch",
             [binding],
         )?;
         Ok(())

@@ -34,8 +34,7 @@ const SCHEMA_1: &str = "
         changed_ms INTEGER NOT NULL
     );
     CREATE INDEX sale_by_batch ON sale (binding, batch);
-    CREATE INDEX sale_pending ON sale (state)
-        WHERE state IN ('begun', 'held', 'stored', 'reversing');
+    CREATE INDEX sale_by_state ON sale (state, binding);
     CREATE TABLE hold (
         only_one INTEGER PRIMARY KEY CHECK (only_one = 1),
         reason TEXT NOT NULL,
