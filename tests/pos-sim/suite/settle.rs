@@ -99,3 +99,17 @@ fn a_till_that_sold_nothing_has_nothing_to_settle() {
     assert_eq!(driver.ok(r#"{"do":"settle"}"#), serde_json::json!({"batches": []}));
     assert_eq!(settlements(&shop), 0);
 }
+
+#[test]
+fn a_sale_that_the_host_does_not_take_keeps_its_batch_from_being_closed() {
+    let shop = Shop::selling();
+    let mut driver = shop.ready_driver();
+    driver.ok(r#"{"do":"hold","lease_s":600,"reason":"test"}"#);
+    let nothing =
+        "INSERT INTO sale (binding, batch, kind, state, amount_minor, begun_ms, changed_ms)
+                   VALUES ('a', 1, 'offline', 'stored', 0, 0, 0)";
+    shop.journal().execute(nothing, []).unwrap();
+    assert_eq!(driver.ok(r#"{"do":"drain"}"#)["left"]["stored_offline"], 1);
+    assert_eq!(driver.error(r#"{"do":"settle"}"#), "not_ready");
+    assert_eq!(settlements(&shop), 0);
+}
