@@ -27,10 +27,10 @@ use crate::{keep, socket, till};
 #[derive(Debug, clap::Args)]
 pub(crate) struct Arguments {
     /// The till's data directory.
-    #[arg(long)]
+    #[arg(long, value_name = "DIR")]
     data: PathBuf,
-    /// How long the till may take for an answer.
-    #[arg(long, default_value_t = 10_000, value_parser = clap::value_parser!(u64).range(10..))]
+    /// Milliseconds that the till may take for an answer.
+    #[arg(long, value_name = "MS", default_value_t = 10_000, value_parser = clap::value_parser!(u64).range(10..))]
     limit_ms: u64,
 }
 

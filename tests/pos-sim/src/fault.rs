@@ -76,7 +76,7 @@ impl Fault {
 #[derive(Debug, clap::Args)]
 pub(crate) struct Arguments {
     /// The till's data directory.
-    #[arg(long)]
+    #[arg(long, value_name = "DIR")]
     data: PathBuf,
     /// A fault, or `clear [FAULT]`, or `list`. `FAULT=N` strikes N times and is over.
     #[arg(value_name = "FAULT[=N]|clear|list")]
@@ -84,7 +84,7 @@ pub(crate) struct Arguments {
     /// With `clear`: only this fault.
     fault: Option<Fault>,
     /// The fault is over after so many seconds.
-    #[arg(long)]
+    #[arg(long, value_name = "N")]
     for_s: Option<u32>,
     /// The fault concerns only this version of the till.
     #[arg(long, value_name = "VERSION")]

@@ -34,12 +34,13 @@ pub(crate) struct Arguments {
     #[arg(long)]
     name: String,
     /// Where the books are kept.
-    #[arg(long)]
+    #[arg(long, value_name = "DIR")]
     data: PathBuf,
-    #[arg(long, default_value = "127.0.0.1:0")]
+    /// Where to listen; port 0 lets the system choose.
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:0")]
     listen: SocketAddr,
     /// Where to write the port number once the host listens.
-    #[arg(long)]
+    #[arg(long, value_name = "FILE")]
     port_file: PathBuf,
 }
 

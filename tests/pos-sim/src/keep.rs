@@ -40,7 +40,7 @@ const RAN_WELL: Duration = Duration::from_secs(5);
 #[derive(Debug, clap::Args)]
 pub(crate) struct Arguments {
     /// The link to the installed version, like `DIR/current`; the till is `bin/pos-sim` in it.
-    #[arg(long)]
+    #[arg(long, value_name = "LINK")]
     slot: PathBuf,
     #[command(flatten)]
     till: till::Arguments,

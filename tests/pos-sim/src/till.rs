@@ -55,22 +55,22 @@ const CONNECTIONS_MAX: usize = 32;
 #[group(skip)]
 pub(crate) struct Arguments {
     /// Where the journal, the socket and the faults are.
-    #[arg(long)]
+    #[arg(long, value_name = "DIR")]
     pub(crate) data: PathBuf,
     /// The terminal's id, as the hosts know it.
-    #[arg(long, value_parser = terminal_id)]
+    #[arg(long, value_name = "ID", value_parser = terminal_id)]
     pub(crate) terminal: String,
     /// A host and where it listens; repeat for each.
     #[arg(long = "host", value_name = "NAME=ADDRESS", required = true)]
     pub(crate) hosts: Vec<HostAddress>,
     /// The host that new sales go to; the first one if not given.
-    #[arg(long)]
+    #[arg(long, value_name = "NAME")]
     pub(crate) active: Option<String>,
-    /// From the start of one sale to the start of the next.
-    #[arg(long, default_value_t = 120, value_parser = clap::value_parser!(u64).range(1..=600_000))]
+    /// Milliseconds from the start of one sale to the start of the next.
+    #[arg(long, value_name = "MS", default_value_t = 120, value_parser = clap::value_parser!(u64).range(1..=600_000))]
     pub(crate) pace_ms: u64,
     /// Makes the customers repeatable.
-    #[arg(long)]
+    #[arg(long, value_name = "N")]
     pub(crate) seed: Option<u64>,
     /// Stop when standard input ends: how `keep` takes its till with it.
     #[arg(long, hide = true)]

@@ -13,7 +13,7 @@ mod selling;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result};
-use rusqlite::Connection;
+use rusqlite::{Connection, TransactionBehavior};
 
 use crate::edition::Edition;
 
@@ -39,9 +39,12 @@ impl Journal {
     /// one that a newer till has changed in a way this edition cannot read.
     pub(crate) fn open(data: &Path, terminal: &str, edition: &'static Edition) -> Result<Self> {
         let path = path(data);
-        let db = Connection::open(&path)
+        let mut db = Connection::open(&path)
             .with_context(|| format!("cannot open the journal {}", path.display()))?;
-        schema::prepare(&db, terminal, edition.schema)
+        // A transaction that starts by reading fails at once when it meets another writer; one
+        // that starts by writing waits for it.
+        db.set_transaction_behavior(TransactionBehavior::Immediate);
+        schema::prepare(&mut db, terminal, edition.schema)
             .with_context(|| format!("cannot use the journal {}", path.display()))?;
         Ok(Self { db, edition, span: None })
     }

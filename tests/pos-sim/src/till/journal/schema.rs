@@ -53,9 +53,9 @@ const SCHEMA_1: &str = "
 const SCHEMA_2: &str = "ALTER TABLE sale ADD COLUMN tip_minor INTEGER NOT NULL DEFAULT 0";
 
 /// Makes the tables, or brings them up to `schema`. A journal that is ahead stays as it is.
-pub(super) fn prepare(db: &Connection, terminal: &str, schema: Schema) -> Result<()> {
+pub(super) fn prepare(db: &mut Connection, terminal: &str, schema: Schema) -> Result<()> {
     db.execute_batch("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;")?;
-    let change = db.unchecked_transaction()?;
+    let change = db.transaction()?;
     let is_new = !change.table_exists(None, "till")?;
     if is_new {
         change.execute_batch(SCHEMA_1)?;
