@@ -1,0 +1,190 @@
+//! Applies what terminals said to the registry, a batch at a time, and answers hellos.
+//!
+//! A reconciler: what it has not done is still in the spool. Killed between applying and
+//! forgetting it applies again, which changes nothing.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use shared::digest::PublicKey;
+use shared::document::Receipt;
+use shared::id::{FleetId, TerminalId};
+use shared::message::{Body, Hello, SignedBytes, Up};
+use shared::signature::{self, KnownKeys};
+use shared::time::UnixTime;
+use tracing::{debug, warn};
+
+use super::deliver::Deliver;
+use super::spool::{NotSpooled, Spool, Spooled};
+use crate::background::Progress;
+use crate::registry::delivery::{Heard, Report, Saying};
+use crate::registry::{Registry, RegistryError};
+
+/// Applied in one transaction: large enough to share its cost, small enough to be quick.
+const BATCH_SAYINGS: usize = 256;
+
+/// Why a batch was not applied. It stays in the spool.
+#[derive(Debug, thiserror::Error)]
+pub enum NotFollowed {
+    #[error(transparent)]
+    Spool(#[from] NotSpooled),
+    #[error("what terminals said could not be applied")]
+    Registry(#[from] RegistryError),
+}
+
+#[derive(Debug)]
+pub struct Follow {
+    fleet: FleetId,
+    spool: Spool,
+    registry: Arc<dyn Registry>,
+    deliver: Arc<Deliver>,
+}
+
+impl Follow {
+    pub fn new(
+        fleet: FleetId,
+        spool: Spool,
+        registry: Arc<dyn Registry>,
+        deliver: Arc<Deliver>,
+    ) -> Self {
+        Self { fleet, spool, registry, deliver }
+    }
+
+    /// Applies the oldest sayings.
+    pub async fn step(&self, now: UnixTime) -> Result<Progress, NotFollowed> {
+        let Some((sayings, up_to)) = self.spool.oldest(BATCH_SAYINGS).await? else {
+            return Ok(Progress::Settled);
+        };
+        let full = sayings.len() == BATCH_SAYINGS;
+        let heard = self.heard(&sayings).await?;
+        // Orders must not overtake the answer to the hello that asks for them.
+        let turn = self.deliver.turn().await;
+        let applied = self.registry.apply(&heard).await?;
+        debug!(heard = heard.len(), ?applied, "applied what terminals said");
+        if applied.alarms > 0 || applied.strangers > 0 {
+            warn!(?applied, "terminals said what somebody should look at");
+        }
+        self.spool.release(up_to).await?;
+        let mut hellos = BTreeMap::<TerminalId, &Hello>::new();
+        for saying in &sayings {
+            match &saying.said {
+                Up::Hello(hello) => drop(hellos.insert(saying.terminal, hello)),
+                // Whoever is gone hears no answer.
+                Up::Gone => drop(hellos.remove(&saying.terminal)),
+                Up::Record(_) => {}
+            }
+        }
+        self.deliver.greet(&hellos, now).await?;
+        drop(turn);
+        Ok(if full { Progress::MoreToDo } else { Progress::Settled })
+    }
+
+    /// Checks the proofs of receipts against the keys of their terminals.
+    async fn heard(&self, sayings: &[Spooled]) -> Result<Vec<Heard>, RegistryError> {
+        let mut signers: Vec<_> = sayings.iter().filter(|it| has_receipt(&it.said)).collect();
+        signers.dedup_by_key(|it| it.terminal);
+        let mut ids: Vec<_> = signers.iter().map(|it| it.terminal).collect();
+        ids.sort_unstable();
+        ids.dedup();
+        let terminals = self.registry.terminals_of(&ids).await?;
+        let keys: BTreeMap<_, _> =
+            terminals.iter().filter_map(|it| Some((it.id, it.public_key?))).collect();
+        Ok(sayings.iter().map(|saying| self.one(saying, &keys)).collect())
+    }
+
+    fn one(&self, spooled: &Spooled, keys: &BTreeMap<TerminalId, PublicKey>) -> Heard {
+        let Spooled { terminal, at, up_to, said } = spooled.clone();
+        let saying = match said {
+            Up::Hello(hello) => Saying::Hello(hello),
+            Up::Gone => Saying::Gone,
+            Up::Record(record) => Saying::Report {
+                epoch: record.epoch,
+                seq: record.seq,
+                up_to,
+                report: match record.body {
+                    Body::Progress(progress) => Report::Progress(progress),
+                    Body::Telemetry(telemetry) => Report::Telemetry(telemetry),
+                    Body::Receipt(signed) => self.prove(terminal, signed, keys.get(&terminal)),
+                },
+            },
+        };
+        Heard { terminal, at, saying }
+    }
+
+    fn prove(&self, terminal: TerminalId, signed: SignedBytes, key: Option<&PublicKey>) -> Report {
+        match prove(self.fleet, terminal, &signed, key) {
+            Ok(receipt) => Report::Receipt { receipt, signed },
+            Err(why) => {
+                warn!(%terminal, why, "an unproven receipt was kept aside");
+                Report::Unproven { signed, why }
+            }
+        }
+    }
+}
+
+fn has_receipt(said: &Up) -> bool {
+    match said {
+        Up::Hello(_) | Up::Gone => false,
+        Up::Record(record) => matches!(record.body, Body::Receipt(_)),
+    }
+}
+
+/// The receipt, if this terminal's key signed it and it speaks of this terminal.
+fn prove(
+    fleet: FleetId,
+    terminal: TerminalId,
+    signed: &SignedBytes,
+    key: Option<&PublicKey>,
+) -> Result<Receipt, String> {
+    let key = *key.ok_or("the terminal has no key")?;
+    let opened = signature::open::<Receipt>(signed.as_slice(), fleet, &KnownKeys::of_terminal(key))
+        .map_err(|error| error.to_string())?;
+    if !opened.signed_by.has(key) {
+        return Err("the terminal's key did not sign it".to_owned());
+    }
+    if opened.document.terminal != terminal {
+        return Err(format!("it speaks of terminal {}", opened.document.terminal));
+    }
+    Ok(opened.document)
+}
+
+#[cfg(test)]
+mod tests {
+    use shared::digest::Digest;
+    use shared::document::FORMAT;
+    use shared::document::receipt::Said;
+    use shared::id::OrderId;
+    use shared::signature::{Envelope, PrivateKey};
+    use shared::time::ClockConfidence;
+
+    use super::*;
+
+    const FLEET: FleetId = FleetId::from_bytes([1; 16]);
+    const TERMINAL: TerminalId = TerminalId::from_bytes([2; 16]);
+
+    fn receipt(of: TerminalId, by: &PrivateKey) -> SignedBytes {
+        let mut envelope = Envelope::unsigned(Receipt {
+            format: FORMAT,
+            terminal: of,
+            epoch: 1,
+            order: OrderId::from_bytes([3; 16]),
+            said: Said::Accepted,
+            at: UnixTime(7),
+            clock: ClockConfidence::Attested,
+        });
+        envelope.sign(FLEET, by);
+        SignedBytes::new(envelope.to_bytes())
+    }
+
+    #[test]
+    fn only_the_terminal_itself_can_speak_for_its_orders() {
+        let (own, other) = (PrivateKey::from_seed(&[5; 32]), PrivateKey::from_seed(&[6; 32]));
+        let key = own.public();
+        let ask = |signed: &SignedBytes, key| prove(FLEET, TERMINAL, signed, key).is_ok();
+        assert!(ask(&receipt(TERMINAL, &own), Some(&key)));
+        assert!(!ask(&receipt(TERMINAL, &other), Some(&key)));
+        assert!(!ask(&receipt(TerminalId::from_bytes([9; 16]), &own), Some(&key)));
+        assert!(!ask(&receipt(TERMINAL, &own), None));
+        assert!(!ask(&SignedBytes::new(Digest::of(b"noise").0.to_vec()), Some(&key)));
+    }
+}

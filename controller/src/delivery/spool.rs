@@ -1,0 +1,152 @@
+//! What terminals said, durable here before it is in the registry: a local spool, never the only
+//! copy of anything that was not acknowledged because of it.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::time::Instant;
+
+use serde::{Deserialize, Serialize};
+use shared::codec;
+use shared::id::TerminalId;
+use shared::limits::MESSAGE_BYTES_MAX;
+use shared::message::{Body, Up};
+use shared::queue::{Batch, Bounds, Class, OpenError, Options, Shelf, Store, StoreError};
+use shared::time::UnixTime;
+use tokio::sync::oneshot;
+
+use super::cursor::Cursor;
+
+/// One thing that a terminal said.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Spooled {
+    pub(super) terminal: TerminalId,
+    /// When it was heard.
+    pub(super) at: UnixTime,
+    /// Of a record: everything of its epoch up to here is durable. Else 0.
+    pub(super) up_to: u64,
+    pub(super) said: Up,
+}
+
+/// A cursor as it is kept.
+#[derive(Serialize, Deserialize)]
+struct Kept {
+    terminal: TerminalId,
+    epoch: u32,
+    up_to: u64,
+}
+
+/// What is around a message in the spool.
+const SPOOLED_BYTES_MAX: usize = MESSAGE_BYTES_MAX + 256;
+
+/// Why the spool did not do what was asked.
+#[derive(Debug, thiserror::Error)]
+pub enum NotSpooled {
+    #[error("the spool cannot be opened")]
+    Open(#[source] OpenError),
+    #[error("the spool could not keep what terminals said; they will say it again")]
+    Keep(#[source] StoreError),
+    #[error("the spool could not be read")]
+    Read(#[source] StoreError),
+    #[error("the spool's store ended without an answer")]
+    NoAnswer,
+}
+
+/// The controller's queue between the wire and the registry.
+#[derive(Clone, Debug)]
+pub struct Spool {
+    store: Store,
+}
+
+impl Spool {
+    /// Opens the spool in this directory, and makes it if there is none. Blocks.
+    pub fn open(directory: &Path) -> Result<Self, NotSpooled> {
+        let begun = Instant::now();
+        let options = Options::new(Bounds::CONTROLLER, move || begun.elapsed());
+        let opened = Store::open(directory, options).map_err(NotSpooled::Open)?;
+        // A loss is logged by the store. Terminals still have what was not acknowledged; what was
+        // acknowledged and not applied shows as a gap in the registry, which raises an alarm.
+        Ok(Self { store: opened.store })
+    }
+
+    /// What is waiting to be applied.
+    pub fn depth(&self) -> u64 {
+        self.store.status().depth.records
+    }
+
+    pub(super) async fn cursors(&self) -> Result<BTreeMap<TerminalId, Cursor>, NotSpooled> {
+        let kept = self.read(|view| view.scan(Shelf::Facts, .., usize::MAX)).await?;
+        let cursors = kept.into_iter().filter_map(|(_, value)| {
+            let kept: Kept = codec::decode(&value, SPOOLED_BYTES_MAX).ok()?;
+            Some((kept.terminal, Cursor::Known { epoch: kept.epoch, up_to: kept.up_to }))
+        });
+        Ok(cursors.collect())
+    }
+
+    /// Makes sayings and the cursors that go with them durable, all or none.
+    pub(super) async fn keep(
+        &self,
+        sayings: &[Spooled],
+        cursors: &BTreeMap<TerminalId, Cursor>,
+    ) -> Result<(), NotSpooled> {
+        let mut batch = Batch::new();
+        for saying in sayings {
+            batch.push(class(&saying.said), codec::encode(saying));
+        }
+        for (terminal, cursor) in cursors {
+            if let Cursor::Known { epoch, up_to } = *cursor {
+                let kept = Kept { terminal: *terminal, epoch, up_to };
+                let key = terminal.to_string();
+                batch.put(Shelf::Facts, key.as_str(), codec::encode(&kept));
+            }
+        }
+        let (answer, outcome) = oneshot::channel();
+        self.store.commit_then(batch, move |committed| drop(answer.send(committed)));
+        let committed = outcome.await.map_err(|_| NotSpooled::NoAnswer)?;
+        committed.map(|_| ()).map_err(NotSpooled::Keep)
+    }
+
+    /// At most `max` sayings, oldest first, and the number up to which they go. What cannot be
+    /// read, because another build wrote it, is passed over.
+    pub(super) async fn oldest(
+        &self,
+        max: usize,
+    ) -> Result<Option<(Vec<Spooled>, u64)>, NotSpooled> {
+        let entries = self.read(move |view| view.queued_after(0, max)).await?;
+        let Some(last) = entries.last().map(|entry| entry.seq) else { return Ok(None) };
+        let read = entries.iter().filter_map(|entry| {
+            let saying = codec::decode(&entry.body, SPOOLED_BYTES_MAX);
+            saying.inspect_err(|error| tracing::error!(seq = entry.seq, %error, "unreadable")).ok()
+        });
+        Ok(Some((read.collect(), last)))
+    }
+
+    /// Forgets what is in the registry.
+    pub(super) async fn release(&self, up_to: u64) -> Result<(), NotSpooled> {
+        let (answer, outcome) = oneshot::channel();
+        self.store.release_up_to_then(up_to, move |released| drop(answer.send(released)));
+        let released = outcome.await.map_err(|_| NotSpooled::NoAnswer)?;
+        released.map(|_| ()).map_err(NotSpooled::Keep)
+    }
+
+    async fn read<T: Send + 'static>(
+        &self,
+        look: impl FnOnce(shared::queue::View<'_>) -> Result<T, shared::queue::DatabaseError>
+        + Send
+        + 'static,
+    ) -> Result<T, NotSpooled> {
+        let (answer, outcome) = oneshot::channel();
+        self.store.read_then(look, move |seen| drop(answer.send(seen)));
+        outcome.await.map_err(|_| NotSpooled::NoAnswer)?.map_err(NotSpooled::Read)
+    }
+}
+
+/// Hellos are said again; what was acknowledged must stay.
+fn class(said: &Up) -> Class {
+    match said {
+        Up::Hello(_) | Up::Gone => Class::Telemetry,
+        Up::Record(record) => match record.body {
+            Body::Telemetry(_) | Body::Progress(_) => Class::Report,
+            Body::Receipt(_) => Class::Receipt,
+        },
+    }
+}
