@@ -46,7 +46,7 @@ pub(crate) const CURRENCY: &str = "CNY";
 pub(crate) const SOCKET: &str = "till.sock";
 
 /// How long a new till waits for its predecessor to be gone.
-const PREDECESSOR_PATIENCE: Duration = Duration::from_secs(5);
+const PREDECESSOR_PATIENCE: Duration = Duration::from_secs(10);
 
 /// Callers at once; each has a thread.
 const CONNECTIONS_MAX: usize = 32;
@@ -67,7 +67,8 @@ pub(crate) struct Arguments {
     #[arg(long, value_name = "NAME")]
     pub(crate) active: Option<String>,
     /// Milliseconds from the start of one sale to the start of the next.
-    #[arg(long, value_name = "MS", default_value_t = 120, value_parser = clap::value_parser!(u64).range(1..=600_000))]
+    #[arg(long, value_name = "MS", default_value_t = 120)]
+    #[arg(value_parser = clap::value_parser!(u64).range(1..=600_000))]
     pub(crate) pace_ms: u64,
     /// Makes the customers repeatable.
     #[arg(long, value_name = "N")]
