@@ -1,5 +1,269 @@
 //! One change for many terminals, followed to its end.
+//!
+//! [`plan`] decides whom to release, [`state`] which moves a campaign may make, and [`assignment`]
+//! what is known of it on one terminal; all three are pure. [`execute`] carries plans out, and
+//! [`view`] says how it goes. Here are the decisions that people make: to create, to start, to
+//! pause, to resume, to abort.
 
 pub mod assignment;
+pub mod execute;
+mod paper;
 pub mod plan;
 pub mod state;
+pub mod view;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use shared::change::Change;
+use shared::digest::Digest;
+use shared::id::{CampaignId, TerminalId};
+use shared::limits::ROUTINE_ORDER_LIFETIME_S_MAX;
+use shared::membership::Membership;
+use shared::time::UnixTime;
+use shared::window::Window;
+
+use crate::delivery::Signer;
+use crate::registry::audit::By;
+use crate::registry::campaign::{Campaign, NewCampaign, Purpose, Start};
+use crate::registry::page::{PAGE_ITEMS_MAX, Page};
+use crate::registry::terminal::{Terminal, Unit};
+use crate::registry::{Registry, RegistryError};
+use crate::selector::{NotASelector, Selector};
+use paper::BatchTerms;
+use state::{CampaignEvent, CampaignState};
+
+/// A campaign whose orders live shorter than this reaches nobody.
+pub const LIFETIME_S_MIN: u64 = 60;
+
+/// Why a campaign is not what was wished for.
+#[derive(Debug, thiserror::Error)]
+pub enum CampaignError {
+    #[error("the selection of terminals cannot be read: {0}")]
+    Selector(NotASelector),
+    #[error("there is no release {0}")]
+    NoRelease(Digest),
+    #[error("release {digest} expired at {at}")]
+    ReleaseExpired { digest: Digest, at: UnixTime },
+    #[error("with `max_parallel` 0 no terminal would ever be released")]
+    NoPlaces,
+    #[error(
+        "a life of {0} s is not possible: choose {LIFETIME_S_MIN} to {ROUTINE_ORDER_LIFETIME_S_MAX}"
+    )]
+    Lifetime(u64),
+    #[error("window {from_min} to {to_min} is beyond the minutes of a day")]
+    Window { from_min: u16, to_min: u16 },
+    #[error("a cancellation is part of the campaign that is aborted, not one of its own")]
+    CancelByItself,
+    #[error("nobody would be a member: {}", excluded(.0))]
+    Nobody(BTreeMap<Excluded, u64>),
+    #[error("there is no campaign {0}")]
+    NoCampaign(CampaignId),
+    #[error(transparent)]
+    Registry(#[from] RegistryError),
+}
+
+impl CampaignError {
+    /// What to do about it, in the imperative.
+    pub fn hint(&self) -> Option<&'static str> {
+        match self {
+            Self::Selector(_) => Some("write for example `store=berlin-1 & model=T650`"),
+            Self::NoRelease(_) => Some("publish the release first"),
+            Self::ReleaseExpired { .. } => Some("sign a release that is valid for longer"),
+            Self::NoPlaces => Some("choose at least 1"),
+            Self::Lifetime(_) => None,
+            Self::Window { .. } => Some("write for example `22:00-06:00`"),
+            Self::CancelByItself => Some("abort the campaign"),
+            Self::Nobody(_) => Some("look at what the selection matches with `terminal list`"),
+            Self::NoCampaign(_) => Some("list the campaigns"),
+            Self::Registry(_) => None,
+        }
+    }
+}
+
+/// Why a terminal that the selector matches does not become a member.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Excluded {
+    NotEnrolled,
+    Revoked,
+    /// The release is not for its model.
+    OtherModel,
+}
+
+impl Excluded {
+    pub fn detail(self) -> &'static str {
+        match self {
+            Self::NotEnrolled => "have not enrolled",
+            Self::Revoked => "were revoked",
+            Self::OtherModel => "are of models that the release is not for",
+        }
+    }
+}
+
+fn excluded(counts: &BTreeMap<Excluded, u64>) -> String {
+    if counts.is_empty() {
+        return "no terminal matches".to_owned();
+    }
+    let parts = counts.iter().map(|(why, count)| format!("{count} {}", why.detail()));
+    parts.collect::<Vec<_>>().join(", ")
+}
+
+/// Who would be a member if the campaign were started now.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Preview {
+    /// By id.
+    pub members: Vec<TerminalId>,
+    pub excluded: BTreeMap<Excluded, u64>,
+}
+
+/// What people decide about campaigns.
+#[derive(Clone, Debug)]
+pub struct Campaigns {
+    registry: Arc<dyn Registry>,
+    signer: Arc<Signer>,
+}
+
+impl Campaigns {
+    pub fn new(registry: Arc<dyn Registry>, signer: Arc<Signer>) -> Self {
+        Self { registry, signer }
+    }
+
+    /// Refuses whatever could never make progress.
+    pub async fn create(&self, new: &NewCampaign, by: &By) -> Result<Campaign, CampaignError> {
+        let selector = read_selector(&new.selector)?;
+        if new.max_parallel == 0 {
+            return Err(CampaignError::NoPlaces);
+        }
+        if !(LIFETIME_S_MIN..=ROUTINE_ORDER_LIFETIME_S_MAX).contains(&new.lifetime_s) {
+            return Err(CampaignError::Lifetime(new.lifetime_s));
+        }
+        self.check_change(&new.change, by.at).await?;
+        let preview = self.preview(&selector, &new.change).await?;
+        if preview.members.is_empty() {
+            return Err(CampaignError::Nobody(preview.excluded));
+        }
+        Ok(self.registry.add_campaign(new, by).await?)
+    }
+
+    async fn check_change(&self, change: &Change, now: UnixTime) -> Result<(), CampaignError> {
+        let upgrade = match change {
+            Change::Ping(_) => return Ok(()),
+            Change::Cancel(_) => return Err(CampaignError::CancelByItself),
+            Change::Upgrade(upgrade) => upgrade,
+        };
+        if let Some(window @ Window { from_min, to_min }) = upgrade.window
+            && !window.is_sound()
+        {
+            return Err(CampaignError::Window { from_min, to_min });
+        }
+        let digest = upgrade.release;
+        let stored = self.registry.release(digest).await?;
+        let release = stored.ok_or(CampaignError::NoRelease(digest))?.release;
+        match release.expires_at {
+            at if at <= now => Err(CampaignError::ReleaseExpired { digest, at }),
+            _ => Ok(()),
+        }
+    }
+
+    /// Goes through the fleet once, in pages.
+    pub async fn preview(
+        &self,
+        selector: &Selector,
+        change: &Change,
+    ) -> Result<Preview, CampaignError> {
+        let models = match change {
+            Change::Upgrade(upgrade) => {
+                let stored = self.registry.release(upgrade.release).await?;
+                let stored = stored.ok_or(CampaignError::NoRelease(upgrade.release))?;
+                Some(stored.release.models)
+            }
+            Change::Ping(_) | Change::Cancel(_) => None,
+        };
+        let mut preview = Preview::default();
+        let mut page = Page::first(PAGE_ITEMS_MAX);
+        loop {
+            let terminals = self.registry.terminals(&page).await?;
+            let Some(last) = terminals.last() else { return Ok(preview) };
+            page = Page::after(last.id, PAGE_ITEMS_MAX);
+            for terminal in terminals.iter().filter(|terminal| selector.matches(terminal)) {
+                match why_excluded(terminal, models.as_deref()) {
+                    Some(why) => *preview.excluded.entry(why).or_default() += 1,
+                    None => preview.members.push(terminal.id),
+                }
+            }
+        }
+    }
+
+    /// Fixes the members and signs for them. From here on the campaign runs by itself.
+    pub async fn start(&self, id: CampaignId, by: &By) -> Result<Campaign, CampaignError> {
+        let campaign = self.known(id).await?;
+        self.check_move(&campaign, CampaignEvent::Start)?;
+        self.check_change(&campaign.change, by.at).await?;
+        let selector = read_selector(&campaign.selector)?;
+        let preview = self.preview(&selector, &campaign.change).await?;
+        if preview.members.is_empty() {
+            return Err(CampaignError::Nobody(preview.excluded));
+        }
+        let tree = Membership::of(preview.members.iter().copied());
+        let not_after = by.at.plus(Duration::from_secs(campaign.lifetime_s));
+        let terms = BatchTerms {
+            campaign: id,
+            purpose: Purpose::Change,
+            change: campaign.change,
+            not_before: by.at,
+            not_after,
+        };
+        let batch = paper::batch(&self.signer, terms, &tree);
+        let start = Start { members: preview.members, root: tree.root(), batch, not_after };
+        Ok(self.registry.start_campaign(id, &start, by).await?)
+    }
+
+    pub async fn pause(&self, id: CampaignId, by: &By) -> Result<Campaign, CampaignError> {
+        self.move_on(id, CampaignEvent::Pause, by).await
+    }
+
+    pub async fn resume(&self, id: CampaignId, by: &By) -> Result<Campaign, CampaignError> {
+        self.move_on(id, CampaignEvent::Resume, by).await
+    }
+
+    /// Nothing is released any more, and what has not begun is cancelled.
+    pub async fn abort(&self, id: CampaignId, by: &By) -> Result<Campaign, CampaignError> {
+        self.move_on(id, CampaignEvent::Abort, by).await
+    }
+
+    async fn move_on(
+        &self,
+        id: CampaignId,
+        event: CampaignEvent,
+        by: &By,
+    ) -> Result<Campaign, CampaignError> {
+        let campaign = self.known(id).await?;
+        self.check_move(&campaign, event)?;
+        Ok(self.registry.move_campaign(&campaign, event, by).await?)
+    }
+
+    fn check_move(&self, campaign: &Campaign, event: CampaignEvent) -> Result<(), RegistryError> {
+        let refused = |refused| RegistryError::CampaignRefused { campaign: campaign.id, refused };
+        state::step(campaign.state, event).map(|_: CampaignState| ()).map_err(refused)
+    }
+
+    async fn known(&self, id: CampaignId) -> Result<Campaign, CampaignError> {
+        self.registry.campaign(id).await?.ok_or(CampaignError::NoCampaign(id))
+    }
+}
+
+fn read_selector(text: &str) -> Result<Selector, CampaignError> {
+    text.parse().map_err(CampaignError::Selector)
+}
+
+fn why_excluded(terminal: &Terminal, models: Option<&[String]>) -> Option<Excluded> {
+    match terminal.unit {
+        Unit::Claimed => Some(Excluded::NotEnrolled),
+        Unit::Revoked => Some(Excluded::Revoked),
+        Unit::Enrolled => match models {
+            Some(models) if !models.contains(&terminal.model) => Some(Excluded::OtherModel),
+            Some(_) | None => None,
+        },
+    }
+}

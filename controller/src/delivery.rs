@@ -14,6 +14,7 @@ mod cursor;
 mod deliver;
 mod follow;
 mod inbound;
+pub mod presence;
 mod sign;
 mod spool;
 

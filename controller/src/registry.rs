@@ -197,6 +197,8 @@ pub trait Registry: Debug + Send + Sync {
 
     async fn put_held(&self, id: CampaignId, held: &BTreeMap<Held, u64>) -> Result<()>;
 
+    async fn batch(&self, campaign: CampaignId, purpose: Purpose) -> Result<Option<StoredBatch>>;
+
     /// Stores a batch unless the campaign has one for this purpose already; gives the stored one.
     async fn put_batch(&self, batch: &StoredBatch) -> Result<StoredBatch>;
 
@@ -232,11 +234,11 @@ pub trait Registry: Debug + Send + Sync {
         limit: u32,
     ) -> Result<Vec<Assignment>>;
 
-    /// Open ones whose order was voided by a new epoch of their terminal.
+    /// Open ones whose order is void: their terminal began a new epoch, or was revoked.
     async fn assignments_voided(&self, campaign: CampaignId, limit: u32)
     -> Result<Vec<Assignment>>;
 
-    /// Open ones to whose terminal no cancel order was issued.
+    /// Open ones with a valid order, to whose terminal no cancel order was issued.
     async fn assignments_to_cancel(
         &self,
         campaign: CampaignId,

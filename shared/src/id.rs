@@ -44,7 +44,8 @@ macro_rules! typed_id {
                 Self(Uuid::now_v7())
             }
 
-            /// The id made of these bytes: for tests and simulations, which must repeat.
+            /// The id made of these bytes: for ids that are derived from others, and for tests,
+            /// which must repeat.
             pub const fn from_bytes(bytes: [u8; 16]) -> Self {
                 Self(Uuid::from_bytes(bytes))
             }

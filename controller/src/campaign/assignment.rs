@@ -174,6 +174,14 @@ pub struct Refused {
     pub at: UnixTime,
 }
 
+impl Refused {
+    /// The same order will never be accepted. One that comes a moment too early may be, and one
+    /// of an earlier epoch is made again.
+    pub fn is_final(&self) -> bool {
+        !self.refusal.may_pass() && self.refusal != Refusal::OldEpoch
+    }
+}
+
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Ended {
@@ -224,8 +232,9 @@ impl Standing {
                 }
             }
             Fact::Refused(refused) => {
-                // The first refusal is the one that counts: later ones answer copies.
-                let rank = |it: &Refused| (Reverse(it.at), it.refusal, it.detail.clone());
+                // The first final one is the one that counts: later ones answer copies.
+                let rank =
+                    |it: &Refused| (it.is_final(), Reverse(it.at), it.refusal, it.detail.clone());
                 if self.refused.as_ref().is_none_or(|known| rank(known) < rank(&refused)) {
                     self.refused = Some(refused);
                 }
@@ -260,7 +269,9 @@ impl Standing {
         }
         let accepted = self.accepted_at.is_some() || self.progress.is_some();
         // After it accepted an order a terminal refuses only copies of it.
-        if let (Some(refused), false) = (&self.refused, accepted) {
+        if let (Some(refused), false) = (&self.refused, accepted)
+            && refused.is_final()
+        {
             return (State::Refused, refused.at);
         }
         if let (Some(at), false) = (self.withdrawn_at, accepted) {
@@ -290,7 +301,8 @@ impl Standing {
 
     /// The terminal has it in its ledger, or has answered for it: it need not be sent again.
     pub fn is_answered(&self) -> bool {
-        self.accepted_at.is_some() || self.refused.is_some() || self.ended.is_some()
+        let refused = self.refused.as_ref().is_some_and(Refused::is_final);
+        self.accepted_at.is_some() || refused || self.ended.is_some()
     }
 
     /// It succeeded after the controller had given up, or after it had told a failure.
@@ -319,4 +331,176 @@ fn state_of_end(outcome: &Outcome) -> AssignmentState {
 /// that was told before it, and what needs a person for more than what does not.
 fn weight(outcome: &Outcome) -> AssignmentState {
     state_of_end(outcome)
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use shared::digest::Digest;
+    use shared::id::OrderId;
+    use shared::outcome::{Failure, FailureCode, Waiting};
+
+    use super::*;
+
+    const ORDER: OrderId = OrderId::from_bytes([1; 16]);
+
+    fn at(second: i64) -> UnixTime {
+        UnixTime(second)
+    }
+
+    fn failed(detail: &str) -> Outcome {
+        let failure = Failure {
+            code: FailureCode::DiskFull,
+            step: "fetch".to_owned(),
+            detail: detail.to_owned(),
+        };
+        Outcome::Failed { failure }
+    }
+
+    fn succeeded() -> Outcome {
+        Outcome::Succeeded { now: "2".to_owned() }
+    }
+
+    fn ended(outcome: Outcome, second: i64) -> Fact {
+        Fact::Ended(Ended { outcome, at: at(second) })
+    }
+
+    fn refused(refusal: Refusal, second: i64) -> Fact {
+        Fact::Refused(Refused { refusal, detail: "so".to_owned(), at: at(second) })
+    }
+
+    fn given_up(as_what: Unheard, second: i64) -> Fact {
+        Fact::GivenUp(GivenUp { as_what, at: at(second) })
+    }
+
+    fn progress(ordinal: u64, state: StepState) -> Fact {
+        Fact::Progress(Progress {
+            order: ORDER,
+            ordinal,
+            step: "fetch".to_owned(),
+            state,
+            at: at(50),
+            bytes_done: None,
+            bytes_total: None,
+        })
+    }
+
+    fn waiting() -> StepState {
+        StepState::Waiting { reason: Waiting::Till, detail: String::new() }
+    }
+
+    fn after(facts: impl IntoIterator<Item = Fact>) -> Standing {
+        let mut standing = Standing::ordered(at(1));
+        facts.into_iter().for_each(|fact| standing.learn(fact));
+        standing
+    }
+
+    #[track_caller]
+    fn check(facts: &[Fact], state: AssignmentState, since: i64) {
+        assert_eq!(after(facts.iter().cloned()).state_since(), (state, at(since)));
+        assert_eq!(after(facts.iter().rev().cloned()).state_since(), (state, at(since)));
+    }
+
+    #[test]
+    fn facts_make_the_state_whatever_their_order() {
+        use AssignmentState as State;
+        let accepted = Fact::Accepted(at(20));
+        let unanswered = Fact::Unanswered(at(10));
+        let withdrawn = Fact::Withdrawn(at(30));
+        check(&[], State::Ordered, 1);
+        check(std::slice::from_ref(&unanswered), State::Unanswered, 10);
+        check(&[unanswered, accepted.clone()], State::Accepted, 20);
+        check(&[accepted.clone(), Fact::Accepted(at(25))], State::Accepted, 20);
+        check(&[progress(2, waiting()), progress(1, StepState::Running)], State::Waiting, 50);
+        check(&[progress(1, StepState::Running)], State::Working, 50);
+        check(&[given_up(Unheard::Unreached, 60)], State::Unreached, 60);
+        check(&[accepted.clone(), given_up(Unheard::Silent, 70)], State::Silent, 70);
+        check(std::slice::from_ref(&withdrawn), State::Cancelled, 30);
+        check(&[withdrawn, accepted.clone()], State::Accepted, 20);
+        check(&[refused(Refusal::OtherModel, 15)], State::Refused, 15);
+        check(&[ended(failed("a"), 90), accepted.clone()], State::Failed, 90);
+        check(&[ended(Outcome::Expired, 90), progress(9, waiting())], State::Expired, 90);
+    }
+
+    #[test]
+    fn a_refused_copy_takes_nothing_back() {
+        use AssignmentState as State;
+        check(&[Fact::Accepted(at(20)), refused(Refusal::Replayed, 15)], State::Accepted, 20);
+        check(&[refused(Refusal::Replayed, 15), ended(succeeded(), 40)], State::Succeeded, 40);
+    }
+
+    #[test]
+    fn a_refusal_that_may_pass_ends_nothing() {
+        for passing in [Refusal::NotYet, Refusal::EpochAhead, Refusal::OldEpoch] {
+            let standing = after([refused(passing, 15)]);
+            assert_eq!(standing.state(), AssignmentState::Ordered);
+            assert!(!standing.is_answered(), "{passing:?}: it is sent again");
+        }
+        check(
+            &[refused(Refusal::NotYet, 15), refused(Refusal::Expired, 30)],
+            AssignmentState::Refused,
+            30,
+        );
+    }
+
+    #[test]
+    fn a_success_after_a_failure_or_after_giving_up_is_late() {
+        let late = after([given_up(Unheard::Silent, 70), ended(succeeded(), 90)]);
+        assert!(late.is_late_success() && !late.contradicted);
+        let corrected = after([ended(succeeded(), 90), ended(failed("a"), 80)]);
+        assert!(corrected.is_late_success() && corrected.contradicted);
+        let plain = after([ended(succeeded(), 90), ended(succeeded(), 95)]);
+        assert!(!plain.is_late_success() && !plain.contradicted);
+        assert_eq!(plain.state_since().1, at(90), "it happened when it was told first");
+    }
+
+    #[test]
+    fn every_state_is_an_end_or_takes_a_place_or_has_been_waited_for_too_long() {
+        for state in AssignmentState::ALL {
+            let unanswered = state == AssignmentState::Unanswered;
+            assert_eq!(!state.is_end(), state.takes_a_place() || unanswered, "{state}");
+            assert!(state.is_end() || !state.is_bad(), "{state}");
+        }
+    }
+
+    fn fact() -> impl Strategy<Value = Fact> {
+        let refusal = prop_oneof![Just(Refusal::Replayed), Just(Refusal::NoRoom)];
+        let outcome = prop_oneof![
+            Just(succeeded()),
+            Just(failed("a")),
+            Just(failed("b")),
+            Just(Outcome::Expired)
+        ];
+        let unheard = prop_oneof![Just(Unheard::Unreached), Just(Unheard::Silent)];
+        let time = 0_i64..4;
+        prop_oneof![
+            time.clone().prop_map(|t| Fact::Unanswered(at(t))),
+            time.clone().prop_map(|t| Fact::Accepted(at(t))),
+            time.clone().prop_map(|t| Fact::Withdrawn(at(t))),
+            (unheard, time.clone()).prop_map(|(unheard, t)| given_up(unheard, t)),
+            (0_u64..4, any::<bool>()).prop_map(|(ordinal, waits)| {
+                progress(ordinal, if waits { waiting() } else { StepState::Running })
+            }),
+            (refusal, time.clone()).prop_map(|(refusal, t)| refused(refusal, t)),
+            (outcome, time).prop_map(|(outcome, t)| ended(outcome, t)),
+        ]
+    }
+
+    proptest! {
+        #[test]
+        fn the_order_and_number_of_facts_make_no_difference(
+            facts in prop::collection::vec(fact(), 0..8),
+            mixed in prop::collection::vec(any::<prop::sample::Index>(), 0..8),
+            shuffled in any::<u64>(),
+        ) {
+            let told_once = after(facts.iter().cloned());
+            let mut again = facts.clone();
+            again.extend(mixed.iter().filter(|_| !facts.is_empty())
+                .map(|at| at.get(&facts).clone()));
+            again.sort_by_key(|fact| {
+                Digest::of_parts(&[&shuffled.to_be_bytes(), format!("{fact:?}").as_bytes()])
+            });
+            prop_assert_eq!(after(again), told_once);
+        }
+    }
 }

@@ -10,7 +10,7 @@ use shared::time::UnixTime;
 
 use super::state::CampaignState;
 use crate::registry::campaign::CampaignTally;
-use crate::registry::terminal::{Presence, Unit};
+use crate::registry::terminal::{Presence, Terminal, Unit};
 
 /// How fast, as the operator wants it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -36,6 +36,12 @@ pub struct Candidate {
     pub terminal: TerminalId,
     pub unit: Unit,
     pub presence: Presence,
+}
+
+impl From<&Terminal> for Candidate {
+    fn from(terminal: &Terminal) -> Self {
+        Self { terminal: terminal.id, unit: terminal.unit, presence: terminal.presence }
+    }
 }
 
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -128,10 +134,9 @@ impl Held {
 /// Decides about these candidates, which come in the order in which they should be released.
 pub fn plan(policy: Policy, situation: Situation<'_>, candidates: &[Candidate]) -> Plan {
     let mut places = u64::from(policy.max_parallel).saturating_sub(situation.tally.places_taken());
-    let all = held_as_a_whole(situation.state, situation.now, situation.not_after);
     let mut plan = Plan::default();
     for candidate in candidates {
-        match all.or_else(|| held_by_itself(*candidate)) {
+        match why_held(*candidate, situation) {
             Some(reason) => plan.held.push((candidate.terminal, reason)),
             None if places == 0 => plan.held.push((candidate.terminal, Held::NoPlace)),
             None => {
@@ -143,14 +148,19 @@ pub fn plan(policy: Policy, situation: Situation<'_>, candidates: &[Candidate]) 
     plan
 }
 
-/// Why nobody at all is released.
-pub fn held_as_a_whole(state: CampaignState, now: UnixTime, not_after: UnixTime) -> Option<Held> {
-    match state {
+/// Why this member would not be released even if there were a place for it: something about the
+/// whole campaign, or else something about the terminal.
+pub fn why_held(candidate: Candidate, situation: Situation<'_>) -> Option<Held> {
+    held_as_a_whole(situation).or_else(|| held_by_itself(candidate))
+}
+
+fn held_as_a_whole(situation: Situation<'_>) -> Option<Held> {
+    match situation.state {
         CampaignState::Draft => Some(Held::NotStarted),
         CampaignState::Paused => Some(Held::Paused),
         CampaignState::Aborted => Some(Held::Aborted),
         CampaignState::Completed => Some(Held::Completed),
-        CampaignState::Running => (now >= not_after).then_some(Held::TimeOver),
+        CampaignState::Running => (situation.now >= situation.not_after).then_some(Held::TimeOver),
     }
 }
 
@@ -179,4 +189,125 @@ pub fn release_order(salt: Nonce, members: &[TerminalId]) -> Vec<TerminalId> {
     let mut order: Vec<_> = members.iter().map(|id| (place(id), *id)).collect();
     order.sort_unstable();
     order.into_iter().map(|(_, id)| id).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::{BTreeMap, BTreeSet};
+
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::campaign::assignment::AssignmentState;
+
+    fn terminal(number: u8) -> TerminalId {
+        TerminalId::from_bytes([number; 16])
+    }
+
+    fn online(number: u8) -> Candidate {
+        Candidate { terminal: terminal(number), unit: Unit::Enrolled, presence: Presence::Online }
+    }
+
+    fn tally(by_state: &[(AssignmentState, u64)]) -> CampaignTally {
+        CampaignTally { by_state: by_state.iter().copied().collect(), ..CampaignTally::default() }
+    }
+
+    fn situation(tally: &CampaignTally) -> Situation<'_> {
+        Situation {
+            state: CampaignState::Running,
+            now: UnixTime(10),
+            not_after: UnixTime(100),
+            members: 10,
+            tally,
+        }
+    }
+
+    #[test]
+    fn as_many_are_released_as_there_are_places_and_the_others_know_why() {
+        let tally = tally(&[
+            (AssignmentState::Working, 1),
+            (AssignmentState::Unanswered, 5),
+            (AssignmentState::Succeeded, 7),
+        ]);
+        let offline = Candidate { presence: Presence::Offline, ..online(2) };
+        let candidates = [online(1), offline, online(3), online(4)];
+        let plan = plan(Policy { max_parallel: 3 }, situation(&tally), &candidates);
+        assert_eq!(plan.release, [terminal(1), terminal(3)]);
+        assert_eq!(plan.held, [(terminal(2), Held::Offline), (terminal(4), Held::NoPlace)]);
+    }
+
+    #[test]
+    fn what_holds_the_campaign_comes_before_what_holds_the_terminal() {
+        let tally = CampaignTally::default();
+        let running = situation(&tally);
+        let over = Situation { now: UnixTime(100), ..running };
+        let paused = Situation { state: CampaignState::Paused, ..running };
+        let aborted = Situation { state: CampaignState::Aborted, ..running };
+        let offline = Candidate { presence: Presence::Offline, ..online(1) };
+        let revoked = Candidate { unit: Unit::Revoked, ..online(1) };
+        for (situation, candidate, reason) in [
+            (over, online(1), Held::TimeOver),
+            (paused, offline, Held::Paused),
+            (aborted, online(1), Held::Aborted),
+            (running, offline, Held::Offline),
+            (running, revoked, Held::Revoked),
+        ] {
+            assert_eq!(why_held(candidate, situation), Some(reason));
+        }
+        assert_eq!(why_held(online(1), running), None);
+    }
+
+    #[test]
+    fn it_is_over_when_nothing_more_can_come_of_anybody() {
+        let all_ended = tally(&[(AssignmentState::Succeeded, 8), (AssignmentState::Failed, 2)]);
+        assert!(is_over(situation(&all_ended)));
+        let one_works = tally(&[(AssignmentState::Succeeded, 9), (AssignmentState::Waiting, 1)]);
+        assert!(!is_over(situation(&one_works)));
+        let some_held = tally(&[(AssignmentState::Succeeded, 9)]);
+        assert!(!is_over(situation(&some_held)));
+        assert!(is_over(Situation { now: UnixTime(100), ..situation(&some_held) }));
+        assert!(!is_over(Situation { now: UnixTime(100), ..situation(&one_works) }));
+    }
+
+    #[test]
+    fn the_order_of_release_is_the_same_each_time_and_another_in_each_campaign() {
+        let members: Vec<_> = (0..50).map(terminal).collect();
+        let order = release_order(Nonce([1; 16]), &members);
+        let mut backwards = members.clone();
+        backwards.reverse();
+        assert_eq!(release_order(Nonce([1; 16]), &backwards), order);
+        assert_ne!(release_order(Nonce([2; 16]), &members), order);
+        assert_eq!(order.iter().collect::<BTreeSet<_>>().len(), members.len());
+    }
+
+    fn candidate() -> impl Strategy<Value = Candidate> {
+        let unit = prop_oneof![Just(Unit::Enrolled), Just(Unit::Claimed), Just(Unit::Revoked)];
+        let presence =
+            prop_oneof![Just(Presence::Online), Just(Presence::Offline), Just(Presence::NeverSeen)];
+        (any::<u8>(), unit, presence).prop_map(|(number, unit, presence)| Candidate {
+            terminal: terminal(number),
+            unit,
+            presence,
+        })
+    }
+
+    proptest! {
+        #[test]
+        fn everybody_is_either_released_or_has_a_reason_and_no_place_is_taken_twice(
+            candidates in prop::collection::vec(candidate(), 0..20),
+            max_parallel in 0_u32..6,
+            taken in 0_u64..6,
+        ) {
+            let tally = CampaignTally {
+                by_state: BTreeMap::from([(AssignmentState::Ordered, taken)]),
+                ..CampaignTally::default()
+            };
+            let plan = plan(Policy { max_parallel }, situation(&tally), &candidates);
+            prop_assert_eq!(plan.release.len() + plan.held.len(), candidates.len());
+            let places = u64::from(max_parallel).saturating_sub(taken);
+            prop_assert!(plan.release.len() as u64 <= places);
+            let no_place = plan.held.iter().any(|(_, reason)| *reason == Held::NoPlace);
+            prop_assert!(!no_place || plan.release.len() as u64 == places);
+        }
+    }
 }

@@ -295,6 +295,10 @@ impl<D: Database> Registry for SqlRegistry<D> {
         write!(self, "note who is held back", tx => campaigns::put_held(tx, id, held))
     }
 
+    async fn batch(&self, campaign: CampaignId, purpose: Purpose) -> Result<Option<StoredBatch>> {
+        read!(self, "find a batch", tx => campaigns::batch_for(tx, campaign, purpose))
+    }
+
     async fn put_batch(&self, batch: &StoredBatch) -> Result<StoredBatch> {
         write!(self, "store a batch", tx => campaigns::put_batch(tx, batch))
     }

@@ -105,7 +105,8 @@ pub(super) async fn to_cancel(
     limit: u32,
 ) -> Result<Vec<Assignment>> {
     let select = select_assignments!(
-        "WHERE campaign = $1 AND cancel_order IS NULL AND ended = 0 ORDER BY terminal LIMIT $2"
+        "WHERE campaign = $1 AND cancel_order IS NULL AND ended = 0 AND voided = 0
+         ORDER BY terminal LIMIT $2"
     );
     all(tx.rows(select, vec![text(campaign), int(limit)]).await?)
 }

@@ -169,8 +169,9 @@ impl Work {
             None => Some("this registry does not know the order"),
             Some(order) if order.terminal != terminal => Some("the order is another terminal's"),
             Some(order) => {
-                order.answered = true;
-                order.learn(terminal, fact_of(receipt));
+                let fact = fact_of(receipt);
+                order.answered |= !matches!(&fact, Fact::Refused(it) if !it.is_final());
+                order.learn(terminal, fact);
                 None
             }
         };

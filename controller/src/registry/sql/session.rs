@@ -69,13 +69,14 @@ pub(crate) enum Value {
     Bytes(Option<Vec<u8>>),
 }
 
-/// Ids, digests, codes: everything that is its text.
+/// Ids, digests, names: everything that is its text. PostgreSQL stores no NUL, and a terminal
+/// could send one.
 pub(crate) fn text(value: impl Display) -> Value {
-    Value::Text(Some(value.to_string()))
+    maybe_text(Some(value))
 }
 
 pub(crate) fn maybe_text(value: Option<impl Display>) -> Value {
-    Value::Text(value.map(|value| value.to_string()))
+    Value::Text(value.map(|value| value.to_string().replace('\0', "\u{fffd}")))
 }
 
 pub(crate) fn code(value: impl Code) -> Value {

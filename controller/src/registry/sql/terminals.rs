@@ -214,6 +214,7 @@ pub(super) async fn revoke(tx: &mut Transaction, id: TerminalId, by: &By) -> Res
     if known.unit != Unit::Revoked {
         let update = "UPDATE terminals SET unit = $2, deliver_at = NULL WHERE id = $1";
         tx.execute(update, vec![text(id), code(Unit::Revoked)]).await?;
+        orders::void_before(tx, id, known.epoch.saturating_add(1)).await?;
         let mut differences = Differences::default();
         differences.unit(Some(known.unit), Unit::Revoked);
         differences.write(tx).await?;

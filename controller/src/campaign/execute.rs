@@ -1,0 +1,377 @@
+//! Carries campaigns out: looks at how each stands, plans, and moves it one step.
+//!
+//! What must be remembered is in the registry. What is kept here (a campaign's Merkle tree, whom
+//! it has still to look at) is made again after a restart.
+
+mod sweep;
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use shared::change::{Cancel, Change};
+use shared::id::{CampaignId, OrderId, TerminalId};
+use shared::limits::short_text;
+use shared::time::UnixTime;
+use tracing::{debug, info, warn};
+
+use super::assignment::{AssignmentState, Fact, GivenUp, Unheard};
+use super::paper::{self, BatchTerms, OrderPlace};
+use super::plan::{self, Candidate, Policy, Situation};
+use super::state::{CampaignEvent, CampaignState};
+use crate::background::{Poke, Progress};
+use crate::delivery::Signer;
+use crate::registry::audit::By;
+use crate::registry::campaign::{
+    Assignment, Campaign, CampaignTally, Frozen, Purpose, StoredBatch,
+};
+use crate::registry::delivery::{NewOrder, Numbering};
+use crate::registry::{Registry, RegistryError};
+use sweep::Sweep;
+
+/// An order that nobody has accepted for so long gives its place to another terminal; it is still
+/// owed. Longer than the first few times that it is sent.
+const ANSWER_PATIENCE: Duration = Duration::from_secs(10 * 60);
+
+/// After the end of its order an accepted job may still be under way, or its terminal may be on
+/// its way back; after this it counts as silent.
+const REPORT_PATIENCE: Duration = Duration::from_secs(24 * 3600);
+
+/// Assignments that one step deals with for one reason.
+const ASSIGNMENTS_MAX: u32 = 200;
+
+/// Orders in one transaction.
+const ORDERS_MAX: usize = 100;
+
+/// In the audit log.
+const WHO: &str = "campaign-plan";
+
+type Result<T> = std::result::Result<T, RegistryError>;
+
+#[derive(Debug)]
+pub struct Execute {
+    registry: Arc<dyn Registry>,
+    signer: Arc<Signer>,
+    /// Poked when orders were made.
+    deliver: Poke,
+    sweeps: Mutex<BTreeMap<CampaignId, Sweep>>,
+}
+
+/// A campaign in motion, as it stands at this step.
+struct Motion {
+    campaign: Campaign,
+    frozen: Frozen,
+    sweep: Sweep,
+    now: UnixTime,
+}
+
+impl Execute {
+    pub fn new(registry: Arc<dyn Registry>, signer: Arc<Signer>, deliver: Poke) -> Self {
+        Self { registry, signer, deliver, sweeps: Mutex::default() }
+    }
+
+    /// Moves every campaign that is in motion. One that cannot be moved does not hold up the
+    /// others; the first error is given when all had their turn.
+    pub async fn step(&self, now: UnixTime) -> Result<Progress> {
+        let campaigns = self.registry.campaigns_in_motion().await?;
+        self.forget_all_but(&campaigns);
+        let mut progress = Progress::Settled;
+        let mut first_error = None;
+        for campaign in campaigns {
+            let id = campaign.id;
+            match self.step_one(campaign, now).await {
+                Ok(Progress::Settled) => {}
+                Ok(Progress::MoreToDo) => progress = Progress::MoreToDo,
+                Err(error) => {
+                    let shown = &error as &dyn std::error::Error;
+                    warn!(campaign = %id, error = shown, "the campaign stands still");
+                    first_error.get_or_insert(error);
+                }
+            }
+        }
+        first_error.map_or(Ok(progress), Err)
+    }
+
+    async fn step_one(&self, campaign: Campaign, now: UnixTime) -> Result<Progress> {
+        let Some(frozen) = campaign.frozen else { return Ok(Progress::Settled) };
+        let id = campaign.id;
+        let sweep = match self.take_sweep(id) {
+            Some(sweep) => sweep,
+            None => Sweep::new(&campaign, &self.registry.members(id).await?),
+        };
+        let mut motion = Motion { campaign, frozen, sweep, now };
+        let progress = self.move_one(&mut motion).await;
+        // After an error it is made anew: what it knew may be half of what happened.
+        if progress.is_ok() {
+            self.put_sweep(id, motion.sweep);
+        }
+        progress
+    }
+
+    async fn move_one(&self, motion: &mut Motion) -> Result<Progress> {
+        self.give_up_waiting(motion).await?;
+        let progress = match motion.campaign.state {
+            CampaignState::Running => {
+                self.order_again(motion).await?;
+                self.release(motion).await?
+            }
+            CampaignState::Aborted => self.cancel(motion).await?,
+            CampaignState::Draft | CampaignState::Paused | CampaignState::Completed => {
+                self.tell_who_is_held(motion).await?
+            }
+        };
+        self.finish(motion).await?;
+        Ok(progress)
+    }
+
+    /// Time alone moves an assignment when its terminal does not.
+    async fn give_up_waiting(&self, motion: &Motion) -> Result<()> {
+        use AssignmentState as State;
+        let now = motion.now;
+        let mut rules = vec![];
+        if now < motion.frozen.not_after {
+            let patience_ends = now.minus(ANSWER_PATIENCE);
+            rules.push((State::Ordered, patience_ends, Fact::Unanswered(now)));
+        } else {
+            let unreached = Fact::GivenUp(GivenUp { as_what: Unheard::Unreached, at: now });
+            rules.push((State::Ordered, FAR, unreached.clone()));
+            rules.push((State::Unanswered, FAR, unreached));
+        }
+        if now >= motion.frozen.not_after.plus(REPORT_PATIENCE) {
+            let silent = Fact::GivenUp(GivenUp { as_what: Unheard::Silent, at: now });
+            for state in [State::Accepted, State::Waiting, State::Working, State::Undoing] {
+                rules.push((state, now.minus(REPORT_PATIENCE), silent.clone()));
+            }
+        }
+        for (state, before, fact) in rules {
+            let id = motion.campaign.id;
+            let found = self.registry.assignments_since(id, state, before, ASSIGNMENTS_MAX).await?;
+            self.learn(&found, &[fact]).await?;
+        }
+        Ok(())
+    }
+
+    async fn learn(&self, assignments: &[Assignment], facts: &[Fact]) -> Result<()> {
+        if assignments.is_empty() {
+            return Ok(());
+        }
+        let learnt: Vec<(OrderId, Fact)> = assignments
+            .iter()
+            .flat_map(|it| facts.iter().map(|fact| (it.order, fact.clone())))
+            .collect();
+        self.registry.learn(&learnt).await
+    }
+
+    /// A new epoch of a terminal voided its order: it gets another one, unless it may have none.
+    async fn order_again(&self, motion: &Motion) -> Result<()> {
+        let id = motion.campaign.id;
+        let voided = self.registry.assignments_voided(id, ASSIGNMENTS_MAX).await?;
+        let terminals: Vec<_> = voided.iter().map(|it| it.terminal).collect();
+        let numbering = self.numbering(&terminals).await?;
+        let in_time = motion.now < motion.frozen.not_after;
+        let (again, lost): (Vec<_>, Vec<_>) =
+            voided.into_iter().partition(|it| in_time && numbering.contains_key(&it.terminal));
+        self.learn(&lost, &lost_for_good(motion.now)).await?;
+        let attempts = again.iter().map(|it| (it.terminal, it.attempt.saturating_add(1)));
+        self.order(motion, Purpose::Change, attempts.collect(), &numbering).await?;
+        Ok(())
+    }
+
+    /// Looks at some of those who wait, in the order of release, and releases as many as the plan
+    /// says.
+    async fn release(&self, motion: &mut Motion) -> Result<Progress> {
+        let tally = self.registry.campaign_tally(motion.campaign.id).await?;
+        let candidates = self.look_at_next(motion).await?;
+        let policy = Policy { max_parallel: motion.campaign.max_parallel };
+        let plan = plan::plan(policy, motion.situation(&tally), &candidates);
+        for terminals in plan.release.chunks(ORDERS_MAX) {
+            let numbering = self.numbering(terminals).await?;
+            let attempts = terminals.iter().map(|terminal| (*terminal, 1)).collect();
+            self.order(motion, Purpose::Change, attempts, &numbering).await?;
+        }
+        let looked_at_all = motion.sweep.advance(&plan);
+        if looked_at_all {
+            self.put_held(motion).await?;
+        }
+        let places_left = plan.release.len() as u64 + tally.places_taken()
+            < u64::from(motion.campaign.max_parallel);
+        Ok(if places_left && !looked_at_all { Progress::MoreToDo } else { Progress::Settled })
+    }
+
+    async fn look_at_next(&self, motion: &mut Motion) -> Result<Vec<Candidate>> {
+        let ids = motion.sweep.next();
+        if ids.is_empty() {
+            return Ok(vec![]);
+        }
+        let released = self.registry.assignments_of(motion.campaign.id, &ids).await?;
+        motion.sweep.are_released(released.iter().map(|it| it.terminal));
+        let terminals = self.registry.terminals_of(&ids).await?;
+        let mut candidates: BTreeMap<_, _> =
+            terminals.iter().map(|terminal| (terminal.id, Candidate::from(terminal))).collect();
+        for assignment in released {
+            candidates.remove(&assignment.terminal);
+        }
+        // In the order of release, which is not that of their ids.
+        Ok(ids.iter().filter_map(|id| candidates.remove(id)).collect())
+    }
+
+    /// Nobody is released, but people want to know why.
+    async fn tell_who_is_held(&self, motion: &mut Motion) -> Result<Progress> {
+        let tally = self.registry.campaign_tally(motion.campaign.id).await?;
+        let candidates = self.look_at_next(motion).await?;
+        let policy = Policy { max_parallel: motion.campaign.max_parallel };
+        let plan = plan::plan(policy, motion.situation(&tally), &candidates);
+        if motion.sweep.advance(&plan) {
+            self.put_held(motion).await?;
+        }
+        Ok(Progress::Settled)
+    }
+
+    async fn put_held(&self, motion: &mut Motion) -> Result<()> {
+        let held = motion.sweep.take_held();
+        if held == motion.campaign.held {
+            return Ok(());
+        }
+        self.registry.put_held(motion.campaign.id, &held).await
+    }
+
+    /// Sends a cancellation after every order from which something may still come.
+    async fn cancel(&self, motion: &mut Motion) -> Result<Progress> {
+        let (id, now) = (motion.campaign.id, motion.now);
+        let voided = self.registry.assignments_voided(id, ASSIGNMENTS_MAX).await?;
+        self.learn(&voided, &lost_for_good(now)).await?;
+        if now < motion.frozen.not_after {
+            let open = self.registry.assignments_to_cancel(id, ASSIGNMENTS_MAX).await?;
+            let terminals: Vec<_> = open.iter().map(|it| it.terminal).collect();
+            let numbering = self.numbering(&terminals).await?;
+            let attempts = open.iter().map(|it| (it.terminal, it.attempt)).collect();
+            self.order(motion, Purpose::Cancel, attempts, &numbering).await?;
+        }
+        self.tell_who_is_held(motion).await
+    }
+
+    async fn numbering(&self, terminals: &[TerminalId]) -> Result<BTreeMap<TerminalId, Numbering>> {
+        if terminals.is_empty() {
+            return Ok(BTreeMap::new());
+        }
+        let numbering = self.registry.numbering(terminals).await?;
+        Ok(numbering.into_iter().map(|it| (it.terminal, it)).collect())
+    }
+
+    /// Signs and stores an order for each of these terminals and attempts. Where the number was
+    /// taken meanwhile there is none, and the terminal's turn comes again.
+    async fn order(
+        &self,
+        motion: &Motion,
+        purpose: Purpose,
+        attempts: Vec<(TerminalId, u32)>,
+        numbering: &BTreeMap<TerminalId, Numbering>,
+    ) -> Result<()> {
+        if attempts.is_empty() {
+            return Ok(());
+        }
+        let campaign = motion.campaign.id;
+        let batch = self.batch(motion, purpose).await?;
+        let (change, tree) = (&motion.campaign.change, motion.sweep.tree());
+        let sign = |(terminal, attempt): (TerminalId, u32)| -> Option<NewOrder> {
+            let Numbering { epoch, order_seq, .. } = *numbering.get(&terminal)?;
+            let place = OrderPlace { terminal, epoch, seq: order_seq.saturating_add(1), attempt };
+            paper::order(&self.signer, &batch, change, place, tree)
+        };
+        let orders: Vec<_> = attempts.into_iter().filter_map(sign).collect();
+        let issued = self.registry.issue(campaign, purpose, &orders, motion.now).await?.len();
+        debug!(%campaign, ?purpose, issued, wished = orders.len(), "ordered");
+        if issued > 0 {
+            self.deliver.poke();
+        }
+        Ok(())
+    }
+
+    /// The batch that people started, or the one that cancels it.
+    async fn batch(&self, motion: &Motion, purpose: Purpose) -> Result<StoredBatch> {
+        let Motion { campaign, frozen, sweep, .. } = motion;
+        if let Some(stored) = self.registry.batch(campaign.id, purpose).await? {
+            return Ok(stored);
+        }
+        let cancel = Cancel {
+            batch: paper::batch_id(campaign.id, Purpose::Change),
+            reason: short_text(&campaign.state_why),
+        };
+        let (change, not_before) = match purpose {
+            Purpose::Change => (campaign.change.clone(), frozen.started_at),
+            Purpose::Cancel => (Change::Cancel(cancel), campaign.state_at),
+        };
+        let terms = BatchTerms {
+            campaign: campaign.id,
+            purpose,
+            change,
+            not_before,
+            not_after: frozen.not_after,
+        };
+        // The first one that was stored counts, whoever signed it.
+        self.registry.put_batch(&paper::batch(&self.signer, terms, sweep.tree())).await
+    }
+
+    async fn finish(&self, motion: &Motion) -> Result<()> {
+        let Motion { campaign, now, .. } = motion;
+        let tally = self.registry.campaign_tally(campaign.id).await?;
+        match campaign.state {
+            CampaignState::Running | CampaignState::Paused => {
+                if !plan::is_over(motion.situation(&tally)) {
+                    return Ok(());
+                }
+                let (ended, bad) = (tally.attempted(), tally.bad());
+                let why = format!("{ended} of {} attempted, {bad} bad", motion.frozen.members);
+                let by = By { who: WHO.to_owned(), why, at: *now };
+                match self.registry.move_campaign(campaign, CampaignEvent::End, &by).await {
+                    Ok(_) => info!(campaign = %campaign.id, ended, bad, "the campaign is over"),
+                    // Somebody aborted it at this moment: the next step sees that.
+                    Err(RegistryError::CampaignMoved { .. }) => {}
+                    Err(error) => return Err(error),
+                }
+            }
+            CampaignState::Aborted => {
+                if tally.open() == 0 {
+                    self.registry.settle_campaign(campaign.id, *now).await?;
+                }
+            }
+            CampaignState::Draft | CampaignState::Completed => {}
+        }
+        Ok(())
+    }
+
+    fn take_sweep(&self, id: CampaignId) -> Option<Sweep> {
+        self.sweeps.lock().unwrap_or_else(PoisonError::into_inner).remove(&id)
+    }
+
+    fn put_sweep(&self, id: CampaignId, sweep: Sweep) {
+        self.sweeps.lock().unwrap_or_else(PoisonError::into_inner).insert(id, sweep);
+    }
+
+    fn forget_all_but(&self, campaigns: &[Campaign]) {
+        let in_motion = |id: &CampaignId| campaigns.iter().any(|campaign| campaign.id == *id);
+        let mut sweeps = self.sweeps.lock().unwrap_or_else(PoisonError::into_inner);
+        sweeps.retain(|id, _| in_motion(id));
+    }
+}
+
+impl Motion {
+    fn situation<'a>(&self, tally: &'a CampaignTally) -> Situation<'a> {
+        Situation {
+            state: self.campaign.state,
+            now: self.now,
+            not_after: self.frozen.not_after,
+            members: self.frozen.members,
+            tally,
+        }
+    }
+}
+
+/// Nothing will be heard of an order that is void and is not made again: it was withdrawn if the
+/// terminal never had it, and otherwise nobody knows.
+fn lost_for_good(now: UnixTime) -> [Fact; 2] {
+    let silent = GivenUp { as_what: Unheard::Silent, at: now };
+    [Fact::Withdrawn(now), Fact::GivenUp(silent)]
+}
+
+const FAR: UnixTime = UnixTime(i64::MAX);

@@ -1,0 +1,252 @@
+//! How a campaign goes on each of its members, and why: what people are shown.
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+use shared::id::{CampaignId, TerminalId};
+use shared::message::StepState;
+use shared::outcome::{Failure, Outcome, Waiting};
+use shared::time::UnixTime;
+
+use super::assignment::{AssignmentState, Standing};
+use super::plan::{self, Candidate, Held, Situation};
+use crate::registry::campaign::{Assignment, Campaign, CampaignTally};
+use crate::registry::page::{PAGE_ITEMS_MAX, Page};
+use crate::registry::terminal::Terminal;
+use crate::registry::{Registry, RegistryError};
+
+/// One member of a campaign.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Member {
+    pub terminal: Terminal,
+    pub part: Part,
+}
+
+/// The campaign on this member.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Part {
+    /// Not released, and why not.
+    Held(Held),
+    Released(Assignment),
+}
+
+/// Why something is as it is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Why {
+    /// Stable across releases.
+    pub code: String,
+    /// For people.
+    pub detail: String,
+    /// What to do about it, in the imperative.
+    pub hint: Option<&'static str>,
+}
+
+impl Why {
+    fn new(code: &impl Serialize, detail: impl Into<String>) -> Self {
+        // The word that the type is written as everywhere else.
+        let code = serde_json::to_value(code).ok();
+        let code = code.and_then(|code| code.as_str().map(str::to_owned)).unwrap_or_default();
+        Self { code, detail: detail.into(), hint: None }
+    }
+
+    fn hint(self, hint: impl Into<Option<&'static str>>) -> Self {
+        Self { hint: hint.into(), ..self }
+    }
+}
+
+impl From<Held> for Why {
+    fn from(held: Held) -> Self {
+        Self::new(&held.code(), held.detail()).hint(held.hint())
+    }
+}
+
+impl From<&Failure> for Why {
+    fn from(failure: &Failure) -> Self {
+        let detail = format!("{}: {}", failure.step, failure.detail);
+        Self::new(&failure.code, detail).hint(failure.code.hint())
+    }
+}
+
+impl Part {
+    /// `None` while it is held back.
+    pub fn state(&self) -> Option<AssignmentState> {
+        match self {
+            Self::Held(_) => None,
+            Self::Released(assignment) => Some(assignment.standing.state()),
+        }
+    }
+
+    /// Since when it has been in this state, by the clock of whoever brought it there.
+    pub fn since(&self) -> Option<UnixTime> {
+        match self {
+            Self::Held(_) => None,
+            Self::Released(assignment) => Some(assignment.standing.state_since().1),
+        }
+    }
+
+    /// Why it is held back, waits, was refused or did not succeed.
+    pub fn why(&self) -> Option<Why> {
+        match self {
+            Self::Held(held) => Some((*held).into()),
+            Self::Released(assignment) => why(&assignment.standing),
+        }
+    }
+
+    /// The step that it is at, in the words of the job's table.
+    pub fn step(&self) -> Option<&str> {
+        self.standing()?.progress.as_ref().map(|progress| progress.step.as_str())
+    }
+
+    /// Done and to do, where the step moves bytes.
+    pub fn bytes(&self) -> (Option<u64>, Option<u64>) {
+        let progress = self.standing().and_then(|standing| standing.progress.as_ref());
+        progress.map_or((None, None), |progress| (progress.bytes_done, progress.bytes_total))
+    }
+
+    /// What runs now, as the restarted application reported it.
+    pub fn version_now(&self) -> Option<&str> {
+        match &self.standing()?.ended.as_ref()?.outcome {
+            Outcome::Succeeded { now } => Some(now),
+            Outcome::RolledBack { .. }
+            | Outcome::Failed { .. }
+            | Outcome::RollbackFailed { .. }
+            | Outcome::Cancelled { .. }
+            | Outcome::Expired
+            | Outcome::Superseded => None,
+        }
+    }
+
+    fn standing(&self) -> Option<&Standing> {
+        match self {
+            Self::Held(_) => None,
+            Self::Released(assignment) => Some(&assignment.standing),
+        }
+    }
+}
+
+fn why(standing: &Standing) -> Option<Why> {
+    use AssignmentState as State;
+    let state = standing.state();
+    let plain = |detail: &str| Some(Why::new(&state.as_str(), detail));
+    match state {
+        State::Unanswered => plain("the order is out, and nobody has answered for long")
+            .map(|why| why.hint("look at the terminal's power and network")),
+        State::Unreached => plain("the order ran out before the terminal accepted it")
+            .map(|why| why.hint("create another campaign for it")),
+        State::Silent => plain("the terminal accepted the order and was not heard any more")
+            .map(|why| why.hint("look at the terminal before anything else")),
+        State::Refused => standing.refused.as_ref().map(|it| Why::new(&it.refusal, &*it.detail)),
+        State::Waiting | State::Undoing => why_under_way(standing),
+        State::Expired | State::Superseded | State::Cancelled => match &standing.ended {
+            Some(ended) => why_ended(&ended.outcome),
+            None => plain("the campaign was aborted before the terminal had the order"),
+        },
+        State::Failed | State::RolledBack | State::RollbackFailed => {
+            standing.ended.as_ref().and_then(|ended| why_ended(&ended.outcome))
+        }
+        State::Succeeded if standing.is_late_success() => {
+            Some(Why::new(&"late-success", "it succeeded after it had been given up or had failed"))
+        }
+        State::Ordered => standing
+            .refused
+            .as_ref()
+            .map(|it| Why::new(&it.refusal, format!("refused for now: {}", it.detail))),
+        State::Accepted | State::Working | State::Succeeded => None,
+    }
+}
+
+fn why_under_way(standing: &Standing) -> Option<Why> {
+    match &standing.progress.as_ref()?.state {
+        StepState::Running => None,
+        StepState::Waiting { reason, detail } => {
+            let what = match reason {
+                Waiting::Window => "for the maintenance window",
+                Waiting::Till => "for the till",
+                Waiting::Network => "for the network",
+                Waiting::Turn => "for another job on this terminal",
+            };
+            let detail = match detail.as_str() {
+                "" => what.to_owned(),
+                detail => format!("{what}: {detail}"),
+            };
+            Some(Why::new(reason, detail))
+        }
+        StepState::Undoing { detail } => Some(Why::new(&"undoing", detail.as_str())),
+    }
+}
+
+fn why_ended(outcome: &Outcome) -> Option<Why> {
+    match outcome {
+        Outcome::Succeeded { .. } => None,
+        Outcome::RolledBack { failure } | Outcome::Failed { failure } => Some(failure.into()),
+        Outcome::RollbackFailed { failure, undoing } => {
+            let why = Why::from(undoing);
+            let detail =
+                format!("{}: {}; before that {}", undoing.step, undoing.detail, failure.detail);
+            Some(Why { detail, ..why })
+        }
+        Outcome::Cancelled { reason } => Some(Why::new(&"cancelled", reason.as_str())),
+        Outcome::Expired => Some(Why::new(&"expired", "its time ran out before it could begin")),
+        Outcome::Superseded => {
+            Some(Why::new(&"superseded", "a newer order for the same thing replaced it"))
+        }
+    }
+}
+
+/// Members of a started campaign, by id; none before it is started.
+pub async fn members(
+    registry: &dyn Registry,
+    campaign: &Campaign,
+    page: &Page<TerminalId>,
+    now: UnixTime,
+) -> Result<Vec<Member>, RegistryError> {
+    let Some(frozen) = &campaign.frozen else { return Ok(vec![]) };
+    let members = registry.members(campaign.id).await?;
+    let from = page.after.map_or(0, |after| members.partition_point(|id| *id <= after));
+    let limit = page.limit.clamp(1, PAGE_ITEMS_MAX) as usize;
+    let ids: Vec<_> = members[from..].iter().copied().take(limit).collect();
+    let terminals = registry.terminals_of(&ids).await?;
+    let released = registry.assignments_of(campaign.id, &ids).await?;
+    let tally = registry.campaign_tally(campaign.id).await?;
+    let situation = Situation {
+        state: campaign.state,
+        now,
+        not_after: frozen.not_after,
+        members: frozen.members,
+        tally: &tally,
+    };
+    let mut released: BTreeMap<_, _> = released.into_iter().map(|it| (it.terminal, it)).collect();
+    let member = |terminal: Terminal| {
+        let part = match released.remove(&terminal.id) {
+            Some(assignment) => Part::Released(assignment),
+            None => Part::Held(held(&terminal, situation)),
+        };
+        Member { terminal, part }
+    };
+    Ok(terminals.into_iter().map(member).collect())
+}
+
+/// The reason by which a terminal that is not released is held back now.
+fn held(terminal: &Terminal, situation: Situation<'_>) -> Held {
+    plan::why_held(Candidate::from(terminal), situation).unwrap_or(Held::NoPlace)
+}
+
+/// How a campaign stands as a whole.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Overview {
+    pub campaign: Campaign,
+    pub tally: CampaignTally,
+    /// Members that were not released yet.
+    pub held: u64,
+}
+
+pub async fn overview(
+    registry: &dyn Registry,
+    id: CampaignId,
+) -> Result<Option<Overview>, RegistryError> {
+    let Some(campaign) = registry.campaign(id).await? else { return Ok(None) };
+    let tally = registry.campaign_tally(id).await?;
+    let members = campaign.frozen.map_or(0, |frozen| u64::from(frozen.members));
+    let held = members.saturating_sub(tally.released());
+    Ok(Some(Overview { campaign, tally, held }))
+}
