@@ -1,1 +1,156 @@
-//! Carries out one effect and reports what came of it.
+//! Carries out one action and reports what came of it.
+//!
+//! Blocking, and always on a thread of the [`worker`]. Every action can be asked for again after a
+//! power cut; what it finds done already it leaves alone.
+//!
+//! Deliberately absent: which action comes next. That is the job's table.
+
+mod slots;
+mod till;
+#[cfg(test)]
+pub(crate) mod toy_till;
+pub mod worker;
+
+use std::sync::Mutex;
+
+use shared::document::Release;
+use shared::message::Component;
+use tracing::warn;
+
+use crate::download::{DownloadError, Downloads};
+use crate::health;
+use crate::install::Installer;
+use crate::job::{Action, Again, Finding, Proof, Reply, Subject, Task};
+use crate::pos::PosApplication;
+use crate::stop::Stop;
+use shared::outcome::Waiting;
+
+/// Everything that actions are carried out with.
+pub struct Hands {
+    installer: Box<dyn Installer + Send + Sync>,
+    pos: Box<dyn PosApplication>,
+    downloads: Downloads,
+    /// The component that the till is.
+    component: String,
+    /// The process that the newest restart was to replace.
+    replaced: Mutex<Option<String>>,
+}
+
+impl std::fmt::Debug for Hands {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(out, "hands on {} and {:?}", self.component, self.downloads)
+    }
+}
+
+impl Hands {
+    pub fn new(
+        installer: Box<dyn Installer + Send + Sync>,
+        pos: Box<dyn PosApplication>,
+        downloads: Downloads,
+        component: String,
+    ) -> Self {
+        Self { installer, pos, downloads, component, replaced: Mutex::new(None) }
+    }
+
+    /// Does what the task asks. `progress` is told bytes done and bytes in all.
+    pub fn carry_out(&self, task: &Task, stop: &Stop, progress: &mut dyn FnMut(u64, u64)) -> Reply {
+        let Subject::Upgrade { release, .. } = &*task.subject;
+        match task.action {
+            Action::Admit => self.admit(release),
+            Action::Fetch => self.fetch(release, stop, progress),
+            Action::Verify => match self.downloads.verify(&release.artifact) {
+                Ok(()) => Reply::Done(Proof::default()),
+                Err(error) => not_fetched(&error, Again::Pointless),
+            },
+            Action::Stage => self.stage(release),
+            Action::AskTill => self.ask_till(),
+            Action::HoldTrading => self.hold_trading(release),
+            Action::ReleaseTrading => self.release_trading(),
+            Action::Drain => self.drain(),
+            Action::Settle => self.settle(),
+            Action::SwitchSlot => self.switch_slot(release),
+            Action::SwitchBack => self.switch_back(release),
+            Action::ProbeSlot => self.probe_slot(release),
+            Action::RestartApplication => self.restart(stop),
+            Action::ProveHealth => {
+                let replaced = till::lock(&self.replaced).clone();
+                health::prove(&*self.pos, release, replaced.as_deref(), stop)
+            }
+            Action::CommitSlot => self.commit_slot(release),
+            Action::DiscardStaged => self.discard_staged(release),
+            Action::DiscardDownload => match self.downloads.discard(&release.artifact) {
+                Ok(()) => Reply::Done(Proof::default()),
+                Err(error) => not_fetched(&error, Again::Worthwhile),
+            },
+        }
+    }
+
+    fn fetch(&self, release: &Release, stop: &Stop, progress: &mut dyn FnMut(u64, u64)) -> Reply {
+        let total = release.artifact.size;
+        let mut told = |done| progress(done, total);
+        match self.downloads.fetch(&release.artifact, stop, &mut told) {
+            Ok(()) => done(format!("{total} bytes, SHA-256 {}", release.artifact.sha256)),
+            Err(error) if error.is_network() => {
+                Reply::NotYet { waiting: Waiting::Network, detail: chain(&error), again_in: None }
+            }
+            Err(error) => not_fetched(&error, Again::Worthwhile),
+        }
+    }
+
+    /// What is installed, for the controller. What cannot be read is told as not there.
+    pub fn installed(&self) -> Vec<Component> {
+        let installed = self.installer.installed().unwrap_or_else(|error| {
+            warn!(error = chain(&error), "the slots cannot be read");
+            Vec::new()
+        });
+        let component = |(name, slot): (String, crate::install::Slot)| Component {
+            name,
+            version: slot.version,
+            security_counter: slot.security_counter,
+        };
+        installed.into_iter().map(component).collect()
+    }
+}
+
+/// Whether an action changes what is installed.
+pub fn changes_slots(action: Action) -> bool {
+    match action {
+        Action::SwitchSlot | Action::SwitchBack | Action::CommitSlot => true,
+        Action::Admit
+        | Action::Fetch
+        | Action::Verify
+        | Action::Stage
+        | Action::AskTill
+        | Action::HoldTrading
+        | Action::ReleaseTrading
+        | Action::Drain
+        | Action::Settle
+        | Action::ProbeSlot
+        | Action::RestartApplication
+        | Action::ProveHealth
+        | Action::DiscardStaged
+        | Action::DiscardDownload => false,
+    }
+}
+
+fn done(note: String) -> Reply {
+    Reply::Done(Proof { version: None, findings: vec![Finding { note, digest: None }] })
+}
+
+fn not_fetched(error: &DownloadError, again: Again) -> Reply {
+    Reply::Failed { code: error.code(), detail: chain(error), again }
+}
+
+/// An error and its causes, in one line.
+fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(source) = cause {
+        text = format!("{text}: {source}");
+        cause = source.source();
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests;

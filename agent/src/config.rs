@@ -115,7 +115,7 @@ fn parse(table: &Table) -> Result<Config, Problems> {
     let mut reader = Reader { problems: Vec::new() };
     reader.unknown_keys("", table, &["state_dir", "model", "zone", "log", "pos"]);
     let top = Section { name: "", own: Some(table), example: Some(&example) };
-    let state_dir = reader.text(&top, "state_dir", "a path", |text| {
+    let state_dir = reader.text(&top, "state_dir", "an absolute path", |text| {
         let path = Path::new(text);
         path.is_absolute().then(|| path.to_owned())
     });
@@ -291,7 +291,7 @@ mod tests {
         let problems = read(text).unwrap_err();
         let expected = [
             "`speed` is not a key here: there are `state_dir`, `model`, `zone`, `log`, `pos`",
-            "`state_dir` is \"var\": write a path",
+            "`state_dir` is \"var\": write an absolute path",
             "`model` is missing: write a model's name, as releases have it",
             "`zone` is \"Mars/Olympus\": write an IANA time zone such as \"Europe/Berlin\"",
             "`log` is 3: write error, warn, info, debug or trace",

@@ -22,6 +22,7 @@ pub mod identity;
 pub mod install;
 pub mod job;
 pub mod journal;
+pub mod machine;
 pub mod maintenance;
 pub mod mqtt;
 pub mod order;

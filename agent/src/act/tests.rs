@@ -1,0 +1,288 @@
+//! Each action, with a till in memory and slots on a real disk.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use shared::digest::Digest;
+use shared::document::release::{Artifact, Health, Settlement};
+use shared::id::OrderId;
+use shared::outcome::FailureCode;
+use shared::time::UnixTime;
+
+use super::toy_till::{Later, ToyTill};
+use super::*;
+use crate::install::SlotDir;
+use crate::job::{Found, Ticket};
+use crate::maintenance::Work;
+use crate::pos::{PosError, protocol};
+
+pub(super) struct Shop {
+    pub(super) hands: Hands,
+    pub(super) till: Arc<ToyTill>,
+    pub(super) release: Release,
+    bytes: Vec<u8>,
+    directory: tempfile::TempDir,
+}
+
+/// A terminal that runs 1.0.0, and release 2.0.0 of one file.
+pub(super) fn shop() -> Shop {
+    let directory = tempfile::tempdir().unwrap();
+    let slots = directory.path().join("slots");
+    std::fs::create_dir_all(slots.join("pos/1.0.0-00000000")).unwrap();
+    std::os::unix::fs::symlink("1.0.0-00000000", slots.join("pos/current")).unwrap();
+    let till = Arc::new(ToyTill::new());
+    let nowhere = || ureq::Agent::new_with_defaults();
+    let base = "http://127.0.0.1:1".to_owned();
+    let downloads = Downloads::open(directory.path().join("download"), base, nowhere).unwrap();
+    let installer = Box::new(SlotDir::open(slots).unwrap());
+    let hands = Hands::new(installer, Box::new(Arc::clone(&till)), downloads, "pos".to_owned());
+    let (release, bytes) = release();
+    Shop { hands, till, release, bytes, directory }
+}
+
+fn release() -> (Release, Vec<u8>) {
+    let mut builder = tar::Builder::new(Vec::new());
+    let mut header = tar::Header::new_ustar();
+    header.set_mode(0o755);
+    header.set_size(4);
+    builder.append_data(&mut header, "till", b"two!".as_slice()).unwrap();
+    let bytes = zstd::stream::encode_all(&*builder.into_inner().unwrap(), 3).unwrap();
+    let sha256 = Digest::of(&bytes);
+    let artifact = Artifact { sha256, size: bytes.len() as u64, unpacked_size: 4, entries: 1 };
+    let release = Release {
+        format: 1,
+        component: "pos".to_owned(),
+        version: "2.0.0".to_owned(),
+        security_counter: 2,
+        models: Vec::new(),
+        artifact,
+        from_counter_min: 0,
+        raise_floor_to: None,
+        settlement: Settlement::NotNeeded,
+        health: Health { stable_s: 1, within_s: 2 },
+        issued_at: UnixTime(0),
+        expires_at: UnixTime(i64::MAX),
+    };
+    (release, bytes)
+}
+
+pub(super) fn task(release: &Release, ticket: u64, action: Action) -> Task {
+    let release = Box::new(release.clone());
+    let subject = Arc::new(Subject::Upgrade { digest: Digest([9; 32]), release });
+    Task { ticket: Ticket(ticket), order: OrderId::from_bytes([1; 16]), action, subject }
+}
+
+impl Shop {
+    fn act(&self, action: Action) -> Reply {
+        self.hands.carry_out(&task(&self.release, 1, action), &Stop::new(), &mut |_, _| {})
+    }
+
+    #[track_caller]
+    fn done(&self, action: Action) -> Proof {
+        match self.act(action) {
+            Reply::Done(proof) => proof,
+            other => panic!("{action:?}: {other:?}"),
+        }
+    }
+
+    #[track_caller]
+    fn fails(&self, action: Action) -> (FailureCode, Again) {
+        match self.act(action) {
+            Reply::Failed { code, again, .. } => (code, again),
+            other => panic!("{action:?}: {other:?}"),
+        }
+    }
+
+    pub(super) fn downloaded(&self) {
+        let path = self.hands.downloads.path(&self.release.artifact);
+        std::fs::write(path, &self.bytes).unwrap();
+    }
+
+    fn current(&self) -> String {
+        let link = self.directory.path().join("slots/pos/current");
+        std::fs::read_link(link).unwrap().to_string_lossy().into_owned()
+    }
+}
+
+#[test]
+fn an_upgrade_goes_through_its_actions_and_each_can_be_repeated() {
+    let shop = shop();
+    shop.downloaded();
+    for action in [Action::Admit, Action::Fetch, Action::Verify, Action::Stage] {
+        shop.done(action);
+        shop.done(action);
+    }
+    assert_eq!(shop.act(Action::ProbeSlot), Reply::Found(Found::DidNot));
+    shop.done(Action::SwitchSlot);
+    shop.done(Action::SwitchSlot);
+    assert_eq!(shop.act(Action::ProbeSlot), Reply::Found(Found::Happened));
+    shop.done(Action::CommitSlot);
+    shop.done(Action::CommitSlot);
+    shop.done(Action::DiscardDownload);
+    let installed = shop.hands.installed();
+    assert_eq!((installed[0].version.as_str(), installed[0].security_counter), ("2.0.0", 2));
+    let script = shop.directory.path().join("slots/pos/current/till");
+    assert_eq!(std::fs::read(script).unwrap(), b"two!");
+}
+
+#[test]
+fn the_way_back_leads_to_the_old_version_and_can_be_taken_twice() {
+    let shop = shop();
+    shop.downloaded();
+    shop.done(Action::Stage);
+    shop.done(Action::SwitchSlot);
+    for _twice in 0..2 {
+        shop.done(Action::SwitchBack);
+        assert_eq!(shop.current(), "1.0.0-00000000");
+    }
+    shop.done(Action::DiscardStaged);
+    shop.done(Action::DiscardStaged);
+    assert_eq!(shop.fails(Action::SwitchSlot), (FailureCode::SwitchFailed, Again::Pointless));
+}
+
+#[test]
+fn what_makes_no_sense_here_is_not_begun() {
+    let mut shop = shop();
+    shop.release.component = "kiosk".to_owned();
+    assert_eq!(shop.fails(Action::Admit), (FailureCode::NotApplicable, Again::Pointless));
+    shop.release.component = "pos".to_owned();
+    shop.release.version = "../2".to_owned();
+    assert_eq!(shop.fails(Action::Admit).1, Again::Pointless);
+    shop.release.version = "2.0.0".to_owned();
+    shop.release.artifact.size = u64::MAX / 4;
+    assert_eq!(shop.fails(Action::Admit), (FailureCode::DiskFull, Again::Worthwhile));
+    std::fs::remove_file(shop.directory.path().join("slots/pos/current")).unwrap();
+    assert_eq!(shop.fails(Action::Admit), (FailureCode::NotApplicable, Again::Pointless));
+}
+
+#[test]
+fn a_release_that_runs_already_is_told_as_such_by_the_till_alone() {
+    let shop = shop();
+    shop.downloaded();
+    for action in [Action::Stage, Action::SwitchSlot, Action::CommitSlot] {
+        shop.done(action);
+    }
+    shop.till.turn(|knobs| knobs.version = "2.0.0".to_owned());
+    let Reply::AlreadySo(proof) = shop.act(Action::Admit) else { panic!("not already so") };
+    assert_eq!(proof.version.as_deref(), Some("2.0.0"));
+    shop.till.turn(|knobs| knobs.broken = Some(PosError::NotReady("starting".to_owned())));
+    assert!(matches!(shop.act(Action::Admit), Reply::NotYet { waiting: Waiting::Till, .. }));
+}
+
+#[test]
+fn bytes_that_are_not_there_or_not_the_signed_ones_are_not_staged() {
+    let shop = shop();
+    assert_eq!(shop.fails(Action::Verify).0, FailureCode::ArtifactUnavailable);
+    let path = shop.hands.downloads.path(&shop.release.artifact);
+    std::fs::write(&path, vec![0; shop.bytes.len()]).unwrap();
+    assert_eq!(shop.fails(Action::Stage), (FailureCode::ArtifactMismatch, Again::Pointless));
+    assert_eq!(shop.fails(Action::Verify).0, FailureCode::ArtifactMismatch);
+    assert!(!path.exists());
+}
+
+#[test]
+fn without_a_network_fetching_waits_and_is_nobodys_fault() {
+    let shop = shop();
+    let stop = Stop::new();
+    stop.ask();
+    let fetch = task(&shop.release, 1, Action::Fetch);
+    let reply = shop.hands.carry_out(&fetch, &stop, &mut |_, _| {});
+    assert!(matches!(reply, Reply::NotYet { waiting: Waiting::Network, .. }), "{reply:?}");
+}
+
+#[test]
+fn the_till_is_asked_and_no_answer_is_not_a_yes() {
+    let shop = shop();
+    let ask = || match shop.act(Action::AskTill) {
+        Reply::Till { work, .. } => work,
+        other => panic!("{other:?}"),
+    };
+    assert_eq!(ask(), Work::Free);
+    shop.till.turn(|knobs| knobs.work = protocol::Work::Busy);
+    assert_eq!(ask(), Work::Busy);
+    shop.till.turn(|knobs| knobs.work = protocol::Work::Postpone);
+    assert_eq!(ask(), Work::Postpone);
+    for broken in [
+        PosError::NoAnswer(Duration::from_secs(1)),
+        PosError::NotReady(String::new()),
+        PosError::Failed(String::new()),
+        PosError::Unintelligible(String::new()),
+    ] {
+        shop.till.turn(|knobs| knobs.broken = Some(broken));
+        assert_eq!(ask(), Work::NoAnswer);
+    }
+}
+
+#[test]
+fn what_the_till_is_not_ready_for_waits_and_what_it_refuses_fails() {
+    let shop = shop();
+    for action in [Action::HoldTrading, Action::ReleaseTrading, Action::Drain, Action::Settle] {
+        shop.done(action);
+        shop.till.turn(|knobs| knobs.broken = Some(PosError::NotReady("busy".to_owned())));
+        assert!(matches!(shop.act(action), Reply::NotYet { waiting: Waiting::Till, .. }));
+        shop.till.turn(|knobs| knobs.broken = Some(PosError::Refused("no".to_owned())));
+        assert_eq!(shop.fails(action), (FailureCode::PosRefused, Again::Worthwhile));
+        shop.till.turn(|knobs| knobs.broken = Some(PosError::Unsupported("no".to_owned())));
+        assert_eq!(shop.fails(action), (FailureCode::PosRefused, Again::Pointless));
+        shop.till.turn(|knobs| knobs.broken = None);
+    }
+}
+
+#[test]
+fn what_is_left_to_send_is_waited_for_and_a_preauthorisation_is_not() {
+    let shop = shop();
+    shop.till.turn(|knobs| knobs.left.open_preauthorisations = 2);
+    let proof = shop.done(Action::Drain);
+    assert!(proof.findings[0].note.contains("2 pre-authorisations stay open"));
+    shop.till.turn(|knobs| knobs.left.stored_offline = 1);
+    assert!(matches!(shop.act(Action::Drain), Reply::NotYet { waiting: Waiting::Till, .. }));
+    shop.till.turn(|knobs| (knobs.left.stored_offline, knobs.left.unsent_reversals) = (0, 1));
+    assert!(matches!(shop.act(Action::Drain), Reply::NotYet { waiting: Waiting::Till, .. }));
+}
+
+#[test]
+fn totals_that_differ_stop_everything() {
+    let shop = shop();
+    let proof = shop.done(Action::Settle);
+    assert!(proof.findings[0].note.contains("reference a-42"), "{proof:?}");
+    shop.till.turn(|knobs| knobs.host_count = 4);
+    assert_eq!(shop.fails(Action::Settle), (FailureCode::SettlementMismatch, Again::Pointless));
+}
+
+#[test]
+fn a_restart_is_over_when_another_process_answers() {
+    let shop = shop();
+    shop.till.turn(|knobs| knobs.restarts_into = Some("2.0.0".to_owned()));
+    let reply = shop.hands.restart(&Later::default());
+    assert_eq!(reply, done("version 2.0.0 answers".to_owned()));
+    assert_eq!(till::lock(&shop.hands.replaced).as_deref(), Some("1"));
+}
+
+#[test]
+fn a_restart_that_brings_nothing_back_has_failed() {
+    let shop = shop();
+    let time = Later::default();
+    let reply = shop.hands.restart(&time);
+    assert!(
+        matches!(reply, Reply::Failed { code: FailureCode::RestartFailed, .. }),
+        "the same process still answers: {reply:?}"
+    );
+    assert_eq!(crate::machine::Timekeeper::uptime(&time), Duration::from_secs(120));
+}
+
+#[test]
+fn a_till_that_hangs_is_asked_to_restart_until_it_does() {
+    let shop = shop();
+    let hangs = PosError::NoAnswer(Duration::from_secs(10));
+    shop.till.turn(|knobs| {
+        knobs.broken = Some(hangs.clone());
+        knobs.restart = Err(hangs.clone());
+        knobs.restarts_into = Some("2.0.0".to_owned());
+    });
+    let time = Later::default().at(25, || shop.till.turn(|knobs| knobs.restart = Ok(())));
+    let reply = shop.hands.restart(&time);
+    assert_eq!(reply, done("version 2.0.0 answers".to_owned()));
+    let restarts =
+        shop.till.turn(|knobs| knobs.asked.iter().filter(|asked| **asked == "restart").count());
+    assert_eq!(restarts, 4, "at 0, 10, 20 and 30 seconds");
+}

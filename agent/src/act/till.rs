@@ -1,0 +1,158 @@
+//! Actions on the till.
+
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use shared::document::Release;
+use shared::outcome::{FailureCode, Waiting};
+
+use super::{Hands, done};
+use crate::job::{Again, Finding, HOLD_LEASE, Proof, Reply};
+use crate::machine::Timekeeper;
+use crate::maintenance::Work;
+use crate::pos::protocol;
+use crate::pos::{PosError, Settled};
+use crate::stop::Waited;
+
+/// For a new process to answer after a restart. A till on old hardware takes a minute.
+const RESTART_PATIENCE: Duration = Duration::from_secs(120);
+
+const LOOK_EVERY: Duration = Duration::from_secs(1);
+
+/// A restart that the till was not ready for is asked for again.
+const RESTART_AGAIN: Duration = Duration::from_secs(10);
+
+impl Hands {
+    pub(super) fn ask_till(&self) -> Reply {
+        match self.pos.status() {
+            Ok(status) => {
+                let work = match status.work {
+                    protocol::Work::Free => Work::Free,
+                    protocol::Work::Busy => Work::Busy,
+                    protocol::Work::Postpone => Work::Postpone,
+                };
+                Reply::Till { work, detail: String::new() }
+            }
+            Err(error) => Reply::Till { work: Work::NoAnswer, detail: error.to_string() },
+        }
+    }
+
+    pub(super) fn hold_trading(&self, release: &Release) -> Reply {
+        let reason = format!("upgrade to {}", release.version);
+        match self.pos.hold(HOLD_LEASE, &reason) {
+            Ok(()) => Reply::Done(Proof::default()),
+            Err(error) => not_done(&error, FailureCode::PosRefused),
+        }
+    }
+
+    pub(super) fn release_trading(&self) -> Reply {
+        match self.pos.release() {
+            Ok(()) => Reply::Done(Proof::default()),
+            Err(error) => not_done(&error, FailureCode::PosRefused),
+        }
+    }
+
+    pub(super) fn drain(&self) -> Reply {
+        let left = match self.pos.drain() {
+            Ok(left) => left,
+            Err(error) => return not_done(&error, FailureCode::DrainIncomplete),
+        };
+        if left.unsent_reversals > 0 || left.stored_offline > 0 {
+            let detail = format!(
+                "{} reversals and {} stored payments wait to be sent",
+                left.unsent_reversals, left.stored_offline
+            );
+            return Reply::NotYet { waiting: Waiting::Till, detail, again_in: None };
+        }
+        done(format!(
+            "nothing is left to be sent; {} pre-authorisations stay open",
+            left.open_preauthorisations
+        ))
+    }
+
+    pub(super) fn settle(&self) -> Reply {
+        let batches = match self.pos.settle() {
+            Ok(batches) => batches,
+            Err(error) => return not_done(&error, FailureCode::SettlementMismatch),
+        };
+        if let Some(odd) = batches.iter().find(|batch| !batch.agrees()) {
+            return Reply::Failed {
+                code: FailureCode::SettlementMismatch,
+                detail: told(odd),
+                again: Again::Pointless,
+            };
+        }
+        let findings = batches.iter().map(|batch| Finding { note: told(batch), digest: None });
+        Reply::Done(Proof { version: None, findings: findings.collect() })
+    }
+
+    /// Done when another process answers than before; if nothing answered before, when one does.
+    pub(super) fn restart(&self, time: &dyn Timekeeper) -> Reply {
+        let before = self.pos.status().ok().map(|status| status.application.instance);
+        lock(&self.replaced).clone_from(&before);
+        let deadline = time.uptime() + RESTART_PATIENCE;
+        let mut ask_at = Some(time.uptime());
+        let mut problem = "the same process answers still".to_owned();
+        while time.uptime() < deadline {
+            if ask_at.is_some_and(|at| at <= time.uptime()) {
+                match self.pos.restart() {
+                    Ok(()) => ask_at = None,
+                    Err(error) if error.is_not_ready() => {
+                        ask_at = Some(time.uptime() + RESTART_AGAIN);
+                    }
+                    Err(error) => return not_done(&error, FailureCode::RestartFailed),
+                }
+            }
+            match self.pos.status() {
+                Ok(status) if before.as_ref() != Some(&status.application.instance) => {
+                    return done(format!("version {} answers", status.application.version));
+                }
+                Ok(_) => "the same process answers still".clone_into(&mut problem),
+                Err(error) => problem = error.to_string(),
+            }
+            if time.wait(LOOK_EVERY) == Waited::Stopped {
+                "it was given up".clone_into(&mut problem);
+                break;
+            }
+        }
+        Reply::Failed {
+            code: FailureCode::RestartFailed,
+            detail: problem,
+            again: Again::Worthwhile,
+        }
+    }
+}
+
+fn not_done(error: &PosError, otherwise: FailureCode) -> Reply {
+    let detail = error.to_string();
+    match error {
+        PosError::NotReady(_) | PosError::NoAnswer(_) => {
+            Reply::NotYet { waiting: Waiting::Till, detail, again_in: None }
+        }
+        PosError::Unsupported(_) => {
+            Reply::Failed { code: error.code(otherwise), detail, again: Again::Pointless }
+        }
+        PosError::Refused(_) | PosError::Failed(_) | PosError::Unintelligible(_) => {
+            Reply::Failed { code: error.code(otherwise), detail, again: Again::Worthwhile }
+        }
+    }
+}
+
+/// Totals and reference of one batch, for the receipt.
+fn told(batch: &Settled) -> String {
+    let Settled { binding, batch_number, currency, .. } = batch;
+    format!(
+        "{binding} batch {batch_number}: till {} sales, {} {currency}; host {} sales, {} \
+         {currency}; reference {}",
+        batch.count,
+        batch.total_minor,
+        batch.host_count,
+        batch.host_total_minor,
+        batch.host_reference
+    )
+}
+
+/// A thread that panicked while it held the lock left nothing half changed here.
+pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

@@ -1,0 +1,206 @@
+//! A till in memory that does what a test tells it, and time that passes when somebody waits.
+
+use std::cell::{Cell, RefCell};
+use std::sync::Mutex;
+use std::time::Duration;
+
+use crate::machine::Timekeeper;
+use crate::pos::protocol::{OpenBatch, Work};
+use crate::pos::{
+    Application, Binding, Check, Host, Left, PosApplication, PosError, SelfTest, Settled, Status,
+    Trading,
+};
+use crate::stop::Waited;
+
+/// What a test can turn.
+#[derive(Clone, Debug)]
+pub(crate) struct Knobs {
+    pub(crate) component: String,
+    pub(crate) version: String,
+    pub(crate) instance: u32,
+    pub(crate) work: Work,
+    /// Instead of every answer.
+    pub(crate) broken: Option<PosError>,
+    /// What the restart answers.
+    pub(crate) restart: Result<(), PosError>,
+    /// Which version runs after a restart; `None`: the restart changes nothing.
+    pub(crate) restarts_into: Option<String>,
+    pub(crate) printer: bool,
+    pub(crate) host: bool,
+    pub(crate) no_tests: bool,
+    pub(crate) left: Left,
+    pub(crate) host_count: u64,
+    /// What it was asked, in order.
+    pub(crate) asked: Vec<&'static str>,
+}
+
+#[derive(Debug)]
+pub(crate) struct ToyTill(Mutex<Knobs>);
+
+impl ToyTill {
+    /// Sells with version 1.0.0, healthy in every way.
+    pub(crate) fn new() -> Self {
+        Self(Mutex::new(Knobs {
+            component: "pos".to_owned(),
+            version: "1.0.0".to_owned(),
+            instance: 1,
+            work: Work::Free,
+            broken: None,
+            restart: Ok(()),
+            restarts_into: None,
+            printer: true,
+            host: true,
+            no_tests: false,
+            left: Left::default(),
+            host_count: 3,
+            asked: Vec::new(),
+        }))
+    }
+
+    pub(crate) fn turn<T>(&self, turn: impl FnOnce(&mut Knobs) -> T) -> T {
+        turn(&mut self.0.lock().unwrap())
+    }
+
+    fn answer<T>(
+        &self,
+        asked: &'static str,
+        answer: impl FnOnce(&mut Knobs) -> Result<T, PosError>,
+    ) -> Result<T, PosError> {
+        self.turn(|knobs| {
+            knobs.asked.push(asked);
+            knobs.broken.clone().map_or_else(|| answer(knobs), Err)
+        })
+    }
+}
+
+impl PosApplication for std::sync::Arc<ToyTill> {
+    fn status(&self) -> Result<Status, PosError> {
+        self.answer("status", |knobs| {
+            Ok(Status {
+                application: Application {
+                    component: knobs.component.clone(),
+                    version: knobs.version.clone(),
+                    instance: knobs.instance.to_string(),
+                    started_at: 0,
+                },
+                work: knobs.work,
+                trading: Trading::Open,
+                hold_expires_at: None,
+                bindings: vec![Binding {
+                    binding: "a".to_owned(),
+                    open_batch: None::<OpenBatch>,
+                    left: knobs.left,
+                }],
+            })
+        })
+    }
+
+    fn hold(&self, _lease: Duration, _reason: &str) -> Result<(), PosError> {
+        self.answer("hold", |_| Ok(()))
+    }
+
+    fn release(&self) -> Result<(), PosError> {
+        self.answer("release", |_| Ok(()))
+    }
+
+    fn drain(&self) -> Result<Left, PosError> {
+        self.answer("drain", |knobs| Ok(knobs.left))
+    }
+
+    fn settle(&self) -> Result<Vec<Settled>, PosError> {
+        self.answer("settle", |knobs| {
+            Ok(vec![Settled {
+                binding: "a".to_owned(),
+                batch_number: 12,
+                currency: "CNY".to_owned(),
+                count: 3,
+                total_minor: 1250,
+                host_count: knobs.host_count,
+                host_total_minor: 1250,
+                host_reference: "a-42".to_owned(),
+            }])
+        })
+    }
+
+    fn self_test(&self) -> Result<SelfTest, PosError> {
+        self.answer("self_test", |knobs| {
+            if knobs.no_tests {
+                return Err(PosError::Unsupported("no".to_owned()));
+            }
+            let (passed, detail) = (knobs.printer, String::new());
+            let check = Check { name: "printer".to_owned(), passed, detail };
+            Ok(SelfTest { passed, checks: vec![check] })
+        })
+    }
+
+    fn host_check(&self) -> Result<Vec<Host>, PosError> {
+        self.answer("host_check", |knobs| {
+            if knobs.no_tests {
+                return Err(PosError::Unsupported("no".to_owned()));
+            }
+            let detail = "refused".to_owned();
+            Ok(vec![Host { binding: "a".to_owned(), reachable: knobs.host, detail }])
+        })
+    }
+
+    fn restart(&self) -> Result<(), PosError> {
+        self.turn(|knobs| {
+            knobs.asked.push("restart");
+            knobs.restart.clone()?;
+            if let Some(version) = &knobs.restarts_into {
+                knobs.version.clone_from(version);
+                knobs.instance += 1;
+                knobs.broken = None;
+            }
+            Ok(())
+        })
+    }
+
+    fn show_notice(&self, _text: &str) -> Result<(), PosError> {
+        self.answer("show_notice", |_| Ok(()))
+    }
+}
+
+type Happening<'a> = (Duration, Box<dyn Fn() + 'a>);
+
+/// Time that passes only by waiting, and what happens on the way.
+#[derive(Default)]
+pub(crate) struct Later<'a> {
+    now: Cell<Duration>,
+    happenings: RefCell<Vec<Happening<'a>>>,
+    stops_at: Option<Duration>,
+}
+
+impl<'a> Later<'a> {
+    pub(crate) fn at(self, seconds: u64, happens: impl Fn() + 'a) -> Self {
+        self.happenings.borrow_mut().push((Duration::from_secs(seconds), Box::new(happens)));
+        self
+    }
+
+    pub(crate) fn stop_at(mut self, seconds: u64) -> Self {
+        self.stops_at = Some(Duration::from_secs(seconds));
+        self
+    }
+}
+
+impl Timekeeper for Later<'_> {
+    fn uptime(&self) -> Duration {
+        self.now.get()
+    }
+
+    fn wait(&self, duration: Duration) -> Waited {
+        assert!(!duration.is_zero(), "a wait of nothing is a busy loop");
+        self.now.set(self.now.get() + duration);
+        self.happenings.borrow_mut().retain(|(at, happens)| {
+            let due = *at <= self.now.get();
+            if due {
+                happens();
+            }
+            !due
+        });
+        match self.stops_at.is_some_and(|at| at <= self.now.get()) {
+            true => Waited::Stopped,
+            false => Waited::ToTheEnd,
+        }
+    }
+}
