@@ -5,6 +5,7 @@
 //!
 //! Deliberately absent: which action comes next. That is the job's table.
 
+pub mod locate;
 mod slots;
 mod till;
 #[cfg(test)]

@@ -20,7 +20,7 @@ pub const EXAMPLE: &str = include_str!("../agent.toml");
 /// A configuration that cannot be wrong.
 #[derive(Clone, Debug)]
 pub struct Config {
-    pub state_dir: PathBuf,
+    pub state: StateDir,
     pub model: String,
     pub zone: TimeZone,
     pub log: Level,
@@ -34,25 +34,37 @@ pub struct Pos {
     pub driver: Vec<String>,
 }
 
-impl Config {
-    pub fn identity_dir(&self) -> PathBuf {
-        self.state_dir.join("identity")
+/// Where everything is that the agent keeps.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StateDir(PathBuf);
+
+impl StateDir {
+    pub fn new(path: PathBuf) -> Self {
+        Self(path)
     }
 
-    pub fn store_dir(&self) -> PathBuf {
-        self.state_dir.join("queue")
+    pub fn path(&self) -> &Path {
+        &self.0
     }
 
-    pub fn download_dir(&self) -> PathBuf {
-        self.state_dir.join("download")
+    pub fn identity(&self) -> PathBuf {
+        self.0.join("identity")
     }
 
-    pub fn slots_dir(&self) -> PathBuf {
-        self.state_dir.join("slots")
+    pub fn store(&self) -> PathBuf {
+        self.0.join("queue")
     }
 
-    pub fn status_file(&self) -> PathBuf {
-        self.state_dir.join("status.json")
+    pub fn download(&self) -> PathBuf {
+        self.0.join("download")
+    }
+
+    pub fn slots(&self) -> PathBuf {
+        self.0.join("slots")
+    }
+
+    pub fn status(&self) -> PathBuf {
+        self.0.join("status.json")
     }
 }
 
@@ -94,8 +106,8 @@ impl fmt::Display for Problems {
     }
 }
 
-/// Reads the file at `path`; `state_dir` stands above what it says.
-pub fn load(path: &Path, state_dir: Option<&Path>) -> Result<Config, ConfigError> {
+/// Reads the file at `path`; `state` stands above what it says.
+pub fn load(path: &Path, state: Option<&StateDir>) -> Result<Config, ConfigError> {
     let text = fs::read_to_string(path)
         .map_err(|source| ConfigError::Unreadable { path: path.to_owned(), source })?;
     let table: Table = text.parse().map_err(|source| ConfigError::NotToml {
@@ -104,8 +116,8 @@ pub fn load(path: &Path, state_dir: Option<&Path>) -> Result<Config, ConfigError
     })?;
     let mut config =
         parse(&table).map_err(|problems| ConfigError::Wrong { path: path.to_owned(), problems })?;
-    if let Some(state_dir) = state_dir {
-        state_dir.clone_into(&mut config.state_dir);
+    if let Some(state) = state {
+        config.state.clone_from(state);
     }
     Ok(config)
 }
@@ -115,9 +127,9 @@ fn parse(table: &Table) -> Result<Config, Problems> {
     let mut reader = Reader { problems: Vec::new() };
     reader.unknown_keys("", table, &["state_dir", "model", "zone", "log", "pos"]);
     let top = Section { name: "", own: Some(table), example: Some(&example) };
-    let state_dir = reader.text(&top, "state_dir", "an absolute path", |text| {
+    let state = reader.text(&top, "state_dir", "an absolute path", |text| {
         let path = Path::new(text);
-        path.is_absolute().then(|| path.to_owned())
+        path.is_absolute().then(|| StateDir(path.to_owned()))
     });
     let model = reader.text(&top, "model", "a model's name, as releases have it", |text| {
         is_name(text).then(|| text.to_owned())
@@ -134,11 +146,11 @@ fn parse(table: &Table) -> Result<Config, Problems> {
         is_component(text).then(|| text.to_owned())
     });
     let driver = reader.texts(&pos, "driver", "a program and its arguments");
-    match (state_dir, model, zone, log, component, driver) {
-        (Some(state_dir), Some(model), Some(zone), Some(log), Some(component), Some(driver))
+    match (state, model, zone, log, component, driver) {
+        (Some(state), Some(model), Some(zone), Some(log), Some(component), Some(driver))
             if reader.problems.is_empty() =>
         {
-            Ok(Config { state_dir, model, zone, log, pos: Pos { component, driver } })
+            Ok(Config { state, model, zone, log, pos: Pos { component, driver } })
         }
         _ => Err(Problems(reader.problems)),
     }
@@ -267,11 +279,11 @@ mod tests {
     #[test]
     fn what_a_file_does_not_say_is_as_in_the_example() {
         let config = read(LEAST).unwrap();
-        assert_eq!(config.state_dir, Path::new("/var/lib/tillward"));
+        assert_eq!(config.state.path(), Path::new("/var/lib/tillward"));
         assert_eq!((config.model.as_str(), config.log), ("A920", Level::INFO));
         assert_eq!(config.zone.iana_name(), Some("UTC"));
         assert_eq!(config.pos.component, "pos");
-        assert_eq!(config.store_dir(), Path::new("/var/lib/tillward/queue"));
+        assert_eq!(config.state.store(), Path::new("/var/lib/tillward/queue"));
     }
 
     #[test]
@@ -328,7 +340,7 @@ mod tests {
         let error = load(&path, None).unwrap_err().to_string();
         assert!(error.starts_with("3 problems in the configuration `"), "{error}");
         std::fs::write(&path, LEAST).unwrap();
-        let config = load(&path, Some(directory.path())).unwrap();
-        assert_eq!(config.state_dir, directory.path());
+        let state = StateDir::new(directory.path().to_owned());
+        assert_eq!(load(&path, Some(&state)).unwrap().state, state);
     }
 }

@@ -1,1 +1,268 @@
-//! Select, decide, journal, act: the only `select!`.
+//! Select, decide, keep, act: the only `select!`.
+//!
+//! No branch decides anything; each only names what happened. What was decided is durable before
+//! anything of it begins. Everything slow is elsewhere: the connection has a task, actions have
+//! threads, and the store has one too.
+
+pub mod keeping;
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use shared::message::{Record, Up};
+use shared::queue::StoreError;
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::time::sleep;
+use tracing::{debug, info, trace, warn};
+
+use crate::act::locate::Locator;
+use crate::act::worker::{Told, Worker};
+use crate::decide::Core;
+use crate::decide::effect::{Decision, Effect};
+use crate::decide::input::{Input, StoreState};
+use crate::job::Action;
+use crate::machine;
+use crate::mqtt::{Event, Mqtt, NotSent};
+use crate::status::StatusFile;
+use keeping::Keeper;
+
+/// For what has begun to end after a request to stop. What has not ended by then is found out
+/// about after the restart, as after a power cut; a hold ends by itself.
+const STOP_PATIENCE: Duration = Duration::from_secs(15);
+
+/// The timers of the runtime do not count time asleep: it looks at the real clock this often.
+const LOOK_AT_CLOCK_EVERY: Duration = Duration::from_secs(60);
+
+/// How the loop ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Stopped {
+    Cleanly,
+    /// These actions had not ended.
+    WithWorkLeft(Vec<Action>),
+}
+
+/// Requests from outside to end.
+#[derive(Debug)]
+pub struct Signals {
+    terminate: Signal,
+    interrupt: Signal,
+}
+
+impl Signals {
+    /// Needs a runtime.
+    pub fn listen() -> std::io::Result<Self> {
+        let terminate = signal(SignalKind::terminate())?;
+        Ok(Self { terminate, interrupt: signal(SignalKind::interrupt())? })
+    }
+}
+
+/// Everything that the loop turns.
+#[derive(Debug)]
+pub struct EventLoop {
+    pub core: Core,
+    pub keeper: Keeper,
+    pub mqtt: Mqtt,
+    pub worker: Worker,
+    pub locator: Locator,
+    pub status: StatusFile,
+    pub signals: Signals,
+}
+
+/// What changes while it turns.
+#[derive(Debug, Default)]
+struct Turn {
+    /// Answers that are known at once, before anything else happens.
+    next: VecDeque<Input>,
+    store: Option<StoreState>,
+    /// There is a connection, or one is being made.
+    linked: bool,
+    /// In uptime.
+    stop_by: Option<Duration>,
+}
+
+impl EventLoop {
+    /// Turns until it is asked to stop, or can no longer keep what must be kept.
+    pub async fn run(mut self) -> Result<Stopped, StoreError> {
+        let installed = self.worker.hands().installed();
+        let mut turn = Turn::default();
+        turn.next.extend([Input::Started, Input::Installed(installed)]);
+        loop {
+            if let Some(stopped) = self.stopped(&turn) {
+                self.status.write(machine::now());
+                return Ok(stopped);
+            }
+            let input = match turn.next.pop_front() {
+                Some(input) => input,
+                None => self.next(&turn).await,
+            };
+            trace!(?input, "input");
+            self.note(&input, &mut turn);
+            let decision = self.core.decide(input, machine::now());
+            self.carry_out(decision, &mut turn).await?;
+            self.status.write_if_due(machine::now());
+        }
+    }
+
+    /// What happens next. Stopping comes first, then what ends before what begins.
+    async fn next(&mut self, turn: &Turn) -> Input {
+        let stopping = turn.stop_by.is_some();
+        loop {
+            let pause = self.pause(turn);
+            let Self { signals, worker, locator, mqtt, .. } = &mut *self;
+            let input = tokio::select! {
+                biased;
+                _ = signals.terminate.recv(), if !stopping => Some(Input::Stop),
+                _ = signals.interrupt.recv(), if !stopping => Some(Input::Stop),
+                told = worker.next() => Some(told.into()),
+                broker = locator.next() => Some(Input::Located { broker }),
+                () = sleep(pause) => None,
+                event = mqtt.next() => Some(event.into()),
+            };
+            let now = machine::now();
+            self.status.write_if_due(now);
+            let due = |at: Option<Duration>| at.is_some_and(|at| at <= now.uptime);
+            match input {
+                Some(input) => return input,
+                None if due(self.core.wakes_at()) || due(turn.stop_by) => return Input::TimerFired,
+                None => {}
+            }
+        }
+    }
+
+    /// Until something is due by the clock.
+    fn pause(&self, turn: &Turn) -> Duration {
+        let now = machine::uptime();
+        let due = [self.core.wakes_at(), self.status.due_at(), turn.stop_by].into_iter().flatten();
+        let pause = due.map(|at| at.saturating_sub(now)).min().unwrap_or(LOOK_AT_CLOCK_EVERY);
+        pause.min(LOOK_AT_CLOCK_EVERY)
+    }
+
+    fn note(&mut self, input: &Input, turn: &mut Turn) {
+        self.status.saw(input);
+        match input {
+            Input::Connected => info!("connected to the broker"),
+            Input::Disconnected { reason } => {
+                turn.linked = false;
+                info!(reason, "not connected to the broker");
+            }
+            Input::Stop => {
+                info!("asked to stop");
+                turn.stop_by = Some(machine::uptime() + STOP_PATIENCE);
+            }
+            Input::ActionDone { ticket, reply } => {
+                info!(ticket = ticket.0, ?reply, "action ended");
+            }
+            Input::Unreadable => warn!("a message from the broker makes no sense"),
+            Input::Started
+            | Input::Received(_)
+            | Input::Located { .. }
+            | Input::ActionProgressed { .. }
+            | Input::RecordsSent { .. }
+            | Input::Store(_)
+            | Input::Installed(_)
+            | Input::TimerFired => {}
+        }
+    }
+
+    async fn carry_out(&mut self, decision: Decision, turn: &mut Turn) -> Result<(), StoreError> {
+        self.status.decided(&decision);
+        if !decision.writes.is_empty() {
+            self.keeper.commit(&decision.writes).await?;
+        }
+        for effect in decision.effects {
+            debug!(?effect, "effect");
+            self.begin(effect, turn).await;
+        }
+        let store = self.keeper.state();
+        if turn.store != Some(store) {
+            turn.store = Some(store);
+            turn.next.push_back(Input::Store(store));
+        }
+        Ok(())
+    }
+
+    async fn begin(&mut self, effect: Effect, turn: &mut Turn) {
+        match effect {
+            Effect::Connect { broker } => {
+                info!(broker, "connecting");
+                turn.linked = true;
+                self.mqtt.connect(&broker);
+            }
+            Effect::Disconnect => self.mqtt.disconnect(),
+            Effect::LocateBroker => self.locator.ask(),
+            Effect::SayHello(hello) => self.say(&Up::Hello(hello)),
+            Effect::SayGone => self.say(&Up::Gone),
+            Effect::SendRecords(sending) => {
+                let records = self.keeper.records(sending).await;
+                let seqs = self.send(records);
+                turn.next.push_back(Input::RecordsSent { seqs });
+            }
+            Effect::Act(task) => self.worker.begin(task),
+            Effect::StopAct(ticket) => self.worker.stop(ticket),
+        }
+    }
+
+    fn say(&self, message: &Up) {
+        if let Err(problem) = self.mqtt.send(message) {
+            debug!(%problem, "not said");
+        }
+    }
+
+    /// As many as the connection takes, in order: the numbers of those that it took.
+    fn send(&self, records: Vec<Record>) -> Vec<u64> {
+        let mut seqs = Vec::new();
+        for record in records {
+            let seq = record.seq;
+            match self.mqtt.send(&Up::Record(record)) {
+                Ok(()) => seqs.push(seq),
+                Err(problem @ (NotSent::NotConnected | NotSent::Busy)) => {
+                    debug!(seq, %problem, "not sent");
+                    break;
+                }
+                Err(problem @ NotSent::TooLarge { .. }) => {
+                    warn!(seq, %problem, "not sent");
+                    break;
+                }
+            }
+        }
+        seqs
+    }
+
+    /// After a request to stop: whether everything that had begun has ended and was told.
+    fn stopped(&self, turn: &Turn) -> Option<Stopped> {
+        let stop_by = turn.stop_by?;
+        let left: Vec<_> = self.worker.running().collect();
+        if left.is_empty() && !turn.linked && turn.next.is_empty() {
+            return Some(Stopped::Cleanly);
+        }
+        let patience_is_over = machine::uptime() >= stop_by;
+        match (patience_is_over, left.is_empty()) {
+            (false, _) => None,
+            (true, true) => Some(Stopped::Cleanly),
+            (true, false) => Some(Stopped::WithWorkLeft(left)),
+        }
+    }
+}
+
+impl From<Told> for Input {
+    fn from(told: Told) -> Self {
+        match told {
+            Told::Done { ticket, reply } => Self::ActionDone { ticket, reply },
+            Told::Progressed { ticket, bytes_done, bytes_total } => {
+                Self::ActionProgressed { ticket, bytes_done, bytes_total }
+            }
+            Told::Installed(components) => Self::Installed(components),
+        }
+    }
+}
+
+impl From<Event> for Input {
+    fn from(event: Event) -> Self {
+        match event {
+            Event::Connected => Self::Connected,
+            Event::Disconnected { reason } => Self::Disconnected { reason },
+            Event::Received(message) => Self::Received(message),
+            Event::Unreadable => Self::Unreadable,
+        }
+    }
+}

@@ -42,34 +42,34 @@ pub fn prove(
     let every = (stable / LOOKS).clamp(LOOK_EVERY_MIN, LOOK_EVERY_MAX);
     let began = time.uptime();
     let mut healthy_since: Option<(Duration, String)> = None;
-    let mut problem = "it was not looked at".to_owned();
     loop {
         let seen = look(pos, release, replaced);
         let now = time.uptime();
-        match seen {
+        let problem = match seen {
             Ok(Healthy { instance, findings }) => {
                 let since = match healthy_since.take() {
                     Some((since, same)) if same == instance => since,
                     Some(_) | None => now,
                 };
-                if now.saturating_sub(since) >= stable {
+                let healthy_for = now.saturating_sub(since);
+                if healthy_for >= stable {
                     return Reply::Done(Proof { version: Some(release.version.clone()), findings });
                 }
-                problem = format!("it was healthy for {} s only", (now - since).as_secs());
                 healthy_since = Some((since, instance));
+                format!("it was healthy for {} s only", healthy_for.as_secs())
             }
-            Err(found) => {
+            Err(problem) => {
                 healthy_since = None;
-                problem = found;
+                problem
             }
-        }
+        };
         let left = (began + within).saturating_sub(now);
         if left.is_zero() || time.wait(every.min(left)) == Waited::Stopped {
-            break;
+            let detail = format!("within {} s: {problem}", within.as_secs());
+            let code = FailureCode::HealthNotProven;
+            return Reply::Failed { code, detail, again: Again::Pointless };
         }
     }
-    let detail = format!("within {} s: {problem}", within.as_secs());
-    Reply::Failed { code: FailureCode::HealthNotProven, detail, again: Again::Pointless }
 }
 
 fn look(

@@ -29,6 +29,8 @@ pub mod order;
 pub mod outbox;
 pub mod pos;
 pub mod print;
+pub mod program;
 pub mod roster;
 pub mod session;
+pub mod status;
 pub mod stop;

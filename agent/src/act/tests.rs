@@ -79,18 +79,16 @@ impl Shop {
 
     #[track_caller]
     fn done(&self, action: Action) -> Proof {
-        match self.act(action) {
-            Reply::Done(proof) => proof,
-            other => panic!("{action:?}: {other:?}"),
-        }
+        let reply = self.act(action);
+        let Reply::Done(proof) = reply else { panic!("{action:?}: {reply:?}") };
+        proof
     }
 
     #[track_caller]
     fn fails(&self, action: Action) -> (FailureCode, Again) {
-        match self.act(action) {
-            Reply::Failed { code, again, .. } => (code, again),
-            other => panic!("{action:?}: {other:?}"),
-        }
+        let reply = self.act(action);
+        let Reply::Failed { code, again, .. } = reply else { panic!("{action:?}: {reply:?}") };
+        (code, again)
     }
 
     pub(super) fn downloaded(&self) {
@@ -193,9 +191,10 @@ fn without_a_network_fetching_waits_and_is_nobodys_fault() {
 #[test]
 fn the_till_is_asked_and_no_answer_is_not_a_yes() {
     let shop = shop();
-    let ask = || match shop.act(Action::AskTill) {
-        Reply::Till { work, .. } => work,
-        other => panic!("{other:?}"),
+    let ask = || {
+        let reply = shop.act(Action::AskTill);
+        let Reply::Till { work, .. } = reply else { panic!("{reply:?}") };
+        work
     };
     assert_eq!(ask(), Work::Free);
     shop.till.turn(|knobs| knobs.work = protocol::Work::Busy);

@@ -38,21 +38,18 @@ fn upgraded() -> Arc<ToyTill> {
 
 #[track_caller]
 fn proven(till: &Arc<ToyTill>, time: &Later<'_>) -> Vec<String> {
-    match prove(till, &release(), Some("1"), time) {
-        Reply::Done(Proof { version, findings }) => {
-            assert_eq!(version.as_deref(), Some("2.0.0"));
-            findings.into_iter().map(|finding| finding.note).collect()
-        }
-        other => panic!("{other:?}"),
-    }
+    let reply = prove(till, &release(), Some("1"), time);
+    let Reply::Done(Proof { version, findings }) = reply else { panic!("{reply:?}") };
+    assert_eq!(version.as_deref(), Some("2.0.0"));
+    findings.into_iter().map(|finding| finding.note).collect()
 }
 
 #[track_caller]
 fn not_proven(till: &Arc<ToyTill>, time: &Later<'_>) -> String {
-    match prove(till, &release(), Some("1"), time) {
-        Reply::Failed { code: FailureCode::HealthNotProven, detail, .. } => detail,
-        other => panic!("{other:?}"),
-    }
+    let reply = prove(till, &release(), Some("1"), time);
+    let Reply::Failed { code, detail, .. } = reply else { panic!("{reply:?}") };
+    assert_eq!(code, FailureCode::HealthNotProven);
+    detail
 }
 
 #[test]

@@ -1,0 +1,105 @@
+//! Puts the parts together: the only module that knows all others.
+
+use std::sync::Arc;
+
+use shared::digest::Nonce;
+use shared::queue::{self, Bounds, Opened, Options, Store};
+use tracing::{info, warn};
+
+use crate::act::Hands;
+use crate::act::locate::Locator;
+use crate::act::worker::Worker;
+use crate::config::Config;
+use crate::decide::{Core, Profile};
+use crate::download::Downloads;
+use crate::event_loop::keeping::Keeper;
+use crate::event_loop::{EventLoop, Signals, Stopped};
+use crate::exit::Failure;
+use crate::https::{self, Believing};
+use crate::identity::Identity;
+use crate::install::SlotDir;
+use crate::machine;
+use crate::mqtt::{Mqtt, Settings};
+use crate::pos::DriverProgram;
+use crate::roster::Trust;
+use crate::status::StatusFile;
+
+/// Runs the agent until it is asked to stop.
+pub fn run(config: &Config) -> Result<(), Failure> {
+    let identity = Arc::new(Identity::load(&config.state.identity())?);
+    let store = open_store(config)?;
+    let keeper = Keeper::new(store, Arc::clone(&identity), config.state.path().to_owned());
+    let stored = keeper.stored().map_err(Failure::NotKept)?;
+    let core = Core::restore(profile(config, &identity)?, stored, machine::now());
+    let tls = Arc::new(identity.tls().map_err(Failure::Tls)?);
+    let terminal = identity.facts.terminal;
+    info!(%terminal, fleet = %identity.facts.fleet, version = env!("CARGO_PKG_VERSION"), "starting");
+    let system = |what| move |source| Failure::System { what, source };
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(system("asynchronous work"))?;
+    let worker = Worker::start(hands(config, &identity)?).map_err(system("work on threads"))?;
+    let stopped = runtime.block_on(async {
+        let event_loop = EventLoop {
+            core,
+            keeper,
+            mqtt: Mqtt::new(Settings { terminal, tls }),
+            worker,
+            locator: Locator::new(Arc::clone(&identity)),
+            status: StatusFile::new(config.state.status()),
+            signals: Signals::listen().map_err(system("listening for signals"))?,
+        };
+        event_loop.run().await.map_err(Failure::NotKept)
+    })?;
+    match stopped {
+        Stopped::Cleanly => info!("stopped"),
+        Stopped::WithWorkLeft(actions) => {
+            warn!(?actions, "stopped; what these came to is found out after the restart");
+        }
+    }
+    Ok(())
+}
+
+fn open_store(config: &Config) -> Result<Store, Failure> {
+    let options = Options::new(Bounds::TERMINAL, machine::uptime);
+    let opened = Store::open(&config.state.store(), options).map_err(Failure::StoreNotOpened)?;
+    let Opened { store, loss } = opened;
+    if let Some(loss) = loss {
+        warn!(%loss, "the agent goes on, and asks the controller for a new epoch");
+    }
+    let queue::Status { depth, high_water, .. } = store.status();
+    info!(records = depth.records, epoch = high_water.epoch, "the store is open");
+    Ok(store)
+}
+
+fn profile(config: &Config, identity: &Identity) -> Result<Profile, Failure> {
+    let facts = &identity.facts;
+    let trust =
+        Trust::pinned(facts.fleet, facts.roster, &identity.roster).map_err(Failure::Roster)?;
+    Ok(Profile {
+        terminal: facts.terminal,
+        epoch: facts.epoch,
+        model: config.model.clone(),
+        zone: config.zone.clone(),
+        agent_version: env!("CARGO_PKG_VERSION").to_owned(),
+        broker: facts.broker.clone(),
+        trust,
+        nonce_seed: Nonce(machine::random()?),
+        jitter_seed: u64::from_le_bytes(machine::random()?),
+    })
+}
+
+fn hands(config: &Config, identity: &Arc<Identity>) -> Result<Hands, Failure> {
+    let installer = SlotDir::open(config.state.slots()).map_err(Failure::Slots)?;
+    let base = format!("{}/v1/artifacts", identity.facts.url.trim_end_matches('/'));
+    let for_client = Arc::clone(identity);
+    let client = move || {
+        https::client(Believing::As(&for_client)).expect("its PEM files were read at the start")
+    };
+    let downloads =
+        Downloads::open(config.state.download(), base, client).map_err(Failure::Downloads)?;
+    let pos = DriverProgram::new(config.pos.driver.clone());
+    let component = config.pos.component.clone();
+    Ok(Hands::new(Box::new(installer), Box::new(pos), downloads, component))
+}

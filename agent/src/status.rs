@@ -1,0 +1,276 @@
+//! What a terminal knows about itself, for the person in front of it: the identity and the slots
+//! from the disk, and the rest as the running agent last wrote it down.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+use shared::document::receipt::Said;
+use shared::durable::{self, Readers};
+use shared::id::OrderId;
+use shared::message::StepState;
+use shared::outcome::Outcome;
+use shared::time::UnixTime;
+use tracing::debug;
+
+use crate::config::StateDir;
+use crate::decide::effect::{Decision, Post, Write};
+use crate::decide::input::{Input, Now, StoreState};
+use crate::identity::{Facts, Identity, IdentityError};
+use crate::install::{Installer as _, Slot, SlotDir, Slots};
+
+/// The file is not written more often: each time wears the flash.
+const WRITE_EVERY: Duration = Duration::from_secs(2);
+
+/// What the running agent tells.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Running {
+    pub agent_version: String,
+    pub connected: bool,
+    pub outbox_depth: u64,
+    pub disk_free_bytes: u64,
+    /// The order that is being carried out, or the last one.
+    pub job: Option<Job>,
+    /// By the machine's clock.
+    pub written_at: UnixTime,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Job {
+    pub order: OrderId,
+    pub step: String,
+    #[serde(flatten)]
+    pub state: JobState,
+    pub at: UnixTime,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", tag = "state")]
+pub enum JobState {
+    Running,
+    Waiting { detail: String },
+    Undoing { detail: String },
+    Finished { outcome: String },
+}
+
+/// Gathers what happens and writes it down now and then.
+#[derive(Debug)]
+pub struct StatusFile {
+    path: PathBuf,
+    running: Running,
+    written: Option<(Running, Duration)>,
+}
+
+impl StatusFile {
+    pub fn new(path: PathBuf) -> Self {
+        let running = Running {
+            agent_version: env!("CARGO_PKG_VERSION").to_owned(),
+            connected: false,
+            outbox_depth: 0,
+            disk_free_bytes: 0,
+            job: read(&path).and_then(|before| before.job),
+            written_at: UnixTime(0),
+        };
+        Self { path, running, written: None }
+    }
+
+    pub fn saw(&mut self, input: &Input) {
+        match input {
+            Input::Connected => self.running.connected = true,
+            Input::Disconnected { .. } => self.running.connected = false,
+            Input::Store(StoreState { outbox_depth, disk_free_bytes, .. }) => {
+                self.running.outbox_depth = *outbox_depth;
+                self.running.disk_free_bytes = *disk_free_bytes;
+            }
+            Input::Started
+            | Input::Received(_)
+            | Input::Unreadable
+            | Input::Located { .. }
+            | Input::ActionDone { .. }
+            | Input::ActionProgressed { .. }
+            | Input::RecordsSent { .. }
+            | Input::Installed(_)
+            | Input::TimerFired
+            | Input::Stop => {}
+        }
+    }
+
+    pub fn decided(&mut self, decision: &Decision) {
+        for write in &decision.writes {
+            let Write::Post(post) = write else { continue };
+            match post {
+                Post::Progress(progress) => {
+                    let state = match &progress.state {
+                        StepState::Running => JobState::Running,
+                        StepState::Waiting { detail, .. } => {
+                            JobState::Waiting { detail: detail.clone() }
+                        }
+                        StepState::Undoing { detail } => {
+                            JobState::Undoing { detail: detail.clone() }
+                        }
+                    };
+                    let (order, step, at) = (progress.order, progress.step.clone(), progress.at);
+                    self.running.job = Some(Job { order, step, state, at });
+                }
+                Post::Receipt(receipt) => {
+                    if let Said::Finished { outcome, .. } = &receipt.said {
+                        let state = JobState::Finished { outcome: in_words(outcome) };
+                        let step = "end".to_owned();
+                        let (order, at) = (receipt.order, receipt.at);
+                        self.running.job = Some(Job { order, step, state, at });
+                    }
+                }
+                Post::Telemetry(_) => {}
+            }
+        }
+    }
+
+    /// Whether there is something that was not written yet.
+    pub fn has_news(&self) -> bool {
+        let same = |(written, _): &(Running, Duration)| {
+            Running { written_at: written.written_at, ..self.running.clone() } == *written
+        };
+        !self.written.as_ref().is_some_and(same)
+    }
+
+    /// When it may be written, in uptime; `None` without news.
+    pub fn due_at(&self) -> Option<Duration> {
+        let due = self.written.as_ref().map_or(Duration::ZERO, |(_, at)| *at + WRITE_EVERY);
+        self.has_news().then_some(due)
+    }
+
+    /// Writes it down if it is due. A disk that does not take it costs only this.
+    pub fn write_if_due(&mut self, now: Now) {
+        if self.due_at().is_some_and(|due| due <= now.uptime) {
+            self.write(now);
+        }
+    }
+
+    pub fn write(&mut self, now: Now) {
+        self.running.written_at = now.rtc;
+        let text = serde_json::to_vec(&self.running).expect("a status has only text keys");
+        if let Err(error) = durable::replace_file(&self.path, &text, Readers::Anyone) {
+            debug!(%error, "the status cannot be written");
+        }
+        self.written = Some((self.running.clone(), now.uptime));
+    }
+}
+
+fn read(path: &Path) -> Option<Running> {
+    serde_json::from_slice(&fs::read(path).ok()?).ok()
+}
+
+fn in_words(outcome: &Outcome) -> String {
+    match outcome {
+        Outcome::Succeeded { now } => format!("succeeded: {now} runs"),
+        Outcome::RolledBack { failure } => format!("rolled back: {}", failure.detail),
+        Outcome::Failed { failure } => format!("failed: {}", failure.detail),
+        Outcome::RollbackFailed { failure, undoing } => {
+            format!("needs a person: {}; undoing it: {}", failure.detail, undoing.detail)
+        }
+        Outcome::Cancelled { reason } => format!("cancelled: {reason}"),
+        Outcome::Expired => "expired".to_owned(),
+        Outcome::Superseded => "superseded".to_owned(),
+    }
+}
+
+/// Everything that can be told without the agent's help.
+#[derive(Debug, Serialize)]
+pub struct Overview {
+    /// `None`: not enrolled.
+    pub identity: Option<Facts>,
+    pub slots: BTreeMap<String, Versions>,
+    /// Whether an agent works on this state directory now.
+    pub agent_runs: bool,
+    pub last_told: Option<Running>,
+}
+
+#[derive(Debug, Default, Serialize)]
+pub struct Versions {
+    pub current: Option<String>,
+    pub previous: Option<String>,
+}
+
+/// Looks at a state directory without changing anything in it.
+pub fn overview(state: &StateDir) -> Result<Overview, IdentityError> {
+    let identity = match Identity::load(&state.identity()) {
+        Ok(identity) => Some(identity.facts),
+        Err(IdentityError::NotEnrolled { .. }) => None,
+        Err(error) => return Err(error),
+    };
+    Ok(Overview {
+        identity,
+        slots: slots(state),
+        agent_runs: is_locked(&state.store().join("lock")),
+        last_told: read(&state.status()),
+    })
+}
+
+fn slots(state: &StateDir) -> BTreeMap<String, Versions> {
+    let directory = state.slots();
+    if !directory.is_dir() {
+        return BTreeMap::new();
+    }
+    let Ok(installer) = SlotDir::open(directory) else { return BTreeMap::new() };
+    let installed = installer.installed().unwrap_or_default();
+    let versions = |(name, _): (String, Slot)| {
+        let Slots { current, previous } = installer.slots(&name).unwrap_or_default();
+        let version = |slot: Option<Slot>| slot.map(|slot| slot.version);
+        (name, Versions { current: version(current), previous: version(previous) })
+    };
+    installed.into_iter().map(versions).collect()
+}
+
+/// Held by the process that has the store open.
+fn is_locked(path: &Path) -> bool {
+    fs::File::open(path).is_ok_and(|file| file.try_lock_shared().is_err())
+}
+
+impl Overview {
+    /// For a person.
+    pub fn text(&self) -> String {
+        let mut text = String::new();
+        let mut line = |name: &str, value: &str| {
+            writeln!(text, "{name:<12}{value}").expect("writing to a string does not fail");
+        };
+        match &self.identity {
+            None => line("terminal", "not enrolled"),
+            Some(facts) => {
+                line("terminal", &facts.terminal.to_string());
+                line("serial", &facts.serial);
+                line("fleet", &format!("{}, epoch {}", facts.fleet, facts.epoch));
+                line("controller", &facts.url);
+            }
+        }
+        for (component, versions) in &self.slots {
+            let current = versions.current.as_deref().unwrap_or("none");
+            let previous = versions.previous.as_deref().unwrap_or("none");
+            line(component, &format!("{current} (way back: {previous})"));
+        }
+        line("agent", if self.agent_runs { "runs" } else { "does not run" });
+        if let Some(running) = &self.last_told {
+            line("connected", if running.connected { "yes" } else { "no" });
+            line("outbox", &format!("{} records wait", running.outbox_depth));
+            if let Some(job) = &running.job {
+                line("job", &format!("{} at {}: {}", job.order, job.step, job.state));
+            }
+            line("as of", &running.written_at.to_string());
+        }
+        text.truncate(text.trim_end().len());
+        text
+    }
+}
+
+impl std::fmt::Display for JobState {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Running => out.write_str("running"),
+            Self::Waiting { detail } => write!(out, "waiting: {detail}"),
+            Self::Undoing { detail } => write!(out, "undoing: {detail}"),
+            Self::Finished { outcome } => write!(out, "finished, {outcome}"),
+        }
+    }
+}
