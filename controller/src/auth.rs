@@ -4,6 +4,8 @@
 //! comes here. Not here: what each of them may do (`broker::access` for topics, `api` for the
 //! rest), and whether a terminal's certificate is still wanted (the registry knows).
 
+pub mod roster;
+
 use std::fmt;
 
 use data_encoding::BASE64URL_NOPAD;
@@ -173,8 +175,8 @@ impl fmt::Debug for Token {
     }
 }
 
-/// Whether two digests are the same, in a time that does not depend on where they differ.
-pub fn same_digest(left: Digest, right: Digest) -> bool {
-    let differing = left.0.iter().zip(right.0).fold(0_u8, |all, (l, r)| all | (l ^ r));
+/// Whether two byte strings are the same, in a time that does not depend on where they differ.
+pub fn same_bytes<const N: usize>(left: &[u8; N], right: &[u8; N]) -> bool {
+    let differing = left.iter().zip(right).fold(0_u8, |all, (l, r)| all | (l ^ r));
     std::hint::black_box(differing) == 0
 }

@@ -5,3 +5,58 @@
 
 pub mod access;
 pub mod embedded;
+
+use shared::id::TerminalId;
+use shared::topic::Shard;
+
+use crate::config::{Cell, HostPort};
+
+/// Which broker serves which terminal. Every shard has exactly one.
+#[derive(Clone, Debug)]
+pub struct Brokers(Vec<Cell>);
+
+impl Brokers {
+    /// One for all.
+    pub fn one(address: HostPort) -> Self {
+        Self(vec![Cell { address, shards: 0..=u8::MAX }])
+    }
+
+    /// As configured: see [`crate::config`], which refuses cells that leave a shard out.
+    pub fn of(cells: Vec<Cell>) -> Self {
+        Self(cells)
+    }
+
+    pub fn cells(&self) -> &[Cell] {
+        &self.0
+    }
+
+    /// Where this terminal connects.
+    ///
+    /// # Panics
+    /// When the cells leave a shard out.
+    pub fn address_for(&self, terminal: TerminalId) -> &HostPort {
+        let Shard(shard) = Shard::of(terminal);
+        let cell = self.0.iter().find(|cell| cell.shards.contains(&shard));
+        &cell.expect("the cells serve every shard").address
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_terminal_is_sent_to_the_cell_of_its_shard() {
+        let [low, high] = ["low.example:1", "high.example:2"].map(|a| a.parse().unwrap());
+        let brokers = Brokers::of(vec![
+            Cell { address: low, shards: 0..=99 },
+            Cell { address: high, shards: 100..=255 },
+        ]);
+        for number in 0..50 {
+            let terminal = TerminalId::from_bytes([number; 16]);
+            let expected =
+                if Shard::of(terminal).0 < 100 { "low.example:1" } else { "high.example:2" };
+            assert_eq!(brokers.address_for(terminal).to_string(), expected);
+        }
+    }
+}

@@ -21,6 +21,7 @@ pub use release::{ArtifactStored, Release, ReleaseArtifact, Roster, RosterKey, S
 pub use terminal::{Component, Lifecycle, Presence, Terminal, TerminalDetail};
 
 use serde::{Deserialize, Serialize};
+use shared::digest::Digest;
 use shared::id::{FleetId, TerminalId};
 use shared::time::UnixTime;
 use utoipa::ToSchema;
@@ -115,6 +116,11 @@ pub struct AuditEntry {
     /// The id of what it was done to.
     pub object: String,
     pub detail: String,
+    /// Of the entry before; a changed, missing or moved entry breaks the chain.
+    #[schema(value_type = String)]
+    pub previous: Digest,
+    #[schema(value_type = String)]
+    pub digest: Digest,
 }
 
 /// Something about a terminal that a person should look at.

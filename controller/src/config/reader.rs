@@ -73,10 +73,10 @@ impl<'a> Reader<'a> {
         };
         let numbered = values.into_iter().enumerate().filter_map(|(at, value)| {
             let path = format!("{}{key}[{}].", self.path, at + 1);
-            match value {
-                Value::Table(table) => Some(self.below(path, table, Table::new())),
-                other => self.wrong(key, &other, "one or more tables, each begun by `[[…]]`"),
+            if let Value::Table(table) = value {
+                return Some(self.below(path, table, Table::new()));
             }
+            self.wrong(key, &value, "one or more tables, each begun by `[[…]]`")
         });
         numbered.collect()
     }
@@ -91,17 +91,16 @@ impl<'a> Reader<'a> {
     }
 
     pub(super) fn text(&mut self, key: &'static str) -> Option<String> {
-        match self.value(key)? {
-            Value::String(text) => Some(text),
-            other => self.wrong(key, &other, "a text in quotation marks"),
+        let value = self.value(key)?;
+        if let Value::String(text) = value {
+            return Some(text);
         }
+        self.wrong(key, &value, "a text in quotation marks")
     }
 
     pub(super) fn flag(&mut self, key: &'static str) -> Option<bool> {
-        match self.value(key)? {
-            Value::Boolean(flag) => Some(flag),
-            other => self.wrong(key, &other, "true or false"),
-        }
+        let value = self.value(key)?;
+        value.as_bool().or_else(|| self.wrong(key, &value, "true or false"))
     }
 
     pub(super) fn number(
@@ -111,12 +110,13 @@ impl<'a> Reader<'a> {
     ) -> Option<u32> {
         let (least, most) = (*allowed.start(), *allowed.end());
         let wanted = format!("a whole number from {least} to {most}");
-        match self.value(key)? {
-            Value::Integer(number) => match u32::try_from(number) {
-                Ok(number) if allowed.contains(&number) => Some(number),
-                Ok(_) | Err(_) => self.mistake(key, format!("is {number}: choose {wanted}")),
-            },
-            other => self.wrong(key, &other, &wanted),
+        let value = self.value(key)?;
+        let Some(number) = value.as_integer() else {
+            return self.wrong(key, &value, &wanted);
+        };
+        match u32::try_from(number) {
+            Ok(number) if allowed.contains(&number) => Some(number),
+            Ok(_) | Err(_) => self.mistake(key, format!("is {number}: choose {wanted}")),
         }
     }
 

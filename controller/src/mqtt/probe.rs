@@ -101,6 +101,14 @@ impl Probe {
         }
     }
 
+    /// The next so many messages.
+    pub(crate) async fn take(&mut self, count: usize) -> Vec<Arrived> {
+        while self.arrived.len() < count {
+            self.packet().await.expect("the connection holds");
+        }
+        self.arrived.drain(..count).collect()
+    }
+
     /// Waits for the broker to end the connection.
     pub(crate) async fn until_closed(&mut self) -> String {
         loop {

@@ -55,9 +55,7 @@ pub enum RequestRefused {
 /// A public key whose holder asked for a certificate.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RequestedKey {
-    pub key: PublicKey,
-    /// SHA-256 of the key's `SubjectPublicKeyInfo` (DER).
-    pub spki: Digest,
+    key: PublicKey,
 }
 
 impl RequestedKey {
@@ -82,7 +80,16 @@ impl RequestedKey {
         if !verify_bytes(key, info.raw, &request.signature_value.data) {
             return Err(RequestRefused::NotSignedByItsKey);
         }
-        Ok(Self { key, spki: Digest::of(info.subject_pki.raw) })
+        Ok(Self { key })
+    }
+
+    pub fn public_key(&self) -> PublicKey {
+        self.key
+    }
+
+    /// `SubjectPublicKeyInfo`, DER.
+    pub fn spki(&self) -> Vec<u8> {
+        [SPKI_PREFIX.as_slice(), &self.key.0].concat()
     }
 }
 

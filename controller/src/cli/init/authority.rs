@@ -4,6 +4,7 @@
 //! clients show, the one for servers what servers show; neither can issue for the other, or sign
 //! an authority.
 
+use std::net::Ipv4Addr;
 use std::time::Duration;
 
 use rcgen::string::Ia5String;
@@ -132,7 +133,10 @@ pub(super) fn issue(
     let (server_ca, server_issuer) =
         authority(&server, fleet, now, keys.server_ca.issuing(), &root_issuer)?;
 
-    let names = hosts.iter().map(san).collect::<Result<_, _>>()?;
+    // The controller is a client of its own broker, on its own machine.
+    let own = [Host::Name("localhost".to_owned()), Host::Address(Ipv4Addr::LOCALHOST.into())];
+    let names = hosts.iter().chain(own.iter().filter(|name| !hosts.contains(name)));
+    let names = names.map(san).collect::<Result<_, _>>()?;
     let first = hosts.first().map_or_else(String::new, ToString::to_string);
     let profile = Profile::leaf(&first, ServerAuth, names);
     let leaf = sign(&profile, fleet, now, &keys.online.server.issuing(), &server_issuer)?;

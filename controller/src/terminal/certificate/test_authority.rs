@@ -91,6 +91,10 @@ impl TestAuthority {
             .unwrap()
     }
 
+    pub(crate) fn server_ca_der(&self) -> Vec<u8> {
+        self.server_ca.der().to_vec()
+    }
+
     /// For HTTPS and brokers on loopback.
     pub(crate) fn server(&self) -> TestIdentity {
         let mut params =

@@ -1,0 +1,57 @@
+//! What a person should look at.
+
+use std::sync::Arc;
+
+use axum::extract::State;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use super::Api;
+use super::extract::{Operator, Part, Query, listed};
+use super::model::{Alarm, Page, Problem};
+use super::problem::Refusal;
+use crate::registry::delivery::AlarmKind;
+
+pub(super) fn routes() -> OpenApiRouter<Arc<Api>> {
+    OpenApiRouter::new().routes(routes!(list))
+}
+
+/// Alarms, newest first
+#[utoipa::path(
+    get,
+    path = "/v1/alarms",
+    tag = "fleet",
+    params(Part),
+    security(("operator" = [])),
+    responses((status = 200, body = Page<Alarm>), (status = "default", body = Problem)),
+)]
+async fn list(
+    _: Operator,
+    State(api): State<Arc<Api>>,
+    Query(part): Query<Part>,
+) -> Result<axum::Json<Page<Alarm>>, Refusal> {
+    let page = part.page::<u64>()?;
+    let alarms = api.registry.alarms(&page).await?;
+    Ok(listed(
+        alarms,
+        page.limit,
+        |(number, _)| number.to_string(),
+        |(_, alarm)| Alarm {
+            terminal: alarm.terminal,
+            kind: kind(alarm.kind).to_owned(),
+            subject: alarm.subject,
+            detail: alarm.detail,
+            at: alarm.at,
+        },
+    ))
+}
+
+fn kind(kind: AlarmKind) -> &'static str {
+    match kind {
+        AlarmKind::Contradiction => "contradiction",
+        AlarmKind::LedgerLost => "ledger-lost",
+        AlarmKind::ReportsLost => "reports-lost",
+        AlarmKind::StrangeReceipt => "strange-receipt",
+        AlarmKind::UnprovenReceipt => "unproven-receipt",
+    }
+}

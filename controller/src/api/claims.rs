@@ -1,0 +1,169 @@
+//! Announcing terminals that will enrol.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::extract::State;
+use axum::http::StatusCode;
+use jiff::tz::TimeZone;
+use shared::id::{ClaimId, TerminalId};
+use shared::time::UnixTime;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use super::extract::{Json, Operator, Part, Query, listed};
+use super::model::{Claim, ClaimState, IssuedClaim, NewClaim, Page, Problem};
+use super::problem::{Code, Refusal};
+use super::{Api, now};
+use crate::registry::terminal as stored;
+
+/// Longest name of a store, a model, a lane or a label.
+const NAME_BYTES_MAX: usize = 64;
+const LABELS_MAX: usize = 32;
+
+/// A claim that lives shorter than this would be over before anybody has walked to the terminal.
+const TTL_S_MIN: u64 = 60;
+
+pub(super) fn routes() -> OpenApiRouter<Arc<Api>> {
+    OpenApiRouter::new().routes(routes!(list, create))
+}
+
+/// Claims, newest first
+#[utoipa::path(
+    get,
+    path = "/v1/claims",
+    tag = "terminals",
+    params(Part),
+    security(("operator" = [])),
+    responses((status = 200, body = Page<Claim>), (status = "default", body = Problem)),
+)]
+async fn list(
+    _: Operator,
+    State(api): State<Arc<Api>>,
+    Query(part): Query<Part>,
+) -> Result<axum::Json<Page<Claim>>, Refusal> {
+    let page = part.page::<ClaimId>()?;
+    let claims = api.registry.claims(&page).await?;
+    let now = now();
+    Ok(listed(claims, page.limit, |claim| claim.id.to_string(), |claim| shown(claim, now)))
+}
+
+/// Announce a terminal
+///
+/// Replaces an older claim for the same serial number. A serial number that is known keeps its
+/// terminal: enrolling again begins a new epoch of it.
+#[utoipa::path(
+    post,
+    path = "/v1/claims",
+    tag = "terminals",
+    security(("operator" = [])),
+    responses((status = 201, body = IssuedClaim), (status = "default", body = Problem)),
+)]
+async fn create(
+    operator: Operator,
+    State(api): State<Arc<Api>>,
+    Json(asked): Json<NewClaim>,
+) -> Result<(StatusCode, axum::Json<IssuedClaim>), Refusal> {
+    let now = now();
+    check(&asked, api.enrolment.claim_lifetime_max)?;
+    let roster = api.registry.newest_roster().await?.ok_or_else(|| {
+        Refusal::new(Code::WrongState, "the registry holds no roster to pin the claim on")
+    })?;
+    let claim = stored::NewClaim {
+        id: ClaimId::generate(),
+        terminal: TerminalId::generate(),
+        serial: asked.serial,
+        model: asked.model,
+        store: asked.store,
+        lane: asked.lane,
+        labels: asked.labels,
+        zone: asked.zone,
+        key: asked.claim_key,
+        expires_at: now.plus(Duration::from_secs(asked.ttl_s)),
+    };
+    let claim = api.registry.add_claim(&claim, &operator.by(None, now)).await?;
+    let issued = IssuedClaim {
+        claim: claim.id,
+        terminal: claim.terminal,
+        serial: claim.serial,
+        fleet: api.fleet,
+        url: api.url.to_string(),
+        ca: api.server_ca,
+        roster: roster.digest,
+        expires_at: claim.expires_at,
+    };
+    Ok((StatusCode::CREATED, axum::Json(issued)))
+}
+
+fn shown(claim: stored::Claim, now: UnixTime) -> Claim {
+    let (state, used_at) = match claim.state {
+        stored::ClaimState::Open if now >= claim.expires_at => (ClaimState::Expired, None),
+        stored::ClaimState::Open => (ClaimState::Open, None),
+        stored::ClaimState::Used { at, .. } => (ClaimState::Used, Some(at)),
+        stored::ClaimState::Locked => (ClaimState::Locked, None),
+        stored::ClaimState::Replaced => (ClaimState::Replaced, None),
+    };
+    Claim {
+        claim: claim.id,
+        terminal: claim.terminal,
+        serial: claim.serial,
+        store: claim.store,
+        model: claim.model,
+        lane: claim.lane,
+        labels: claim.labels,
+        zone: claim.zone,
+        state,
+        wrong_guesses: claim.wrong_guesses,
+        created_at: claim.created_at,
+        created_by: claim.created_by,
+        expires_at: claim.expires_at,
+        used_at,
+    }
+}
+
+/// Names appear in selectors, on screens and in files: short, and without surprises.
+fn check(asked: &NewClaim, lifetime_max: Duration) -> Result<(), Refusal> {
+    let invalid = |detail: String| Err(Refusal::new(Code::Invalid, detail));
+    if !shared::claim::is_serial(&asked.serial) {
+        return invalid(format!(
+            "`{}` is not a serial number: printable ASCII without spaces, at most {} characters",
+            asked.serial,
+            shared::claim::SERIAL_BYTES_MAX
+        ));
+    }
+    let names = [("store", &asked.store), ("model", &asked.model)];
+    let lane = asked.lane.iter().map(|lane| ("lane", lane));
+    let labels = asked.labels.iter().flat_map(|(key, value)| [("label", key), ("label", value)]);
+    for (what, name) in names.into_iter().chain(lane).chain(labels) {
+        if !is_name(name) {
+            return invalid(format!(
+                "`{name}` is not a name of a {what}: 1 to {NAME_BYTES_MAX} characters, none of \
+                 them a space, a quotation mark or one of = ! & | ( ) ,"
+            ));
+        }
+    }
+    check_labels(&asked.labels)?;
+    if TimeZone::get(&asked.zone).is_err() {
+        return invalid(format!("`{}` is not an IANA time zone", asked.zone));
+    }
+    let most = lifetime_max.as_secs();
+    if !(TTL_S_MIN..=most).contains(&asked.ttl_s) {
+        let ttl_s = asked.ttl_s;
+        return invalid(format!("`ttl_s` is {ttl_s}: choose {TTL_S_MIN} to {most}"));
+    }
+    Ok(())
+}
+
+fn check_labels(labels: &BTreeMap<String, String>) -> Result<(), Refusal> {
+    if labels.len() > LABELS_MAX {
+        let detail = format!("{} labels, more than {LABELS_MAX}", labels.len());
+        return Err(Refusal::new(Code::Invalid, detail));
+    }
+    Ok(())
+}
+
+fn is_name(text: &str) -> bool {
+    let reserved = |c: char| c.is_whitespace() || c.is_control() || "\"'`=!&|(),".contains(c);
+    (1..=NAME_BYTES_MAX).contains(&text.len()) && !text.contains(reserved)
+}

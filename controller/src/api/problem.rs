@@ -1,0 +1,235 @@
+//! One error type for all operations: it becomes a status and a problem document (RFC 9457) that
+//! says what failed, on which object, why, and what to do.
+
+use std::error::Error;
+
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use tracing::error;
+
+use super::model;
+use crate::blob::BlobError;
+use crate::registry::RegistryError;
+use crate::registry::terminal::ClaimRefusal;
+use crate::terminal::certificate::{AuthorityError, RequestRefused};
+use crate::terminal::enrolment::EnrolmentRefused;
+
+/// The kinds of problems. Their codes are stable across releases.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Code {
+    BadRequest,
+    TokenMissing,
+    TokenUnknown,
+    CertificateMissing,
+    CertificateReplaced,
+    Revoked,
+    NotFound,
+    MethodNotAllowed,
+    Timeout,
+    Exists,
+    WrongState,
+    TooLarge,
+    UnsupportedMediaType,
+    RangeNotSatisfiable,
+    Invalid,
+    UnknownSerial,
+    StaleNonce,
+    WrongProof,
+    BadCertificationRequest,
+    ClaimUsed,
+    ClaimExpired,
+    ClaimLocked,
+    ClaimReplaced,
+    PlaceTaken,
+    SignaturesMissing,
+    ArtifactMissing,
+    ArtifactMismatch,
+    Contended,
+    Internal,
+}
+
+impl Code {
+    fn parts(self) -> (StatusCode, &'static str, &'static str) {
+        use StatusCode as S;
+        match self {
+            Self::BadRequest => (S::BAD_REQUEST, "bad-request", "The request cannot be read"),
+            Self::TokenMissing => {
+                (S::UNAUTHORIZED, "token-missing", "An operator's token is needed")
+            }
+            Self::TokenUnknown => (S::UNAUTHORIZED, "token-unknown", "The token is nobody's"),
+            Self::CertificateMissing => {
+                (S::UNAUTHORIZED, "certificate-missing", "A terminal's certificate is needed")
+            }
+            Self::CertificateReplaced => (
+                S::FORBIDDEN,
+                "certificate-replaced",
+                "The certificate was replaced by a later enrolment",
+            ),
+            Self::Revoked => (S::FORBIDDEN, "revoked", "The terminal was revoked"),
+            Self::NotFound => (S::NOT_FOUND, "not-found", "There is no such thing"),
+            Self::MethodNotAllowed => {
+                (S::METHOD_NOT_ALLOWED, "method-not-allowed", "This is not done to it")
+            }
+            Self::Timeout => (S::REQUEST_TIMEOUT, "timeout", "The request took too long"),
+            Self::Exists => (S::CONFLICT, "exists", "It is there already"),
+            Self::WrongState => (S::CONFLICT, "wrong-state", "It is not in a state for that"),
+            Self::TooLarge => (S::PAYLOAD_TOO_LARGE, "too-large", "The request is too large"),
+            Self::UnsupportedMediaType => (
+                S::UNSUPPORTED_MEDIA_TYPE,
+                "unsupported-media-type",
+                "The request is of another media type",
+            ),
+            Self::RangeNotSatisfiable => (
+                S::RANGE_NOT_SATISFIABLE,
+                "range-not-satisfiable",
+                "The range lies outside of the artifact",
+            ),
+            Self::Invalid => (S::UNPROCESSABLE_ENTITY, "invalid", "The request makes no sense"),
+            Self::UnknownSerial => (S::NOT_FOUND, "unknown-serial", "There is no claim for it"),
+            Self::StaleNonce => (S::CONFLICT, "stale-nonce", "The nonce is not good any more"),
+            Self::WrongProof => (S::FORBIDDEN, "wrong-proof", "The proof is wrong"),
+            Self::BadCertificationRequest => (
+                S::UNPROCESSABLE_ENTITY,
+                "bad-certification-request",
+                "The certification request is refused",
+            ),
+            Self::ClaimUsed => (S::CONFLICT, "claim-used", "The claim was used"),
+            Self::ClaimExpired => (S::FORBIDDEN, "claim-expired", "The claim has expired"),
+            Self::ClaimLocked => (S::FORBIDDEN, "claim-locked", "The claim is locked"),
+            Self::ClaimReplaced => (S::CONFLICT, "claim-replaced", "The claim was replaced"),
+            Self::PlaceTaken => (S::CONFLICT, "place-taken", "Another terminal is in its place"),
+            Self::SignaturesMissing => {
+                (S::UNPROCESSABLE_ENTITY, "signatures-missing", "Signatures are missing")
+            }
+            Self::ArtifactMissing => {
+                (S::CONFLICT, "artifact-missing", "The artifact is not stored")
+            }
+            Self::ArtifactMismatch => (
+                S::UNPROCESSABLE_ENTITY,
+                "artifact-mismatch",
+                "The bytes are not the promised ones",
+            ),
+            Self::Contended => (S::SERVICE_UNAVAILABLE, "contended", "Too much at once"),
+            Self::Internal => (S::INTERNAL_SERVER_ERROR, "internal", "The controller failed"),
+        }
+    }
+}
+
+/// Why an operation was not carried out.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Refusal {
+    pub(super) code: Code,
+    pub(super) detail: String,
+    pub(super) hint: Option<String>,
+}
+
+impl Refusal {
+    pub(super) fn new(code: Code, detail: impl Into<String>) -> Self {
+        Self { code, detail: detail.into(), hint: None }
+    }
+
+    pub(super) fn hint(self, hint: impl Into<String>) -> Self {
+        Self { hint: Some(hint.into()), ..self }
+    }
+
+    /// Something failed that the caller can do nothing about. The whole chain goes to the log;
+    /// the caller is told what, not how.
+    pub(super) fn internal(failure: &(dyn Error + 'static)) -> Self {
+        error!(failure, "a request failed");
+        Self::new(Code::Internal, failure.to_string()).hint("look into the controller's log")
+    }
+
+    pub(super) fn no(what: &str, which: impl std::fmt::Display) -> Self {
+        Self::new(Code::NotFound, format!("there is no {what} `{which}`"))
+    }
+
+    fn document(&self) -> model::Problem {
+        let (status, code, title) = self.code.parts();
+        model::Problem {
+            kind: format!("{}{code}", model::Problem::TYPE_PREFIX),
+            title: title.to_owned(),
+            status: status.as_u16(),
+            detail: self.detail.clone(),
+            hint: self.hint.clone(),
+        }
+    }
+}
+
+impl IntoResponse for Refusal {
+    fn into_response(self) -> Response {
+        let body = serde_json::to_vec(&self.document()).expect("a problem is plain JSON");
+        let kind = HeaderValue::from_static("application/problem+json");
+        (self.code.parts().0, [(header::CONTENT_TYPE, kind)], body).into_response()
+    }
+}
+
+impl From<RegistryError> for Refusal {
+    fn from(error: RegistryError) -> Self {
+        let detail = error.to_string();
+        match error {
+            RegistryError::Exists { .. } => Self::new(Code::Exists, detail),
+            RegistryError::Missing { .. } => Self::new(Code::NotFound, detail),
+            RegistryError::CampaignMoved { .. } => Self::new(Code::WrongState, detail),
+            RegistryError::CampaignRefused { refused, .. } => {
+                Self::new(Code::WrongState, format!("{detail}: {refused}"))
+            }
+            RegistryError::RosterGap { .. } => Self::new(Code::Invalid, detail),
+            RegistryError::Contended => Self::new(Code::Contended, detail),
+            RegistryError::Open { .. }
+            | RegistryError::UnknownTarget(_)
+            | RegistryError::Failed { .. }
+            | RegistryError::Migrate { .. }
+            | RegistryError::NewerSchema { .. }
+            | RegistryError::OlderSchema { .. }
+            | RegistryError::OtherFleet { .. }
+            | RegistryError::Unreadable { .. } => Self::internal(&error),
+        }
+    }
+}
+
+impl From<BlobError> for Refusal {
+    fn from(error: BlobError) -> Self {
+        let detail = error.to_string();
+        match error {
+            BlobError::OtherBytes { .. } => {
+                Self::new(Code::ArtifactMismatch, detail).hint("send the file again")
+            }
+            BlobError::TooLarge { .. } => Self::new(Code::TooLarge, detail)
+                .hint("raise `https.artifact_mib_max` in the controller's configuration"),
+            BlobError::Open { .. } | BlobError::Write { .. } | BlobError::Read { .. } => {
+                Self::internal(&error)
+            }
+        }
+    }
+}
+
+impl From<EnrolmentRefused> for Refusal {
+    fn from(refused: EnrolmentRefused) -> Self {
+        let (detail, hint) = (refused.to_string(), refused.hint());
+        let code = match refused {
+            EnrolmentRefused::UnknownSerial(_) => Code::UnknownSerial,
+            EnrolmentRefused::StaleNonce => Code::StaleNonce,
+            EnrolmentRefused::Request(RequestRefused::TooLarge(_)) => Code::TooLarge,
+            EnrolmentRefused::Request(
+                RequestRefused::Malformed
+                | RequestRefused::OtherKey
+                | RequestRefused::NotSignedByItsKey,
+            ) => Code::BadCertificationRequest,
+            EnrolmentRefused::WrongProof { left: 0 }
+            | EnrolmentRefused::Claim(ClaimRefusal::Locked) => Code::ClaimLocked,
+            EnrolmentRefused::WrongProof { .. } => Code::WrongProof,
+            EnrolmentRefused::Claim(ClaimRefusal::UsedByAnother) => Code::ClaimUsed,
+            EnrolmentRefused::Claim(ClaimRefusal::Expired { .. }) => Code::ClaimExpired,
+            EnrolmentRefused::Claim(ClaimRefusal::Replaced) => Code::ClaimReplaced,
+            EnrolmentRefused::Claim(ClaimRefusal::Revoked) => Code::Revoked,
+            EnrolmentRefused::Claim(ClaimRefusal::PlaceTaken { .. }) => Code::PlaceTaken,
+            EnrolmentRefused::Authority(
+                error @ (AuthorityError::Unreadable
+                | AuthorityError::OtherKey
+                | AuthorityError::Issue { .. }),
+            ) => return Self::internal(&error),
+            EnrolmentRefused::Registry(error) => return error.into(),
+        };
+        Self { code, detail, hint: hint.map(str::to_owned) }
+    }
+}

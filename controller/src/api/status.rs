@@ -1,0 +1,53 @@
+//! How the controller does.
+
+use std::sync::Arc;
+
+use axum::Json;
+use axum::extract::State;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use super::extract::Operator;
+use super::model::{BrokerStatus, Problem, Status, TerminalCounts};
+use super::problem::Refusal;
+use super::{Api, now};
+
+pub(super) fn routes() -> OpenApiRouter<Arc<Api>> {
+    OpenApiRouter::new().routes(routes!(status))
+}
+
+/// How the controller does
+#[utoipa::path(
+    get,
+    path = "/v1/status",
+    tag = "fleet",
+    security(("operator" = [])),
+    responses((status = 200, body = Status), (status = "default", body = Problem)),
+)]
+async fn status(_: Operator, State(api): State<Arc<Api>>) -> Result<Json<Status>, Refusal> {
+    let tally = api.registry.fleet_tally().await?;
+    let roster = api.registry.newest_roster().await?;
+    let addresses = api.brokers.cells().iter().map(|cell| cell.address.to_string());
+    Ok(Json(Status {
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        fleet: api.fleet,
+        now_at: now(),
+        registry: api.registry.kind().to_owned(),
+        broker: BrokerStatus {
+            kind: api.vitals.broker_kind().to_owned(),
+            address: addresses.collect::<Vec<_>>().join(", "),
+            connected: api.vitals.broker_connected(),
+        },
+        terminals: TerminalCounts {
+            claimed: tally.claimed,
+            enrolled: tally.enrolled,
+            revoked: tally.revoked,
+            online: tally.online,
+        },
+        campaigns_running: tally.campaigns_running,
+        campaigns_paused: tally.campaigns_paused,
+        alarms: tally.alarms,
+        roster_version: roster.map_or(0, |roster| roster.version),
+        reports_waiting: api.vitals.reports_waiting(),
+    }))
+}
