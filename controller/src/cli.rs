@@ -110,3 +110,62 @@ impl Cli {
         }
     }
 }
+
+#[cfg(test)]
+mod golden;
+#[cfg(test)]
+mod samples;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The names of a command and of everything below it, as they are typed.
+    fn every_command(command: &clap::Command, above: &[String]) -> Vec<Vec<String>> {
+        let own = [above, &[command.get_name().to_owned()]].concat();
+        let below = command.get_subcommands().filter(|it| it.get_name() != "help");
+        let below = below.flat_map(|it| every_command(it, &own)).collect::<Vec<_>>();
+        [vec![own], below].concat()
+    }
+
+    fn help(names: &[String]) -> String {
+        let line = names.iter().cloned().chain(["--help".to_owned()]);
+        let said = command().term_width(100).try_get_matches_from(line);
+        let said = said.expect_err("help is not a command");
+        assert_eq!(said.kind(), clap::error::ErrorKind::DisplayHelp, "{names:?}");
+        said.to_string()
+    }
+
+    #[test]
+    fn the_definition_of_the_command_line_is_sound() {
+        command().debug_assert();
+    }
+
+    #[test]
+    fn help_reads_the_same_at_every_level() {
+        for names in every_command(&command(), &[]) {
+            golden::check(&format!("help/{}", names.join("-")), &help(&names));
+        }
+    }
+
+    #[test]
+    fn every_command_that_lists_prints_json_too() {
+        let lists = every_command(&command(), &[]).into_iter().filter(|names| {
+            matches!(names.last().map(String::as_str), Some("list" | "claims" | "alarms" | "audit"))
+        });
+        for names in lists {
+            assert!(help(&names).contains("--json"), "{names:?}");
+        }
+    }
+
+    #[test]
+    fn no_line_of_help_is_wider_than_a_hundred_columns() {
+        for names in every_command(&command(), &[]) {
+            let help = help(&names);
+            // The usage is one line, for whoever copies it.
+            let lines = help.lines().filter(|line| !line.starts_with("Usage:"));
+            let wide: Vec<_> = lines.filter(|line| line.chars().count() > 100).collect();
+            assert_eq!(wide, Vec::<&str>::new(), "{names:?}");
+        }
+    }
+}

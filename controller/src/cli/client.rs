@@ -284,12 +284,11 @@ impl Client {
 fn is_tls_refusal(error: &reqwest::Error) -> bool {
     let mut cause: Option<&(dyn Error + 'static)> = error.source();
     while let Some(current) = cause {
-        let inner = current.downcast_ref::<io::Error>().and_then(io::Error::get_ref);
-        let tls = current.is::<rustls::Error>() || inner.is_some_and(|it| it.is::<rustls::Error>());
-        if tls {
+        if current.is::<rustls::Error>() {
             return true;
         }
-        cause = current.source();
+        let inside = current.downcast_ref::<io::Error>().and_then(io::Error::get_ref);
+        cause = inside.map_or_else(|| current.source(), |inside| Some(inside));
     }
     false
 }

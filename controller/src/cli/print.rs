@@ -45,17 +45,6 @@ impl Print {
         }
     }
 
-    /// To these writers, without colour, as if no person read.
-    pub(super) fn to(out: impl Write + Send + 'static, err: impl Write + Send + 'static) -> Self {
-        Self {
-            out: Box::new(AutoStream::never(Box::new(out) as Box<dyn Write + Send>)),
-            err: Box::new(AutoStream::never(Box::new(err) as Box<dyn Write + Send>)),
-            person_reads: false,
-            failed: None,
-            live: None,
-        }
-    }
-
     /// Whether standard output is a terminal: what moves makes sense only there.
     pub(super) fn person_reads(&self) -> bool {
         self.person_reads
@@ -177,6 +166,20 @@ fn table_text<const N: usize>(
     });
     let lines = table.lines().map(|line| line.trim_end().to_owned());
     lines.collect::<Vec<_>>().join("\n")
+}
+
+#[cfg(test)]
+impl Print {
+    /// To these writers, without colour, as if no person read.
+    pub(super) fn to(out: impl Write + Send + 'static, err: impl Write + Send + 'static) -> Self {
+        Self {
+            out: Box::new(AutoStream::never(Box::new(out) as Box<dyn Write + Send>)),
+            err: Box::new(AutoStream::never(Box::new(err) as Box<dyn Write + Send>)),
+            person_reads: false,
+            failed: None,
+            live: None,
+        }
+    }
 }
 
 #[cfg(test)]

@@ -86,14 +86,18 @@ impl ListAlarms {
             print.json_list(&alarms);
             return Ok(Exit::Done);
         }
-        let row = |alarm: Alarm| {
-            let Alarm { terminal, kind, subject, detail, at } = alarm;
-            [time_text(at), terminal.to_string(), kind, subject, detail]
-        };
-        let rows = alarms.into_iter().map(row).collect();
-        print.table(["at", "terminal", "kind", "about", "detail"], rows, "no alarm");
+        list_alarms(alarms, print);
         Ok(Exit::Done)
     }
+}
+
+fn list_alarms(alarms: Vec<Alarm>, print: &mut Print) {
+    let row = |alarm: Alarm| {
+        let Alarm { terminal, kind, subject, detail, at } = alarm;
+        [time_text(at), terminal.to_string(), kind, subject, detail]
+    };
+    let rows = alarms.into_iter().map(row).collect();
+    print.table(["at", "terminal", "kind", "about", "detail"], rows, "no alarm");
 }
 
 impl ListAudit {
@@ -107,12 +111,34 @@ impl ListAudit {
             print.json_list(&entries);
             return Ok(Exit::Done);
         }
-        let row = |entry: AuditEntry| {
-            let AuditEntry { seq, at, who, what, object, detail, .. } = entry;
-            [seq.to_string(), time_text(at), who, what, object, detail]
-        };
-        let rows = entries.into_iter().map(row).collect();
-        print.table(["seq", "at", "who", "what", "object", "detail"], rows, "nothing was decided");
+        list_audit(entries, print);
         Ok(Exit::Done)
+    }
+}
+
+fn list_audit(entries: Vec<AuditEntry>, print: &mut Print) {
+    let row = |entry: AuditEntry| {
+        let AuditEntry { seq, at, who, what, object, detail, .. } = entry;
+        [seq.to_string(), time_text(at), who, what, object, detail]
+    };
+    let rows = entries.into_iter().map(row).collect();
+    print.table(["seq", "at", "who", "what", "object", "detail"], rows, "nothing was decided");
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::golden;
+    use super::super::samples::{alarm, audit_entry, status};
+    use super::*;
+
+    #[test]
+    fn the_status_says_how_everything_does_and_points_to_alarms() {
+        golden::check("status", &golden::printed(|print| show(&status(), print)));
+    }
+
+    #[test]
+    fn alarms_and_decisions_are_listed_one_by_line() {
+        golden::check("alarms", &golden::printed(|print| list_alarms(vec![alarm()], print)));
+        golden::check("audit", &golden::printed(|print| list_audit(vec![audit_entry()], print)));
     }
 }

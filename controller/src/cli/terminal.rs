@@ -104,7 +104,7 @@ fn list(terminals: &[Terminal], now: UnixTime, print: &mut Print) {
             terminal.model.clone(),
             word(&terminal.lifecycle),
             word(&terminal.presence),
-            seen(terminal, now),
+            or_nothing(terminal.last_seen_at.map(|at| ago_text(at, now))),
             software(&terminal.components),
             terminal.id.to_string(),
         ]
@@ -117,10 +117,6 @@ fn place(terminal: &Terminal) -> String {
         Some(lane) => format!("{}/{lane}", terminal.store),
         None => terminal.store.clone(),
     }
-}
-
-fn seen(terminal: &Terminal, now: UnixTime) -> String {
-    or_nothing(terminal.last_seen_at.map(|at| ago_text(at, now)))
 }
 
 fn software(components: &[Component]) -> String {
@@ -138,25 +134,27 @@ fn show(detail: &TerminalDetail, now: UnixTime, print: &mut Print) {
         print.line(format_args!("  label        {key}={value}"));
     }
     print.line(format_args!("  state        {}", word(&terminal.lifecycle)));
-    print.line(format_args!(
-        "  reachable    {}, last seen {}",
-        word(&terminal.presence),
-        seen(terminal, now)
-    ));
+    match terminal.last_seen_at {
+        Some(at) => print.line(format_args!(
+            "  reachable    {}, last seen {}",
+            word(&terminal.presence),
+            ago_text(at, now)
+        )),
+        None => print.line(format_args!("  reachable    {}", word(&terminal.presence))),
+    }
     print.line(format_args!("  software     {}", software(&terminal.components)));
     print.line(format_args!("  agent        {}", or_nothing(terminal.agent_version.as_ref())));
     print.line(format_args!("  working on   {}", or_nothing(terminal.working_on)));
     print.line(format_args!("  epoch        {}", terminal.epoch));
-    print.line(format_args!("  roster       {}", or_nothing(terminal.roster_version)));
-    print.line(format_args!(
-        "  outbox       {} waiting, {} dropped ever",
-        or_nothing(terminal.outbox_depth),
-        or_nothing(terminal.outbox_dropped)
-    ));
-    print.line(format_args!(
-        "  certificate  until {}",
-        or_nothing(terminal.certificate_expires_at.map(time_text))
-    ));
+    if let Some(version) = terminal.roster_version {
+        print.line(format_args!("  roster       {version}"));
+    }
+    if let (Some(depth), Some(dropped)) = (terminal.outbox_depth, terminal.outbox_dropped) {
+        print.line(format_args!("  outbox       {depth} waiting, {dropped} dropped ever"));
+    }
+    if let Some(at) = terminal.certificate_expires_at {
+        print.line(format_args!("  certificate  until {}", time_text(at)));
+    }
     if detail.assignments.is_empty() {
         return print.remark("\nNothing was asked of it yet.");
     }
@@ -171,4 +169,26 @@ fn show(detail: &TerminalDetail, now: UnixTime, print: &mut Print) {
         ]
     });
     print.table(["campaign", "state", "step", "since", "reason"], rows.collect(), "");
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::golden;
+    use super::super::samples::{NOW, assignments, claimed_terminal, terminal};
+    use super::*;
+
+    #[test]
+    fn terminals_are_listed_one_by_line() {
+        let terminals = [terminal(1), claimed_terminal()];
+        golden::check("terminal-list", &golden::printed(|print| list(&terminals, NOW, print)));
+        golden::check("terminal-list-empty", &golden::printed(|print| list(&[], NOW, print)));
+    }
+
+    #[test]
+    fn a_terminal_shows_what_it_is_and_what_was_asked_of_it() {
+        let detail = TerminalDetail { terminal: terminal(2), assignments: assignments() };
+        golden::check("terminal-show", &golden::printed(|print| show(&detail, NOW, print)));
+        let new = TerminalDetail { terminal: claimed_terminal(), assignments: Vec::new() };
+        golden::check("terminal-show-claimed", &golden::printed(|print| show(&new, NOW, print)));
+    }
 }

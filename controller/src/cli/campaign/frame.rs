@@ -11,13 +11,12 @@ pub(super) const ROWS_MAX: usize = 24;
 pub(super) fn frame(campaign: &Campaign, assignments: &[Assignment]) -> Vec<String> {
     let mut lines = vec![headline(campaign), counts(campaign, assignments), String::new()];
     let shown = chosen(assignments);
-    let rows: Vec<_> = shown
-        .iter()
-        .map(|it| {
-            let step = or_nothing(it.step.as_ref());
-            [it.serial.clone(), it.store.clone(), word(&it.state), step, progress(it), reason(it)]
-        })
-        .collect();
+    let header = ["SERIAL", "STORE", "STATE", "STEP", "PROGRESS", "REASON"].map(str::to_owned);
+    let rows = shown.iter().map(|it| {
+        let step = or_nothing(it.step.as_ref());
+        [it.serial.clone(), it.store.clone(), word(&it.state), step, progress(it), reason(it)]
+    });
+    let rows: Vec<_> = std::iter::once(header).chain(rows).collect();
     lines.extend(aligned(&rows));
     let left = assignments.len() - shown.len();
     if left > 0 {
@@ -51,7 +50,7 @@ fn counts(campaign: &Campaign, assignments: &[Assignment]) -> String {
     let states = states.collect::<Vec<_>>().join(", ");
     match states.is_empty() {
         true => format!("{ended} of {} ended", counted(total, "terminal")),
-        false => format!("{ended} of {} ended: {states}", counted(total, "terminal")),
+        false => format!("{ended} of {} ended ({states})", counted(total, "terminal")),
     }
 }
 
@@ -108,4 +107,51 @@ fn aligned<const N: usize>(rows: &[[String; N]]) -> Vec<String> {
         cells.collect::<Vec<_>>().join("  ").trim_end().to_owned()
     };
     rows.iter().map(line).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::super::golden;
+    use super::super::super::samples::{assignment, assignments, campaign};
+    use super::*;
+
+    #[test]
+    fn a_small_fleet_is_shown_whole_and_in_one_order() {
+        let ours = frame(&campaign(), &assignments()).join("\n");
+        golden::check("campaign-frame", &format!("{ours}\n"));
+        let mut shuffled = assignments();
+        shuffled.reverse();
+        assert_eq!(frame(&campaign(), &shuffled).join("\n"), ours);
+    }
+
+    #[test]
+    fn in_a_large_fleet_those_that_need_to_be_seen_come_first() {
+        use AssignmentState::{Held, RollbackFailed, Succeeded, Working};
+        let mut all: Vec<_> = (10..90).map(|number| assignment(number, Held)).collect();
+        all.extend((90..200).map(|number| assignment(number, Succeeded)));
+        all.push(assignment(201, Working));
+        all.push(assignment(202, RollbackFailed));
+        let lines = frame(&campaign(), &all);
+        assert!(lines[4].starts_with("PX-202"), "{lines:#?}");
+        assert!(lines[5].starts_with("PX-201"), "{lines:#?}");
+        assert_eq!(lines.len(), 4 + ROWS_MAX + 1);
+        assert_eq!(lines.last().map(String::as_str), Some("… and 168 terminals more"));
+    }
+
+    #[test]
+    fn a_change_is_one_line() {
+        let lines: Vec<_> = assignments().iter().map(change).collect();
+        golden::check("campaign-changes", &format!("{}\n", lines.join("\n")));
+    }
+
+    #[test]
+    fn nonsense_numbers_of_bytes_are_no_problem() {
+        let of = |done, total| {
+            let it = assignment(1, AssignmentState::Working);
+            progress(&Assignment { bytes_done: Some(done), bytes_total: Some(total), ..it })
+        };
+        assert_eq!(of(7, 0), NOTHING);
+        assert_eq!(of(9, 3), "100 % of 3 B");
+        assert_eq!(of(u64::MAX, u64::MAX), "100 % of 16777216.0 TiB");
+    }
 }

@@ -54,12 +54,7 @@ impl Show {
             print.json(&Shown { campaign: &campaign, terminals: &assignments });
             return Ok(Exit::Done);
         }
-        summary(&campaign, print);
-        if !assignments.is_empty() {
-            print.line("");
-            table(&assignments, now, print);
-        }
-        hints(&assignments, print);
+        whole(&campaign, &assignments, now, print);
         Ok(Exit::Done)
     }
 }
@@ -71,21 +66,34 @@ impl List {
             print.json_list(&campaigns);
             return Ok(Exit::Done);
         }
-        let header = ["name", "software", "where", "state", "ended", "created", "id"];
-        let rows = campaigns.iter().map(|campaign| {
-            [
-                or_nothing(campaign.name.as_ref()),
-                format!("{} {}", campaign.component, campaign.version),
-                campaign.selector.clone(),
-                word(&campaign.state),
-                ended(campaign),
-                time_text(campaign.created_at),
-                campaign.id.to_string(),
-            ]
-        });
-        print.table(header, rows.collect(), "no campaign was created");
+        list(&campaigns, print);
         Ok(Exit::Done)
     }
+}
+
+fn list(campaigns: &[Campaign], print: &mut Print) {
+    let header = ["name", "software", "where", "state", "ended", "created", "id"];
+    let rows = campaigns.iter().map(|campaign| {
+        [
+            or_nothing(campaign.name.as_ref()),
+            format!("{} {}", campaign.component, campaign.version),
+            campaign.selector.clone(),
+            word(&campaign.state),
+            ended(campaign),
+            time_text(campaign.created_at),
+            campaign.id.to_string(),
+        ]
+    });
+    print.table(header, rows.collect(), "no campaign was created");
+}
+
+fn whole(campaign: &Campaign, assignments: &[Assignment], now: UnixTime, print: &mut Print) {
+    summary(campaign, print);
+    if !assignments.is_empty() {
+        print.line("");
+        table(assignments, now, print);
+    }
+    hints(assignments, print);
 }
 
 /// `5 of 8`: members of which nothing more is expected.
@@ -105,8 +113,10 @@ pub(super) fn summary(campaign: &Campaign, print: &mut Print) {
     print.line(format_args!("  software  {} {}", campaign.component, campaign.version));
     print.line(format_args!("  release   {}", campaign.release));
     print.line(format_args!("  where     {}", campaign.selector));
-    let window = campaign.window.map_or_else(|| "at any time".to_owned(), |it| it.to_string());
-    print.line(format_args!("  window    {window}, in each terminal's own zone"));
+    match campaign.window {
+        Some(window) => print.line(format_args!("  window    {window} in each terminal's zone")),
+        None => print.line("  window    at any time"),
+    }
     print.line(format_args!("  parallel  at most {}", campaign.max_parallel));
     let lifetime = duration_text(Duration::from_secs(campaign.not_after_s));
     match campaign.not_after {
@@ -159,5 +169,40 @@ fn hints(assignments: &[Assignment], print: &mut Print) {
         .collect();
     for (code, hint) in hints {
         print.hint(format_args!("{code}: {hint}"));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::super::golden;
+    use super::super::super::samples::{NOW, assignments, campaign};
+    use super::*;
+    use crate::api::model::CampaignState;
+
+    #[test]
+    fn a_campaign_shows_how_each_terminal_does_and_each_advice_once() {
+        let mut assignments = assignments();
+        assignments.push(Assignment { serial: "PX-6".to_owned(), ..assignments[2].clone() });
+        let show = |print: &mut Print| whole(&campaign(), &assignments, NOW, print);
+        golden::check("campaign-show", &golden::printed(show));
+    }
+
+    #[test]
+    fn a_draft_has_no_members_yet() {
+        let draft = Campaign {
+            name: None,
+            state: CampaignState::Draft,
+            state_reason: None,
+            window: None,
+            terminals: None,
+            by_state: std::collections::BTreeMap::new(),
+            held: Vec::new(),
+            started_at: None,
+            not_after: None,
+            ..campaign()
+        };
+        golden::check("campaign-draft", &golden::printed(|print| whole(&draft, &[], NOW, print)));
+        let campaigns = [campaign(), draft];
+        golden::check("campaign-list", &golden::printed(|print| list(&campaigns, print)));
     }
 }

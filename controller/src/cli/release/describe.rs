@@ -30,8 +30,9 @@ impl<'a> Signatures<'a> {
         let opened = signature::open::<Release>(&release.to_bytes(), roster.roster.fleet, &keys);
         let has_signed =
             |key: &&RosterKey| opened.as_ref().is_ok_and(|opened| opened.signed_by.has(key.public));
-        let (signed_by, missing): (Vec<_>, Vec<_>) =
-            roster.roster.holders(Role::Release).partition(has_signed);
+        let mut holders: Vec<_> = roster.roster.holders(Role::Release).collect();
+        holders.sort_by(|a, b| a.owner.cmp(&b.owner));
+        let (signed_by, missing): (Vec<_>, Vec<_>) = holders.into_iter().partition(has_signed);
         let void = release.claimed_signers().count().saturating_sub(signed_by.len());
         let needed = usize::from(roster.roster.thresholds.release);
         Self { signed_by, missing, needed, void }
@@ -185,4 +186,50 @@ pub(super) fn published(release: &model::Release, print: &mut Print) {
         time_text(release.published_at),
         release.published_by
     ));
+}
+
+#[cfg(test)]
+mod tests {
+    use shared::document::FORMAT;
+    use shared::document::release::{Artifact, Health};
+    use shared::time::UnixTime;
+
+    use super::super::super::golden;
+    use super::super::super::samples;
+    use super::*;
+
+    #[test]
+    fn a_release_is_described_in_words_before_it_is_signed() {
+        let document = Release {
+            format: FORMAT,
+            component: "pos".to_owned(),
+            version: "2.0.0".to_owned(),
+            security_counter: 12,
+            models: vec!["px7".to_owned(), "px8".to_owned()],
+            artifact: Artifact {
+                sha256: Digest::of(b"artifact"),
+                size: 13_000_000,
+                unpacked_size: 40_000_000,
+                entries: 120,
+            },
+            from_counter_min: 3,
+            raise_floor_to: Some(11),
+            settlement: Settlement::Before,
+            health: Health { stable_s: 10, within_s: 300 },
+            issued_at: UnixTime(1_795_341_600),
+            expires_at: UnixTime(1_826_877_600),
+        };
+        let unsigned = Envelope::unsigned(document);
+        let show = |print: &mut Print| {
+            release(&unsigned.document, unsigned.digest(), print);
+            signatures(&unsigned, None, print);
+        };
+        golden::check("release-unsigned", &golden::printed(show));
+    }
+
+    #[test]
+    fn a_published_release_names_who_signed_it() {
+        let show = |print: &mut Print| published(&samples::release(), print);
+        golden::check("release-published", &golden::printed(show));
+    }
 }

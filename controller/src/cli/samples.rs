@@ -1,0 +1,240 @@
+//! For tests: a small fleet as the API would describe it, the same in every run.
+
+use std::collections::BTreeMap;
+
+use shared::digest::{Digest, KeyId};
+use shared::id::{CampaignId, FleetId, OrderId, TerminalId};
+use shared::time::UnixTime;
+
+use crate::api::model::{
+    Alarm, Assignment, AssignmentState, AuditEntry, BrokerStatus, Campaign, CampaignState,
+    Component, Held, Lifecycle, Presence, Reason, Release, ReleaseArtifact, Signer, Status,
+    Terminal, TerminalCounts,
+};
+
+/// 2026-11-22 10:00 UTC.
+pub(super) const NOW: UnixTime = UnixTime(1_795_341_600);
+
+fn ago(seconds: i64) -> UnixTime {
+    UnixTime(NOW.0 - seconds)
+}
+
+fn terminal_id(number: u8) -> TerminalId {
+    TerminalId::from_bytes([number; 16])
+}
+
+pub(super) fn terminal(number: u8) -> Terminal {
+    Terminal {
+        id: terminal_id(number),
+        serial: format!("PX-{number}"),
+        store: "north".to_owned(),
+        model: "px7".to_owned(),
+        lane: Some(format!("lane-{number}")),
+        labels: BTreeMap::from([("wave".to_owned(), "pilot".to_owned())]),
+        zone: "Europe/Berlin".to_owned(),
+        lifecycle: Lifecycle::Enrolled,
+        presence: Presence::Online,
+        epoch: 1,
+        last_seen_at: Some(ago(95)),
+        working_on: None,
+        certificate_expires_at: Some(UnixTime(NOW.0 + 20 * 86_400)),
+        agent_version: Some("0.1.0".to_owned()),
+        components: vec![component("pos", "1.0.0", 1), component("fonts", "7", 7)],
+        roster_version: Some(1),
+        outbox_depth: Some(0),
+        outbox_dropped: Some(0),
+    }
+}
+
+fn component(name: &str, version: &str, security_counter: u64) -> Component {
+    Component { name: name.to_owned(), version: version.to_owned(), security_counter }
+}
+
+/// Announced, and never seen.
+pub(super) fn claimed_terminal() -> Terminal {
+    Terminal {
+        lane: None,
+        labels: BTreeMap::new(),
+        lifecycle: Lifecycle::Claimed,
+        presence: Presence::NeverSeen,
+        epoch: 0,
+        last_seen_at: None,
+        certificate_expires_at: None,
+        agent_version: None,
+        components: Vec::new(),
+        roster_version: None,
+        outbox_depth: None,
+        outbox_dropped: None,
+        ..terminal(9)
+    }
+}
+
+pub(super) fn campaign() -> Campaign {
+    use AssignmentState::{Held as IsHeld, RolledBack, Succeeded, Waiting, Working};
+    Campaign {
+        id: CampaignId::from_bytes([2; 16]),
+        name: Some("autumn".to_owned()),
+        release: Digest::of(b"release"),
+        component: "pos".to_owned(),
+        version: "2.0.0".to_owned(),
+        selector: "store=north & model=px7".to_owned(),
+        max_parallel: 2,
+        window: Some("22:00-06:00".parse().expect("a window")),
+        state: CampaignState::Running,
+        state_by: "ana".to_owned(),
+        state_at: ago(3_600),
+        state_reason: Some("the pilot went well".to_owned()),
+        terminals: Some(5),
+        by_state: BTreeMap::from([
+            (IsHeld, 1),
+            (Waiting, 1),
+            (Working, 1),
+            (RolledBack, 1),
+            (Succeeded, 1),
+        ]),
+        held: vec![Held { reason: parallel(), terminals: 1 }],
+        created_at: ago(7_200),
+        created_by: "ana".to_owned(),
+        started_at: Some(ago(3_600)),
+        ended_at: None,
+        not_after_s: 14 * 86_400,
+        not_after: Some(UnixTime(NOW.0 + 14 * 86_400 - 3_600)),
+        late_successes: 0,
+        contradictions: 0,
+    }
+}
+
+fn parallel() -> Reason {
+    Reason {
+        code: "max-parallel".to_owned(),
+        detail: "2 terminals are at work, as many as may be".to_owned(),
+        hint: None,
+    }
+}
+
+pub(super) fn assignment(number: u8, state: AssignmentState) -> Assignment {
+    Assignment {
+        campaign: CampaignId::from_bytes([2; 16]),
+        terminal: terminal_id(number),
+        serial: format!("PX-{number}"),
+        store: "north".to_owned(),
+        model: "px7".to_owned(),
+        state,
+        reason: None,
+        order: Some(OrderId::from_bytes([number; 16])),
+        step: None,
+        bytes_done: None,
+        bytes_total: None,
+        version_now: None,
+        updated_at: Some(ago(i64::from(number) * 10)),
+    }
+}
+
+/// One terminal in each situation that needs words of its own.
+pub(super) fn assignments() -> Vec<Assignment> {
+    use AssignmentState::{Held, RolledBack, Succeeded, Waiting, Working};
+    let step = |name: &str| Some(name.to_owned());
+    vec![
+        Assignment {
+            step: step("fetch"),
+            bytes_done: Some(6_000_000),
+            bytes_total: Some(13_000_000),
+            ..assignment(3, Working)
+        },
+        Assignment { version_now: Some("2.0.0".to_owned()), ..assignment(1, Succeeded) },
+        Assignment {
+            step: step("probation"),
+            version_now: Some("1.0.0".to_owned()),
+            reason: Some(Reason {
+                code: "health-not-proven".to_owned(),
+                detail: "the self-test said: printer driver missing".to_owned(),
+                hint: Some("test this release on a terminal in the office".to_owned()),
+            }),
+            ..assignment(2, RolledBack)
+        },
+        Assignment {
+            step: step("wait"),
+            reason: Some(Reason {
+                code: "till".to_owned(),
+                detail: "the till is busy: 1 open check".to_owned(),
+                hint: None,
+            }),
+            ..assignment(4, Waiting)
+        },
+        Assignment {
+            order: None,
+            updated_at: None,
+            reason: Some(parallel()),
+            ..assignment(5, Held)
+        },
+    ]
+}
+
+pub(super) fn release() -> Release {
+    Release {
+        digest: Digest::of(b"release"),
+        component: "pos".to_owned(),
+        version: "2.0.0".to_owned(),
+        security_counter: 12,
+        models: vec!["px7".to_owned(), "px8".to_owned()],
+        artifact: ReleaseArtifact {
+            sha256: Digest::of(b"artifact"),
+            size: 13_000_000,
+            unpacked_size: 40_000_000,
+            entries: 120,
+        },
+        settlement: "before".to_owned(),
+        issued_at: ago(86_400),
+        expires_at: UnixTime(NOW.0 + 364 * 86_400),
+        signed_by: vec![signer(1, "dev"), signer(2, "eva")],
+        published_at: ago(4_000),
+        published_by: "ana".to_owned(),
+    }
+}
+
+fn signer(number: u8, owner: &str) -> Signer {
+    Signer { key: KeyId([number; 16]), owner: owner.to_owned() }
+}
+
+pub(super) fn status() -> Status {
+    Status {
+        version: "0.1.0".to_owned(),
+        fleet: FleetId::from_bytes([1; 16]),
+        now_at: NOW,
+        registry: "sqlite".to_owned(),
+        broker: BrokerStatus {
+            kind: "embedded".to_owned(),
+            address: "fleet.example:8883".to_owned(),
+            connected: true,
+        },
+        terminals: TerminalCounts { claimed: 1, enrolled: 8, revoked: 0, online: 7 },
+        campaigns_running: 1,
+        campaigns_paused: 0,
+        alarms: 1,
+        roster_version: 1,
+        reports_waiting: 0,
+    }
+}
+
+pub(super) fn alarm() -> Alarm {
+    Alarm {
+        terminal: terminal_id(2),
+        kind: "ledger-lost".to_owned(),
+        subject: "epoch 1".to_owned(),
+        detail: "the terminal lost its ledger; it takes orders again from epoch 2".to_owned(),
+        at: ago(600),
+    }
+}
+
+pub(super) fn audit_entry() -> AuditEntry {
+    AuditEntry {
+        seq: 7,
+        at: ago(3_600),
+        who: "ana".to_owned(),
+        what: "campaign-started".to_owned(),
+        object: CampaignId::from_bytes([2; 16]).to_string(),
+        detail: "the pilot went well".to_owned(),
+        previous: Digest::of(b"6"),
+        digest: Digest::of(b"7"),
+    }
+}
