@@ -4,9 +4,9 @@
 //! poked, so that a controller that is killed anywhere continues. Decisions are pure
 //! ([`campaign`]'s `plan`); what is desired and what was reported lives in the [`registry`].
 //!
-//! **Invariants of absence.** Only `registry/sqlite.rs` and `registry/postgres.rs` know SQL. Only
-//! `broker/embedded.rs` knows the embedded broker, only `mqtt` the MQTT client. The command line
-//! ([`cli`]) uses nothing but the HTTP API.
+//! **Invariants of absence.** Only `registry` knows SQL, and only its `sqlite.rs` and `postgres.rs`
+//! a database. Only `broker/embedded.rs` knows the embedded broker, only `mqtt` the MQTT client.
+//! The command line ([`cli`]) uses nothing but the HTTP API.
 
 pub mod api;
 pub mod app;

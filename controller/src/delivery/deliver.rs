@@ -18,6 +18,7 @@ use super::sign::Signer;
 use super::{NotSent, Wire};
 use crate::background::Progress;
 use crate::registry::delivery::{Delivered, Owed};
+use crate::registry::terminal::Unit;
 use crate::registry::{Registry, RegistryError};
 
 /// Terminals that are looked at in one step.
@@ -69,7 +70,8 @@ impl Deliver {
             return Ok(());
         }
         let newest = self.registry.newest_roster().await?.map_or(0, |roster| roster.version);
-        for terminal in self.registry.terminals_of(&ids).await? {
+        let terminals = self.registry.terminals_of(&ids).await?;
+        for terminal in terminals.iter().filter(|it| it.unit == Unit::Enrolled) {
             let Some(hello) = hellos.get(&terminal.id) else { continue };
             let broker = self.brokers.broker_of(Shard::of(terminal.id));
             let time = self.signer.fleet_time(

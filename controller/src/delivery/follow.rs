@@ -64,7 +64,6 @@ impl Follow {
         if applied.alarms > 0 || applied.strangers > 0 {
             warn!(?applied, "terminals said what somebody should look at");
         }
-        self.spool.release(up_to).await?;
         let mut hellos = BTreeMap::<TerminalId, &Hello>::new();
         for saying in &sayings {
             match &saying.said {
@@ -76,6 +75,7 @@ impl Follow {
         }
         self.deliver.greet(&hellos, now).await?;
         drop(turn);
+        self.spool.release(up_to).await?;
         Ok(if full { Progress::MoreToDo } else { Progress::Settled })
     }
 

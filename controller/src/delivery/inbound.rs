@@ -47,7 +47,7 @@ impl Inbound {
         let mut bunch = Bunch::default();
         for (terminal, said) in said {
             let cursor = bunch.cursors.get(&terminal).or_else(|| cursors.get(&terminal));
-            let cursor = cursor.copied().unwrap_or(Cursor::Unknown { greeted: false });
+            let cursor = cursor.copied().unwrap_or(Cursor::Unknown);
             let next = bunch.add(terminal, cursor, said, at);
             bunch.cursors.insert(terminal, next);
         }
@@ -68,9 +68,10 @@ impl Inbound {
 impl Bunch {
     fn add(&mut self, terminal: TerminalId, cursor: Cursor, said: Up, at: UnixTime) -> Cursor {
         match said {
-            Up::Hello(_) => {
+            Up::Hello(ref hello) => {
+                let next = cursor.greeted(hello);
                 self.keep.push(Spooled { terminal, at, up_to: 0, said });
-                cursor.greeted()
+                next
             }
             Up::Gone => {
                 self.keep.push(Spooled { terminal, at, up_to: 0, said });

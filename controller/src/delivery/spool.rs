@@ -8,7 +8,7 @@ use std::time::Instant;
 use serde::{Deserialize, Serialize};
 use shared::codec;
 use shared::id::TerminalId;
-use shared::limits::MESSAGE_BYTES_MAX;
+use shared::limits::{MESSAGE_BYTES_MAX, STORE_BATCH_BYTES_MAX};
 use shared::message::{Body, Up};
 use shared::queue::{Batch, Bounds, Class, OpenError, Options, Shelf, Store, StoreError};
 use shared::time::UnixTime;
@@ -82,27 +82,33 @@ impl Spool {
         Ok(cursors.collect())
     }
 
-    /// Makes sayings and the cursors that go with them durable, all or none.
+    /// Makes sayings and the cursors that go with them durable. After an error some of the
+    /// sayings may be, the oldest first, and no cursor that is ahead of them.
     pub(super) async fn keep(
         &self,
         sayings: &[Spooled],
         cursors: &BTreeMap<TerminalId, Cursor>,
     ) -> Result<(), NotSpooled> {
-        let mut batch = Batch::new();
+        let mut batches = Batches::default();
         for saying in sayings {
-            batch.push(class(&saying.said), codec::encode(saying));
+            let bytes = codec::encode(saying);
+            batches.with_room_for(bytes.len()).push(class(&saying.said), bytes);
         }
         for (terminal, cursor) in cursors {
             if let Cursor::Known { epoch, up_to } = *cursor {
                 let kept = Kept { terminal: *terminal, epoch, up_to };
-                let key = terminal.to_string();
-                batch.put(Shelf::Facts, key.as_str(), codec::encode(&kept));
+                let (key, bytes) = (terminal.to_string(), codec::encode(&kept));
+                batches.with_room_for(bytes.len()).put(Shelf::Facts, key.as_str(), bytes);
             }
         }
-        let (answer, outcome) = oneshot::channel();
-        self.store.commit_then(batch, move |committed| drop(answer.send(committed)));
-        let committed = outcome.await.map_err(|_| NotSpooled::NoAnswer)?;
-        committed.map(|_| ()).map_err(NotSpooled::Keep)
+        // One after another: a cursor must not be durable without what it speaks of.
+        for batch in batches.0 {
+            let (answer, outcome) = oneshot::channel();
+            self.store.commit_then(batch, move |committed| drop(answer.send(committed)));
+            let committed = outcome.await.map_err(|_| NotSpooled::NoAnswer)?;
+            committed.map_err(NotSpooled::Keep)?;
+        }
+        Ok(())
     }
 
     /// At most `max` sayings, oldest first, and the number up to which they go. What cannot be
@@ -137,6 +143,25 @@ impl Spool {
         let (answer, outcome) = oneshot::channel();
         self.store.read_then(look, move |seen| drop(answer.send(seen)));
         outcome.await.map_err(|_| NotSpooled::NoAnswer)?.map_err(NotSpooled::Read)
+    }
+}
+
+/// As few batches as the store takes.
+#[derive(Default)]
+struct Batches(Vec<Batch>, usize);
+
+impl Batches {
+    fn with_room_for(&mut self, bytes: usize) -> &mut Batch {
+        // The key, and what the store writes around a record.
+        const AROUND: usize = 256;
+        let Self(batches, room) = self;
+        let weight = bytes + AROUND;
+        if batches.is_empty() || weight > *room {
+            batches.push(Batch::new());
+            *room = STORE_BATCH_BYTES_MAX;
+        }
+        *room = room.saturating_sub(weight);
+        batches.last_mut().expect("one was pushed if there was none")
     }
 }
 

@@ -107,6 +107,15 @@ impl Work {
         Ok(found)
     }
 
+    /// Numbers go on from one epoch to the next.
+    async fn newest_cursor(&mut self, tx: &mut Transaction, terminal: TerminalId) -> Result<u64> {
+        let select = "SELECT COALESCE(MAX(up_to), 0) FROM report_cursors WHERE terminal = $1";
+        let row = tx.row(select, vec![text(terminal)]).await?;
+        let stored = row.map(|mut row| row.number()).transpose()?.unwrap_or(0);
+        let here = self.cursors.range((terminal, 0)..=(terminal, u32::MAX));
+        Ok(here.map(|(_, (_, now))| *now).max().unwrap_or(0).max(stored))
+    }
+
     fn advance(&mut self, terminal: TerminalId, epoch: u32, up_to: u64) {
         if let Some((_, now)) = self.cursors.get_mut(&(terminal, epoch)) {
             *now = up_to.max(*now);
@@ -115,7 +124,8 @@ impl Work {
 
     async fn greet(&mut self, tx: &mut Transaction, heard: &Heard, hello: &Hello) -> Result<()> {
         let terminal = heard.terminal;
-        let cursor = self.cursor(tx, terminal, hello.epoch).await?;
+        self.cursor(tx, terminal, hello.epoch).await?;
+        let newest = self.newest_cursor(tx, terminal).await?;
         let Some(known) = self.known.get_mut(&terminal) else { return Ok(()) };
         known.greeted(heard.at, hello);
         let epoch = known.epoch;
@@ -124,15 +134,16 @@ impl Work {
             let detail = format!("it begins epoch {epoch}, and its orders are made again");
             self.alarm(tx, heard, AlarmKind::LedgerLost, hello.epoch, detail, None).await?;
         }
-        // Whatever was acknowledged stands before this hello in the spool, or was lost here.
-        if hello.outbox_acknowledged > cursor {
-            let lost = format!("reports {} to {}", cursor + 1, hello.outbox_acknowledged);
+        // Whatever was acknowledged stands before this hello in the spool, or was lost here;
+        // unless the terminal lost it, with its ledger.
+        if hello.outbox_acknowledged > newest && !hello.ledger_lost {
+            let lost = format!("reports {} to {}", newest + 1, hello.outbox_acknowledged);
             let subject = format!("epoch {}, {lost}", hello.epoch);
             let detail = format!("{lost} were acknowledged and are not here: asking again");
             self.alarm(tx, heard, AlarmKind::ReportsLost, subject, detail, None).await?;
             orders::owe_again(tx, terminal, hello.epoch).await?;
-            self.advance(terminal, hello.epoch, hello.outbox_acknowledged);
         }
+        self.advance(terminal, hello.epoch, hello.outbox_acknowledged);
         orders::send_again(tx, terminal).await?;
         self.serve.insert(terminal);
         Ok(())
