@@ -1,1 +1,356 @@
 //! Wires everything; the only module that knows all others.
+//!
+//! What can fail, fails before anybody is served: papers, keys, registry, spool, rosters. Then the
+//! broker and HTTPS listen, and the reconcilers begin.
+
+mod papers;
+mod seams;
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use serde::Serialize;
+use shared::durable::{self, NotWritten, Readers};
+use shared::time::UnixTime;
+use shared::tls::{self, ClientCertificate, TlsError};
+use tracing::info;
+
+use crate::api::{self, Api, ListenError, Listener};
+use crate::auth::roster::{self, RosterRefused};
+use crate::background::{Poke, Stopped, Tasks};
+use crate::blob::{BlobError, Blobs};
+use crate::broker::Brokers;
+use crate::broker::embedded::{Broker, BrokerError, Settings};
+use crate::campaign::execute::Execute;
+use crate::config::{BrokerChoice, Config, HttpsUrl};
+use crate::delivery::presence::Silence;
+use crate::delivery::{Deliver, Follow, Inbound, NotSpooled, Signer, Spool};
+use crate::key_file::OnlineKeys;
+use crate::mqtt::{Hear, Links, Reach};
+use crate::registry::audit::By;
+use crate::registry::fleet::Operator;
+use crate::registry::{self, Registry, RegistryError};
+use crate::terminal::certificate::{AuthorityError, DeviceAuthority};
+use crate::terminal::enrolment::Registrar;
+use crate::terminal::nonce::Nonces;
+use papers::{PaperError, Papers};
+use seams::{Admitting, Hearing, LateWire, Shards, Signs};
+
+/// Who does in the audit log what no person did.
+const WHO: &str = "controller";
+
+/// How often each reconciler runs when nobody pokes it.
+const FOLLOW_EVERY: Duration = Duration::from_secs(5);
+const DELIVER_EVERY: Duration = Duration::from_secs(1);
+const EXECUTE_EVERY: Duration = Duration::from_secs(2);
+const SILENCE_EVERY: Duration = Duration::from_secs(60);
+
+/// From a request to stop to the end: what is not done by then is done after the next start.
+const STOP_PATIENCE: Duration = Duration::from_secs(8);
+
+/// Why the controller does not run.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    #[error(transparent)]
+    Paper(#[from] PaperError),
+    #[error("the configuration is of fleet {wanted}, the private keys are of fleet {got}")]
+    OtherFleet { wanted: shared::id::FleetId, got: shared::id::FleetId },
+    #[error("the certificates and keys do not fit together")]
+    Tls(#[from] TlsError),
+    #[error("the device authority cannot be used")]
+    Authority(#[from] AuthorityError),
+    #[error("the registry cannot be used")]
+    Registry(#[from] RegistryError),
+    #[error("roster {} is not taken", path.display())]
+    Roster {
+        path: PathBuf,
+        #[source]
+        source: RosterRefused,
+    },
+    #[error("the directory {} cannot be made", path.display())]
+    Directory {
+        path: PathBuf,
+        #[source]
+        source: std::io::Error,
+    },
+    #[error(transparent)]
+    Spool(#[from] NotSpooled),
+    #[error("artifacts cannot be kept")]
+    Blobs(#[from] BlobError),
+    #[error(transparent)]
+    Broker(#[from] BrokerError),
+    #[error(transparent)]
+    Https(#[from] ListenError),
+    #[error("the addresses cannot be told")]
+    Addresses(#[from] NotWritten),
+}
+
+impl StartError {
+    /// What to do about it, in the imperative, where there is something to do.
+    pub fn hint(&self) -> Option<&'static str> {
+        match self {
+            Self::Paper(_) | Self::OtherFleet { .. } | Self::Tls(_) | Self::Authority(_) => {
+                Some("compare the files with what `tillward init` made")
+            }
+            Self::Registry(RegistryError::OlderSchema { .. }) => {
+                Some("run `tillward-controller migrate`")
+            }
+            Self::Broker(error) => Some(error.hint()),
+            Self::Https(error) => Some(error.hint()),
+            Self::Directory { .. } | Self::Spool(_) | Self::Blobs(_) | Self::Addresses(_) => {
+                Some("check the directory's permissions and free space")
+            }
+            Self::Registry(_) | Self::Roster { .. } => None,
+        }
+    }
+}
+
+/// Where a controller listens, for whoever started it with port 0.
+#[derive(Clone, Copy, Debug, Serialize)]
+struct Addresses {
+    https: SocketAddr,
+    /// The embedded broker.
+    mqtt: Option<SocketAddr>,
+}
+
+/// The one place of the application that reads the clock.
+fn now() -> UnixTime {
+    let since_1970 = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    UnixTime(i64::try_from(since_1970.as_secs()).unwrap_or(i64::MAX))
+}
+
+/// Brings the registry's schema up to date; gives its version.
+pub async fn migrate(config: &Config) -> Result<i64, StartError> {
+    make_registry_directory(config)?;
+    let registry = registry::open(config.registry.expose()).await?;
+    let version = registry.migrate().await?;
+    registry.belongs_to(config.fleet).await?;
+    Ok(version)
+}
+
+/// Starts everything, serves until the tasks are asked to end, and says how they ended.
+pub async fn serve(
+    config: &Config,
+    keys: &OnlineKeys,
+    addresses_file: Option<&Path>,
+    tasks: &Tasks,
+) -> Result<Stopped, StartError> {
+    if keys.fleet != config.fleet {
+        return Err(StartError::OtherFleet { wanted: config.fleet, got: keys.fleet });
+    }
+    let papers = Papers::read(&config.certificates)?;
+    let registry = open_registry(config).await?;
+    make_directory(&config.spool)?;
+    let spool = Spool::open(&config.spool)?;
+    let signer = Arc::new(Signer::new(config.fleet, keys.controller_signing.signing()));
+
+    let https = Listener::bind(config.https.listen).await?;
+    let broker = start_broker(config, keys, &papers, &registry, tasks).await?;
+    let brokers = brokers(config, broker.as_ref());
+    let parts = Parts { registry, spool, signer, brokers, broker: broker.map(Arc::new) };
+    let addresses = Addresses {
+        https: https.address(),
+        mqtt: parts.broker.as_ref().map(|broker| broker.address()),
+    };
+    let links = start_delivery(config, keys, &papers, &parts, tasks).await?;
+    start_https(config, keys, &papers, &parts, links, https, tasks)?;
+    info!(
+        fleet = %config.fleet, https = %addresses.https, broker = ?addresses.mqtt,
+        registry = %config.registry, "serving"
+    );
+    if let Some(file) = addresses_file {
+        let text = serde_json::to_vec(&addresses).expect("addresses are texts");
+        durable::replace_file(file, &text, Readers::Anyone)?;
+    }
+    tasks.stop().cancelled().await;
+    info!("stopping");
+    Ok(tasks.shut_down(STOP_PATIENCE).await)
+}
+
+/// What several of the parts work with.
+struct Parts {
+    registry: Arc<dyn Registry>,
+    spool: Spool,
+    signer: Arc<Signer>,
+    brokers: Brokers,
+    broker: Option<Arc<Broker>>,
+}
+
+fn make_directory(path: &Path) -> Result<(), StartError> {
+    let failed = |source| StartError::Directory { path: path.to_owned(), source };
+    std::fs::create_dir_all(path).map_err(failed)
+}
+
+fn make_registry_directory(config: &Config) -> Result<(), StartError> {
+    match config.registry.expose().strip_prefix("sqlite:") {
+        Some(file) => make_directory(durable::parent_of(Path::new(file))),
+        None => Ok(()),
+    }
+}
+
+/// Opens the registry and brings in what the configuration says: operators and rosters.
+async fn open_registry(config: &Config) -> Result<Arc<dyn Registry>, StartError> {
+    make_registry_directory(config)?;
+    let registry = registry::open(config.registry.expose()).await?;
+    // A registry in a file belongs to this program alone. A server's is shared: who changes its
+    // schema under running controllers must mean to.
+    match registry.kind() {
+        "sqlite" => drop(registry.migrate().await?),
+        _ => registry.check_schema().await?,
+    }
+    registry.belongs_to(config.fleet).await?;
+    let by = By { who: WHO.to_owned(), why: "from the configuration".to_owned(), at: now() };
+    for entry in &config.operators {
+        let known = registry.operator_by_token(entry.token_sha256).await?;
+        if known.is_none_or(|known| known.name != entry.name) {
+            let (name, token_hash) = (entry.name.clone(), entry.token_sha256);
+            let operator = Operator { name, token_hash, created_at: by.at };
+            registry.put_operator(&operator, &by).await?;
+        }
+    }
+    let newest = registry.newest_roster().await?.map_or(0, |roster| roster.version);
+    for (version, path, bytes) in papers::rosters(&config.rosters)? {
+        if version > newest {
+            let added = roster::add(&*registry, config.fleet, &bytes, &by).await;
+            added.map_err(|source| StartError::Roster { path, source })?;
+        }
+    }
+    Ok(registry)
+}
+
+async fn start_broker(
+    config: &Config,
+    keys: &OnlineKeys,
+    papers: &Papers,
+    registry: &Arc<dyn Registry>,
+    tasks: &Tasks,
+) -> Result<Option<Broker>, StartError> {
+    let BrokerChoice::Embedded { listen, connections_max, .. } = &config.broker else {
+        return Ok(None);
+    };
+    let identity = papers.server_identity(keys)?;
+    let tls = tls::server(&papers.device_ca, identity, ClientCertificate::Required)?;
+    let settings = Settings {
+        listen: *listen,
+        fleet: config.fleet,
+        tls,
+        connections_max: usize::try_from(*connections_max).unwrap_or(usize::MAX),
+        admission: Arc::new(Admitting { registry: Arc::clone(registry) }),
+    };
+    Ok(Some(Broker::start(settings, tasks).await?))
+}
+
+/// What terminals are told, with real ports.
+fn brokers(config: &Config, broker: Option<&Broker>) -> Brokers {
+    match (&config.broker, broker) {
+        (BrokerChoice::Embedded { address, listen, .. }, broker) => {
+            let port = broker.map_or(listen.port(), |broker| broker.address().port());
+            Brokers::one(address.or_port(port))
+        }
+        (BrokerChoice::External(cells), _) => Brokers::of(cells.clone()),
+    }
+}
+
+/// Connects to the brokers and begins to follow, deliver and execute.
+async fn start_delivery(
+    config: &Config,
+    keys: &OnlineKeys,
+    papers: &Papers,
+    parts: &Parts,
+    tasks: &Tasks,
+) -> Result<Arc<LateWire>, StartError> {
+    let Parts { registry, spool, signer, brokers, broker } = parts;
+    let wire = Arc::new(LateWire::default());
+    let (follow_poke, deliver_poke) = (Poke::new(), Poke::new());
+    let inbound = Inbound::new(spool.clone(), wire.clone()).await?;
+    let hearing = Hearing { inbound, follow: follow_poke.clone() };
+    let hear: Arc<dyn Hear> = Arc::new(hearing);
+    let tls = tls::client(&papers.server_ca, Some(papers.controller_identity(keys)?))?;
+    // The controller reaches its own broker on loopback, whatever terminals are told.
+    let reach = match broker {
+        Some(broker) => {
+            vec![Reach { address: seams::own_address(broker.address()), shards: 0..=u8::MAX }]
+        }
+        None => brokers.cells().iter().map(seams::reach).collect(),
+    };
+    wire.set(Links::start(&config.name, reach, &tls, &hear, tasks));
+
+    let shards = Arc::new(Shards(brokers.clone()));
+    let deliver = Deliver::new(registry.clone(), wire.clone(), shards, signer.clone());
+    let deliver = Arc::new(deliver);
+    let follow = Follow::new(config.fleet, spool.clone(), registry.clone(), deliver.clone());
+    let follow = Arc::new(follow);
+    let execute_poke = Poke::new();
+    let execute = Execute::new(registry.clone(), signer.clone(), deliver_poke.clone());
+    let execute = Arc::new(execute);
+    let silence = Arc::new(Silence::new(registry.clone()));
+
+    let (to_deliver, to_execute) = (deliver_poke.clone(), execute_poke.clone());
+    tasks.reconcile("follow", FOLLOW_EVERY, follow_poke, move || {
+        let (follow, deliver, execute) = (follow.clone(), to_deliver.clone(), to_execute.clone());
+        async move {
+            let progress = follow.step(now()).await?;
+            deliver.poke();
+            execute.poke();
+            Ok::<_, crate::delivery::NotFollowed>(progress)
+        }
+    });
+    tasks.reconcile("deliver", DELIVER_EVERY, deliver_poke, move || {
+        let deliver = deliver.clone();
+        async move { deliver.step(now()).await }
+    });
+    tasks.reconcile("execute", EXECUTE_EVERY, execute_poke, move || {
+        let execute = execute.clone();
+        async move { execute.step(now()).await }
+    });
+    tasks.reconcile("silence", SILENCE_EVERY, Poke::new(), move || {
+        let silence = silence.clone();
+        async move { silence.step(now()).await }
+    });
+    Ok(wire)
+}
+
+fn start_https(
+    config: &Config,
+    keys: &OnlineKeys,
+    papers: &Papers,
+    parts: &Parts,
+    wire: Arc<LateWire>,
+    listener: Listener,
+    tasks: &Tasks,
+) -> Result<(), StartError> {
+    let Parts { registry, spool, brokers, broker, .. } = parts;
+    let authority = DeviceAuthority::new(
+        config.fleet,
+        &papers.device_ca_text()?,
+        &keys.device_ca,
+        config.enrolment.certificate_lifetime,
+    )?;
+    let registrar = Registrar {
+        fleet: config.fleet,
+        registry: registry.clone(),
+        authority,
+        nonces: Nonces::new(&keys.device_ca),
+    };
+    make_directory(&config.blobs)?;
+    let HttpsUrl(address) = &config.https.url;
+    let api = Api {
+        fleet: config.fleet,
+        registry: registry.clone(),
+        registrar,
+        blobs: Blobs::in_directory(&config.blobs)?,
+        brokers: brokers.clone(),
+        url: HttpsUrl(address.or_port(listener.address().port())),
+        server_ca_pem: papers.server_ca_text()?,
+        server_ca: papers.server_ca_digest()?,
+        artifact_bytes_max: config.https.artifact_bytes_max,
+        enrolment: config.enrolment,
+        vitals: Box::new(Signs { wire, spool: spool.clone(), broker: broker.clone() }),
+    };
+    let identity = papers.server_identity(keys)?;
+    let tls = tls::server(&papers.device_ca, identity, ClientCertificate::Optional)?;
+    api::serve(listener, Arc::new(api), tls, tasks);
+    Ok(())
+}

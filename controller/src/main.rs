@@ -1,1 +1,208 @@
-fn main() {}
+//! `tillward-controller`: the command line around the controller.
+
+use std::error::Error;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Args, Parser, Subcommand};
+use controller::app::{self, StartError};
+use controller::background::{Stopped, Tasks};
+use controller::config::{Config, ConfigError};
+use controller::key_file::{Asked, KeyError, NoPassphrase, OnlineKeys, PassphraseArgs, Unlock};
+use tokio::signal::unix::{SignalKind, signal};
+use tracing_subscriber::EnvFilter;
+
+/// The controller of a fleet of payment terminals
+#[derive(Debug, Parser)]
+#[command(
+    name = "tillward-controller",
+    version,
+    after_help = "\
+Exit codes: 0 done; 1 failed: standard error says what, and what to do; 2 wrong usage"
+)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Serve terminals and operators until asked to stop (SIGTERM, ctrl-c)
+    Serve {
+        #[command(flatten)]
+        config: ConfigArg,
+        #[command(flatten)]
+        passphrase: PassphraseArgs,
+        /// Write the addresses that are listened on to this file, as JSON, once everything serves
+        #[arg(long, value_name = "FILE")]
+        addresses_file: Option<PathBuf>,
+    },
+    /// Bring the registry's schema up to date
+    Migrate {
+        #[command(flatten)]
+        config: ConfigArg,
+    },
+    /// Say everything that is wrong with the configuration
+    CheckConfig {
+        #[command(flatten)]
+        config: ConfigArg,
+    },
+}
+
+#[derive(Debug, Args)]
+struct ConfigArg {
+    /// The configuration file
+    #[arg(
+        long,
+        value_name = "FILE",
+        env = "TILLWARD_CONTROLLER_CONFIG",
+        default_value = "/etc/tillward/controller.toml"
+    )]
+    config: PathBuf,
+}
+
+/// Why the program ends.
+#[derive(Debug, thiserror::Error)]
+enum Failure {
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    #[error(transparent)]
+    Passphrase(#[from] NoPassphrase),
+    #[error("the controller's private keys cannot be had")]
+    Keys(#[from] KeyError),
+    #[error(transparent)]
+    Start(#[from] StartError),
+    #[error("the system refuses {what}")]
+    System {
+        what: &'static str,
+        #[source]
+        source: std::io::Error,
+    },
+    #[error("a task panicked, and the controller ended: the log says which")]
+    Panicked,
+}
+
+impl Failure {
+    fn hint(&self) -> Option<&'static str> {
+        match self {
+            Self::Config(ConfigError::Read { .. }) => Some("name the file with --config"),
+            Self::Passphrase(error) => error.hint(),
+            Self::Start(error) => error.hint(),
+            Self::Panicked => Some("report it, with the log"),
+            Self::Config(ConfigError::Mistakes { .. }) | Self::Keys(_) | Self::System { .. } => {
+                None
+            }
+        }
+    }
+}
+
+fn main() -> ExitCode {
+    shared::tls::install_provider();
+    match run(Cli::parse().command) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            print_error(&failure);
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(command: Command) -> Result<(), Failure> {
+    match command {
+        Command::Serve { config, passphrase, addresses_file } => {
+            let config = Config::load(&config.config)?;
+            log(&config.log);
+            let unlock = match config.secrets.insecure_dev {
+                true => Unlock::InsecureDev,
+                false => {
+                    let asked = Asked::Existing("the controller's keys");
+                    Unlock::Passphrase(passphrase.passphrase(asked)?)
+                }
+            };
+            let keys = OnlineKeys::open(&config.secrets.file, &unlock)?;
+            runtime()?.block_on(serve(&config, &keys, addresses_file))
+        }
+        Command::Migrate { config } => {
+            let config = Config::load(&config.config)?;
+            let version = runtime()?.block_on(app::migrate(&config))?;
+            say(&format!("{} is at schema version {version}", config.registry));
+            Ok(())
+        }
+        Command::CheckConfig { config } => {
+            let path = config.config;
+            Config::load(&path)?;
+            say(&format!("{} is right", path.display()));
+            Ok(())
+        }
+    }
+}
+
+fn runtime() -> Result<tokio::runtime::Runtime, Failure> {
+    let built = tokio::runtime::Builder::new_multi_thread().enable_all().build();
+    built.map_err(|source| Failure::System { what: "threads", source })
+}
+
+async fn serve(
+    config: &Config,
+    keys: &OnlineKeys,
+    addresses_file: Option<PathBuf>,
+) -> Result<(), Failure> {
+    let refused = |source| Failure::System { what: "to tell of signals", source };
+    let mut terminate = signal(SignalKind::terminate()).map_err(refused)?;
+    let mut interrupt = signal(SignalKind::interrupt()).map_err(refused)?;
+    let tasks = Tasks::new();
+    let stop = tasks.stop();
+    tasks.spawn("signals", async move {
+        tokio::select! {
+            biased;
+            () = stop.cancelled() => {}
+            _ = terminate.recv() => stop.cancel(),
+            _ = interrupt.recv() => stop.cancel(),
+        }
+    });
+    match app::serve(config, keys, addresses_file.as_deref(), &tasks).await? {
+        Stopped::Cleanly => Ok(()),
+        Stopped::WithTasksLeft(tasks) => {
+            tracing::warn!(tasks, "not everything ended in time; it goes on after the next start");
+            Ok(())
+        }
+        Stopped::AfterPanic => Err(Failure::Panicked),
+    }
+}
+
+fn log(filter: &str) {
+    // The configuration was checked; a filter that is refused all the same falls back to `info`.
+    let filter = EnvFilter::try_new(filter).unwrap_or_else(|_| EnvFilter::new("info"));
+    tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .with_ansi(false)
+        .init();
+}
+
+fn say(text: &str) {
+    anstream::println!("{text}");
+}
+
+fn print_error(failure: &Failure) {
+    let mut text = failure.to_string();
+    let mut source = failure.source();
+    while let Some(cause) = source {
+        text = format!("{text}: {cause}");
+        source = cause.source();
+    }
+    anstream::eprintln!("error: {text}");
+    if let Some(hint) = failure.hint() {
+        anstream::eprintln!("hint: {hint}");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        super::Cli::command().debug_assert();
+    }
+}
