@@ -1,0 +1,236 @@
+//! One of everything that travels, always the same.
+
+use std::collections::BTreeMap;
+
+use harness::keys::{Ceremony, NOW, terminal};
+use shared::change::{Cancel, Change, Ping, Upgrade, Verb};
+use shared::digest::{Digest, Nonce};
+use shared::document::order::Stream;
+use shared::document::receipt::{Evidence, Said};
+use shared::document::roster::RecoveryRecipient;
+use shared::document::{Batch, FORMAT, FleetTime, Order, Receipt, Release, Roster};
+use shared::floor::{Requirement, Signers};
+use shared::id::{BatchId, OrderId};
+use shared::membership::Membership;
+use shared::message::{
+    Ack, Body, Component, Down, Hello, Parcel, Progress, Record, SignedBytes, StepState, Telemetry,
+    Up,
+};
+use shared::outcome::{Failure, FailureCode, Outcome, Refusal, Waiting};
+use shared::signature::PrivateKey;
+use shared::time::{ClockConfidence, UnixTime};
+use shared::window::Window;
+
+const ORDER: OrderId = OrderId::from_bytes([3; 16]);
+
+pub(crate) fn ceremony() -> Ceremony {
+    Ceremony::of(1)
+}
+
+/// The key of the terminal that says all this.
+pub(crate) fn terminal_key() -> PrivateKey {
+    PrivateKey::from_seed(&[2; 32])
+}
+
+fn nonce() -> Nonce {
+    Nonce([0xa5; 16])
+}
+
+pub(crate) fn up() -> Vec<(&'static str, Up)> {
+    let record = |seq, body| Up::Record(Record { epoch: 1, seq, previous: seq - 1, body });
+    let progress = |state| {
+        Body::Progress(Progress {
+            order: ORDER,
+            ordinal: 4,
+            step: "fetch".to_owned(),
+            state,
+            at: NOW,
+            bytes_done: Some(1_000),
+            bytes_total: None,
+        })
+    };
+    let detail = || "22:00-06:00".to_owned();
+    let telemetry = Telemetry {
+        at: NOW,
+        disk_free_bytes: 8_000_000_000,
+        orders_refused: 1,
+        messages_unreadable: 0,
+    };
+    let waiting = StepState::Waiting { reason: Waiting::Window, detail: detail() };
+    let (_, receipt) = receipts().swap_remove(0);
+    let receipt = ceremony().sign(receipt, &[&terminal_key()]);
+    vec![
+        ("up-hello", Up::Hello(hello())),
+        ("up-progress-running", record(7, progress(StepState::Running))),
+        ("up-progress-waiting", record(8, progress(waiting))),
+        ("up-progress-undoing", record(9, progress(StepState::Undoing { detail: detail() }))),
+        ("up-receipt", record(10, Body::Receipt(receipt))),
+        ("up-telemetry", record(11, Body::Telemetry(telemetry))),
+        ("up-gone", Up::Gone),
+    ]
+}
+
+fn hello() -> Hello {
+    let component =
+        Component { name: "pos".to_owned(), version: "1.0.0".to_owned(), security_counter: 5 };
+    Hello {
+        boot_nonce: nonce(),
+        epoch: 1,
+        order_seq: 300,
+        ledger: Digest::of(b"ledger"),
+        outbox_depth: 70_000,
+        outbox_dropped: 0,
+        outbox_acknowledged: 6,
+        roster_version: 1,
+        agent_version: "0.1.0".to_owned(),
+        components: vec![component],
+        zone: "Europe/Berlin".to_owned(),
+        ledger_lost: false,
+        working_on: Some(ORDER),
+    }
+}
+
+pub(crate) fn down() -> Vec<(&'static str, Down)> {
+    let ceremony = ceremony();
+    let members = Membership::of((0..5).map(terminal));
+    let release = Ceremony::pos_release("2.0.0", 6);
+    let upgrade = ceremony.upgrade(1, terminal(2), &release, &members);
+    let ping = Change::Ping(Ping { note: "are you there?".to_owned() });
+    let ping = ceremony.parcel(2, terminal(2), ping, &members);
+    let next = Ceremony::next_roster(&ceremony.roster);
+    let next = ceremony.sign(next, &[&ceremony.root[1], &ceremony.root[2]]);
+    let time = ceremony.fleet_time(terminal(2), nonce(), NOW);
+    vec![
+        ("down-fleet-time", Down::FleetTime(time)),
+        ("down-rosters", Down::Rosters(vec![ceremony.signed_roster(), next])),
+        ("down-order-upgrade", Down::Order(upgrade)),
+        ("down-order-ping", Down::Order(Parcel { release: None, ..ping })),
+        ("down-ack", Down::Ack(Ack { epoch: 1, up_to: 65_536 })),
+    ]
+}
+
+pub(crate) fn rosters() -> Vec<(&'static str, Roster)> {
+    let Ceremony { roster, .. } = ceremony();
+    let mut second = Ceremony::next_roster(&roster);
+    let asked = Requirement { signers: Signers::ControllerOrApprover, approvers: 1 };
+    second.requirements = BTreeMap::from([(Verb::RenewCertificate, asked), (Verb::Cancel, asked)]);
+    second.recovery_recipients =
+        vec![RecoveryRecipient { owner: "safe".to_owned(), recipient: "age1qqqq".to_owned() }];
+    vec![("roster-first", roster), ("roster-second", second)]
+}
+
+pub(crate) fn releases() -> Vec<(&'static str, Release)> {
+    let settling = Release {
+        raise_floor_to: Some(6),
+        from_counter_min: 5,
+        settlement: shared::document::release::Settlement::Before,
+        ..Ceremony::pos_release("2.0.0", 6)
+    };
+    vec![("release", Ceremony::pos_release("2.0.0", 6)), ("release-settling", settling)]
+}
+
+pub(crate) fn batches() -> Vec<(&'static str, Batch)> {
+    let members = Membership::of((0..5).map(terminal));
+    let batch = |change| Ceremony::batch(1, change, &members);
+    let upgrade = |window| Change::Upgrade(Upgrade { release: Digest::of(b"release"), window });
+    let night = Window { from_min: 22 * 60, to_min: 6 * 60 };
+    let cancel = Cancel { batch: BatchId::from_bytes([9; 16]), reason: "wrong shop".to_owned() };
+    vec![
+        ("batch-ping", batch(Change::Ping(Ping { note: String::new() }))),
+        ("batch-upgrade", batch(upgrade(None))),
+        ("batch-upgrade-at-night", batch(upgrade(Some(night)))),
+        ("batch-cancel", batch(Change::Cancel(cancel))),
+    ]
+}
+
+pub(crate) fn orders() -> Vec<(&'static str, Order)> {
+    let members = Membership::of((0..5).map(terminal));
+    let (_, batch) = batches().swap_remove(1);
+    let routine = Ceremony::order(300, terminal(2), &batch, &members);
+    let approved = Order { stream: Stream::Approved, ..routine.clone() };
+    vec![("order-routine", routine), ("order-approved", approved)]
+}
+
+pub(crate) fn fleet_times() -> Vec<(&'static str, FleetTime)> {
+    let time = FleetTime {
+        format: FORMAT,
+        terminal: terminal(2),
+        nonce: nonce(),
+        at: NOW,
+        roster_version: 1,
+        epoch: 1,
+        broker: "broker.test:8883".to_owned(),
+    };
+    vec![("fleet-time", time)]
+}
+
+pub(crate) fn receipts() -> Vec<(&'static str, Receipt)> {
+    let receipt = |said| Receipt {
+        format: FORMAT,
+        terminal: terminal(2),
+        epoch: 1,
+        order: ORDER,
+        said,
+        at: NOW,
+        clock: ClockConfidence::Attested,
+    };
+    let evidence = |digest| Evidence {
+        step: "health".to_owned(),
+        at: UnixTime(-1),
+        note: "2.0.0 reported by the till".to_owned(),
+        digest,
+    };
+    let failure = |code| Failure {
+        code,
+        step: "health".to_owned(),
+        detail: "the till did not answer".to_owned(),
+    };
+    let finished = |outcome| {
+        let evidence = vec![evidence(None), evidence(Some(Digest::of(b"record")))];
+        receipt(Said::Finished { outcome, evidence })
+    };
+    let health = || failure(FailureCode::HealthNotProven);
+    let undoing = failure(FailureCode::SwitchFailed);
+    let refused = Said::Refused { refusal: Refusal::TooFewSignatures, detail: "one".to_owned() };
+    vec![
+        ("receipt-accepted", receipt(Said::Accepted)),
+        ("receipt-refused", receipt(refused)),
+        ("receipt-succeeded", finished(Outcome::Succeeded { now: "2.0.0".to_owned() })),
+        ("receipt-rolled-back", finished(Outcome::RolledBack { failure: health() })),
+        ("receipt-failed", finished(Outcome::Failed { failure: health() })),
+        (
+            "receipt-rollback-failed",
+            finished(Outcome::RollbackFailed { failure: health(), undoing }),
+        ),
+        ("receipt-cancelled", finished(Outcome::Cancelled { reason: "asked to".to_owned() })),
+        ("receipt-expired", finished(Outcome::Expired)),
+        ("receipt-superseded", finished(Outcome::Superseded)),
+    ]
+}
+
+/// Every document, rightly signed.
+pub(crate) fn signed() -> Vec<(&'static str, SignedBytes)> {
+    let ceremony = ceremony();
+    let Ceremony { root, release, approver, controller, .. } = &ceremony;
+    let own = terminal_key();
+    let mut signed = Vec::new();
+    for (name, document) in rosters() {
+        signed.push((name, ceremony.sign(document, &[&root[0], &root[2]])));
+    }
+    for (name, document) in releases() {
+        signed.push((name, ceremony.sign(document, &[&release[1], &release[2]])));
+    }
+    for (name, document) in batches() {
+        signed.push((name, ceremony.sign(document, &[controller, &approver[0], &approver[1]])));
+    }
+    for (name, document) in orders() {
+        signed.push((name, ceremony.sign(document, &[controller])));
+    }
+    for (name, document) in fleet_times() {
+        signed.push((name, ceremony.sign(document, &[controller])));
+    }
+    for (name, document) in receipts() {
+        signed.push((name, ceremony.sign(document, &[&own])));
+    }
+    signed
+}
