@@ -25,6 +25,9 @@ const CONNECT_WITHIN: Duration = Duration::from_secs(10);
 /// Between two bytes of an answer; storing a large artifact takes the longest.
 const SILENCE_MAX: Duration = Duration::from_secs(120);
 
+/// As many as the API gives at once.
+const PAGE_ITEMS: &str = "1000";
+
 /// Why the API did not give what was asked for.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum ClientError {
@@ -208,8 +211,9 @@ impl Client {
         self.list("/v1/alarms", &[]).await
     }
 
-    pub(super) async fn audit(&self) -> Answer<Vec<AuditEntry>> {
-        self.list("/v1/audit", &[]).await
+    /// Decisions after the one with this number.
+    pub(super) async fn audit(&self, after: u64) -> Answer<Vec<AuditEntry>> {
+        self.list_from("/v1/audit", &[], (after > 0).then(|| after.to_string())).await
     }
 
     /// All pages of a list.
@@ -218,10 +222,18 @@ impl Client {
         path: &str,
         query: &[(&str, &str)],
     ) -> Answer<Vec<T>> {
+        self.list_from(path, query, None).await
+    }
+
+    async fn list_from<T: DeserializeOwned>(
+        &self,
+        path: &str,
+        query: &[(&str, &str)],
+        mut after: Option<String>,
+    ) -> Answer<Vec<T>> {
         let mut items = Vec::new();
-        let mut after: Option<String> = None;
         loop {
-            let mut query = query.to_vec();
+            let mut query = [query, &[("limit", PAGE_ITEMS)]].concat();
             query.extend(after.as_deref().map(|after| ("after", after)));
             let page: Page<T> = self.get(path, &query).await?;
             items.extend(page.items);

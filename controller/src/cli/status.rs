@@ -30,6 +30,9 @@ pub(super) struct ListAlarms {
 /// List who decided what, and when
 #[derive(Debug, Args)]
 pub(super) struct ListAudit {
+    /// Only those after the one with this number
+    #[arg(long, value_name = "SEQ", default_value_t = 0, hide_default_value = true)]
+    after: u64,
     /// Print JSON
     #[arg(long)]
     json: bool,
@@ -106,7 +109,7 @@ impl ListAudit {
         context: &ContextArgs,
         print: &mut Print,
     ) -> Result<Exit, Failure> {
-        let entries = Client::new(context.read()?)?.audit().await?;
+        let entries = Client::new(context.read()?)?.audit(self.after).await?;
         if self.json {
             print.json_list(&entries);
             return Ok(Exit::Done);

@@ -76,11 +76,19 @@ fn lists_are_fetched_to_their_last_page() {
     assert_eq!(shown["items"].as_array().map(Vec::len), Some(3));
     assert_eq!(shown["next"], Value::Null);
     let selector = "where=store%3Da+b+%26+model%3Dpx7";
-    let expected = [
-        format!("GET /v1/terminals?{selector}"),
-        format!("GET /v1/terminals?{selector}&after=PX-2%26x"),
-    ];
+    let pages = ["", "&after=PX-2%26x"];
+    let expected = pages.map(|rest| format!("GET /v1/terminals?{selector}&limit=1000{rest}"));
     assert_eq!(office.api.asked(), expected);
+}
+
+#[test]
+fn decisions_are_listed_from_where_one_stopped() {
+    let office = Office::open();
+    office.api.say("GET /v1/audit", [(200, page(json!([])))]);
+    let ran = office.run(&["audit", "--after", "41"]);
+    assert_eq!(ran.err, "nothing was decided\n");
+    assert_eq!(ran.ok(), "");
+    assert_eq!(office.api.asked(), ["GET /v1/audit?limit=1000&after=41"]);
 }
 
 #[test]
@@ -251,11 +259,17 @@ fn publishing_sends_the_artifact_once_and_can_be_repeated() {
     assert_eq!(heard[1].body, artifact);
     assert_eq!(heard[2].body, fs::read(out.join("release.cose")).unwrap());
 
-    // An empty body has no length that could be compared: the artifact is sent again.
-    office.api.say(&head, [(200, Value::Null)]);
+    // The controller says how large what it has is: of another size, it is sent again.
+    office.api.say(&head, [(200, json!(artifact.len())), (200, json!(1))]);
+    let again = office.run(&["release", "publish", text(&out)]);
+    assert!(again.err.contains("the controller has the artifact already"), "{}", again.err);
+    again.ok();
     office.run(&["release", "publish", text(&out)]).ok();
-    assert_eq!(office.api.heard()[4].what, put);
+    let expected = [&whats, ["HEAD", "POST /v1/releases"].as_slice(), &whats].concat().len();
+    let asked = office.api.asked();
+    assert_eq!(asked.iter().filter(|what| **what == put).count(), 2);
+    assert_eq!(asked.len(), expected);
     fs::write(out.join("artifact.tar.zst"), "other bytes").unwrap();
     office.run(&["release", "publish", text(&out)]).failed(4);
-    assert_eq!(office.api.asked().len(), 6, "what is not genuine is not sent");
+    assert_eq!(office.api.asked().len(), expected, "what is not genuine is not sent");
 }

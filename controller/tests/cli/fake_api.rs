@@ -8,7 +8,8 @@ use std::thread::JoinHandle;
 use axum::Router;
 use axum::body::{Body, to_bytes};
 use axum::extract::{Request, State};
-use axum::http::{Response, StatusCode};
+use axum::http::header::CONTENT_LENGTH;
+use axum::http::{HeaderValue, Method, Response, StatusCode};
 use axum_server::Handle;
 use axum_server::tls_rustls::RustlsConfig;
 use controller::key_file::{OnlineKeys, Unlock};
@@ -128,11 +129,13 @@ async fn answer(State(script): State<Shared>, request: Request) -> Response<Body
         Some(answers) => answers.first().cloned().unwrap_or(missing),
         None => missing,
     };
-    let body = match value {
-        Value::Null => Vec::new(),
-        value => serde_json::to_vec(&value).unwrap(),
-    };
-    let mut response = Response::new(Body::from(body));
+    let mut response = Response::new(Body::from(serde_json::to_vec(&value).unwrap()));
+    if parts.method == Method::HEAD {
+        // A number is the length of what a `GET` would give.
+        *response.body_mut() = Body::empty();
+        let length = HeaderValue::from(value.as_u64().unwrap_or(0));
+        response.headers_mut().insert(CONTENT_LENGTH, length);
+    }
     *response.status_mut() = StatusCode::from_u16(status).unwrap();
     response
 }

@@ -6,6 +6,7 @@ use std::time::Duration;
 use clap::Args;
 use serde::Serialize;
 use shared::id::{CampaignId, TerminalId};
+use tokio::time::MissedTickBehavior;
 
 use super::super::client::{Client, ClientError};
 use super::super::failure::{Exit, Failure};
@@ -58,6 +59,8 @@ impl Watch {
         let mut seen = Seen::default();
         let mut lost = false;
         let mut pause = tokio::time::interval(self.every.max(Duration::from_millis(100)));
+        // A look at a large fleet may take longer than the pause: then there is no hurry.
+        pause.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
             pause.tick().await;
             match self.look(client).await {
