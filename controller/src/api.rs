@@ -8,6 +8,7 @@
 mod alarms;
 mod artifacts;
 mod audit;
+mod campaigns;
 mod claims;
 mod enrol;
 mod extract;
@@ -38,6 +39,7 @@ use utoipa_axum::router::OpenApiRouter;
 use crate::background::Tasks;
 use crate::blob::Blobs;
 use crate::broker::Brokers;
+use crate::campaign::Campaigns;
 use crate::config::{Enrolment, HttpsUrl};
 use crate::registry::Registry;
 use crate::terminal::enrolment::Registrar;
@@ -58,6 +60,7 @@ pub struct Api {
     pub fleet: FleetId,
     pub registry: Arc<dyn Registry>,
     pub registrar: Registrar,
+    pub campaigns: Campaigns,
     pub blobs: Blobs,
     pub brokers: Brokers,
     /// Where terminals and operators connect, with the real port.
@@ -80,6 +83,9 @@ pub trait Vitals: Send + Sync {
 
     /// Reports that are safe here and not applied yet.
     fn reports_waiting(&self) -> u64;
+
+    /// Somebody decided about a campaign: there may be something to do.
+    fn campaign_moved(&self);
 
     /// A terminal has a new key: whoever is connected with the old one must go.
     fn enrolled_anew(&self, terminal: TerminalId) -> Pin<Box<dyn Future<Output = ()> + Send + '_>>;
@@ -126,6 +132,7 @@ fn operations() -> OpenApiRouter<Arc<Api>> {
         .merge(claims::routes())
         .merge(terminals::routes())
         .merge(releases::routes())
+        .merge(campaigns::routes())
         .merge(rosters::routes())
         .merge(alarms::routes())
         .merge(audit::routes())

@@ -23,8 +23,9 @@ use crate::background::{Poke, Stopped, Tasks};
 use crate::blob::{BlobError, Blobs};
 use crate::broker::Brokers;
 use crate::broker::embedded::{Broker, BrokerError, Settings};
+use crate::campaign::Campaigns;
 use crate::campaign::execute::Execute;
-use crate::config::{BrokerChoice, Config, HttpsUrl};
+use crate::config::{BrokerChoice, Cell, Config, HostPort, HttpsUrl};
 use crate::delivery::presence::Silence;
 use crate::delivery::{Deliver, Follow, Inbound, NotSpooled, Signer, Spool};
 use crate::key_file::OnlineKeys;
@@ -36,7 +37,7 @@ use crate::terminal::certificate::{AuthorityError, DeviceAuthority};
 use crate::terminal::enrolment::Registrar;
 use crate::terminal::nonce::Nonces;
 use papers::{PaperError, Papers};
-use seams::{Admitting, Hearing, LateWire, Shards, Signs};
+use seams::{Admitting, Hearing, Signs};
 
 /// Who does in the audit log what no person did.
 const WHO: &str = "controller";
@@ -121,6 +122,14 @@ fn now() -> UnixTime {
     UnixTime(i64::try_from(since_1970.as_secs()).unwrap_or(i64::MAX))
 }
 
+/// Looks at what lies beside the configuration, as far as that takes no passphrase.
+pub fn check(config: &Config) -> Result<(), StartError> {
+    Papers::read(&config.certificates)?.check(config, now())?;
+    let rosters = papers::rosters(&config.rosters)?;
+    info!(rosters = rosters.len(), "looked at certificates and rosters");
+    Ok(())
+}
+
 /// Brings the registry's schema up to date; gives its version.
 pub async fn migrate(config: &Config) -> Result<i64, StartError> {
     make_registry_directory(config)?;
@@ -141,6 +150,7 @@ pub async fn serve(
         return Err(StartError::OtherFleet { wanted: config.fleet, got: keys.fleet });
     }
     let papers = Papers::read(&config.certificates)?;
+    papers.check(config, now())?;
     let registry = open_registry(config).await?;
     make_directory(&config.spool)?;
     let spool = Spool::open(&config.spool)?;
@@ -149,13 +159,15 @@ pub async fn serve(
     let https = Listener::bind(config.https.listen).await?;
     let broker = start_broker(config, keys, &papers, &registry, tasks).await?;
     let brokers = brokers(config, broker.as_ref());
-    let parts = Parts { registry, spool, signer, brokers, broker: broker.map(Arc::new) };
+    let links = Arc::new(Links::new(reaches(config, broker.as_ref())));
+    let broker = broker.map(Arc::new);
+    let parts = Parts { registry, spool, signer, brokers, broker, links, execute: Poke::new() };
     let addresses = Addresses {
         https: https.address(),
         mqtt: parts.broker.as_ref().map(|broker| broker.address()),
     };
-    let links = start_delivery(config, keys, &papers, &parts, tasks).await?;
-    start_https(config, keys, &papers, &parts, links, https, tasks)?;
+    start_delivery(config, keys, &papers, &parts, tasks).await?;
+    start_https(config, keys, &papers, &parts, https, tasks)?;
     info!(
         fleet = %config.fleet, https = %addresses.https, broker = ?addresses.mqtt,
         registry = %config.registry, "serving"
@@ -176,6 +188,9 @@ struct Parts {
     signer: Arc<Signer>,
     brokers: Brokers,
     broker: Option<Arc<Broker>>,
+    links: Arc<Links>,
+    /// Wakes whoever carries out campaigns.
+    execute: Poke,
 }
 
 fn make_directory(path: &Path) -> Result<(), StartError> {
@@ -253,6 +268,24 @@ fn brokers(config: &Config, broker: Option<&Broker>) -> Brokers {
     }
 }
 
+/// How this controller itself connects to them.
+fn reaches(config: &Config, broker: Option<&Broker>) -> Vec<Reach> {
+    match &config.broker {
+        BrokerChoice::Embedded { listen, address, .. } => {
+            let port = broker.map_or(listen.port(), |broker| broker.address().port());
+            let host = seams::own_host(*listen, address).to_owned();
+            vec![Reach { address: HostPort { host, port }, shards: 0..=u8::MAX }]
+        }
+        BrokerChoice::External(cells) => {
+            let reach = |cell: &Cell| {
+                let Cell { address, shards } = cell.clone();
+                Reach { address, shards }
+            };
+            cells.iter().map(reach).collect()
+        }
+    }
+}
+
 /// Connects to the brokers and begins to follow, deliver and execute.
 async fn start_delivery(
     config: &Config,
@@ -260,36 +293,27 @@ async fn start_delivery(
     papers: &Papers,
     parts: &Parts,
     tasks: &Tasks,
-) -> Result<Arc<LateWire>, StartError> {
-    let Parts { registry, spool, signer, brokers, broker } = parts;
-    let wire = Arc::new(LateWire::default());
-    let (follow_poke, deliver_poke) = (Poke::new(), Poke::new());
-    let inbound = Inbound::new(spool.clone(), wire.clone()).await?;
-    let hearing = Hearing { inbound, follow: follow_poke.clone() };
-    let hear: Arc<dyn Hear> = Arc::new(hearing);
+) -> Result<(), StartError> {
+    let Parts { registry, spool, signer, brokers, links, execute: to_execute, .. } = parts;
+    let (to_follow, to_deliver) = (Poke::new(), Poke::new());
+    let inbound = Inbound::new(spool.clone(), links.clone()).await?;
+    let hear: Arc<dyn Hear> = Arc::new(Hearing { inbound, follow: to_follow.clone() });
     let tls = tls::client(&papers.server_ca, Some(papers.controller_identity(keys)?))?;
-    // The controller reaches its own broker on loopback, whatever terminals are told.
-    let reach = match broker {
-        Some(broker) => {
-            vec![Reach { address: seams::own_address(broker.address()), shards: 0..=u8::MAX }]
-        }
-        None => brokers.cells().iter().map(seams::reach).collect(),
-    };
-    wire.set(Links::start(&config.name, reach, &tls, &hear, tasks));
+    links.connect(&config.name, &tls, &hear, tasks);
 
-    let shards = Arc::new(Shards(brokers.clone()));
-    let deliver = Deliver::new(registry.clone(), wire.clone(), shards, signer.clone());
+    let brokers = Arc::new(brokers.clone());
+    let deliver = Deliver::new(registry.clone(), links.clone(), brokers, signer.clone());
     let deliver = Arc::new(deliver);
     let follow = Follow::new(config.fleet, spool.clone(), registry.clone(), deliver.clone());
     let follow = Arc::new(follow);
-    let execute_poke = Poke::new();
-    let execute = Execute::new(registry.clone(), signer.clone(), deliver_poke.clone());
+    let execute = Execute::new(registry.clone(), signer.clone(), to_deliver.clone());
     let execute = Arc::new(execute);
     let silence = Arc::new(Silence::new(registry.clone()));
 
-    let (to_deliver, to_execute) = (deliver_poke.clone(), execute_poke.clone());
-    tasks.reconcile("follow", FOLLOW_EVERY, follow_poke, move || {
-        let (follow, deliver, execute) = (follow.clone(), to_deliver.clone(), to_execute.clone());
+    let (deliver_poke, execute_poke) = (to_deliver.clone(), to_execute.clone());
+    tasks.reconcile("follow", FOLLOW_EVERY, to_follow, move || {
+        let (follow, deliver, execute) =
+            (follow.clone(), deliver_poke.clone(), execute_poke.clone());
         async move {
             let progress = follow.step(now()).await?;
             deliver.poke();
@@ -297,11 +321,11 @@ async fn start_delivery(
             Ok::<_, crate::delivery::NotFollowed>(progress)
         }
     });
-    tasks.reconcile("deliver", DELIVER_EVERY, deliver_poke, move || {
+    tasks.reconcile("deliver", DELIVER_EVERY, to_deliver, move || {
         let deliver = deliver.clone();
         async move { deliver.step(now()).await }
     });
-    tasks.reconcile("execute", EXECUTE_EVERY, execute_poke, move || {
+    tasks.reconcile("execute", EXECUTE_EVERY, to_execute.clone(), move || {
         let execute = execute.clone();
         async move { execute.step(now()).await }
     });
@@ -309,7 +333,7 @@ async fn start_delivery(
         let silence = silence.clone();
         async move { silence.step(now()).await }
     });
-    Ok(wire)
+    Ok(())
 }
 
 fn start_https(
@@ -317,11 +341,10 @@ fn start_https(
     keys: &OnlineKeys,
     papers: &Papers,
     parts: &Parts,
-    wire: Arc<LateWire>,
     listener: Listener,
     tasks: &Tasks,
 ) -> Result<(), StartError> {
-    let Parts { registry, spool, brokers, broker, .. } = parts;
+    let Parts { registry, spool, signer, brokers, broker, links, execute } = parts;
     let authority = DeviceAuthority::new(
         config.fleet,
         &papers.device_ca_text()?,
@@ -340,6 +363,7 @@ fn start_https(
         fleet: config.fleet,
         registry: registry.clone(),
         registrar,
+        campaigns: Campaigns::new(registry.clone(), signer.clone()),
         blobs: Blobs::in_directory(&config.blobs)?,
         brokers: brokers.clone(),
         url: HttpsUrl(address.or_port(listener.address().port())),
@@ -347,7 +371,12 @@ fn start_https(
         server_ca: papers.server_ca_digest()?,
         artifact_bytes_max: config.https.artifact_bytes_max,
         enrolment: config.enrolment,
-        vitals: Box::new(Signs { wire, spool: spool.clone(), broker: broker.clone() }),
+        vitals: Box::new(Signs {
+            links: links.clone(),
+            spool: spool.clone(),
+            broker: broker.clone(),
+            execute: execute.clone(),
+        }),
     };
     let identity = papers.server_identity(keys)?;
     let tls = tls::server(&papers.device_ca, identity, ClientCertificate::Optional)?;

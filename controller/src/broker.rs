@@ -10,6 +10,7 @@ use shared::id::TerminalId;
 use shared::topic::Shard;
 
 use crate::config::{Cell, HostPort};
+use crate::delivery;
 
 /// Which broker serves which terminal. Every shard has exactly one.
 #[derive(Clone, Debug)]
@@ -31,13 +32,19 @@ impl Brokers {
     }
 
     /// Where this terminal connects.
-    ///
-    /// # Panics
-    /// When the cells leave a shard out.
     pub fn address_for(&self, terminal: TerminalId) -> &HostPort {
-        let Shard(shard) = Shard::of(terminal);
+        self.address_of(Shard::of(terminal))
+    }
+
+    fn address_of(&self, Shard(shard): Shard) -> &HostPort {
         let cell = self.0.iter().find(|cell| cell.shards.contains(&shard));
-        &cell.expect("the cells serve every shard").address
+        &cell.expect("the configuration is refused unless the cells serve every shard").address
+    }
+}
+
+impl delivery::Brokers for Brokers {
+    fn broker_of(&self, shard: Shard) -> String {
+        self.address_of(shard).to_string()
     }
 }
 

@@ -42,7 +42,7 @@ enum Command {
         #[command(flatten)]
         config: ConfigArg,
     },
-    /// Say everything that is wrong with the configuration
+    /// Say everything that is wrong with the configuration and the certificates beside it
     CheckConfig {
         #[command(flatten)]
         config: ConfigArg,
@@ -130,7 +130,7 @@ fn run(command: Command) -> Result<(), Failure> {
         }
         Command::CheckConfig { config } => {
             let path = config.config;
-            Config::load(&path)?;
+            app::check(&Config::load(&path)?)?;
             say(&format!("{} is right", path.display()));
             Ok(())
         }

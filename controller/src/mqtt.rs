@@ -35,6 +35,7 @@ use tracing::{Instrument as _, debug, info, info_span, warn};
 use crate::auth::ControllerName;
 use crate::background::Tasks;
 use crate::config::HostPort;
+use crate::delivery::{NotSent, Wire};
 use backoff::Backoff;
 
 const KEEP_ALIVE: Duration = Duration::from_secs(30);
@@ -67,24 +68,13 @@ pub struct Reach {
     pub shards: RangeInclusive<u8>,
 }
 
-/// Why a message did not go out. Whoever owes it will send it again.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum NotSent {
-    #[error("the broker is not connected")]
-    NotConnected,
-    #[error("too many messages wait for the broker")]
-    Full,
-    #[error("the message has {bytes} bytes, more than {max}", max = MESSAGE_BYTES_MAX)]
-    TooLarge { bytes: usize },
-}
-
 /// The connections to all brokers. Each is made again, for ever, until the tasks end.
 #[derive(Debug)]
 pub struct Links(Vec<Link>);
 
 #[derive(Debug)]
 struct Link {
-    shards: RangeInclusive<u8>,
+    reach: Reach,
     live: Live,
 }
 
@@ -92,17 +82,22 @@ struct Link {
 type Live = Arc<Mutex<Option<AsyncClient>>>;
 
 impl Links {
+    /// To these brokers, none of which is connected yet.
+    pub fn new(brokers: Vec<Reach>) -> Self {
+        let link = |reach| Link { reach, live: Live::default() };
+        Self(brokers.into_iter().map(link).collect())
+    }
+
     /// Begins to connect. `tls` shows the controller's certificate and believes the server
     /// authority alone.
-    pub fn start(
+    pub fn connect(
+        &self,
         name: &ControllerName,
-        brokers: Vec<Reach>,
         tls: &rustls::ClientConfig,
         hear: &Arc<dyn Hear>,
         tasks: &Tasks,
-    ) -> Self {
-        let start = |reach: Reach| {
-            let live = Live::default();
+    ) {
+        for Link { reach, live } in &self.0 {
             let connector = Connector {
                 name: name.clone(),
                 reach: reach.clone(),
@@ -113,27 +108,29 @@ impl Links {
             };
             let span = info_span!("broker", address = %reach.address);
             tasks.spawn("mqtt", connector.run().instrument(span));
-            Link { shards: reach.shards, live }
-        };
-        Self(brokers.into_iter().map(start).collect())
-    }
-
-    /// Sends to one terminal, as far as the wire goes.
-    pub fn send(&self, terminal: TerminalId, message: &Down) -> Result<(), NotSent> {
-        let Shard(shard) = Shard::of(terminal);
-        let link = self.0.iter().find(|link| link.shards.contains(&shard));
-        let live = link.and_then(|link| lock(&link.live).clone()).ok_or(NotSent::NotConnected)?;
-        let bytes = codec::encode(message);
-        if bytes.len() > MESSAGE_BYTES_MAX {
-            return Err(NotSent::TooLarge { bytes: bytes.len() });
         }
-        let topic = Topic::Down(terminal).to_string();
-        live.try_publish(topic, QoS::AtLeastOnce, false, bytes).map_err(|_| NotSent::Full)
     }
 
     /// Whether every broker is connected.
     pub fn connected(&self) -> bool {
         self.0.iter().all(|link| lock(&link.live).is_some())
+    }
+}
+
+#[async_trait]
+impl Wire for Links {
+    async fn send(&self, terminal: TerminalId, message: Down) -> Result<(), NotSent> {
+        let bytes = codec::encode(&message);
+        if bytes.len() > MESSAGE_BYTES_MAX {
+            return Err(NotSent::TooLarge { terminal, bytes: bytes.len() });
+        }
+        let Shard(shard) = Shard::of(terminal);
+        let link = self.0.iter().find(|link| link.reach.shards.contains(&shard));
+        let live = link.and_then(|link| lock(&link.live).clone());
+        let live = live.ok_or(NotSent::NotConnected(terminal))?;
+        let topic = Topic::Down(terminal).to_string();
+        let sent = live.try_publish(topic, QoS::AtLeastOnce, false, bytes);
+        sent.map_err(|_| NotSent::Busy(terminal))
     }
 }
 

@@ -3,18 +3,33 @@
 use std::sync::Arc;
 
 use axum::extract::State;
+use serde::Deserialize;
 use shared::id::TerminalId;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use super::Api;
 use super::extract::{Operator, Part, Path, Query, listed};
 use super::model::{Component, Lifecycle, Page, Presence, Problem, Terminal, TerminalDetail};
-use super::problem::Refusal;
+use super::problem::{Code, Refusal};
+use super::{Api, campaigns};
+use crate::campaign::view::{self, Member};
+use crate::registry::page::{self, PAGE_ITEMS_MAX};
 use crate::registry::terminal as stored;
+use crate::selector::Selector;
+
+/// Of one terminal, newest first.
+const ASSIGNMENTS_SHOWN: u32 = 50;
 
 pub(super) fn routes() -> OpenApiRouter<Arc<Api>> {
     OpenApiRouter::new().routes(routes!(list)).routes(routes!(show))
+}
+
+/// Which terminals are listed.
+#[derive(Debug, Deserialize, utoipa::IntoParams)]
+#[into_params(parameter_in = Query)]
+struct Where {
+    /// As for a campaign, for example `store=berlin-1 & model=T650`; all where it is left out.
+    r#where: Option<String>,
 }
 
 /// Terminals, by id
@@ -22,7 +37,7 @@ pub(super) fn routes() -> OpenApiRouter<Arc<Api>> {
     get,
     path = "/v1/terminals",
     tag = "terminals",
-    params(Part),
+    params(Where, Part),
     security(("operator" = [])),
     responses((status = 200, body = Page<Terminal>), (status = "default", body = Problem)),
 )]
@@ -30,10 +45,37 @@ async fn list(
     _: Operator,
     State(api): State<Arc<Api>>,
     Query(part): Query<Part>,
+    Query(Where { r#where: meant }): Query<Where>,
 ) -> Result<axum::Json<Page<Terminal>>, Refusal> {
     let page = part.page::<TerminalId>()?;
-    let terminals = api.registry.terminals(&page).await?;
+    let meant = meant.map(|text| text.parse::<Selector>()).transpose().map_err(|why| {
+        Refusal::new(Code::Invalid, format!("the selection of terminals cannot be read: {why}"))
+            .hint("write for example `store=berlin-1 & model=T650`")
+    })?;
+    let terminals = match meant {
+        None => api.registry.terminals(&page).await?,
+        Some(meant) => matching(&api, &meant, &page).await?,
+    };
     Ok(listed(terminals, page.limit, |terminal| terminal.id.to_string(), shown))
+}
+
+/// Goes through the fleet, in pages, until there are enough that match.
+async fn matching(
+    api: &Api,
+    meant: &Selector,
+    page: &page::Page<TerminalId>,
+) -> Result<Vec<stored::Terminal>, Refusal> {
+    let enough = usize::try_from(page.limit).unwrap_or(usize::MAX);
+    let mut found = Vec::new();
+    let mut next = page::Page { after: page.after, limit: PAGE_ITEMS_MAX };
+    while found.len() < enough {
+        let terminals = api.registry.terminals(&next).await?;
+        let Some(last) = terminals.last() else { break };
+        next.after = Some(last.id);
+        found.extend(terminals.into_iter().filter(|terminal| meant.matches(terminal)));
+    }
+    found.truncate(enough);
+    Ok(found)
 }
 
 /// One terminal, and what was asked of it
@@ -51,7 +93,13 @@ async fn show(
     Path(id): Path<TerminalId>,
 ) -> Result<axum::Json<TerminalDetail>, Refusal> {
     let terminal = api.registry.terminal(id).await?.ok_or_else(|| Refusal::no("terminal", id))?;
-    Ok(axum::Json(TerminalDetail { terminal: shown(terminal), assignments: Vec::new() }))
+    let asked = api.registry.assignments_on(id, &page::Page::first(ASSIGNMENTS_SHOWN)).await?;
+    let assignments = asked.into_iter().map(|one| {
+        let member = Member { terminal: terminal.clone(), part: view::Part::Released(one.clone()) };
+        campaigns::assignment(one.campaign, &member)
+    });
+    let assignments = assignments.collect();
+    Ok(axum::Json(TerminalDetail { assignments, terminal: shown(terminal) }))
 }
 
 pub(super) fn lifecycle(unit: stored::Unit) -> Lifecycle {

@@ -57,7 +57,9 @@ fn links(authority: &TestAuthority, port: u16, ear: Ear, tasks: &Tasks) -> Links
     let tls = shared::tls::client(authority.server_ca_pem.as_bytes(), Some(identity)).unwrap();
     let reach = Reach { address: format!("localhost:{port}").parse().unwrap(), shards: 0..=255 };
     let hear: Arc<dyn Hear> = Arc::new(ear);
-    Links::start(&"controller-1".parse().unwrap(), vec![reach], &tls, &hear, tasks)
+    let links = Links::new(vec![reach]);
+    links.connect(&"controller-1".parse().unwrap(), &tls, &hear, tasks);
+    links
 }
 
 async fn terminal(authority: &TestAuthority, port: u16, id: TerminalId) -> Probe {
@@ -103,7 +105,7 @@ async fn both_directions_work_and_only_the_topic_says_who_speaks() {
     assert_eq!(till.send(&up, codec::encode(&Up::Gone), false).await, Ok(true));
     assert_eq!(heard.recv().await, Some((id, Up::Gone)), "what is unreadable is passed over");
 
-    links.send(id, &ack(7)).unwrap();
+    links.send(id, ack(7)).await.unwrap();
     let expected = String::from_utf8_lossy(&codec::encode(&ack(7))).into_owned();
     assert_eq!(till.until(&expected).await, vec![]);
 
@@ -121,9 +123,9 @@ async fn a_message_that_no_broker_takes_is_refused_here() {
     let id = TerminalId::generate();
     until(|| links.connected()).await;
     let large = shared::message::SignedBytes::new(vec![0; MESSAGE_BYTES_MAX]);
-    let refused = links.send(id, &Down::FleetTime(large));
+    let refused = links.send(id, Down::FleetTime(large)).await;
     assert!(matches!(refused, Err(NotSent::TooLarge { .. })), "{refused:?}");
-    assert_eq!(links.send(id, &ack(1)), Ok(()), "the connection is as good as before");
+    assert_eq!(links.send(id, ack(1)).await, Ok(()), "the connection is as good as before");
     assert!(links.connected());
 }
 
@@ -139,7 +141,7 @@ async fn a_broker_that_comes_back_empty_is_found_again() {
     first.shut_down(Duration::from_secs(20)).await;
     until(|| !links.connected()).await;
     let id = TerminalId::from_bytes([1; 16]);
-    assert_eq!(links.send(id, &ack(1)), Err(NotSent::NotConnected));
+    assert_eq!(links.send(id, ack(1)).await, Err(NotSent::NotConnected(id)));
 
     broker(&authority, address, &tasks).await;
     until(|| links.connected()).await;
@@ -162,7 +164,7 @@ async fn thousands_of_messages_at_once_all_arrive_in_both_directions() {
     let mut till = terminal(&authority, port, id).await;
     until(|| links.connected()).await;
     for number in 0..3_000 {
-        links.send(id, &ack(number)).unwrap();
+        links.send(id, ack(number)).await.unwrap();
     }
     // A broker may let some overtake others when a client lags this far behind.
     let arrived = till.take(3_000).await.into_iter().map(|message| message.payload);

@@ -13,6 +13,7 @@ use shared::tls::ClientCertificate;
 
 use super::super::*;
 use crate::auth::Token;
+use crate::delivery::Signer;
 use crate::key_file::SecretKey;
 use crate::registry::audit::By;
 use crate::registry::fleet::Operator;
@@ -43,6 +44,8 @@ impl Vitals for Well {
     fn reports_waiting(&self) -> u64 {
         0
     }
+
+    fn campaign_moved(&self) {}
 
     fn enrolled_anew(&self, _: TerminalId) -> Pin<Box<dyn Future<Output = ()> + Send + '_>> {
         Box::pin(std::future::ready(()))
@@ -106,6 +109,7 @@ impl Fixture {
                 authority: authority.device_authority(),
                 nonces: Nonces::new(&authority.device_ca_key),
             },
+            campaigns: Campaigns::new(registry.clone(), Arc::new(Signer::new(fleet, key(21)))),
             registry,
             blobs: Blobs::in_directory(blobs.path()).unwrap(),
             brokers: Brokers::one("mqtt.example:8883".parse().unwrap()),

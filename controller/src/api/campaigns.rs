@@ -1,0 +1,349 @@
+//! One change for many terminals: asked for, started, followed, stopped.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use axum::extract::State;
+use axum::http::StatusCode;
+use shared::change::{Change, Upgrade};
+use shared::digest::{Digest, Nonce};
+use shared::id::{CampaignId, TerminalId};
+use shared::limits;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use super::extract::{Json, Operator, Part, Path, Query, listed};
+use super::model::{
+    Assignment, AssignmentState, Campaign, CampaignState, Decision, Held, NewCampaign, Page,
+    Problem, Reason,
+};
+use super::problem::{Code, Refusal};
+use super::{Api, now};
+use crate::campaign::assignment;
+use crate::campaign::state::CampaignState as Stored;
+use crate::campaign::view::{self, Member, Overview, Why};
+use crate::campaign::{CampaignError, Campaigns};
+use crate::registry::audit::By;
+use crate::registry::{self, RegistryError};
+
+/// How long orders are valid where nothing else is said: a fortnight of nights.
+const NOT_AFTER_S: u64 = 14 * 24 * 3600;
+
+pub(super) fn routes() -> OpenApiRouter<Arc<Api>> {
+    OpenApiRouter::new()
+        .routes(routes!(list, create))
+        .routes(routes!(show))
+        .routes(routes!(terminals))
+        .routes(routes!(start))
+        .routes(routes!(pause))
+        .routes(routes!(resume))
+        .routes(routes!(abort))
+}
+
+/// Campaigns, newest first
+#[utoipa::path(
+    get,
+    path = "/v1/campaigns",
+    tag = "campaigns",
+    params(Part),
+    security(("operator" = [])),
+    responses((status = 200, body = Page<Campaign>), (status = "default", body = Problem)),
+)]
+async fn list(
+    _: Operator,
+    State(api): State<Arc<Api>>,
+    Query(part): Query<Part>,
+) -> Result<axum::Json<Page<Campaign>>, Refusal> {
+    let page = part.page::<CampaignId>()?;
+    let mut campaigns = Vec::new();
+    for campaign in api.registry.campaigns(&page).await? {
+        campaigns.push(shown(&api, campaign.id).await?);
+    }
+    Ok(listed(campaigns, page.limit, |campaign| campaign.id.to_string(), |campaign| campaign))
+}
+
+/// Ask for an upgrade
+///
+/// Nothing is sent before the campaign is started. What could never make progress is refused.
+#[utoipa::path(
+    post,
+    path = "/v1/campaigns",
+    tag = "campaigns",
+    security(("operator" = [])),
+    responses((status = 201, body = Campaign), (status = "default", body = Problem)),
+)]
+async fn create(
+    operator: Operator,
+    State(api): State<Arc<Api>>,
+    Json(asked): Json<NewCampaign>,
+) -> Result<(StatusCode, axum::Json<Campaign>), Refusal> {
+    if asked.name.as_ref().is_some_and(|name| name.len() > limits::TEXT_BYTES_MAX) {
+        let detail = format!("the name is longer than {} bytes", limits::TEXT_BYTES_MAX);
+        return Err(Refusal::new(Code::Invalid, detail));
+    }
+    let mut salt = [0; 16];
+    getrandom::fill(&mut salt).expect("the operating system gives randomness");
+    let new = registry::campaign::NewCampaign {
+        id: CampaignId::generate(),
+        name: asked.name,
+        change: Change::Upgrade(Upgrade { release: asked.release, window: asked.window }),
+        selector: asked.selector,
+        max_parallel: asked.max_parallel,
+        lifetime_s: asked.not_after_s.unwrap_or(NOT_AFTER_S),
+        salt: Nonce(salt),
+    };
+    let campaign = api.campaigns.create(&new, &operator.by(None, now())).await?;
+    Ok((StatusCode::CREATED, axum::Json(shown(&api, campaign.id).await?)))
+}
+
+/// One campaign, and how far it has come
+#[utoipa::path(
+    get,
+    path = "/v1/campaigns/{id}",
+    tag = "campaigns",
+    params(("id" = String, Path)),
+    security(("operator" = [])),
+    responses((status = 200, body = Campaign), (status = "default", body = Problem)),
+)]
+async fn show(
+    _: Operator,
+    State(api): State<Arc<Api>>,
+    Path(id): Path<CampaignId>,
+) -> Result<axum::Json<Campaign>, Refusal> {
+    Ok(axum::Json(shown(&api, id).await?))
+}
+
+/// How a campaign goes on each of its terminals, by id; none before it is started
+#[utoipa::path(
+    get,
+    path = "/v1/campaigns/{id}/terminals",
+    tag = "campaigns",
+    params(("id" = String, Path), Part),
+    security(("operator" = [])),
+    responses((status = 200, body = Page<Assignment>), (status = "default", body = Problem)),
+)]
+async fn terminals(
+    _: Operator,
+    State(api): State<Arc<Api>>,
+    Path(id): Path<CampaignId>,
+    Query(part): Query<Part>,
+) -> Result<axum::Json<Page<Assignment>>, Refusal> {
+    let page = part.page::<TerminalId>()?;
+    let campaign = api.registry.campaign(id).await?;
+    let campaign = campaign.ok_or_else(|| Refusal::no("campaign", id))?;
+    let members = view::members(&*api.registry, &campaign, &page, now()).await?;
+    let cursor = |member: &Member| member.terminal.id.to_string();
+    Ok(listed(members, page.limit, cursor, |member| assignment(id, &member)))
+}
+
+/// Fix the members, sign for them and begin
+#[utoipa::path(
+    post,
+    path = "/v1/campaigns/{id}/start",
+    tag = "campaigns",
+    params(("id" = String, Path)),
+    security(("operator" = [])),
+    responses((status = 200, body = Campaign), (status = "default", body = Problem)),
+)]
+async fn start(
+    operator: Operator,
+    State(api): State<Arc<Api>>,
+    Path(id): Path<CampaignId>,
+    Json(why): Json<Decision>,
+) -> Result<axum::Json<Campaign>, Refusal> {
+    decide(&api, id, &operator, &why, async |campaigns, by| campaigns.start(id, by).await).await
+}
+
+/// Release no terminal and send no order until it is resumed
+#[utoipa::path(
+    post,
+    path = "/v1/campaigns/{id}/pause",
+    tag = "campaigns",
+    params(("id" = String, Path)),
+    security(("operator" = [])),
+    responses((status = 200, body = Campaign), (status = "default", body = Problem)),
+)]
+async fn pause(
+    operator: Operator,
+    State(api): State<Arc<Api>>,
+    Path(id): Path<CampaignId>,
+    Json(why): Json<Decision>,
+) -> Result<axum::Json<Campaign>, Refusal> {
+    decide(&api, id, &operator, &why, async |campaigns, by| campaigns.pause(id, by).await).await
+}
+
+/// Go on after a pause
+#[utoipa::path(
+    post,
+    path = "/v1/campaigns/{id}/resume",
+    tag = "campaigns",
+    params(("id" = String, Path)),
+    security(("operator" = [])),
+    responses((status = 200, body = Campaign), (status = "default", body = Problem)),
+)]
+async fn resume(
+    operator: Operator,
+    State(api): State<Arc<Api>>,
+    Path(id): Path<CampaignId>,
+    Json(why): Json<Decision>,
+) -> Result<axum::Json<Campaign>, Refusal> {
+    decide(&api, id, &operator, &why, async |campaigns, by| campaigns.resume(id, by).await).await
+}
+
+/// End it: no terminal is released any more, and what has not begun is cancelled
+#[utoipa::path(
+    post,
+    path = "/v1/campaigns/{id}/abort",
+    tag = "campaigns",
+    params(("id" = String, Path)),
+    security(("operator" = [])),
+    responses((status = 200, body = Campaign), (status = "default", body = Problem)),
+)]
+async fn abort(
+    operator: Operator,
+    State(api): State<Arc<Api>>,
+    Path(id): Path<CampaignId>,
+    Json(why): Json<Decision>,
+) -> Result<axum::Json<Campaign>, Refusal> {
+    decide(&api, id, &operator, &why, async |campaigns, by| campaigns.abort(id, by).await).await
+}
+
+async fn decide(
+    api: &Api,
+    id: CampaignId,
+    operator: &Operator,
+    why: &Decision,
+    decision: impl AsyncFnOnce(&Campaigns, &By) -> Result<registry::campaign::Campaign, CampaignError>,
+) -> Result<axum::Json<Campaign>, Refusal> {
+    decision(&api.campaigns, &operator.by(why.reason.as_deref(), now())).await?;
+    api.vitals.campaign_moved();
+    Ok(axum::Json(shown(api, id).await?))
+}
+
+impl From<CampaignError> for Refusal {
+    fn from(error: CampaignError) -> Self {
+        let (detail, hint) = (error.to_string(), error.hint());
+        let code = match error {
+            CampaignError::NoCampaign(_) | CampaignError::NoRelease(_) => Code::NotFound,
+            CampaignError::Selector(_)
+            | CampaignError::ReleaseExpired { .. }
+            | CampaignError::NoPlaces
+            | CampaignError::Lifetime(_)
+            | CampaignError::Window { .. }
+            | CampaignError::CancelByItself
+            | CampaignError::Nobody(_) => Code::Invalid,
+            CampaignError::Registry(error) => return error.into(),
+        };
+        Self { code, detail, hint: hint.map(str::to_owned) }
+    }
+}
+
+async fn shown(api: &Api, id: CampaignId) -> Result<Campaign, Refusal> {
+    let overview = view::overview(&*api.registry, id).await?;
+    let Overview { campaign, tally, held } = overview.ok_or_else(|| Refusal::no("campaign", id))?;
+    let Change::Upgrade(Upgrade { release, window }) = campaign.change else {
+        // Nothing here asks for other changes yet.
+        return Err(Refusal::no("upgrade campaign", id));
+    };
+    let (component, version) = software(api, release).await?;
+    let mut by_state: BTreeMap<_, _> =
+        tally.by_state.iter().map(|(stored, count)| (state(*stored), *count)).collect();
+    by_state.insert(AssignmentState::Held, held);
+    by_state.retain(|_, count| *count > 0);
+    let mut reasons: Vec<_> = campaign.held.iter().map(|(why, count)| (*why, *count)).collect();
+    reasons.sort_by_key(|(why, count)| (std::cmp::Reverse(*count), *why));
+    let reason = |why: crate::campaign::plan::Held| reason(&Why::from(why));
+    let held = reasons.into_iter().map(|(why, terminals)| Held { reason: reason(why), terminals });
+    Ok(Campaign {
+        id,
+        name: campaign.name,
+        release,
+        component,
+        version,
+        selector: campaign.selector,
+        max_parallel: campaign.max_parallel,
+        window,
+        state: campaign_state(campaign.state),
+        state_by: campaign.state_by,
+        state_at: campaign.state_at,
+        state_reason: Some(campaign.state_why).filter(|why| !why.is_empty()),
+        terminals: campaign.frozen.map(|frozen| u64::from(frozen.members)),
+        by_state,
+        held: held.collect(),
+        created_at: campaign.created_at,
+        created_by: campaign.created_by,
+        started_at: campaign.frozen.map(|frozen| frozen.started_at),
+        ended_at: campaign.ended_at,
+        not_after_s: campaign.lifetime_s,
+        not_after: campaign.frozen.map(|frozen| frozen.not_after),
+        late_successes: tally.late_successes,
+        contradictions: tally.contradictions,
+    })
+}
+
+/// The component and the version of a campaign's release, which cannot go away.
+async fn software(api: &Api, digest: Digest) -> Result<(String, String), Refusal> {
+    let which = digest.to_string();
+    let release = api.registry.release(digest).await?;
+    let release = release.ok_or(RegistryError::Missing { what: "release", which })?.release;
+    Ok((release.component, release.version))
+}
+
+pub(super) fn assignment(campaign: CampaignId, member: &Member) -> Assignment {
+    let Member { terminal, part } = member;
+    let (bytes_done, bytes_total) = part.bytes();
+    Assignment {
+        campaign,
+        terminal: terminal.id,
+        serial: terminal.serial.clone(),
+        store: terminal.store.clone(),
+        model: terminal.model.clone(),
+        state: part.state().map_or(AssignmentState::Held, state),
+        reason: part.why().as_ref().map(reason),
+        order: match part {
+            view::Part::Held(_) => None,
+            view::Part::Released(assignment) => Some(assignment.order),
+        },
+        step: part.step().map(str::to_owned),
+        bytes_done,
+        bytes_total,
+        version_now: part.version_now().map(str::to_owned),
+        updated_at: part.since(),
+    }
+}
+
+fn reason(why: &Why) -> Reason {
+    Reason { code: why.code.clone(), detail: why.detail.clone(), hint: why.hint.map(str::to_owned) }
+}
+
+fn campaign_state(state: Stored) -> CampaignState {
+    match state {
+        Stored::Draft => CampaignState::Draft,
+        Stored::Running => CampaignState::Running,
+        Stored::Paused => CampaignState::Paused,
+        Stored::Completed => CampaignState::Completed,
+        Stored::Aborted => CampaignState::Aborted,
+    }
+}
+
+fn state(state: assignment::AssignmentState) -> AssignmentState {
+    use assignment::AssignmentState as Is;
+    match state {
+        Is::Ordered => AssignmentState::Ordered,
+        Is::Unanswered => AssignmentState::Unanswered,
+        Is::Accepted => AssignmentState::Accepted,
+        Is::Waiting => AssignmentState::Waiting,
+        Is::Working => AssignmentState::Working,
+        Is::Undoing => AssignmentState::Undoing,
+        Is::Unreached => AssignmentState::Unreached,
+        Is::Silent => AssignmentState::Silent,
+        Is::Refused => AssignmentState::Refused,
+        Is::Expired => AssignmentState::Expired,
+        Is::Superseded => AssignmentState::Superseded,
+        Is::Cancelled => AssignmentState::Cancelled,
+        Is::Failed => AssignmentState::Failed,
+        Is::RolledBack => AssignmentState::RolledBack,
+        Is::RollbackFailed => AssignmentState::RollbackFailed,
+        Is::Succeeded => AssignmentState::Succeeded,
+    }
+}
