@@ -266,3 +266,6 @@ impl From<Event> for Input {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -16,16 +16,16 @@ use crate::job::{Found, Ticket};
 use crate::maintenance::Work;
 use crate::pos::{PosError, protocol};
 
-pub(super) struct Shop {
-    pub(super) hands: Hands,
-    pub(super) till: Arc<ToyTill>,
-    pub(super) release: Release,
+pub(crate) struct Shop {
+    pub(crate) hands: Hands,
+    pub(crate) till: Arc<ToyTill>,
+    pub(crate) release: Release,
     bytes: Vec<u8>,
     directory: tempfile::TempDir,
 }
 
 /// A terminal that runs 1.0.0, and release 2.0.0 of one file.
-pub(super) fn shop() -> Shop {
+pub(crate) fn shop() -> Shop {
     let directory = tempfile::tempdir().unwrap();
     let slots = directory.path().join("slots");
     std::fs::create_dir_all(slots.join("pos/1.0.0-00000000")).unwrap();
@@ -66,7 +66,7 @@ fn release() -> (Release, Vec<u8>) {
     (release, bytes)
 }
 
-pub(super) fn task(release: &Release, ticket: u64, action: Action) -> Task {
+pub(crate) fn task(release: &Release, ticket: u64, action: Action) -> Task {
     let release = Box::new(release.clone());
     let subject = Arc::new(Subject::Upgrade { digest: Digest([9; 32]), release });
     Task { ticket: Ticket(ticket), order: OrderId::from_bytes([1; 16]), action, subject }
@@ -91,7 +91,7 @@ impl Shop {
         (code, again)
     }
 
-    pub(super) fn downloaded(&self) {
+    pub(crate) fn downloaded(&self) {
         let path = self.hands.downloads.path(&self.release.artifact);
         std::fs::write(path, &self.bytes).unwrap();
     }
