@@ -41,6 +41,9 @@ struct Arguments {
     /// Where everything is kept; without it, a directory that is removed at the end
     #[arg(long, value_name = "DIR")]
     directory: Option<PathBuf>,
+    /// Take the programs as they were built before
+    #[arg(long)]
+    no_build: bool,
     /// Falsify a host's books before they are compared, to see that it is noticed
     #[arg(long)]
     sabotage: bool,
@@ -62,7 +65,9 @@ fn main() -> ExitCode {
 fn run(arguments: &Arguments) -> Result<bool> {
     let begun = Instant::now();
     let tell = Teller::new(begun);
-    build::everything(&tell)?;
+    if !arguments.no_build {
+        build::everything(&tell)?;
+    }
     let temporary = tempfile::Builder::new().prefix("tillward-demo-").tempdir()?;
     let directory = match &arguments.directory {
         None => temporary.path().to_owned(),

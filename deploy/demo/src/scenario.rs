@@ -93,7 +93,7 @@ fn enrol(world: &mut World, tell: &Teller) -> Result<()> {
     wait_for("the enrolled terminals say hello", Duration::from_secs(60), || {
         let list = world.tillward_json(&["terminal", "list"]).map_err(|e| format!("{e:#}"))?;
         let items = list["items"].as_array().cloned().unwrap_or_default();
-        let seen = items.iter().filter(|terminal| terminal["online"] == true).count();
+        let seen = items.iter().filter(|terminal| terminal["presence"] == "online").count();
         if seen == online { Ok(()) } else { Err(format!("{seen} of {online} online")) }
     })?;
     tell.step(&format!("TW-{} stays switched off for now", LATE + 1));
