@@ -21,6 +21,7 @@ mod terminal;
 mod words;
 
 use std::ffi::OsString;
+use std::io::ErrorKind;
 use std::process::ExitCode;
 
 use clap::{CommandFactory as _, Parser, Subcommand};
@@ -82,7 +83,10 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Ok(runtime) => runtime.block_on(cli.run(now, &mut print)),
         Err(error) => Err(Failure::new(error).context("the program cannot start")),
     };
-    match ended {
+    // Whoever stops reading early, as `head` does, has seen enough.
+    let unwritten = print.failure().filter(|error| error.kind() != ErrorKind::BrokenPipe);
+    let unwritten = unwritten.map(|error| format!("the result could not be written: {error}"));
+    match unwritten.map_or(ended, |error| Err(Failure::because(error))) {
         Ok(exit) => exit.into(),
         Err(failure) => {
             failure.print(&mut print);

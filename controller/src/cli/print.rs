@@ -1,12 +1,15 @@
 //! The only way in which the command line writes: results to standard output, everything said
 //! about them to standard error, so that results can be piped.
+//!
+//! Much of what is shown was said by terminals. Control characters in it are replaced, so that a
+//! terminal cannot move the cursor or change the screen of whoever looks at it.
 
 use std::fmt::Display;
 use std::io::{self, IsTerminal as _, Write};
 
 use anstream::AutoStream;
 use comfy_table::{ContentArrangement, Table, presets};
-use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use owo_colors::OwoColorize as _;
 use serde::Serialize;
 
@@ -18,13 +21,8 @@ pub(super) struct Print {
     err: Box<dyn Write + Send>,
     person_reads: bool,
     failed: Option<io::Error>,
-    live: Option<Live>,
-}
-
-/// Lines that are drawn again in their place.
-struct Live {
-    all: MultiProgress,
-    lines: Vec<ProgressBar>,
+    /// Lines that are drawn again in their place.
+    live: Option<ProgressBar>,
 }
 
 impl std::fmt::Debug for Print {
@@ -52,7 +50,7 @@ impl Print {
 
     /// One line, or several, of the result.
     pub(super) fn line(&mut self, text: impl Display) {
-        let written = writeln!(self.out, "{text}").and_then(|()| self.out.flush());
+        let written = writeln!(self.out, "{}", harmless(text)).and_then(|()| self.out.flush());
         self.note_failure(written);
     }
 
@@ -89,50 +87,49 @@ impl Print {
 
     /// What helps a person and is no part of the result.
     pub(super) fn remark(&mut self, text: impl Display) {
-        let written = writeln!(self.err, "{text}");
-        self.note_failure(written);
+        self.say(&harmless(text));
     }
 
     pub(super) fn warning(&mut self, text: impl Display) {
-        let written = writeln!(self.err, "{}: {text}", "warning".yellow().bold());
-        self.note_failure(written);
+        self.say(&format!("{}: {}", "warning".yellow().bold(), harmless(text)));
     }
 
     pub(super) fn error(&mut self, text: impl Display) {
-        let written = writeln!(self.err, "{}: {text}", "error".red().bold());
-        self.note_failure(written);
+        self.say(&format!("{}: {}", "error".red().bold(), harmless(text)));
     }
 
     pub(super) fn hint(&mut self, text: impl Display) {
-        let written = writeln!(self.err, "{}: {text}", "hint".cyan().bold());
+        self.say(&format!("{}: {}", "hint".cyan().bold(), harmless(text)));
+    }
+
+    /// To standard error, above the lines that are drawn again.
+    fn say(&mut self, text: &str) {
+        let err = &mut self.err;
+        let mut write = || writeln!(err, "{text}");
+        let written = match &self.live {
+            Some(live) => live.suspend(write),
+            None => write(),
+        };
         self.note_failure(written);
     }
 
     /// Shows these lines in the place of the last ones. Where no person reads, nothing is shown.
-    pub(super) fn live(&mut self, lines: Vec<String>) {
+    pub(super) fn live(&mut self, lines: &[String]) {
         if !self.person_reads {
             return;
         }
-        let live = self.live.get_or_insert_with(|| Live {
-            all: MultiProgress::with_draw_target(ProgressDrawTarget::stdout()),
-            lines: Vec::new(),
+        let live = self.live.get_or_insert_with(|| {
+            let style = ProgressStyle::with_template("{msg}").expect("it is well formed");
+            let target = ProgressDrawTarget::stdout();
+            ProgressBar::with_draw_target(None, target).with_style(style)
         });
-        live.lines.drain(lines.len().min(live.lines.len())..).for_each(|it| live.all.remove(&it));
-        for (at, text) in lines.into_iter().enumerate() {
-            if at == live.lines.len() {
-                let style = ProgressStyle::with_template("{msg}").expect("it is well formed");
-                let line = ProgressBar::new_spinner().with_style(style);
-                live.lines.push(live.all.add(line));
-            }
-            live.lines[at].set_message(text);
-            live.lines[at].tick();
-        }
+        live.set_message(harmless(lines.join("\n")));
     }
 
     /// Leaves the last lines where they are.
     pub(super) fn end_live(&mut self) {
         if let Some(live) = self.live.take() {
-            live.lines.iter().for_each(ProgressBar::abandon);
+            live.abandon();
         }
     }
 
@@ -146,6 +143,12 @@ impl Print {
             self.failed.get_or_insert(error);
         }
     }
+}
+
+/// Without control characters but line ends and tabs.
+fn harmless(text: impl Display) -> String {
+    let harm = |c: char| c.is_control() && c != '\n' && c != '\t';
+    text.to_string().replace(harm, "\u{fffd}")
 }
 
 fn table_text<const N: usize>(
@@ -192,6 +195,12 @@ mod tests {
         let rows = vec![["1".to_owned(), long.clone()], ["22".to_owned(), "x".to_owned()]];
         let text = table_text(["id", "why"], rows, false);
         assert_eq!(text, format!("ID  WHY\n1   {}\n22  x", long.trim_end()));
+    }
+
+    #[test]
+    fn what_a_terminal_says_cannot_act_on_the_screen() {
+        let said = "ok\u{1b}[2J\u{7}\r\u{9b}31m\tdone\n";
+        assert_eq!(harmless(said), "ok\u{fffd}[2J\u{fffd}\u{fffd}\u{fffd}31m\tdone\n");
     }
 
     #[test]

@@ -5,6 +5,7 @@ use std::fmt;
 use std::fs;
 use std::path::PathBuf;
 
+use inquire::validator::MinLengthValidator;
 use inquire::{InquireError, Password, PasswordDisplayMode};
 use secrecy::{ExposeSecret as _, SecretString};
 use zeroize::Zeroizing;
@@ -130,7 +131,9 @@ fn from_person(asked: Asked<'_>) -> Result<Passphrase, NoPassphrase> {
     };
     let prompt = Password::new(&question).with_display_mode(PasswordDisplayMode::Masked);
     let prompt = match asked {
-        Asked::New(_) => prompt.with_custom_confirmation_message("Once more:"),
+        Asked::New(_) => prompt
+            .with_custom_confirmation_message("Once more:")
+            .with_validator(MinLengthValidator::new(NEW_CHARACTERS_MIN)),
         Asked::Existing(_) => prompt.without_confirmation(),
     };
     match prompt.prompt().map(Zeroizing::new) {

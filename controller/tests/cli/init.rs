@@ -306,3 +306,11 @@ fn without_a_terminal_nobody_is_asked_for_a_passphrase() {
     assert!(complaint.contains("a new passphrase needs 12 characters"), "{complaint}");
     assert!(!fleet.exists());
 }
+
+#[test]
+fn a_result_that_cannot_be_written_is_no_success() {
+    let full = fs::File::options().write(true).open("/dev/full").unwrap();
+    let mut command = crate::tillward(&["completions", "bash"]);
+    let complaint = crate::ran(command.stdout(full).output()).failed(1);
+    assert!(complaint.contains("the result could not be written"), "{complaint}");
+}

@@ -3,6 +3,7 @@
 mod api;
 mod fake_api;
 mod fleet;
+mod generate;
 mod init;
 mod release;
 mod watch;

@@ -103,7 +103,7 @@ impl Watch {
     ) {
         let state_changed = seen.state.replace(campaign.state) != Some(campaign.state);
         if print.person_reads() && !self.json {
-            print.live(frame(campaign, &assignments));
+            print.live(&frame(campaign, &assignments));
         } else if state_changed {
             match self.json {
                 true => print.json_line(&Line::Campaign(campaign)),

@@ -34,8 +34,8 @@ Examples:
   tillward terminal claim --serial PX-1 --store north --model px7 --zone Europe/Berlin
   tillward terminal claim --serial PX-1 --store north --model px7 -o px-1.claim
 
-On the terminal:
-  tillward-agent enrol --claim 'tillward-claim:1?…'")]
+On the terminal, with the line in a file:
+  tillward-agent enrol --claim-file px-1.claim")]
 pub(crate) struct ClaimTerminal {
     /// Serial number, as printed on the terminal
     #[arg(long)]
