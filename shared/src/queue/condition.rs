@@ -196,3 +196,93 @@ impl Reserve {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::io;
+
+    use super::*;
+
+    const RESERVE_BYTES: u64 = 4096;
+
+    fn seconds(seconds: u64) -> Duration {
+        Duration::from_secs(seconds)
+    }
+
+    fn no_space() -> DatabaseError {
+        DatabaseError::from_io(io::ErrorKind::StorageFull.into())
+    }
+
+    fn place(directory: &tempfile::TempDir) -> Place {
+        Place::take(directory.path(), RESERVE_BYTES).expect("free")
+    }
+
+    #[test]
+    fn pauses_between_attempts_grow_up_to_a_minute() {
+        let full = Reserve { low: None };
+        let mut condition = Condition::after(Arc::new(no_space()), seconds(100), &full);
+        let mut now = seconds(100);
+        let mut pauses = Vec::new();
+        for _ in 0..9 {
+            assert!(condition.due(now).is_none(), "not at once");
+            let before = now;
+            let retry = loop {
+                now += Duration::from_millis(500);
+                if let Some(retry) = condition.due(now) {
+                    break retry;
+                }
+            };
+            pauses.push((now - before).as_millis());
+            condition = Condition::reopened(Err(no_space()), retry, now);
+        }
+        assert_eq!(pauses, [500, 1000, 2000, 4000, 8000, 16_000, 32_000, 60_000, 60_000]);
+    }
+
+    #[test]
+    fn with_the_reserve_given_up_the_store_goes_on_at_once() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let place = place(&directory);
+        let mut reserve = Reserve::at_open(&place, seconds(0));
+        assert!(!reserve.is_low());
+        reserve.give_up(&place, seconds(5));
+        assert!(reserve.is_low());
+        let condition = Condition::after(Arc::new(no_space()), seconds(5), &reserve);
+        assert!(condition.due(seconds(5)).is_some());
+        reserve.give_up(&place, seconds(6));
+        let condition = Condition::after(Arc::new(no_space()), seconds(6), &reserve);
+        assert!(condition.due(seconds(6)).is_none(), "there was nothing left to give up");
+    }
+
+    #[test]
+    fn damage_is_final() {
+        let full = Reserve { low: None };
+        let damage = Arc::new(DatabaseError::damaged("a hole"));
+        let condition = Condition::after(damage, seconds(0), &full);
+        assert!(condition.due(seconds(1_000_000)).is_none());
+        assert_eq!(condition.health(&full), Health::Damaged);
+        let refusal = condition.refusal(Path::new("/store"));
+        assert!(matches!(refusal, StoreError::Damaged { reason, .. } if reason == "a hole"));
+    }
+
+    #[test]
+    fn while_the_disk_is_low_only_what_ends_work_is_written() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let place = place(&directory);
+        let mut reserve = Reserve::at_open(&place, seconds(0));
+        let mut telemetry = Batch::new();
+        telemetry.push(Class::Telemetry, "");
+        let mut acceptance = Batch::new();
+        acceptance.takes_on_work();
+        let mut outcome = Batch::new();
+        outcome.push(Class::Receipt, "");
+        let admitted = |reserve: &Reserve| {
+            [&telemetry, &acceptance, &outcome].map(|batch| reserve.admit(batch, &place).is_ok())
+        };
+        assert_eq!(admitted(&reserve), [true, true, true]);
+        reserve.give_up(&place, seconds(5));
+        assert_eq!(admitted(&reserve), [false, false, true]);
+        assert!(!reserve.try_again(&place, seconds(14)), "not yet");
+        assert!(reserve.try_again(&place, seconds(15)));
+        assert_eq!(admitted(&reserve), [true, true, true]);
+    }
+}

@@ -10,6 +10,7 @@
 //!   take for the newest snapshot and refuse: these are removed first.
 //! - It skips damaged parts of its log without a word: the sums in `books` notice.
 //! - It panics where others return an error: every call is fenced.
+//! - Its cache grows beyond its size: see [`Database::touch`].
 //! - A dropped handle keeps its file locked until its worker threads have let go of it.
 //! - An error of its log stays for the life of the handle: the owner drops it and opens again.
 //!
@@ -29,6 +30,9 @@ use super::place::sync_directory;
 
 /// Pages that stay in memory. The store reads little, and mostly what it has just written.
 const CACHE_BYTES: u64 = 1024 * 1024;
+
+/// See [`Database::touch`].
+const TOUCHES: usize = 4;
 
 /// How long the threads of a dropped handle may hold on to its file.
 const UNLOCK_PATIENCE: Duration = Duration::from_secs(10);
@@ -77,6 +81,16 @@ impl Database {
         sync_directory(path)
     }
 
+    /// The cache has 256 parts, and each takes account of accesses in lots of 64: a page that is
+    /// used a few times only stays in memory for ever. A few more accesses to each row make the
+    /// cache keep to its size: opening a full queue then takes 12 MB instead of 34.
+    fn touch(&self, key: &[u8]) -> Result<(), DatabaseError> {
+        for _ in 0..TOUCHES {
+            self.rows().get(key).map_err(from_sled)?;
+        }
+        Ok(())
+    }
+
     fn rows(&self) -> &sled::Db {
         self.rows.as_ref().expect("a database is open until it is dropped")
     }
@@ -94,6 +108,7 @@ impl Database {
         fenced(|| {
             for row in self.rows().range::<Vec<u8>, _>(range) {
                 let (key, value) = row.map_err(from_sled)?;
+                self.touch(&key)?;
                 if look(&key, &value)?.is_break() {
                     break;
                 }
@@ -118,6 +133,7 @@ impl Database {
     pub(super) fn commit(&self, rows: Rows) -> Result<(), DatabaseError> {
         fenced(|| {
             let mut batch = sled::Batch::default();
+            let keys: Vec<_> = rows.iter().map(|(key, _)| key.clone()).collect();
             for (key, row) in rows {
                 match row {
                     Some(row) => batch.insert(key, row),
@@ -126,7 +142,7 @@ impl Database {
             }
             self.rows().apply_batch(batch).map_err(from_sled)?;
             self.rows().flush().map_err(from_sled)?;
-            Ok(())
+            keys.iter().try_for_each(|key| self.touch(key))
         })?;
         match self.barrier {
             Barrier::PowerCut => self.log.sync_all().map_err(DatabaseError::from_io),

@@ -112,11 +112,11 @@ impl Mark {
 /// What was found where the mark should be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Found {
-    /// Neither file exists: this store is new.
+    /// Neither file exists, or has anything in it: if there is no database, this store is new.
     Nothing,
     /// At least one file is whole.
     Mark(Mark),
-    /// There are files, and none is whole.
+    /// Something was written, and none of it is whole.
     Unreadable,
 }
 
@@ -133,7 +133,7 @@ impl MarkFiles {
     }
 
     pub(super) fn read(&self) -> io::Result<Found> {
-        let mut exists = false;
+        let mut written = false;
         let mut best: Option<Mark> = None;
         for path in &self.copies {
             let mut bytes = Vec::new();
@@ -143,14 +143,15 @@ impl MarkFiles {
                 Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
                 Err(error) => return Err(error),
             };
-            exists = true;
+            // A full disk or a power cut may leave a new file without its first byte.
+            written |= !bytes.is_empty();
             if let Some(mark) = Mark::decode(&bytes) {
                 best = Some(best.map_or(mark, |other| other.higher(mark)));
             }
         }
         Ok(match best {
             Some(mark) => Found::Mark(mark),
-            None if exists => Found::Unreadable,
+            None if written => Found::Unreadable,
             None => Found::Nothing,
         })
     }
@@ -236,9 +237,13 @@ mod tests {
         let (_directory, files) = in_new_directory();
         files.write(&mark(7)).expect("write");
         for path in &files.copies {
-            std::fs::write(path, b"").expect("empty");
+            std::fs::write(path, b"TWH1").expect("torn");
         }
         assert_eq!(files.read().expect("read"), Found::Unreadable);
+        for path in &files.copies {
+            std::fs::write(path, b"").expect("never written");
+        }
+        assert_eq!(files.read().expect("read"), Found::Nothing);
     }
 
     #[test]

@@ -38,8 +38,9 @@ impl Place {
     pub(super) fn take(directory: &Path, reserve_bytes: u64) -> Result<Self, OpenError> {
         let prepare = |source| OpenError::Prepare { path: directory.to_owned(), source };
         fs::create_dir_all(directory).map_err(prepare)?;
-        if let Some(parent) = directory.parent().filter(|path| !path.as_os_str().is_empty()) {
-            sync_directory(parent).map_err(prepare)?;
+        if let Some(parent) = directory.parent() {
+            let here = parent.as_os_str().is_empty();
+            sync_directory(if here { Path::new(".") } else { parent }).map_err(prepare)?;
         }
         let lock = OpenOptions::new()
             .write(true)

@@ -25,9 +25,10 @@ pub(super) mod space {
     pub(crate) const OF_RECORDS: [u8; 5] = [FACTS, INBOX, JOURNAL, LEDGER, QUEUE];
 }
 
-/// Part of a body that one row holds. A leaf page of the database has at most about twenty rows
-/// and moves into a separate file above 128 KiB: 4 KiB keeps a page below 90 KiB.
-pub(super) const INLINE_BYTES_MAX: usize = 4 * 1024;
+/// Part of a body that one row holds. A leaf page of the database has at most about twenty rows,
+/// and the database puts pages above 128 KiB into files of their own. It also keeps one page for
+/// each of the 256 parts of its cache in memory, whatever the size that the cache was given.
+pub(super) const INLINE_BYTES_MAX: usize = 1024;
 
 const HEAD_BYTES: usize = 8;
 

@@ -250,6 +250,25 @@ fn a_long_queue_is_released_in_several_groups_and_answered_once() {
 }
 
 #[test]
+fn what_was_released_gives_its_space_back() {
+    const WINDOW: u64 = 1_000;
+    const ENTRY_BYTES: u64 = 1_000;
+    let directory = tempfile::tempdir().expect("a directory");
+    let store = open(directory.path());
+    for _ in 0..500 {
+        let mut batch = Batch::new();
+        (0..40).for_each(|_| batch.push(Class::Report, vec![3; ENTRY_BYTES as usize]));
+        let last = store.commit(batch).expect("committed").seqs.end - 1;
+        store.release_up_to(last.saturating_sub(WINDOW)).expect("released");
+    }
+    assert_eq!(store.status().depth.records, WINDOW);
+    let log = directory.path().join("queue.sled/db");
+    let on_disk = std::fs::metadata(log).expect("it exists").len();
+    let allowed = 4 * WINDOW * ENTRY_BYTES + (8 << 20);
+    assert!(on_disk <= allowed, "{on_disk} bytes on disk for {WINDOW} entries");
+}
+
+#[test]
 fn sequence_numbers_go_on_after_reopening() {
     let directory = tempfile::tempdir().expect("a directory");
     let mut last = 0;
@@ -291,4 +310,22 @@ fn a_caller_that_panics_takes_nobody_with_it() {
     let read: Result<(), _> = store.read(|_| panic!("on purpose"));
     assert!(matches!(read, Err(StoreError::Closed)));
     put(&store, Shelf::Facts, "still", b"here");
+}
+
+#[test]
+fn the_last_handle_may_be_dropped_by_an_answer() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let store = open(directory.path());
+    let let_go = hold(&store);
+    let last = store.clone();
+    let (answer, answers) = channel();
+    let mut batch = Batch::new();
+    batch.put(Shelf::Facts, "key", "value");
+    store.commit_then(batch, move |outcome| {
+        drop(last);
+        answer.send(outcome.is_ok()).expect("the test waits");
+    });
+    drop(store);
+    let_go.send(()).expect("the store waits");
+    assert!(answers.recv().expect("answered"));
 }

@@ -48,7 +48,7 @@ fn value_of(number: u64) -> Vec<u8> {
     number.to_be_bytes().into_iter().cycle().take(bytes).collect()
 }
 
-const RECORDS: u64 = 600;
+const RECORDS: u64 = 300;
 const ORDER_SEQ: u64 = 41;
 
 /// A store with some history: several segments, several openings, things overwritten and released.
