@@ -66,8 +66,7 @@ enum Barrier {
 #[derive(Clone, Copy)]
 enum Content {
     Records,
-    /// Each commit also raises the high-water mark, whose own `fsync` makes the file system write
-    /// its journal: without the barrier of the store, records would survive by chance.
+    /// Each commit also raises the high-water mark.
     Orders,
 }
 

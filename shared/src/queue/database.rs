@@ -24,9 +24,10 @@ use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::Duration;
 
+use crate::durable::sync_directory;
+
 use super::error::DatabaseError;
 use super::options::Barrier;
-use super::place::sync_directory;
 
 /// Pages that stay in memory. The store reads little, and mostly what it has just written.
 const CACHE_BYTES: u64 = 1024 * 1024;

@@ -8,7 +8,9 @@ use std::fs::{File, OpenOptions};
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 
-use super::place::sync_directory;
+use crate::durable::sync_directory;
+
+use super::options::Barrier;
 
 /// The highest order ever seen. Losing it would let an old order be replayed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -124,12 +126,13 @@ pub(super) enum Found {
 pub(super) struct MarkFiles {
     directory: PathBuf,
     copies: [PathBuf; 2],
+    barrier: Barrier,
 }
 
 impl MarkFiles {
-    pub(super) fn in_directory(directory: &Path) -> Self {
+    pub(super) fn in_directory(directory: &Path, barrier: Barrier) -> Self {
         let copies = [directory.join("high-water.a"), directory.join("high-water.b")];
-        Self { directory: directory.to_owned(), copies }
+        Self { directory: directory.to_owned(), copies, barrier }
     }
 
     pub(super) fn read(&self) -> io::Result<Found> {
@@ -167,7 +170,10 @@ impl MarkFiles {
                 OpenOptions::new().write(true).create(true).truncate(false).open(path)?;
             file.write_all(&bytes)?;
             file.set_len(FILE_BYTES as u64)?;
-            file.sync_all()?;
+            match self.barrier {
+                Barrier::PowerCut => file.sync_all()?,
+                Barrier::FlushOnly => {}
+            }
             if created {
                 sync_directory(&self.directory)?;
             }
@@ -187,7 +193,7 @@ mod tests {
 
     fn in_new_directory() -> (tempfile::TempDir, MarkFiles) {
         let directory = tempfile::tempdir().expect("a directory");
-        let files = MarkFiles::in_directory(directory.path());
+        let files = MarkFiles::in_directory(directory.path(), Barrier::PowerCut);
         (directory, files)
     }
 

@@ -35,7 +35,8 @@ impl Bounds {
 pub(super) enum Barrier {
     /// Everything up to the device.
     PowerCut,
-    /// Only what the database itself does, which a power cut undoes.
+    /// Only what the database itself does, which a power cut undoes. The mark does not sync its
+    /// files either: that would make the file system keep what the database wrote before.
     FlushOnly,
 }
 

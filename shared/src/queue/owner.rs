@@ -85,7 +85,7 @@ impl Owner {
         requests: Receiver<Request>,
         status: Arc<Mutex<Status>>,
     ) -> Result<(Self, Option<Loss>), OpenError> {
-        let marks = MarkFiles::in_directory(place.directory());
+        let marks = MarkFiles::in_directory(place.directory(), options.barrier);
         let (ready, mark, loss) = opening::open(&place, &marks, &options)?;
         let reserve = Reserve::at_open(&place, options.now());
         let owner = Self {

@@ -13,6 +13,8 @@ use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
+use crate::durable::{parent_of, sync_directory};
+
 use super::error::OpenError;
 
 /// Opens in a row that may end without coming back, killed by the database or by chance, before
@@ -38,10 +40,7 @@ impl Place {
     pub(super) fn take(directory: &Path, reserve_bytes: u64) -> Result<Self, OpenError> {
         let prepare = |source| OpenError::Prepare { path: directory.to_owned(), source };
         fs::create_dir_all(directory).map_err(prepare)?;
-        if let Some(parent) = directory.parent() {
-            let here = parent.as_os_str().is_empty();
-            sync_directory(if here { Path::new(".") } else { parent }).map_err(prepare)?;
-        }
+        sync_directory(parent_of(directory)).map_err(prepare)?;
         let lock = OpenOptions::new()
             .write(true)
             .create(true)
@@ -156,11 +155,6 @@ impl Place {
     fn reserve(&self) -> PathBuf {
         self.directory.join("reserve")
     }
-}
-
-/// Makes names in a directory durable.
-pub(super) fn sync_directory(path: &Path) -> io::Result<()> {
-    File::open(path)?.sync_all()
 }
 
 #[cfg(test)]

@@ -1,3 +1,5 @@
+//! What commits, reads and releases do while nothing is broken.
+
 use std::sync::mpsc::channel;
 
 use super::*;

@@ -3,6 +3,7 @@
 
 use std::collections::BTreeSet;
 use std::fs;
+use std::io::Write;
 
 use super::database::Database;
 use super::*;
@@ -41,6 +42,11 @@ fn copy(from: &Path, to: &Path) {
         fs::create_dir_all(target.parent().expect("it has one")).expect("a directory");
         fs::copy(file, target).expect("copied");
     }
+}
+
+fn overwrite(path: impl AsRef<Path>, bytes: impl AsRef<[u8]>) {
+    let mut file = fs::File::create(path).expect("writable");
+    file.write_all(bytes.as_ref()).expect("written");
 }
 
 fn value_of(number: u64) -> Vec<u8> {
@@ -133,7 +139,7 @@ fn flip_bytes(original: &Path, files: &[PathBuf], last_seq: u64, rounds: u64) ->
         let mut bytes = fs::read(file).expect("readable");
         let at = dice.roll(bytes.len() as u64) as usize;
         bytes[at] ^= 1 + dice.roll(255) as u8;
-        fs::write(damaged.path().join(name), bytes).expect("written");
+        overwrite(damaged.path().join(name), bytes);
         let what = format!("round {round}, `{}` at {at}", name.display());
         losses += u64::from(check_promises(damaged.path(), last_seq, &what).is_some());
     }
@@ -151,7 +157,7 @@ fn torn_and_missing_files_break_no_promise() {
         for length in [0, bytes.len() / 2, dice.roll(bytes.len() as u64 + 1) as usize] {
             let damaged = tempfile::tempdir().expect("a directory");
             copy(original.path(), damaged.path());
-            fs::write(damaged.path().join(&name), &bytes[..length]).expect("written");
+            overwrite(damaged.path().join(&name), &bytes[..length]);
             let what = format!("`{}` cut to {length}", name.display());
             check_promises(damaged.path(), last_seq, &what);
         }
@@ -226,7 +232,7 @@ fn a_lost_mark_is_told_and_taken_from_the_database() {
     saw_order(&store, 5);
     drop(store);
     for copy in ["high-water.a", "high-water.b"] {
-        fs::write(directory.path().join(copy), b"rotten").expect("written");
+        overwrite(directory.path().join(copy), b"rotten");
     }
     let Opened { store, loss } = try_open(directory.path());
     assert_eq!(loss, Some(Loss::HighWater));
@@ -244,8 +250,8 @@ fn a_damaged_snapshot_loses_nothing() {
         .into_iter()
         .find(|file| file.to_string_lossy().contains("snap."))
         .expect("each opening writes one");
-    fs::write(&snapshot, b"torn").expect("written");
-    fs::write(database.join("snap.FFFFFFFFFFFFFFFF.generating"), b"torn").expect("written");
+    overwrite(&snapshot, b"torn");
+    overwrite(database.join("snap.FFFFFFFFFFFFFFFF.generating"), b"torn");
     assert_eq!(check_promises(directory.path(), last_seq, "snapshots"), None);
 }
 
@@ -255,9 +261,9 @@ fn a_database_that_kills_whoever_opens_it_is_moved_aside() {
     let store = open(directory.path());
     saw_order(&store, 5);
     drop(store);
-    fs::write(directory.path().join("opening"), [2]).expect("written");
+    overwrite(directory.path().join("opening"), [2]);
     drop(open(directory.path()));
-    fs::write(directory.path().join("opening"), [3]).expect("written");
+    overwrite(directory.path().join("opening"), [3]);
     let Opened { store, loss } = try_open(directory.path());
     assert!(matches!(loss, Some(Loss::Database { .. })), "{loss:?}");
     assert_eq!(store.status().high_water.order_seq, 5);
