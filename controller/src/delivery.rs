@@ -18,6 +18,9 @@ pub mod presence;
 mod sign;
 mod spool;
 
+#[cfg(test)]
+mod tests;
+
 use async_trait::async_trait;
 use shared::id::TerminalId;
 use shared::message::Down;

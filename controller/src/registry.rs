@@ -20,7 +20,7 @@ pub mod fleet;
 pub mod page;
 mod postgres;
 pub mod release;
-mod sql;
+pub(crate) mod sql;
 mod sqlite;
 pub mod terminal;
 
@@ -66,6 +66,14 @@ pub async fn open(target: &str) -> Result<Arc<dyn Registry>> {
 /// A registry that is gone when it is dropped, with its schema in place: for tests.
 pub async fn in_memory() -> Result<Arc<dyn Registry>> {
     let registry = sqlite::SqliteDatabase::in_memory().await?;
+    registry.migrate().await?;
+    Ok(Arc::new(registry))
+}
+
+/// As [`in_memory`], and it fails when the fuse blows.
+#[cfg(test)]
+pub(crate) async fn in_memory_with_fuse(fuse: sql::fuse::Fuse) -> Result<Arc<dyn Registry>> {
+    let registry = sqlite::SqliteDatabase::in_memory().await?.with_fuse(fuse);
     registry.migrate().await?;
     Ok(Arc::new(registry))
 }

@@ -23,6 +23,7 @@ pub struct Member {
 }
 
 /// The campaign on this member.
+#[expect(clippy::large_enum_variant, reason = "most members of a page are released")]
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Part {
     /// Not released, and why not.

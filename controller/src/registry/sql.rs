@@ -11,6 +11,8 @@ mod campaigns;
 mod claims;
 mod code;
 mod fleet;
+#[cfg(test)]
+pub(crate) mod fuse;
 mod orders;
 mod presence;
 mod releases;
@@ -63,6 +65,11 @@ impl<D: Database> SqlRegistry<D> {
 
     pub(super) fn database(&self) -> &D {
         &self.database
+    }
+
+    #[cfg(test)]
+    pub(super) fn with_fuse(self, fuse: fuse::Fuse) -> SqlRegistry<fuse::Fused<D>> {
+        SqlRegistry::new(fuse::Fused { database: self.database, fuse })
     }
 
     async fn begin(&self, access: Access, doing: &'static str) -> Result<Transaction> {

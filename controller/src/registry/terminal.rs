@@ -134,6 +134,7 @@ pub struct Enrolment {
     pub certificate: Certificate,
 }
 
+#[expect(clippy::large_enum_variant, reason = "there is one at a time")]
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Enrolled {
     /// For the same key as before: with a new certificate, in the same epoch.

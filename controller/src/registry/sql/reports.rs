@@ -5,6 +5,7 @@
 //! report only adds a fact to a [`Standing`](crate::campaign::assignment::Standing), and because
 //! reports up to the cursor are skipped.
 
+use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
 
 use shared::digest::Digest;
@@ -212,11 +213,11 @@ impl Work {
     }
 
     async fn order(&mut self, tx: &mut Transaction, id: OrderId) -> Result<Option<&mut Order>> {
-        if !self.orders.contains_key(&id) {
-            let loaded = load_order(tx, id).await?;
-            self.orders.insert(id, loaded);
-        }
-        Ok(self.orders.get_mut(&id).and_then(Option::as_mut))
+        let order = match self.orders.entry(id) {
+            Entry::Occupied(known) => known.into_mut(),
+            Entry::Vacant(unknown) => unknown.insert(load_order(tx, id).await?),
+        };
+        Ok(order.as_mut())
     }
 
     async fn alarm(

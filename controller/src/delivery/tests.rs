@@ -1,0 +1,11 @@
+//! A controller and a few terminals over a wire that loses, doubles and reorders, with a broker
+//! that forgets everything, a controller that is killed, and terminals that lose their ledgers.
+
+mod dice;
+mod network;
+mod terminal;
+mod world;
+
+mod campaigns;
+mod failures;
+mod reports;

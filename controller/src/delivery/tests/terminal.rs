@@ -1,0 +1,262 @@
+//! A terminal as the controller sees one: it checks what it is told, keeps a ledger and an
+//! outbox, and says the truth. How it comes to its outcomes does not matter here.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use shared::change::Change;
+use shared::digest::{Digest, Nonce};
+use shared::document::receipt::{Receipt, Said};
+use shared::document::{Batch, FORMAT, FleetTime, Order};
+use shared::id::{BatchId, FleetId, OrderId, TerminalId};
+use shared::limits::REPORTS_IN_FLIGHT_MAX;
+use shared::membership::Proof;
+use shared::message::{
+    Ack, Body, Down, Hello, Parcel, Progress, Record, SignedBytes, StepState, Up,
+};
+use shared::outcome::Outcome;
+use shared::signature::{self, Envelope, KnownKeys, PrivateKey};
+use shared::time::{ClockConfidence, UnixTime};
+
+/// How long a job takes, in rounds.
+const ROUNDS_OF_A_JOB: u64 = 3;
+
+pub(super) struct Terminal {
+    pub(super) id: TerminalId,
+    pub(super) fleet: FleetId,
+    pub(super) controller: KnownKeys,
+    pub(super) key: PrivateKey,
+    pub(super) is_on: bool,
+    /// What comes of its jobs.
+    pub(super) outcome: Outcome,
+    /// How often each order was carried out.
+    pub(super) carried_out: BTreeMap<OrderId, u32>,
+    epoch: u32,
+    order_seq: u64,
+    ledger_lost: bool,
+    jobs: BTreeMap<OrderId, Job>,
+    cancelled: BTreeSet<BatchId>,
+    outbox: BTreeMap<u64, Body>,
+    last_seq: u64,
+    acknowledged: u64,
+    /// Of this connection.
+    nonce: u8,
+    knows_the_time: bool,
+    sent: u64,
+    hello_at: Option<UnixTime>,
+}
+
+/// An accepted order.
+struct Job {
+    batch: Batch,
+    rounds: u64,
+    answers: Vec<SignedBytes>,
+    is_over: bool,
+}
+
+impl Terminal {
+    pub(super) fn new(
+        id: TerminalId,
+        fleet: FleetId,
+        controller: KnownKeys,
+        key: PrivateKey,
+    ) -> Self {
+        Self {
+            id,
+            fleet,
+            controller,
+            key,
+            is_on: true,
+            outcome: Outcome::Succeeded { now: "2".to_owned() },
+            carried_out: BTreeMap::new(),
+            epoch: 1,
+            order_seq: 0,
+            ledger_lost: false,
+            jobs: BTreeMap::new(),
+            cancelled: BTreeSet::new(),
+            outbox: BTreeMap::new(),
+            last_seq: 0,
+            acknowledged: 0,
+            nonce: 0,
+            knows_the_time: false,
+            sent: 0,
+            hello_at: None,
+        }
+    }
+
+    /// The connection broke, or begins: nothing of the old one counts.
+    pub(super) fn reconnect(&mut self) {
+        self.nonce = self.nonce.wrapping_add(1);
+        (self.knows_the_time, self.hello_at) = (false, None);
+        self.sent = self.acknowledged;
+    }
+
+    /// Its store is gone, but for the numbers.
+    pub(super) fn lose_ledger(&mut self) {
+        self.ledger_lost = true;
+        self.jobs.clear();
+        self.cancelled.clear();
+        self.outbox.clear();
+        self.acknowledged = self.last_seq;
+        self.reconnect();
+    }
+
+    /// It was enrolled again, on an empty disk.
+    pub(super) fn set_up_anew(&mut self, epoch: u32) {
+        let key = PrivateKey::from_seed(&[self.nonce, 77, 1].repeat(11)[..32].try_into().unwrap());
+        let anew = Self::new(self.id, self.fleet, self.controller.clone(), key);
+        let carried_out = std::mem::take(&mut self.carried_out);
+        *self = Self { epoch, carried_out, ..anew };
+    }
+
+    pub(super) fn hear(&mut self, message: Down, now: UnixTime) {
+        match message {
+            Down::FleetTime(signed) => self.hear_time(&signed),
+            Down::Rosters(_) => {}
+            Down::Order(parcel) => self.hear_order(&parcel, now),
+            Down::Ack(Ack { epoch, up_to }) => {
+                if epoch == self.epoch && up_to > self.acknowledged {
+                    assert!(up_to <= self.last_seq, "nobody can have what was never sent");
+                    self.acknowledged = up_to;
+                    self.outbox = self.outbox.split_off(&(up_to + 1));
+                }
+            }
+        }
+    }
+
+    fn hear_time(&mut self, signed: &SignedBytes) {
+        let time = signature::open::<FleetTime>(signed.as_slice(), self.fleet, &self.controller)
+            .expect("the controller writes what can be read");
+        assert!(!time.signed_by.is_empty(), "the controller signs the time");
+        let time = time.document;
+        assert_eq!(time.terminal, self.id);
+        if time.nonce != Nonce([self.nonce; 16]) {
+            return;
+        }
+        self.knows_the_time = true;
+        if time.epoch > self.epoch {
+            (self.epoch, self.order_seq, self.ledger_lost) = (time.epoch, 0, false);
+        }
+    }
+
+    fn hear_order(&mut self, parcel: &Parcel, now: UnixTime) {
+        let keys = &self.controller;
+        let order = signature::open::<Order>(parcel.order.as_slice(), self.fleet, keys)
+            .expect("the controller writes what can be read");
+        let batch = signature::open::<Batch>(parcel.batch.as_slice(), self.fleet, keys)
+            .expect("the controller writes what can be read");
+        assert!(!order.signed_by.is_empty() && !batch.signed_by.is_empty());
+        let (order, digest, batch) = (order.document, batch.digest, batch.document);
+        assert_eq!((order.terminal, order.batch), (self.id, digest));
+        let proof = Proof { index: order.index, path: order.path };
+        assert!(proof.holds(self.id, batch.terminals, batch.root), "it is a member");
+        if let Some(job) = self.jobs.get(&order.id) {
+            // A copy: the answers were lost, and the ledger gives them again.
+            let answers = job.answers.clone();
+            answers.into_iter().for_each(|answer| self.post(Body::Receipt(answer)));
+            return;
+        }
+        let passes = order.epoch != self.epoch || self.ledger_lost || !self.knows_the_time;
+        if passes || order.not_after < now {
+            return;
+        }
+        self.order_seq = self.order_seq.max(order.seq);
+        let job = Job { batch, rounds: 0, answers: vec![], is_over: false };
+        self.jobs.insert(order.id, job);
+        self.answer(order.id, Said::Accepted, now);
+    }
+
+    fn answer(&mut self, order: OrderId, said: Said, now: UnixTime) {
+        let mut receipt = Envelope::unsigned(Receipt {
+            format: FORMAT,
+            terminal: self.id,
+            epoch: self.epoch,
+            order,
+            said,
+            at: now,
+            clock: ClockConfidence::Attested,
+        });
+        receipt.sign(self.fleet, &self.key);
+        let signed = SignedBytes::new(receipt.to_bytes());
+        self.jobs.get_mut(&order).expect("it was accepted").answers.push(signed.clone());
+        self.post(Body::Receipt(signed));
+    }
+
+    fn post(&mut self, body: Body) {
+        self.last_seq += 1;
+        self.outbox.insert(self.last_seq, body);
+    }
+
+    /// One round of work on every job.
+    pub(super) fn work(&mut self, now: UnixTime) {
+        let open: Vec<_> =
+            self.jobs.iter().filter(|(_, job)| !job.is_over).map(|(id, _)| *id).collect();
+        for id in open {
+            let job = self.jobs.get_mut(&id).expect("it is there");
+            job.rounds += 1;
+            let (rounds, batch) = (job.rounds, job.batch.clone());
+            match batch.change {
+                Change::Cancel(cancel) => {
+                    self.cancelled.insert(cancel.batch);
+                    self.finish(id, Outcome::Succeeded { now: String::new() }, now);
+                }
+                Change::Ping(_) | Change::Upgrade(_)
+                    if rounds == 1 && self.cancelled.contains(&batch.id) =>
+                {
+                    self.finish(id, Outcome::Cancelled { reason: "aborted".to_owned() }, now);
+                }
+                Change::Ping(_) | Change::Upgrade(_) if rounds == ROUNDS_OF_A_JOB => {
+                    *self.carried_out.entry(id).or_default() += 1;
+                    self.finish(id, self.outcome.clone(), now);
+                }
+                Change::Ping(_) | Change::Upgrade(_) => self.post(Body::Progress(Progress {
+                    order: id,
+                    ordinal: rounds,
+                    step: format!("round {rounds}"),
+                    state: StepState::Running,
+                    at: now,
+                    bytes_done: Some(rounds),
+                    bytes_total: Some(ROUNDS_OF_A_JOB),
+                })),
+            }
+        }
+    }
+
+    fn finish(&mut self, id: OrderId, outcome: Outcome, now: UnixTime) {
+        self.jobs.get_mut(&id).expect("it is there").is_over = true;
+        self.answer(id, Said::Finished { outcome, evidence: vec![] }, now);
+    }
+
+    /// What it sends now: a hello when it is time, and what was not acknowledged, again and again.
+    pub(super) fn say(&mut self, now: UnixTime) -> Vec<Up> {
+        let mut said = Vec::new();
+        if self.hello_at.is_none_or(|at| at <= now) {
+            self.hello_at = Some(UnixTime(now.0 + 900));
+            said.push(Up::Hello(self.hello()));
+        }
+        let mut previous = self.acknowledged;
+        for (seq, body) in self.outbox.iter().take(REPORTS_IN_FLIGHT_MAX) {
+            let (epoch, seq, body) = (self.epoch, *seq, body.clone());
+            said.push(Up::Record(Record { epoch, seq, previous, body }));
+            previous = seq;
+        }
+        said
+    }
+
+    fn hello(&self) -> Hello {
+        Hello {
+            boot_nonce: Nonce([self.nonce; 16]),
+            epoch: self.epoch,
+            order_seq: self.order_seq,
+            ledger: Digest::of(b"ledger"),
+            outbox_depth: self.outbox.len() as u64,
+            outbox_acknowledged: self.acknowledged,
+            outbox_dropped: 0,
+            roster_version: 0,
+            agent_version: "0.1.0".to_owned(),
+            components: vec![],
+            zone: "Europe/Berlin".to_owned(),
+            ledger_lost: self.ledger_lost,
+            working_on: None,
+        }
+    }
+}
