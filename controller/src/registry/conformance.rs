@@ -33,7 +33,8 @@ pub const CHECKS: &[Check] = checks! {
         an_operator_is_found_by_token_and_the_token_can_be_changed,
         rosters_follow_one_another_without_a_gap,
         the_audit_log_is_a_chain_and_says_who_did_what,
-        releases_are_listed_newest_first;
+        releases_are_listed_newest_first,
+        many_writers_at_once_lose_nothing;
     terminals:
         a_claim_announces_its_terminal_and_a_later_one_replaces_it,
         a_claim_is_used_once_and_again_only_by_the_same_key,

@@ -57,11 +57,3 @@ pub enum RegistryError {
     #[error("there is no roster {missing}, so {version} cannot follow it")]
     RosterGap { version: u64, missing: u64 },
 }
-
-impl RegistryError {
-    /// The database was there and refused what it was given: trying the same again is no use.
-    pub fn is_about_the_data(&self) -> bool {
-        matches!(self, Self::Failed { source, .. } if source.as_database_error().is_some())
-            || matches!(self, Self::Unreadable { .. })
-    }
-}

@@ -136,3 +136,88 @@ fn row(row: &SqliteRow) -> Result<Row, sqlx::Error> {
     };
     (0..row.len()).map(value).collect::<Result<_, _>>().map(Row::new)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::registry::audit::By;
+    use crate::registry::page::Page;
+    use crate::registry::{Registry as _, open};
+    use shared::time::UnixTime;
+
+    fn by() -> By {
+        By { who: "op".to_owned(), why: String::new(), at: UnixTime(1) }
+    }
+
+    #[tokio::test]
+    async fn what_was_written_is_there_after_a_restart() {
+        let directory = tempfile::tempdir().unwrap();
+        let target = format!("sqlite:{}", directory.path().join("registry.sqlite").display());
+        for _ in 0..2 {
+            let registry = open(&target).await.unwrap();
+            registry.migrate().await.unwrap();
+            registry.note("looked", "terminal", &by()).await.unwrap();
+        }
+        let registry = open(&target).await.unwrap();
+        registry.check_schema().await.unwrap();
+        assert_eq!(registry.audit(&Page::first(9)).await.unwrap().len(), 2);
+    }
+
+    #[tokio::test]
+    async fn every_commit_is_on_disk_before_it_returns() {
+        let directory = tempfile::tempdir().unwrap();
+        let registry = SqliteDatabase::open(&directory.path().join("r.sqlite")).await.unwrap();
+        let pools = [&registry.database().writer, &registry.database().readers];
+        for pool in pools {
+            let mode: String =
+                sqlx::query_scalar("PRAGMA journal_mode").fetch_one(pool).await.unwrap();
+            let full: i64 = sqlx::query_scalar("PRAGMA synchronous").fetch_one(pool).await.unwrap();
+            let keys: i64 =
+                sqlx::query_scalar("PRAGMA foreign_keys").fetch_one(pool).await.unwrap();
+            assert_eq!((mode.as_str(), full, keys), ("wal", 2, 1));
+        }
+    }
+
+    #[tokio::test]
+    async fn a_schema_that_is_newer_than_the_build_is_left_alone() {
+        let registry = SqliteDatabase::in_memory().await.unwrap();
+        let older = registry.check_schema().await.unwrap_err();
+        assert!(older.to_string().contains("run `tillward-controller migrate`"), "{older}");
+        registry.migrate().await.unwrap();
+        let from_the_future = "INSERT INTO _sqlx_migrations
+                 (version, description, success, checksum, execution_time)
+             VALUES (999, 'from the future', 1, x'00', 1)";
+        sqlx::query(from_the_future).execute(&registry.database().writer).await.unwrap();
+        for refused in [registry.migrate().await.map(drop), registry.check_schema().await] {
+            let refused = refused.unwrap_err();
+            assert!(matches!(refused, RegistryError::NewerSchema { found: 999, .. }));
+            assert!(refused.to_string().contains("version 999, newer than"), "{refused}");
+        }
+    }
+
+    #[tokio::test]
+    async fn the_audit_log_cannot_be_changed_or_shortened() {
+        let registry = SqliteDatabase::in_memory().await.unwrap();
+        registry.migrate().await.unwrap();
+        registry.note("looked", "terminal", &by()).await.unwrap();
+        for statement in ["UPDATE audit SET who = 'nobody'", "DELETE FROM audit"] {
+            let done = sqlx::query(statement).execute(&registry.database().writer).await;
+            assert!(done.unwrap_err().to_string().contains("append-only"), "{statement}");
+        }
+    }
+
+    #[tokio::test]
+    async fn what_is_no_registry_is_refused_by_name() {
+        let directory = tempfile::tempdir().unwrap();
+        let file = directory.path().join("letter.txt");
+        std::fs::write(&file, "Dear operator, this is no database at all, is it? ".repeat(50))
+            .unwrap();
+        let target = format!("sqlite:{}", file.display());
+        let refused = open(&target).await.unwrap_err();
+        assert!(refused.to_string().contains("letter.txt"), "{refused}");
+        for target in ["registry.sqlite", "sqlite:", "mysql://host/name"] {
+            let refused = open(target).await.unwrap_err();
+            assert!(refused.to_string().contains("names no registry"), "{refused}");
+        }
+    }
+}

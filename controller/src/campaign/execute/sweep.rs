@@ -79,3 +79,80 @@ impl Sweep {
         std::mem::take(&mut self.held_last)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use shared::change::{Change, Ping};
+    use shared::digest::Nonce;
+    use shared::id::CampaignId;
+    use shared::time::UnixTime;
+
+    use super::*;
+    use crate::campaign::state::CampaignState;
+
+    const PAGE: usize = PAGE_ITEMS_MAX as usize;
+
+    fn sweep(members: u32) -> Sweep {
+        let campaign = Campaign {
+            id: CampaignId::from_bytes([1; 16]),
+            name: None,
+            change: Change::Ping(Ping { note: String::new() }),
+            selector: "*".to_owned(),
+            max_parallel: 1,
+            lifetime_s: 60,
+            salt: Nonce([1; 16]),
+            state: CampaignState::Running,
+            state_at: UnixTime(1),
+            state_by: String::new(),
+            state_why: String::new(),
+            created_at: UnixTime(1),
+            created_by: String::new(),
+            frozen: None,
+            ended_at: None,
+            held: BTreeMap::new(),
+        };
+        let members = (0..members).map(|number| {
+            let mut id = [0; 16];
+            id[..4].copy_from_slice(&number.to_be_bytes());
+            TerminalId::from_bytes(id)
+        });
+        Sweep::new(&campaign, &members.collect::<Vec<_>>())
+    }
+
+    /// Everybody in `ids` is held back for the same reason.
+    fn all_held(ids: &[TerminalId]) -> Plan {
+        let held = ids.iter().map(|id| (*id, Held::Offline)).collect();
+        Plan { release: vec![], held }
+    }
+
+    #[test]
+    fn a_round_looks_at_everybody_once_in_bounded_steps_and_counts() {
+        let members = 2 * PAGE + 5;
+        let mut sweep = sweep(u32::try_from(members).unwrap());
+        for _ in 0..2 {
+            let mut seen = BTreeSet::new();
+            loop {
+                let ids = sweep.next();
+                assert!(ids.len() <= PAGE);
+                seen.extend(ids.iter().copied());
+                if sweep.advance(&all_held(&ids)) {
+                    break;
+                }
+            }
+            assert_eq!(seen.len(), members);
+            assert_eq!(sweep.take_held(), BTreeMap::from([(Held::Offline, members as u64)]));
+        }
+    }
+
+    #[test]
+    fn who_is_released_is_not_looked_at_again_and_nobody_is_missed_for_it() {
+        let mut sweep = sweep(u32::try_from(PAGE + 10).unwrap());
+        let first = sweep.next();
+        sweep.are_released(first[..100].iter().copied());
+        assert!(!sweep.advance(&all_held(&first[100..])));
+        assert_eq!(sweep.next().len(), 10, "the second page begins where the first ended");
+        let rest = sweep.next();
+        assert!(sweep.advance(&all_held(&rest)));
+        assert_eq!(sweep.next(), [&first[100..], &rest[..]].concat());
+    }
+}

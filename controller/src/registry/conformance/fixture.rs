@@ -230,5 +230,9 @@ pub(super) fn hello(epoch: u32, order_seq: u64) -> Hello {
 }
 
 pub(super) fn greeting(hello: Hello, at: i64) -> Heard {
-    Heard { terminal: terminal_id(1), at: UnixTime(at), saying: Saying::Hello(hello) }
+    greeting_of(terminal_id(1), hello, at)
+}
+
+pub(super) fn greeting_of(terminal: TerminalId, hello: Hello, at: i64) -> Heard {
+    Heard { terminal, at: UnixTime(at), saying: Saying::Hello(hello) }
 }

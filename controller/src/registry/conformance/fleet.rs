@@ -11,7 +11,7 @@ use shared::message::SignedBytes;
 use shared::signature::Envelope;
 use shared::time::UnixTime;
 
-use super::fixture::by;
+use super::fixture::{by, claim, enrol, greeting_of, hello, terminal_id};
 use crate::registry::audit::check_chain;
 use crate::registry::fleet::Operator;
 use crate::registry::page::Page;
@@ -152,4 +152,28 @@ pub(super) async fn releases_are_listed_newest_first(registry: &dyn Registry) {
     }
     let found = registry.artifact(artifact.sha256).await.expect("it is looked up");
     assert_eq!(found, Some(artifact));
+}
+
+/// Each writes what all others read: the end of the audit log, and the counters.
+pub(super) async fn many_writers_at_once_lose_nothing(registry: &dyn Registry) {
+    for number in 1..=6 {
+        enrol(registry, number, 1).await;
+    }
+    let before = registry.audit(&Page::first(1000)).await.expect("it is read").len();
+    let writers = (1..=6).map(async |number: u8| {
+        for round in 0..5 {
+            let who = by(&format!("op-{number}"), round);
+            registry.note("looked", "terminal", &who).await.expect("it is written down");
+            let said = greeting_of(terminal_id(number), hello(1, 0), 100 + round);
+            registry.apply(&[said]).await.expect("it is applied");
+        }
+        let new = claim(100 + number, 1);
+        registry.add_claim(&new, &by("op", 9)).await.expect("it is made");
+    });
+    futures::future::join_all(writers).await;
+    let audit = registry.audit(&Page::first(1000)).await.expect("it is read");
+    check_chain(None, &audit).expect("the chain is whole");
+    assert_eq!(audit.len() - before, 6 * (5 + 1));
+    let tally = registry.fleet_tally().await.expect("it is told");
+    assert_eq!((tally.claimed, tally.enrolled, tally.online), (6, 6, 6));
 }
