@@ -24,7 +24,7 @@ pub enum Work {
 }
 
 /// A sale takes seconds: asking this often finds the gap between two.
-const BUSY_AGAIN: Duration = Duration::from_secs(10);
+const BUSY_AGAIN: Duration = Duration::from_secs(2);
 
 /// Who asked for later is left alone for a while, but not until the window has passed.
 const POSTPONE_AGAIN: Duration = Duration::from_secs(5 * 60);

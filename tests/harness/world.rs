@@ -206,7 +206,7 @@ impl World {
             "build",
             till,
             "--component",
-            "pos",
+            "pos-sim",
             "--version",
             release.version,
             "--model",

@@ -37,6 +37,9 @@ pub struct Terminal {
 /// The version that a terminal begins with.
 const FIRST: &str = "1.0.0";
 
+/// Between two customers: busy enough to be caught in a sale, with gaps to be free in.
+const PACE_MS: &str = "400";
+
 impl Terminal {
     pub(super) fn open(
         programs: &Programs,
@@ -46,7 +49,7 @@ impl Terminal {
     ) -> Result<Self> {
         let home = directory.join("terminals").join(&shop.serial);
         let logs = directory.join("logs");
-        let slots = home.join("state/slots/pos");
+        let slots = home.join("state/slots/pos-sim");
         fs::create_dir_all(home.join("till"))?;
         let first = slots.join(format!("{FIRST}-00000000"));
         fs::create_dir_all(first.join("bin"))?;
@@ -55,6 +58,7 @@ impl Terminal {
         let mut command = Command::new(programs.pos_sim(FIRST)?);
         command.args(["keep", "--slot"]).arg(slots.join("current"));
         command.arg("--data").arg(home.join("till")).args(["--terminal", &shop.serial]);
+        command.args(["--pace-ms", PACE_MS]);
         for host in hosts {
             command.args(["--host", &host.argument()]);
         }
@@ -67,7 +71,7 @@ impl Terminal {
     fn write_configuration(&self, programs: &Programs) -> Result<()> {
         let driver = programs.pos_sim(FIRST)?;
         let text = format!(
-            "state_dir = {:?}\nmodel = {:?}\nzone = {:?}\n\n[pos]\ncomponent = \"pos\"\ndriver = [{:?}, \"driver\", \"--data\", {:?}]\n",
+            "state_dir = {:?}\nmodel = {:?}\nzone = {:?}\n\n[pos]\ncomponent = \"pos-sim\"\ndriver = [{:?}, \"driver\", \"--data\", {:?}]\n",
             self.state(),
             self.shop.model,
             self.shop.zone,
@@ -91,7 +95,7 @@ impl Terminal {
 
     /// The directory name of the current slot, for example `2.0.0-1a2b3c4d`.
     pub fn current_slot(&self) -> Result<String> {
-        let link = fs::read_link(self.state().join("slots/pos/current"))?;
+        let link = fs::read_link(self.state().join("slots/pos-sim/current"))?;
         Ok(link.to_string_lossy().into_owned())
     }
 
