@@ -34,6 +34,7 @@ use restraint::Restraint;
 use work::Job;
 
 use crate::clock::{Clock, TimeFloor};
+use crate::job::Tables;
 use crate::journal::facts::{self, Withdrawn};
 use crate::journal::ledger::Ledger;
 use crate::journal::log::Log;
@@ -65,6 +66,7 @@ pub struct Profile {
 #[derive(Debug)]
 pub struct Core {
     profile: Profile,
+    tables: Tables,
     trust: Trust,
     clock: Clock,
     /// The time floor as it was last written.
@@ -84,6 +86,8 @@ pub struct Core {
     restraint: Restraint,
     session: Session,
     outbox: Outbox,
+    /// The job waits for a sign of the controller, which was asked for one.
+    asks_to_be_reached: bool,
     /// The first is being worked on; the others wait for their turn.
     jobs: VecDeque<Job>,
     /// Of jobs that this build cannot continue.

@@ -22,6 +22,7 @@ use shared::id::OrderId;
 use shared::outcome::{FailureCode, Waiting};
 
 use crate::maintenance::Work;
+use step::Table;
 
 /// How long trading stays held without being renewed. Long enough for a slow till to answer
 /// three renewals late, short enough that a dead agent closes no shop.
@@ -29,6 +30,16 @@ pub const HOLD_LEASE: Duration = Duration::from_secs(120);
 
 /// How often a hold is renewed while a job needs it.
 pub const HOLD_RENEWAL: Duration = Duration::from_secs(30);
+
+/// Which table carries out which change.
+#[derive(Clone, Copy, Debug)]
+pub struct Tables {
+    pub upgrade: Table,
+}
+
+impl Tables {
+    pub const BUILT_IN: Self = Self { upgrade: upgrade::UPGRADE };
+}
 
 /// One thing that the shell can do. All may be asked for again after a power cut; those marked
 /// *idempotent* are simply repeated then, the others are probed first.

@@ -70,12 +70,22 @@ pub enum Wish {
     SayHello,
 }
 
+/// How soon an unanswered hello is said again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Pace {
+    /// Ever more patiently.
+    Usual,
+    /// Always after the shortest time: something waits for the answer.
+    Urgent,
+}
+
 #[derive(Clone, Debug)]
 pub struct Session {
     broker: String,
     state: State,
     /// Connections that ended before the controller was heard, in a row.
     failures: u32,
+    pace: Pace,
     jitter: Jitter,
 }
 
@@ -83,7 +93,7 @@ impl Session {
     /// Not connected yet; the first attempt comes within a second.
     pub fn new(broker: String, mut jitter: Jitter, uptime: Duration) -> Self {
         let until = uptime + jitter.up_to(BACKOFF_MIN);
-        Self { broker, state: State::Away { until }, failures: 0, jitter }
+        Self { broker, state: State::Away { until }, failures: 0, pace: Pace::Usual, jitter }
     }
 
     pub fn broker(&self) -> &str {
@@ -152,10 +162,19 @@ impl Session {
         }
     }
 
+    /// From the next hello on.
+    pub fn set_pace(&mut self, pace: Pace) {
+        self.pace = pace;
+    }
+
     /// Says hello now, out of turn.
     pub fn say_hello(&mut self, uptime: Duration) -> Option<Wish> {
         let State::Connected { unanswered, .. } = self.state else { return None };
-        let patience = HELLO_PATIENCE * 2_u32.pow(unanswered.min(16));
+        let doublings = match self.pace {
+            Pace::Usual => unanswered.min(16),
+            Pace::Urgent => 0,
+        };
+        let patience = HELLO_PATIENCE * 2_u32.pow(doublings);
         let hello_at = uptime + self.spread(patience.min(Duration::from_secs(HELLO_EVERY_S)));
         self.state = State::Connected { hello_at, unanswered: unanswered.saturating_add(1) };
         Some(Wish::SayHello)
@@ -269,6 +288,20 @@ mod tests {
         }
         for (gap, distance) in gaps.iter().zip([30, 60, 120, 240, 480, 900, 900, 900]) {
             assert!((distance..=distance * 6 / 5).contains(gap), "{gaps:?}");
+        }
+    }
+
+    #[test]
+    fn a_hello_that_something_waits_for_is_said_again_every_half_minute() {
+        let mut session = connecting(3);
+        session.set_pace(Pace::Urgent);
+        session.connected(START);
+        let mut said_at = START;
+        for _ in 0..8 {
+            let at = session.wakes_at().expect("a hello is due");
+            assert_eq!(session.due(at), Some(Wish::SayHello));
+            assert!((30..=36).contains(&(at - said_at).as_secs()));
+            said_at = at;
         }
     }
 

@@ -12,6 +12,7 @@ use super::restraint::Restraint;
 use super::work::Job;
 use super::{Core, Counters, Profile};
 use crate::clock::{BUILT_AT, Clock};
+use crate::job::Tables;
 use crate::journal::facts::{self, Facts, KeptRoster};
 use crate::journal::ledger::Ledger;
 use crate::journal::log::Log;
@@ -43,6 +44,12 @@ const UNTOLD: StoreState =
 impl Core {
     /// The agent at its start. Nothing begins before [`super::Input::Started`].
     pub fn restore(profile: Profile, stored: Stored, now: Now) -> Self {
+        Self::restore_with(Tables::BUILT_IN, profile, stored, now)
+    }
+
+    /// As [`Self::restore`], with other tables: to show what a table is worth, or that its lack
+    /// of something is noticed.
+    pub fn restore_with(tables: Tables, profile: Profile, stored: Stored, now: Now) -> Self {
         let shelf = |shelf| {
             let on_shelf = stored.records.iter().filter(move |(place, _)| place.shelf == shelf);
             on_shelf.map(|(place, value)| (place, value.as_slice()))
@@ -52,15 +59,17 @@ impl Core {
         let (logs, lines_unreadable) = Log::read_all(shelf(Shelf::Journal));
         let (replay, replay_lost) = replay(&profile, &stored, facts.replay);
         let unreadable = facts_unreadable + accounts_unreadable + lines_unreadable;
-        let (jobs, broken) = jobs(logs, &ledger);
+        let (jobs, broken) = jobs(logs, &ledger, tables);
         let clock = Clock::restore(BUILT_AT, facts.time, profile.nonce_seed, now);
         let broker = facts.broker.unwrap_or_else(|| profile.broker.clone());
         Self {
+            tables,
             trust: newest(&profile.trust, facts.roster.as_ref()),
             time_kept: clock.kept(),
             clock,
             asked: None,
             heard_at: None,
+            asks_to_be_reached: false,
             outbox: Outbox::restore(replay.epoch(), stored.acknowledged),
             replay,
             lost: stored.lost || replay_lost || unreadable > 0,
@@ -120,12 +129,16 @@ fn newest(enrolled: &Trust, kept: Option<&KeptRoster>) -> Trust {
 }
 
 /// Jobs that are not over, by their turn; and the logs of those that cannot be continued.
-fn jobs(mut logs: BTreeMap<OrderId, Log>, ledger: &Ledger) -> (VecDeque<Job>, Vec<Log>) {
+fn jobs(
+    mut logs: BTreeMap<OrderId, Log>,
+    ledger: &Ledger,
+    tables: Tables,
+) -> (VecDeque<Job>, Vec<Log>) {
     let mut jobs = Vec::new();
     let mut broken = Vec::new();
     for order in ledger.open() {
         let log = logs.remove(&order).unwrap_or_else(|| Log::new(order));
-        match Job::from_log(log) {
+        match Job::from_log(log, tables) {
             Ok(job) => jobs.push(job),
             Err(log) => broken.push(log),
         }

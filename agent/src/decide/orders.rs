@@ -122,7 +122,7 @@ impl Core {
             let outcome = Outcome::Cancelled { reason: reason.to_owned() };
             return self.finish(order, outcome, Vec::new(), now, out);
         }
-        match Job::accepted(admitted, parcel, self.next_turn) {
+        match Job::accepted(admitted, parcel, self.next_turn, self.tables) {
             Some((job, writes)) => {
                 self.next_turn += 1;
                 out.writes.extend(writes);

@@ -19,12 +19,12 @@ use super::orders::internal;
 use super::{Core, facts};
 use crate::job::saga::{Circumstances, Event, Move, Refused, Saga};
 use crate::job::step::{Condition, Table};
-use crate::job::upgrade::{self, UPGRADE};
-use crate::job::{Reply, Subject, Task, Ticket};
+use crate::job::{Reply, Subject, Tables, Task, Ticket, upgrade};
 use crate::journal::Entry;
 use crate::journal::log::Log;
 use crate::maintenance;
 use crate::order::Admitted;
+use crate::session::Pace;
 
 /// Jobs that are accepted at once.
 pub(super) const JOBS_MAX: usize = 16;
@@ -42,6 +42,7 @@ pub(super) struct Job {
     window: Option<Window>,
     release: Release,
     subject: Arc<Subject>,
+    table: Table,
     log: Log,
     /// `None` until its turn comes.
     saga: Option<Saga>,
@@ -58,25 +59,27 @@ impl Job {
         admitted: Admitted,
         parcel: Parcel,
         turn: u64,
+        tables: Tables,
     ) -> Option<(Self, Vec<Write>)> {
         let Admitted { order, batch, release, not_after, .. } = admitted;
         let log = Log::new(order.id);
-        let mut job = Self::new(order.id, &batch, release?, not_after, turn, log)?;
+        let mut job = Self::new(order.id, &batch, release?, not_after, turn, log, tables)?;
         let entry = Entry::Accepted { turn, parcel: Box::new(parcel) };
-        let writes = job.log.append(entry, job.table());
+        let writes = job.log.append(entry, job.table);
         Some((job, writes))
     }
 
     /// The job of a log that was read back; the log itself when it cannot be continued.
-    pub(super) fn from_log(log: Log) -> Result<Self, Log> {
+    pub(super) fn from_log(log: Log, tables: Tables) -> Result<Self, Log> {
         let Some(Entry::Accepted { turn, parcel }) = log.entries().next() else { return Err(log) };
         let Some((order, batch, release)) = read_again(parcel) else { return Err(log) };
         let not_after = order.not_after.min(batch.not_after);
         let turn = *turn;
         let begun = log.entries().nth(1).is_some();
-        let saga = begun.then(|| Saga::replay(UPGRADE, log.entries(), Ticket(0))).transpose();
+        let table = tables.upgrade;
+        let saga = begun.then(|| Saga::replay(table, log.entries(), Ticket(0))).transpose();
         let Ok(saga) = saga else { return Err(log) };
-        let job = Self::new(order.id, &batch, release, not_after, turn, log.clone());
+        let job = Self::new(order.id, &batch, release, not_after, turn, log.clone(), tables);
         job.map(|job| Self { saga, ..job }).ok_or(log)
     }
 
@@ -87,6 +90,7 @@ impl Job {
         not_after: UnixTime,
         turn: u64,
         log: Log,
+        tables: Tables,
     ) -> Option<Self> {
         let upgrade = match &batch.change {
             Change::Upgrade(upgrade) => upgrade,
@@ -102,15 +106,12 @@ impl Job {
             window: upgrade.window,
             release,
             subject: Arc::new(subject),
+            table: tables.upgrade,
             log,
             saga: None,
             reports: 0,
             progress_at: None,
         })
-    }
-
-    fn table(&self) -> Table {
-        UPGRADE
     }
 
     /// Rises with every report: by lines of the log, which outlive a restart, and within a line
@@ -200,31 +201,31 @@ impl Core {
     pub(super) fn work_on(&mut self, now: Now, out: &mut Decision) {
         self.expire_waiting(now, out);
         while let Some(job) = self.jobs.front_mut() {
-            let awaited = job.saga.as_ref().and_then(Saga::awaits);
             if job.saga.is_none() {
                 if self.stopping {
                     return;
                 }
-                job.saga = Some(Saga::new(job.table(), Ticket(self.tickets)));
+                job.saga = Some(Saga::new(job.table, Ticket(self.tickets)));
             }
             let order = job.order;
             self.drive(Event::Due, now, out).expect("a job that is over is not in the queue");
-            self.say_hello_to_be_reached(awaited, now, out);
             if self.working_on() == Some(order) {
-                return;
+                break;
             }
         }
+        self.ask_to_be_reached(now, out);
     }
 
     /// A job that has just begun to wait for the controller asks it for a sign.
-    fn say_hello_to_be_reached(&mut self, before: Option<Condition>, now: Now, out: &mut Decision) {
+    fn ask_to_be_reached(&mut self, now: Now, out: &mut Decision) {
         let saga = self.jobs.front().and_then(|job| job.saga.as_ref());
-        let awaited = saga.and_then(Saga::awaits);
-        let reached = Some(Condition::ControllerReached);
-        if awaited == reached && before != reached && !self.stopping {
+        let awaits = saga.and_then(Saga::awaits) == Some(Condition::ControllerReached);
+        self.session.set_pace(if awaits { Pace::Urgent } else { Pace::Usual });
+        if awaits && !self.asks_to_be_reached {
             let wish = self.session.say_hello(now.uptime);
             self.grant(wish, now, out);
         }
+        self.asks_to_be_reached = awaits;
     }
 
     pub(super) fn work_wakes_at(&self, now: Now) -> Option<Duration> {
@@ -291,7 +292,7 @@ impl Core {
         let Some(job) = self.jobs.back_mut().filter(|_| waits) else { return };
         let detail = "another job on this terminal comes first".to_owned();
         let state = StepState::Waiting { reason: Waiting::Turn, detail };
-        let first = job.table()[0].name;
+        let first = job.table[0].name;
         let report = progress(job, first, state, at);
         self.post(Post::Progress(report), out);
     }
@@ -330,7 +331,7 @@ impl Core {
         let Some(job) = self.jobs.front_mut() else { return };
         match step {
             Move::Journal(entry) => {
-                out.writes.extend(job.log.append(entry, job.table()));
+                out.writes.extend(job.log.append(entry, job.table));
                 job.reports = 0;
             }
             Move::Act { ticket, action } => {

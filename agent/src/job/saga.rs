@@ -26,7 +26,7 @@ use shared::message::StepState;
 use shared::outcome::{Failure, FailureCode, Outcome, Waiting};
 use shared::time::UnixTime;
 
-use super::step::{Condition, Deadline, Run, Step, Table};
+use super::step::{Condition, Deadline, Lasts, Run, Step, Table};
 use super::{Action, Finding, Reply, Ticket};
 use crate::journal::Entry;
 use lease::Renewal;
@@ -298,9 +298,23 @@ impl Saga {
 
     fn resume(&mut self) {
         self.write(Entry::Resumed);
+        self.forget_what_did_not_last();
         let present = self.record.standing.get(self.record.at());
         self.unprobed = present == Some(&Standing::Intended);
         self.unclaimed = self.lease_in_force().is_some();
+    }
+
+    fn forget_what_did_not_last(&mut self) {
+        if self.record.course != Course::Forward || self.record.is_final() {
+            return;
+        }
+        let table = self.table;
+        for (place, step) in table.iter().enumerate() {
+            let over = self.record.standing[place] == Standing::Over;
+            if over && step.lasts == Lasts::UntilRestart {
+                self.write(Entry::Undone { step: step.name.to_owned() });
+            }
+        }
     }
 
     /// Takes note of deadlines and expiry; [`Self::go_on`] does the rest.

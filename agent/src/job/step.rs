@@ -12,7 +12,7 @@ use super::Action;
 pub type Table = &'static [Step];
 
 /// One row. Begin with [`Step::new`] or [`Step::wait`] and add what is special about it.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Step {
     /// A stable word, used in reports, receipts and the journal; unique in its table.
     pub name: &'static str,
@@ -23,6 +23,7 @@ pub struct Step {
     /// Whether this held is written down with the intention, for a later [`When::Noted`].
     pub noting: Option<Condition>,
     pub after_restart: AfterRestart,
+    pub lasts: Lasts,
     pub undo: Undo,
     pub postponed: Postponed,
     /// The earlier step at which to wait again; `None` when there is no way back to waiting.
@@ -72,6 +73,14 @@ pub enum AfterRestart {
     Repeat,
     /// Find out first whether it happened.
     Probe(Action),
+}
+
+/// How long what a step established stays true.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Lasts {
+    Always,
+    /// It is established anew after a restart, unless there is only forward by then.
+    UntilRestart,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -149,6 +158,7 @@ impl Step {
             only_while: None,
             noting: None,
             after_restart: AfterRestart::Repeat,
+            lasts: Lasts::Always,
             undo: Undo::Nothing,
             postponed: Postponed::AskAgain,
             back_to: None,
@@ -195,6 +205,11 @@ impl Step {
 
     pub const fn probed_by(mut self, action: Action) -> Self {
         self.after_restart = AfterRestart::Probe(action);
+        self
+    }
+
+    pub const fn until_restart(mut self) -> Self {
+        self.lasts = Lasts::UntilRestart;
         self
     }
 

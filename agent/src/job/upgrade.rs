@@ -60,11 +60,13 @@ pub static UPGRADE: Table = &[
         .tries(2, 10)
         .within_s(300),
     Step::new("health", ProveHealth)
+        .until_restart()
         .without_waiting()
         .failing_as(HealthNotProven)
         .within_stated_and_s(60),
     Step::wait("controller", ControllerReached)
         .when_noted_at("switch")
+        .until_restart()
         .failing_as(HealthNotProven)
         .within_s(600),
     Step::new("commit", CommitSlot).point_of_no_return().without_waiting().tries(5, 10),

@@ -6,7 +6,7 @@ use shared::document::receipt::Evidence;
 use shared::limits::EVIDENCE_MAX;
 use shared::outcome::{Failure, Outcome};
 
-use super::super::step::{Mark, Table, Undo};
+use super::super::step::{Lasts, Mark, Table, Undo};
 use crate::journal::Entry;
 
 /// A journal that this build cannot continue.
@@ -63,7 +63,7 @@ pub(super) struct Record {
     pub(super) version: Option<String>,
     /// The first thing that could not be undone, and for which a person is needed.
     pub(super) trouble: Option<Failure>,
-    /// Restarts since the present step was intended.
+    /// Restarts since something was established that lasts.
     pub(super) interruptions: u32,
 }
 
@@ -178,7 +178,10 @@ impl Record {
     fn stands(&mut self, name: &str, standing: Standing) -> Result<usize, Unreplayable> {
         let place = self.place(name)?;
         self.standing[place] = standing;
-        self.interruptions = 0;
+        let over = matches!(standing, Standing::Over | Standing::Skipped);
+        if over && self.table[place].lasts == Lasts::Always {
+            self.interruptions = 0;
+        }
         if let Course::Back { undoing, .. } = &mut self.course {
             *undoing = None;
         }
