@@ -1,0 +1,491 @@
+//! The shell of the simulation: the real core, run on the world, interruptible everywhere.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use agent::decide::Core;
+use agent::decide::effect::{Decision, Effect, Post, Write};
+use agent::decide::input::{Input, Now};
+use agent::job::{Action, Again, Finding, Found, HOLD_LEASE, Proof, Reply, Tables, Task, Ticket};
+use agent::maintenance::Work;
+use jiff::tz::TimeZone;
+use shared::document::receipt::Said;
+use shared::message::{Component, Up};
+use shared::outcome::{FailureCode, Waiting};
+
+use crate::network::Parcelled;
+use crate::scenario::Release;
+use crate::slots::{Bytes, Version};
+use crate::till::Hold;
+use crate::world::World;
+
+pub(crate) const BROKER: &str = "broker.test:8883";
+
+/// The machine's clock of time awake does not begin at zero.
+const UPTIME_AT_START: Duration = Duration::from_secs(10);
+
+/// A run that is not over by then never will be.
+const PATIENCE: Duration = Duration::from_secs(30 * 3600);
+
+/// Events without any time passing: more is a loop.
+const EVENTS_AT_ONCE_MAX: u32 = 2_000;
+
+/// How long the shop is watched after everything is over.
+const AFTERMATH: Duration = Duration::from_secs(300);
+
+#[derive(Debug)]
+enum Event {
+    Input(Input),
+    Perform { task: Task, since: Duration },
+}
+
+/// Where a run could be interrupted, told at every point at which something has changed that
+/// outlives the agent.
+pub(crate) type OnCut<'a> = &'a mut dyn FnMut(&World, Place);
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Place {
+    /// The controller has something that the terminal does not know of yet.
+    BeforeCommit,
+    AfterCommit,
+    /// After a commit that only lets go of records which the controller has.
+    AfterAcknowledgement,
+    BeforeAction(Action),
+    AfterAction(Action),
+}
+
+impl Place {
+    /// Whether the job has come further on the terminal since the last place.
+    pub(crate) fn is_progress(self) -> bool {
+        match self {
+            Self::AfterCommit | Self::BeforeAction(_) | Self::AfterAction(_) => true,
+            Self::BeforeCommit | Self::AfterAcknowledgement => false,
+        }
+    }
+}
+
+pub(crate) struct Machine<'a> {
+    core: Core,
+    pub(crate) world: World,
+    events: BTreeMap<(Duration, u64), Event>,
+    events_ever: u64,
+    on_cut: OnCut<'a>,
+    /// What has changed that outlives the agent, when the last cut was offered.
+    offered: Option<(u64, u64)>,
+}
+
+/// Lets an agent with these tables run on the world until everything is over, or nothing is
+/// going to happen any more.
+pub(crate) fn run(world: World, tables: Tables, on_cut: OnCut<'_>) -> World {
+    let mut machine = Machine::start(world, tables, on_cut);
+    let started_at = machine.world.now;
+    while !machine.is_over() {
+        if machine.world.now > started_at + PATIENCE {
+            machine.world.breaches.push("the job never ended".to_owned());
+            break;
+        }
+        machine.step();
+    }
+    let Machine { core, world, events, events_ever, offered, .. } = machine;
+    let over_at = world.now;
+    let on_cut = &mut |_: &World, _| {};
+    let mut aftermath = Machine { core, world, events, events_ever, on_cut, offered };
+    while aftermath.world.now < over_at + AFTERMATH {
+        aftermath.step();
+    }
+    aftermath.world
+}
+
+impl<'a> Machine<'a> {
+    fn start(mut world: World, tables: Tables, on_cut: OnCut<'a>) -> Self {
+        world.starts += 1;
+        let now = now(&world);
+        let core = Core::restore_with(tables, world.profile(), world.disk.stored(), now);
+        let events = BTreeMap::new();
+        let mut machine = Self { core, world, events, events_ever: 0, on_cut, offered: None };
+        machine.input(Input::Started);
+        machine.input(Input::Store(machine.world.disk.state()));
+        machine.tell_installed();
+        machine
+    }
+
+    fn is_over(&self) -> bool {
+        let World { controller, disk, now, .. } = &self.world;
+        controller.is_content(*now) && disk.outbox_is_empty() && self.world.journal_is_empty()
+    }
+
+    /// The next thing that happens.
+    fn step(&mut self) {
+        let mut at_once = 0;
+        let before = self.world.now;
+        while self.world.now == before {
+            at_once += 1;
+            assert!(at_once < EVENTS_AT_ONCE_MAX, "{}: a loop", self.world.scenario.name);
+            self.step_once();
+        }
+    }
+
+    fn step_once(&mut self) {
+        let now = self.world.now;
+        let event = self.events.first_key_value().map(|((at, _), _)| *at);
+        let wake = self
+            .core
+            .wakes_at()
+            .map(|at| self.world.booted_at + at.saturating_sub(UPTIME_AT_START));
+        let order = self.world.controller.next_order_at(now);
+        let network = self.world.network.next_at();
+        let next = [event, network, order, wake].into_iter().flatten().min();
+        let next = next.unwrap_or(now + PATIENCE).max(now);
+        self.world.now = next;
+        self.world.till.advance(next);
+        self.feel_the_line();
+        if event.is_some_and(|at| at <= next) {
+            if let Some((_, event)) = self.events.pop_first() {
+                self.happen(event);
+            }
+        } else if let Some(message) = self.world.network.arrived(next) {
+            self.deliver(message);
+        } else if order.is_some_and(|at| at <= next) {
+            let orders = self.world.controller.due_orders(next);
+            orders.into_iter().for_each(|order| self.send(&Parcelled::Down(order)));
+        } else {
+            self.input(Input::TimerFired);
+        }
+    }
+
+    /// A version that breaks the line does so while it runs.
+    fn feel_the_line(&mut self) {
+        let isolating = self.world.scenario.release == Release::Isolating;
+        let broken = isolating && self.world.till.running() == Some(Version::New);
+        self.world.network.line = !broken;
+        let broke = std::mem::take(&mut self.world.network.broke);
+        if (broken || broke) && self.world.network.connected {
+            self.disconnect(Duration::ZERO);
+        }
+    }
+
+    fn happen(&mut self, event: Event) {
+        match event {
+            Event::Input(Input::Connected) if !self.world.network.line => {
+                self.disconnect(Duration::from_secs(5));
+            }
+            Event::Input(Input::Connected) => {
+                self.world.network.connected = true;
+                self.input(Input::Connected);
+            }
+            Event::Input(input) => self.input(input),
+            Event::Perform { task, since } => self.perform(task, since),
+        }
+    }
+
+    fn deliver(&mut self, message: Parcelled) {
+        match message {
+            Parcelled::Down(message) => self.input(Input::Received(message)),
+            Parcelled::Up(message) => {
+                let answers = self.world.controller.hear(message, self.world.now);
+                answers.into_iter().for_each(|answer| self.send(&Parcelled::Down(answer)));
+            }
+        }
+    }
+
+    fn send(&mut self, message: &Parcelled) {
+        self.world.network.send(message, self.world.now);
+    }
+
+    fn disconnect(&mut self, after: Duration) {
+        self.world.network.disconnect();
+        self.later(after, Event::Input(Input::Disconnected { reason: "cut".to_owned() }));
+    }
+
+    fn later(&mut self, after: Duration, event: Event) {
+        self.events_ever += 1;
+        self.events.insert((self.world.now + after, self.events_ever), event);
+    }
+
+    fn input(&mut self, input: Input) {
+        let before = self.world.disk.state();
+        let Decision { writes, effects } = self.core.decide(input, now(&self.world));
+        if !writes.is_empty() {
+            self.offer_cut(Place::BeforeCommit);
+            self.watch_the_end(&writes);
+            let only_acknowledges =
+                writes.iter().all(|write| matches!(write, Write::Acknowledged { .. }));
+            self.world.commit(writes);
+            self.offer_cut(match only_acknowledges {
+                true => Place::AfterAcknowledgement,
+                false => Place::AfterCommit,
+            });
+        }
+        if self.world.disk.state() != before {
+            let state = self.world.disk.state();
+            self.later(Duration::ZERO, Event::Input(Input::Store(state)));
+        }
+        effects.into_iter().for_each(|effect| self.begin(effect));
+    }
+
+    fn offer_cut(&mut self, place: Place) {
+        let changed = (self.world.changes, self.world.controller.have());
+        if self.offered != Some(changed) {
+            self.offered = Some(changed);
+            (self.on_cut)(&self.world, place);
+        }
+    }
+
+    /// When a job says that it is over, the shop must be open.
+    fn watch_the_end(&mut self, writes: &[Write]) {
+        let ends = writes.iter().any(|write| match write {
+            Write::Post(Post::Receipt(receipt)) => {
+                receipt.order == self.world.upgrade && matches!(receipt.said, Said::Finished { .. })
+            }
+            Write::Post(_)
+            | Write::Put { .. }
+            | Write::Remove(_)
+            | Write::Acknowledged { .. }
+            | Write::EnterEpoch(_)
+            | Write::SawOrder { .. }
+            | Write::TakesOnWork => false,
+        });
+        if ends && self.world.till.running().is_some() && self.world.till.is_held() {
+            self.world.breaches.push("the job is over and trading is still held".to_owned());
+        }
+    }
+
+    fn begin(&mut self, effect: Effect) {
+        match effect {
+            Effect::Connect { .. } if self.world.network.line => {
+                self.later(Duration::from_millis(300), Event::Input(Input::Connected));
+            }
+            Effect::Connect { .. } => self.disconnect(Duration::from_secs(5)),
+            Effect::Disconnect => self.disconnect(Duration::from_millis(10)),
+            Effect::LocateBroker | Effect::SayGone => {}
+            Effect::SayHello(hello) => self.send(&Parcelled::Up(Up::Hello(hello))),
+            Effect::SendRecords(sending) => {
+                let records =
+                    self.world.disk.outbox_after(sending.epoch, sending.after, sending.most);
+                let seqs = records.iter().map(|record| record.seq).collect();
+                let messages = records.into_iter().map(|it| Parcelled::Up(Up::Record(it)));
+                messages.for_each(|message| self.send(&message));
+                self.later(Duration::ZERO, Event::Input(Input::RecordsSent { seqs }));
+            }
+            Effect::Act(task) => {
+                let since = self.world.now;
+                self.later(Duration::from_millis(200), Event::Perform { task, since });
+            }
+            Effect::StopAct(ticket) => self.stop(ticket),
+        }
+    }
+
+    fn stop(&mut self, stopped: Ticket) {
+        self.events.retain(|_, event| match event {
+            Event::Perform { task, .. } => task.ticket != stopped,
+            Event::Input(_) => true,
+        });
+    }
+
+    fn tell_installed(&mut self) {
+        let current = self.world.slots.current;
+        let security_counter = match current {
+            Version::Old => 1,
+            Version::New => 2,
+        };
+        let version = current.name().to_owned();
+        let pos = Component { name: "pos".to_owned(), version, security_counter };
+        self.input(Input::Installed(vec![pos]));
+    }
+
+    fn perform(&mut self, task: Task, since: Duration) {
+        self.offer_cut(Place::BeforeAction(task.action));
+        let current = self.world.slots.current;
+        match self.act(task.action, since) {
+            Ok((reply, after)) => {
+                if changes_something(task.action) {
+                    self.world.changes += 1;
+                    self.offer_cut(Place::AfterAction(task.action));
+                }
+                let ticket = task.ticket;
+                self.later(after, Event::Input(Input::ActionDone { ticket, reply }));
+            }
+            Err(again_in) => self.later(again_in, Event::Perform { task, since }),
+        }
+        if self.world.slots.current != current {
+            self.tell_installed();
+        }
+    }
+
+    /// What an action does, and how long its answer takes; or when to look again.
+    fn act(&mut self, action: Action, since: Duration) -> Result<(Reply, Duration), Duration> {
+        let world = &mut self.world;
+        let soon = Duration::from_millis(300);
+        let waited = world.now.saturating_sub(since);
+        let reply = match action {
+            Action::Admit => {
+                let is_there = world.slots.current == Version::New && world.slots.is_committed();
+                match world.till.running() {
+                    Some(Version::New) if is_there => Reply::AlreadySo(proof(Version::New)),
+                    Some(_) | None => done(),
+                }
+            }
+            Action::Fetch if !world.network.line => not_yet(Waiting::Network),
+            Action::Fetch => {
+                let corrupt = world.scenario.release == Release::Corrupt;
+                world.slots.download = Some(if corrupt { Bytes::Corrupt } else { Bytes::Intact });
+                done()
+            }
+            Action::Verify => match world.slots.download {
+                Some(Bytes::Intact) => done(),
+                Some(Bytes::Corrupt) => failed(FailureCode::ArtifactMismatch),
+                None => failed(FailureCode::ArtifactUnavailable),
+            },
+            Action::Stage => done_if(world.slots.stage(), FailureCode::ArtifactUnsafe),
+            Action::AskTill => Reply::Till { work: self.work(), detail: String::new() },
+            Action::HoldTrading => return self.hold(waited),
+            Action::ReleaseTrading if world.till.running().is_none() => {
+                return patiently(waited, FailureCode::PosNotReady);
+            }
+            Action::ReleaseTrading => done_if(world.till.release(), FailureCode::PosNotReady),
+            Action::Drain if world.till.drain() => done(),
+            Action::Drain => not_yet(Waiting::Till),
+            Action::Settle => {
+                world.till.settle();
+                done()
+            }
+            Action::SwitchSlot => {
+                self.watch_the_window();
+                done_if(self.world.slots.switch(), FailureCode::SwitchFailed)
+            }
+            Action::SwitchBack => done_if(world.slots.switch_back(), FailureCode::SwitchFailed),
+            Action::ProbeSlot => Reply::Found(match world.slots.current {
+                Version::New => Found::Happened,
+                Version::Old => Found::DidNot,
+            }),
+            Action::RestartApplication => {
+                self.watch_the_restart();
+                self.world.till.restart(self.world.slots.current);
+                return Ok((done(), Duration::from_secs(6)));
+            }
+            Action::ProveHealth => return self.prove_health(waited),
+            Action::CommitSlot => {
+                world.slots.commit();
+                done()
+            }
+            Action::DiscardStaged => {
+                world.slots.discard_staged();
+                done()
+            }
+            Action::DiscardDownload => {
+                world.slots.download = None;
+                done()
+            }
+        };
+        Ok((reply, soon))
+    }
+
+    fn work(&self) -> Work {
+        let till = &self.world.till;
+        match till.running() {
+            None => Work::NoAnswer,
+            Some(_) if till.is_postponed() => Work::Postpone,
+            Some(_) if till.is_free() => Work::Free,
+            Some(_) => Work::Busy,
+        }
+    }
+
+    fn hold(&mut self, waited: Duration) -> Result<(Reply, Duration), Duration> {
+        let soon = Duration::from_millis(300);
+        match self.world.till.hold(HOLD_LEASE) {
+            Hold::Held => Ok((done(), soon)),
+            Hold::AfterSale(ends) => Err(ends.saturating_sub(self.world.now)),
+            Hold::Postponed => Ok((not_yet(Waiting::Till), soon)),
+            Hold::NoAnswer => patiently(waited, FailureCode::PosNotReady),
+        }
+    }
+
+    fn prove_health(&mut self, waited: Duration) -> Result<(Reply, Duration), Duration> {
+        let healthy = match (self.world.till.running(), self.world.scenario.release) {
+            (Some(Version::New), Release::Unhealthy) => {
+                return Ok((failed(FailureCode::HealthNotProven), Duration::from_secs(30)));
+            }
+            (Some(Version::New), Release::SlowlyUnhealthy) => {
+                return Ok((failed(FailureCode::HealthNotProven), 2 * HOLD_LEASE));
+            }
+            (Some(version), _) => Some(version),
+            (None, _) => None,
+        };
+        match healthy {
+            Some(version) => Ok((Reply::Done(proof(version)), Duration::from_secs(60))),
+            None => patiently(waited, FailureCode::HealthNotProven),
+        }
+    }
+
+    /// Nobody's shop is disturbed when it may not be, as far as the terminal can know the time:
+    /// what the controller says of it was on its way for a while.
+    fn watch_the_window(&mut self) {
+        let Some(window) = self.world.scenario.window() else { return };
+        let lag = Duration::from_millis(self.world.scenario.weather.delay_ms + 1_000);
+        let now = self.world.wall();
+        let open = |at| window.is_open(at, &TimeZone::UTC);
+        if !open(now) && !open(now.minus(lag)) {
+            self.world.breaches.push("the slot was switched in a closed window".to_owned());
+        }
+    }
+
+    fn watch_the_restart(&mut self) {
+        if self.world.till.is_selling() {
+            self.world.breaches.push("a till that was selling was restarted".to_owned());
+        }
+    }
+}
+
+fn now(world: &World) -> Now {
+    Now { uptime: world.now - world.booted_at + UPTIME_AT_START, rtc: world.wall() }
+}
+
+/// A power cut right before and right after these can end differently.
+fn changes_something(action: Action) -> bool {
+    match action {
+        Action::Admit | Action::Verify | Action::AskTill | Action::ProbeSlot => false,
+        Action::Fetch
+        | Action::Stage
+        | Action::HoldTrading
+        | Action::ReleaseTrading
+        | Action::Drain
+        | Action::Settle
+        | Action::SwitchSlot
+        | Action::SwitchBack
+        | Action::RestartApplication
+        | Action::ProveHealth
+        | Action::CommitSlot
+        | Action::DiscardStaged
+        | Action::DiscardDownload => true,
+    }
+}
+
+/// An application that starts answers a little later; one that never does has failed.
+fn patiently(waited: Duration, code: FailureCode) -> Result<(Reply, Duration), Duration> {
+    if waited < Duration::from_secs(25) {
+        return Err(Duration::from_secs(2));
+    }
+    Ok((failed(code), Duration::from_millis(100)))
+}
+
+fn done() -> Reply {
+    let finding = Finding { note: "as asked".to_owned(), digest: None };
+    Reply::Done(Proof { version: None, findings: vec![finding] })
+}
+
+fn proof(version: Version) -> Proof {
+    Proof { version: Some(version.name().to_owned()), findings: Vec::new() }
+}
+
+fn done_if(done_so: bool, code: FailureCode) -> Reply {
+    if done_so { done() } else { failed(code) }
+}
+
+fn failed(code: FailureCode) -> Reply {
+    Reply::Failed { code, detail: format!("{code:?}"), again: Again::Pointless }
+}
+
+fn not_yet(waiting: Waiting) -> Reply {
+    let again_in = Some(Duration::from_secs(45));
+    Reply::NotYet { waiting, detail: "not now".to_owned(), again_in }
+}

@@ -1,0 +1,100 @@
+//! Bugs planted on purpose. A simulation that lets one of these pass is worth nothing.
+
+use agent::job::Tables;
+use agent::job::step::{Condition, Lasts, Mark, Step, Undo};
+use agent::job::upgrade::UPGRADE;
+
+use crate::cuts::interrupt_once;
+use crate::scenario::Scenario;
+use crate::world::Cut;
+
+/// The upgrade with this done to the step of that name, or without it.
+fn spoilt(step: &str, spoil: impl Fn(Step) -> Option<Step>) -> Tables {
+    let mut found = false;
+    let table = UPGRADE.iter().cloned().filter_map(|it| {
+        if it.name != step {
+            return Some(it);
+        }
+        found = true;
+        spoil(it)
+    });
+    let upgrade = Vec::leak(table.collect());
+    assert!(found, "the upgrade has no step `{step}`");
+    Tables { upgrade }
+}
+
+#[track_caller]
+fn is_caught(scenario: &Scenario, tables: Tables, words: &str) {
+    let wrong = interrupt_once(scenario, tables, Cut::Power).wrong;
+    assert!(wrong.iter().any(|wrong| wrong.contains(words)), "{words}: {wrong:?}");
+}
+
+#[test]
+fn a_hold_that_is_not_undone_is_caught() {
+    let tables = spoilt("hold", |hold| Some(Step { undo: Undo::Nothing, ..hold }));
+    is_caught(&Scenario::unhealthy(), tables, "trading is still held");
+}
+
+#[test]
+fn a_job_that_forgets_to_release_trading_is_caught() {
+    let tables = spoilt("release", |_| None);
+    is_caught(&Scenario::good(), tables, "trading is still held");
+}
+
+#[test]
+fn a_switch_that_is_not_undone_is_caught() {
+    let tables = spoilt("switch", |switch| Some(Step { undo: Undo::Nothing, ..switch }));
+    is_caught(&Scenario::unhealthy(), tables, "told is Old; current is New");
+}
+
+#[test]
+fn a_switch_back_without_a_restart_is_caught() {
+    let back = Undo::By(&[agent::job::Action::SwitchBack]);
+    let tables = spoilt("switch", |switch| Some(Step { undo: back, ..switch }));
+    is_caught(&Scenario::unhealthy(), tables, "running is Some(New)");
+}
+
+#[test]
+fn a_restart_without_a_hold_is_caught() {
+    let tables = spoilt("hold", |_| None);
+    is_caught(&Scenario::good(), tables, "a till that was selling was restarted");
+}
+
+#[test]
+fn a_switch_without_draining_is_caught() {
+    is_caught(&Scenario::good(), spoilt("drain", |_| None), "are lost");
+}
+
+#[test]
+fn a_switch_without_settling_where_the_release_asks_is_caught() {
+    is_caught(&Scenario::settle_first(), spoilt("settle", |_| None), "are lost");
+}
+
+#[test]
+fn a_release_that_is_kept_without_proof_of_health_is_caught() {
+    let tables = spoilt("health", |_| None);
+    is_caught(&Scenario::unhealthy(), tables, "must not end like this: Some(Succeeded");
+}
+
+#[test]
+fn health_that_was_proven_before_the_power_failed_and_is_believed_after_it_is_caught() {
+    let tables = spoilt("health", |health| Some(Step { lasts: Lasts::Always, ..health }));
+    is_caught(&Scenario::isolating(), tables, "told is Old; current is New");
+}
+
+#[test]
+fn a_job_that_does_not_wait_for_the_window_is_caught() {
+    let anytime = |step: Step| Step { only_while: None, ..step };
+    let mut table: Vec<_> = UPGRADE.iter().cloned().map(anytime).collect();
+    let wait = agent::job::step::Run::Await(Condition::WindowOpen);
+    table.retain(|step| step.run != wait);
+    table.iter_mut().for_each(|step| step.back_to = step.back_to.map(|_| "till"));
+    let tables = Tables { upgrade: Vec::leak(table) };
+    is_caught(&Scenario::closed_window(), tables, "in a closed window");
+}
+
+#[test]
+fn a_hold_that_is_not_renewed_is_caught() {
+    let tables = spoilt("hold", |hold| Some(Step { mark: Mark::Plain, ..hold }));
+    is_caught(&Scenario::slow_health(), tables, "a till that was selling was restarted");
+}

@@ -1,0 +1,153 @@
+//! What happens to a shop, and how it may end.
+
+use std::time::Duration;
+
+use shared::document::release::Settlement;
+use shared::outcome::{FailureCode, Outcome};
+use shared::window::Window;
+
+use crate::network::Weather;
+
+#[derive(Clone, Debug)]
+pub(crate) struct Scenario {
+    pub(crate) name: &'static str,
+    pub(crate) release: Release,
+    pub(crate) settlement: Settlement,
+    /// The simulation begins at 08:00 UTC, which is the shop's time too.
+    pub(crate) window: Option<&'static str>,
+    pub(crate) till_postpones_until: Duration,
+    pub(crate) drain_leaves_until: Duration,
+    pub(crate) cancelled_at: Option<Duration>,
+    pub(crate) weather: Weather,
+    pub(crate) seed: u64,
+    /// How long a power cut lasts. A hold outlives a short one.
+    pub(crate) dark: Duration,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Release {
+    Good,
+    /// Starts, and fails its health check.
+    Unhealthy,
+    /// As [`Self::Unhealthy`], and takes longer than any hold to show it.
+    SlowlyUnhealthy,
+    /// Is healthy, and breaks the line to the controller.
+    Isolating,
+    /// Arrives corrupt.
+    Corrupt,
+}
+
+/// One minute a day.
+const NARROW: &str = "08:01-08:02";
+
+/// Longer than any hold.
+pub(crate) const LONG_DARK: Duration = Duration::from_secs(600);
+
+/// Shorter than a hold.
+pub(crate) const SHORT_DARK: Duration = Duration::from_secs(20);
+
+const fn minutes(minutes: u64) -> Duration {
+    Duration::from_secs(60 * minutes)
+}
+
+const QUIET: Scenario = Scenario {
+    name: "good release",
+    release: Release::Good,
+    settlement: Settlement::NotNeeded,
+    window: None,
+    till_postpones_until: Duration::ZERO,
+    drain_leaves_until: Duration::ZERO,
+    cancelled_at: None,
+    weather: Weather { drop: 0, double: 0, delay_ms: 0, disconnect: 0 },
+    seed: 0,
+    dark: LONG_DARK,
+};
+
+impl Scenario {
+    pub(crate) fn good() -> Self {
+        QUIET
+    }
+
+    pub(crate) fn unhealthy() -> Self {
+        Self { name: "bad release", release: Release::Unhealthy, ..QUIET }
+    }
+
+    pub(crate) fn isolating() -> Self {
+        Self { name: "release that breaks the line", release: Release::Isolating, ..QUIET }
+    }
+
+    pub(crate) fn corrupt() -> Self {
+        Self { name: "corrupt artifact", release: Release::Corrupt, ..QUIET }
+    }
+
+    pub(crate) fn settle_first() -> Self {
+        Self { name: "settle first", settlement: Settlement::Before, ..QUIET }
+    }
+
+    pub(crate) fn busy_till() -> Self {
+        let (till_postpones_until, drain_leaves_until) = (minutes(4), minutes(7));
+        Self { name: "busy till", till_postpones_until, drain_leaves_until, ..QUIET }
+    }
+
+    pub(crate) fn closed_window() -> Self {
+        Self { name: "closed window", window: Some("08:20-09:00"), ..QUIET }
+    }
+
+    /// Opens for a minute, and again when it is too late.
+    pub(crate) fn narrow_window() -> Self {
+        Self { name: "window closes", window: Some(NARROW), dark: SHORT_DARK, ..QUIET }
+    }
+
+    /// A till that lets go of its hold before the restart, unless the hold is renewed.
+    pub(crate) fn slow_health() -> Self {
+        Self { name: "slow health", release: Release::SlowlyUnhealthy, ..QUIET }
+    }
+
+    pub(crate) fn all() -> Vec<Self> {
+        vec![
+            Self::good(),
+            Self::unhealthy(),
+            Self::isolating(),
+            Self::corrupt(),
+            Self::settle_first(),
+            Self::busy_till(),
+            Self::closed_window(),
+            Self::narrow_window(),
+            Self::slow_health(),
+            Self::cancelled_at(Duration::from_secs(8)),
+        ]
+    }
+
+    pub(crate) fn cancelled_at(at: Duration) -> Self {
+        Self { name: "cancelled", cancelled_at: Some(at), ..QUIET }
+    }
+
+    pub(crate) fn window(&self) -> Option<Window> {
+        self.window.map(|text| text.parse().expect("a scenario's own window"))
+    }
+
+    /// Whether the job may end like this.
+    pub(crate) fn allows(&self, outcome: &Outcome) -> bool {
+        let failed_with = |code| match outcome {
+            Outcome::RolledBack { failure } | Outcome::Failed { failure } => failure.code == code,
+            Outcome::Succeeded { .. }
+            | Outcome::RollbackFailed { .. }
+            | Outcome::Cancelled { .. }
+            | Outcome::Expired
+            | Outcome::Superseded => false,
+        };
+        let cancelled = matches!(outcome, Outcome::Cancelled { .. });
+        match self.release {
+            Release::Good => {
+                let too_late = matches!(outcome, Outcome::Expired);
+                matches!(outcome, Outcome::Succeeded { .. })
+                    || (cancelled && self.cancelled_at.is_some())
+                    || (too_late && self.window == Some(NARROW))
+            }
+            Release::Unhealthy | Release::SlowlyUnhealthy | Release::Isolating => {
+                failed_with(FailureCode::HealthNotProven)
+            }
+            Release::Corrupt => failed_with(FailureCode::ArtifactMismatch),
+        }
+    }
+}

@@ -1,0 +1,209 @@
+//! Everything outside the agent's memory. A power cut or a killed agent leaves exactly this.
+
+use std::rc::Rc;
+use std::time::Duration;
+
+use agent::decide::Profile;
+use agent::decide::effect::Shelf;
+use agent::journal::ledger::Ledger;
+use agent::roster::Trust;
+use harness::keys::{Ceremony, NOW, payload_digest, terminal};
+use jiff::tz::TimeZone;
+use shared::change::{Cancel, Change, Upgrade};
+use shared::digest::Nonce;
+use shared::document::receipt::Said;
+use shared::document::{Order, Release};
+use shared::id::OrderId;
+use shared::membership::Membership;
+use shared::message::Parcel;
+use shared::outcome::Outcome;
+use shared::signature::{Envelope, PrivateKey};
+use shared::time::UnixTime;
+
+use crate::controller::{Controller, Office};
+use crate::disk::Disk;
+use crate::network::Network;
+use crate::scenario::Scenario;
+use crate::slots::Slots;
+use crate::till::Till;
+
+#[derive(Clone)]
+pub(crate) struct World {
+    pub(crate) scenario: Rc<Scenario>,
+    office: Rc<Office>,
+    terminal_key: Rc<PrivateKey>,
+    trust: Rc<Trust>,
+    pub(crate) upgrade: OrderId,
+    pub(crate) cancel: Option<OrderId>,
+    /// True time since the simulation began.
+    pub(crate) now: Duration,
+    pub(crate) booted_at: Duration,
+    pub(crate) starts: u64,
+    /// Counts what outlives the agent: commits and actions.
+    pub(crate) changes: u64,
+    pub(crate) disk: Disk,
+    pub(crate) till: Till,
+    pub(crate) slots: Slots,
+    pub(crate) network: Network,
+    pub(crate) controller: Controller,
+    pub(crate) breaches: Vec<String>,
+    pub(crate) lost_its_database: bool,
+}
+
+/// How an agent is interrupted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Cut {
+    /// Everything on the terminal stops, and starts again later.
+    Power,
+    /// Only the agent dies; the till goes on.
+    Agent,
+    /// As [`Self::Power`], and the agent's database does not survive it.
+    Database,
+}
+
+impl World {
+    pub(crate) fn new(scenario: Scenario) -> Self {
+        let ceremony = Ceremony::of(1);
+        let terminal = terminal(1);
+        let terminal_key = PrivateKey::from_seed(&[7; 32]);
+        let release =
+            Release { settlement: scenario.settlement, ..Ceremony::pos_release("2.0.0", 2) };
+        let signed = ceremony.signed_roster();
+        let trust = Trust::pinned(ceremony.fleet, ceremony.roster_digest(), &signed);
+        let trust = trust.expect("the ceremony's roster is good");
+        let upgrade = parcels(&ceremony, &scenario, &release);
+        let cancel = scenario.cancelled_at.map(|_| cancel_parcels(&ceremony));
+        let terminal_public = terminal_key.public();
+        let office = Rc::new(Office { ceremony, terminal, terminal_key: terminal_public });
+        let mut controller = Controller::new(Rc::clone(&office));
+        let upgrade_id = id_of(&upgrade[0]);
+        controller.owe(upgrade_id, Rc::new(upgrade), Duration::ZERO);
+        let cancel_id = cancel.as_ref().map(|parcels| id_of(&parcels[0]));
+        if let (Some(parcels), Some(id)) = (cancel, cancel_id) {
+            controller.owe(id, Rc::new(parcels), scenario.cancelled_at.unwrap_or_default());
+        }
+        let mut till = Till::new();
+        till.postponed_until = scenario.till_postpones_until;
+        till.drain_leaves_until = scenario.drain_leaves_until;
+        till.batch_must_be_settled =
+            scenario.settlement == shared::document::release::Settlement::Before;
+        let mut world = Self {
+            office,
+            terminal_key: Rc::new(terminal_key),
+            trust: Rc::new(trust),
+            upgrade: upgrade_id,
+            cancel: cancel_id,
+            now: Duration::ZERO,
+            booted_at: Duration::ZERO,
+            starts: 0,
+            changes: 0,
+            disk: Disk::new(),
+            till,
+            slots: Slots::new(),
+            network: Network::new(scenario.weather, scenario.seed),
+            controller,
+            breaches: Vec::new(),
+            lost_its_database: false,
+            scenario: Rc::new(scenario),
+        };
+        world.till.power_up(world.slots.current);
+        world
+    }
+
+    pub(crate) fn profile(&self) -> Profile {
+        Profile {
+            terminal: self.office.terminal,
+            epoch: 1,
+            model: "T100".to_owned(),
+            zone: TimeZone::UTC,
+            agent_version: "0.1.0".to_owned(),
+            broker: crate::machine::BROKER.to_owned(),
+            trust: (*self.trust).clone(),
+            nonce_seed: Nonce([self.starts as u8; 16]),
+            jitter_seed: self.starts ^ self.scenario.seed,
+        }
+    }
+
+    pub(crate) fn commit(&mut self, writes: Vec<agent::decide::effect::Write>) {
+        self.changes += 1;
+        self.disk.commit(writes, self.office.ceremony.fleet, &self.terminal_key);
+    }
+
+    pub(crate) fn wall(&self) -> UnixTime {
+        UnixTime(NOW.0 + i64::try_from(self.now.as_secs()).unwrap_or(i64::MAX))
+    }
+
+    /// What is left after an interruption, and after the power is back.
+    pub(crate) fn after(&self, cut: Cut) -> Self {
+        let mut world = self.clone();
+        world.network.disconnect();
+        match cut {
+            Cut::Agent => {}
+            Cut::Power | Cut::Database => {
+                world.till.cut();
+                world.now += world.scenario.dark;
+                world.till.advance(world.now);
+                world.booted_at = world.now;
+                world.till.power_up(world.slots.current);
+            }
+        }
+        if cut == Cut::Database {
+            world.disk.lose();
+            world.lost_its_database = true;
+        }
+        world
+    }
+
+    /// How the terminal's own ledger says the upgrade ended.
+    pub(crate) fn outcome_in_ledger(&self) -> Option<Outcome> {
+        let (ledger, _) = Ledger::read(self.disk.shelf(Shelf::Ledger));
+        match &ledger.account(self.upgrade)?.receipt.said {
+            Said::Finished { outcome, .. } => Some(outcome.clone()),
+            Said::Accepted | Said::Refused { .. } => None,
+        }
+    }
+
+    pub(crate) fn journal_is_empty(&self) -> bool {
+        self.disk.shelf(Shelf::Journal).next().is_none()
+    }
+}
+
+fn id_of(parcel: &Parcel) -> OrderId {
+    let order = Envelope::<Order>::from_bytes(parcel.order.as_slice());
+    order.expect("the simulation's own order").document.id
+}
+
+/// The upgrade in the first epochs.
+fn parcels(ceremony: &Ceremony, scenario: &Scenario, release: &Release) -> Vec<Parcel> {
+    let digest = payload_digest(release);
+    let change = Change::Upgrade(Upgrade { release: digest, window: scenario.window() });
+    let release = ceremony.signed_release(release);
+    in_epochs(ceremony, 1, change)
+        .map(|parcel| Parcel { release: Some(release.clone()), ..parcel })
+        .collect()
+}
+
+fn cancel_parcels(ceremony: &Ceremony) -> Vec<Parcel> {
+    let batch =
+        Ceremony::batch(1, Change::Ping(shared::change::Ping { note: String::new() }), &members())
+            .id;
+    let change = Change::Cancel(Cancel { batch, reason: "changed our minds".to_owned() });
+    in_epochs(ceremony, 2, change).collect()
+}
+
+fn members() -> Membership {
+    Membership::of([terminal(1), terminal(2)])
+}
+
+fn in_epochs(ceremony: &Ceremony, seq: u64, change: Change) -> impl Iterator<Item = Parcel> {
+    let members = members();
+    let batch = Ceremony::batch(u8::try_from(seq).expect("few"), change, &members);
+    (1..=3).map(move |epoch| {
+        let order = Ceremony::order(seq, terminal(1), &batch, &members);
+        Parcel {
+            order: ceremony.sign(Order { epoch, ..order }, &[&ceremony.controller]),
+            batch: ceremony.sign(batch.clone(), &[&ceremony.controller]),
+            release: None,
+        }
+    })
+}
