@@ -4,6 +4,7 @@
 mod behaviour;
 mod damage;
 mod model;
+mod torn;
 
 use super::*;
 use crate::limits;

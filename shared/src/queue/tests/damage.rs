@@ -9,11 +9,11 @@ use super::database::Database;
 use super::*;
 
 /// Other damage each time, and the same on each run.
-struct Dice(u64);
+pub(super) struct Dice(pub(super) u64);
 
 impl Dice {
     /// SplitMix64.
-    fn roll(&mut self, below: u64) -> u64 {
+    pub(super) fn roll(&mut self, below: u64) -> u64 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut mixed = self.0;
         mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
@@ -36,7 +36,7 @@ fn files_under(directory: &Path) -> Vec<PathBuf> {
     found
 }
 
-fn copy(from: &Path, to: &Path) {
+pub(super) fn copy(from: &Path, to: &Path) {
     for file in files_under(from) {
         let target = to.join(file.strip_prefix(from).expect("it is below"));
         fs::create_dir_all(target.parent().expect("it has one")).expect("a directory");
@@ -44,7 +44,7 @@ fn copy(from: &Path, to: &Path) {
     }
 }
 
-fn overwrite(path: impl AsRef<Path>, bytes: impl AsRef<[u8]>) {
+pub(super) fn overwrite(path: impl AsRef<Path>, bytes: impl AsRef<[u8]>) {
     let mut file = fs::File::create(path).expect("writable");
     file.write_all(bytes.as_ref()).expect("written");
 }
