@@ -139,7 +139,7 @@ impl Terminal {
 
     /// One request of the driver protocol.
     pub fn ask_till(&self, programs: &Programs, request: &str) -> Result<Value> {
-        use std::io::Write as _;
+        use std::io::{BufRead as _, BufReader, Write as _};
         use std::process::Stdio;
         let mut driver = Command::new(programs.pos_sim(FIRST)?)
             .args(["driver", "--data"])
@@ -149,10 +149,15 @@ impl Terminal {
             .stderr(Stdio::null())
             .spawn()?;
         let mut input = driver.stdin.take().context("the driver has an input")?;
+        let output = driver.stdout.take().context("the driver has an output")?;
         writeln!(input, "{request}")?;
+        // The driver ends with its input, so that stays open until the answer is here.
+        let mut answer = String::new();
+        BufReader::new(output).read_line(&mut answer)?;
         drop(input);
-        let output = driver.wait_with_output()?;
-        let answer: Value = serde_json::from_slice(&output.stdout).context("the till's answer")?;
+        driver.wait()?;
+        let answer: Value =
+            serde_json::from_str(&answer).with_context(|| format!("the till said `{answer}`"))?;
         match answer.get("ok") {
             Some(ok) => Ok(ok.clone()),
             None => anyhow::bail!("{request} of {}: {answer}", self.shop.serial),
@@ -168,7 +173,9 @@ impl Terminal {
         ];
         for request in asks {
             let what = format!("{} answers {request}", self.shop.serial);
-            wait_for(&what, Duration::from_secs(60), || self.ask_till(programs, request))?;
+            wait_for(&what, Duration::from_secs(60), || {
+                self.ask_till(programs, request).map_err(|error| format!("{error:#}"))
+            })?;
         }
         Ok(())
     }
