@@ -23,7 +23,7 @@ mod terminals;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant};
 
 use axum::extract::{DefaultBodyLimit, MatchedPath, Request};
 use axum::middleware::{Next, from_fn};
@@ -31,12 +31,11 @@ use axum::response::{IntoResponse as _, Response};
 use shared::digest::Digest;
 use shared::id::{FleetId, TerminalId};
 use shared::limits;
-use shared::time::UnixTime;
-use tracing::{Instrument as _, info, info_span};
+use tracing::{Instrument as _, debug, info, info_span};
 use utoipa::OpenApi as _;
 use utoipa_axum::router::OpenApiRouter;
 
-use crate::background::Tasks;
+use crate::background::{Tasks, now};
 use crate::blob::Blobs;
 use crate::broker::Brokers;
 use crate::campaign::Campaigns;
@@ -175,9 +174,15 @@ async fn logged(request: Request, next: Next) -> Response {
     };
     let span = info_span!("request", %method, path, peer);
     async {
+        let changes = !request.method().is_safe();
         let response = next.run(request).await;
-        let took_ms = begun.elapsed().as_millis();
-        info!(status = response.status().as_u16(), took_ms, "answered");
+        let (status, took_ms) = (response.status(), begun.elapsed().as_millis());
+        // Whoever only looks may look every second.
+        if changes || !status.is_success() {
+            info!(status = status.as_u16(), took_ms, "answered");
+        } else {
+            debug!(status = status.as_u16(), took_ms, "answered");
+        }
         response
     }
     .instrument(span)
@@ -192,12 +197,6 @@ async fn in_time(request: Request, next: Next) -> Response {
             Refusal::new(Code::Timeout, detail).into_response()
         }
     }
-}
-
-/// The one place of the API that reads the clock.
-fn now() -> UnixTime {
-    let since_1970 = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    UnixTime(i64::try_from(since_1970.as_secs()).unwrap_or(i64::MAX))
 }
 
 #[cfg(test)]

@@ -9,17 +9,16 @@ mod seams;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 use serde::Serialize;
 use shared::durable::{self, NotWritten, Readers};
-use shared::time::UnixTime;
 use shared::tls::{self, ClientCertificate, TlsError};
 use tracing::info;
 
 use crate::api::{self, Api, ListenError, Listener};
 use crate::auth::roster::{self, RosterRefused};
-use crate::background::{Poke, Stopped, Tasks};
+use crate::background::{Poke, Stopped, Tasks, now};
 use crate::blob::{BlobError, Blobs};
 use crate::broker::Brokers;
 use crate::broker::embedded::{Broker, BrokerError, Settings};
@@ -116,12 +115,6 @@ struct Addresses {
     mqtt: Option<SocketAddr>,
 }
 
-/// The one place of the application that reads the clock.
-fn now() -> UnixTime {
-    let since_1970 = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    UnixTime(i64::try_from(since_1970.as_secs()).unwrap_or(i64::MAX))
-}
-
 /// Looks at what lies beside the configuration, as far as that takes no passphrase.
 pub fn check(config: &Config) -> Result<(), StartError> {
     Papers::read(&config.certificates)?.check(config, now())?;
@@ -168,14 +161,14 @@ pub async fn serve(
     };
     start_delivery(config, keys, &papers, &parts, tasks).await?;
     start_https(config, keys, &papers, &parts, https, tasks)?;
-    info!(
-        fleet = %config.fleet, https = %addresses.https, broker = ?addresses.mqtt,
-        registry = %config.registry, "serving"
-    );
     if let Some(file) = addresses_file {
         let text = serde_json::to_vec(&addresses).expect("addresses are texts");
         durable::replace_file(file, &text, Readers::Anyone)?;
     }
+    info!(
+        fleet = %config.fleet, https = %addresses.https, broker = ?addresses.mqtt,
+        registry = %config.registry, "serving"
+    );
     tasks.stop().cancelled().await;
     info!("stopping");
     Ok(tasks.shut_down(STOP_PATIENCE).await)

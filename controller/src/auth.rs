@@ -61,12 +61,13 @@ impl Peer {
 pub struct ControllerName(String);
 
 /// Why a text is not a controller's name.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "`{0}` is not a controller's name: 1 to {max} lower-case letters, digits and hyphens",
+    "a controller's name has 1 to {max} lower-case letters, digits and hyphens, and does not begin \
+     as a terminal's",
     max = NAME_BYTES_MAX
 )]
-pub struct NotAName(String);
+pub struct NotAName;
 
 impl std::str::FromStr for ControllerName {
     type Err = NotAName;
@@ -76,7 +77,7 @@ impl std::str::FromStr for ControllerName {
         // A name that reads like a terminal's would be a second way to be that terminal.
         let other = text.starts_with(TerminalId::PREFIX);
         if text.is_empty() || text.len() > NAME_BYTES_MAX || other || !text.bytes().all(plain) {
-            return Err(NotAName(text.chars().take(NAME_BYTES_MAX).collect()));
+            return Err(NotAName);
         }
         Ok(Self(text.to_owned()))
     }

@@ -1,6 +1,8 @@
 //! What runs beside the requests: every task has one owner, and every reconciler runs on a timer
 //! and when poked, by the same code.
 //!
+//! Timers need a clock, so the one place that reads it is here too: [`now`].
+//!
 //! A reconciler takes no input: it looks at what is desired and what was reported and moves one
 //! step. What it meant to do is not remembered here, so a controller that is killed anywhere
 //! continues where it was.
@@ -9,12 +11,19 @@ use std::error::Error;
 use std::future::Future;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use shared::time::UnixTime;
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tracing::{Instrument as _, debug, error, info_span, warn};
+
+/// The time. Everything that decides takes it as an argument; this is for the edges.
+pub fn now() -> UnixTime {
+    let since_1970 = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    UnixTime(i64::try_from(since_1970.as_secs()).unwrap_or(i64::MAX))
+}
 
 /// The owner of every task.
 #[derive(Clone, Debug, Default)]

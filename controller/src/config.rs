@@ -16,6 +16,8 @@ use std::time::Duration;
 use secrecy::{ExposeSecret as _, SecretString};
 use shared::digest::Digest;
 use shared::id::FleetId;
+use tracing_subscriber::EnvFilter;
+use tracing_subscriber::filter::ParseError;
 
 use crate::auth::ControllerName;
 use reader::{Mistakes, Reader};
@@ -29,7 +31,7 @@ const HOUR: Duration = Duration::from_secs(3600);
 pub struct Config {
     pub fleet: FleetId,
     pub name: ControllerName,
-    pub log: String,
+    pub log: LogFilter,
     pub https: Https,
     pub broker: BrokerChoice,
     pub registry: RegistryUrl,
@@ -127,6 +129,29 @@ impl fmt::Display for RegistryUrl {
 impl fmt::Debug for RegistryUrl {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         fmt::Display::fmt(self, out)
+    }
+}
+
+/// What is logged: see the default file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LogFilter(String);
+
+/// Libraries that say at level `info` what this program says in its own words.
+const QUIET: &str = "mqtt5=warn,rumqttc=warn,sqlx=warn";
+
+impl LogFilter {
+    /// The libraries' own words are left out unless the filter names the library.
+    pub fn to_env_filter(&self) -> EnvFilter {
+        EnvFilter::new(format!("{QUIET},{}", self.0))
+    }
+}
+
+impl FromStr for LogFilter {
+    type Err = ParseError;
+
+    fn from_str(text: &str) -> Result<Self, ParseError> {
+        EnvFilter::builder().parse(text)?;
+        Ok(Self(text.to_owned()))
     }
 }
 
@@ -288,7 +313,7 @@ impl Filled<'_> {
 fn read(mut file: Reader<'_>, base: &Path) -> Option<Config> {
     let fleet = file.parsed("fleet");
     let name = file.parsed("name");
-    let log = file.text("log");
+    let log = file.parsed("log");
     let https = read_https(file.table("https"));
     let broker = read_broker(file.table("broker"));
     let registry = in_table(file.table("registry"), |table| table.text("url"));

@@ -1,16 +1,15 @@
 //! `tillward-controller`: the command line around the controller.
 
 use std::error::Error;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand};
 use controller::app::{self, StartError};
 use controller::background::{Stopped, Tasks};
-use controller::config::{Config, ConfigError};
+use controller::config::{Config, ConfigError, LogFilter, RegistryUrl};
 use controller::key_file::{Asked, KeyError, NoPassphrase, OnlineKeys, PassphraseArgs, Unlock};
 use tokio::signal::unix::{SignalKind, signal};
-use tracing_subscriber::EnvFilter;
 
 /// The controller of a fleet of payment terminals
 #[derive(Debug, Parser)]
@@ -59,6 +58,19 @@ struct ConfigArg {
         default_value = "/etc/tillward/controller.toml"
     )]
     config: PathBuf,
+    /// The registry, instead of the one that the configuration names
+    #[arg(long, value_name = "URL", env = "TILLWARD_REGISTRY", hide_env_values = true)]
+    registry: Option<String>,
+}
+
+impl ConfigArg {
+    fn load(&self) -> Result<Config, ConfigError> {
+        let mut config = Config::load(&self.config)?;
+        if let Some(url) = &self.registry {
+            config.registry = RegistryUrl::new(url, Path::new(""));
+        }
+        Ok(config)
+    }
 }
 
 /// Why the program ends.
@@ -110,7 +122,7 @@ fn main() -> ExitCode {
 fn run(command: Command) -> Result<(), Failure> {
     match command {
         Command::Serve { config, passphrase, addresses_file } => {
-            let config = Config::load(&config.config)?;
+            let config = config.load()?;
             log(&config.log);
             let unlock = match config.secrets.insecure_dev {
                 true => Unlock::InsecureDev,
@@ -123,15 +135,14 @@ fn run(command: Command) -> Result<(), Failure> {
             runtime()?.block_on(serve(&config, &keys, addresses_file))
         }
         Command::Migrate { config } => {
-            let config = Config::load(&config.config)?;
+            let config = config.load()?;
             let version = runtime()?.block_on(app::migrate(&config))?;
             say(&format!("{} is at schema version {version}", config.registry));
             Ok(())
         }
         Command::CheckConfig { config } => {
-            let path = config.config;
-            app::check(&Config::load(&path)?)?;
-            say(&format!("{} is right", path.display()));
+            app::check(&config.load()?)?;
+            say(&format!("{} is right", config.config.display()));
             Ok(())
         }
     }
@@ -170,11 +181,9 @@ async fn serve(
     }
 }
 
-fn log(filter: &str) {
-    // The configuration was checked; a filter that is refused all the same falls back to `info`.
-    let filter = EnvFilter::try_new(filter).unwrap_or_else(|_| EnvFilter::new("info"));
+fn log(filter: &LogFilter) {
     tracing_subscriber::fmt()
-        .with_env_filter(filter)
+        .with_env_filter(filter.to_env_filter())
         .with_writer(std::io::stderr)
         .with_ansi(false)
         .init();

@@ -10,10 +10,9 @@ use shared::id::TerminalId;
 use shared::message::Up;
 use tracing::{error, warn};
 
-use super::now;
 use crate::api::Vitals;
 use crate::auth::{ClientCertificate, Peer};
-use crate::background::Poke;
+use crate::background::{Poke, now};
 use crate::broker::embedded::{Admission, Broker};
 use crate::config::HostPort;
 use crate::delivery::{Inbound, Spool};
@@ -101,7 +100,7 @@ impl Vitals for Signs {
 
 /// The name at which this program reaches its own broker. Terminals may be told another, which
 /// need not lead back to this machine from the inside.
-pub(super) fn own_host<'a>(listening: SocketAddr, told: &'a HostPort) -> &'a str {
+pub(super) fn own_host(listening: SocketAddr, told: &HostPort) -> &str {
     let ip = listening.ip();
     if ip.is_unspecified() || ip.is_loopback() { "localhost" } else { &told.host }
 }

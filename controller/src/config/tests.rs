@@ -38,6 +38,7 @@ fn the_default_file_is_complete_but_for_the_fleet() {
 fn every_mistake_is_reported_at_once() {
     let text = "\
         name = \"Controller One\"\n\
+        log = \"controller=loud\"\n\
         colour = \"blue\"\n\
         [https]\n\
         listen = \"8443\"\n\
@@ -55,8 +56,10 @@ fn every_mistake_is_reported_at_once() {
         token_sha256 = \"abc\"\n";
     let expected = [
         "`fleet` is missing",
-        "`name` is `Controller One`: `Controller One` is not a controller's name: 1 to 40 \
-         lower-case letters, digits and hyphens",
+        "`name` is `Controller One`: a controller's name has 1 to 40 lower-case letters, digits \
+         and hyphens, and does not begin as a terminal's",
+        "`log` is `controller=loud`: error parsing level filter: expected one of \"off\", \
+         \"error\", \"warn\", \"info\", \"debug\", \"trace\", or a number 0-5",
         "`https.listen` is `8443`: invalid socket address syntax",
         "`https.url` is `http://controller.example:8443`: write `https://`, a name and a port, \
          such as `https://controller.example:8443`",

@@ -55,6 +55,12 @@ async fn enrol(fixture: &Fixture, serial: &str, seed: &Seed, newcomer: &Newcomer
     answer.json().await.unwrap()
 }
 
+/// A terminal that was announced and has enrolled.
+pub(super) async fn newcomer(fixture: &Fixture, serial: &str) -> Enrolled {
+    let (_, seed) = fixture.claim(serial).await;
+    enrol(fixture, serial, &seed, &Newcomer::new()).await
+}
+
 fn identity(enrolled: &Enrolled, newcomer: &Newcomer) -> TestIdentity {
     TestIdentity {
         chain_pem: enrolled.certificate.clone(),

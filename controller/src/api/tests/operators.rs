@@ -149,6 +149,18 @@ fn release(artifact: &[u8]) -> Release {
     }
 }
 
+/// A release with this artifact, signed by everybody and published.
+pub(super) async fn publish(fixture: &Fixture, artifact: &[u8]) -> Digest {
+    let path = format!("/v1/artifacts/{}", Digest::of(artifact));
+    let put = fixture.operator(Method::PUT, &path).body(artifact.to_vec()).send().await.unwrap();
+    assert_eq!(put.status(), 201);
+    let mut document = Envelope::unsigned(release(artifact));
+    fixture.release_keys.iter().for_each(|key| document.sign(fixture.authority.fleet, key));
+    let request = fixture.operator(Method::POST, "/v1/releases").body(document.to_bytes());
+    assert_eq!(request.send().await.unwrap().status(), 201);
+    document.digest()
+}
+
 #[tokio::test]
 async fn a_release_is_published_only_with_its_artifact_and_enough_signatures() {
     let fixture = Fixture::start().await;
