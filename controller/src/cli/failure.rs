@@ -136,6 +136,7 @@ impl From<BadArchive> for Failure {
             BadArchive::Read { .. } => Exit::Failed,
             BadArchive::Malformed { .. }
             | BadArchive::Entry { .. }
+            | BadArchive::Tail(_)
             | BadArchive::TooLarge { .. } => Exit::NotGenuine,
         };
         Self::new(error).exit(exit)

@@ -86,14 +86,17 @@ pub(super) fn size_text(bytes: u64) -> String {
     }
 }
 
-/// How long ago `at` was; the two largest units are enough.
+/// A duration for people: the largest unit and the one below it.
+pub(super) fn rough_text(duration: Duration) -> String {
+    let units = UNITS.into_iter().filter(|(name, _)| *name != 'w').map(|(_, seconds)| seconds);
+    let mut below = units.skip_while(|seconds| *seconds > duration.as_secs()).skip(1);
+    let least = below.next().unwrap_or(1);
+    duration_text(Duration::from_secs(duration.as_secs() / least * least))
+}
+
+/// How long ago `at` was.
 pub(super) fn ago_text(at: UnixTime, now: UnixTime) -> String {
-    let text = duration_text(now.since(at));
-    let second_unit = text.char_indices().filter(|(_, c)| c.is_ascii_alphabetic()).nth(1);
-    match second_unit {
-        Some((end, _)) => format!("{} ago", &text[..=end]),
-        None => format!("{text} ago"),
-    }
+    format!("{} ago", rough_text(now.since(at)))
 }
 
 #[cfg(test)]
@@ -140,6 +143,10 @@ mod tests {
         assert_eq!(size_text(u64::MAX), "16777216.0 TiB");
         let now = UnixTime(1_000_000);
         assert_eq!(ago_text(UnixTime(1_000_000 - 93_784), now), "1d2h ago");
+        let rough = |seconds| rough_text(Duration::from_secs(seconds));
+        assert_eq!(rough(3 * 86_400 + 1), "3d");
+        assert_eq!(rough(31_536_000 + 86_400 + 5), "1y1d");
+        assert_eq!([rough(0), rough(59), rough(61)], ["0s", "59s", "1m1s"]);
         assert_eq!(ago_text(UnixTime(999_995), now), "5s ago");
         assert_eq!(ago_text(UnixTime(1_000_005), now), "0s ago");
     }

@@ -21,6 +21,8 @@ pub enum BadArchive {
     Malformed { path: PathBuf, source: io::Error },
     #[error("{path} holds `{entry}`, which {why}", path = path.display())]
     Entry { path: PathBuf, entry: String, why: &'static str },
+    #[error("{path} goes on after its end", path = .0.display())]
+    Tail(PathBuf),
     #[error("{path} unpacks to more than the {allowed} bytes that it may have",
         path = path.display())]
     TooLarge { path: PathBuf, allowed: u64 },
@@ -36,9 +38,7 @@ pub fn inspect(path: &Path, unpacked_max: u64) -> Result<Artifact, BadArchive> {
         let decoder = zstd::Decoder::new(&mut hashing).map_err(malformed)?;
         let mut archive = tar::Archive::new(decoder);
         let found = walk(path, &mut archive, unpacked_max)?;
-        // Padding after the last entry is part of the bytes, too; it may not be a second archive.
-        let rest = archive.into_inner();
-        io::copy(&mut rest.take(TAIL_BYTES_MAX), &mut io::sink()).map_err(malformed)?;
+        check_tail(path, archive.into_inner())?;
         found
     };
     io::copy(&mut hashing, &mut io::sink()).map_err(read)?;
@@ -48,6 +48,18 @@ pub fn inspect(path: &Path, unpacked_max: u64) -> Result<Artifact, BadArchive> {
 
 /// Zeroes that a tar archive may end with: one record of twenty blocks.
 const TAIL_BYTES_MAX: u64 = 20 * 512;
+
+/// What follows the last entry is padding, not a second archive that another reader would find.
+fn check_tail(path: &Path, rest: impl Read) -> Result<(), BadArchive> {
+    let mut tail = Vec::new();
+    let read = rest.take(TAIL_BYTES_MAX + 1).read_to_end(&mut tail);
+    read.map_err(|source| BadArchive::Malformed { path: path.to_owned(), source })?;
+    let padding = tail.len() as u64 <= TAIL_BYTES_MAX && tail.iter().all(|byte| *byte == 0);
+    match padding {
+        true => Ok(()),
+        false => Err(BadArchive::Tail(path.to_owned())),
+    }
+}
 
 fn walk(
     path: &Path,
@@ -149,6 +161,14 @@ mod tests {
         assert!(bytes.len() < 4096);
         assert!(matches!(look(&bytes, 1000), Err(BadArchive::TooLarge { allowed: 1000, .. })));
         assert_eq!(look(&bytes, 1 << 20).unwrap().unpacked_size, 1 << 20);
+    }
+
+    #[test]
+    fn nothing_hides_behind_the_end_of_an_archive() {
+        let mut bytes = archive(&[("a", EntryType::Regular, b"1")]);
+        assert!(look(&bytes, 100).is_ok());
+        bytes.extend(archive(&[("b", EntryType::Regular, b"2")]));
+        assert!(matches!(look(&bytes, 100), Err(BadArchive::Tail(_))));
     }
 
     #[test]

@@ -146,6 +146,21 @@ fn keys_of_other_roles_and_other_fleets_sign_nothing() {
 }
 
 #[test]
+fn a_false_signature_in_the_signers_name_is_found_out() {
+    let fleet = Fleet::insecure();
+    let out = built(&fleet);
+    let roster = fleet.roster();
+    let roster = ["--roster", text(&roster)];
+    sign(&fleet, &out, "release-1", &roster).ok();
+    let path = out.join("release.cose");
+    let mut bytes = fs::read(&path).unwrap();
+    *bytes.last_mut().unwrap() ^= 1;
+    fs::write(&path, &bytes).unwrap();
+    let complaint = sign(&fleet, &out, "release-1", &roster).failed(4);
+    assert!(complaint.contains("the signature in the name of release-1 is false"), "{complaint}");
+}
+
+#[test]
 fn nobody_signs_or_verifies_another_artifact() {
     let fleet = Fleet::insecure();
     let out = built(&fleet);

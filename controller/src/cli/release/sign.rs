@@ -3,13 +3,16 @@
 use std::path::PathBuf;
 
 use clap::Args;
+use shared::document::Release;
 use shared::document::roster::Role;
 use shared::durable::{Readers, replace_file};
+use shared::signature::Envelope;
 use shared::time::UnixTime;
 
 use super::super::context::ContextArgs;
 use super::super::failure::{Exit, Failure};
 use super::super::print::Print;
+use super::super::roster::ReadRoster;
 use super::{RosterArgs, describe, read_document, verify};
 use crate::key_file::{Asked, KeyFile, KeyRole, PassphraseArgs, Unlock};
 use crate::release::ReleaseFiles;
@@ -78,6 +81,7 @@ impl Sign {
             print.warning("it has expired: no terminal will install it");
         }
         if release.claimed_signers().any(|signer| signer == key.id()) {
+            refuse_false_signature(&release, &key, roster.as_ref())?;
             print.remark(format_args!("{} has signed it already", key.owner));
         } else {
             let unlock = match self.insecure_dev {
@@ -92,5 +96,23 @@ impl Sign {
         }
         describe::signatures(&release, roster.as_ref(), print);
         Ok(Exit::Done)
+    }
+}
+
+/// A signature in this key's name that is not this key's could only be replaced by building anew.
+fn refuse_false_signature(
+    release: &Envelope<Release>,
+    key: &KeyFile,
+    roster: Option<&ReadRoster>,
+) -> Result<(), Failure> {
+    let signatures = roster.map(|roster| describe::Signatures::of(release, roster));
+    let holds = |it: &describe::Signatures<'_>| it.signed_by.iter().any(|by| by.id == key.id());
+    match signatures.is_none_or(|it| holds(&it)) {
+        true => Ok(()),
+        false => {
+            let what = format!("the signature in the name of {} is false", key.owner);
+            let hint = "somebody changed the file: take it from where it was built";
+            Err(Failure::because(what).exit(Exit::NotGenuine).hint(hint))
+        }
     }
 }

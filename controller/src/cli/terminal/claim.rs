@@ -16,7 +16,7 @@ use zeroize::Zeroizing;
 
 use super::super::client::Client;
 use super::super::failure::{Exit, Failure};
-use super::super::measure::{self, duration_text, time_text};
+use super::super::measure::{self, rough_text, time_text};
 use super::super::print::Print;
 use super::super::qr;
 use super::super::words::word;
@@ -166,7 +166,7 @@ impl ClaimTerminal {
             issued.serial,
             issued.terminal,
             time_text(issued.expires_at),
-            duration_text(issued.expires_at.since(now))
+            rough_text(issued.expires_at.since(now))
         ));
         print.remark(format_args!("Its windows are meant in the zone {}.\n", self.zone));
         print.line(line);
