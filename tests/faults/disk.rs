@@ -44,6 +44,7 @@ impl Disk {
 
 impl Drop for Disk {
     /// Also when the test has failed: a loop device that stays is lost until the next start.
+    #[expect(clippy::print_stderr, reason = "a destructor has nobody to return it to")]
     fn drop(&mut self) {
         let unmounted = Command::new("umount").env("PATH", TOOLS).arg(&self.mount).status();
         if !unmounted.is_ok_and(|status| status.success()) {

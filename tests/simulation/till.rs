@@ -122,7 +122,7 @@ impl Till {
     fn sold(&mut self) {
         let sale = self.booked.len();
         self.booked.push(0);
-        if sale % STORED_EVERY == 0 {
+        if sale.is_multiple_of(STORED_EVERY) {
             self.unsent.push(sale);
         } else {
             self.booked[sale] += 1;
