@@ -1,13 +1,16 @@
-//! CBOR (RFC 8949) in and out; the only file that knows the CBOR library.
+//! CBOR (RFC 8949) in and out; the only module that knows the CBOR library.
 //!
 //! Messages tolerate fields they do not know. Documents do not: a payload is accepted only when
 //! encoding it again gives the same bytes, which refuses trailing bytes, long forms of integers,
 //! duplicate keys and reordered fields in one comparison.
 
+mod tree;
+
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use crate::document::{Document, FORMAT};
+use tree::Tree;
 
 /// Why bytes were refused.
 #[derive(Debug, thiserror::Error)]
@@ -37,7 +40,8 @@ pub fn decode<T: DeserializeOwned>(bytes: &[u8], bytes_max: usize) -> Result<T, 
     if bytes.len() > bytes_max {
         return Err(Unreadable::TooLarge { got: bytes.len(), max: bytes_max });
     }
-    serde_cbor::from_slice(bytes).map_err(Unreadable::Malformed)
+    let tree = serde_cbor::from_slice::<Tree>(bytes).map_err(Unreadable::Malformed)?;
+    T::deserialize(tree).map_err(Unreadable::Malformed)
 }
 
 /// What every document has, whatever else its format adds or drops.

@@ -118,17 +118,6 @@ impl Database {
         })
     }
 
-    /// The key of the last row of a range.
-    pub(super) fn last_key(
-        &self,
-        range: (Bound<Vec<u8>>, Bound<Vec<u8>>),
-    ) -> Result<Option<Vec<u8>>, DatabaseError> {
-        fenced(|| {
-            let last = self.rows().range::<Vec<u8>, _>(range).next_back().transpose();
-            Ok(last.map_err(from_sled)?.map(|(key, _)| key.to_vec()))
-        })
-    }
-
     /// Returns when all of the rows are durable. After an error none or all of them may be found
     /// by the next open, and this handle is of no more use.
     pub(super) fn commit(&self, rows: Rows) -> Result<(), DatabaseError> {

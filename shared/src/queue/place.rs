@@ -25,8 +25,6 @@ pub(super) const OPENS_WITHOUT_RETURN_MAX: u8 = 3;
 /// back does not fill the disk.
 const MOVED_ASIDE_KEPT: usize = 2;
 
-static ZEROES: [u8; 64 * 1024] = [0; 64 * 1024];
-
 #[derive(Debug)]
 pub(super) struct Place {
     directory: PathBuf,
@@ -133,9 +131,10 @@ impl Place {
         if missing == 0 {
             return Ok(());
         }
+        let zeroes = vec![0; 64 * 1024];
         while missing > 0 {
-            let step = missing.min(ZEROES.len() as u64);
-            file.write_all(&ZEROES[..step as usize])?;
+            let step = missing.min(zeroes.len() as u64);
+            file.write_all(&zeroes[..step as usize])?;
             missing -= step;
         }
         // Until now the file system has only promised the blocks.

@@ -43,10 +43,7 @@ impl View<'_> {
 
     /// At most `max` entries of the queue after this sequence number, oldest first.
     pub fn queued_after(&self, seq: u64, max: usize) -> Result<Vec<Entry>, DatabaseError> {
-        let mut previous = match self.database.last_key(queue_up_to(seq))? {
-            Some(key) => seq_of(&key)?,
-            None => self.books.state.released_seq,
-        };
+        let mut previous = last_up_to(self.database, seq)?.unwrap_or(self.books.state.released_seq);
         let mut found = Vec::new();
         for_each_in(self.database, queue_after(seq), max, |key, stored| {
             let seq = seq_of(key)?;
@@ -114,6 +111,26 @@ pub(super) fn check(database: &Database) -> Result<Books, DatabaseError> {
         return Err(DatabaseError::damaged("the queue holds numbers that were never given"));
     }
     Ok(books)
+}
+
+/// The last entry's sequence number up to `seq`. Looks forward from ever further back: to go
+/// backwards in a range links a constant of a megabyte from the database into the program.
+fn last_up_to(database: &Database, seq: u64) -> Result<Option<u64>, DatabaseError> {
+    const NEAR: u64 = 16;
+    let mut distance = NEAR;
+    loop {
+        let from = seq.saturating_sub(distance);
+        let range = (Bound::Included(queue_key(from)), Bound::Included(queue_key(seq)));
+        let mut last = None;
+        database.range(range, |key, _| {
+            last = Some(seq_of(key)?);
+            Ok(ControlFlow::Continue(()))
+        })?;
+        if last.is_some() || from == 0 {
+            return Ok(last);
+        }
+        distance = distance.saturating_mul(NEAR);
+    }
 }
 
 /// The head row as it is stored, for what replaces or removes it.

@@ -127,6 +127,27 @@ fn records_travel_in_order_and_linked_until_they_are_acknowledged() {
 }
 
 #[test]
+fn records_are_linked_over_the_gap_that_a_restart_leaves_in_their_numbers() {
+    on_one_thread(async {
+        let directory = tempfile::tempdir().unwrap();
+        let identity = identity();
+        let before = self::keeper(directory.path(), &identity);
+        before.commit(&[progress(1), progress(2)]).await.unwrap();
+        drop(before);
+        let after = self::keeper(directory.path(), &identity);
+        after.commit(&[progress(3)]).await.unwrap();
+        let all = after.records(Sending { epoch: 1, after: 0, most: 8 }).await;
+        let newest = all[2].seq;
+        assert!(newest > 500, "numbers are reserved in blocks: {newest}");
+        for from in [2, 3, 20, 300, newest - 1] {
+            let records = after.records(Sending { epoch: 1, after: from, most: 8 }).await;
+            let links: Vec<_> = records.iter().map(|r| (r.previous, r.seq)).collect();
+            assert_eq!(links, [(2, newest)], "after {from}");
+        }
+    });
+}
+
+#[test]
 fn a_receipt_is_stored_and_sent_under_the_terminals_own_signature() {
     on_one_thread(async {
         let directory = tempfile::tempdir().unwrap();
