@@ -19,6 +19,7 @@ pub(crate) struct Knobs {
     pub(crate) version: String,
     pub(crate) instance: u32,
     pub(crate) work: Work,
+    pub(crate) panics: bool,
     /// Instead of every answer.
     pub(crate) broken: Option<PosError>,
     /// What the restart answers.
@@ -45,6 +46,7 @@ impl ToyTill {
             version: "1.0.0".to_owned(),
             instance: 1,
             work: Work::Free,
+            panics: false,
             broken: None,
             restart: Ok(()),
             restarts_into: None,
@@ -67,6 +69,7 @@ impl ToyTill {
         answer: impl FnOnce(&mut Knobs) -> Result<T, PosError>,
     ) -> Result<T, PosError> {
         self.turn(|knobs| {
+            assert!(!knobs.panics, "as the test wants it");
             knobs.asked.push(asked);
             knobs.broken.clone().map_or_else(|| answer(knobs), Err)
         })

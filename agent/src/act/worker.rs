@@ -5,6 +5,7 @@
 //! else takes long.
 
 use std::collections::BTreeMap;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::mpsc::{SyncSender, TrySendError, sync_channel};
 use std::thread;
@@ -150,7 +151,9 @@ fn work(hands: &Hands, task: &Task, stop: &Stop, tell: &Sender<Told>) {
                     tell.try_send(Told::Progressed { ticket, bytes_done, bytes_total }).ok();
                 }
             };
-            hands.carry_out(task, stop, &mut progress)
+            let carried_out =
+                catch_unwind(AssertUnwindSafe(|| hands.carry_out(task, stop, &mut progress)));
+            carried_out.unwrap_or_else(|_| panicked(action))
         }
     };
     debug!(?action, ?reply, "action ended");
@@ -159,6 +162,14 @@ fn work(hands: &Hands, task: &Task, stop: &Stop, tell: &Sender<Told>) {
         tell.blocking_send(Told::Installed(hands.installed())).ok();
     }
     tell.blocking_send(Told::Done { ticket, reply }).ok();
+}
+
+/// A fault of ours must not leave a job without an answer. What the hands hold is only replaced as
+/// a whole, so they can go on.
+fn panicked(action: Action) -> Reply {
+    error!(?action, "an action panicked; the message stands above");
+    let detail = "the agent met a fault of its own".to_owned();
+    Reply::Failed { code: FailureCode::Internal, detail, again: Again::Worthwhile }
 }
 
 #[cfg(test)]
@@ -205,6 +216,22 @@ mod tests {
             let Told::Done { reply, .. } = worker.next().await else { panic!("not answered") };
             assert!(matches!(reply, Reply::NotYet { .. }), "{reply:?}");
             assert!(till.turn(|knobs| knobs.asked.is_empty()));
+        });
+    }
+
+    #[test]
+    fn a_fault_of_ours_is_answered_and_the_next_action_is_carried_out() {
+        on_one_thread(async {
+            let shop = shop();
+            let release = shop.release.clone();
+            shop.till.turn(|knobs| knobs.panics = true);
+            let mut worker = Worker::start(shop.hands).unwrap();
+            worker.begin(task(&release, 1, Action::AskTill));
+            worker.begin(task(&release, 2, Action::ProbeSlot));
+            let Told::Done { reply, .. } = worker.next().await else { panic!("not answered") };
+            assert!(matches!(reply, Reply::Failed { code: FailureCode::Internal, .. }));
+            let Told::Done { reply, .. } = worker.next().await else { panic!("not answered") };
+            assert!(matches!(reply, Reply::Found(_)), "{reply:?}");
         });
     }
 
