@@ -10,40 +10,26 @@
 //! A slot gets its name only when every byte below it is durable, and a link is only ever replaced
 //! by renaming another over it. So whatever the power does, `current` leads to a whole version.
 
-use std::collections::BTreeSet;
-use std::io::{self, SeekFrom, Write as _};
+mod shelf;
+
+use std::io::{self, SeekFrom};
 use std::path::{Path, PathBuf};
 
-use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 use shared::digest::Digest;
 use shared::document::Release;
 use shared::document::release::Artifact;
 use shared::durable;
 
-use super::archive::unpack;
-use super::fs::{Disk, Kind, Mode, RealDisk};
+use super::fs::{Disk, Kind, RealDisk};
 use super::{ArtifactBytes, InstallError, Installer, Proof, Slot, SlotName, Slots, is_component};
-
-const CURRENT: &str = "current";
-const PREVIOUS: &str = "previous";
+use shelf::{CURRENT, Note, PREVIOUS, Shelf, failed};
 
 /// Stays free after everything is unpacked, for the till and for the agent's own books.
 pub const RESERVE_BYTES: u64 = 64 * 1024 * 1024;
 
 /// What a file or directory takes at least.
 const BLOCK_BYTES: u64 = 4096;
-
-/// A slot's note is about 200 bytes.
-const NOTE_BYTES_MAX: u64 = 4096;
-
-/// What is kept beside a slot. A slot without it was put there by hand and counts as proven.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-struct Note {
-    artifact: Digest,
-    security_counter: u64,
-    committed: bool,
-}
 
 /// Versions below one directory.
 #[derive(Debug)]
@@ -241,192 +227,6 @@ fn verify(bytes: &mut dyn ArtifactBytes, signed: &Artifact) -> Result<(), Unveri
         return Err(Unverified::Other(InstallError::OtherDigest { got, signed }));
     }
     bytes.seek(SeekFrom::Start(0)).map(drop).map_err(Unverified::Read)
-}
-
-/// One component's directory.
-struct Shelf<'a, D> {
-    disk: &'a D,
-    root: &'a Path,
-    directory: PathBuf,
-}
-
-impl<D: Disk> Shelf<'_, D> {
-    fn path(&self, name: &str) -> PathBuf {
-        self.directory.join(name)
-    }
-
-    fn sync(&self) -> Result<(), InstallError> {
-        let directory = &self.directory;
-        self.disk.sync_directory(directory).map_err(failed("synchronising", directory))
-    }
-
-    fn ensure(&self) -> Result<(), InstallError> {
-        match self.disk.make_directory(&self.directory) {
-            Err(error) if error.kind() != io::ErrorKind::AlreadyExists => {
-                return Err(failed("making", &self.directory)(error));
-            }
-            Ok(()) | Err(_) => {}
-        }
-        self.disk.sync_directory(self.root).map_err(failed("synchronising", self.root))
-    }
-
-    fn entries(&self) -> Result<Vec<(String, Kind)>, InstallError> {
-        self.disk.list(&self.directory).map_err(failed("reading", &self.directory))
-    }
-
-    fn directories(&self) -> Result<BTreeSet<SlotName>, InstallError> {
-        let entries = self.entries()?.into_iter();
-        let directories = entries.filter(|(_, kind)| *kind == Kind::Directory);
-        Ok(directories.filter_map(|(name, _)| name.parse().ok()).collect())
-    }
-
-    fn link(&self, link: &str) -> Result<Option<SlotName>, InstallError> {
-        let path = self.path(link);
-        let target = self.disk.read_link(&path).map_err(failed("reading", &path))?;
-        let Some(target) = target else { return Ok(None) };
-        let name = target.to_str().unwrap_or_default().parse();
-        name.map(Some).map_err(|error: super::NotASlotName| {
-            failed("following", &path)(io::Error::new(io::ErrorKind::InvalidData, error))
-        })
-    }
-
-    /// The slots that links lead to.
-    fn links(&self) -> Result<BTreeSet<SlotName>, InstallError> {
-        Ok([self.link(CURRENT)?, self.link(PREVIOUS)?].into_iter().flatten().collect())
-    }
-
-    fn slots(&self) -> Result<Slots, InstallError> {
-        let directories = self.directories()?;
-        let slot = |link| match self.link(link)?.filter(|name| directories.contains(name)) {
-            Some(name) => self.slot(name).map(Some),
-            None => Ok(None),
-        };
-        Ok(Slots { current: slot(CURRENT)?, previous: slot(PREVIOUS)? })
-    }
-
-    fn slot(&self, name: SlotName) -> Result<Slot, InstallError> {
-        let (security_counter, committed) = match self.note(&name)? {
-            Some(note) => (note.security_counter, note.committed),
-            None => (0, true),
-        };
-        let proof = if committed { Proof::Committed } else { Proof::Pending };
-        Ok(Slot { version: name.version().to_owned(), name, security_counter, proof })
-    }
-
-    fn note(&self, name: &SlotName) -> Result<Option<Note>, InstallError> {
-        let path = self.path(&format!("{name}.json"));
-        let bytes = self.disk.read_file(&path, NOTE_BYTES_MAX).map_err(failed("reading", &path))?;
-        let note = bytes.map(|bytes| serde_json::from_slice(&bytes)).transpose();
-        note.map_err(|error| failed("reading", &path)(error.into()))
-    }
-
-    fn write_note(&self, name: &SlotName, note: &Note) -> Result<(), InstallError> {
-        let path = self.path(&format!("{name}.json"));
-        let beside = self.path(&format!("{name}.json.new"));
-        let text = serde_json::to_vec(note).expect("a note has only text keys");
-        let write = || {
-            self.disk.remove_file(&beside)?;
-            let mut file = self.disk.create_file(&beside, Mode::Plain)?;
-            file.write_all(&text)?;
-            self.disk.sync_file(&mut file)
-        };
-        write().map_err(failed("writing", &beside))?;
-        self.rename(&beside, &path)
-    }
-
-    /// Renames within this directory, durably.
-    fn rename(&self, from: &Path, to: &Path) -> Result<(), InstallError> {
-        self.disk.rename(from, to).map_err(failed("renaming", from))?;
-        self.sync()
-    }
-
-    fn fill(
-        &self,
-        part: &Path,
-        bytes: &mut dyn ArtifactBytes,
-        signed: &Artifact,
-    ) -> Result<(), InstallError> {
-        self.disk.remove_tree(part).map_err(failed("removing", part))?;
-        self.disk.make_directory(part).map_err(failed("making", part))?;
-        unpack(self.disk, bytes, part, signed).map_err(InstallError::Unpack)
-    }
-
-    fn set_link(&self, link: &str, to: &SlotName) -> Result<(), InstallError> {
-        let beside = self.path(&format!("{link}.new"));
-        let make = || {
-            self.disk.remove_file(&beside)?;
-            self.disk.symlink(Path::new(to.as_str()), &beside)
-        };
-        make().map_err(failed("linking", &beside))?;
-        self.rename(&beside, &self.path(link))
-    }
-
-    fn remove_link(&self, link: &str) -> Result<(), InstallError> {
-        let path = self.path(link);
-        self.disk.remove_file(&path).map_err(failed("removing", &path))?;
-        self.sync()
-    }
-
-    /// After a way back, `previous` would be the current slot itself: lets it be another proven
-    /// one instead, or nothing.
-    fn mend_previous(&self, current: &SlotName) -> Result<(), InstallError> {
-        if self.link(PREVIOUS)?.as_ref() != Some(current) {
-            return Ok(());
-        }
-        for name in self.directories()?.into_iter().rev().filter(|name| name != current) {
-            if self.slot(name.clone())?.proof == Proof::Committed {
-                return self.set_link(PREVIOUS, &name);
-            }
-        }
-        self.remove_link(PREVIOUS)
-    }
-
-    /// Takes a slot's name away before its bytes, so that no half slot ever has a name.
-    fn retire(&self, name: &SlotName) -> Result<(), InstallError> {
-        let gone = self.path(&format!("{name}.gone"));
-        self.remove(&gone, Kind::Directory)?;
-        self.rename(&self.path(name.as_str()), &gone)?;
-        self.remove(&gone, Kind::Directory)
-    }
-
-    /// Removes what is ours and not kept. What others put here stays.
-    fn remove_all_but(&self, kept: &BTreeSet<SlotName>) -> Result<(), InstallError> {
-        for name in self.directories()?.difference(kept) {
-            self.retire(name)?;
-        }
-        for (name, kind) in self.entries()? {
-            let path = self.path(&name);
-            let stem = |suffix| name.strip_suffix(suffix).and_then(|stem| stem.parse().ok());
-            let leftover = match kind {
-                Kind::Directory => stem(".part").or(stem(".gone")).is_some(),
-                Kind::Symlink => {
-                    [CURRENT, PREVIOUS].contains(&name.trim_end_matches(".new"))
-                        && name.ends_with(".new")
-                }
-                Kind::File => {
-                    stem(".json.new").is_some()
-                        || stem(".json").is_some_and(|slot: SlotName| !kept.contains(&slot))
-                }
-            };
-            if leftover {
-                self.remove(&path, kind)?;
-            }
-        }
-        self.sync()
-    }
-
-    fn remove(&self, path: &Path, kind: Kind) -> Result<(), InstallError> {
-        let removed = match kind {
-            Kind::Directory => self.disk.remove_tree(path),
-            Kind::File | Kind::Symlink => self.disk.remove_file(path),
-        };
-        removed.map_err(failed("removing", path))
-    }
-}
-
-fn failed(doing: &'static str, path: &Path) -> impl FnOnce(io::Error) -> InstallError {
-    let path = path.to_owned();
-    move |source| InstallError::Disk { doing, path, source }
 }
 
 #[cfg(test)]

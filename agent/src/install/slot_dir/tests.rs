@@ -1,7 +1,7 @@
 //! The power fails after every change, and again after every change of what follows.
 
 use std::collections::BTreeMap;
-use std::io::Cursor;
+use std::io::{Cursor, Write as _};
 
 use shared::document::release::{Health, Settlement};
 use shared::outcome::FailureCode;
@@ -9,6 +9,7 @@ use shared::time::UnixTime;
 
 use super::*;
 use crate::install::crash_disk::{CrashDisk, Fate};
+use crate::install::fs::Mode;
 
 const FATES: [Fate; 4] = [
     Fate::Lost,
