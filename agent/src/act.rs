@@ -72,7 +72,7 @@ impl Hands {
             Action::SwitchSlot => self.switch_slot(release),
             Action::SwitchBack => self.switch_back(release),
             Action::ProbeSlot => self.probe_slot(release),
-            Action::RestartApplication => self.restart(stop),
+            Action::RestartApplication => self.restart(release, stop),
             Action::ProveHealth => {
                 let replaced = till::lock(&self.replaced).clone();
                 health::prove(&*self.pos, release, replaced.as_deref(), stop)

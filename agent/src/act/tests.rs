@@ -252,7 +252,7 @@ fn totals_that_differ_stop_everything() {
 fn a_restart_is_over_when_another_process_answers() {
     let shop = shop();
     shop.till.turn(|knobs| knobs.restarts_into = Some("2.0.0".to_owned()));
-    let reply = shop.hands.restart(&Later::default());
+    let reply = shop.hands.restart(&shop.release, &Later::default());
     assert_eq!(reply, done("version 2.0.0 answers".to_owned()));
     assert_eq!(till::lock(&shop.hands.replaced).as_deref(), Some("1"));
 }
@@ -261,12 +261,27 @@ fn a_restart_is_over_when_another_process_answers() {
 fn a_restart_that_brings_nothing_back_has_failed() {
     let shop = shop();
     let time = Later::default();
-    let reply = shop.hands.restart(&time);
+    let reply = shop.hands.restart(&shop.release, &time);
     assert!(
         matches!(reply, Reply::Failed { code: FailureCode::RestartFailed, .. }),
         "the same process still answers: {reply:?}"
     );
     assert_eq!(crate::machine::Timekeeper::uptime(&time), Duration::from_secs(120));
+}
+
+#[test]
+fn a_new_version_is_waited_for_no_longer_than_its_release_asks_for() {
+    let mut shop = shop();
+    shop.downloaded();
+    shop.done(Action::Stage);
+    shop.done(Action::SwitchSlot);
+    for (stated_s, waited_s) in [(20, 20), (3600, 120)] {
+        shop.release.health.within_s = stated_s;
+        let time = Later::default();
+        let reply = shop.hands.restart(&shop.release, &time);
+        assert!(matches!(reply, Reply::Failed { code: FailureCode::RestartFailed, .. }));
+        assert_eq!(crate::machine::Timekeeper::uptime(&time), Duration::from_secs(waited_s));
+    }
 }
 
 #[test]
@@ -279,7 +294,7 @@ fn a_till_that_hangs_is_asked_to_restart_until_it_does() {
         knobs.restarts_into = Some("2.0.0".to_owned());
     });
     let time = Later::default().at(25, || shop.till.turn(|knobs| knobs.restart = Ok(())));
-    let reply = shop.hands.restart(&time);
+    let reply = shop.hands.restart(&shop.release, &time);
     assert_eq!(reply, done("version 2.0.0 answers".to_owned()));
     let restarts =
         shop.till.turn(|knobs| knobs.asked.iter().filter(|asked| **asked == "restart").count());

@@ -7,14 +7,14 @@ use shared::document::Release;
 use shared::outcome::{FailureCode, Waiting};
 
 use super::{Hands, done};
-use crate::job::{Again, Finding, HOLD_LEASE, Proof, Reply};
+use crate::job::{Again, Finding, Found, HOLD_LEASE, Proof, Reply};
 use crate::machine::Timekeeper;
 use crate::maintenance::Work;
 use crate::pos::protocol;
 use crate::pos::{PosError, Settled};
 use crate::stop::Waited;
 
-/// For a new process to answer after a restart. A till on old hardware takes a minute.
+/// For a new process to answer after a restart, at most. A till on old hardware takes a minute.
 const RESTART_PATIENCE: Duration = Duration::from_secs(120);
 
 const LOOK_EVERY: Duration = Duration::from_secs(1);
@@ -87,10 +87,10 @@ impl Hands {
     }
 
     /// Done when another process answers than before; if nothing answered before, when one does.
-    pub(super) fn restart(&self, time: &dyn Timekeeper) -> Reply {
+    pub(super) fn restart(&self, release: &Release, time: &dyn Timekeeper) -> Reply {
         let before = self.pos.status().ok().map(|status| status.application.instance);
         lock(&self.replaced).clone_from(&before);
-        let deadline = time.uptime() + RESTART_PATIENCE;
+        let deadline = time.uptime() + self.restart_patience(release);
         let mut ask_at = Some(time.uptime());
         let mut problem = "the same process answers still".to_owned();
         while time.uptime() < deadline {
@@ -120,6 +120,14 @@ impl Hands {
             detail: problem,
             again: Again::Worthwhile,
         }
+    }
+
+    /// A release says in what time it is healthy after a restart: one that does not even answer
+    /// by then only keeps the shop closed. Of the old version nothing is known.
+    fn restart_patience(&self, release: &Release) -> Duration {
+        let into_new = self.probe_slot(release) == Reply::Found(Found::Happened);
+        let stated = Duration::from_secs(release.health.within_s.into());
+        if into_new { RESTART_PATIENCE.min(stated) } else { RESTART_PATIENCE }
     }
 }
 
