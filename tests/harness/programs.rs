@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 pub struct Programs {
     directory: PathBuf,
     artifacts: PathBuf,
+    agent: PathBuf,
 }
 
 /// A program was not built.
@@ -19,17 +20,20 @@ pub struct NotBuilt {
 
 impl Programs {
     /// From `TILLWARD_PROGRAMS` and `TILLWARD_ARTIFACTS`, else where cargo puts them.
+    /// `TILLWARD_AGENT` names another build of the agent alone.
     pub fn find() -> Self {
         let target = Path::new(env!("CARGO_MANIFEST_DIR")).join("../target");
-        let from = |name, default| env::var_os(name).map_or(target.join(default), PathBuf::from);
+        let from = |name, default| env::var_os(name).map_or(default, PathBuf::from);
+        let directory = from("TILLWARD_PROGRAMS", target.join("debug"));
         Self {
-            directory: from("TILLWARD_PROGRAMS", "debug"),
-            artifacts: from("TILLWARD_ARTIFACTS", "artifacts"),
+            artifacts: from("TILLWARD_ARTIFACTS", target.join("artifacts")),
+            agent: from("TILLWARD_AGENT", directory.join("tillward-agent")),
+            directory,
         }
     }
 
     pub fn agent(&self) -> Result<PathBuf, NotBuilt> {
-        built(self.directory.join("tillward-agent"))
+        built(self.agent.clone())
     }
 
     pub fn controller(&self) -> Result<PathBuf, NotBuilt> {

@@ -6,6 +6,7 @@
 mod controller;
 mod host;
 mod mosquitto;
+mod records;
 mod terminal;
 
 use std::net::SocketAddr;
@@ -23,6 +24,7 @@ use crate::proxy::Proxy;
 pub use controller::{Addresses, Controller};
 pub use host::Host;
 pub use mosquitto::Mosquitto;
+pub use records::Records;
 pub use terminal::{Shop, Terminal};
 
 /// A program of ours on a busy machine with two cores starts well within this.
@@ -62,6 +64,7 @@ pub struct World {
     pub hosts: Vec<Host>,
     pub https: Proxy,
     pub mqtt: Proxy,
+    pub records: Records,
     pub programs: Programs,
     directory: PathBuf,
 }
@@ -82,7 +85,9 @@ impl World {
             Broker::Embedded => None,
             Broker::Mosquitto => Some(Mosquitto::start(directory, &fleet)?),
         };
-        controller::configure(&fleet, &https, &mqtt, broker, registry)?;
+        let records = Records::new(registry, &fleet)?;
+        controller::configure(&fleet, &https, &mqtt, broker, &records)?;
+        controller::migrate(&programs, directory)?;
         let controller = Controller::start(&programs, directory)?;
         https.point_to(controller.addresses.https);
         mqtt.point_to(match (&mosquitto, controller.addresses.mqtt) {
@@ -96,7 +101,17 @@ impl World {
             .collect::<Result<Vec<_>>>()?;
         let directory = directory.to_owned();
         let terminals = Vec::new();
-        Ok(Self { terminals, controller, mosquitto, hosts, https, mqtt, programs, directory })
+        Ok(Self {
+            terminals,
+            controller,
+            mosquitto,
+            hosts,
+            https,
+            mqtt,
+            records,
+            programs,
+            directory,
+        })
     }
 
     pub fn directory(&self) -> &Path {

@@ -5,10 +5,11 @@ use std::net::SocketAddr;
 use std::path::Path;
 use std::process::Command;
 
-use anyhow::{Context as _, Result, bail};
+use anyhow::Result;
 use serde::Deserialize;
 
-use super::{Broker, Registry, START_PATIENCE, run, still_runs};
+use super::records::Records;
+use super::{Broker, START_PATIENCE, run, still_runs};
 use crate::process::Process;
 use crate::programs::Programs;
 use crate::proxy::Proxy;
@@ -35,11 +36,7 @@ impl Controller {
         if told.exists() {
             fs::remove_file(&told)?;
         }
-        let mut command = Command::new(programs.controller()?);
-        command
-            .arg("serve")
-            .arg("--config")
-            .arg(directory.join("fleet/controller/controller.toml"));
+        let mut command = command(programs, directory, "serve")?;
         command.arg("--addresses-file").arg(&told);
         let mut process = Process::start("controller", &mut command, &directory.join("logs"))?;
         let addresses = wait_for("the controller listens", START_PATIENCE, || {
@@ -51,13 +48,25 @@ impl Controller {
     }
 }
 
+fn command(programs: &Programs, directory: &Path, subcommand: &str) -> Result<Command> {
+    let mut command = Command::new(programs.controller()?);
+    command.arg(subcommand);
+    command.arg("--config").arg(directory.join("fleet/controller/controller.toml"));
+    Ok(command)
+}
+
+/// Makes the registry's tables; a controller does not do that on a server by itself.
+pub(super) fn migrate(programs: &Programs, directory: &Path) -> Result<()> {
+    run(&mut command(programs, directory, "migrate")?).map(|_| ())
+}
+
 /// Changes what `tillward init` wrote: free ports, the proxies' addresses, broker and registry.
 pub(super) fn configure(
     fleet: &Path,
     https: &Proxy,
     mqtt: &Proxy,
     broker: Broker,
-    registry: &Registry,
+    records: &Records,
 ) -> Result<()> {
     let path = fleet.join("controller/controller.toml");
     let text = fs::read_to_string(&path)?;
@@ -79,7 +88,7 @@ pub(super) fn configure(
             }
             ("[broker]", "listen") => "listen = \"127.0.0.1:0\"".to_owned(),
             ("[broker]", "address") => format!("address = \"{mqtt}\""),
-            ("[registry]", "url") => format!("url = \"{}\"", registry_url(registry, fleet)?),
+            ("[registry]", "url") => format!("url = \"{}\"", records.url()),
             _ => line.to_owned(),
         };
         written.push_str(&line);
@@ -97,21 +106,4 @@ pub(super) fn configure(
         false => line.to_owned(),
     });
     Ok(fs::write(&operator, text.collect::<Vec<_>>().join("\n"))?)
-}
-
-/// SQLite in the fleet's own directory, or a new database on the server.
-fn registry_url(registry: &Registry, fleet: &Path) -> Result<String> {
-    let Registry::Postgres(server) = registry else {
-        return Ok("sqlite:data/registry.sqlite".to_owned());
-    };
-    let (base, _) = server.rsplit_once('/').context("the URL names a database")?;
-    let seed = fleet.to_string_lossy();
-    let name: String = seed.chars().filter(char::is_ascii_alphanumeric).collect();
-    let name = format!("world_{}", &name[name.len().saturating_sub(40)..].to_lowercase());
-    let made = format!("CREATE DATABASE {name}");
-    run(Command::new("psql").args(["--quiet", "--command", &made]).arg(server))?;
-    if name.len() > 63 {
-        bail!("{name} is too long for a database");
-    }
-    Ok(format!("{base}/{name}"))
 }

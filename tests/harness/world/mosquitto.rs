@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::{Context as _, Result};
+use controller::key_file::{OnlineKeys, Unlock};
 
 use super::{START_PATIENCE, still_runs};
 use crate::ports::free_port;
@@ -73,9 +74,7 @@ fn launch(directory: &Path, address: SocketAddr) -> Result<Process> {
 
 /// The broker's key is among the controller's secrets, which are not sealed in tests.
 fn server_key(papers: &Path) -> Result<String> {
-    let text = fs::read_to_string(papers.join("secrets.insecure.toml"))?;
-    let secrets: toml::Value = toml::from_str(&text)?;
-    let key = secrets.get("keys").and_then(|keys| keys.get("server"));
-    let key = key.and_then(toml::Value::as_str).context("the secrets hold a server key")?;
-    Ok(key.to_owned())
+    let secrets = papers.join(OnlineKeys::INSECURE_NAME);
+    let secrets = OnlineKeys::open(&secrets, &Unlock::InsecureDev)?;
+    Ok(secrets.server.issuing().serialize_pem())
 }

@@ -81,7 +81,7 @@ impl Terminal {
         Ok(fs::write(self.configuration(), text)?)
     }
 
-    fn configuration(&self) -> PathBuf {
+    pub fn configuration(&self) -> PathBuf {
         self.home.join("agent.toml")
     }
 
@@ -105,19 +105,31 @@ impl Terminal {
         entries.filter_map(|entry| Some(entry.metadata().ok()?.len())).sum()
     }
 
-    pub(super) fn enrol(&self, programs: &Programs, claim: &Path) -> Result<()> {
+    /// The agent's program with this terminal's configuration.
+    pub fn agent_command(&self, programs: &Programs, arguments: &[&str]) -> Result<Command> {
         let mut command = Command::new(programs.agent()?);
-        command.arg("--config").arg(self.configuration()).arg("enrol");
-        command.arg("--claim-file").arg(claim);
-        run(&mut command).map(|_| ())
+        command.arg("--config").arg(self.configuration()).args(arguments);
+        Ok(command)
+    }
+
+    pub(super) fn enrol(&self, programs: &Programs, claim: &Path) -> Result<()> {
+        let mut command = self.agent_command(programs, &["enrol", "--claim-file"])?;
+        run(command.arg(claim)).map(|_| ())
     }
 
     pub fn start_agent(&mut self, programs: &Programs) -> Result<()> {
-        let mut command = Command::new(programs.agent()?);
-        command.arg("--config").arg(self.configuration()).arg("run");
-        let name = format!("agent-{}", self.shop.serial);
-        self.agent = Some(Process::start(&name, &mut command, &self.logs)?);
+        let mut command = self.agent_command(programs, &["run"])?;
+        self.agent = Some(Process::start(&self.agent_log(), &mut command, &self.logs)?);
         Ok(())
+    }
+
+    /// Everything that the agent has said since the shop was opened.
+    pub fn agent_words(&self) -> Result<String> {
+        Ok(fs::read_to_string(self.logs.join(format!("{}.log", self.agent_log())))?)
+    }
+
+    fn agent_log(&self) -> String {
+        format!("agent-{}", self.shop.serial)
     }
 
     /// As a power cut does it.

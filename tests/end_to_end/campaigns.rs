@@ -1,0 +1,125 @@
+//! An operator's hand on a campaign: how many at once, when, pause, resume and abort.
+
+use anyhow::{Context as _, Result};
+use controller::api::model::{AssignmentState as State, CampaignState};
+use shared::id::CampaignId;
+
+use crate::fleet::{Fleet, GOOD, Look, unix_now};
+
+#[test]
+fn one_at_a_time_means_that_the_next_begins_when_the_one_before_has_said_its_end() {
+    one_at_a_time().unwrap();
+}
+
+fn one_at_a_time() -> Result<()> {
+    let mut fleet = Fleet::small(&["north", "north", "south"])?;
+    let release = fleet.world.publish_till(&GOOD)?;
+    let campaign = fleet.campaign(&release, "model=px7", &["--max-parallel", "1"])?;
+    let mut most = 0;
+    let ended = fleet.follow(campaign, |_, look: &Look| {
+        most = most.max(look.count(|state| state != State::Held && !state.is_end()));
+        Ok(())
+    })?;
+    assert_eq!((most, ended.states()), (1, vec![State::Succeeded; 3]));
+    let turns = fleet.world.records.rows(&format!(
+        "SELECT o.made_at, r.received_at FROM orders o JOIN receipts r ON r.order_id = o.id
+         WHERE o.campaign = '{campaign}' AND r.said = 'finished' ORDER BY o.made_at"
+    ))?;
+    let seconds = |text: &str| text.parse::<i64>().context("a point in time is a number");
+    for pair in turns.windows(2) {
+        let (ended, next_made) = (seconds(&pair[0][1])?, seconds(&pair[1][0])?);
+        assert!(
+            next_made >= ended,
+            "an order was made before the one before it had ended: {turns:?}"
+        );
+    }
+    fleet.check_once_in_effect(campaign)?;
+    fleet.check_books()
+}
+
+#[test]
+fn a_paused_campaign_lets_finish_what_was_accepted_and_begins_nothing_until_it_is_resumed() {
+    pause_and_resume().unwrap();
+}
+
+fn pause_and_resume() -> Result<()> {
+    let mut fleet = Fleet::small(&["north", "south"])?;
+    let release = fleet.world.publish_till(&GOOD)?;
+    let campaign = fleet.campaign(&release, "model=px7", &["--max-parallel", "1"])?;
+    fleet.wait_until(campaign, "a terminal accepts", |look| {
+        look.count(|state| matches!(state, State::Accepted | State::Waiting | State::Working)) == 1
+    })?;
+    decide(&fleet, "pause", campaign)?;
+    let paused = fleet.wait_until(campaign, "it succeeds, and the other is held", |look| {
+        let held = look.campaign.held.iter().find(|held| held.reason.code == "paused");
+        look.count(|state| state == State::Succeeded) == 1
+            && held.is_some_and(|held| held.terminals == 1)
+    })?;
+    assert_eq!(paused.campaign.state, CampaignState::Paused);
+    let orders = fleet.world.records.rows("SELECT id FROM orders")?;
+    assert_eq!(orders.len(), 1, "nothing was ordered while it was paused");
+    decide(&fleet, "resume", campaign)?;
+    assert_eq!(fleet.complete(campaign)?.states(), [State::Succeeded; 2]);
+    fleet.check_once_in_effect(campaign)?;
+    fleet.check_books()
+}
+
+#[test]
+fn terminals_wait_by_name_for_a_closed_window_and_an_abort_cancels_what_has_not_begun() {
+    window_and_abort().unwrap();
+}
+
+fn window_and_abort() -> Result<()> {
+    let mut fleet = Fleet::small(&["north", "south"])?;
+    let off = fleet.open_shop("north")?;
+    fleet.world.enrol(off)?;
+    let release = fleet.world.publish_till(&GOOD)?;
+    let window = window_in_six_hours();
+    let more = ["--max-parallel", "9", "--window", window.as_str()];
+    let campaign = fleet.campaign(&release, "model=px7", &more)?;
+    let waiting = fleet.wait_until(campaign, "two wait for the window", |look| {
+        look.count(|state| state == State::Waiting) == 2
+            && look.campaign.held.iter().any(|held| held.reason.code == "never-seen")
+    })?;
+    for terminal in waiting.terminals.iter().filter(|it| it.state == State::Waiting) {
+        let reason = terminal.reason.as_ref().context("who waits says why")?;
+        assert_eq!((reason.code.as_str(), terminal.step.as_deref()), ("window", Some("window")));
+        assert!(reason.detail.contains(&window), "{}", reason.detail);
+    }
+    fleet.world.tillward(&[
+        "campaign",
+        "abort",
+        &campaign.to_string(),
+        "--yes",
+        "--reason",
+        "wrong release",
+    ])?;
+    let aborted = fleet.wait_until(campaign, "both are cancelled", |look| {
+        look.count(|state| state == State::Cancelled) == 2
+    })?;
+    assert_eq!(aborted.campaign.state, CampaignState::Aborted);
+    assert_eq!(aborted.campaign.state_reason.as_deref(), Some("wrong release"));
+    fleet.start_agent(off)?;
+    fleet.wait_until_online(3)?;
+    for at in 0..3 {
+        assert_eq!(fleet.version(at)?, "1.0.0");
+        fleet.wait_until_it_sells(at)?;
+    }
+    let orders = format!("SELECT id FROM orders WHERE campaign = '{campaign}'");
+    assert_eq!(fleet.world.records.rows(&orders)?.len(), 4, "two orders, each cancelled once");
+    // What was aborted stands in nobody's way.
+    let again = fleet.campaign(&release, "model=px7", &["--max-parallel", "3"])?;
+    assert_eq!(fleet.complete(again)?.states(), [State::Succeeded; 3]);
+    fleet.check_once_in_effect(again)?;
+    fleet.check_books()
+}
+
+fn decide(fleet: &Fleet, action: &str, campaign: CampaignId) -> Result<()> {
+    fleet.world.tillward(&["campaign", action, &campaign.to_string()]).map(|_| ())
+}
+
+/// One hour, in UTC, which opens in about six.
+fn window_in_six_hours() -> String {
+    let hour = unix_now() / 3600 % 24;
+    format!("{:02}:00-{:02}:00", (hour + 6) % 24, (hour + 7) % 24)
+}

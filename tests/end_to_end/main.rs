@@ -1,0 +1,23 @@
+//! The whole path with real processes: controller, brokers, databases, agents, tills and hosts.
+//!
+//! Every test has a fleet of its own, in a directory of its own, on free ports of loopback; the
+//! only thing that they share is the PostgreSQL server that `tests/run` starts. A test that fails
+//! shows the last words of every process; with `TILLWARD_KEEP` set, directories are left behind.
+//! Faults at random moments are drawn from a seed that is printed; `TILLWARD_SEED` repeats it.
+//!
+//! Deliberately absent: what a simulation shows better, such as a power cut at every step.
+
+mod agent_kills;
+mod books;
+mod broker_restarts;
+mod campaigns;
+mod claims;
+mod damage;
+mod fleet;
+mod offline;
+mod print;
+mod programs;
+mod publisher;
+mod random;
+mod releases;
+mod whole_path;
