@@ -31,7 +31,7 @@ pub use beginning::Stored;
 use effect::{Decision, Effect, Post, Write};
 use input::{Input, Now, StoreState};
 use restraint::Restraint;
-use work::Job;
+use work::job::Job;
 
 use crate::clock::{Clock, TimeFloor};
 use crate::job::Tables;

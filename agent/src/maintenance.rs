@@ -10,7 +10,7 @@ use shared::outcome::Waiting;
 use shared::time::UnixTime;
 use shared::window::Window;
 
-use crate::job::saga::Answer;
+use crate::job::saga::circumstances::Answer;
 
 /// What the till says about itself. No answer means not ready, never yes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -9,7 +9,7 @@ use shared::id::OrderId;
 use super::effect::{Decision, Place, Shelf, Write};
 use super::input::{Now, Room, StoreState};
 use super::restraint::Restraint;
-use super::work::Job;
+use super::work::job::Job;
 use super::{Core, Counters, Profile};
 use crate::clock::{BUILT_AT, Clock};
 use crate::job::Tables;

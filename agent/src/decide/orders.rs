@@ -11,7 +11,8 @@ use shared::outcome::{Failure, FailureCode, Outcome, Refusal};
 
 use super::effect::{Decision, Post, Write};
 use super::input::{Now, Room};
-use super::work::{JOBS_MAX, Job};
+use super::work::JOBS_MAX;
+use super::work::job::Job;
 use super::{Core, facts};
 use crate::journal::ledger::Account;
 use crate::order::{self, Admitted, Known, Refused};

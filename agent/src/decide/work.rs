@@ -1,135 +1,33 @@
 //! The jobs: one is worked on, the others wait for their turn.
 
+pub(super) mod job;
+
 use std::sync::Arc;
 use std::time::Duration;
 
-use shared::change::Change;
+use shared::document::receipt::Evidence;
 use shared::document::release::Settlement;
-use shared::document::{Batch, Order, Release};
 use shared::id::{BatchId, OrderId};
-use shared::message::{Parcel, Progress, StepState};
+use shared::message::{Progress, StepState};
 use shared::outcome::{Outcome, Waiting};
-use shared::signature::Envelope;
-use shared::time::UnixTime;
-use shared::window::Window;
 
-use super::effect::{Decision, Effect, Post, Write};
+use super::effect::{Decision, Effect, Post};
 use super::input::Now;
 use super::orders::internal;
 use super::{Core, facts};
-use crate::job::saga::{Circumstances, Event, Move, Refused, Saga};
-use crate::job::step::{Condition, Table};
-use crate::job::{Reply, Subject, Tables, Task, Ticket, upgrade};
-use crate::journal::Entry;
-use crate::journal::log::Log;
+use crate::job::saga::circumstances::Circumstances;
+use crate::job::saga::{Event, Move, Refused, Saga};
+use crate::job::step::Condition;
+use crate::job::{Reply, Task, Ticket, upgrade};
 use crate::maintenance;
-use crate::order::Admitted;
 use crate::session::Pace;
+use job::Job;
 
 /// Jobs that are accepted at once.
 pub(super) const JOBS_MAX: usize = 16;
 
 /// How often a long action's progress is reported.
 const PROGRESS_EVERY: Duration = Duration::from_secs(10);
-
-/// An order that is being carried out, or waits for its turn.
-#[derive(Debug)]
-pub(super) struct Job {
-    pub(super) turn: u64,
-    order: OrderId,
-    batch: BatchId,
-    not_after: UnixTime,
-    window: Option<Window>,
-    release: Release,
-    subject: Arc<Subject>,
-    table: Table,
-    log: Log,
-    /// `None` until its turn comes.
-    saga: Option<Saga>,
-    /// Reports since the last line of the log.
-    reports: u64,
-    /// When the progress of the present action was last reported.
-    progress_at: Option<Duration>,
-}
-
-impl Job {
-    /// The job of an order that was just accepted, and its first line. `None` when the change
-    /// is not one that takes a job.
-    pub(super) fn accepted(
-        admitted: Admitted,
-        parcel: Parcel,
-        turn: u64,
-        tables: Tables,
-    ) -> Option<(Self, Vec<Write>)> {
-        let Admitted { order, batch, release, not_after, .. } = admitted;
-        let log = Log::new(order.id);
-        let mut job = Self::new(order.id, &batch, release?, not_after, turn, log, tables)?;
-        let entry = Entry::Accepted { turn, parcel: Box::new(parcel) };
-        let writes = job.log.append(entry, job.table);
-        Some((job, writes))
-    }
-
-    /// The job of a log that was read back; the log itself when it cannot be continued.
-    pub(super) fn from_log(log: Log, tables: Tables) -> Result<Self, Log> {
-        let Some(Entry::Accepted { turn, parcel }) = log.entries().next() else { return Err(log) };
-        let Some((order, batch, release)) = read_again(parcel) else { return Err(log) };
-        let not_after = order.not_after.min(batch.not_after);
-        let turn = *turn;
-        let begun = log.entries().nth(1).is_some();
-        let table = tables.upgrade;
-        let saga = begun.then(|| Saga::replay(table, log.entries(), Ticket(0))).transpose();
-        let Ok(saga) = saga else { return Err(log) };
-        let job = Self::new(order.id, &batch, release, not_after, turn, log.clone(), tables);
-        job.map(|job| Self { saga, ..job }).ok_or(log)
-    }
-
-    fn new(
-        order: OrderId,
-        batch: &Batch,
-        release: Release,
-        not_after: UnixTime,
-        turn: u64,
-        log: Log,
-        tables: Tables,
-    ) -> Option<Self> {
-        let upgrade = match &batch.change {
-            Change::Upgrade(upgrade) => upgrade,
-            Change::Ping(_) | Change::Cancel(_) => return None,
-        };
-        let subject =
-            Subject::Upgrade { digest: upgrade.release, release: Box::new(release.clone()) };
-        Some(Self {
-            turn,
-            order,
-            batch: batch.id,
-            not_after,
-            window: upgrade.window,
-            release,
-            subject: Arc::new(subject),
-            table: tables.upgrade,
-            log,
-            saga: None,
-            reports: 0,
-            progress_at: None,
-        })
-    }
-
-    /// Rises with every report: by lines of the log, which outlive a restart, and within a line
-    /// by reports, of which a restart begins a new one.
-    fn ordinal(&mut self) -> u64 {
-        self.reports += 1;
-        (self.log.written() << 16) | self.reports.min(0xffff)
-    }
-}
-
-/// What was checked when it was accepted is only read.
-fn read_again(parcel: &Parcel) -> Option<(Order, Batch, Release)> {
-    let order = Envelope::<Order>::from_bytes(parcel.order.as_slice()).ok()?.document;
-    let batch = Envelope::<Batch>::from_bytes(parcel.batch.as_slice()).ok()?.document;
-    let release = parcel.release.as_ref()?;
-    let release = Envelope::<Release>::from_bytes(release.as_slice()).ok()?.document;
-    Some((order, batch, release))
-}
 
 impl Core {
     /// After a restart: goes on with what was under way, and gives up what cannot be continued.
@@ -186,13 +84,9 @@ impl Core {
         }
         job.progress_at = Some(now.uptime);
         let progress = Progress {
-            order: job.order,
-            ordinal: job.ordinal(),
-            step: step.to_owned(),
-            state: StepState::Running,
-            at,
             bytes_done: Some(bytes_done),
             bytes_total: Some(bytes_total),
+            ..job.progress(step, StepState::Running, at)
         };
         self.post(Post::Progress(progress), out);
     }
@@ -293,7 +187,7 @@ impl Core {
         let detail = "another job on this terminal comes first".to_owned();
         let state = StepState::Waiting { reason: Waiting::Turn, detail };
         let first = job.table[0].name;
-        let report = progress(job, first, state, at);
+        let report = job.progress(first, state, at);
         self.post(Post::Progress(report), out);
     }
 
@@ -341,7 +235,7 @@ impl Core {
             }
             Move::StopAct(ticket) => out.effects.push(Effect::StopAct(ticket)),
             Move::Report { step, state } => {
-                let report = progress(job, step, state, at);
+                let report = job.progress(step, state, at);
                 self.post(Post::Progress(report), out);
             }
             Move::Finish { outcome, evidence } => {
@@ -366,24 +260,12 @@ impl Core {
         &mut self,
         job: Job,
         outcome: Outcome,
-        evidence: Vec<shared::document::receipt::Evidence>,
+        evidence: Vec<Evidence>,
         now: Now,
         out: &mut Decision,
     ) {
         let order = job.order;
         out.writes.extend(job.log.remove());
         self.finish(order, outcome, evidence, now, out);
-    }
-}
-
-fn progress(job: &mut Job, step: &str, state: StepState, at: UnixTime) -> Progress {
-    Progress {
-        order: job.order,
-        ordinal: job.ordinal(),
-        step: step.to_owned(),
-        state,
-        at,
-        bytes_done: None,
-        bytes_total: None,
     }
 }

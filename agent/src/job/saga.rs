@@ -12,11 +12,13 @@
 //! ```
 
 mod backward;
+pub mod circumstances;
 mod forward;
 mod lease;
 mod record;
 #[cfg(test)]
 mod tests;
+mod time;
 
 use std::time::Duration;
 
@@ -26,9 +28,10 @@ use shared::message::StepState;
 use shared::outcome::{Failure, FailureCode, Outcome, Waiting};
 use shared::time::UnixTime;
 
-use super::step::{Condition, Deadline, Lasts, Run, Step, Table};
+use super::step::{Condition, Lasts, Run, Step, Table};
 use super::{Action, Finding, Reply, Ticket};
 use crate::journal::Entry;
+use circumstances::Circumstances;
 use lease::Renewal;
 pub use record::Unreplayable;
 use record::{Course, Goal, Record, Standing};
@@ -37,67 +40,14 @@ use record::{Course, Goal, Record, Standing};
 /// it may be what brings the machine down.
 const INTERRUPTIONS_MAX: u32 = 5;
 
-/// For one attempt to undo something. A till may take minutes to come back.
-const UNDO_DEADLINE: Duration = Duration::from_secs(300);
 const UNDO_ATTEMPTS: u32 = 6;
-const UNDO_DELAY: Duration = Duration::from_secs(10);
-
-/// For one attempt to find out something, or to take a lease again.
-const ASIDE_DEADLINE: Duration = Duration::from_secs(30);
 const PROBE_ATTEMPTS: u32 = 6;
+
+/// Between two attempts to undo or to find out something.
+const UNDO_DELAY: Duration = Duration::from_secs(10);
 
 /// Before the next chance is taken, when nobody says how long.
 const PAUSE: Duration = Duration::from_secs(60);
-
-/// What a decision about a job rests on, besides the job.
-#[derive(Clone, Debug)]
-pub struct Circumstances {
-    /// In [`crate::decide::input::Now::uptime`].
-    pub uptime: Duration,
-    /// The best known time of day, for evidence.
-    pub at: UnixTime,
-    /// The order's not-after has passed.
-    pub expired: bool,
-    /// The agent is to end: nothing new begins.
-    pub stopping: bool,
-    pub window: Answer,
-    pub settlement_asked: bool,
-    pub connected: bool,
-    /// When the controller was last heard, in uptime.
-    pub heard_at: Option<Duration>,
-    /// What the order's documents allow a step that says [`Deadline::AsStated`].
-    pub stated: Duration,
-}
-
-/// Whether a condition holds.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Answer {
-    Yes,
-    /// Waiting for it costs the job nothing.
-    NotYet {
-        waiting: Waiting,
-        detail: String,
-        again_in: Duration,
-    },
-    /// It should hold soon: the step's deadline runs.
-    Pending,
-}
-
-impl Circumstances {
-    fn answer(&self, condition: Condition, since: Duration) -> Answer {
-        let yes = match condition {
-            Condition::WindowOpen => return self.window.clone(),
-            Condition::SettlementAsked => self.settlement_asked,
-            Condition::ControllerConnected => self.connected,
-            Condition::ControllerReached => self.heard_at.is_some_and(|heard| heard > since),
-        };
-        if yes { Answer::Yes } else { Answer::Pending }
-    }
-
-    fn holds(&self, condition: Condition) -> bool {
-        self.answer(condition, self.uptime) == Answer::Yes
-    }
-}
 
 /// Something that happened to a job.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -241,18 +191,6 @@ impl Saga {
         Ok(std::mem::take(&mut self.moves))
     }
 
-    /// When [`Event::Due`] is wanted next, in uptime.
-    pub fn wakes_at(&self, c: &Circumstances) -> Option<Duration> {
-        let doing = match &self.doing {
-            Doing::Nothing => None,
-            Doing::Awaiting { since } => Some(*since + self.time_left(c)),
-            Doing::Paused { until } => Some(*until),
-            Doing::Acting { since, .. } => Some(*since + self.time_left(c)),
-        };
-        let renewal = if c.stopping { None } else { self.renewal_wakes_at() };
-        doing.into_iter().chain(renewal).min()
-    }
-
     /// What the shell was asked to do under this ticket, while the answer is waited for.
     pub fn asked(&self, ticket: Ticket) -> Option<Action> {
         match self.doing {
@@ -317,27 +255,6 @@ impl Saga {
         }
     }
 
-    /// Takes note of deadlines and expiry; [`Self::go_on`] does the rest.
-    fn notice_time(&mut self, c: &Circumstances) {
-        self.notice_renewal_time(c);
-        if self.has_expired(c) {
-            return self.abandon();
-        }
-        match self.doing.clone() {
-            Doing::Nothing | Doing::Awaiting { .. } => {}
-            Doing::Paused { until } if until <= c.uptime => self.doing = Doing::Nothing,
-            Doing::Paused { .. } => {}
-            Doing::Acting { ticket, errand, action, since } => {
-                if since + self.time_left(c) <= c.uptime {
-                    self.moves.push(Move::StopAct(ticket));
-                    self.rest(errand, since, c);
-                    let detail = format!("{action:?} did not end within its time");
-                    self.time_out(errand, detail, c);
-                }
-            }
-        }
-    }
-
     fn has_expired(&self, c: &Circumstances) -> bool {
         c.expired && self.record.course == Course::Forward && !self.record.is_disturbed()
     }
@@ -395,27 +312,6 @@ impl Saga {
         Ok(())
     }
 
-    fn time_out(&mut self, errand: Errand, detail: String, c: &Circumstances) {
-        match errand {
-            Errand::Run => self.run_timed_out(detail, c),
-            Errand::Probe => self.probe_failed(detail, c),
-            Errand::Reclaim => self.reclaim_failed(c.uptime),
-            Errand::Undo => self.undo_failed(FailureCode::TimedOut, detail, c),
-        }
-    }
-
-    /// The shell has nothing to do for the present step now; its time stands still.
-    fn rest(&mut self, errand: Errand, since: Duration, c: &Circumstances) {
-        if errand == Errand::Run {
-            self.spent += c.uptime.saturating_sub(since);
-        }
-        self.doing = Doing::Nothing;
-    }
-
-    fn pause(&mut self, c: &Circumstances, pause: Duration) {
-        self.doing = Doing::Paused { until: c.uptime + pause };
-    }
-
     fn go_on(&mut self, c: &Circumstances) {
         loop {
             self.renew_lease(c);
@@ -443,25 +339,6 @@ impl Saga {
         let ticket = Ticket(self.tickets);
         self.tickets += 1;
         ticket
-    }
-
-    /// Busy time that the present errand has left, counted from its beginning.
-    fn time_left(&self, c: &Circumstances) -> Duration {
-        match self.doing {
-            Doing::Acting { errand: Errand::Undo, .. } => UNDO_DEADLINE,
-            Doing::Acting { errand: Errand::Probe | Errand::Reclaim, .. } => ASIDE_DEADLINE,
-            Doing::Acting { errand: Errand::Run, .. }
-            | Doing::Awaiting { .. }
-            | Doing::Nothing
-            | Doing::Paused { .. } => {
-                let deadline = match self.step().map(|step| step.deadline) {
-                    Some(Deadline::Within(deadline)) => deadline,
-                    Some(Deadline::AsStated { slack }) => c.stated + slack,
-                    None => Duration::ZERO,
-                };
-                deadline.saturating_sub(self.spent)
-            }
-        }
     }
 
     /// Journals an entry and lives by it.

@@ -10,7 +10,7 @@ use shared::outcome::FailureCode::{
 };
 
 use super::Action::{self, *};
-use super::saga::Answer;
+use super::saga::circumstances::Answer;
 use super::step::Condition::*;
 use super::step::{Step, Table};
 use super::{Again, Proof, Reply};

@@ -7,10 +7,11 @@ use shared::outcome::{FailureCode, Outcome, Waiting};
 
 use super::super::step::{AfterRestart, Condition, Mark, Postponed, Run, Step, When};
 use super::super::{Action, Again, Found, Proof, Reply};
+use super::circumstances::Answer;
 use super::record::{Course, Standing};
 use super::{
-    Answer, Circumstances, Doing, Errand, INTERRUPTIONS_MAX, Next, PAUSE, PROBE_ATTEMPTS, Saga,
-    UNDO_DELAY, evidence_of, failure, misfit,
+    Circumstances, Doing, Errand, INTERRUPTIONS_MAX, Next, PAUSE, PROBE_ATTEMPTS, Saga, UNDO_DELAY,
+    evidence_of, failure, misfit,
 };
 use crate::journal::Entry;
 

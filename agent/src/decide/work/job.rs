@@ -1,0 +1,132 @@
+//! One job as the core keeps it: what its order says, its log, and its saga once it has begun.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use shared::change::Change;
+use shared::document::{Batch, Order, Release};
+use shared::id::{BatchId, OrderId};
+use shared::message::{Parcel, Progress, StepState};
+use shared::signature::Envelope;
+use shared::time::UnixTime;
+use shared::window::Window;
+
+use crate::decide::effect::Write;
+use crate::job::saga::Saga;
+use crate::job::step::Table;
+use crate::job::{Subject, Tables, Ticket};
+use crate::journal::Entry;
+use crate::journal::log::Log;
+use crate::order::Admitted;
+
+/// An order that is being carried out, or waits for its turn.
+#[derive(Debug)]
+pub(in crate::decide) struct Job {
+    pub(in crate::decide) turn: u64,
+    pub(super) order: OrderId,
+    pub(super) batch: BatchId,
+    pub(super) not_after: UnixTime,
+    pub(super) window: Option<Window>,
+    pub(super) release: Release,
+    pub(super) subject: Arc<Subject>,
+    pub(super) table: Table,
+    pub(super) log: Log,
+    /// `None` until its turn comes.
+    pub(super) saga: Option<Saga>,
+    /// Reports since the last line of the log.
+    pub(super) reports: u64,
+    /// When the progress of the present action was last reported.
+    pub(super) progress_at: Option<Duration>,
+}
+
+impl Job {
+    /// The job of an order that was just accepted, and its first line. `None` when the change
+    /// is not one that takes a job.
+    pub(in crate::decide) fn accepted(
+        admitted: Admitted,
+        parcel: Parcel,
+        turn: u64,
+        tables: Tables,
+    ) -> Option<(Self, Vec<Write>)> {
+        let Admitted { order, batch, release, not_after, .. } = admitted;
+        let log = Log::new(order.id);
+        let mut job = Self::new(order.id, &batch, release?, not_after, turn, log, tables)?;
+        let entry = Entry::Accepted { turn, parcel: Box::new(parcel) };
+        let writes = job.log.append(entry, job.table);
+        Some((job, writes))
+    }
+
+    /// The job of a log that was read back; the log itself when it cannot be continued.
+    pub(in crate::decide) fn from_log(log: Log, tables: Tables) -> Result<Self, Log> {
+        let Some(Entry::Accepted { turn, parcel }) = log.entries().next() else { return Err(log) };
+        let Some((order, batch, release)) = read_again(parcel) else { return Err(log) };
+        let not_after = order.not_after.min(batch.not_after);
+        let turn = *turn;
+        let begun = log.entries().nth(1).is_some();
+        let table = tables.upgrade;
+        let saga = begun.then(|| Saga::replay(table, log.entries(), Ticket(0))).transpose();
+        let Ok(saga) = saga else { return Err(log) };
+        let job = Self::new(order.id, &batch, release, not_after, turn, log.clone(), tables);
+        job.map(|job| Self { saga, ..job }).ok_or(log)
+    }
+
+    fn new(
+        order: OrderId,
+        batch: &Batch,
+        release: Release,
+        not_after: UnixTime,
+        turn: u64,
+        log: Log,
+        tables: Tables,
+    ) -> Option<Self> {
+        let upgrade = match &batch.change {
+            Change::Upgrade(upgrade) => upgrade,
+            Change::Ping(_) | Change::Cancel(_) => return None,
+        };
+        let subject =
+            Subject::Upgrade { digest: upgrade.release, release: Box::new(release.clone()) };
+        Some(Self {
+            turn,
+            order,
+            batch: batch.id,
+            not_after,
+            window: upgrade.window,
+            release,
+            subject: Arc::new(subject),
+            table: tables.upgrade,
+            log,
+            saga: None,
+            reports: 0,
+            progress_at: None,
+        })
+    }
+
+    /// Where the job stands, for the controller.
+    pub(super) fn progress(&mut self, step: &str, state: StepState, at: UnixTime) -> Progress {
+        Progress {
+            order: self.order,
+            ordinal: self.ordinal(),
+            step: step.to_owned(),
+            state,
+            at,
+            bytes_done: None,
+            bytes_total: None,
+        }
+    }
+
+    /// Rises with every report: by lines of the log, which outlive a restart, and within a line
+    /// by reports, of which a restart begins a new one.
+    fn ordinal(&mut self) -> u64 {
+        self.reports += 1;
+        (self.log.written() << 16) | self.reports.min(0xffff)
+    }
+}
+
+/// What was checked when it was accepted is only read.
+fn read_again(parcel: &Parcel) -> Option<(Order, Batch, Release)> {
+    let order = Envelope::<Order>::from_bytes(parcel.order.as_slice()).ok()?.document;
+    let batch = Envelope::<Batch>::from_bytes(parcel.batch.as_slice()).ok()?.document;
+    let release = parcel.release.as_ref()?;
+    let release = Envelope::<Release>::from_bytes(release.as_slice()).ok()?.document;
+    Some((order, batch, release))
+}
