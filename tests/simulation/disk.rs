@@ -95,9 +95,19 @@ impl Disk {
         self.lost = true;
     }
 
+    /// One record cannot be read any more.
+    pub(crate) fn damage(&mut self, place: Place) {
+        let damaged = self.records.insert(place, vec![0xff]);
+        assert!(damaged.is_some(), "there was nothing to damage");
+    }
+
     pub(crate) fn shelf(&self, shelf: Shelf) -> impl Iterator<Item = (&Place, &[u8])> {
         let on_shelf = self.records.iter().filter(move |(place, _)| place.shelf == shelf);
         on_shelf.map(|(place, value)| (place, value.as_slice()))
+    }
+
+    pub(crate) fn journal_is_empty(&self) -> bool {
+        self.shelf(Shelf::Journal).next().is_none()
     }
 
     pub(crate) fn outbox_is_empty(&self) -> bool {

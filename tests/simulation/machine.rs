@@ -6,17 +6,14 @@ use std::time::Duration;
 use agent::decide::Core;
 use agent::decide::effect::{Decision, Effect, Post, Write};
 use agent::decide::input::{Input, Now};
-use agent::job::{Action, Again, Finding, Found, HOLD_LEASE, Proof, Reply, Tables, Task, Ticket};
-use agent::maintenance::Work;
-use jiff::tz::TimeZone;
+use agent::job::{Action, Tables, Task, Ticket};
 use shared::document::receipt::Said;
 use shared::message::{Component, Up};
-use shared::outcome::{FailureCode, Waiting};
 
+use crate::hands::changes_something;
 use crate::network::Parcelled;
 use crate::scenario::Release;
-use crate::slots::{Bytes, Version};
-use crate::till::Hold;
+use crate::slots::Version;
 use crate::world::World;
 
 pub(crate) const BROKER: &str = "broker.test:8883";
@@ -111,7 +108,7 @@ impl<'a> Machine<'a> {
 
     fn is_over(&self) -> bool {
         let World { controller, disk, now, .. } = &self.world;
-        controller.is_content(*now) && disk.outbox_is_empty() && self.world.journal_is_empty()
+        controller.is_content(*now) && disk.outbox_is_empty() && disk.journal_is_empty()
     }
 
     /// The next thing that happens.
@@ -233,17 +230,9 @@ impl<'a> Machine<'a> {
 
     /// When a job says that it is over, the shop must be open.
     fn watch_the_end(&mut self, writes: &[Write]) {
-        let ends = writes.iter().any(|write| match write {
-            Write::Post(Post::Receipt(receipt)) => {
-                receipt.order == self.world.upgrade && matches!(receipt.said, Said::Finished { .. })
-            }
-            Write::Post(_)
-            | Write::Put { .. }
-            | Write::Remove(_)
-            | Write::Acknowledged { .. }
-            | Write::EnterEpoch(_)
-            | Write::SawOrder { .. }
-            | Write::TakesOnWork => false,
+        let ends = writes.iter().any(|write| {
+            let Write::Post(Post::Receipt(receipt)) = write else { return false };
+            receipt.order == self.world.upgrade && matches!(receipt.said, Said::Finished { .. })
         });
         if ends && self.world.till.running().is_some() && self.world.till.is_held() {
             self.world.breaches.push("the job is over and trading is still held".to_owned());
@@ -296,7 +285,7 @@ impl<'a> Machine<'a> {
     fn perform(&mut self, task: Task, since: Duration) {
         self.offer_cut(Place::BeforeAction(task.action));
         let current = self.world.slots.current;
-        match self.act(task.action, since) {
+        match self.world.act(task.action, since) {
             Ok((reply, after)) => {
                 if changes_something(task.action) {
                     self.world.changes += 1;
@@ -311,181 +300,8 @@ impl<'a> Machine<'a> {
             self.tell_installed();
         }
     }
-
-    /// What an action does, and how long its answer takes; or when to look again.
-    fn act(&mut self, action: Action, since: Duration) -> Result<(Reply, Duration), Duration> {
-        let world = &mut self.world;
-        let soon = Duration::from_millis(300);
-        let waited = world.now.saturating_sub(since);
-        let reply = match action {
-            Action::Admit => {
-                let is_there = world.slots.current == Version::New && world.slots.is_committed();
-                match world.till.running() {
-                    Some(Version::New) if is_there => Reply::AlreadySo(proof(Version::New)),
-                    Some(_) | None => done(),
-                }
-            }
-            Action::Fetch if !world.network.line => not_yet(Waiting::Network),
-            Action::Fetch => {
-                let corrupt = world.scenario.release == Release::Corrupt;
-                world.slots.download = Some(if corrupt { Bytes::Corrupt } else { Bytes::Intact });
-                done()
-            }
-            Action::Verify => match world.slots.download {
-                Some(Bytes::Intact) => done(),
-                Some(Bytes::Corrupt) => failed(FailureCode::ArtifactMismatch),
-                None => failed(FailureCode::ArtifactUnavailable),
-            },
-            Action::Stage => done_if(world.slots.stage(), FailureCode::ArtifactUnsafe),
-            Action::AskTill => Reply::Till { work: self.work(), detail: String::new() },
-            Action::HoldTrading => return self.hold(waited),
-            Action::ReleaseTrading if world.till.running().is_none() => {
-                return patiently(waited, FailureCode::PosNotReady);
-            }
-            Action::ReleaseTrading => done_if(world.till.release(), FailureCode::PosNotReady),
-            Action::Drain if world.till.drain() => done(),
-            Action::Drain => not_yet(Waiting::Till),
-            Action::Settle => {
-                world.till.settle();
-                done()
-            }
-            Action::SwitchSlot => {
-                self.watch_the_window();
-                done_if(self.world.slots.switch(), FailureCode::SwitchFailed)
-            }
-            Action::SwitchBack => done_if(world.slots.switch_back(), FailureCode::SwitchFailed),
-            Action::ProbeSlot => Reply::Found(match world.slots.current {
-                Version::New => Found::Happened,
-                Version::Old => Found::DidNot,
-            }),
-            Action::RestartApplication => {
-                self.watch_the_restart();
-                self.world.till.restart(self.world.slots.current);
-                return Ok((done(), Duration::from_secs(6)));
-            }
-            Action::ProveHealth => return self.prove_health(waited),
-            Action::CommitSlot => {
-                world.slots.commit();
-                done()
-            }
-            Action::DiscardStaged => {
-                world.slots.discard_staged();
-                done()
-            }
-            Action::DiscardDownload => {
-                world.slots.download = None;
-                done()
-            }
-        };
-        Ok((reply, soon))
-    }
-
-    fn work(&self) -> Work {
-        let till = &self.world.till;
-        match till.running() {
-            None => Work::NoAnswer,
-            Some(_) if till.is_postponed() => Work::Postpone,
-            Some(_) if till.is_free() => Work::Free,
-            Some(_) => Work::Busy,
-        }
-    }
-
-    fn hold(&mut self, waited: Duration) -> Result<(Reply, Duration), Duration> {
-        let soon = Duration::from_millis(300);
-        match self.world.till.hold(HOLD_LEASE) {
-            Hold::Held => Ok((done(), soon)),
-            Hold::AfterSale(ends) => Err(ends.saturating_sub(self.world.now)),
-            Hold::Postponed => Ok((not_yet(Waiting::Till), soon)),
-            Hold::NoAnswer => patiently(waited, FailureCode::PosNotReady),
-        }
-    }
-
-    fn prove_health(&mut self, waited: Duration) -> Result<(Reply, Duration), Duration> {
-        let healthy = match (self.world.till.running(), self.world.scenario.release) {
-            (Some(Version::New), Release::Unhealthy) => {
-                return Ok((failed(FailureCode::HealthNotProven), Duration::from_secs(30)));
-            }
-            (Some(Version::New), Release::SlowlyUnhealthy) => {
-                return Ok((failed(FailureCode::HealthNotProven), 2 * HOLD_LEASE));
-            }
-            (Some(version), _) => Some(version),
-            (None, _) => None,
-        };
-        match healthy {
-            Some(version) => Ok((Reply::Done(proof(version)), Duration::from_secs(60))),
-            None => patiently(waited, FailureCode::HealthNotProven),
-        }
-    }
-
-    /// Nobody's shop is disturbed when it may not be, as far as the terminal can know the time:
-    /// what the controller says of it was on its way for a while.
-    fn watch_the_window(&mut self) {
-        let Some(window) = self.world.scenario.window() else { return };
-        let lag = Duration::from_millis(self.world.scenario.weather.delay_ms + 1_000);
-        let now = self.world.wall();
-        let open = |at| window.is_open(at, &TimeZone::UTC);
-        if !open(now) && !open(now.minus(lag)) {
-            self.world.breaches.push("the slot was switched in a closed window".to_owned());
-        }
-    }
-
-    fn watch_the_restart(&mut self) {
-        if self.world.till.is_selling() {
-            self.world.breaches.push("a till that was selling was restarted".to_owned());
-        }
-    }
 }
 
 fn now(world: &World) -> Now {
     Now { uptime: world.now - world.booted_at + UPTIME_AT_START, rtc: world.wall() }
-}
-
-/// A power cut right before and right after these can end differently.
-fn changes_something(action: Action) -> bool {
-    match action {
-        Action::Admit | Action::Verify | Action::AskTill | Action::ProbeSlot => false,
-        Action::Fetch
-        | Action::Stage
-        | Action::HoldTrading
-        | Action::ReleaseTrading
-        | Action::Drain
-        | Action::Settle
-        | Action::SwitchSlot
-        | Action::SwitchBack
-        | Action::RestartApplication
-        | Action::ProveHealth
-        | Action::CommitSlot
-        | Action::DiscardStaged
-        | Action::DiscardDownload => true,
-    }
-}
-
-/// An application that starts answers a little later; one that never does has failed.
-fn patiently(waited: Duration, code: FailureCode) -> Result<(Reply, Duration), Duration> {
-    if waited < Duration::from_secs(25) {
-        return Err(Duration::from_secs(2));
-    }
-    Ok((failed(code), Duration::from_millis(100)))
-}
-
-fn done() -> Reply {
-    let finding = Finding { note: "as asked".to_owned(), digest: None };
-    Reply::Done(Proof { version: None, findings: vec![finding] })
-}
-
-fn proof(version: Version) -> Proof {
-    Proof { version: Some(version.name().to_owned()), findings: Vec::new() }
-}
-
-fn done_if(done_so: bool, code: FailureCode) -> Reply {
-    if done_so { done() } else { failed(code) }
-}
-
-fn failed(code: FailureCode) -> Reply {
-    Reply::Failed { code, detail: format!("{code:?}"), again: Again::Pointless }
-}
-
-fn not_yet(waiting: Waiting) -> Reply {
-    let again_in = Some(Duration::from_secs(45));
-    Reply::NotYet { waiting, detail: "not now".to_owned(), again_in }
 }

@@ -6,7 +6,9 @@
 mod chance;
 mod controller;
 mod cuts;
+mod decisions;
 mod disk;
+mod hands;
 mod machine;
 mod network;
 mod planted;

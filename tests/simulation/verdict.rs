@@ -30,7 +30,7 @@ pub(crate) fn verdict(mut world: World) -> Vec<String> {
         world.controller.refusal(order).map(|refusal| format!("an order was refused: {refusal}"))
     }));
     check_cancellation(&world, told.as_ref(), &mut wrong);
-    if !world.journal_is_empty() {
+    if !world.disk.journal_is_empty() {
         wrong.push("something is left in the journal".to_owned());
     }
     wrong

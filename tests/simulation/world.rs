@@ -162,13 +162,9 @@ impl World {
             Said::Accepted | Said::Refused { .. } => None,
         }
     }
-
-    pub(crate) fn journal_is_empty(&self) -> bool {
-        self.disk.shelf(Shelf::Journal).next().is_none()
-    }
 }
 
-fn id_of(parcel: &Parcel) -> OrderId {
+pub(crate) fn id_of(parcel: &Parcel) -> OrderId {
     let order = Envelope::<Order>::from_bytes(parcel.order.as_slice());
     order.expect("the simulation's own order").document.id
 }

@@ -1,0 +1,233 @@
+//! What the core makes of single messages: accepting, refusing, waiting for a turn, and what it
+//! says to whom.
+
+mod accepting;
+mod refusing;
+mod taking_turns;
+
+use std::time::Duration;
+
+use agent::decide::effect::{Decision, Effect, Post, Write};
+use agent::decide::input::{Input, Now};
+use agent::decide::{Core, Profile};
+use agent::job::{Action, Proof, Reply, Task};
+use agent::maintenance::Work;
+use agent::roster::Trust;
+use harness::keys::{Ceremony, NOW, terminal};
+use jiff::tz::TimeZone;
+use shared::digest::Nonce;
+use shared::document::receipt::Said;
+use shared::document::{FORMAT, FleetTime, Receipt};
+use shared::id::OrderId;
+use shared::membership::Membership;
+use shared::message::{Ack, Down, Hello, Parcel, Progress};
+use shared::outcome::{Outcome, Refusal};
+use shared::signature::PrivateKey;
+use shared::time::UnixTime;
+
+use crate::disk::Disk;
+use crate::machine::BROKER;
+
+/// A core with a disk, whose shell is the test.
+struct Desk {
+    ceremony: Ceremony,
+    core: Core,
+    disk: Disk,
+    uptime: Duration,
+    /// The newest decision.
+    last: Decision,
+    /// Everything that was asked of the shell and not taken by the test.
+    asked: Vec<Task>,
+    hello: Option<Hello>,
+}
+
+impl Desk {
+    /// Just started.
+    fn new() -> Self {
+        let ceremony = Ceremony::of(1);
+        let uptime = Duration::from_secs(10);
+        let disk = Disk::new();
+        let core = restored(&ceremony, &disk, uptime);
+        let (last, asked, hello) = (Decision::default(), Vec::new(), None);
+        let mut desk = Self { ceremony, core, disk, uptime, last, asked, hello };
+        desk.give(Input::Started);
+        desk
+    }
+
+    /// Connected, and told the time.
+    fn connected() -> Self {
+        let mut desk = Self::new();
+        desk.connect();
+        desk.tell_time(1);
+        desk
+    }
+
+    fn connect(&mut self) {
+        self.uptime += Duration::from_secs(2);
+        self.give(Input::TimerFired);
+        assert!(self.last.effects.contains(&Effect::Connect { broker: BROKER.to_owned() }));
+        self.give(Input::Connected);
+    }
+
+    /// The controller answers the newest hello.
+    fn tell_time(&mut self, epoch: u32) {
+        self.uptime += Duration::from_secs(1);
+        let nonce = self.hello.as_ref().expect("a hello was said").boot_nonce;
+        self.tell_time_for(nonce, epoch);
+    }
+
+    fn tell_time_for(&mut self, nonce: Nonce, epoch: u32) {
+        let seconds = i64::try_from(self.uptime.as_secs()).expect("a test is short");
+        let time = FleetTime {
+            format: FORMAT,
+            terminal: terminal(1),
+            nonce,
+            at: UnixTime(NOW.0 + seconds),
+            roster_version: 1,
+            epoch,
+            broker: BROKER.to_owned(),
+        };
+        let signed = self.ceremony.sign(time, &[&self.ceremony.controller]);
+        self.give(Input::Received(Down::FleetTime(signed)));
+    }
+
+    fn give(&mut self, input: Input) {
+        let now = Now { uptime: self.uptime, rtc: NOW };
+        let decision = self.core.decide(input, now);
+        let key = PrivateKey::from_seed(&[7; 32]);
+        self.disk.commit(decision.writes.clone(), self.ceremony.fleet, &key);
+        for effect in &decision.effects {
+            match effect {
+                Effect::Act(task) => self.asked.push(task.clone()),
+                Effect::SayHello(hello) => self.hello = Some(hello.clone()),
+                Effect::StopAct(ticket) => self.asked.retain(|task| task.ticket != *ticket),
+                Effect::Connect { .. }
+                | Effect::Disconnect
+                | Effect::LocateBroker
+                | Effect::SayGone
+                | Effect::SendRecords(_) => {}
+            }
+        }
+        self.last = decision;
+    }
+
+    fn order(&mut self, parcel: &Parcel) {
+        self.give(Input::Received(Down::Order(parcel.clone())));
+    }
+
+    /// The shell tells how the outbox stands.
+    fn tell_store(&mut self) {
+        self.give(Input::Store(self.disk.state()));
+    }
+
+    /// The controller has everything that was posted.
+    fn acknowledge_everything(&mut self) {
+        let records = self.disk.outbox_after(1, 0, usize::MAX);
+        let seqs: Vec<_> = records.iter().map(|record| record.seq).collect();
+        let Some(up_to) = seqs.last().copied() else { return };
+        self.give(Input::RecordsSent { seqs });
+        self.give(Input::Received(Down::Ack(Ack { epoch: 1, up_to })));
+        self.tell_store();
+    }
+
+    /// Answers the oldest request.
+    fn reply(&mut self, reply: Reply) {
+        let ticket = self.asked.remove(0).ticket;
+        self.give(Input::ActionDone { ticket, reply });
+    }
+
+    /// Does what is asked until all jobs are over; says whose jobs they were.
+    fn work(&mut self) -> Vec<OrderId> {
+        let mut orders = Vec::new();
+        while let Some(task) = self.asked.first() {
+            orders.push(task.order);
+            let version = (task.action == Action::ProveHealth).then(|| "2.0.0".to_owned());
+            let reply = match task.action == Action::AskTill {
+                true => Reply::Till { work: Work::Free, detail: String::new() },
+                false => Reply::Done(Proof { version, findings: Vec::new() }),
+            };
+            self.reply(reply);
+            if self.asked.is_empty() && !self.disk.journal_is_empty() {
+                self.tell_time(1);
+            }
+        }
+        orders.dedup();
+        orders
+    }
+
+    /// The agent starts again with what is on the disk.
+    fn restart(&mut self) {
+        self.core = restored(&self.ceremony, &self.disk, self.uptime);
+        self.asked.clear();
+        self.give(Input::Started);
+    }
+
+    fn acting(&self) -> Option<Action> {
+        self.asked.first().map(|task| task.action)
+    }
+
+    fn upgrade(&self, seq: u64) -> Parcel {
+        let release = Ceremony::pos_release("2.0.0", 2);
+        self.ceremony.upgrade(seq, terminal(1), &release, &members())
+    }
+
+    fn said(&self) -> Vec<Said> {
+        self.receipts().map(|receipt| receipt.said.clone()).collect()
+    }
+
+    /// The receipts of the newest decision.
+    fn receipts(&self) -> impl Iterator<Item = &Receipt> {
+        self.last.writes.iter().filter_map(|write| {
+            let Write::Post(Post::Receipt(receipt)) = write else { return None };
+            Some(receipt)
+        })
+    }
+
+    fn progress(&self) -> Vec<Progress> {
+        let progress = self.last.writes.iter().filter_map(|write| {
+            let Write::Post(Post::Progress(progress)) = write else { return None };
+            Some(progress.clone())
+        });
+        progress.collect()
+    }
+}
+
+fn restored(ceremony: &Ceremony, disk: &Disk, uptime: Duration) -> Core {
+    let signed = ceremony.signed_roster();
+    let trust = Trust::pinned(ceremony.fleet, ceremony.roster_digest(), &signed);
+    let profile = Profile {
+        terminal: terminal(1),
+        epoch: 1,
+        model: "T100".to_owned(),
+        zone: TimeZone::UTC,
+        agent_version: "0.1.0".to_owned(),
+        broker: BROKER.to_owned(),
+        trust: trust.expect("the ceremony's roster is good"),
+        nonce_seed: Nonce([3; 16]),
+        jitter_seed: 5,
+    };
+    let now = Now { uptime, rtc: NOW };
+    Core::restore(profile, disk.stored(), now)
+}
+
+fn members() -> Membership {
+    Membership::of([terminal(1), terminal(2)])
+}
+
+fn finished(said: &Said) -> Option<&Outcome> {
+    match said {
+        Said::Finished { outcome, .. } => Some(outcome),
+        Said::Accepted | Said::Refused { .. } => None,
+    }
+}
+
+fn refused(said: &Said) -> Option<Refusal> {
+    match said {
+        Said::Refused { refusal, .. } => Some(*refusal),
+        Said::Accepted | Said::Finished { .. } => None,
+    }
+}
+
+fn id_of(parcel: &Parcel) -> OrderId {
+    crate::world::id_of(parcel)
+}

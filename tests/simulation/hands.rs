@@ -1,0 +1,190 @@
+//! What each action does to the world, in place of the shell's hands.
+
+use std::time::Duration;
+
+use agent::job::{Action, Again, Finding, Found, HOLD_LEASE, Proof, Reply};
+use agent::maintenance::Work;
+use jiff::tz::TimeZone;
+use shared::outcome::{FailureCode, Waiting};
+
+use crate::scenario::Release;
+use crate::slots::{Bytes, Version};
+use crate::till::Hold;
+use crate::world::World;
+
+/// The answer and how long it takes; or when to look again.
+pub(crate) type Answered = Result<(Reply, Duration), Duration>;
+
+impl World {
+    /// `since` is when the action was asked for.
+    pub(crate) fn act(&mut self, action: Action, since: Duration) -> Answered {
+        let soon = Duration::from_millis(300);
+        let waited = self.now.saturating_sub(since);
+        let reply = match action {
+            Action::Admit => {
+                let is_there = self.slots.current == Version::New && self.slots.is_committed();
+                match self.till.running() {
+                    Some(Version::New) if is_there => Reply::AlreadySo(proof(Version::New)),
+                    Some(_) | None => done(),
+                }
+            }
+            Action::Fetch if !self.network.line => not_yet(Waiting::Network),
+            Action::Fetch => {
+                let corrupt = self.scenario.release == Release::Corrupt;
+                self.slots.download = Some(if corrupt { Bytes::Corrupt } else { Bytes::Intact });
+                done()
+            }
+            Action::Verify => match self.slots.download {
+                Some(Bytes::Intact) => done(),
+                Some(Bytes::Corrupt) => failed(FailureCode::ArtifactMismatch),
+                None => failed(FailureCode::ArtifactUnavailable),
+            },
+            Action::Stage => done_if(self.slots.stage(), FailureCode::ArtifactUnsafe),
+            Action::AskTill => Reply::Till { work: self.work(), detail: String::new() },
+            Action::HoldTrading => return self.hold(waited),
+            Action::ReleaseTrading if self.till.running().is_none() => {
+                return patiently(waited, FailureCode::PosNotReady);
+            }
+            Action::ReleaseTrading => done_if(self.till.release(), FailureCode::PosNotReady),
+            Action::Drain if self.till.drain() => done(),
+            Action::Drain => not_yet(Waiting::Till),
+            Action::Settle => {
+                self.till.settle();
+                done()
+            }
+            Action::SwitchSlot => {
+                self.watch_the_window();
+                done_if(self.slots.switch(), FailureCode::SwitchFailed)
+            }
+            Action::SwitchBack => done_if(self.slots.switch_back(), FailureCode::SwitchFailed),
+            Action::ProbeSlot => Reply::Found(match self.slots.current {
+                Version::New => Found::Happened,
+                Version::Old => Found::DidNot,
+            }),
+            Action::RestartApplication => {
+                self.watch_the_restart();
+                self.till.restart(self.slots.current);
+                return Ok((done(), Duration::from_secs(6)));
+            }
+            Action::ProveHealth => return self.prove_health(waited),
+            Action::CommitSlot => {
+                self.slots.commit();
+                done()
+            }
+            Action::DiscardStaged => {
+                self.slots.discard_staged();
+                done()
+            }
+            Action::DiscardDownload => {
+                self.slots.download = None;
+                done()
+            }
+        };
+        Ok((reply, soon))
+    }
+
+    fn work(&self) -> Work {
+        let till = &self.till;
+        match till.running() {
+            None => Work::NoAnswer,
+            Some(_) if till.is_postponed() => Work::Postpone,
+            Some(_) if till.is_free() => Work::Free,
+            Some(_) => Work::Busy,
+        }
+    }
+
+    fn hold(&mut self, waited: Duration) -> Answered {
+        let soon = Duration::from_millis(300);
+        match self.till.hold(HOLD_LEASE) {
+            Hold::Held => Ok((done(), soon)),
+            Hold::AfterSale(ends) => Err(ends.saturating_sub(self.now)),
+            Hold::Postponed => Ok((not_yet(Waiting::Till), soon)),
+            Hold::NoAnswer => patiently(waited, FailureCode::PosNotReady),
+        }
+    }
+
+    fn prove_health(&mut self, waited: Duration) -> Answered {
+        let healthy = match (self.till.running(), self.scenario.release) {
+            (Some(Version::New), Release::Unhealthy) => {
+                return Ok((failed(FailureCode::HealthNotProven), Duration::from_secs(30)));
+            }
+            (Some(Version::New), Release::SlowlyUnhealthy) => {
+                return Ok((failed(FailureCode::HealthNotProven), 2 * HOLD_LEASE));
+            }
+            (Some(version), _) => Some(version),
+            (None, _) => None,
+        };
+        match healthy {
+            Some(version) => Ok((Reply::Done(proof(version)), Duration::from_secs(60))),
+            None => patiently(waited, FailureCode::HealthNotProven),
+        }
+    }
+
+    /// Nobody's shop is disturbed when it may not be, as far as the terminal can know the time:
+    /// what the controller says of it was on its way for a while.
+    fn watch_the_window(&mut self) {
+        let Some(window) = self.scenario.window() else { return };
+        let lag = Duration::from_millis(self.scenario.weather.delay_ms + 1_000);
+        let now = self.wall();
+        let open = |at| window.is_open(at, &TimeZone::UTC);
+        if !open(now) && !open(now.minus(lag)) {
+            self.breaches.push("the slot was switched in a closed window".to_owned());
+        }
+    }
+
+    fn watch_the_restart(&mut self) {
+        if self.till.is_selling() {
+            self.breaches.push("a till that was selling was restarted".to_owned());
+        }
+    }
+}
+
+/// A power cut right before and right after these can end differently.
+pub(crate) fn changes_something(action: Action) -> bool {
+    match action {
+        Action::Admit | Action::Verify | Action::AskTill | Action::ProbeSlot => false,
+        Action::Fetch
+        | Action::Stage
+        | Action::HoldTrading
+        | Action::ReleaseTrading
+        | Action::Drain
+        | Action::Settle
+        | Action::SwitchSlot
+        | Action::SwitchBack
+        | Action::RestartApplication
+        | Action::ProveHealth
+        | Action::CommitSlot
+        | Action::DiscardStaged
+        | Action::DiscardDownload => true,
+    }
+}
+
+/// An application that starts answers a little later; one that never does has failed.
+fn patiently(waited: Duration, code: FailureCode) -> Answered {
+    if waited < Duration::from_secs(25) {
+        return Err(Duration::from_secs(2));
+    }
+    Ok((failed(code), Duration::from_millis(100)))
+}
+
+fn done() -> Reply {
+    let finding = Finding { note: "as asked".to_owned(), digest: None };
+    Reply::Done(Proof { version: None, findings: vec![finding] })
+}
+
+fn proof(version: Version) -> Proof {
+    Proof { version: Some(version.name().to_owned()), findings: Vec::new() }
+}
+
+fn done_if(done_so: bool, code: FailureCode) -> Reply {
+    if done_so { done() } else { failed(code) }
+}
+
+fn failed(code: FailureCode) -> Reply {
+    Reply::Failed { code, detail: format!("{code:?}"), again: Again::Pointless }
+}
+
+fn not_yet(waiting: Waiting) -> Reply {
+    let again_in = Some(Duration::from_secs(45));
+    Reply::NotYet { waiting, detail: "not now".to_owned(), again_in }
+}
