@@ -12,12 +12,14 @@ use crate::job::step::Table;
 pub struct Log {
     order: OrderId,
     lines: BTreeMap<u64, Entry>,
+    /// Lines that are there and cannot be read.
+    unreadable: Vec<u64>,
     next: u64,
 }
 
 impl Log {
     pub fn new(order: OrderId) -> Self {
-        Self { order, lines: BTreeMap::new(), next: 0 }
+        Self { order, lines: BTreeMap::new(), unreadable: Vec::new(), next: 0 }
     }
 
     pub fn order(&self) -> OrderId {
@@ -26,6 +28,12 @@ impl Log {
 
     pub fn entries(&self) -> impl Iterator<Item = &Entry> {
         self.lines.values()
+    }
+
+    /// Whether every line could be read. A job with a hole in its log must not be continued: the
+    /// hole may hide that something was done.
+    pub fn is_whole(&self) -> bool {
+        self.unreadable.is_empty()
     }
 
     /// How many lines were ever written: rises with each.
@@ -50,7 +58,8 @@ impl Log {
 
     /// The job is over: the ledger says how.
     pub fn remove(self) -> Vec<Write> {
-        self.lines.keys().map(|number| Write::Remove(self.place(*number))).collect()
+        let lines = self.lines.keys().chain(&self.unreadable);
+        lines.map(|number| Write::Remove(self.place(*number))).collect()
     }
 
     /// Only the lines of the steps `before` stay.
@@ -89,14 +98,19 @@ impl Log {
         let mut logs = BTreeMap::<OrderId, Self>::new();
         let mut unreadable = 0;
         for (place, value) in records {
-            let line = read_key(&place.key).zip(decode::<Entry>(value));
-            let Some(((order, number), entry)) = line else {
+            let Some((order, number)) = read_key(&place.key) else {
                 unreadable += 1;
                 continue;
             };
             let log = logs.entry(order).or_insert_with(|| Self::new(order));
-            log.lines.insert(number, entry);
-            log.next = log.next.max(number + 1);
+            log.next = log.next.max(number.saturating_add(1));
+            match decode::<Entry>(value) {
+                Some(entry) => drop(log.lines.insert(number, entry)),
+                None => {
+                    unreadable += 1;
+                    log.unreadable.push(number);
+                }
+            }
         }
         (logs, unreadable)
     }
@@ -191,5 +205,6 @@ mod tests {
         stored.insert(log.place(10), encode(&UnixTime(5)));
         let (logs, unreadable) = read(&stored);
         assert_eq!((logs[&order()].entries().count(), unreadable), (1, 3));
+        assert!(!logs[&order()].is_whole());
     }
 }

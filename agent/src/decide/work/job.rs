@@ -58,6 +58,9 @@ impl Job {
 
     /// The job of a log that was read back; the log itself when it cannot be continued.
     pub(in crate::decide) fn from_log(log: Log, tables: Tables) -> Result<Self, Log> {
+        if !log.is_whole() {
+            return Err(log);
+        }
         let Some(Entry::Accepted { turn, parcel }) = log.entries().next() else { return Err(log) };
         let Some((order, batch, release)) = read_again(parcel) else { return Err(log) };
         let not_after = order.not_after.min(batch.not_after);
