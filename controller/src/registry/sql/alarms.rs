@@ -37,6 +37,14 @@ pub(super) async fn raise(
     Ok(tx.execute(insert, values).await? == 1)
 }
 
+/// Gives an alarm that was raised before another time.
+pub(super) async fn redate(tx: &mut Transaction, alarm: &Alarm) -> Result<()> {
+    let update = "UPDATE alarms SET at = $4 WHERE terminal = $1 AND kind = $2 AND subject = $3";
+    let which = vec![text(alarm.terminal), code(alarm.kind), text(&alarm.subject)];
+    tx.execute(update, [which, vec![time(alarm.at)]].concat()).await?;
+    Ok(())
+}
+
 pub(super) async fn page(tx: &mut Transaction, page: &Page<u64>) -> Result<Vec<(u64, Alarm)>> {
     let select = "SELECT seq, terminal, kind, subject, detail, at FROM alarms
          WHERE seq < $1 ORDER BY seq DESC LIMIT $2";

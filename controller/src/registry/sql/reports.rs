@@ -275,7 +275,7 @@ impl Work {
         if now.state().is_end() {
             orders::answered(tx, id).await?;
         }
-        if now.contradicted && !before.standing.contradicted {
+        if now.contradicted {
             let (terminal, kind) = (before.terminal, AlarmKind::Contradiction);
             let detail = "the terminal told two different ends of this order".to_owned();
             let at = now.state_since().1;
@@ -283,6 +283,9 @@ impl Work {
             if alarms::raise(tx, &alarm, None).await? {
                 self.differences.alarm();
                 self.applied.alarms += 1;
+            } else {
+                // Another telling of an end may show that it came earlier than was known.
+                alarms::redate(tx, &alarm).await?;
             }
         }
         Ok(())
