@@ -84,8 +84,9 @@ fn identity(trust: &Trust) -> Arc<Identity> {
     })
 }
 
-/// A loop that listens for the user's own signals, so that a test can send them.
-fn event_loop(directory: &std::path::Path) -> EventLoop {
+/// A loop that `stop` asks to stop. A signal reaches the loops of all tests of this process, so
+/// only one test may send it.
+fn event_loop(directory: &std::path::Path, stop: SignalKind) -> EventLoop {
     let nobody = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     let profile = profile(nobody.to_string());
     let identity = identity(&profile.trust);
@@ -107,8 +108,8 @@ fn event_loop(directory: &std::path::Path) -> EventLoop {
         locator: Locator::new(identity),
         status: StatusFile::new(directory.join("status.json")),
         signals: Signals {
-            terminate: signal(SignalKind::user_defined1()).unwrap(),
-            interrupt: signal(SignalKind::user_defined2()).unwrap(),
+            terminate: signal(stop).unwrap(),
+            interrupt: signal(SignalKind::window_change()).unwrap(),
         },
     }
 }
@@ -127,7 +128,7 @@ fn on_one_thread<T>(test: impl Future<Output = T>) -> T {
 fn without_a_broker_the_agent_starts_keeps_its_books_and_stops_when_it_is_asked() {
     on_one_thread(async {
         let directory = tempfile::tempdir().unwrap();
-        let event_loop = event_loop(directory.path());
+        let event_loop = event_loop(directory.path(), SignalKind::user_defined1());
         raise("-USR1");
         let stopped = tokio::time::timeout(STOP_PATIENCE, event_loop.run()).await;
         assert_eq!(stopped.expect("it stops by itself").unwrap(), Stopped::Cleanly);
@@ -143,7 +144,7 @@ fn without_a_broker_the_agent_starts_keeps_its_books_and_stops_when_it_is_asked(
 fn an_agent_that_cannot_connect_goes_on_trying() {
     on_one_thread(async {
         let directory = tempfile::tempdir().unwrap();
-        let mut event_loop = event_loop(directory.path());
+        let mut event_loop = event_loop(directory.path(), SignalKind::user_defined2());
         let mut turn = Turn::default();
         turn.next.push_back(Input::Started);
         let (mut refused, mut fired) = (0, 0);
