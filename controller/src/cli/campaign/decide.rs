@@ -50,7 +50,7 @@ impl Decide {
             true => print.json(&campaign),
             false => {
                 show::summary(&campaign, print);
-                if action != "abort" {
+                if matches!(action, "start" | "resume") {
                     print
                         .remark(format_args!("\nNext:\n  tillward campaign watch {}", campaign.id));
                 }
