@@ -104,3 +104,81 @@ pub(super) fn own_host(listening: SocketAddr, told: &HostPort) -> &str {
     let ip = listening.ip();
     if ip.is_unspecified() || ip.is_loopback() { "localhost" } else { &told.host }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use shared::digest::{Digest, PublicKey};
+    use shared::id::ClaimId;
+    use shared::time::UnixTime;
+
+    use super::*;
+    use crate::registry::audit::By;
+    use crate::registry::terminal::{Certificate, Enrolment, NewClaim};
+
+    const AT: UnixTime = UnixTime(1_900_000_000);
+
+    fn by() -> By {
+        By { who: "test".into(), why: String::new(), at: AT }
+    }
+
+    /// Enrols the terminal of serial number `PX-1` with this key.
+    async fn enrolled(registry: &dyn Registry, key: PublicKey) -> TerminalId {
+        let claim = NewClaim {
+            id: ClaimId::generate(),
+            terminal: TerminalId::generate(),
+            serial: "PX-1".into(),
+            model: "px7".into(),
+            store: "north".into(),
+            lane: None,
+            labels: BTreeMap::new(),
+            zone: "UTC".into(),
+            key: PublicKey([1; 32]),
+            expires_at: UnixTime(AT.0 + 3600),
+        };
+        let claim = registry.add_claim(&claim, &by()).await.unwrap();
+        let fingerprint = Digest::of(&key.0);
+        let certificate = Certificate { fingerprint, expires_at: claim.expires_at };
+        let enrolment =
+            Enrolment { claim: claim.id, spki: fingerprint, public_key: key, certificate };
+        registry.enrol(&enrolment, &by()).await.unwrap();
+        claim.terminal
+    }
+
+    #[tokio::test]
+    async fn only_the_key_of_the_present_enrolment_is_let_in_until_it_is_revoked() {
+        let registry = crate::registry::in_memory().await.unwrap();
+        let admitting = Admitting { registry: registry.clone() };
+        let admits = async |peer: Peer, key: PublicKey| {
+            admitting.admits(&ClientCertificate { peer, key }).await
+        };
+        let (old, new) = (PublicKey([2; 32]), PublicKey([3; 32]));
+        let id = enrolled(&*registry, old).await;
+        assert!(admits(Peer::Terminal(id), old).await);
+        assert!(!admits(Peer::Terminal(id), new).await);
+        assert_eq!(enrolled(&*registry, new).await, id, "the unit is the same");
+        assert!(!admits(Peer::Terminal(id), old).await);
+        assert!(admits(Peer::Terminal(id), new).await);
+        assert!(!admits(Peer::Terminal(TerminalId::generate()), new).await);
+        let controller = Peer::Controller("controller-1".parse().unwrap());
+        assert!(admits(controller, new).await);
+        registry.revoke_terminal(id, &by()).await.unwrap();
+        assert!(!admits(Peer::Terminal(id), new).await);
+    }
+
+    #[test]
+    fn the_own_broker_is_reached_on_this_machine_where_it_listens_there() {
+        let told: HostPort = "mqtt.example:8883".parse().unwrap();
+        let cases = [
+            ("0.0.0.0:1", "localhost"),
+            ("[::]:1", "localhost"),
+            ("127.0.0.1:1", "localhost"),
+            ("[::1]:1", "localhost"),
+            ("192.0.2.7:1", "mqtt.example"),
+        ];
+        for (listening, host) in cases {
+            assert_eq!(own_host(listening.parse().unwrap(), &told), host, "{listening}");
+        }
+    }
+}

@@ -183,3 +183,6 @@ impl Registrar {
 fn by_terminal(claim: &Claim, now: UnixTime) -> By {
     By { who: format!("terminal {}", claim.serial), why: String::new(), at: now }
 }
+
+#[cfg(test)]
+mod tests;

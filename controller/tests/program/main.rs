@@ -234,15 +234,12 @@ fn a_registry_that_is_newer_than_the_program_is_left_alone() {
     let fleet = Fleet::insecure();
     assert!(fleet.command("migrate").status().unwrap().success());
     let file = fleet.config().with_file_name("data").join("registry.sqlite");
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-    runtime.block_on(async {
-        let pool = sqlx::SqlitePool::connect(&format!("sqlite:{}", file.display())).await.unwrap();
-        let future = "INSERT INTO _sqlx_migrations \
-                      (version, description, success, checksum, execution_time) \
-                      VALUES (9999, 'from the future', 1, x'00', 0)";
-        sqlx::query(future).execute(&pool).await.unwrap();
-        pool.close().await;
-    });
+    let database = rusqlite::Connection::open(&file).unwrap();
+    let future = "INSERT INTO _sqlx_migrations \
+                  (version, description, success, checksum, execution_time) \
+                  VALUES (9999, 'from the future', 1, x'00', 0)";
+    assert_eq!(database.execute(future, []).unwrap(), 1);
+    drop(database);
     let before = fs::read(&file).unwrap();
     for command in ["serve", "migrate"] {
         let said = fleet.complaint(command, &[]);
