@@ -17,7 +17,7 @@ use tracing::{debug, info, warn};
 
 use super::assignment::{AssignmentState, Fact, GivenUp, Unheard};
 use super::paper::{self, BatchTerms, OrderPlace};
-use super::plan::{self, Candidate, Policy, Situation};
+use super::plan::{self, Candidate, Plan, Policy, Situation};
 use super::state::{CampaignEvent, CampaignState};
 use crate::background::{Poke, Progress};
 use crate::delivery::Signer;
@@ -27,7 +27,7 @@ use crate::registry::campaign::{
 };
 use crate::registry::delivery::{NewOrder, Numbering};
 use crate::registry::{Registry, RegistryError};
-use sweep::Sweep;
+use sweep::{Circumstances, Sweep};
 
 /// An order that nobody has accepted for so long gives its place to another terminal; it is still
 /// owed. Longer than the first few times that it is sent.
@@ -181,9 +181,9 @@ impl Execute {
     /// says.
     async fn release(&self, motion: &mut Motion) -> Result<Progress> {
         let tally = self.registry.campaign_tally(motion.campaign.id).await?;
-        let candidates = self.look_at_next(motion).await?;
-        let policy = Policy { max_parallel: motion.campaign.max_parallel };
-        let plan = plan::plan(policy, motion.situation(&tally), &candidates);
+        let Some(plan) = self.plan_next(motion, &tally).await? else {
+            return Ok(Progress::Settled);
+        };
         for terminals in plan.release.chunks(ORDERS_MAX) {
             let numbering = self.numbering(terminals).await?;
             let attempts = terminals.iter().map(|terminal| (*terminal, 1)).collect();
@@ -198,11 +198,15 @@ impl Execute {
         Ok(if places_left && !looked_at_all { Progress::MoreToDo } else { Progress::Settled })
     }
 
-    async fn look_at_next(&self, motion: &mut Motion) -> Result<Vec<Candidate>> {
-        let ids = motion.sweep.next();
-        if ids.is_empty() {
-            return Ok(vec![]);
-        }
+    /// The plan for those whose turn it is to be looked at; `None` when nothing has changed.
+    async fn plan_next(&self, motion: &mut Motion, tally: &CampaignTally) -> Result<Option<Plan>> {
+        let circumstances = Circumstances {
+            state: motion.campaign.state,
+            time_is_over: motion.now >= motion.frozen.not_after,
+            tally: tally.clone(),
+            changes: self.registry.fleet_tally().await?.changes,
+        };
+        let Some(ids) = motion.sweep.next(circumstances) else { return Ok(None) };
         let released = self.registry.assignments_of(motion.campaign.id, &ids).await?;
         motion.sweep.are_released(released.iter().map(|it| it.terminal));
         let terminals = self.registry.terminals_of(&ids).await?;
@@ -212,16 +216,17 @@ impl Execute {
             candidates.remove(&assignment.terminal);
         }
         // In the order of release, which is not that of their ids.
-        Ok(ids.iter().filter_map(|id| candidates.remove(id)).collect())
+        let candidates: Vec<_> = ids.iter().filter_map(|id| candidates.remove(id)).collect();
+        let policy = Policy { max_parallel: motion.campaign.max_parallel };
+        Ok(Some(plan::plan(policy, motion.situation(tally), &candidates)))
     }
 
     /// Nobody is released, but people want to know why.
     async fn tell_who_is_held(&self, motion: &mut Motion) -> Result<Progress> {
         let tally = self.registry.campaign_tally(motion.campaign.id).await?;
-        let candidates = self.look_at_next(motion).await?;
-        let policy = Policy { max_parallel: motion.campaign.max_parallel };
-        let plan = plan::plan(policy, motion.situation(&tally), &candidates);
-        if motion.sweep.advance(&plan) {
+        if let Some(plan) = self.plan_next(motion, &tally).await?
+            && motion.sweep.advance(&plan)
+        {
             self.put_held(motion).await?;
         }
         Ok(Progress::Settled)

@@ -32,4 +32,7 @@ pub struct FleetTally {
     pub campaigns_running: u64,
     pub campaigns_paused: u64,
     pub alarms: u64,
+    /// How often a terminal was announced, enrolled or revoked, came or went. While it stays the
+    /// same, so do the answers to whom a campaign may release.
+    pub changes: u64,
 }

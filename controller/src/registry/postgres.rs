@@ -123,6 +123,7 @@ fn row(row: &PgRow) -> Result<Row, sqlx::Error> {
         match column.type_info().name() {
             "TEXT" => Ok(Value::Text(row.try_get(at)?)),
             "BYTEA" => Ok(Value::Bytes(row.try_get(at)?)),
+            "BOOL" => Ok(Value::Int(row.try_get::<Option<bool>, _>(at)?.map(i64::from))),
             _ => Ok(Value::Int(row.try_get(at)?)),
         }
     };

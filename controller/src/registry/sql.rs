@@ -15,6 +15,7 @@ mod fleet;
 pub(crate) mod fuse;
 mod orders;
 mod presence;
+mod receipts;
 mod releases;
 mod reports;
 pub(crate) mod session;
@@ -397,7 +398,7 @@ impl<D: Database> Registry for SqlRegistry<D> {
     }
 
     async fn receipts(&self, order: OrderId) -> Result<Vec<SignedBytes>> {
-        read!(self, "list receipts", tx => reports::receipts(tx, order))
+        read!(self, "list receipts", tx => receipts::of(tx, order))
     }
 
     async fn alarms(&self, page: &Page<u64>) -> Result<Vec<(u64, Alarm)>> {

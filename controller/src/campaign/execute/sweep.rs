@@ -2,7 +2,8 @@
 //!
 //! Each step looks at a bounded number of members that were not released, in the order of their
 //! release, and goes on where the last one stopped; at the end of a round the reasons to hold
-//! back are counted. A memory only: after a restart it begins again with everybody.
+//! back are counted. When a whole round has released nobody it rests until something changes, so
+//! that a quiet fleet costs nothing. A memory only: after a restart it begins with everybody.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -10,8 +11,19 @@ use shared::id::TerminalId;
 use shared::membership::Membership;
 
 use crate::campaign::plan::{self, Held, Plan};
-use crate::registry::campaign::Campaign;
+use crate::campaign::state::CampaignState;
+use crate::registry::campaign::{Campaign, CampaignTally};
 use crate::registry::page::PAGE_ITEMS_MAX;
+
+/// Everything on which the plan depends, but for the members themselves.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Circumstances {
+    pub(super) state: CampaignState,
+    pub(super) time_is_over: bool,
+    pub(super) tally: CampaignTally,
+    /// See [`crate::registry::fleet::FleetTally::changes`].
+    pub(super) changes: u64,
+}
 
 #[derive(Debug)]
 pub(super) struct Sweep {
@@ -22,6 +34,8 @@ pub(super) struct Sweep {
     at: usize,
     /// How many it is dealing with now.
     looking_at: usize,
+    /// Those of the whole round, as long as it has released nobody.
+    circumstances: Option<Circumstances>,
     held: BTreeMap<Held, u64>,
     /// Of the last whole round.
     held_last: BTreeMap<Held, u64>,
@@ -34,6 +48,7 @@ impl Sweep {
             waiting: plan::release_order(campaign.salt, members),
             at: 0,
             looking_at: 0,
+            circumstances: None,
             held: BTreeMap::new(),
             held_last: BTreeMap::new(),
         }
@@ -43,12 +58,19 @@ impl Sweep {
         &self.tree
     }
 
-    /// Whom to look at now.
-    pub(super) fn next(&mut self) -> Vec<TerminalId> {
+    /// Whom to look at now; `None` when it rests.
+    pub(super) fn next(&mut self, now: Circumstances) -> Option<Vec<TerminalId>> {
+        let same = self.circumstances.as_ref() == Some(&now);
+        match (self.at, same) {
+            (0, true) => return None,
+            (0, false) => self.circumstances = Some(now),
+            (_, true) => {}
+            (_, false) => self.circumstances = None,
+        }
         let next: Vec<_> =
             self.waiting[self.at..].iter().copied().take(PAGE_ITEMS_MAX as usize).collect();
         self.looking_at = next.len();
-        next
+        Some(next)
     }
 
     /// Some of those of [`Sweep::next`] need not be looked at again.
@@ -64,6 +86,9 @@ impl Sweep {
     pub(super) fn advance(&mut self, plan: &Plan) -> bool {
         for (_, reason) in &plan.held {
             *self.held.entry(*reason).or_default() += 1;
+        }
+        if !plan.release.is_empty() {
+            self.circumstances = None;
         }
         // Whom the plan released is still in the list, and leaves it when the registry says so.
         self.at += self.looking_at;
@@ -88,7 +113,6 @@ mod tests {
     use shared::time::UnixTime;
 
     use super::*;
-    use crate::campaign::state::CampaignState;
 
     const PAGE: usize = PAGE_ITEMS_MAX as usize;
 
@@ -125,14 +149,23 @@ mod tests {
         Plan { release: vec![], held }
     }
 
+    fn circumstances(changes: u64) -> Circumstances {
+        Circumstances {
+            state: CampaignState::Running,
+            time_is_over: false,
+            tally: CampaignTally::default(),
+            changes,
+        }
+    }
+
     #[test]
     fn a_round_looks_at_everybody_once_in_bounded_steps_and_counts() {
         let members = 2 * PAGE + 5;
         let mut sweep = sweep(u32::try_from(members).unwrap());
-        for _ in 0..2 {
+        for round in 0..2 {
             let mut seen = BTreeSet::new();
             loop {
-                let ids = sweep.next();
+                let ids = sweep.next(circumstances(round)).expect("it is not at rest");
                 assert!(ids.len() <= PAGE);
                 seen.extend(ids.iter().copied());
                 if sweep.advance(&all_held(&ids)) {
@@ -147,12 +180,36 @@ mod tests {
     #[test]
     fn who_is_released_is_not_looked_at_again_and_nobody_is_missed_for_it() {
         let mut sweep = sweep(u32::try_from(PAGE + 10).unwrap());
-        let first = sweep.next();
+        let next = |sweep: &mut Sweep| sweep.next(circumstances(1)).expect("no rest");
+        let first = next(&mut sweep);
         sweep.are_released(first[..100].iter().copied());
         assert!(!sweep.advance(&all_held(&first[100..])));
-        assert_eq!(sweep.next().len(), 10, "the second page begins where the first ended");
-        let rest = sweep.next();
+        assert_eq!(next(&mut sweep).len(), 10, "the second page begins where the first ended");
+        let rest = next(&mut sweep);
         assert!(sweep.advance(&all_held(&rest)));
-        assert_eq!(sweep.next(), [&first[100..], &rest[..]].concat());
+        let again = sweep.next(circumstances(2)).expect("something changed");
+        assert_eq!(again, [&first[100..], &rest[..]].concat());
+    }
+
+    #[test]
+    fn it_rests_after_a_round_that_released_nobody_until_something_changes() {
+        let mut sweep = sweep(u32::try_from(PAGE + 10).unwrap());
+        let mut round = |changes: [u64; 2], releases: bool| {
+            for changes in changes {
+                let Some(ids) = sweep.next(circumstances(changes)) else { return false };
+                let mut plan = all_held(&ids);
+                if releases {
+                    plan.release.extend(plan.held.pop().map(|(id, _)| id));
+                }
+                sweep.advance(&plan);
+            }
+            true
+        };
+        assert!(round([1, 1], true));
+        assert!(round([1, 1], false), "whoever was released may not have got an order");
+        assert!(!round([1, 1], false), "nothing has changed since");
+        assert!(round([2, 3], false));
+        assert!(round([3, 3], false), "something changed within the round");
+        assert!(!round([3, 3], false));
     }
 }

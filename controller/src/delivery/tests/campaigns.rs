@@ -20,7 +20,7 @@ async fn rounds(world: &mut World, count: usize) {
     }
 }
 
-async fn parts(world: &World, number: u8) -> Vec<Part> {
+async fn parts(world: &World, number: u16) -> Vec<Part> {
     let campaign = world.campaign(number).await;
     let page = Page::first(100);
     let members = view::members(&*world.registry, &campaign, &page, world.now).await.unwrap();

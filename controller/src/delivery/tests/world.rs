@@ -79,8 +79,10 @@ pub(super) fn id(number: u8) -> TerminalId {
     TerminalId::from_bytes([number; 16])
 }
 
-pub(super) fn campaign_id(number: u8) -> CampaignId {
-    CampaignId::from_bytes([number; 16])
+pub(super) fn campaign_id(number: u16) -> CampaignId {
+    let mut id = [0; 16];
+    id[14..].copy_from_slice(&number.to_be_bytes());
+    CampaignId::from_bytes(id)
 }
 
 impl World {
@@ -154,7 +156,7 @@ impl World {
     }
 
     /// A campaign over everybody, started.
-    pub(super) async fn start_campaign(&self, number: u8, max_parallel: u32) -> Campaign {
+    pub(super) async fn start_campaign(&self, number: u16, max_parallel: u32) -> Campaign {
         let new = NewCampaign {
             id: campaign_id(number),
             name: None,
@@ -162,22 +164,22 @@ impl World {
             selector: "*".to_owned(),
             max_parallel,
             lifetime_s: 7 * 24 * 3600,
-            salt: Nonce([number; 16]),
+            salt: Nonce([1; 16]),
         };
         self.campaigns.create(&new, &by(self.now)).await.unwrap();
         self.campaigns.start(new.id, &by(self.now)).await.unwrap()
     }
 
-    pub(super) async fn campaign(&self, number: u8) -> Campaign {
+    pub(super) async fn campaign(&self, number: u16) -> Campaign {
         self.registry.campaign(campaign_id(number)).await.unwrap().unwrap()
     }
 
-    pub(super) async fn tally(&self, number: u8) -> CampaignTally {
+    pub(super) async fn tally(&self, number: u16) -> CampaignTally {
         self.registry.campaign_tally(campaign_id(number)).await.unwrap()
     }
 
     /// The states of a campaign's assignments, with how many are in each.
-    pub(super) async fn states(&self, number: u8) -> Vec<(AssignmentState, u64)> {
+    pub(super) async fn states(&self, number: u16) -> Vec<(AssignmentState, u64)> {
         self.tally(number).await.by_state.into_iter().collect()
     }
 
@@ -239,7 +241,7 @@ impl World {
     }
 
     /// Rounds until the campaign is over.
-    pub(super) async fn until_over(&mut self, number: u8, rounds_max: usize) {
+    pub(super) async fn until_over(&mut self, number: u16, rounds_max: usize) {
         for _ in 0..rounds_max {
             let campaign = self.campaign(number).await;
             if campaign.ended_at.is_some() {
@@ -252,7 +254,7 @@ impl World {
     }
 
     /// The campaign is completed, everybody has succeeded, and nobody did anything twice.
-    pub(super) async fn everybody_succeeded_once(&self, number: u8) {
+    pub(super) async fn everybody_succeeded_once(&self, number: u16) {
         assert_eq!(self.campaign(number).await.state, CampaignState::Completed);
         let members = self.terminals.len() as u64;
         assert_eq!(self.states(number).await, [(AssignmentState::Succeeded, members)]);

@@ -1,5 +1,7 @@
 //! A campaign on each of its terminals.
 
+use std::collections::BTreeSet;
+
 use shared::id::{CampaignId, OrderId, TerminalId};
 use shared::time::UnixTime;
 
@@ -111,34 +113,40 @@ pub(super) async fn to_cancel(
     all(tx.rows(select, vec![text(campaign), int(limit)]).await?)
 }
 
-pub(super) async fn by_order(tx: &mut Transaction, order: OrderId) -> Result<Option<Assignment>> {
-    let row = tx.row(select_assignments!("WHERE order_id = $1"), vec![text(order)]).await?;
-    row.map(assignment).transpose()
+pub(super) async fn by_orders(
+    tx: &mut Transaction,
+    orders: impl IntoIterator<Item = &OrderId>,
+) -> Result<Vec<Assignment>> {
+    let select = with_id_list!(
+        "SELECT campaign, terminal, order_id, attempt, epoch, standing FROM assignments
+         WHERE order_id IN ",
+        " ORDER BY order_id"
+    );
+    all(tx.rows(select, vec![list(orders)]).await?)
 }
 
 /// Whether this order would be the first or the next attempt.
-pub(super) async fn is_next_attempt(tx: &mut Transaction, order: &NewOrder) -> Result<bool> {
-    let known = of(tx, order.campaign, &[order.terminal]).await?;
-    Ok(match known.first() {
+pub(super) fn is_next_attempt(known: Option<&Assignment>, order: &NewOrder) -> bool {
+    match known {
         None => order.attempt == 1,
         Some(known) => {
             order.attempt == known.attempt + 1
                 && order.epoch > known.epoch
                 && !known.standing.state().is_end()
         }
-    })
+    }
 }
 
 /// Released, or released again with another order.
 pub(super) async fn put_attempt(
     tx: &mut Transaction,
     order: &NewOrder,
+    before: Option<&Assignment>,
     at: UnixTime,
     differences: &mut Differences,
 ) -> Result<()> {
     let standing = Standing::ordered(at);
-    let before = of(tx, order.campaign, &[order.terminal]).await?;
-    differences.assignment(order.campaign, before.first().map(|it| &it.standing), &standing);
+    differences.assignment(order.campaign, before.map(|it| &it.standing), &standing);
     let upsert = "INSERT INTO assignments (campaign, terminal, order_id, attempt, epoch, state,
              since_at, ended, voided, standing)
          VALUES ($1, $2, $3, $4, $5, $6, $7, 0, 0, $8)
@@ -184,15 +192,18 @@ pub(super) async fn put_standing(
 
 pub(super) async fn learn(tx: &mut Transaction, facts: &[(OrderId, Fact)]) -> Result<()> {
     let mut differences = Differences::default();
-    for (order, fact) in facts {
-        let Some(before) = by_order(tx, *order).await? else { continue };
+    let ids: BTreeSet<_> = facts.iter().map(|(order, _)| *order).collect();
+    for before in by_orders(tx, &ids).await? {
         let mut now = before.standing.clone();
-        now.learn(fact.clone());
-        if now != before.standing {
-            put_standing(tx, &before, &now, &mut differences).await?;
+        for (_, fact) in facts.iter().filter(|(order, _)| *order == before.order) {
+            now.learn(fact.clone());
         }
+        if now == before.standing {
+            continue;
+        }
+        put_standing(tx, &before, &now, &mut differences).await?;
         if now.state().is_end() {
-            orders::answered(tx, *order).await?;
+            orders::answered(tx, before.order).await?;
         }
     }
     differences.write(tx).await

@@ -1,5 +1,7 @@
 //! Signed orders, until their terminals have answered for them.
 
+use std::collections::BTreeMap;
+
 use shared::document::order::Stream;
 use shared::id::{CampaignId, OrderId, TerminalId};
 use shared::message::{Parcel, SignedBytes};
@@ -52,9 +54,13 @@ pub(super) async fn issue(
     }
     let mut differences = Differences::default();
     let mut issued = Vec::new();
+    let terminals: Vec<_> = orders.iter().map(|order| order.terminal).collect();
+    let known = assignments::of(tx, campaign, &terminals).await?;
+    let known: BTreeMap<_, _> = known.into_iter().map(|it| (it.terminal, it)).collect();
     for order in orders {
+        let before = known.get(&order.terminal);
         let wanted = match purpose {
-            Purpose::Change => assignments::is_next_attempt(tx, order).await?,
+            Purpose::Change => assignments::is_next_attempt(before, order),
             Purpose::Cancel => !is_known(tx, order.id).await?,
         };
         if !wanted || !takes_next_number(tx, order, at).await? {
@@ -62,7 +68,9 @@ pub(super) async fn issue(
         }
         insert(tx, order, at).await?;
         match purpose {
-            Purpose::Change => assignments::put_attempt(tx, order, at, &mut differences).await?,
+            Purpose::Change => {
+                assignments::put_attempt(tx, order, before, at, &mut differences).await?;
+            }
             Purpose::Cancel => assignments::put_cancel_order(tx, order).await?,
         }
         issued.push(order.id);
@@ -166,16 +174,23 @@ pub(super) async fn delivered(
     sent: &[Delivered],
     now: UnixTime,
 ) -> Result<()> {
-    for delivered in sent {
+    let orders: Vec<_> = sent.iter().flat_map(|it| &it.orders).collect();
+    if !orders.is_empty() {
         let update =
             with_id_list!("UPDATE orders SET sends = sends + 1, sent_at = $2 WHERE id IN ", "");
-        if !delivered.orders.is_empty() {
-            tx.execute(update, vec![list(&delivered.orders), time(now)]).await?;
-        }
+        tx.execute(update, vec![list(orders), time(now)]).await?;
+    }
+    let mut by_time: BTreeMap<Option<UnixTime>, Vec<TerminalId>> = BTreeMap::new();
+    for it in sent {
+        by_time.entry(it.again_at).or_default().push(it.terminal);
+    }
+    for (again_at, terminals) in by_time {
         // What became due while this was sent stays due.
-        let look_again = "UPDATE terminals SET deliver_at = $2 WHERE id = $1 AND deliver_at <= $3";
-        let values = vec![text(delivered.terminal), maybe_time(delivered.again_at), time(now)];
-        tx.execute(look_again, values).await?;
+        let look_again = with_id_list!(
+            "UPDATE terminals SET deliver_at = $2 WHERE deliver_at <= $3 AND id IN ",
+            ""
+        );
+        tx.execute(look_again, vec![list(terminals), maybe_time(again_at), time(now)]).await?;
     }
     Ok(())
 }

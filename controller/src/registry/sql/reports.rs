@@ -5,7 +5,6 @@
 //! report only adds a fact to a [`Standing`](crate::campaign::assignment::Standing), and because
 //! reports up to the cursor are skipped.
 
-use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
 
 use shared::digest::Digest;
@@ -15,9 +14,9 @@ use shared::message::{Hello, SignedBytes, Telemetry};
 use shared::outcome::Outcome;
 
 use super::presence::{self, Known};
-use super::session::{Row, Transaction, bytes, int, text, time};
+use super::session::{Row, Transaction, int, list, text, time, with_id_list};
 use super::tally::Differences;
-use super::{alarms, assignments, orders};
+use super::{alarms, assignments, orders, receipts};
 use crate::campaign::assignment::{Ended, Fact, Refused, Standing};
 use crate::registry::RegistryError;
 use crate::registry::campaign::Assignment;
@@ -25,16 +24,11 @@ use crate::registry::delivery::{Alarm, AlarmKind, Applied, Heard, Report, Saying
 
 type Result<T> = std::result::Result<T, RegistryError>;
 
-/// An honest terminal makes two for an order, and two more whenever it is asked again.
-const RECEIPTS_PER_ORDER_MAX: i64 = 64;
-
 pub(super) async fn apply(tx: &mut Transaction, heard: &[Heard]) -> Result<Applied> {
     let terminals: BTreeSet<_> = heard.iter().map(|it| it.terminal).collect();
     let mut work = Work {
         known: presence::load(tx, &terminals).await?,
-        cursors: BTreeMap::new(),
-        orders: BTreeMap::new(),
-        serve: BTreeSet::new(),
+        orders: load_orders(tx, orders_named(heard)).await?,
         differences: Differences::default(),
         applied: Applied::default(),
     };
@@ -47,11 +41,7 @@ pub(super) async fn apply(tx: &mut Transaction, heard: &[Heard]) -> Result<Appli
 /// What a batch has read and changed so far.
 struct Work {
     known: BTreeMap<TerminalId, Known>,
-    /// By terminal and epoch: up to where it was applied, as found and as it is now.
-    cursors: BTreeMap<(TerminalId, u32), (u64, u64)>,
-    orders: BTreeMap<OrderId, Option<Order>>,
-    /// Terminals to which something may have become due.
-    serve: BTreeSet<TerminalId>,
+    orders: BTreeMap<OrderId, Order>,
     differences: Differences,
     applied: Applied,
 }
@@ -80,82 +70,44 @@ impl Work {
             }
             Saying::Report { epoch, seq, up_to, report } => {
                 known.seen(heard.at);
-                let cursor = self.cursor(tx, heard.terminal, *epoch).await?;
-                if *seq <= cursor {
+                if *seq <= known.applied_up_to(*epoch) {
                     self.applied.repeated += 1;
                     return Ok(());
                 }
-                self.report(tx, heard, report).await?;
-                self.advance(heard.terminal, *epoch, *up_to);
-                Ok(())
+                known.advance(*epoch, *up_to);
+                self.report(tx, heard, report).await
             }
         }
     }
 
-    async fn cursor(
-        &mut self,
-        tx: &mut Transaction,
-        terminal: TerminalId,
-        epoch: u32,
-    ) -> Result<u64> {
-        if let Some((_, now)) = self.cursors.get(&(terminal, epoch)) {
-            return Ok(*now);
-        }
-        let select = "SELECT up_to FROM report_cursors WHERE terminal = $1 AND epoch = $2";
-        let row = tx.row(select, vec![text(terminal), int(epoch)]).await?;
-        let found = row.map(|mut row| row.number()).transpose()?.unwrap_or(0);
-        self.cursors.insert((terminal, epoch), (found, found));
-        Ok(found)
-    }
-
-    /// Numbers go on from one epoch to the next.
-    async fn newest_cursor(&mut self, tx: &mut Transaction, terminal: TerminalId) -> Result<u64> {
-        let select = "SELECT COALESCE(MAX(up_to), 0) FROM report_cursors WHERE terminal = $1";
-        let row = tx.row(select, vec![text(terminal)]).await?;
-        let stored = row.map(|mut row| row.number()).transpose()?.unwrap_or(0);
-        let here = self.cursors.range((terminal, 0)..=(terminal, u32::MAX));
-        Ok(here.map(|(_, (_, now))| *now).max().unwrap_or(0).max(stored))
-    }
-
-    fn advance(&mut self, terminal: TerminalId, epoch: u32, up_to: u64) {
-        if let Some((_, now)) = self.cursors.get_mut(&(terminal, epoch)) {
-            *now = up_to.max(*now);
-        }
-    }
-
     async fn greet(&mut self, tx: &mut Transaction, heard: &Heard, hello: &Hello) -> Result<()> {
-        let terminal = heard.terminal;
-        self.cursor(tx, terminal, hello.epoch).await?;
-        let newest = self.newest_cursor(tx, terminal).await?;
-        let Some(known) = self.known.get_mut(&terminal) else { return Ok(()) };
+        let Some(known) = self.known.get_mut(&heard.terminal) else { return Ok(()) };
+        let applied = known.applied_up_to_ever();
         known.greeted(heard.at, hello);
-        let epoch = known.epoch;
-        orders::void_before(tx, terminal, epoch).await?;
-        if epoch > hello.epoch && hello.ledger_lost {
+        known.advance(hello.epoch, hello.outbox_acknowledged);
+        if hello.ledger_lost {
+            // Said until the terminal has heard of its new epoch.
+            let epoch = hello.epoch.saturating_add(1);
             let detail = format!("it begins epoch {epoch}, and its orders are made again");
-            self.alarm(tx, heard, AlarmKind::LedgerLost, hello.epoch, detail, None).await?;
+            return self.alarm(tx, heard, AlarmKind::LedgerLost, hello.epoch, detail, None).await;
         }
-        // Whatever was acknowledged stands before this hello in the spool, or was lost here;
-        // unless the terminal lost it, with its ledger.
-        if hello.outbox_acknowledged > newest && !hello.ledger_lost {
-            let lost = format!("reports {} to {}", newest + 1, hello.outbox_acknowledged);
+        // Whatever was acknowledged stands before this hello in the spool, or was lost here.
+        if hello.outbox_acknowledged > applied {
+            known.is_owed();
+            orders::owe_again(tx, heard.terminal, hello.epoch).await?;
+            let lost = format!("reports {} to {}", applied + 1, hello.outbox_acknowledged);
             let subject = format!("epoch {}, {lost}", hello.epoch);
             let detail = format!("{lost} were acknowledged and are not here: asking again");
             self.alarm(tx, heard, AlarmKind::ReportsLost, subject, detail, None).await?;
-            orders::owe_again(tx, terminal, hello.epoch).await?;
         }
-        self.advance(terminal, hello.epoch, hello.outbox_acknowledged);
-        orders::send_again(tx, terminal).await?;
-        self.serve.insert(terminal);
         Ok(())
     }
 
     async fn report(&mut self, tx: &mut Transaction, heard: &Heard, report: &Report) -> Result<()> {
         match report {
             Report::Progress(progress) => {
-                let learnt = Fact::Progress(progress.clone());
-                if let Some(order) = self.order(tx, progress.order).await? {
-                    order.learn(heard.terminal, learnt);
+                if let Some(order) = self.orders.get_mut(&progress.order) {
+                    order.learn(heard.terminal, Fact::Progress(progress.clone()));
                 }
                 Ok(())
             }
@@ -177,7 +129,7 @@ impl Work {
         signed: &SignedBytes,
     ) -> Result<()> {
         let terminal = heard.terminal;
-        let strange = match self.order(tx, receipt.order).await? {
+        let strange = match self.orders.get_mut(&receipt.order) {
             None => Some("this registry does not know the order"),
             Some(order) if order.terminal != terminal => Some("the order is another terminal's"),
             Some(order) => {
@@ -192,32 +144,25 @@ impl Work {
             let kind = AlarmKind::StrangeReceipt;
             return self.alarm(tx, heard, kind, subject, why.to_owned(), Some(signed)).await;
         }
-        keep_receipt(tx, heard, receipt, signed).await?;
-        self.serve.insert(terminal);
-        self.confirm_cancel(tx, receipt).await
+        receipts::keep(tx, receipt, signed, heard.at).await?;
+        if let Some(known) = self.known.get_mut(&terminal) {
+            known.serve();
+        }
+        self.confirm_cancel(receipt);
+        Ok(())
     }
 
     /// Once the terminal says that it has cancelled, an order that it never had is over too; one
     /// that it had gets its own receipt.
-    async fn confirm_cancel(&mut self, tx: &mut Transaction, receipt: &Receipt) -> Result<()> {
+    fn confirm_cancel(&mut self, receipt: &Receipt) {
         let done =
             matches!(receipt.said, Answer::Finished { outcome: Outcome::Succeeded { .. }, .. });
-        let Some(order) = self.order(tx, receipt.order).await? else { return Ok(()) };
-        let (terminal, Some(cancelled), true) = (order.terminal, order.cancels, done) else {
-            return Ok(());
-        };
-        if let Some(cancelled) = self.order(tx, cancelled).await? {
-            cancelled.learn(terminal, Fact::Withdrawn(receipt.at));
+        let cancelled = self.orders.get(&receipt.order).and_then(|order| order.cancels);
+        if let (true, Some(cancelled)) = (done, cancelled)
+            && let Some(order) = self.orders.get_mut(&cancelled)
+        {
+            order.learn(receipt.terminal, Fact::Withdrawn(receipt.at));
         }
-        Ok(())
-    }
-
-    async fn order(&mut self, tx: &mut Transaction, id: OrderId) -> Result<Option<&mut Order>> {
-        let order = match self.orders.entry(id) {
-            Entry::Occupied(known) => known.into_mut(),
-            Entry::Vacant(unknown) => unknown.insert(load_order(tx, id).await?),
-        };
-        Ok(order.as_mut())
     }
 
     async fn alarm(
@@ -239,22 +184,11 @@ impl Work {
     }
 
     async fn write(mut self, tx: &mut Transaction) -> Result<Applied> {
-        for ((terminal, epoch), (found, now)) in &self.cursors {
-            if now > found {
-                let put = "INSERT INTO report_cursors (terminal, epoch, up_to)
-                     VALUES ($1, $2, $3)
-                     ON CONFLICT (terminal, epoch) DO UPDATE SET up_to = $3";
-                tx.execute(put, vec![text(terminal), int(*epoch), int(*now)]).await?;
-            }
-        }
         for (id, order) in std::mem::take(&mut self.orders) {
-            if let Some(order) = order {
-                self.write_order(tx, id, order).await?;
-            }
+            self.write_order(tx, id, order).await?;
         }
         for known in self.known.values() {
-            let serve = self.serve.contains(&known.id);
-            known.write(tx, serve, &mut self.differences).await?;
+            known.write(tx, &mut self.differences).await?;
         }
         self.differences.write(tx).await?;
         Ok(self.applied)
@@ -312,59 +246,60 @@ fn fact_of(receipt: &Receipt) -> Fact {
     }
 }
 
-async fn load_order(tx: &mut Transaction, id: OrderId) -> Result<Option<Order>> {
-    let select = "SELECT orders.terminal, assignments.order_id
-         FROM orders
-         LEFT JOIN assignments ON assignments.cancel_order = orders.id
-             AND assignments.campaign = orders.campaign
-             AND assignments.terminal = orders.terminal
-         WHERE orders.id = $1";
-    let Some(mut row) = tx.row(select, vec![text(id)]).await? else { return Ok(None) };
-    let assignment = assignments::by_order(tx, id).await?;
-    Ok(Some(Order {
-        terminal: row.parsed("terminal")?,
-        cancels: row.maybe_parsed("order")?,
-        assignment: assignment.map(|it| (it.clone(), it.standing)),
-        answered: false,
-    }))
+fn orders_named(heard: &[Heard]) -> BTreeSet<OrderId> {
+    let named = heard.iter().filter_map(|it| match &it.saying {
+        Saying::Hello(_) | Saying::Gone => None,
+        Saying::Report { report, .. } => match report {
+            Report::Progress(progress) => Some(progress.order),
+            Report::Receipt { receipt, .. } => Some(receipt.order),
+            Report::Unproven { .. } | Report::Telemetry(_) => None,
+        },
+    });
+    named.collect()
 }
 
-async fn keep_receipt(
+/// These orders, and those that they cancel.
+async fn load_orders(
     tx: &mut Transaction,
-    heard: &Heard,
-    receipt: &Receipt,
-    signed: &SignedBytes,
-) -> Result<()> {
-    let said = match &receipt.said {
-        Answer::Accepted => "accepted",
-        Answer::Refused { .. } => "refused",
-        Answer::Finished { .. } => "finished",
-    };
-    let count = "SELECT COUNT(*) FROM receipts WHERE order_id = $1";
-    let row = tx.row(count, vec![text(receipt.order)]).await?;
-    if row.map(|mut row| row.int()).transpose()?.unwrap_or(0) >= RECEIPTS_PER_ORDER_MAX {
-        return Ok(());
+    ids: BTreeSet<OrderId>,
+) -> Result<BTreeMap<OrderId, Order>> {
+    let mut orders = BTreeMap::new();
+    let mut wanted = ids;
+    while !wanted.is_empty() {
+        let found = load_some(tx, &wanted).await?;
+        let cancelled = found.values().filter_map(|order: &Order| order.cancels).collect();
+        orders.extend(found);
+        wanted = cancelled;
+        wanted.retain(|id| !orders.contains_key(id));
     }
-    let insert = "INSERT INTO receipts (digest, terminal, order_id, said, said_at, signed,
-             received_at)
-         VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT (digest) DO NOTHING";
-    let values = vec![
-        text(Digest::of(signed.as_slice())),
-        text(heard.terminal),
-        text(receipt.order),
-        text(said),
-        time(receipt.at),
-        bytes(signed.as_slice()),
-        time(heard.at),
-    ];
-    tx.execute(insert, values).await?;
-    Ok(())
+    Ok(orders)
 }
 
-pub(super) async fn receipts(tx: &mut Transaction, order: OrderId) -> Result<Vec<SignedBytes>> {
-    let select = "SELECT signed FROM receipts WHERE order_id = $1 ORDER BY said_at, digest";
-    let rows = tx.rows(select, vec![text(order)]).await?;
-    rows.into_iter().map(|mut row: Row| row.signed()).collect()
+async fn load_some(
+    tx: &mut Transaction,
+    ids: &BTreeSet<OrderId>,
+) -> Result<BTreeMap<OrderId, Order>> {
+    let select = with_id_list!(
+        "SELECT orders.id, orders.terminal, cancelled.order_id FROM orders
+         LEFT JOIN assignments AS cancelled ON cancelled.cancel_order = orders.id
+             AND cancelled.campaign = orders.campaign AND cancelled.terminal = orders.terminal
+         WHERE orders.id IN ",
+        " ORDER BY orders.id"
+    );
+    let order = |mut row: Row| {
+        let id = row.parsed("order")?;
+        let (terminal, cancels) = (row.parsed("terminal")?, row.maybe_parsed("order")?);
+        Ok((id, Order { terminal, assignment: None, cancels, answered: false }))
+    };
+    let rows = tx.rows(select, vec![list(ids)]).await?;
+    let mut orders: BTreeMap<OrderId, Order> =
+        rows.into_iter().map(order).collect::<Result<_>>()?;
+    for assignment in assignments::by_orders(tx, ids).await? {
+        if let Some(order) = orders.get_mut(&assignment.order) {
+            order.assignment = Some((assignment.clone(), assignment.standing));
+        }
+    }
+    Ok(orders)
 }
 
 /// The newest one counts, by the terminal's own time.

@@ -162,6 +162,11 @@ impl Row {
         value.try_into().map_err(|_| unreadable("number", &Some(Value::Int(Some(value)))))
     }
 
+    /// SQLite's answer to a question is a number, PostgreSQL's is not.
+    pub(crate) fn flag(&mut self) -> Result<bool> {
+        Ok(self.int()? != 0)
+    }
+
     pub(crate) fn time(&mut self) -> Result<UnixTime> {
         Ok(UnixTime(self.int()?))
     }

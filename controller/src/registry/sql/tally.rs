@@ -18,6 +18,7 @@ type Result<T> = std::result::Result<T, RegistryError>;
 const FLEET: &str = "fleet";
 const ALARMS: &str = "alarms";
 const ONLINE: &str = "online";
+const CHANGES: &str = "changes";
 const LATE: &str = "late-success";
 const CONTRADICTED: &str = "contradicted";
 
@@ -39,9 +40,11 @@ impl Differences {
             self.add(FLEET, from.code(), -1);
         }
         self.add(FLEET, to.code(), 1);
+        self.add(FLEET, CHANGES, 1);
     }
 
     pub(super) fn presence(&mut self, from: Presence, to: Presence) {
+        self.add(FLEET, CHANGES, i64::from(from != to));
         let online = |presence| i64::from(presence == Presence::Online);
         self.add(FLEET, ONLINE, online(to) - online(from));
     }
@@ -100,6 +103,7 @@ pub(super) async fn fleet(tx: &mut Transaction) -> Result<FleetTally> {
         campaigns_running: count(CampaignState::Running.code()),
         campaigns_paused: count(CampaignState::Paused.code()),
         alarms: count(ALARMS),
+        changes: count(CHANGES),
     })
 }
 
