@@ -2,7 +2,8 @@
 //!
 //! Everything up to `till` leaves the shop alone. From `hold` to `settle` a job that cannot go on
 //! lets the shop sell again and waits for the next chance. From `switch` on it goes forward, or
-//! back to the old version; from `commit` on only forward. Success is only what the restarted application says.
+//! back to the old version; from `commit` on only forward. Success is only what the restarted
+//! application says.
 
 use shared::document::Release;
 use shared::outcome::FailureCode::{
