@@ -26,6 +26,7 @@ use shared::document::Receipt;
 use shared::document::receipt::Said;
 use shared::id::{OrderId, TerminalId};
 use shared::message::Component;
+use shared::time::UnixTime;
 
 pub use beginning::Stored;
 use effect::{Decision, Effect, Post, Write};
@@ -139,6 +140,11 @@ impl Core {
     /// When [`Input::TimerFired`] is wanted, in [`Now::uptime`].
     pub fn wakes_at(&self) -> Option<Duration> {
         self.wakes_at
+    }
+
+    /// A moment that has certainly passed: no signed data so far was later.
+    pub fn time_floor(&self) -> UnixTime {
+        self.clock.kept().floor
     }
 
     /// Whatever the input was: time has passed, and one thing may allow the next.

@@ -19,8 +19,10 @@ use shared::digest::{Digest, Nonce};
 use shared::durable;
 use shared::id::{FleetId, TerminalId};
 use shared::message::SignedBytes;
+use shared::tls::{CertificateTime, TlsError};
 
-use crate::https::{self, Believing, NotPem};
+use crate::clock::BUILT_AT;
+use crate::https::{self, Believing};
 use crate::identity::{Facts, Identity, IdentityError, TerminalKey, make_private};
 use crate::roster::{Trust, Unbelieved};
 
@@ -43,7 +45,7 @@ pub enum EnrolmentError {
     #[error("the controller's roster is not believed")]
     Roster(#[source] Unbelieved),
     #[error(transparent)]
-    Certificate(#[from] NotPem),
+    Certificate(#[from] TlsError),
     #[error(transparent)]
     Identity(#[from] IdentityError),
 }
@@ -105,8 +107,11 @@ struct Problem {
 /// replaces the identity when everything else has succeeded.
 pub fn enrol(claim: &Claim, state: &Path) -> Result<Identity, EnrolmentError> {
     let authority = authority(claim)?;
-    let controller =
-        Controller { url: &claim.url, http: https::client(Believing::Authority(&authority))? };
+    let time = CertificateTime::above(BUILT_AT);
+    let controller = Controller {
+        url: &claim.url,
+        http: https::client(Believing::Authority(&authority), &time)?,
+    };
     let key = pending_key(state)?;
     let begun: Begun =
         controller.post("asking to enrol", "enrol/begin", &Begin { serial: &claim.serial })?;
@@ -136,7 +141,7 @@ pub fn enrol(claim: &Claim, state: &Path) -> Result<Identity, EnrolmentError> {
 /// The server authority's certificate, which need not be secret and is checked by its digest.
 fn authority(claim: &Claim) -> Result<String, EnrolmentError> {
     let step = "fetching the server authority";
-    let http = https::client(Believing::NobodyYet)?;
+    let http = https::client(Believing::NobodyYet, &CertificateTime::above(BUILT_AT))?;
     let pem = Controller { url: &claim.url, http }.get(step, "authority")?;
     let der = CertificateDer::from_pem_slice(pem.as_bytes()).map_err(|e| nonsense(step, e))?;
     match Digest::of(&der) == claim.server_ca {
@@ -177,7 +182,7 @@ fn believe(claim: &Claim, answer: Answer, key: TerminalKey) -> Result<Identity, 
         roster: trust.signed().clone(),
     };
     // The certificate must be for our key: the TLS library compares the two.
-    identity.tls().map_err(|error| nonsense(step, error))?;
+    identity.tls(&CertificateTime::above(BUILT_AT)).map_err(|error| nonsense(step, error))?;
     Ok(identity)
 }
 

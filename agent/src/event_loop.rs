@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use shared::message::{Record, Up};
 use shared::queue::StoreError;
+use shared::tls::CertificateTime;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::time::sleep;
 use tracing::{debug, info, trace, warn};
@@ -64,6 +65,8 @@ pub struct EventLoop {
     pub mqtt: Mqtt,
     pub worker: Worker,
     pub locator: Locator,
+    /// What servers' certificates are checked by: it learns here what time it is.
+    pub certificate_time: CertificateTime,
     pub status: StatusFile,
     pub signals: Signals,
 }
@@ -169,6 +172,7 @@ impl EventLoop {
         if !decision.writes.is_empty() {
             self.keeper.commit(&decision.writes).await?;
         }
+        self.certificate_time.raise(self.core.time_floor());
         for effect in decision.effects {
             debug!(?effect, "effect");
             self.begin(effect, turn).await;

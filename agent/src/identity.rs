@@ -25,8 +25,10 @@ use shared::durable::{self, NotWritten, Readers};
 use shared::id::{FleetId, TerminalId};
 use shared::message::SignedBytes;
 use shared::signature::{Envelope, PrivateKey};
-use shared::tls;
+use shared::tls::{self, CertificateTime};
 use zeroize::Zeroizing;
+
+use crate::clock::BUILT_AT;
 
 /// What comes before the 32 secret bytes in an Ed25519 key's PKCS #8 form (RFC 8410 §7).
 const PKCS8_BEFORE_SEED: [u8; 16] =
@@ -154,7 +156,9 @@ impl Identity {
             server_ca: read_text(&current.join("server-ca.pem"))?,
             roster: SignedBytes::new(read(&roster)?),
         };
-        identity.tls().map_err(|error| damaged(&current, error.to_string()))?;
+        identity
+            .tls(&CertificateTime::above(BUILT_AT))
+            .map_err(|error| damaged(&current, error.to_string()))?;
         Ok(identity)
     }
 
@@ -179,10 +183,11 @@ impl Identity {
         point_current_to(directory, &name)
     }
 
-    /// How this terminal speaks TLS: it shows its certificate and believes one authority.
-    pub fn tls(&self) -> Result<rustls::ClientConfig, tls::TlsError> {
+    /// How this terminal speaks TLS: it shows its certificate and believes one authority, whose
+    /// certificates it checks by `time`.
+    pub fn tls(&self, time: &CertificateTime) -> Result<rustls::ClientConfig, tls::TlsError> {
         let own = tls::Identity::from_pem(self.certificate.as_bytes(), self.key.pem().as_bytes())?;
-        tls::client(self.server_ca.as_bytes(), Some(own))
+        tls::client_by(time, self.server_ca.as_bytes(), Some(own))
     }
 
     /// Puts the terminal's own signature under a receipt.

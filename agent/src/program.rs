@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use shared::digest::Nonce;
 use shared::queue::{self, Bounds, Opened, Options, Store};
+use shared::tls::CertificateTime;
 use tracing::{info, warn};
 
 use crate::act::Hands;
@@ -31,7 +32,8 @@ pub fn run(config: &Config) -> Result<(), Failure> {
     let keeper = Keeper::new(store, Arc::clone(&identity), config.state.path().to_owned());
     let stored = keeper.stored().map_err(Failure::NotKept)?;
     let core = Core::restore(profile(config, &identity)?, stored, machine::now());
-    let tls = Arc::new(identity.tls().map_err(Failure::Tls)?);
+    let time = CertificateTime::above(core.time_floor());
+    let tls = Arc::new(identity.tls(&time).map_err(Failure::Tls)?);
     let terminal = identity.facts.terminal;
     info!(%terminal, fleet = %identity.facts.fleet, version = env!("CARGO_PKG_VERSION"), "starting");
     let system = |what| move |source| Failure::System { what, source };
@@ -39,14 +41,16 @@ pub fn run(config: &Config) -> Result<(), Failure> {
         .enable_all()
         .build()
         .map_err(system("asynchronous work"))?;
-    let worker = Worker::start(hands(config, &identity)?).map_err(system("work on threads"))?;
+    let worker =
+        Worker::start(hands(config, &identity, &time)?).map_err(system("work on threads"))?;
     let stopped = runtime.block_on(async {
         let event_loop = EventLoop {
             core,
             keeper,
             mqtt: Mqtt::new(Settings { terminal, tls }),
             worker,
-            locator: Locator::new(Arc::clone(&identity)),
+            locator: Locator::new(Arc::clone(&identity), time.clone()),
+            certificate_time: time,
             status: StatusFile::new(config.state.status()),
             signals: Signals::listen().map_err(system("listening for signals"))?,
         };
@@ -90,12 +94,17 @@ fn profile(config: &Config, identity: &Identity) -> Result<Profile, Failure> {
     })
 }
 
-fn hands(config: &Config, identity: &Arc<Identity>) -> Result<Hands, Failure> {
+fn hands(
+    config: &Config,
+    identity: &Arc<Identity>,
+    time: &CertificateTime,
+) -> Result<Hands, Failure> {
     let installer = SlotDir::open(config.state.slots()).map_err(Failure::Slots)?;
     let base = format!("{}/v1/artifacts", identity.facts.url.trim_end_matches('/'));
-    let for_client = Arc::clone(identity);
+    let (for_client, time) = (Arc::clone(identity), time.clone());
     let client = move || {
-        https::client(Believing::As(&for_client)).expect("its PEM files were read at the start")
+        https::client(Believing::As(&for_client), &time)
+            .expect("its PEM files were read at the start")
     };
     let downloads =
         Downloads::open(config.state.download(), base, client).map_err(Failure::Downloads)?;

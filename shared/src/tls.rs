@@ -1,13 +1,18 @@
 //! One way to build a TLS configuration: TLS 1.3 only, ring, our own certificate authorities and
 //! none of the public ones.
 
+mod certificate_time;
+
 use std::sync::Arc;
 
 use rustls::RootCertStore;
+use rustls::client::{WantsClientCert, WebPkiServerVerifier};
 use rustls::crypto::CryptoProvider;
 use rustls::server::WebPkiClientVerifier;
 use rustls_pki_types::pem::PemObject as _;
 use rustls_pki_types::{CertificateDer, PrivateKeyDer};
+
+pub use certificate_time::{CertificateTime, PLAUSIBLE_FOR};
 
 /// Why certificates or keys cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -20,6 +25,8 @@ pub enum TlsError {
     Refused { what: &'static str, source: rustls::Error },
     #[error("the client authorities cannot be used")]
     Verifier(#[source] rustls::server::VerifierBuilderError),
+    #[error("the server authority cannot be used")]
+    ServerVerifier(#[source] rustls::client::VerifierBuilderError),
 }
 
 /// A certificate chain and its private key.
@@ -66,7 +73,8 @@ fn roots(what: &'static str, pem: &[u8]) -> Result<RootCertStore, TlsError> {
     Ok(roots)
 }
 
-/// A client that trusts only `server_ca` and shows `identity`.
+/// A client that trusts only `server_ca` and shows `identity`; by the system's clock, for machines
+/// whose clock is kept right.
 pub fn client(
     server_ca: &[u8],
     identity: Option<Identity>,
@@ -75,6 +83,31 @@ pub fn client(
         .with_protocol_versions(&[&rustls::version::TLS13])
         .map_err(|source| TlsError::Refused { what: "TLS 1.3", source })?
         .with_root_certificates(roots("the server authority", server_ca)?);
+    show(builder, identity)
+}
+
+/// As [`client`], on a machine whose clock may be dead: see [`CertificateTime`].
+pub fn client_by(
+    time: &CertificateTime,
+    server_ca: &[u8],
+    identity: Option<Identity>,
+) -> Result<rustls::ClientConfig, TlsError> {
+    let roots = Arc::new(roots("the server authority", server_ca)?);
+    let checks = WebPkiServerVerifier::builder_with_provider(roots, provider()).build();
+    let checks = checks.map_err(TlsError::ServerVerifier)?;
+    let verifier = certificate_time::Verifier { checks, time: time.clone() };
+    let builder = rustls::ClientConfig::builder_with_details(provider(), time.machine())
+        .with_protocol_versions(&[&rustls::version::TLS13])
+        .map_err(|source| TlsError::Refused { what: "TLS 1.3", source })?
+        .dangerous()
+        .with_custom_certificate_verifier(Arc::new(verifier));
+    show(builder, identity)
+}
+
+fn show(
+    builder: rustls::ConfigBuilder<rustls::ClientConfig, WantsClientCert>,
+    identity: Option<Identity>,
+) -> Result<rustls::ClientConfig, TlsError> {
     match identity {
         None => Ok(builder.with_no_client_auth()),
         Some(Identity { chain, key }) => builder

@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 
 use serde::Deserialize;
+use shared::tls::{CertificateTime, TlsError};
 use tokio::sync::mpsc::{Receiver, Sender, channel};
 use tracing::{info, warn};
 
@@ -26,7 +27,7 @@ struct Oneself {
 #[derive(Debug, thiserror::Error)]
 enum NotLocated {
     #[error("no client can be made")]
-    Client(#[source] https::NotPem),
+    Client(#[source] TlsError),
     #[error("`{url}` cannot be reached")]
     Unreachable { url: String, source: Box<ureq::Error> },
     #[error("`{url}` answers {status}")]
@@ -39,15 +40,16 @@ enum NotLocated {
 #[derive(Debug)]
 pub struct Locator {
     identity: Arc<Identity>,
+    time: CertificateTime,
     asking: Arc<AtomicBool>,
     tell: Sender<String>,
     told: Receiver<String>,
 }
 
 impl Locator {
-    pub fn new(identity: Arc<Identity>) -> Self {
+    pub fn new(identity: Arc<Identity>, time: CertificateTime) -> Self {
         let (tell, told) = channel(1);
-        Self { identity, asking: Arc::default(), tell, told }
+        Self { identity, time, asking: Arc::default(), tell, told }
     }
 
     /// Asks, unless a question is under way. Without an answer nothing is told.
@@ -56,9 +58,9 @@ impl Locator {
             return;
         }
         let (identity, asking) = (Arc::clone(&self.identity), Arc::clone(&self.asking));
-        let tell = self.tell.clone();
+        let (tell, time) = (self.tell.clone(), self.time.clone());
         let spawned = thread::Builder::new().name("locate".to_owned()).spawn(move || {
-            match broker(&identity) {
+            match broker(&identity, &time) {
                 Ok(broker) => {
                     info!(broker, "the controller says where the broker is");
                     // A loop that has ended does not wait for answers any more.
@@ -80,8 +82,8 @@ impl Locator {
     }
 }
 
-fn broker(identity: &Identity) -> Result<String, NotLocated> {
-    let client = https::client(Believing::As(identity)).map_err(NotLocated::Client)?;
+fn broker(identity: &Identity, time: &CertificateTime) -> Result<String, NotLocated> {
+    let client = https::client(Believing::As(identity), time).map_err(NotLocated::Client)?;
     let url = format!("{}/v1/self", identity.facts.url.trim_end_matches('/'));
     let mut answer = match client.get(&url).call() {
         Ok(answer) => answer,

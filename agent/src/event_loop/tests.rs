@@ -105,7 +105,8 @@ fn event_loop(directory: &std::path::Path, stop: SignalKind) -> EventLoop {
         keeper,
         mqtt: Mqtt::new(Settings { terminal: TERMINAL, tls: Arc::new(tls) }),
         worker: Worker::start(shop().hands).unwrap(),
-        locator: Locator::new(identity),
+        locator: Locator::new(identity, CertificateTime::above(UnixTime(0))),
+        certificate_time: CertificateTime::above(UnixTime(0)),
         status: StatusFile::new(directory.join("status.json")),
         signals: Signals {
             terminate: signal(stop).unwrap(),
