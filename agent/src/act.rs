@@ -25,6 +25,7 @@ use crate::job::{Action, Again, Finding, Proof, Reply, Subject, Task};
 use crate::pos::PosApplication;
 use crate::stop::Stop;
 use shared::outcome::Waiting;
+use till::Holds;
 
 /// Everything that actions are carried out with.
 pub struct Hands {
@@ -35,6 +36,7 @@ pub struct Hands {
     component: String,
     /// The process that the newest restart was to replace.
     replaced: Mutex<Option<String>>,
+    holds: Holds,
 }
 
 impl std::fmt::Debug for Hands {
@@ -50,7 +52,14 @@ impl Hands {
         downloads: Downloads,
         component: String,
     ) -> Self {
-        Self { installer, pos, downloads, component, replaced: Mutex::new(None) }
+        Self {
+            installer,
+            pos,
+            downloads,
+            component,
+            replaced: Mutex::new(None),
+            holds: Holds::default(),
+        }
     }
 
     /// Does what the task asks. `progress` is told bytes done and bytes in all.
@@ -66,7 +75,7 @@ impl Hands {
             Action::Stage => self.stage(release),
             Action::AskTill => self.ask_till(),
             Action::HoldTrading => self.hold_trading(release),
-            Action::ReleaseTrading => self.release_trading(),
+            Action::ReleaseTrading => self.release_trading(stop),
             Action::Drain => self.drain(),
             Action::Settle => self.settle(),
             Action::SwitchSlot => self.switch_slot(release),

@@ -61,7 +61,7 @@ pub enum Action {
     AskTill,
     /// Hold trading for [`HOLD_LEASE`], after the sale in flight. Idempotent: again is a renewal.
     HoldTrading,
-    /// Let the shop sell. Idempotent.
+    /// Let the shop sell, also when the till takes up an earlier hold only now. Idempotent.
     ReleaseTrading,
     /// Send what can be sent; what is left over is [`Reply::NotYet`]. Idempotent.
     Drain,

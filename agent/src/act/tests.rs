@@ -228,6 +228,22 @@ fn what_the_till_is_not_ready_for_waits_and_what_it_refuses_fails() {
 }
 
 #[test]
+fn a_hold_that_the_till_takes_up_late_is_released_again() {
+    let shop = shop();
+    let under_way = std::cell::Cell::new(Some(shop.hands.holds.begin()));
+    let time = Later::default().at(130, || {
+        shop.done(Action::HoldTrading);
+        under_way.take();
+    });
+    assert_eq!(shop.hands.release_trading(&time), Reply::Done(Proof::default()));
+    assert_eq!(shop.till.turn(|knobs| knobs.asked.clone()), ["release", "hold", "release"]);
+
+    let _never_ends = shop.hands.holds.begin();
+    let reply = shop.hands.release_trading(&Later::default().stop_at(3));
+    assert!(matches!(reply, Reply::NotYet { waiting: Waiting::Till, .. }), "{reply:?}");
+}
+
+#[test]
 fn what_is_left_to_send_is_waited_for_and_a_preauthorisation_is_not() {
     let shop = shop();
     shop.till.turn(|knobs| knobs.left.open_preauthorisations = 2);

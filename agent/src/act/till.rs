@@ -1,6 +1,7 @@
 //! Actions on the till.
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use shared::document::Release;
@@ -21,6 +22,31 @@ const LOOK_EVERY: Duration = Duration::from_secs(1);
 
 /// A restart that the till was not ready for is asked for again.
 const RESTART_AGAIN: Duration = Duration::from_secs(10);
+
+/// How many holds have begun and not ended.
+#[derive(Debug, Default)]
+pub(super) struct Holds(Arc<AtomicUsize>);
+
+/// Counts as a hold until it is dropped.
+#[derive(Debug)]
+pub(super) struct HoldUnderWay(Arc<AtomicUsize>);
+
+impl Holds {
+    pub(super) fn begin(&self) -> HoldUnderWay {
+        self.0.fetch_add(1, Ordering::SeqCst);
+        HoldUnderWay(Arc::clone(&self.0))
+    }
+
+    fn are_under_way(&self) -> bool {
+        self.0.load(Ordering::SeqCst) > 0
+    }
+}
+
+impl Drop for HoldUnderWay {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::SeqCst);
+    }
+}
 
 impl Hands {
     pub(super) fn ask_till(&self) -> Reply {
@@ -45,8 +71,21 @@ impl Hands {
         }
     }
 
-    pub(super) fn release_trading(&self) -> Reply {
-        match self.pos.release() {
+    /// A hold that the till has not answered may take effect after the release: then trading is
+    /// released at once, and again when the hold has been answered or its time is over.
+    pub(super) fn release_trading(&self, time: &dyn Timekeeper) -> Reply {
+        let one_may_come_late = self.holds.are_under_way();
+        let mut released = self.pos.release();
+        if one_may_come_late && released.is_ok() {
+            while self.holds.are_under_way() {
+                if time.wait(LOOK_EVERY) == Waited::Stopped {
+                    let detail = "a hold is under way that the till has not answered".to_owned();
+                    return Reply::NotYet { waiting: Waiting::Till, detail, again_in: None };
+                }
+            }
+            released = self.pos.release();
+        }
+        match released {
             Ok(()) => Reply::Done(Proof::default()),
             Err(error) => not_done(&error, FailureCode::PosRefused),
         }

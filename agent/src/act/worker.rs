@@ -102,9 +102,11 @@ impl Worker {
 
     fn beside(&self, task: Task, stop: Stop) -> Result<(), &'static str> {
         let (hands, tell) = (Arc::clone(&self.hands), self.tell.clone());
-        let spawned = thread::Builder::new()
-            .name("hold".to_owned())
-            .spawn(move || work(&hands, &task, &stop, &tell));
+        let under_way = self.hands.holds.begin();
+        let spawned = thread::Builder::new().name("hold".to_owned()).spawn(move || {
+            work(&hands, &task, &stop, &tell);
+            drop(under_way);
+        });
         spawned.map(drop).map_err(|_| "no thread can be started")
     }
 

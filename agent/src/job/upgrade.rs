@@ -72,7 +72,7 @@ pub static UPGRADE: Table = &[
         .within_s(600),
     Step::new("commit", CommitSlot).point_of_no_return().without_waiting().tries(5, 10),
     // Kept for good. What fails from here on is told, not undone.
-    Step::new("release", ReleaseTrading).ends_lease().without_waiting().tries(10, 10),
+    Step::new("release", ReleaseTrading).ends_lease().without_waiting().tries(10, 10).within_s(300),
     Step::new("tidy", DiscardDownload).without_waiting(),
 ];
 

@@ -76,7 +76,10 @@ impl Saga {
     fn lease_to_keep(&self) -> Option<Action> {
         let (place, action) = self.lease_in_force()?;
         let kept = match &self.record.course {
-            Course::Forward => self.record.standing[place] == Standing::Over,
+            Course::Forward => {
+                let is_given_back = self.step().is_some_and(|it| it.mark == Mark::EndsLease);
+                self.record.standing[place] == Standing::Over && !is_given_back
+            }
             Course::Back { goal, .. } => self.something_to_undo_above(place, goal),
             Course::Over => false,
         };
@@ -151,7 +154,8 @@ impl Saga {
     }
 
     /// A lease is not given back while its renewal is on the way: the late renewal would hold
-    /// the shop once more.
+    /// the shop once more. One that takes longer than [`RENEWAL_PATIENCE`] is left to
+    /// [`Action::ReleaseTrading`], which is over only when no hold can come late any more.
     pub(super) fn renewal_is_under_way(&self) -> bool {
         self.renewal.asked.is_some()
     }

@@ -1,5 +1,7 @@
 //! What must not go wrong, told one by one.
 
+use std::collections::BTreeMap;
+
 use shared::message::StepState;
 
 use super::super::{UNDO_ATTEMPTS, Unreplayable};
@@ -137,6 +139,50 @@ fn trading_is_not_released_while_a_renewal_is_on_its_way() {
     rig.asks_for(Action::HoldTrading);
     rig.reply(done());
     rig.asks_for(Action::ReleaseTrading);
+}
+
+/// Lets the time pass in which the till answers each hold only after `slowness`, until trading is
+/// to be released; for how long that took.
+fn release_beside_a_slow_till(mut rig: Rig, slowness: Option<Duration>) -> u64 {
+    let mut holds = BTreeMap::new();
+    for second in 0..600 {
+        let now = rig.c.uptime;
+        match rig.asked.last() {
+            Some((_, Action::ReleaseTrading)) => return second,
+            Some((hold, _)) => drop(holds.entry(*hold).or_insert(now)),
+            None => {}
+        }
+        let is_answered = |at: Duration| slowness.is_some_and(|slowness| at + slowness <= now);
+        let answered: Vec<_> = holds.extract_if(.., |_, at| is_answered(*at)).collect();
+        for (ticket, _) in answered {
+            rig.asked.retain(|(asked, _)| *asked != ticket);
+            // Nobody waits any more for an answer that comes too late.
+            let _late = rig.handle(Event::Replied { ticket, reply: done() });
+        }
+        rig.after(1);
+    }
+    panic!("trading is never released: {:?}", rig.asked);
+}
+
+#[test]
+fn a_till_that_is_slow_to_renew_its_hold_does_not_keep_the_shop_closed() {
+    for slowness in [Some(25), Some(150), None] {
+        let mut rig = Rig::upgrade_at(Action::CommitSlot);
+        let (ticket, _) = rig.asked.pop().expect("the commit is asked for");
+        rig.after(HOLD_RENEWAL.as_secs());
+        rig.asks_for(Action::HoldTrading);
+        rig.handle(Event::Replied { ticket, reply: done() }).expect("the commit is waited for");
+        let took = release_beside_a_slow_till(rig, slowness.map(Duration::from_secs));
+        assert!(took <= 21, "{took} s with a till that takes {slowness:?}");
+
+        let mut rig = Rig::upgrade_at(Action::Drain);
+        let (ticket, _) = rig.asked.pop().expect("draining is asked for");
+        rig.after(HOLD_RENEWAL.as_secs());
+        rig.asks_for(Action::HoldTrading);
+        rig.handle(Event::Replied { ticket, reply: not_yet() }).expect("draining is waited for");
+        let took = release_beside_a_slow_till(rig, slowness.map(Duration::from_secs));
+        assert!(took <= 21, "{took} s on the way back, with a till that takes {slowness:?}");
+    }
 }
 
 #[test]
