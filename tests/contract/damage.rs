@@ -1,9 +1,13 @@
 //! Damage without a name: every bit, every length, and random edits by the hundred thousand. What
 //! is accepted in spite of it is what was meant, bit by bit.
+//!
+//! `cargo test -p tests --test contract damage -- --show-output` says how much was tried.
 
 use std::thread;
 
+use harness::dice::Dice;
 use harness::keys::{Ceremony, payload_digest};
+use shared::change::Verb;
 use shared::document::Release;
 use shared::document::roster::Role;
 use shared::message::{Parcel, SignedBytes};
@@ -37,42 +41,67 @@ impl Part {
             Self::Release => Parcel { release: Some(signed), ..parcel },
         }
     }
+
+    /// What a parcel of this kind consists of.
+    fn all(parcel: &Parcel) -> &'static [Self] {
+        if parcel.release.is_some() { &PARTS } else { &PARTS[..2] }
+    }
 }
 
-#[test]
-fn no_bit_of_an_upgrade_can_be_turned_when_every_signature_is_needed() {
-    let scene = Scene::new();
-    let parcel = scene.parcel();
-    assert!(scene.check(&parcel).is_ok());
-    let turn_all = |part: Part| {
-        let bytes = part.of(&parcel);
-        for bit in 0..bytes.len() * 8 {
-            let mut turned = bytes.to_vec();
-            turned[bit / 8] ^= 1 << (bit % 8);
-            let accepted = scene.check(&part.replaced(&parcel, turned)).is_ok();
-            assert!(!accepted, "{part:?}, bit {bit}");
-        }
-    };
+/// Orders in which no signature can be spared: the order has the controller's, the batch the
+/// controller's and an approver's, a release those of two release keys.
+fn barely_signed() -> Vec<(&'static str, Scene, Parcel)> {
+    let (upgrade, ping) = (Scene::new(), Scene::where_people_approve(Verb::Ping));
+    let parcels = (upgrade.parcel(), ping.approved_ping());
+    vec![("upgrade", upgrade, parcels.0), ("approved ping", ping, parcels.1)]
+}
+
+#[expect(clippy::print_stdout, reason = "shown with --show-output, and when a test fails")]
+fn say(text: &str) {
+    println!("{text}");
+}
+
+/// Tries every damage of one kind to every part of every such order, and says how many there were.
+fn none_is_accepted(kind: &str, damaged: impl Fn(&[u8]) -> Vec<Vec<u8>> + Sync) {
+    let cases = barely_signed();
+    let damaged = &damaged;
     thread::scope(|threads| {
-        for part in PARTS {
-            threads.spawn(move || turn_all(part));
+        for (name, scene, parcel) in &cases {
+            scene.check(parcel).expect("it is in order before it is damaged");
+            for part in Part::all(parcel) {
+                threads.spawn(move || {
+                    let tries = damaged(part.of(parcel));
+                    let accepted = (0..tries.len()).filter(|at| {
+                        scene.check(&part.replaced(parcel, tries[*at].clone())).is_ok()
+                    });
+                    let (tried, accepted) = (tries.len(), accepted.collect::<Vec<_>>());
+                    say(&format!("{name}, {part:?}: {tried} {kind}, {} accepted", accepted.len()));
+                    assert!(!tries.is_empty() && accepted.is_empty(), "{kind}: {accepted:?}");
+                });
+            }
         }
     });
 }
 
 #[test]
-fn no_byte_of_an_upgrade_can_be_cut_off() {
-    let scene = Scene::new();
-    let parcel = scene.parcel();
-    for part in PARTS {
-        let bytes = part.of(&parcel);
-        for length in 0..bytes.len() {
-            let from_end = part.replaced(&parcel, bytes[..length].to_vec());
-            let from_start = part.replaced(&parcel, bytes[bytes.len() - length..].to_vec());
-            assert!(scene.check(&from_end).is_err(), "{part:?}, the first {length} bytes");
-            assert!(scene.check(&from_start).is_err(), "{part:?}, the last {length} bytes");
-        }
-    }
+fn no_bit_of_an_order_can_be_turned_when_every_signature_is_needed() {
+    none_is_accepted("bits turned", |bytes| {
+        let turned = |bit: usize| {
+            let mut turned = bytes.to_vec();
+            turned[bit / 8] ^= 1 << (bit % 8);
+            turned
+        };
+        (0..bytes.len() * 8).map(turned).collect()
+    });
+}
+
+#[test]
+fn no_byte_of_an_order_can_be_cut_off() {
+    none_is_accepted("cuts", |bytes| {
+        let cuts =
+            (0..bytes.len()).flat_map(|length| [&bytes[..length], &bytes[bytes.len() - length..]]);
+        cuts.map(<[u8]>::to_vec).collect()
+    });
 }
 
 /// More signatures than are needed, so that damage to one can be survived.
@@ -89,40 +118,23 @@ fn generously_signed(scene: &Scene) -> Parcel {
     }
 }
 
-/// SplitMix64: small, seeded, and the same everywhere.
-struct Random(u64);
-
-impl Random {
-    fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        z ^ (z >> 31)
-    }
-
-    fn below(&mut self, end: usize) -> usize {
-        usize::try_from(self.next() % end.max(1) as u64).expect("below a usize")
-    }
-}
-
 /// One to four edits; `other` is what may be spliced in.
-fn edited(bytes: &[u8], other: &[u8], random: &mut Random) -> Vec<u8> {
+fn edited(bytes: &[u8], other: &[u8], random: &mut Dice) -> Vec<u8> {
     let mut edited = bytes.to_vec();
-    for _ in 0..=random.below(4) {
-        let at = random.below(edited.len());
-        let end = (at + random.below(40)).min(edited.len());
-        match random.below(6) {
-            0 if at < edited.len() => edited[at] ^= 1 << random.below(8),
-            1 if at < edited.len() => edited[at] = random.next().to_be_bytes()[0],
+    for _ in 0..=random.place(4) {
+        let at = random.place(edited.len());
+        let end = (at + random.place(40)).min(edited.len());
+        match random.place(6) {
+            0 if at < edited.len() => edited[at] ^= 1 << random.place(8),
+            1 if at < edited.len() => edited[at] = random.throw().to_be_bytes()[0],
             2 => drop(edited.drain(at..end)),
-            3 => edited.insert(at, random.next().to_be_bytes()[0]),
+            3 => edited.insert(at, random.throw().to_be_bytes()[0]),
             4 => {
                 let twice = edited[at..end].to_vec();
                 edited.splice(at..at, twice);
             }
             _ => {
-                let from = random.below(other.len());
+                let from = random.place(other.len());
                 let until = (from + end - at).min(other.len());
                 edited.splice(at..end, other[from..until].iter().copied());
             }
@@ -147,10 +159,10 @@ fn survivors(
     parts: &[Part],
     fate: impl Fn(&Parcel) -> Fate,
 ) -> usize {
-    let mut random = Random(seed);
+    let mut random = Dice::from_seed(seed);
     let survived = (0..edits).filter(|edit| {
-        let part = parts[random.below(parts.len())];
-        let other = PARTS[random.below(PARTS.len())];
+        let part = parts[random.place(parts.len())];
+        let other = PARTS[random.place(PARTS.len())];
         let bytes = edited(part.of(parcel), other.of(parcel), &mut random);
         let fate = fate(&part.replaced(parcel, bytes));
         assert_ne!(fate, Fate::AcceptedAsSomethingElse, "seed {seed}, edit {edit} of {part:?}");

@@ -7,7 +7,7 @@ use agent::clock::Reading;
 use agent::order::{self, Admitted, Known, Refused, ReplayState};
 use agent::roster::Trust;
 use harness::keys::{Ceremony, NOW, payload_digest, terminal};
-use shared::change::{Change, Upgrade, Verb};
+use shared::change::{Change, Ping, Upgrade, Verb};
 use shared::document::{Batch, Order, Release};
 use shared::floor::{Requirement, Signers};
 use shared::id::TerminalId;
@@ -28,9 +28,14 @@ pub(crate) struct Scene {
 
 impl Scene {
     pub(crate) fn new() -> Self {
+        Self::where_people_approve(Verb::Upgrade)
+    }
+
+    /// Where the roster asks for an approver besides the controller for this verb.
+    pub(crate) fn where_people_approve(verb: Verb) -> Self {
         let mut ceremony = Ceremony::of(1);
         let asked = Requirement { signers: Signers::Controller, approvers: 1 };
-        ceremony.roster.requirements.insert(Verb::Upgrade, asked);
+        ceremony.roster.requirements.insert(verb, asked);
         Self::of(ceremony)
     }
 
@@ -89,6 +94,19 @@ impl Scene {
 
     pub(crate) fn parcel(&self) -> Parcel {
         self.signed(&self.papers())
+    }
+
+    /// An order and a batch, and nothing else: the controller and one approver signed the batch.
+    pub(crate) fn approved_ping(&self) -> Parcel {
+        let Ceremony { controller, approver, .. } = &self.ceremony;
+        let change = Change::Ping(Ping { note: "are you there?".to_owned() });
+        let batch = Ceremony::batch(1, change, &self.members);
+        let order = Ceremony::order(1, self.terminal, &batch, &self.members);
+        Parcel {
+            order: self.ceremony.sign(order, &[controller]),
+            batch: self.ceremony.sign(batch, &[controller, &approver[0]]),
+            release: None,
+        }
     }
 }
 

@@ -2,7 +2,6 @@
 
 use std::fs;
 use std::path::Path;
-use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 use controller::api::model::AssignmentState as State;
@@ -14,7 +13,7 @@ use shared::topic::Topic;
 use crate::fleet::{Fleet, GOOD, SOON};
 use crate::print::say;
 use crate::publisher::Publisher;
-use crate::random::jitter;
+use crate::random::dice;
 
 #[test]
 fn an_agent_whose_store_is_rubbish_says_so_is_given_a_new_epoch_and_works_on() {
@@ -43,7 +42,7 @@ fn rubbish_in_the_store() -> Result<()> {
 
 /// As many random bytes as there were others, in every file.
 fn fill_with_rubbish(directory: &Path) -> Result<()> {
-    let mut jitter = jitter();
+    let mut dice = dice();
     let mut filled = 0;
     for entry in fs::read_dir(directory).with_context(|| directory.display().to_string())? {
         let path = entry?.path();
@@ -52,7 +51,7 @@ fn fill_with_rubbish(directory: &Path) -> Result<()> {
             continue;
         }
         let length = usize::try_from(fs::metadata(&path)?.len())?;
-        let byte = |_| u8::try_from(jitter.up_to(Duration::from_millis(255)).as_millis());
+        let byte = |_| u8::try_from(dice.below(256));
         let rubbish: Vec<u8> = (0..length).map(byte).collect::<Result<_, _>>()?;
         fs::write(&path, rubbish)?;
         filled += length;

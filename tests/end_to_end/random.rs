@@ -2,14 +2,14 @@
 
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use agent::session::Jitter;
+use harness::dice::Dice;
 
 use crate::print::say;
 
 /// So many moments, each a while after the one before was over.
 #[derive(Debug)]
 pub(crate) struct Moments {
-    jitter: Jitter,
+    dice: Dice,
     left: u32,
     apart_max: Duration,
     next: Instant,
@@ -18,9 +18,9 @@ pub(crate) struct Moments {
 impl Moments {
     /// `count` moments, each up to `apart_max` after the one before.
     pub(crate) fn new(count: u32, apart_max: Duration) -> Self {
-        let mut jitter = jitter();
-        let next = Instant::now() + jitter.up_to(apart_max);
-        Self { jitter, left: count, apart_max, next }
+        let mut dice = dice();
+        let next = Instant::now() + up_to(apart_max, &mut dice);
+        Self { dice, left: count, apart_max, next }
     }
 
     pub(crate) fn left(&self) -> u32 {
@@ -35,24 +35,28 @@ impl Moments {
     /// What was to happen has happened: from now on it is waited for the next one.
     pub(crate) fn is_over(&mut self) {
         self.left -= 1;
-        self.next = Instant::now() + self.jitter.up_to(self.apart_max);
+        self.next = Instant::now() + up_to(self.apart_max, &mut self.dice);
     }
 
     /// Evenly one of `count`.
     pub(crate) fn choose(&mut self, count: usize) -> usize {
-        let last = u64::try_from(count.saturating_sub(1)).unwrap_or(u64::MAX);
-        let drawn = self.jitter.up_to(Duration::from_millis(last)).as_millis();
-        usize::try_from(drawn).unwrap_or(0)
+        self.dice.place(count)
     }
 }
 
+/// Evenly between zero and `max`, in whole milliseconds.
+fn up_to(max: Duration, dice: &mut Dice) -> Duration {
+    let millis = u64::try_from(max.as_millis()).expect("a test's waits are short");
+    Duration::from_millis(dice.below(millis + 1))
+}
+
 /// From `TILLWARD_SEED`, else from the time; printed, so that a failure can be repeated.
-pub(crate) fn jitter() -> Jitter {
+pub(crate) fn dice() -> Dice {
     let seed = std::env::var("TILLWARD_SEED").ok().and_then(|seed| seed.parse().ok());
     let seed = seed.unwrap_or_else(|| {
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         now.as_secs() * 1000 + u64::from(now.subsec_millis())
     });
     say(&format!("TILLWARD_SEED={seed}"));
-    Jitter::from_seed(seed)
+    Dice::from_seed(seed)
 }

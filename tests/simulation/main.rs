@@ -3,7 +3,6 @@
 //! again at every point of the recovery. `TILLWARD_SEEDS=1000` runs more random weather, and
 //! `TILLWARD_SEED=17` repeats one that failed.
 
-mod chance;
 mod controller;
 mod cuts;
 mod decisions;

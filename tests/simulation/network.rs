@@ -2,9 +2,8 @@
 
 use std::time::Duration;
 
+use harness::dice::Dice;
 use shared::message::{Down, Up};
-
-use crate::chance::Chance;
 
 /// How bad the network is, in percent of messages.
 #[derive(Clone, Copy, Debug, Default)]
@@ -26,7 +25,7 @@ pub(crate) enum Parcelled {
 #[derive(Clone, Debug)]
 pub(crate) struct Network {
     pub(crate) weather: Weather,
-    chance: Chance,
+    dice: Dice,
     /// Whether the terminal has a line at all.
     pub(crate) line: bool,
     pub(crate) connected: bool,
@@ -42,7 +41,7 @@ impl Network {
     pub(crate) fn new(weather: Weather, seed: u64) -> Self {
         Self {
             weather,
-            chance: Chance::from_seed(seed),
+            dice: Dice::from_seed(seed),
             line: true,
             connected: false,
             under_way: Vec::new(),
@@ -56,13 +55,13 @@ impl Network {
             return;
         }
         let Weather { drop, double, delay_ms, disconnect } = self.weather;
-        self.broke |= self.chance.percent(disconnect);
-        if self.chance.percent(drop) {
+        self.broke |= self.dice.percent(disconnect);
+        if self.dice.percent(drop) {
             return;
         }
-        let copies = 1 + u64::from(self.chance.percent(double));
+        let copies = 1 + u64::from(self.dice.percent(double));
         for _ in 0..copies {
-            let delay = Duration::from_millis(self.chance.below(delay_ms + 1));
+            let delay = Duration::from_millis(self.dice.below(delay_ms + 1));
             self.under_way.push((now + USUAL_DELAY + delay, self.sent, message.clone()));
             self.sent += 1;
         }

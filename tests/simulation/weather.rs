@@ -1,8 +1,8 @@
 //! Random weather and random interruptions. A failing seed prints itself, and repeats.
 
 use agent::job::Tables;
+use harness::dice::Dice;
 
-use crate::chance::Chance;
 use crate::machine::run;
 use crate::network::Weather;
 use crate::scenario::{Release, Scenario};
@@ -23,30 +23,30 @@ fn seeds() -> std::ops::Range<u64> {
     }
 }
 
-fn scenario(seed: u64, chance: &mut Chance) -> Scenario {
+fn scenario(seed: u64, dice: &mut Dice) -> Scenario {
     // A release that breaks the line is only found out by a terminal that had one.
     let mut scenarios = Scenario::all();
     scenarios.retain(|it| it.release != Release::Isolating);
-    let which = chance.below(scenarios.len() as u64);
+    let which = dice.below(scenarios.len() as u64);
     let scenario = scenarios.swap_remove(usize::try_from(which).expect("few"));
     let weather = Weather {
-        drop: chance.below(30),
-        double: chance.below(30),
-        delay_ms: chance.below(20_000),
-        disconnect: chance.below(5),
+        drop: dice.below(30),
+        double: dice.below(30),
+        delay_ms: dice.below(20_000),
+        disconnect: dice.below(5),
     };
-    let dark = std::time::Duration::from_secs(chance.below(900));
+    let dark = std::time::Duration::from_secs(dice.below(900));
     Scenario { weather, seed, dark, ..scenario }
 }
 
 /// Up to four interruptions at random points, then an undisturbed run to the end.
 fn weather(seed: u64) -> (World, String) {
-    let mut chance = Chance::from_seed(seed);
-    let mut world = World::new(scenario(seed, &mut chance));
+    let mut dice = Dice::from_seed(seed);
+    let mut world = World::new(scenario(seed, &mut dice));
     let mut story = format!("seed {seed}, {}, {:?}", world.scenario.name, world.scenario.weather);
-    for _ in 0..chance.below(5) {
-        let cut = if chance.percent(70) { Cut::Power } else { Cut::Agent };
-        let at = 1 + chance.below(60);
+    for _ in 0..dice.below(5) {
+        let cut = if dice.percent(70) { Cut::Power } else { Cut::Agent };
+        let at = 1 + dice.below(60);
         let mut offered = 0;
         let mut interrupted = None;
         run(world.clone(), Tables::BUILT_IN, &mut |world, place| {
