@@ -17,7 +17,7 @@ mod orders;
 mod restraint;
 mod work;
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;
 
 use jiff::tz::TimeZone;
@@ -29,7 +29,7 @@ use shared::message::Component;
 use shared::time::UnixTime;
 
 pub use beginning::Stored;
-use effect::{Decision, Effect, Post, Write};
+use effect::{Decision, Effect, Place, Post, Write};
 use input::{Input, Now, StoreState};
 use restraint::Restraint;
 use work::job::Job;
@@ -79,6 +79,9 @@ pub struct Core {
     replay: ReplayState,
     /// The ledger was lost: nothing is accepted until a new epoch.
     lost: bool,
+    /// Records that could not be read, and have not been replaced since. They go with the epoch
+    /// that they were lost in: else each restart would lose the ledger once more.
+    unreadable: BTreeSet<Place>,
     /// An order was passed over that may be accepted once the time or the epoch is known.
     passed_over: bool,
     ledger: Ledger,
@@ -91,7 +94,7 @@ pub struct Core {
     asks_to_be_reached: bool,
     /// The first is being worked on; the others wait for their turn.
     jobs: VecDeque<Job>,
-    /// Of jobs that this build cannot continue.
+    /// Of jobs that cannot be continued.
     broken: Vec<Log>,
     /// The next ticket when no job is under way.
     tickets: u64,
@@ -134,6 +137,11 @@ impl Core {
             Input::Stop => self.stop(&mut out),
         }
         self.go_on(now, &mut out);
+        for write in &out.writes {
+            if let Write::Put { place, .. } = write {
+                self.unreadable.remove(place);
+            }
+        }
         out
     }
 

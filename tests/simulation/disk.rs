@@ -95,6 +95,11 @@ impl Disk {
         self.lost = true;
     }
 
+    /// There is a record that nobody wrote.
+    pub(crate) fn add(&mut self, place: Place, value: Vec<u8>) {
+        self.records.insert(place, value);
+    }
+
     /// One record cannot be read any more.
     pub(crate) fn damage(&mut self, place: Place) {
         let damaged = self.records.insert(place, vec![0xff]);

@@ -1,7 +1,6 @@
 //! How an agent finds itself again: from what it is, and from what the store holds.
 
-use std::collections::BTreeMap;
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;
 
 use shared::id::OrderId;
@@ -58,7 +57,10 @@ impl Core {
         let (ledger, accounts_unreadable) = Ledger::read(shelf(Shelf::Ledger));
         let (logs, lines_unreadable) = Log::read_all(shelf(Shelf::Journal));
         let (replay, replay_lost) = replay(&profile, &stored, facts.replay);
-        let unreadable = facts_unreadable + accounts_unreadable + lines_unreadable;
+        let unreadable: BTreeSet<_> = [facts_unreadable, accounts_unreadable, lines_unreadable]
+            .into_iter()
+            .flatten()
+            .collect();
         let (jobs, broken) = jobs(logs, &ledger, tables);
         let clock = Clock::restore(BUILT_AT, facts.time, profile.nonce_seed, now);
         let broker = facts.broker.unwrap_or_else(|| profile.broker.clone());
@@ -72,7 +74,8 @@ impl Core {
             asks_to_be_reached: false,
             outbox: Outbox::restore(replay.epoch(), stored.acknowledged),
             replay,
-            lost: stored.lost || replay_lost || unreadable > 0,
+            lost: stored.lost || replay_lost || !unreadable.is_empty(),
+            unreadable,
             passed_over: false,
             ledger,
             counter_floors: facts.counter_floors,
@@ -128,7 +131,8 @@ fn newest(enrolled: &Trust, kept: Option<&KeptRoster>) -> Trust {
     }
 }
 
-/// Jobs that are not over, by their turn; and the logs of those that cannot be continued.
+/// Jobs that are not over, by their turn; and the logs of those that cannot be continued, be it
+/// that nothing is known of their order any more.
 fn jobs(
     mut logs: BTreeMap<OrderId, Log>,
     ledger: &Ledger,
@@ -143,6 +147,7 @@ fn jobs(
             Err(log) => broken.push(log),
         }
     }
+    broken.extend(logs.into_values());
     jobs.sort_by_key(|job| job.turn);
     (jobs.into(), broken)
 }

@@ -79,6 +79,7 @@ impl Core {
         self.replay.enter(epoch);
         self.outbox.enter_epoch(epoch);
         self.lost = false;
+        out.writes.extend(std::mem::take(&mut self.unreadable).into_iter().map(Write::Remove));
         out.writes.push(Write::EnterEpoch(epoch));
         out.writes.push(facts::replay(&self.replay));
     }

@@ -5,7 +5,7 @@ pub(super) mod job;
 use std::sync::Arc;
 use std::time::Duration;
 
-use shared::document::receipt::Evidence;
+use shared::document::receipt::{Evidence, Said};
 use shared::document::release::Settlement;
 use shared::id::{BatchId, OrderId};
 use shared::message::{Progress, StepState};
@@ -35,9 +35,22 @@ impl Core {
         for log in std::mem::take(&mut self.broken) {
             let order = log.order();
             out.writes.extend(log.remove());
-            let failure = internal("journal", "this build cannot read how far the job had come");
+            let is_known = self.ledger.account(order).is_some();
+            let failure = internal(
+                "journal",
+                match is_known {
+                    true => "this build cannot read how far the job had come",
+                    false => "what was remembered of the job's order cannot be read",
+                },
+            );
             let outcome = Outcome::RollbackFailed { undoing: failure.clone(), failure };
-            self.finish(order, outcome, Vec::new(), now, out);
+            if is_known {
+                self.finish(order, outcome, Vec::new(), now, out);
+            } else {
+                let said = Said::Finished { outcome, evidence: Vec::new() };
+                let receipt = self.receipt(order, said, now);
+                self.post(Post::Receipt(receipt), out);
+            }
         }
         if self.jobs.front().is_some_and(|job| job.saga.is_some()) {
             self.drive(Event::Resumed, now, out).expect("a job that was replayed is not over");

@@ -97,11 +97,13 @@ fn put<T: Serialize>(name: &str, record: &T) -> Write {
 }
 
 impl Facts {
-    /// The facts that these records are, and how many could not be read. Names that this build
-    /// does not know are somebody else's and left alone.
-    pub fn read<'a>(records: impl IntoIterator<Item = (&'a Place, &'a [u8])>) -> (Self, usize) {
+    /// The facts that these records are, and where those are that could not be read. Names that
+    /// this build does not know are somebody else's and left alone.
+    pub fn read<'a>(
+        records: impl IntoIterator<Item = (&'a Place, &'a [u8])>,
+    ) -> (Self, Vec<Place>) {
         let mut facts = Self::default();
-        let mut unreadable = 0;
+        let mut unreadable = Vec::new();
         for (place, value) in records {
             let read = match std::str::from_utf8(&place.key) {
                 Ok(REPLAY) => fill(&mut facts.replay, value),
@@ -112,7 +114,9 @@ impl Facts {
                 Ok(WITHDRAWN) => replace(&mut facts.withdrawn, value),
                 Ok(_) | Err(_) => true,
             };
-            unreadable += usize::from(!read);
+            if !read {
+                unreadable.push(place.clone());
+            }
         }
         (facts, unreadable)
     }
@@ -161,7 +165,7 @@ mod tests {
         });
         let records: Vec<_> = records.collect();
         let (facts, unreadable) = Facts::read(records.iter().map(|(p, v)| (p, v.as_slice())));
-        assert_eq!(unreadable, 0);
+        assert_eq!(unreadable, []);
         assert_eq!(facts.replay.map(|state| (state.epoch(), state.highest())), Some((4, 9)));
         assert_eq!((facts.broker.as_deref(), facts.counter_floors), (Some("b:1"), floors));
         assert_eq!(facts.withdrawn.reason(batch(1)), Some("wrong store"));

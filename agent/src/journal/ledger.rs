@@ -92,15 +92,17 @@ impl Ledger {
         Digest::of(&lines.collect::<Vec<_>>().concat())
     }
 
-    /// The ledger that these records are, and how many records could not be read.
-    pub fn read<'a>(records: impl IntoIterator<Item = (&'a Place, &'a [u8])>) -> (Self, usize) {
+    /// The ledger that these records are, and where those are that could not be read.
+    pub fn read<'a>(
+        records: impl IntoIterator<Item = (&'a Place, &'a [u8])>,
+    ) -> (Self, Vec<Place>) {
         let mut accounts = BTreeMap::new();
-        let mut unreadable = 0;
+        let mut unreadable = Vec::new();
         for (place, value) in records {
             let order = std::str::from_utf8(&place.key).ok().and_then(|text| text.parse().ok());
             match order.zip(decode::<Account>(value)) {
                 Some((order, account)) => drop(accounts.insert(order, account)),
-                None => unreadable += 1,
+                None => unreadable.push(place.clone()),
             }
         }
         (Self { accounts }, unreadable)
@@ -157,7 +159,7 @@ mod tests {
         }
         let records = stored.iter().map(|(place, value)| (place, value.as_slice()));
         let (again, unreadable) = Ledger::read(records);
-        assert_eq!((again.digest(), unreadable), (ledger.digest(), 0));
+        assert_eq!((again.digest(), unreadable), (ledger.digest(), Vec::new()));
         digests.sort();
         digests.dedup();
         assert_eq!(digests.len(), 4);

@@ -91,15 +91,15 @@ impl Log {
         Place { shelf: Shelf::Journal, key }
     }
 
-    /// The logs that these records are, and how many records could not be read.
+    /// The logs that these records are, and where those are that could not be read.
     pub fn read_all<'a>(
         records: impl IntoIterator<Item = (&'a Place, &'a [u8])>,
-    ) -> (BTreeMap<OrderId, Self>, usize) {
+    ) -> (BTreeMap<OrderId, Self>, Vec<Place>) {
         let mut logs = BTreeMap::<OrderId, Self>::new();
-        let mut unreadable = 0;
+        let mut unreadable = Vec::new();
         for (place, value) in records {
             let Some((order, number)) = read_key(&place.key) else {
-                unreadable += 1;
+                unreadable.push(place.clone());
                 continue;
             };
             let log = logs.entry(order).or_insert_with(|| Self::new(order));
@@ -107,7 +107,7 @@ impl Log {
             match decode::<Entry>(value) {
                 Some(entry) => drop(log.lines.insert(number, entry)),
                 None => {
-                    unreadable += 1;
+                    unreadable.push(place.clone());
                     log.unreadable.push(number);
                 }
             }
@@ -155,7 +155,7 @@ mod tests {
         }
     }
 
-    fn read(disk: &BTreeMap<Place, Vec<u8>>) -> (BTreeMap<OrderId, Log>, usize) {
+    fn read(disk: &BTreeMap<Place, Vec<u8>>) -> (BTreeMap<OrderId, Log>, Vec<Place>) {
         Log::read_all(disk.iter().map(|(place, value)| (place, value.as_slice())))
     }
 
@@ -169,7 +169,7 @@ mod tests {
         let (logs, unreadable) = read(&stored);
         let again = &logs[&order()];
         assert!(again.entries().eq(log.entries()));
-        assert_eq!((again.written(), unreadable), (300, 0));
+        assert_eq!((again.written(), unreadable), (300, Vec::new()));
         disk(log.remove(), &mut stored);
         assert!(stored.is_empty());
     }
@@ -204,7 +204,7 @@ mod tests {
         stored.insert(log.place(9), shared::codec::encode(&foreign));
         stored.insert(log.place(10), encode(&UnixTime(5)));
         let (logs, unreadable) = read(&stored);
-        assert_eq!((logs[&order()].entries().count(), unreadable), (1, 3));
+        assert_eq!((logs[&order()].entries().count(), unreadable.len()), (1, 3));
         assert!(!logs[&order()].is_whole());
     }
 }

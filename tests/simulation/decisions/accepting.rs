@@ -1,6 +1,6 @@
 //! An order is accepted in one commit or not at all.
 
-use agent::decide::effect::Shelf;
+use agent::decide::effect::{Place, Shelf};
 use agent::decide::input::{Room, StoreState};
 use shared::change::{Cancel, Change, Ping};
 use shared::id::BatchId;
@@ -154,6 +154,49 @@ fn after_a_lost_ledger_only_an_answer_to_this_runs_hello_opens_a_new_epoch() {
     let order = desk.ceremony.sign(order, &[&desk.ceremony.controller]);
     desk.order(&Parcel { order, ..parcel });
     assert_eq!(desk.said(), [Said::Accepted]);
+}
+
+/// What cannot be read must not void the orders of each following epoch too.
+#[test]
+fn a_damaged_record_loses_the_ledger_once_and_not_at_every_restart() {
+    let fact = |name: &str| Place { shelf: Shelf::Facts, key: name.as_bytes().to_vec() };
+    let line = Place { shelf: Shelf::Journal, key: b"ord-nonsense".to_vec() };
+    let account = |id: OrderId| Place { shelf: Shelf::Ledger, key: id.to_string().into_bytes() };
+    for which in 0..5 {
+        let mut desk = Desk::connected();
+        let parcel = desk.upgrade(1);
+        desk.order(&parcel);
+        match which {
+            0 => desk.disk.damage(account(id_of(&parcel))),
+            1 => desk.disk.damage(fact("replay")),
+            2 => desk.disk.damage(fact("time")),
+            3 => desk.disk.add(fact("counter-floors"), vec![0xff]),
+            _ => desk.disk.add(line.clone(), vec![0xff]),
+        }
+        desk.restart();
+        desk.connect();
+        assert!(desk.hello.as_ref().is_some_and(|hello| hello.ledger_lost), "{which}");
+        desk.tell_time(2);
+        assert!(desk.last.writes.contains(&Write::EnterEpoch(2)), "{which}");
+        desk.restart();
+        desk.connect();
+        assert!(desk.hello.as_ref().is_some_and(|hello| !hello.ledger_lost), "{which}");
+        assert_eq!(desk.disk.shelf(Shelf::Facts).count(), 2, "the time and the replay: {which}");
+    }
+}
+
+#[test]
+fn a_job_of_whose_order_nothing_is_known_ends_with_a_word_to_a_person() {
+    let mut desk = Desk::connected();
+    let parcel = desk.upgrade(1);
+    desk.order(&parcel);
+    let key = id_of(&parcel).to_string().into_bytes();
+    desk.disk.damage(Place { shelf: Shelf::Ledger, key });
+    desk.restart();
+    let said = desk.said();
+    assert!(matches!(finished(&said[0]), Some(Outcome::RollbackFailed { .. })), "{said:?}");
+    assert!(desk.disk.journal_is_empty());
+    assert_eq!(desk.acting(), None);
 }
 
 fn order_of(parcel: &Parcel) -> shared::document::Order {
