@@ -22,6 +22,7 @@ use crate::download::{DownloadError, Downloads};
 use crate::health;
 use crate::install::Installer;
 use crate::job::{Action, Again, Finding, Proof, Reply, Subject, Task};
+use crate::lock::lock;
 use crate::pos::PosApplication;
 use crate::stop::Stop;
 use shared::outcome::Waiting;
@@ -83,7 +84,7 @@ impl Hands {
             Action::ProbeSlot => self.probe_slot(release),
             Action::RestartApplication => self.restart(release, stop),
             Action::ProveHealth => {
-                let replaced = till::lock(&self.replaced).clone();
+                let replaced = lock(&self.replaced).clone();
                 health::prove(&*self.pos, release, replaced.as_deref(), stop)
             }
             Action::CommitSlot => self.commit_slot(release),

@@ -22,6 +22,7 @@ pub mod identity;
 pub mod install;
 pub mod job;
 pub mod journal;
+mod lock;
 pub mod machine;
 pub mod maintenance;
 pub mod mqtt;

@@ -32,6 +32,14 @@ impl Hands {
             Some(Slot { name, proof: SlotProof::Committed, .. }) if name == wanted => {
                 self.already_so()
             }
+            // The order was checked against what was told at the start, which may have been
+            // nothing for want of a readable disk. What is read here is what runs.
+            Some(Slot { version, security_counter: runs, .. })
+                if release.security_counter < runs =>
+            {
+                let counter = release.security_counter;
+                refused(format!("it has counter {counter}; {version} runs with counter {runs}"))
+            }
             Some(_) => match self.installer.check_room(&release.artifact) {
                 Ok(()) => Reply::Done(Proof::default()),
                 Err(error) => failed(&error, FailureCode::Internal),

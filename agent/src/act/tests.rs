@@ -168,6 +168,26 @@ fn a_release_that_runs_already_is_told_as_such_by_the_till_alone() {
 }
 
 #[test]
+fn a_release_that_counts_less_than_what_runs_is_not_admitted_whatever_was_told_before() {
+    let mut shop = shop();
+    shop.downloaded();
+    for action in [Action::Stage, Action::SwitchSlot] {
+        shop.done(action);
+    }
+    shop.release.version = "1.9.0".to_owned();
+    shop.release.security_counter = 1;
+    for commit in [false, true] {
+        if commit {
+            let newer = shop.hands.installer.slots("pos").unwrap().current.unwrap().name;
+            shop.hands.installer.commit("pos", &newer).unwrap();
+        }
+        assert_eq!(shop.fails(Action::Admit), (FailureCode::NotApplicable, Again::Pointless));
+    }
+    shop.release.security_counter = 2;
+    shop.done(Action::Admit);
+}
+
+#[test]
 fn bytes_that_are_not_there_or_not_the_signed_ones_are_not_staged() {
     let shop = shop();
     assert_eq!(shop.fails(Action::Verify).0, FailureCode::ArtifactUnavailable);
@@ -265,12 +285,24 @@ fn totals_that_differ_stop_everything() {
 }
 
 #[test]
+fn equal_totals_without_the_hosts_reference_are_not_settled() {
+    let shop = shop();
+    for reference in ["", " "] {
+        shop.till.turn(|knobs| knobs.host_reference = reference);
+        let reply = shop.act(Action::Settle);
+        let Reply::Failed { code, detail, .. } = reply else { panic!("{reply:?}") };
+        assert_eq!(code, FailureCode::SettlementMismatch);
+        assert!(detail.contains("no reference"), "{detail}");
+    }
+}
+
+#[test]
 fn a_restart_is_over_when_another_process_answers() {
     let shop = shop();
     shop.till.turn(|knobs| knobs.restarts_into = Some("2.0.0".to_owned()));
     let reply = shop.hands.restart(&shop.release, &Later::default());
     assert_eq!(reply, done("version 2.0.0 answers".to_owned()));
-    assert_eq!(till::lock(&shop.hands.replaced).as_deref(), Some("1"));
+    assert_eq!(lock(&shop.hands.replaced).as_deref(), Some("1"));
 }
 
 #[test]

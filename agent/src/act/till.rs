@@ -1,7 +1,7 @@
 //! Actions on the till.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use shared::document::Release;
@@ -9,6 +9,7 @@ use shared::outcome::{FailureCode, Waiting};
 
 use super::{Hands, done};
 use crate::job::{Again, Finding, Found, HOLD_LEASE, Proof, Reply};
+use crate::lock::lock;
 use crate::machine::Timekeeper;
 use crate::maintenance::Work;
 use crate::pos::protocol;
@@ -114,7 +115,7 @@ impl Hands {
             Ok(batches) => batches,
             Err(error) => return not_done(&error, FailureCode::SettlementMismatch),
         };
-        if let Some(odd) = batches.iter().find(|batch| !batch.agrees()) {
+        if let Some(odd) = batches.iter().find(|batch| !batch.is_settled()) {
             return Reply::Failed {
                 code: FailureCode::SettlementMismatch,
                 detail: told(odd),
@@ -188,18 +189,13 @@ fn not_done(error: &PosError, otherwise: FailureCode) -> Reply {
 /// Totals and reference of one batch, for the receipt.
 fn told(batch: &Settled) -> String {
     let Settled { binding, batch_number, currency, .. } = batch;
+    let reference = match batch.host_reference.trim() {
+        "" => "no reference from the host".to_owned(),
+        reference => format!("reference {reference}"),
+    };
     format!(
         "{binding} batch {batch_number}: till {} sales, {} {currency}; host {} sales, {} \
-         {currency}; reference {}",
-        batch.count,
-        batch.total_minor,
-        batch.host_count,
-        batch.host_total_minor,
-        batch.host_reference
+         {currency}; {reference}",
+        batch.count, batch.total_minor, batch.host_count, batch.host_total_minor,
     )
-}
-
-/// A thread that panicked while it held the lock left nothing half changed here.
-pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -31,6 +31,7 @@ pub(crate) struct Knobs {
     pub(crate) no_tests: bool,
     pub(crate) left: Left,
     pub(crate) host_count: u64,
+    pub(crate) host_reference: &'static str,
     /// What it was asked, in order.
     pub(crate) asked: Vec<&'static str>,
 }
@@ -55,6 +56,7 @@ impl ToyTill {
             no_tests: false,
             left: Left::default(),
             host_count: 3,
+            host_reference: "a-42",
             asked: Vec::new(),
         }))
     }
@@ -120,7 +122,7 @@ impl PosApplication for std::sync::Arc<ToyTill> {
                 total_minor: 1250,
                 host_count: knobs.host_count,
                 host_total_minor: 1250,
-                host_reference: "a-42".to_owned(),
+                host_reference: knobs.host_reference.to_owned(),
             }])
         })
     }

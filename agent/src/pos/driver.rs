@@ -10,7 +10,7 @@ use std::io::{self, BufRead, BufReader, Write as _};
 use std::os::unix::process::CommandExt as _;
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync_channel};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -22,6 +22,7 @@ use super::protocol::{
     Status,
 };
 use super::{PosApplication, PosError};
+use crate::lock::lock;
 
 /// Questions on their way to a driver that does not read. More would only wait in vain.
 const QUESTIONS_MAX: usize = 16;
@@ -277,11 +278,6 @@ fn next_line(from: &mut impl BufRead) -> io::Result<Line> {
             (false, _) => {}
         }
     }
-}
-
-/// A thread that panicked while it held the lock left nothing half changed here.
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl PosApplication for DriverProgram {

@@ -191,8 +191,11 @@ pub struct Settled {
 }
 
 impl Settled {
-    pub fn agrees(&self) -> bool {
+    /// Whether both sides counted the same, and the host gave its word for it: without a
+    /// reference the batch is not settled.
+    pub fn is_settled(&self) -> bool {
         (self.count, self.total_minor) == (self.host_count, self.host_total_minor)
+            && !self.host_reference.trim().is_empty()
     }
 }
 
