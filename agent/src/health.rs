@@ -29,6 +29,37 @@ struct Healthy {
     findings: Vec<Finding>,
 }
 
+/// What one look did not show.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Unhealthy {
+    /// The application could not say just now.
+    NotReady(String),
+    /// It is another version, or broken.
+    Shown(String),
+}
+
+impl Unhealthy {
+    fn of(asked: &str, error: &PosError) -> Self {
+        let problem = format!("{asked}: {error}");
+        if error.is_not_ready() { Self::NotReady(problem) } else { Self::Shown(problem) }
+    }
+
+    fn into_problem(self) -> String {
+        match self {
+            Self::NotReady(problem) | Self::Shown(problem) => problem,
+        }
+    }
+}
+
+/// One look at a version that runs already: whether it is what it should be, now.
+pub fn look_at(
+    pos: &dyn PosApplication,
+    component: &str,
+    version: &str,
+) -> Result<Vec<Finding>, Unhealthy> {
+    look(pos, component, version, None).map(|healthy| healthy.findings)
+}
+
 /// Watches the application until it has been healthy for long enough, or was not in time.
 /// `replaced` is the process that was there before the restart, if that is known.
 pub fn prove(
@@ -43,7 +74,7 @@ pub fn prove(
     let began = time.uptime();
     let mut healthy_since: Option<(Duration, String)> = None;
     loop {
-        let seen = look(pos, release, replaced);
+        let seen = look(pos, &release.component, &release.version, replaced);
         let now = time.uptime();
         let problem = match seen {
             Ok(Healthy { instance, findings }) => {
@@ -58,9 +89,9 @@ pub fn prove(
                 healthy_since = Some((since, instance));
                 format!("it was healthy for {} s only", healthy_for.as_secs())
             }
-            Err(problem) => {
+            Err(unhealthy) => {
                 healthy_since = None;
-                problem
+                unhealthy.into_problem()
             }
         };
         let left = (began + within).saturating_sub(now);
@@ -74,18 +105,21 @@ pub fn prove(
 
 fn look(
     pos: &dyn PosApplication,
-    release: &Release,
+    component: &str,
+    version: &str,
     replaced: Option<&str>,
-) -> Result<Healthy, String> {
-    let running = pos.status().map_err(|error| error.to_string())?.application;
-    if running.component != release.component {
-        return Err(format!("{} answers, not {}", running.component, release.component));
+) -> Result<Healthy, Unhealthy> {
+    let shown = |problem| Err(Unhealthy::Shown(problem));
+    let status = pos.status().map_err(|error| Unhealthy::of("status", &error))?;
+    let running = status.application;
+    if running.component != component {
+        return shown(format!("{} answers, not {component}", running.component));
     }
-    if running.version != release.version {
-        return Err(format!("version {} answers", running.version));
+    if running.version != version {
+        return shown(format!("version {} answers", running.version));
     }
     if replaced == Some(running.instance.as_str()) {
-        return Err("the process from before the restart answers".to_owned());
+        return shown("the process from before the restart answers".to_owned());
     }
     let findings = vec![
         noted(format!("version {} runs, instance {}", running.version, running.instance)),
@@ -99,29 +133,30 @@ fn noted(note: String) -> Finding {
     Finding { note, digest: None }
 }
 
-fn self_test(pos: &dyn PosApplication) -> Result<String, String> {
+fn self_test(pos: &dyn PosApplication) -> Result<String, Unhealthy> {
     let test = match pos.self_test() {
         Ok(test) => test,
         Err(PosError::Unsupported(_)) => return Ok("this till has no self-test".to_owned()),
-        Err(error) => return Err(format!("self-test: {error}")),
+        Err(error) => return Err(Unhealthy::of("self-test", &error)),
     };
     let broken = test.checks.iter().filter(|check| !check.passed);
     let broken: Vec<_> = broken.map(|check| format!("{} ({})", check.name, check.detail)).collect();
     match test.passed && broken.is_empty() {
         true => Ok(format!("self-test passed: {} checks", test.checks.len())),
-        false => Err(format!("self-test failed: {}", broken.join(", "))),
+        false => Err(Unhealthy::Shown(format!("self-test failed: {}", broken.join(", ")))),
     }
 }
 
-fn hosts(pos: &dyn PosApplication) -> Result<String, String> {
+fn hosts(pos: &dyn PosApplication) -> Result<String, Unhealthy> {
     let hosts = match pos.host_check() {
         Ok(hosts) => hosts,
         Err(PosError::Unsupported(_)) => return Ok("this till cannot check its hosts".to_owned()),
-        Err(error) => return Err(format!("host check: {error}")),
+        Err(error) => return Err(Unhealthy::of("host check", &error)),
     };
     let away: Vec<_> = hosts.iter().filter(|host| !host.reachable).collect();
     if let Some(host) = away.first() {
-        return Err(format!("the host of `{}` is not reached: {}", host.binding, host.detail));
+        let problem = format!("the host of `{}` is not reached: {}", host.binding, host.detail);
+        return Err(Unhealthy::Shown(problem));
     }
     Ok(format!("{} hosts reached", hosts.len()))
 }

@@ -48,7 +48,8 @@ impl Tables {
 pub enum Action {
     /// Find out whether the job makes sense here: a slot for the component, room on the disk.
     /// When the release is current and committed already, and the application reports its
-    /// version: [`Reply::AlreadySo`]. Changes nothing. Idempotent.
+    /// version: [`Reply::AlreadySo`]. Changes nothing but to make up for a commit of what runs, so
+    /// that the way back leads to it. Idempotent.
     Admit,
     /// Download the artifact, resuming what is there. Offline is [`Reply::NotYet`] with
     /// [`Waiting::Network`]. Idempotent.

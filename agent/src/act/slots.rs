@@ -2,9 +2,10 @@
 
 use shared::document::Release;
 use shared::outcome::{FailureCode, Waiting};
-use tracing::warn;
+use tracing::{info, warn};
 
 use super::{Hands, chain, done};
+use crate::health::{self, Unhealthy};
 use crate::install::{InstallError, Proof as SlotProof, Slot, SlotName};
 use crate::job::{Again, Finding, Found, Proof, Reply};
 
@@ -40,10 +41,37 @@ impl Hands {
                 let counter = release.security_counter;
                 refused(format!("it has counter {counter}; {version} runs with counter {runs}"))
             }
-            Some(_) => match self.installer.check_room(&release.artifact) {
+            Some(slot) => match self.installer.check_room(&release.artifact) {
+                Ok(()) if slot.proof == SlotProof::Pending && slot.name != wanted => {
+                    self.make_up_for_a_commit(&release.component, &slot)
+                }
                 Ok(()) => Reply::Done(Proof::default()),
                 Err(error) => failed(&error, FailureCode::Internal),
             },
+        }
+    }
+
+    /// Another version runs, and nothing says that it has proven itself: the disk was full when it
+    /// was to be written down, or the way back from it failed. Unless it is written down before the
+    /// next switch, the way back from *that* leads past what runs to the version before. So the
+    /// version must show now what it is; one that is broken stays unproven and may be replaced.
+    fn make_up_for_a_commit(&self, component: &str, running: &Slot) -> Reply {
+        match health::look_at(&*self.pos, component, &running.version) {
+            Ok(_) => {}
+            Err(Unhealthy::NotReady(detail)) => {
+                return Reply::NotYet { waiting: Waiting::Till, detail, again_in: None };
+            }
+            Err(Unhealthy::Shown(problem)) => {
+                warn!(slot = %running.name, problem, "what runs is unproven: no way back to it");
+                return done(format!("{} stays unproven: {problem}", running.name));
+            }
+        }
+        match self.installer.commit(component, &running.name) {
+            Ok(()) => {
+                info!(slot = %running.name, "made up for a version that was not yet recorded");
+                done(format!("{} is healthy, and recorded as proven", running.name))
+            }
+            Err(error) => failed(&error, FailureCode::Internal),
         }
     }
 

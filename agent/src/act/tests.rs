@@ -187,6 +187,44 @@ fn a_release_that_counts_less_than_what_runs_is_not_admitted_whatever_was_told_b
     shop.done(Action::Admit);
 }
 
+/// Release 2.0.0 is current and sells, but nobody wrote down that it has proven itself; the next
+/// release is 3.0.0.
+fn shop_with_a_lost_commit() -> Shop {
+    let mut shop = shop();
+    shop.downloaded();
+    for action in [Action::Stage, Action::SwitchSlot] {
+        shop.done(action);
+    }
+    shop.till.turn(|knobs| knobs.version = "2.0.0".to_owned());
+    shop.release.version = "3.0.0".to_owned();
+    shop.release.security_counter = 3;
+    shop
+}
+
+#[test]
+fn the_way_back_leads_to_what_ran_even_if_its_commit_was_lost() {
+    let shop = shop_with_a_lost_commit();
+    shop.till.turn(|knobs| knobs.broken = Some(PosError::NotReady("a sale".to_owned())));
+    assert!(matches!(shop.act(Action::Admit), Reply::NotYet { waiting: Waiting::Till, .. }));
+    shop.till.turn(|knobs| knobs.broken = None);
+    for action in [Action::Admit, Action::Stage, Action::SwitchSlot, Action::SwitchBack] {
+        shop.done(action);
+    }
+    assert!(shop.current().starts_with("2.0.0-"), "{}", shop.current());
+}
+
+#[test]
+fn a_version_that_is_broken_is_no_way_back_and_may_be_replaced() {
+    let shop = shop_with_a_lost_commit();
+    shop.till.turn(|knobs| knobs.printer = false);
+    let proof = shop.done(Action::Admit);
+    assert!(proof.findings[0].note.contains("stays unproven: self-test failed"), "{proof:?}");
+    for action in [Action::Stage, Action::SwitchSlot, Action::SwitchBack] {
+        shop.done(action);
+    }
+    assert_eq!(shop.current(), "1.0.0-00000000");
+}
+
 #[test]
 fn bytes_that_are_not_there_or_not_the_signed_ones_are_not_staged() {
     let shop = shop();
