@@ -53,7 +53,8 @@ pub enum Shelf {
 /// Something for the controller, on its way into the outbox.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Post {
-    /// Never dropped.
+    /// Never dropped once it is in the outbox. Left out where the outbox is full: it moves a
+    /// progress bar, and the step that it is about must go on.
     Progress(Progress),
     /// Never dropped. The event loop signs it with the terminal's key when it makes the commit:
     /// so the core holds no secret, and what is stored is the signed document.

@@ -46,8 +46,10 @@ const PROBE_ATTEMPTS: u32 = 6;
 /// Between two attempts to undo or to find out something.
 const UNDO_DELAY: Duration = Duration::from_secs(10);
 
-/// Before the next chance is taken, when nobody says how long.
+/// Before the next chance is taken, when nobody says how long. Each chance that disturbed the
+/// shop for nothing doubles it, up to the second.
 const PAUSE: Duration = Duration::from_secs(60);
+const PAUSE_MAX: Duration = Duration::from_secs(15 * 60);
 
 /// Something that happened to a job.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -136,6 +138,8 @@ pub struct Saga {
     /// again.
     unprobed: bool,
     unclaimed: bool,
+    /// Chances that came to nothing, since the window opened or the agent started.
+    vain: u32,
     /// How long to wait at the step that is gone back to, and what for.
     pause: Option<(Duration, Waiting, String)>,
     reported: Option<(&'static str, StepState)>,
@@ -170,6 +174,7 @@ impl Saga {
             spent: Duration::ZERO,
             unprobed: false,
             unclaimed: false,
+            vain: 0,
             pause: None,
             reported: None,
             moves: Vec::new(),
@@ -345,6 +350,11 @@ impl Saga {
     fn write(&mut self, entry: Entry) {
         self.record.apply(&entry).expect("an entry that this table wrote names its own steps");
         self.moves.push(Move::Journal(entry));
+    }
+
+    fn is_reported_waiting(&self, step: &str) -> bool {
+        let reported = self.reported.as_ref().filter(|(reported, _)| *reported == step);
+        reported.is_some_and(|(_, state)| matches!(state, StepState::Waiting { .. }))
     }
 
     fn report(&mut self, step: &'static str, state: StepState) {

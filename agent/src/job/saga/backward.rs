@@ -20,7 +20,7 @@ impl Saga {
         if c.stopping {
             return Next::Wait;
         }
-        if let Some(lease) = self.lease_to_reclaim() {
+        if let Some(lease) = self.lease_to_reclaim(c) {
             return self.act(Errand::Reclaim, lease, c);
         }
         if self.lease_in_force().is_some_and(|(lease, _)| lease == place) {

@@ -10,8 +10,8 @@ use super::super::{Action, Again, Found, Proof, Reply};
 use super::circumstances::Answer;
 use super::record::{Course, Standing};
 use super::{
-    Circumstances, Doing, Errand, INTERRUPTIONS_MAX, Next, PAUSE, PROBE_ATTEMPTS, Saga, UNDO_DELAY,
-    evidence_of, failure, misfit,
+    Circumstances, Doing, Errand, INTERRUPTIONS_MAX, Next, PAUSE, PAUSE_MAX, PROBE_ATTEMPTS, Saga,
+    UNDO_DELAY, evidence_of, failure, misfit,
 };
 use crate::journal::Entry;
 
@@ -69,14 +69,29 @@ impl Saga {
 
     /// `Some(None)`: back, and the step there knows itself how long to wait.
     fn reason_to_go_back(
-        &self,
+        &mut self,
         step: &Step,
         at: usize,
         c: &Circumstances,
     ) -> Option<Option<Pause>> {
         step.back_to?;
-        let closed = step.only_while.is_some_and(|condition| !c.holds(condition));
-        (closed || self.lease_may_have_ended(at, c)).then_some(None)
+        if step.only_while.is_some_and(|condition| !c.holds(condition)) {
+            self.vain = 0;
+            return Some(None);
+        }
+        if !self.lease_may_have_ended(at, c) {
+            return None;
+        }
+        // After a restart nobody knows whether it has: the next chance is taken at once.
+        let was_had = self.lease_was_had();
+        Some(was_had.then(|| self.later("trading could not be held for long enough".to_owned())))
+    }
+
+    /// The pause after one more chance that came to nothing.
+    fn later(&mut self, detail: String) -> Pause {
+        let pause = PAUSE.saturating_mul(2_u32.saturating_pow(self.vain)).min(PAUSE_MAX);
+        self.vain = self.vain.saturating_add(1);
+        (pause, Waiting::Till, detail)
     }
 
     fn go_back(&mut self, step: &Step, pause: Option<Pause>) -> Next {
@@ -120,7 +135,7 @@ impl Saga {
                 return Next::Wait;
             }
             self.lease_given_back();
-        } else if let Some(lease) = self.lease_to_reclaim() {
+        } else if let Some(lease) = self.lease_to_reclaim(c) {
             return self.act(Errand::Reclaim, lease, c);
         }
         if self.record.standing[at] == Standing::Pending {
@@ -128,7 +143,10 @@ impl Saga {
             self.write(Entry::Intended { step: step.name.to_owned(), noted });
         }
         self.unprobed = false;
-        self.report(step.name, StepState::Running);
+        // One that waits and is only tried again waits still, for whoever reads it.
+        if !self.is_reported_waiting(step.name) {
+            self.report(step.name, StepState::Running);
+        }
         self.act(Errand::Run, action, c)
     }
 
@@ -158,7 +176,8 @@ impl Saga {
                     self.pause(c, again_in.unwrap_or(PAUSE));
                 }
                 Postponed::GoBack => {
-                    self.go_back(step, Some((again_in.unwrap_or(PAUSE), waiting, detail)));
+                    let (pause, _, detail) = self.later(detail);
+                    self.go_back(step, Some((again_in.unwrap_or(pause), waiting, detail)));
                 }
                 Postponed::Fails => {
                     self.attempt_failed(step, step.failing, &detail, Again::Worthwhile, c);
@@ -179,7 +198,8 @@ impl Saga {
         let Some(step) = self.step() else { return };
         match step.postponed {
             Postponed::GoBack => {
-                self.go_back(step, Some((PAUSE, Waiting::Till, detail)));
+                let pause = self.later(detail);
+                self.go_back(step, Some(pause));
             }
             Postponed::AskAgain | Postponed::Fails => {
                 self.fail(step, step.failing, &detail, c);

@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use super::super::step::{Mark, Run};
+use super::super::step::{Mark, Run, Step};
 use super::super::{Action, HOLD_LEASE, HOLD_RENEWAL, Reply, Ticket};
 use super::record::{Course, Goal, Standing};
 use super::{Circumstances, Move, Saga};
@@ -53,6 +53,11 @@ impl Saga {
         }
     }
 
+    /// Whether the lease was confirmed in this run, and not given back.
+    pub(super) fn lease_was_had(&self) -> bool {
+        self.renewal.held_until.is_some()
+    }
+
     /// Where the lease was taken, while the job still needs it.
     pub(super) fn lease_in_force(&self) -> Option<(usize, Action)> {
         let place = self.record.marked(Mark::TakesLease)?;
@@ -72,12 +77,18 @@ impl Saga {
         }
     }
 
-    /// Whether the lease must be kept now: it was had, and is not being given back.
-    fn lease_to_keep(&self) -> Option<Action> {
+    /// Whether the lease must be kept now: it was had, and is not being given back. Where there is
+    /// a way back, one that may have ended is: a sale may have slipped in.
+    fn lease_to_keep(&self, c: &Circumstances) -> Option<Action> {
         let (place, action) = self.lease_in_force()?;
         let kept = match &self.record.course {
             Course::Forward => {
-                let is_given_back = self.step().is_some_and(|it| it.mark == Mark::EndsLease);
+                let at = self.record.at();
+                let ends = |step: &Step| {
+                    let lapsed = step.back_to.is_some() && self.lease_may_have_ended(at, c);
+                    lapsed || step.mark == Mark::EndsLease
+                };
+                let is_given_back = self.step().is_some_and(ends);
                 self.record.standing[place] == Standing::Over && !is_given_back
             }
             Course::Back { goal, .. } => self.something_to_undo_above(place, goal),
@@ -95,8 +106,8 @@ impl Saga {
     }
 
     /// Whether a lease that may have lapsed in a restart should be taken again first.
-    pub(super) fn lease_to_reclaim(&mut self) -> Option<Action> {
-        let action = self.lease_to_keep().filter(|_| self.unclaimed)?;
+    pub(super) fn lease_to_reclaim(&mut self, c: &Circumstances) -> Option<Action> {
+        let action = self.lease_to_keep(c).filter(|_| self.unclaimed)?;
         self.unclaimed = false;
         Some(action)
     }
@@ -115,7 +126,7 @@ impl Saga {
     }
 
     pub(super) fn renew_lease(&mut self, c: &Circumstances) {
-        let Some(action) = self.lease_to_keep() else { return };
+        let Some(action) = self.lease_to_keep(c) else { return };
         let due = self.renewal.due.is_some_and(|due| due <= c.uptime);
         if due && self.renewal.asked.is_none() && !c.stopping {
             let ticket = self.ticket();
@@ -146,10 +157,10 @@ impl Saga {
         }
     }
 
-    pub(super) fn renewal_wakes_at(&self) -> Option<Duration> {
+    pub(super) fn renewal_wakes_at(&self, c: &Circumstances) -> Option<Duration> {
         match self.renewal.asked {
             Some((_, asked_at)) => Some(asked_at + RENEWAL_PATIENCE),
-            None => self.renewal.due.filter(|_| self.lease_to_keep().is_some()),
+            None => self.renewal.due.filter(|_| self.lease_to_keep(c).is_some()),
         }
     }
 

@@ -23,7 +23,7 @@ impl Saga {
             Doing::Paused { until } => Some(*until),
             Doing::Acting { since, .. } => Some(*since + self.time_left(c)),
         };
-        let renewal = if c.stopping { None } else { self.renewal_wakes_at() };
+        let renewal = if c.stopping { None } else { self.renewal_wakes_at(c) };
         doing.into_iter().chain(renewal).min()
     }
 

@@ -93,6 +93,68 @@ fn a_till_that_was_asked_for_later_is_left_alone_until_then() {
 }
 
 #[test]
+fn a_step_that_waits_is_reported_as_waiting_once_however_often_it_is_tried() {
+    let mut rig = Rig::upgrade_at(Action::Fetch);
+    let offline =
+        Reply::NotYet { waiting: Waiting::Network, detail: "no route".to_owned(), again_in: None };
+    let mut told = Vec::new();
+    for _ in 0..1_000 {
+        told.extend(reports(&rig.reply(offline.clone())));
+        told.extend(reports(&rig.after(60)));
+        rig.asks_for(Action::Fetch);
+    }
+    assert!(matches!(told[..], [("fetch", StepState::Waiting { .. })]), "{}", told.len());
+    assert_eq!(reports(&rig.reply(done())), [("verify", StepState::Running)]);
+}
+
+/// A hold a minute disturbs the shop, and a night of them fills the outbox of a terminal that is
+/// offline.
+#[test]
+fn a_till_that_cannot_be_drained_is_held_ever_more_seldom_until_the_next_window() {
+    let mut rig = Rig::upgrade_at(Action::HoldTrading);
+    let left = Reply::NotYet {
+        waiting: Waiting::Till,
+        detail: "3 reversals wait to be sent".to_owned(),
+        again_in: None,
+    };
+    let mut pauses = Vec::new();
+    let next_pause = |rig: &mut Rig| {
+        rig.work_until(Action::Drain);
+        rig.reply(left.clone());
+        rig.asks_for(Action::ReleaseTrading);
+        rig.reply(done());
+        assert_eq!(rig.asked, [], "it waits");
+        let until = rig.saga.wakes_at(&rig.c).expect("it will try again");
+        let pause = until - rig.c.uptime;
+        rig.after(pause.as_secs());
+        pause.as_secs()
+    };
+    (0..6).for_each(|_| pauses.push(next_pause(&mut rig)));
+    assert_eq!(pauses, [60, 120, 240, 480, 900, 900]);
+    rig.work_until(Action::Drain);
+    rig.c.window = closed();
+    rig.reply(done());
+    rig.reply(done());
+    rig.c.window = Answer::Yes;
+    rig.after(900);
+    assert_eq!(next_pause(&mut rig), 60, "the next window is a new chance");
+}
+
+#[test]
+fn a_till_that_takes_longer_for_a_hold_than_it_lasts_is_not_held_without_a_pause() {
+    let mut rig = Rig::upgrade_at(Action::HoldTrading);
+    rig.c.uptime += HOLD_LEASE;
+    rig.reply(done());
+    rig.asks_for(Action::ReleaseTrading);
+    rig.reply(done());
+    assert_eq!(rig.asked, []);
+    rig.after(59);
+    assert_eq!(rig.asked, []);
+    rig.after(1);
+    rig.asks_for(Action::AskTill);
+}
+
+#[test]
 fn a_window_that_closes_before_the_switch_lets_the_shop_sell_until_the_next() {
     let mut rig = Rig::upgrade_at(Action::Drain);
     rig.c.window = closed();
