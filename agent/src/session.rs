@@ -1,8 +1,9 @@
 //! Connected or not, when to try again, what to say on return. Pure.
 //!
 //! A fleet that comes back after a power cut must not arrive together: every wait is drawn from
-//! the whole of a range that doubles ("full jitter"), and counts as ended well only when the
-//! controller was heard, so that a broker which accepts and hangs up is not hammered either.
+//! the whole of a range that doubles ("full jitter"), and it goes on doubling until a connection
+//! has stood for a while and the controller was heard on it, so that neither a broker which
+//! accepts and hangs up is hammered nor a line that breaks after every hello.
 
 use std::time::Duration;
 
@@ -10,6 +11,12 @@ use shared::limits::HELLO_EVERY_S;
 
 const BACKOFF_MIN: Duration = Duration::from_secs(1);
 const BACKOFF_MAX: Duration = Duration::from_secs(5 * 60);
+
+/// A connection that stood this long, and on which the controller was heard, was a good one.
+const STABLE_AFTER: Duration = Duration::from_secs(60);
+
+/// For a broker to take the connection and the subscription.
+const CONNECT_PATIENCE: Duration = Duration::from_secs(60);
 
 /// After this many failures in a row, each further one also asks where the broker is now.
 const FAILURES_BEFORE_ASKING: u32 = 4;
@@ -52,13 +59,19 @@ enum State {
     Away {
         until: Duration,
     },
-    Connecting,
+    Connecting {
+        until: Duration,
+    },
     Connected {
+        since: Duration,
+        heard: bool,
         hello_at: Duration,
         unanswered: u32,
     },
     /// Leaving one broker for another, or for good.
     Leaving,
+    /// Leaving a broker that has not taken the connection in time.
+    GivingUp,
 }
 
 /// What the session wants done.
@@ -70,7 +83,7 @@ pub enum Wish {
     SayHello,
 }
 
-/// How soon an unanswered hello is said again.
+/// How soon an unanswered hello is said again, and a broken connection made anew.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Pace {
     /// Ever more patiently.
@@ -83,7 +96,7 @@ pub enum Pace {
 pub struct Session {
     broker: String,
     state: State,
-    /// Connections that ended before the controller was heard, in a row.
+    /// Connections that were not good ones, in a row.
     failures: u32,
     pace: Pace,
     jitter: Jitter,
@@ -106,18 +119,28 @@ impl Session {
 
     /// The connection stands.
     pub fn connected(&mut self, uptime: Duration) -> Option<Wish> {
-        if self.state != State::Connecting {
+        if !matches!(self.state, State::Connecting { .. }) {
             return None;
         }
-        self.state = State::Connected { hello_at: uptime, unanswered: 0 };
+        self.state =
+            State::Connected { since: uptime, heard: false, hello_at: uptime, unanswered: 0 };
         self.say_hello(uptime)
     }
 
     /// The connection broke, or was not to be had.
     pub fn disconnected(&mut self, uptime: Duration) -> Option<Wish> {
         let planned = self.state == State::Leaving;
+        if let State::Connected { since, heard: true, .. } = self.state
+            && since + STABLE_AFTER <= uptime
+        {
+            self.failures = 0;
+        }
         let doublings = self.failures.min(16);
-        let range = (BACKOFF_MIN * 2_u32.pow(doublings)).min(BACKOFF_MAX);
+        let max = match self.pace {
+            Pace::Usual => BACKOFF_MAX,
+            Pace::Urgent => HELLO_PATIENCE,
+        };
+        let range = (BACKOFF_MIN * 2_u32.pow(doublings)).min(max);
         let until = uptime + self.jitter.up_to(range);
         self.state = State::Away { until };
         if planned {
@@ -129,10 +152,9 @@ impl Session {
 
     /// The controller answered: this broker leads to it.
     pub fn heard(&mut self, uptime: Duration) {
-        self.failures = 0;
-        if self.is_connected() {
+        if let State::Connected { since, .. } = self.state {
             let hello_at = uptime + self.spread(Duration::from_secs(HELLO_EVERY_S));
-            self.state = State::Connected { hello_at, unanswered: 0 };
+            self.state = State::Connected { since, heard: true, hello_at, unanswered: 0 };
         }
     }
 
@@ -140,11 +162,11 @@ impl Session {
     pub fn serve_at(&mut self, broker: &str) -> Option<Wish> {
         broker.clone_into(&mut self.broker);
         match self.state {
-            State::Connecting | State::Connected { .. } => {
+            State::Connecting { .. } | State::Connected { .. } => {
                 self.state = State::Leaving;
                 Some(Wish::Leave)
             }
-            State::Away { .. } | State::Leaving => None,
+            State::Away { .. } | State::Leaving | State::GivingUp => None,
         }
     }
 
@@ -152,13 +174,19 @@ impl Session {
     pub fn due(&mut self, uptime: Duration) -> Option<Wish> {
         match self.state {
             State::Away { until } if until <= uptime => {
-                self.state = State::Connecting;
+                self.state = State::Connecting { until: uptime + CONNECT_PATIENCE };
                 Some(Wish::Connect)
             }
-            State::Connected { hello_at, .. } if hello_at <= uptime => self.say_hello(uptime),
-            State::Away { .. } | State::Connecting | State::Connected { .. } | State::Leaving => {
-                None
+            State::Connecting { until } if until <= uptime => {
+                self.state = State::GivingUp;
+                Some(Wish::Leave)
             }
+            State::Connected { hello_at, .. } if hello_at <= uptime => self.say_hello(uptime),
+            State::Away { .. }
+            | State::Connecting { .. }
+            | State::Connected { .. }
+            | State::Leaving
+            | State::GivingUp => None,
         }
     }
 
@@ -169,14 +197,15 @@ impl Session {
 
     /// Says hello now, out of turn.
     pub fn say_hello(&mut self, uptime: Duration) -> Option<Wish> {
-        let State::Connected { unanswered, .. } = self.state else { return None };
+        let State::Connected { since, heard, unanswered, .. } = self.state else { return None };
         let doublings = match self.pace {
             Pace::Usual => unanswered.min(16),
             Pace::Urgent => 0,
         };
         let patience = HELLO_PATIENCE * 2_u32.pow(doublings);
         let hello_at = uptime + self.spread(patience.min(Duration::from_secs(HELLO_EVERY_S)));
-        self.state = State::Connected { hello_at, unanswered: unanswered.saturating_add(1) };
+        let unanswered = unanswered.saturating_add(1);
+        self.state = State::Connected { since, heard, hello_at, unanswered };
         Some(Wish::SayHello)
     }
 
@@ -188,9 +217,9 @@ impl Session {
     /// When [`Self::due`] is wanted.
     pub fn wakes_at(&self) -> Option<Duration> {
         match self.state {
-            State::Away { until } => Some(until),
+            State::Away { until } | State::Connecting { until } => Some(until),
             State::Connected { hello_at, .. } => Some(hello_at),
-            State::Connecting | State::Leaving => None,
+            State::Leaving | State::GivingUp => None,
         }
     }
 
@@ -247,11 +276,53 @@ mod tests {
             session.due(at);
         }
         assert_eq!(session.failures, 10);
-        session.connected(START);
-        session.heard(START);
-        session.disconnected(START);
-        let wait = session.wakes_at().expect("it tries again") - START;
-        assert!(wait <= BACKOFF_MIN, "the controller was heard, so the first wait is short");
+    }
+
+    #[test]
+    fn a_line_that_breaks_after_every_hello_is_tried_ever_more_seldom_until_one_connection_lasts() {
+        let mut session = connecting(7);
+        let mut stands_for = |seconds| {
+            let (heard_at, ends_at) = (START, START + Duration::from_secs(seconds));
+            session.connected(START);
+            session.heard(heard_at);
+            session.disconnected(ends_at);
+            let at = session.wakes_at().expect("it tries again");
+            session.due(at);
+            (session.failures, at - ends_at)
+        };
+        for failures in 1..=10 {
+            assert_eq!(stands_for(59).0, failures);
+        }
+        let (failures, wait) = stands_for(60);
+        assert!(failures == 1 && wait <= BACKOFF_MIN, "it stood, so the first wait is short");
+    }
+
+    #[test]
+    fn a_line_that_something_waits_for_is_tried_at_least_every_half_minute() {
+        let mut session = connecting(7);
+        session.set_pace(Pace::Urgent);
+        for _ in 0..20 {
+            session.disconnected(START);
+            let at = session.wakes_at().expect("it tries again");
+            assert!(at - START <= HELLO_PATIENCE);
+            session.due(at);
+        }
+    }
+
+    #[test]
+    fn a_broker_that_never_takes_the_subscription_is_left_after_a_minute_and_asked_for() {
+        let mut session = connecting(7);
+        for failures in 1..=FAILURES_BEFORE_ASKING {
+            let gives_up_at = session.wakes_at().expect("it does not wait for ever");
+            assert_eq!(session.due(gives_up_at - Duration::from_millis(1)), None);
+            assert_eq!(session.due(gives_up_at), Some(Wish::Leave));
+            assert_eq!(session.connected(gives_up_at), None, "too late");
+            let asks = (failures == FAILURES_BEFORE_ASKING).then_some(Wish::LocateBroker);
+            assert_eq!(session.disconnected(gives_up_at), asks);
+            let again_at = session.wakes_at().expect("it tries again");
+            assert_eq!(session.due(again_at), Some(Wish::Connect));
+            assert_eq!(session.wakes_at(), Some(again_at + CONNECT_PATIENCE));
+        }
     }
 
     #[test]
@@ -330,9 +401,10 @@ mod tests {
         ];
         let states = [
             State::Away { until: late },
-            State::Connecting,
-            State::Connected { hello_at: late, unanswered: 0 },
+            State::Connecting { until: late },
+            State::Connected { since: START, heard: false, hello_at: late, unanswered: 0 },
             State::Leaving,
+            State::GivingUp,
         ];
         let mut seen = Vec::new();
         for state in states {
@@ -345,8 +417,9 @@ mod tests {
             (Some(Wish::Connect), Some(Wish::SayHello), Some(Wish::Leave));
         let expected = [
             [None, None, connect, None, None],
-            [hello, None, None, leave, None],
+            [hello, None, leave, leave, None],
             [None, None, hello, leave, hello],
+            [None, None, None, None, None],
             [None, None, None, None, None],
         ];
         assert_eq!(seen, expected.concat());
