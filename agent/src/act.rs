@@ -6,6 +6,7 @@
 //! Deliberately absent: which action comes next. That is the job's table.
 
 pub mod locate;
+mod preflight;
 mod slots;
 mod till;
 #[cfg(test)]
@@ -74,6 +75,7 @@ impl Hands {
                 Err(error) => not_fetched(&error, Again::Pointless),
             },
             Action::Stage => self.stage(release),
+            Action::RunPreflight => self.preflight(release, stop),
             Action::AskTill => self.ask_till(),
             Action::HoldTrading => self.hold_trading(release),
             Action::ReleaseTrading => self.release_trading(stop),
@@ -131,6 +133,7 @@ pub fn changes_slots(action: Action) -> bool {
         | Action::Fetch
         | Action::Verify
         | Action::Stage
+        | Action::RunPreflight
         | Action::AskTill
         | Action::HoldTrading
         | Action::ReleaseTrading

@@ -35,6 +35,9 @@ pub trait Installer {
 
     fn slots(&self, component: &str) -> Result<Slots, InstallError>;
 
+    /// Where the files of a staged or kept slot are.
+    fn directory(&self, component: &str, slot: &SlotName) -> Result<PathBuf, InstallError>;
+
     /// Whether the disk has room to fetch and unpack this.
     fn check_room(&self, artifact: &Artifact) -> Result<(), InstallError>;
 

@@ -58,6 +58,9 @@ pub enum Action {
     Verify,
     /// Unpack beside the running slot and make it durable. Idempotent.
     Stage,
+    /// Let the staged version look at the machine before it goes live, by a program that it may
+    /// bring for that. Idempotent.
+    RunPreflight,
     /// Ask the till whether it is free. Answered by [`Reply::Till`]. Idempotent.
     AskTill,
     /// Hold trading for [`HOLD_LEASE`], after the sale in flight. Idempotent: again is a renewal.

@@ -43,6 +43,8 @@ pub enum FailureCode {
     ArtifactUnavailable,
     ArtifactMismatch,
     ArtifactUnsafe,
+    /// The new version's own look at this machine, before anything was disturbed.
+    PreflightFailed,
     DiskFull,
     PosNotReady,
     PosRefused,
@@ -69,6 +71,9 @@ impl FailureCode {
                 "publish the artifact again; the stored bytes are not the signed ones"
             }
             Self::ArtifactUnsafe => "rebuild the release from plain files and directories",
+            Self::PreflightFailed => {
+                "read the detail: the new version says why it will not run here"
+            }
             Self::DiskFull => "free space on the terminal, or publish a smaller release",
             Self::PosNotReady => "look at the till: it did not say that it was free",
             Self::PosRefused => "read the till's own reason in the detail",

@@ -40,6 +40,7 @@ impl World {
                 None => failed(FailureCode::ArtifactUnavailable),
             },
             Action::Stage => done_if(self.slots.stage(), FailureCode::ArtifactUnsafe),
+            Action::RunPreflight => done_if(self.slots.is_staged(), FailureCode::PreflightFailed),
             Action::AskTill => Reply::Till { work: self.work(), detail: String::new() },
             Action::HoldTrading => return self.hold(waited),
             Action::ReleaseTrading if self.till.running().is_none() => {
@@ -142,7 +143,11 @@ impl World {
 /// A power cut right before and right after these can end differently.
 pub(crate) fn changes_something(action: Action) -> bool {
     match action {
-        Action::Admit | Action::Verify | Action::AskTill | Action::ProbeSlot => false,
+        Action::Admit
+        | Action::Verify
+        | Action::RunPreflight
+        | Action::AskTill
+        | Action::ProbeSlot => false,
         Action::Fetch
         | Action::Stage
         | Action::HoldTrading

@@ -46,6 +46,10 @@ impl Slots {
         self.staged
     }
 
+    pub(crate) fn is_staged(&self) -> bool {
+        self.staged
+    }
+
     /// Not idempotent, on purpose: a second switch would forget the way back.
     pub(crate) fn switch(&mut self) -> bool {
         if self.staged {

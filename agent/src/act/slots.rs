@@ -177,12 +177,12 @@ impl Hands {
     }
 }
 
-fn slot_of(release: &Release) -> Result<SlotName, InstallError> {
+pub(super) fn slot_of(release: &Release) -> Result<SlotName, InstallError> {
     SlotName::new(&release.version, &release.artifact.sha256).map_err(InstallError::Version)
 }
 
 /// A full or failing disk may recover; an unsafe archive stays one.
-fn failed(error: &InstallError, otherwise: FailureCode) -> Reply {
+pub(super) fn failed(error: &InstallError, otherwise: FailureCode) -> Reply {
     let again = match error {
         InstallError::NoRoom { .. } | InstallError::Disk { .. } => Again::Worthwhile,
         InstallError::Unpack(crate::install::UnpackError::Write { .. }) => Again::Worthwhile,

@@ -41,14 +41,19 @@ pub(crate) fn shop() -> Shop {
 }
 
 fn release() -> (Release, Vec<u8>) {
+    release_of("till", 0o755, "two!")
+}
+
+fn release_of(name: &str, mode: u32, content: &str) -> (Release, Vec<u8>) {
     let mut builder = tar::Builder::new(Vec::new());
     let mut header = tar::Header::new_ustar();
-    header.set_mode(0o755);
-    header.set_size(4);
-    builder.append_data(&mut header, "till", b"two!".as_slice()).unwrap();
+    header.set_mode(mode);
+    header.set_size(content.len() as u64);
+    builder.append_data(&mut header, name, content.as_bytes()).unwrap();
     let bytes = zstd::stream::encode_all(&*builder.into_inner().unwrap(), 3).unwrap();
     let sha256 = Digest::of(&bytes);
-    let artifact = Artifact { sha256, size: bytes.len() as u64, unpacked_size: 4, entries: 1 };
+    let unpacked_size = content.len() as u64;
+    let artifact = Artifact { sha256, size: bytes.len() as u64, unpacked_size, entries: 1 };
     let release = Release {
         format: 1,
         component: "pos".to_owned(),
@@ -73,12 +78,12 @@ pub(crate) fn task(release: &Release, ticket: u64, action: Action) -> Task {
 }
 
 impl Shop {
-    fn act(&self, action: Action) -> Reply {
+    pub(crate) fn act(&self, action: Action) -> Reply {
         self.hands.carry_out(&task(&self.release, 1, action), &Stop::new(), &mut |_, _| {})
     }
 
     #[track_caller]
-    fn done(&self, action: Action) -> Proof {
+    pub(crate) fn done(&self, action: Action) -> Proof {
         let reply = self.act(action);
         let Reply::Done(proof) = reply else { panic!("{action:?}: {reply:?}") };
         proof
@@ -89,6 +94,13 @@ impl Shop {
         let reply = self.act(action);
         let Reply::Failed { code, again, .. } = reply else { panic!("{action:?}: {reply:?}") };
         (code, again)
+    }
+
+    /// The release becomes one of a single file, and is staged.
+    pub(crate) fn stage(&mut self, name: &str, mode: u32, content: &str) {
+        (self.release, self.bytes) = release_of(name, mode, content);
+        self.downloaded();
+        self.done(Action::Stage);
     }
 
     pub(crate) fn downloaded(&self) {

@@ -73,6 +73,7 @@ impl Worker {
             | Action::Fetch
             | Action::Verify
             | Action::Stage
+            | Action::RunPreflight
             | Action::AskTill
             | Action::ReleaseTrading
             | Action::Drain

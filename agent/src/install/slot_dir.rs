@@ -67,6 +67,12 @@ impl<D: Disk> Installer for SlotDir<D> {
         self.shelf(component)?.slots()
     }
 
+    fn directory(&self, component: &str, slot: &SlotName) -> Result<PathBuf, InstallError> {
+        let shelf = self.shelf(component)?;
+        shelf.require(slot)?;
+        Ok(shelf.path(slot.as_str()))
+    }
+
     fn check_room(&self, artifact: &Artifact) -> Result<(), InstallError> {
         let twice_and_a_bit = artifact.size.saturating_mul(22) / 10;
         let both = artifact.size.saturating_add(unpacked_bytes(artifact));
@@ -111,10 +117,7 @@ impl<D: Disk> Installer for SlotDir<D> {
 
     fn switch(&self, component: &str, to: &SlotName) -> Result<(), InstallError> {
         let shelf = self.shelf(component)?;
-        if !shelf.directories()?.contains(to) {
-            let (component, slot) = (component.to_owned(), to.clone());
-            return Err(InstallError::NoSuchSlot { component, slot });
-        }
+        shelf.require(to)?;
         match shelf.slots()?.current {
             Some(present) if present.name == *to => shelf.sync()?,
             Some(present) => {

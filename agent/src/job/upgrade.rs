@@ -7,7 +7,7 @@
 
 use shared::document::Release;
 use shared::outcome::FailureCode::{
-    ArtifactUnavailable, HealthNotProven, PosNotReady, RestartFailed, SwitchFailed,
+    ArtifactUnavailable, HealthNotProven, PosNotReady, PreflightFailed, RestartFailed, SwitchFailed,
 };
 
 use super::Action::{self, *};
@@ -29,6 +29,7 @@ pub static UPGRADE: Table = &[
         .within_s(12 * HOUR),
     Step::new("verify", Verify).within_s(600),
     Step::new("stage", Stage).tidied_by(&[DiscardStaged]).tries(2, 60).within_s(HOUR),
+    Step::new("preflight", RunPreflight).failing_as(PreflightFailed).tries(3, 10).within_s(400),
     Step::wait("window", WindowOpen),
     Step::new("till", AskTill).only_while(WindowOpen, "window").within_s(HOUR),
     // Trading is held. Whatever cannot be done now is tried again at the next chance.

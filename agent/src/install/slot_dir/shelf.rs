@@ -64,6 +64,15 @@ impl<D: Disk> Shelf<'_, D> {
         Ok(directories.filter_map(|(name, _)| name.parse().ok()).collect())
     }
 
+    pub(super) fn require(&self, slot: &SlotName) -> Result<(), InstallError> {
+        if self.directories()?.contains(slot) {
+            return Ok(());
+        }
+        let component = self.directory.file_name().unwrap_or_default();
+        let component = component.to_string_lossy().into_owned();
+        Err(InstallError::NoSuchSlot { component, slot: slot.clone() })
+    }
+
     fn link(&self, link: &str) -> Result<Option<SlotName>, InstallError> {
         let path = self.path(link);
         let target = self.disk.read_link(&path).map_err(failed("reading", &path))?;

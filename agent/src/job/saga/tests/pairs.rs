@@ -22,7 +22,7 @@ fn states() -> Vec<(&'static str, Rig)> {
     let mut window = Rig::new(UPGRADE);
     window.c.window = closed();
     window.due();
-    (0..4).for_each(|_| drop(window.reply(done())));
+    (0..5).for_each(|_| drop(window.reply(done())));
     let mut trying_again = Rig::upgrade_at(Action::Fetch);
     trying_again.reply(failed(Again::Worthwhile));
     let mut controller = Rig::upgrade_at(Action::ProveHealth);
@@ -34,6 +34,7 @@ fn states() -> Vec<(&'static str, Rig)> {
     vec![
         ("fetching", Rig::upgrade_at(Action::Fetch)),
         ("about to fetch again", trying_again),
+        ("running the preflight", Rig::upgrade_at(Action::RunPreflight)),
         ("waiting for the window", window),
         ("asking the till", Rig::upgrade_at(Action::AskTill)),
         ("taking hold", Rig::upgrade_at(Action::HoldTrading)),
