@@ -1,10 +1,24 @@
 //! Waiting for a state, never for time to pass.
 
 use std::fmt::Display;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 /// Between two looks: short enough not to slow a test, long enough not to load the machine.
 const LOOK_EVERY: Duration = Duration::from_millis(50);
+
+/// Whoever runs this was asked to end.
+static INTERRUPTED: AtomicBool = AtomicBool::new(false);
+
+/// From now on nothing is waited for: every wait gives up, so that what was started is ended by
+/// its owners on their way out.
+pub fn interrupt() {
+    INTERRUPTED.store(true, Ordering::Release);
+}
+
+pub fn is_interrupted() -> bool {
+    INTERRUPTED.load(Ordering::Acquire)
+}
 
 /// What was last seen of a state that never came.
 #[derive(Debug, thiserror::Error)]
@@ -27,7 +41,7 @@ pub fn wait_for<T, S: Display>(
             Ok(found) => return Ok(found),
             Err(seen) => seen,
         };
-        if begun.elapsed() >= patience {
+        if is_interrupted() || begun.elapsed() >= patience {
             return Err(GaveUp { what: what.to_owned(), patience, seen: seen.to_string() });
         }
         pause();

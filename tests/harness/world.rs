@@ -14,12 +14,13 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
-use anyhow::{Context as _, Result, bail};
+use anyhow::{Context as _, Result, bail, ensure};
 use serde_json::Value;
 
 use crate::process::Process;
 use crate::programs::Programs;
 use crate::proxy::Proxy;
+use crate::wait::is_interrupted;
 
 pub use controller::{Addresses, Controller};
 pub use host::Host;
@@ -250,6 +251,14 @@ impl World {
         Ok(digest.context("a release has a digest")?.to_owned())
     }
 
+    /// How many bytes a terminal fetches for this release.
+    pub fn artifact_bytes(&self, release: &TillRelease) -> Result<u64> {
+        let built = self.directory.join(format!("release-{}", release.version));
+        let built = built.to_str().context("paths of tests are UTF-8")?;
+        let shown = self.tillward_json(&["release", "show", built])?;
+        shown["artifact"]["size"].as_u64().context("a release has an artifact of some size")
+    }
+
     /// Compares the books of all tills and hosts.
     pub fn audit(&self) -> Result<Value> {
         let mut command = Command::new(self.programs.pos_sim("1.0.0")?);
@@ -278,8 +287,10 @@ pub struct TillRelease {
     pub health_within: &'static str,
 }
 
-/// Runs a program to its end; what it printed, or everything it said when it failed.
+/// Runs a program to its end; what it printed, or everything it said when it failed. Starts nothing
+/// after an interrupt.
 pub fn run(command: &mut Command) -> Result<String> {
+    ensure!(!is_interrupted(), "interrupted before {command:?}");
     let output = command.output().with_context(|| format!("starting {command:?}"))?;
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
     if !output.status.success() {

@@ -6,6 +6,7 @@
 //! anything differs from what was promised.
 
 mod build;
+mod end;
 mod print;
 mod promises;
 mod scenario;
@@ -18,8 +19,10 @@ use std::time::Instant;
 
 use anyhow::{Context as _, Result, ensure};
 use clap::Parser;
+use harness::wait::is_interrupted;
 use harness::world::{Broker, Registry, World};
 
+use end::End;
 use promises::Promises;
 use tell::Teller;
 
@@ -29,14 +32,16 @@ use tell::Teller;
     name = "cargo demo",
     after_long_help = "\
 Everything runs on loopback, in a directory of its own, and ends with this program.
-Exit codes: 0 all promises held; 1 one did not; 2 the demo itself could not run."
+Exit codes: 0 all promises held; 1 one did not; 2 the demo itself could not run;
+130 it was interrupted."
 )]
 struct Arguments {
     /// End after the scenario, with the table of what happened
     #[arg(long)]
     exit: bool,
     /// How many terminals; at least four, since each has a part to play
-    #[arg(long, value_name = "N", default_value_t = 8, value_parser = clap::value_parser!(u8).range(4..=32))]
+    #[arg(long, value_name = "N", default_value_t = 8)]
+    #[arg(value_parser = clap::value_parser!(u8).range(4..=32))]
     terminals: u8,
     /// Where everything is kept; without it, a directory that is removed at the end
     #[arg(long, value_name = "DIR")]
@@ -51,9 +56,20 @@ struct Arguments {
 
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
-    match run(&arguments) {
+    let end = match End::listen() {
+        Ok(end) => end,
+        Err(error) => {
+            print::error(&error);
+            return ExitCode::from(2);
+        }
+    };
+    match run(&arguments, &end) {
         Ok(true) => ExitCode::SUCCESS,
         Ok(false) => ExitCode::from(1),
+        Err(_) if is_interrupted() => {
+            print::line("interrupted; everything that was started has ended");
+            ExitCode::from(130)
+        }
         Err(error) => {
             print::error(&error);
             ExitCode::from(2)
@@ -62,11 +78,12 @@ fn main() -> ExitCode {
 }
 
 /// Whether every promise held.
-fn run(arguments: &Arguments) -> Result<bool> {
+fn run(arguments: &Arguments, end: &End) -> Result<bool> {
     let begun = Instant::now();
     let tell = Teller::new(begun);
     if !arguments.no_build {
         build::everything(&tell)?;
+        ensure!(!is_interrupted(), "interrupted");
     }
     let temporary = tempfile::Builder::new().prefix("tillward-demo-").tempdir()?;
     let directory = match &arguments.directory {
@@ -86,6 +103,9 @@ fn run(arguments: &Arguments) -> Result<bool> {
         .context("starting the fleet")?;
     let played = scenario::play(&mut world, arguments.terminals, &tell, &mut promises);
     if let Err(error) = played {
+        if is_interrupted() {
+            return Err(error);
+        }
         for terminal in &world.terminals {
             if let Some(agent) = &terminal.agent {
                 print::line(&agent.last_words());
@@ -103,23 +123,22 @@ fn run(arguments: &Arguments) -> Result<bool> {
     print::line(&promises.to_string());
     let moved = world.https.bytes() + world.mqtt.bytes();
     print::line(&format!(
-        "wall time {:.0} s; {:.1} MB moved: {:.1} MB of artifacts and enrolment (HTTPS), {:.0} KB of \
-         orders and reports (MQTT)",
+        "wall time {:.0} s; {:.1} MB moved: {:.1} MB of artifacts and enrolment (HTTPS), {:.0} KB \
+         of orders and reports (MQTT)",
         begun.elapsed().as_secs_f64(),
         moved as f64 / 1e6,
         world.https.bytes() as f64 / 1e6,
         world.mqtt.bytes() as f64 / 1e3,
     ));
     if !arguments.exit {
-        stay_up(&mut world)?;
+        stay_up(&world, end)?;
     }
     Ok(promises.all_held())
 }
 
 /// Says what can be tried, and waits for ctrl-c.
-fn stay_up(world: &mut World) -> Result<()> {
+fn stay_up(world: &World, end: &End) -> Result<()> {
     scenario::sell_again(world)?;
     print::line(&table::what_next(world)?);
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    runtime.block_on(tokio::signal::ctrl_c()).context("waiting for ctrl-c")
+    end.wait()
 }

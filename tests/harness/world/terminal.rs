@@ -71,7 +71,8 @@ impl Terminal {
     fn write_configuration(&self, programs: &Programs) -> Result<()> {
         let driver = programs.pos_sim(FIRST)?;
         let text = format!(
-            "state_dir = {:?}\nmodel = {:?}\nzone = {:?}\n\n[pos]\ncomponent = \"pos-sim\"\ndriver = [{:?}, \"driver\", \"--data\", {:?}]\n",
+            "state_dir = {:?}\nmodel = {:?}\nzone = {:?}\n\n[pos]\ncomponent = \"pos-sim\"\n\
+             driver = [{:?}, \"driver\", \"--data\", {:?}]\n",
             self.state(),
             self.shop.model,
             self.shop.zone,
@@ -97,6 +98,17 @@ impl Terminal {
     pub fn current_slot(&self) -> Result<String> {
         let link = fs::read_link(self.state().join("slots/pos-sim/current"))?;
         Ok(link.to_string_lossy().into_owned())
+    }
+
+    /// Whether the current version has proven itself, as the agent notes beside its slot. What
+    /// was put there by hand has no note and counts as proven.
+    pub fn current_is_proven(&self) -> Result<bool> {
+        let note = self.state().join(format!("slots/pos-sim/{}.json", self.current_slot()?));
+        if !note.exists() {
+            return Ok(true);
+        }
+        let note: Value = serde_json::from_slice(&fs::read(note)?)?;
+        note["committed"].as_bool().context("a slot's note says whether it is committed")
     }
 
     /// The bytes of a download that is under way.
