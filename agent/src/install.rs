@@ -2,7 +2,8 @@
 //!
 //! [`SlotDir`] keeps each version in a directory of its own and swaps a symbolic link. Deliberately
 //! absent: when to switch, and what a version must show before it is kept, which the job decides;
-//! a boot loader's slots and a guard that runs without the agent, which are further implementations.
+//! a boot loader's slots and a guard that runs without the agent, which would be further
+//! implementations.
 
 pub mod archive;
 #[cfg(test)]

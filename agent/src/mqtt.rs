@@ -72,7 +72,7 @@ pub enum NotSent {
     NotConnected,
     #[error("the connection has no room at present")]
     Busy,
-    #[error("the message has {got} bytes, more than the {max} that travel", max = MESSAGE_BYTES_MAX)]
+    #[error("the message has {got} bytes, more than the {MESSAGE_BYTES_MAX} that travel")]
     TooLarge { got: usize },
 }
 

@@ -35,7 +35,8 @@ pub fn run(config: &Config) -> Result<(), Failure> {
     let time = CertificateTime::above(core.time_floor());
     let tls = Arc::new(identity.tls(&time).map_err(Failure::Tls)?);
     let terminal = identity.facts.terminal;
-    info!(%terminal, fleet = %identity.facts.fleet, version = env!("CARGO_PKG_VERSION"), "starting");
+    let version = env!("CARGO_PKG_VERSION");
+    info!(%terminal, fleet = %identity.facts.fleet, version, "starting");
     let system = |what| move |source| Failure::System { what, source };
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()

@@ -1,9 +1,9 @@
 //! From an intention to an acknowledged outcome.
 //!
 //! ```text
-//! terminal ─► Inbound ─► spool (durable) ─► Ack          what it said, before anything is done with it
+//! terminal ─► Inbound ─► spool (durable) ─► Ack          what it said, untouched
 //!                           └─► Follow ─► registry       applied in batches, in any order
-//!                                  └─► Deliver           hello answered: time, rosters, what is owed
+//!                                  └─► Deliver           hello: time, rosters, what is owed
 //! registry ─► Deliver ─► terminal                        again and again, until the terminal signs
 //! ```
 //!

@@ -20,8 +20,8 @@ pub use draft::{Draft, Mistake, NotARelease};
 pub use inspect::{BadArchive, inspect};
 pub use pack::{NotPacked, RefusedEntry, Why, pack};
 
-/// Longest path of an entry: what fits the header of a plain tar archive (POSIX ustar). Longer names
-/// would need extension entries, which some readers take for files.
+/// Longest path of an entry: what fits the header of a plain tar archive (POSIX ustar). Longer
+/// names would need extension entries, which some readers take for files.
 const PATH_BYTES_MAX: usize = 255;
 
 /// The files of one release, side by side in a directory.

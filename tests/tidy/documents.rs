@@ -3,18 +3,28 @@
 
 use std::fs;
 
-use super::source::{read, root};
+use super::source::{pages, read, root, rust_sources};
 use super::{nobody, offenders};
 
-const PAGES: &[&str] = &["README.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "CHANGELOG.md"];
+/// What begins like this is meant from the root of the project.
+const FROM_THE_ROOT: &[&str] = &["agent/", "controller/", "shared/", "tests/", "deploy/", ".ci/"];
+
+/// Examples of names.
+const NO_FILES: &[&str] = &["foo.rs", "mod.rs"];
 
 /// Lines of the code map in README.md: a path, two or more spaces, what it is.
-fn code_map() -> Vec<String> {
+fn code_map_lines() -> Vec<String> {
     let readme = read("README.md");
     let map = readme.split("## Code map").nth(1).expect("README.md has a section `Code map`");
     let map = map.split("```").nth(1).expect("the code map is a block");
-    let paths = map.lines().filter(|line| !line.trim().is_empty() && *line != "text");
-    paths.filter_map(|line| line.split_whitespace().next()).map(str::to_owned).collect()
+    let lines = map.lines().filter(|line| !line.trim().is_empty() && *line != "text");
+    lines.map(str::to_owned).collect()
+}
+
+fn code_map() -> Vec<String> {
+    let lines = code_map_lines();
+    let paths = lines.iter().filter_map(|line| line.split_whitespace().next());
+    paths.map(str::to_owned).collect()
 }
 
 #[test]
@@ -47,19 +57,61 @@ fn every_module_stands_in_the_code_map() {
     nobody("not in README.md's code map", &offenders(missing.into_iter()));
 }
 
+/// Else a module could leave the rule for pure modules by saying nothing.
+#[test]
+fn what_the_code_map_calls_pure_says_so_itself() {
+    let lines = code_map_lines();
+    let called: Vec<_> = lines.iter().filter(|line| line.trim_end().ends_with("(pure)")).collect();
+    assert!(!called.is_empty(), "the code map marks nothing as pure");
+    let sources = rust_sources();
+    let silent = called.iter().filter(|line| {
+        let path = line.split_whitespace().next().unwrap_or_default();
+        !sources.iter().any(|source| source.path == path && source.says_that_it_is_pure())
+    });
+    nobody(
+        "say `Pure` in the header, or not in the map",
+        &offenders(silent.map(|l| l.to_string())),
+    );
+}
+
 #[test]
 fn links_between_the_pages_lead_somewhere() {
     let mut broken = Vec::new();
-    for page in PAGES {
-        let text = read(page);
-        for link in text.split("](").skip(1).filter_map(|rest| rest.split(')').next()) {
+    for page in pages() {
+        let beside = root().join(&page.path).parent().expect("it lies somewhere").to_owned();
+        for link in page.text.split("](").skip(1).filter_map(|rest| rest.split(')').next()) {
             let file = link.split('#').next().unwrap_or_default();
-            if !file.is_empty() && !file.contains("://") && !root().join(file).exists() {
-                broken.push(format!("{page}: {link}"));
+            if !file.is_empty() && !file.contains("://") && !beside.join(file).exists() {
+                broken.push(format!("{}: {link}", page.path));
             }
         }
     }
     nobody("links that lead nowhere", &offenders(broken.into_iter()));
+}
+
+/// In backticks; the first word, since commands have arguments.
+fn quoted_words(text: &str) -> impl Iterator<Item = &str> {
+    let quoted = text.lines().flat_map(|line| line.split('`').skip(1).step_by(2));
+    quoted.filter_map(|quoted| quoted.split_whitespace().next())
+}
+
+#[test]
+fn files_that_the_pages_name_are_there() {
+    let sources = rust_sources();
+    let is_there = |name: &str| match FROM_THE_ROOT.iter().any(|begin| name.starts_with(begin)) {
+        true => root().join(name).exists(),
+        false => {
+            let tail = format!("/{name}");
+            let is_source = name.ends_with(".rs") && !NO_FILES.contains(&name);
+            !is_source || sources.iter().any(|s| s.path == name || s.path.ends_with(&tail))
+        }
+    };
+    let gone = pages().into_iter().flat_map(|page| {
+        let words = quoted_words(&page.text).map(|word| word.trim_start_matches("./"));
+        let gone = words.filter(|name| !is_there(name));
+        gone.map(|name| format!("{}: {name}", page.path)).collect::<Vec<_>>()
+    });
+    nobody("named by a page, but not there", &offenders(gone));
 }
 
 #[test]

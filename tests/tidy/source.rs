@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// One Rust file: its path from the root, with `/`, and its text.
+/// One file: its path from the root, with `/`, and its text.
 #[derive(Debug)]
 pub(crate) struct Source {
     pub(crate) path: String,
@@ -11,6 +11,13 @@ pub(crate) struct Source {
 }
 
 impl Source {
+    /// Whether its `//!` header says "Pure": of the module and of everything below it.
+    pub(crate) fn says_that_it_is_pure(&self) -> bool {
+        let header = self.text.lines().take_while(|line| line.starts_with("//!"));
+        let mut words = header.flat_map(str::split_whitespace);
+        words.any(|word| word.trim_end_matches(['.', ':', ';', ',']) == "Pure")
+    }
+
     /// Numbered lines before the file's unit tests, without comments.
     pub(crate) fn code_lines(&self) -> impl Iterator<Item = (usize, &str)> {
         let code = self.text.lines().take_while(|line| line.trim() != "#[cfg(test)]");
@@ -29,23 +36,36 @@ pub(crate) fn read(path: &str) -> String {
 
 /// Every Rust file of the project, by path.
 pub(crate) fn rust_sources() -> Vec<Source> {
-    let mut sources = Vec::new();
-    for member in ["agent", "controller", "shared", "tests", "deploy"] {
-        collect(&root().join(member), &mut sources);
-    }
-    sources.sort_by(|a, b| a.path.cmp(&b.path));
+    let sources = with_extension("rs");
     assert!(sources.len() > 20, "the sources were not found");
     sources
 }
 
-fn collect(directory: &Path, into: &mut Vec<Source>) {
+/// Every page of the project, by path.
+pub(crate) fn pages() -> Vec<Source> {
+    let pages = with_extension("md");
+    assert!(pages.iter().any(|page| page.path == "README.md"), "the pages were not found");
+    pages
+}
+
+fn with_extension(extension: &str) -> Vec<Source> {
+    let mut found = Vec::new();
+    collect(&root(), extension, &mut found);
+    found.sort_by(|a, b| a.path.cmp(&b.path));
+    found
+}
+
+/// Not from hidden directories, nor from what cargo builds.
+fn collect(directory: &Path, extension: &str, into: &mut Vec<Source>) {
     let entries = fs::read_dir(directory).expect("the project's directories are readable");
     for entry in entries {
-        let path = entry.expect("the project's directories are readable").path();
-        if path.is_dir() && path.file_name().is_some_and(|name| name != "target") {
-            collect(&path, into);
-        } else if path.extension().is_some_and(|extension| extension == "rs") {
-            let text = fs::read_to_string(&path).expect("sources are UTF-8");
+        let entry = entry.expect("the project's directories are readable");
+        let (path, name) = (entry.path(), entry.file_name());
+        let name = name.to_str().expect("names are ASCII");
+        if path.is_dir() && name != "target" && !name.starts_with('.') {
+            collect(&path, extension, into);
+        } else if path.extension().is_some_and(|its| its == extension) {
+            let text = fs::read_to_string(&path).expect("sources and pages are UTF-8");
             let relative = path.strip_prefix(root()).expect("it lies below the root");
             let path = relative.to_str().expect("names are ASCII").to_owned();
             into.push(Source { path, text });

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! slots/<component>/<version>-<sha8>/…        never changed once it has this name
-//! slots/<component>/<version>-<sha8>.json     which artifact it is, and whether it has proven itself
+//! slots/<component>/<version>-<sha8>.json     which artifact it is, and whether it is proven
 //! slots/<component>/current  -> <version>-<sha8>
 //! slots/<component>/previous -> <version>-<sha8>
 //! ```

@@ -208,12 +208,15 @@ async fn abort(
     decide(&api, id, &operator, &why, async |campaigns, by| campaigns.abort(id, by).await).await
 }
 
+/// The campaign as it is kept from then on.
+type Decided = Result<registry::campaign::Campaign, CampaignError>;
+
 async fn decide(
     api: &Api,
     id: CampaignId,
     operator: &Operator,
     why: &Decision,
-    decision: impl AsyncFnOnce(&Campaigns, &By) -> Result<registry::campaign::Campaign, CampaignError>,
+    decision: impl AsyncFnOnce(&Campaigns, &By) -> Decided,
 ) -> Result<axum::Json<Campaign>, Refusal> {
     decision(&api.campaigns, &operator.by(why.reason.as_deref(), now())).await?;
     api.vitals.campaign_moved();

@@ -238,7 +238,8 @@ impl Made<'_> {
         });
         print.table(["  file", "role", "owner"], rows.collect(), "no keys were made");
         print.line(format_args!(
-            "\n{}\n  goes to the data centre, and with it the passphrase of the controller's keys.\n",
+            "\n{}\n  goes to the data centre, and with it the passphrase of the controller's \
+             keys.\n",
             at("controller")
         ));
         print.line(format_args!(

@@ -44,7 +44,8 @@ fn status() -> Value {
 
 fn terminal(number: u8) -> Value {
     json!({
-        "id": format!("trm-{}", format!("{number:02x}").repeat(16)), "serial": format!("PX-{number}"),
+        "id": format!("trm-{}", format!("{number:02x}").repeat(16)),
+        "serial": format!("PX-{number}"),
         "store": "north", "model": "px7", "lane": null, "labels": {}, "zone": "UTC",
         "lifecycle": "enrolled", "presence": "online", "epoch": 1, "last_seen_at": null,
         "working_on": null, "certificate_expires_at": null, "agent_version": "0.1.0",

@@ -26,7 +26,8 @@ fn campaign(state: &str) -> Value {
 
 fn assignment(number: u8, state: &str, step: Option<&str>) -> Value {
     json!({
-        "campaign": campaign_id(), "terminal": format!("trm-{}", format!("{number:02x}").repeat(16)),
+        "campaign": campaign_id(),
+        "terminal": format!("trm-{}", format!("{number:02x}").repeat(16)),
         "serial": format!("PX-{number}"), "store": "north", "model": "px7", "state": state,
         "reason": null, "order": null, "step": step, "bytes_done": null, "bytes_total": null,
         "version_now": null, "updated_at": null,

@@ -23,7 +23,8 @@ pub struct Circumstances {
     pub connected: bool,
     /// When the controller was last heard, in uptime.
     pub heard_at: Option<Duration>,
-    /// What the order's documents allow a step that says [`super::super::step::Deadline::AsStated`].
+    /// What the order's documents allow a step that says
+    /// [`super::super::step::Deadline::AsStated`].
     pub stated: Duration,
 }
 
