@@ -2,8 +2,8 @@
 //!
 //! The CBOR library's reader is compiled anew for each type that is read, 10 KB each time: on a
 //! terminal it was a fifth of the program. Here it is compiled once, for a tree, and types are made
-//! from the tree by little code. What is accepted stays the same, with one exception: `undefined`
-//! is read as `null`.
+//! from the tree by little code. What is accepted stays the same, with two exceptions: `undefined`
+//! is read as `null`, and a struct is read from a map only, never from an array of its fields.
 
 use std::fmt;
 
@@ -96,6 +96,33 @@ impl<'de> Visitor<'de> for Grow {
     }
 }
 
+impl Tree {
+    fn into_entries(self) -> Result<Vec<(Self, Self)>, Error> {
+        match self {
+            Self::Map(entries) => Ok(entries),
+            Self::Null
+            | Self::Bool(_)
+            | Self::Unsigned(_)
+            | Self::Negative(_)
+            | Self::Wide(_)
+            | Self::Float(_)
+            | Self::Bytes(_)
+            | Self::Text(_)
+            | Self::Array(_) => Err(de::Error::custom("expected a map")),
+        }
+    }
+}
+
+fn read_map<'de, V: Visitor<'de>>(
+    entries: Vec<(Tree, Tree)>,
+    visitor: V,
+) -> Result<V::Value, Error> {
+    let mut access = MapDeserializer::new(entries.into_iter());
+    let value = visitor.visit_map(&mut access)?;
+    access.end()?;
+    Ok(value)
+}
+
 impl<'de> Deserializer<'de> for Tree {
     type Error = Error;
 
@@ -115,13 +142,21 @@ impl<'de> Deserializer<'de> for Tree {
                 access.end()?;
                 Ok(value)
             }
-            Self::Map(entries) => {
-                let mut access = MapDeserializer::new(entries.into_iter());
-                let value = visitor.visit_map(&mut access)?;
-                access.end()?;
-                Ok(value)
-            }
+            Self::Map(entries) => read_map(entries, visitor),
         }
+    }
+
+    fn deserialize_map<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Error> {
+        read_map(self.into_entries()?, visitor)
+    }
+
+    fn deserialize_struct<V: Visitor<'de>>(
+        self,
+        _name: &'static str,
+        _fields: &'static [&'static str],
+        visitor: V,
+    ) -> Result<V::Value, Error> {
+        read_map(self.into_entries()?, visitor)
     }
 
     fn deserialize_option<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Error> {
@@ -166,7 +201,7 @@ impl<'de> Deserializer<'de> for Tree {
 
     forward_to_deserialize_any! {
         bool i8 i16 i32 i64 i128 u8 u16 u32 u64 u128 f32 f64 char str string bytes byte_buf unit
-        unit_struct seq tuple tuple_struct map struct identifier ignored_any
+        unit_struct seq tuple tuple_struct identifier ignored_any
     }
 }
 
@@ -282,6 +317,15 @@ mod tests {
         assert!(through_tree::<One>(b"\xa2\x61a\x01\x61a\x01").is_err());
         assert!(through_tree::<Kind>(b"\xa2\x64unit\xf6\x64unit\xf6").is_err());
         assert!(through_tree::<Kind>(b"\x00").is_err());
+    }
+
+    #[test]
+    fn a_struct_is_not_read_from_an_array_of_its_fields() {
+        assert!(through_tree::<Newtype>(b"\x41a").is_ok());
+        assert!(through_tree::<Kind>(b"\xa1\x66struct\xa2\x61a\x01\x61b\xf6").is_ok());
+        assert!(through_tree::<Kind>(b"\xa1\x66struct\x82\x01\xf6").is_err());
+        assert!(through_tree::<crate::message::Ack>(b"\x82\x01\x02").is_err());
+        assert!(through_tree::<BTreeMap<String, i64>>(b"\x80").is_err());
     }
 
     #[test]
