@@ -176,8 +176,12 @@ impl Clock {
             ClockConfidence::Attested => proven,
             ClockConfidence::FloorOnly => proven.max(now.rtc),
         };
-        let heard = self.kept.heard.unwrap_or(self.kept.floor);
-        let stale = wall.since(heard) >= STALE_AFTER;
+        let silence = match self.kept.heard {
+            Some(heard) => wall.since(heard),
+            // Never in this terminal's life: then only this run is known to be without.
+            None => now.uptime.saturating_sub(self.passed.1),
+        };
+        let stale = silence >= STALE_AFTER;
         Reading { floor: self.kept.floor, proven, confidence: self.confidence, wall, stale }
     }
 
@@ -314,6 +318,15 @@ mod tests {
         let nonce = clock.ask(after(HOUR * 74));
         clock.hear(&answer(nonce, NOW.plus(HOUR * 74)), after(HOUR * 74));
         assert!(!clock.reading(after(HOUR * 74)).stale);
+    }
+
+    #[test]
+    fn a_terminal_that_was_just_enrolled_is_not_stale_yet() {
+        let now = Now { uptime: STALE_AFTER, rtc: BUILT.plus(YEAR) };
+        let clock = Clock::restore(BUILT, None, SEED, now);
+        assert!(!clock.reading(now).stale);
+        let later = Now { uptime: now.uptime + STALE_AFTER, rtc: now.rtc.plus(STALE_AFTER) };
+        assert!(clock.reading(later).stale);
     }
 
     #[test]

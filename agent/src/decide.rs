@@ -29,6 +29,7 @@ use shared::message::Component;
 use shared::time::UnixTime;
 
 pub use beginning::Stored;
+pub use conversation::Worries;
 use effect::{Decision, Effect, Place, Post, Write};
 use input::{Input, Now, StoreState};
 use restraint::Restraint;
@@ -74,6 +75,10 @@ pub struct Core {
     time_kept: TimeFloor,
     /// The nonce of the newest hello.
     asked: Option<Nonce>,
+    /// The version of the roster that the controller told of last, and the one that did not come
+    /// though it was told of twice.
+    roster_told: u64,
+    roster_overdue: Option<u64>,
     /// When the controller was last heard, in uptime.
     heard_at: Option<Duration>,
     replay: ReplayState,

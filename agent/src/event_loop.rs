@@ -102,6 +102,7 @@ impl EventLoop {
             self.note(&input, &mut turn);
             let decision = self.core.decide(input, machine::now());
             self.carry_out(decision, &mut turn).await?;
+            self.status.worries(self.core.worries(machine::now()));
             self.status.write_if_due(machine::now());
         }
     }

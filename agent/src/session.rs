@@ -158,6 +158,15 @@ impl Session {
         }
     }
 
+    /// Something is lacking that the controller sends in answer to a hello: the next one does not
+    /// wait its whole turn.
+    pub fn lacks_something(&mut self, uptime: Duration) {
+        let soon = uptime + self.spread(HELLO_PATIENCE);
+        if let State::Connected { hello_at, .. } = &mut self.state {
+            *hello_at = soon.min(*hello_at);
+        }
+    }
+
     /// This broker serves the terminal. Whether that is news.
     pub fn serve_at(&mut self, broker: &str) -> Option<Wish> {
         broker.clone_into(&mut self.broker);

@@ -14,9 +14,10 @@ use shared::id::OrderId;
 use shared::message::StepState;
 use shared::outcome::Outcome;
 use shared::time::UnixTime;
-use tracing::debug;
+use tracing::{debug, warn};
 
 use crate::config::StateDir;
+use crate::decide::Worries;
 use crate::decide::effect::{Decision, Post, Write};
 use crate::decide::input::{Input, Now, StoreState};
 use crate::identity::{Facts, Identity, IdentityError};
@@ -24,6 +25,10 @@ use crate::install::{Installer as _, Slot, SlotDir, Slots};
 
 /// The file is not written more often: each time wears the flash.
 const WRITE_EVERY: Duration = Duration::from_secs(2);
+
+const TIME_IS_STALE: &str =
+    "the controller has told no time for three days: somebody may be holding its messages back";
+const LACKS_ROSTER: &str = "the controller told of a newer roster, which has not arrived";
 
 /// What the running agent tells.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -34,6 +39,8 @@ pub struct Running {
     pub disk_free_bytes: u64,
     /// The order that is being carried out, or the last one.
     pub job: Option<Job>,
+    #[serde(default)]
+    pub worries: Worries,
     /// By the machine's clock.
     pub written_at: UnixTime,
 }
@@ -72,6 +79,7 @@ impl StatusFile {
             outbox_depth: 0,
             disk_free_bytes: 0,
             job: read(&path).and_then(|before| before.job),
+            worries: Worries::default(),
             written_at: UnixTime(0),
         };
         Self { path, running, written: None }
@@ -125,6 +133,17 @@ impl StatusFile {
                 }
                 Post::Telemetry(_) => {}
             }
+        }
+    }
+
+    /// Takes note of what a person should know, and says it once in the log too.
+    pub fn worries(&mut self, worries: Worries) {
+        let before = std::mem::replace(&mut self.running.worries, worries);
+        if worries.time_is_stale && !before.time_is_stale {
+            warn!("{TIME_IS_STALE}");
+        }
+        if let Some(version) = worries.lacks_roster.filter(|_| before.lacks_roster.is_none()) {
+            warn!(version, "{LACKS_ROSTER}");
         }
     }
 
@@ -256,6 +275,12 @@ impl Overview {
             line("outbox", &format!("{} records wait", running.outbox_depth));
             if let Some(job) = &running.job {
                 line("job", &format!("{} at {}: {}", job.order, job.step, job.state));
+            }
+            if running.worries.time_is_stale {
+                line("time", TIME_IS_STALE);
+            }
+            if let Some(version) = running.worries.lacks_roster {
+                line("roster", &format!("{LACKS_ROSTER}: version {version}"));
             }
             line("as of", &running.written_at.to_string());
         }

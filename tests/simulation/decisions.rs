@@ -77,13 +77,17 @@ impl Desk {
     }
 
     fn tell_time_for(&mut self, nonce: Nonce, epoch: u32) {
+        self.tell_time_and_roster(nonce, epoch, 1);
+    }
+
+    fn tell_time_and_roster(&mut self, nonce: Nonce, epoch: u32, roster_version: u64) {
         let seconds = i64::try_from(self.uptime.as_secs()).expect("a test is short");
         let time = FleetTime {
             format: FORMAT,
             terminal: terminal(1),
             nonce,
             at: UnixTime(NOW.0 + seconds),
-            roster_version: 1,
+            roster_version,
             epoch,
             broker: BROKER.to_owned(),
         };

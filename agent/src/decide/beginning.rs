@@ -70,6 +70,8 @@ impl Core {
             time_kept: clock.kept(),
             clock,
             asked: None,
+            roster_told: 0,
+            roster_overdue: None,
             heard_at: None,
             asks_to_be_reached: false,
             outbox: Outbox::restore(replay.epoch(), stored.acknowledged),

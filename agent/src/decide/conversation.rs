@@ -3,6 +3,7 @@
 
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
 use shared::message::{Down, Hello, SignedBytes, Telemetry};
 
 use super::effect::{Decision, Effect, Post, Write};
@@ -16,6 +17,15 @@ const TELEMETRY_EVERY: Duration = Duration::from_secs(24 * 3600);
 
 /// Telemetry with news comes no faster than this.
 const TELEMETRY_NEWS_EVERY: Duration = Duration::from_secs(15 * 60);
+
+/// What hints at somebody who holds back what the controller says.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Worries {
+    /// No fleet time for [`clock::STALE_AFTER`].
+    pub time_is_stale: bool,
+    /// The controller has told of this version of the roster twice, and it has not arrived.
+    pub lacks_roster: Option<u64>,
+}
 
 impl Core {
     pub(super) fn connected(&mut self, now: Now, out: &mut Decision) {
@@ -62,6 +72,7 @@ impl Core {
         self.asked = None;
         self.heard_at = Some(now.uptime);
         self.session.heard(now.uptime);
+        self.hear_of_roster(time.roster_version, now);
         let entered = time.epoch > self.replay.epoch();
         if entered {
             self.enter_epoch(time.epoch, out);
@@ -91,6 +102,25 @@ impl Core {
         }
         if self.trust.version() > before {
             out.writes.push(facts::roster(&self.trust));
+        }
+    }
+
+    /// A newer roster follows the fleet time that tells of it. If it was lost on the way it is
+    /// asked for out of turn, once: a controller that does not have it either is not pressed.
+    fn hear_of_roster(&mut self, version: u64, now: Now) {
+        let told_before = std::mem::replace(&mut self.roster_told, version) == version;
+        let lacks = version > self.trust.version();
+        self.roster_overdue = (lacks && told_before).then_some(version);
+        if lacks && !told_before {
+            self.session.lacks_something(now.uptime);
+        }
+    }
+
+    /// What a person should know of the terminal's dealings with the controller.
+    pub fn worries(&self, now: Now) -> Worries {
+        Worries {
+            time_is_stale: self.clock.reading(now).stale,
+            lacks_roster: self.roster_overdue.filter(|it| *it > self.trust.version()),
         }
     }
 

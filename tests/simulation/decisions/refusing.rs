@@ -99,3 +99,33 @@ fn a_new_roster_is_kept_over_a_restart() {
     desk.connect();
     assert_eq!(desk.hello.as_ref().map(|hello| hello.roster_version), Some(2));
 }
+
+#[test]
+fn a_roster_that_was_told_of_and_did_not_come_is_asked_for_out_of_turn_once_and_told() {
+    /// Lets time pass until the next hello, and says how many seconds.
+    fn waits(desk: &mut Desk) -> u64 {
+        let since = desk.uptime;
+        desk.hello = None;
+        while desk.hello.is_none() {
+            desk.uptime += Duration::from_secs(1);
+            desk.give(Input::TimerFired);
+        }
+        (desk.uptime - since).as_secs()
+    }
+    fn tells(desk: &mut Desk, roster_version: u64) -> Option<u64> {
+        let nonce = desk.hello.as_ref().expect("a hello was said").boot_nonce;
+        desk.tell_time_and_roster(nonce, 1, roster_version);
+        desk.core.worries(Now { uptime: desk.uptime, rtc: NOW }).lacks_roster
+    }
+    let mut desk = Desk::connected();
+    waits(&mut desk);
+    assert_eq!(tells(&mut desk, 2), None, "it may still be on its way");
+    let soon = waits(&mut desk);
+    assert!((30..=37).contains(&soon), "{soon}");
+    for _ in 0..3 {
+        assert_eq!(tells(&mut desk, 2), Some(2));
+        let patiently = waits(&mut desk);
+        assert!(patiently >= 900, "{patiently}");
+    }
+    assert_eq!(tells(&mut desk, 1), None);
+}
