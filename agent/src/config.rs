@@ -22,7 +22,8 @@ pub const EXAMPLE: &str = include_str!("../agent.toml");
 pub struct Config {
     pub state: StateDir,
     pub model: String,
-    pub zone: TimeZone,
+    /// Instead of the one that the terminal's claim named.
+    pub zone: Option<TimeZone>,
     pub log: Level,
     pub pos: Pos,
 }
@@ -134,8 +135,9 @@ fn parse(table: &Table) -> Result<Config, Problems> {
     let model = reader.text(&top, "model", "a model's name, as releases have it", |text| {
         is_name(text).then(|| text.to_owned())
     });
-    let zone = reader.text(&top, "zone", "an IANA time zone such as \"Europe/Berlin\"", |text| {
-        TimeZone::get(text).ok()
+    let zone = table.contains_key("zone").then(|| {
+        let wanted = "an IANA time zone such as \"Europe/Berlin\"";
+        reader.text(&top, "zone", wanted, |text| TimeZone::get(text).ok())
     });
     let log = reader.text(&top, "log", "error, warn, info, debug or trace", level);
     let pos = reader.section(&top, "pos");
@@ -146,10 +148,11 @@ fn parse(table: &Table) -> Result<Config, Problems> {
         is_component(text).then(|| text.to_owned())
     });
     let driver = reader.texts(&pos, "driver", "a program and its arguments");
-    match (state, model, zone, log, component, driver) {
-        (Some(state), Some(model), Some(zone), Some(log), Some(component), Some(driver))
+    match (state, model, log, component, driver) {
+        (Some(state), Some(model), Some(log), Some(component), Some(driver))
             if reader.problems.is_empty() =>
         {
+            let zone = zone.flatten();
             Ok(Config { state, model, zone, log, pos: Pos { component, driver } })
         }
         _ => Err(Problems(reader.problems)),
@@ -281,7 +284,7 @@ mod tests {
         let config = read(LEAST).unwrap();
         assert_eq!(config.state.path(), Path::new("/var/lib/tillward"));
         assert_eq!((config.model.as_str(), config.log), ("A920", Level::INFO));
-        assert_eq!(config.zone.iana_name(), Some("UTC"));
+        assert_eq!(config.zone, None, "that of its claim counts");
         assert_eq!(config.pos.component, "pos");
         assert_eq!(config.state.store(), Path::new("/var/lib/tillward/queue"));
     }

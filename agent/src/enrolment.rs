@@ -94,6 +94,7 @@ struct Answer {
     server_ca: String,
     rosters: Vec<String>,
     broker: String,
+    zone: String,
 }
 
 /// RFC 9457, with our hint.
@@ -175,6 +176,7 @@ fn believe(claim: &Claim, answer: Answer, key: TerminalKey) -> Result<Identity, 
             url: claim.url.clone(),
             broker: answer.broker,
             roster: trust.digest(),
+            zone: answer.zone,
         },
         key,
         certificate: answer.certificate,
@@ -183,6 +185,8 @@ fn believe(claim: &Claim, answer: Answer, key: TerminalKey) -> Result<Identity, 
     };
     // The certificate must be for our key: the TLS library compares the two.
     identity.tls(&CertificateTime::above(BUILT_AT)).map_err(|error| nonsense(step, error))?;
+    // A zone that is not known here would open windows at another hour than was meant.
+    identity.zone().map_err(|error| nonsense(step, error))?;
     Ok(identity)
 }
 

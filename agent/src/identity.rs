@@ -15,6 +15,7 @@ use std::io;
 use std::os::unix::fs::{DirBuilderExt as _, symlink};
 use std::path::{Path, PathBuf};
 
+use jiff::tz::TimeZone;
 use rcgen::{KeyPair, PKCS_ED25519};
 use rustls_pki_types::pem::PemObject as _;
 use rustls_pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
@@ -66,6 +67,14 @@ pub struct Facts {
     pub broker: String,
     /// SHA-256 of the payload of the roster in `roster.cose`.
     pub roster: Digest,
+    /// IANA name of the time zone in which the claim meant maintenance windows. Identities from
+    /// before it was kept have meant UTC.
+    #[serde(default = "utc")]
+    pub zone: String,
+}
+
+fn utc() -> String {
+    "UTC".to_owned()
 }
 
 /// A terminal's key, made on the terminal and never leaving it.
@@ -159,6 +168,7 @@ impl Identity {
         identity
             .tls(&CertificateTime::above(BUILT_AT))
             .map_err(|error| damaged(&current, error.to_string()))?;
+        identity.zone().map_err(|error| damaged(&path, error.to_string()))?;
         Ok(identity)
     }
 
@@ -188,6 +198,11 @@ impl Identity {
     pub fn tls(&self, time: &CertificateTime) -> Result<rustls::ClientConfig, tls::TlsError> {
         let own = tls::Identity::from_pem(self.certificate.as_bytes(), self.key.pem().as_bytes())?;
         tls::client_by(time, self.server_ca.as_bytes(), Some(own))
+    }
+
+    /// The time zone in which the claim meant maintenance windows.
+    pub fn zone(&self) -> Result<TimeZone, jiff::Error> {
+        TimeZone::get(&self.facts.zone)
     }
 
     /// Puts the terminal's own signature under a receipt.

@@ -86,7 +86,10 @@ fn profile(config: &Config, identity: &Identity) -> Result<Profile, Failure> {
         terminal: facts.terminal,
         epoch: facts.epoch,
         model: config.model.clone(),
-        zone: config.zone.clone(),
+        zone: match &config.zone {
+            Some(zone) => zone.clone(),
+            None => identity.zone().expect("it was read when the identity was loaded"),
+        },
         agent_version: env!("CARGO_PKG_VERSION").to_owned(),
         broker: facts.broker.clone(),
         trust,

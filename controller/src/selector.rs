@@ -317,7 +317,9 @@ mod tests {
                 roster_version: 1,
                 outbox_depth: 0,
                 outbox_dropped: 0,
+                zone: None,
             }),
+            telemetry: None,
             created_at: UnixTime(1),
         }
     }

@@ -86,6 +86,8 @@ fn window_and_abort() -> Result<()> {
         assert_eq!((reason.code.as_str(), terminal.step.as_deref()), ("window", Some("window")));
         assert!(reason.detail.contains(&window), "{}", reason.detail);
     }
+    let zones = "SELECT DISTINCT said_zone FROM terminals WHERE said_zone IS NOT NULL";
+    assert_eq!(fleet.world.records.rows(zones)?, [["Asia/Shanghai"]], "as their claims say");
     fleet.world.tillward(&[
         "campaign",
         "abort",
@@ -118,8 +120,8 @@ fn decide(fleet: &Fleet, action: &str, campaign: CampaignId) -> Result<()> {
     fleet.world.tillward(&["campaign", action, &campaign.to_string()]).map(|_| ())
 }
 
-/// One hour, in UTC, which opens in about six.
+/// One hour, in Shanghai, which opens in about six.
 fn window_in_six_hours() -> String {
-    let hour = unix_now() / 3600 % 24;
+    let hour = (unix_now() / 3600 + 8) % 24;
     format!("{:02}:00-{:02}:00", (hour + 6) % 24, (hour + 7) % 24)
 }

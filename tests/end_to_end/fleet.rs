@@ -110,7 +110,7 @@ impl Fleet {
             serial: format!("TW-{number}"),
             store: store.to_owned(),
             model: "px7".to_owned(),
-            zone: "UTC".to_owned(),
+            zone: "Asia/Shanghai".to_owned(),
         })
     }
 

@@ -74,6 +74,7 @@ fn identity(trust: &Trust) -> Arc<Identity> {
         url: "https://127.0.0.1:1".to_owned(),
         broker: String::new(),
         roster: trust.digest(),
+        zone: "UTC".to_owned(),
     };
     Arc::new(Identity {
         facts,

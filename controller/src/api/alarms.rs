@@ -53,5 +53,6 @@ fn kind(kind: AlarmKind) -> &'static str {
         AlarmKind::ReportsLost => "reports-lost",
         AlarmKind::StrangeReceipt => "strange-receipt",
         AlarmKind::UnprovenReceipt => "unproven-receipt",
+        AlarmKind::OtherZone => "other-zone",
     }
 }

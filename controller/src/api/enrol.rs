@@ -84,6 +84,7 @@ async fn enrol(
         server_ca: api.server_ca_pem.clone(),
         rosters: admitted.rosters.into_iter().map(|it| Base64(it.0.into_vec())).collect(),
         broker: api.brokers.address_for(admitted.terminal).to_string(),
+        zone: admitted.zone,
     }))
 }
 

@@ -18,7 +18,7 @@ pub use campaign::{
 pub use claim::{Claim, ClaimState, IssuedClaim, NewClaim};
 pub use enrolment::{Base64, BeginEnrolment, Enrol, Enrolled, EnrolmentNonce, Own};
 pub use release::{ArtifactStored, Release, ReleaseArtifact, Roster, RosterKey, Signer};
-pub use terminal::{Component, Lifecycle, Presence, Terminal, TerminalDetail};
+pub use terminal::{Component, Lifecycle, Presence, Telemetry, Terminal, TerminalDetail};
 
 use serde::{Deserialize, Serialize};
 use shared::digest::Digest;

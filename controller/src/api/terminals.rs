@@ -9,7 +9,9 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::extract::{Operator, Part, Path, Query, listed};
-use super::model::{Component, Lifecycle, Page, Presence, Problem, Terminal, TerminalDetail};
+use super::model::{
+    Component, Lifecycle, Page, Presence, Problem, Telemetry, Terminal, TerminalDetail,
+};
 use super::problem::{Code, Refusal};
 use super::{Api, campaigns};
 use crate::campaign::view::{self, Member};
@@ -133,6 +135,13 @@ fn shown(terminal: stored::Terminal) -> Terminal {
         roster_version: said.map(|said| said.roster_version),
         outbox_depth: said.map(|said| said.outbox_depth),
         outbox_dropped: said.map(|said| said.outbox_dropped),
+        zone_used: said.and_then(|said| said.zone.clone()),
+        telemetry: terminal.telemetry.map(|telemetry| Telemetry {
+            at: telemetry.at,
+            disk_free_bytes: telemetry.disk_free_bytes,
+            orders_refused: telemetry.orders_refused,
+            messages_unreadable: telemetry.messages_unreadable,
+        }),
         serial: terminal.serial,
         store: terminal.store,
         model: terminal.model,

@@ -9,7 +9,7 @@ use shared::time::UnixTime;
 use crate::api::model::{
     Alarm, Assignment, AssignmentState, AuditEntry, BrokerStatus, Campaign, CampaignState,
     Component, Held, Lifecycle, Presence, Reason, Release, ReleaseArtifact, Signer, Status,
-    Terminal, TerminalCounts,
+    Telemetry, Terminal, TerminalCounts,
 };
 
 /// 2026-11-22 10:00 UTC.
@@ -43,6 +43,13 @@ pub(super) fn terminal(number: u8) -> Terminal {
         roster_version: Some(1),
         outbox_depth: Some(0),
         outbox_dropped: Some(0),
+        zone_used: Some(if number == 2 { "UTC" } else { "Europe/Berlin" }.to_owned()),
+        telemetry: Some(Telemetry {
+            at: ago(300),
+            disk_free_bytes: 3 << 30,
+            orders_refused: 1,
+            messages_unreadable: 0,
+        }),
     }
 }
 
@@ -65,6 +72,8 @@ pub(super) fn claimed_terminal() -> Terminal {
         roster_version: None,
         outbox_depth: None,
         outbox_dropped: None,
+        zone_used: None,
+        telemetry: None,
         ..terminal(9)
     }
 }

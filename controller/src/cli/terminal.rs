@@ -9,7 +9,7 @@ use shared::time::UnixTime;
 use super::client::Client;
 use super::context::ContextArgs;
 use super::failure::{Exit, Failure};
-use super::measure::{ago_text, time_text};
+use super::measure::{ago_text, size_text, time_text};
 use super::print::Print;
 use super::words::{NOTHING, or_nothing, word};
 use crate::api::model::{Component, Terminal, TerminalDetail};
@@ -130,6 +130,10 @@ fn show(detail: &TerminalDetail, now: UnixTime, print: &mut Print) {
     print.line(format_args!("Terminal {} ({})", terminal.serial, terminal.id));
     print.line(format_args!("  model        {}", terminal.model));
     print.line(format_args!("  place        {}, zone {}", place(terminal), terminal.zone));
+    if let Some(used) = &terminal.zone_used {
+        let other = if *used == terminal.zone { "" } else { ", which is not that of its claim" };
+        print.line(format_args!("  windows      open in zone {used}{other}"));
+    }
     for (key, value) in &terminal.labels {
         print.line(format_args!("  label        {key}={value}"));
     }
@@ -151,6 +155,14 @@ fn show(detail: &TerminalDetail, now: UnixTime, print: &mut Print) {
     }
     if let (Some(depth), Some(dropped)) = (terminal.outbox_depth, terminal.outbox_dropped) {
         print.line(format_args!("  outbox       {depth} waiting, {dropped} dropped ever"));
+    }
+    if let Some(it) = &terminal.telemetry {
+        let (free, ago) = (size_text(it.disk_free_bytes), ago_text(it.at, now));
+        print.line(format_args!("  disk free    {free}, {ago}"));
+        print.line(format_args!(
+            "  turned away  {} orders refused, {} messages unreadable",
+            it.orders_refused, it.messages_unreadable
+        ));
     }
     if let Some(at) = terminal.certificate_expires_at {
         print.line(format_args!("  certificate  until {}", time_text(at)));

@@ -134,4 +134,6 @@ pub enum AlarmKind {
     StrangeReceipt,
     /// A receipt that its terminal did not sign.
     UnprovenReceipt,
+    /// It opens maintenance windows in another time zone than it was claimed for.
+    OtherZone,
 }

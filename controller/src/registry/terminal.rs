@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 
 use shared::digest::{Digest, PublicKey};
 use shared::id::{ClaimId, OrderId, TerminalId};
-use shared::message::Component;
+use shared::message::{Component, Telemetry};
 use shared::time::UnixTime;
 
 /// One physical unit, known by its serial number.
@@ -33,6 +33,8 @@ pub struct Terminal {
     /// What it said last about what it is carrying out.
     pub working_on: Option<OrderId>,
     pub said: Option<Said>,
+    /// What it reported last about how it does.
+    pub telemetry: Option<Telemetry>,
     pub created_at: UnixTime,
 }
 
@@ -71,6 +73,8 @@ pub struct Said {
     pub roster_version: u64,
     pub outbox_depth: u64,
     pub outbox_dropped: u64,
+    /// IANA name of the time zone in which it opens windows.
+    pub zone: Option<String>,
 }
 
 /// Asks for a claim. The seed of the claim stays with whoever drew it.

@@ -88,6 +88,8 @@ pub struct Admitted {
     pub chain_pem: String,
     /// From the one that was newest when the claim was made, ascending.
     pub rosters: Vec<SignedBytes>,
+    /// IANA name of the time zone that windows are meant in.
+    pub zone: String,
 }
 
 /// Enrols terminals.
@@ -134,9 +136,10 @@ impl Registrar {
         };
         match self.registry.enrol(&enrolment, &by_terminal(&claim, now)).await? {
             Enrolled::Refused(refusal) => Err(refusal.into()),
-            Enrolled::Done(Terminal { id, epoch, .. }) => Ok(Admitted {
+            Enrolled::Done(Terminal { id, epoch, zone, .. }) => Ok(Admitted {
                 terminal: id,
                 epoch,
+                zone,
                 chain_pem: issued.chain_pem,
                 rosters: self.rosters_since(claim.created_at).await?,
             }),

@@ -21,6 +21,7 @@ pub struct Shop {
     pub serial: String,
     pub store: String,
     pub model: String,
+    /// Said in its claim alone.
     pub zone: String,
 }
 
@@ -71,11 +72,10 @@ impl Terminal {
     fn write_configuration(&self, programs: &Programs) -> Result<()> {
         let driver = programs.pos_sim(FIRST)?;
         let text = format!(
-            "state_dir = {:?}\nmodel = {:?}\nzone = {:?}\n\n[pos]\ncomponent = \"pos-sim\"\n\
+            "state_dir = {:?}\nmodel = {:?}\n\n[pos]\ncomponent = \"pos-sim\"\n\
              driver = [{:?}, \"driver\", \"--data\", {:?}]\n",
             self.state(),
             self.shop.model,
-            self.shop.zone,
             driver,
             self.till_directory(),
         );

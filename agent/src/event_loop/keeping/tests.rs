@@ -26,6 +26,7 @@ fn identity() -> Arc<Identity> {
         url: "https://unused".to_owned(),
         broker: "unused:1".to_owned(),
         roster: Digest([0; 32]),
+        zone: "UTC".to_owned(),
     };
     Arc::new(Identity {
         facts,

@@ -72,6 +72,8 @@ pub struct Enrolled {
     pub rosters: Vec<Base64>,
     /// `host:port`.
     pub broker: String,
+    /// IANA name of the time zone that windows are meant in, as the claim said.
+    pub zone: String,
 }
 
 /// What a terminal is told about itself.

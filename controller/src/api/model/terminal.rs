@@ -41,6 +41,23 @@ pub struct Terminal {
     pub outbox_depth: Option<u64>,
     /// Telemetry that the terminal had to drop, ever.
     pub outbox_dropped: Option<u64>,
+    /// IANA name of the time zone in which it opens windows, as it said last. An alarm is raised
+    /// where it is not `zone`.
+    pub zone_used: Option<String>,
+    pub telemetry: Option<Telemetry>,
+}
+
+/// What it reported last about how it does.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Telemetry {
+    #[schema(value_type = i64)]
+    pub at: UnixTime,
+    /// Of the file system on which the agent keeps everything.
+    pub disk_free_bytes: u64,
+    /// Since the agent started.
+    pub orders_refused: u64,
+    /// Since the agent started.
+    pub messages_unreadable: u64,
 }
 
 /// One terminal, and what was asked of it, newest first.

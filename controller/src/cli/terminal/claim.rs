@@ -52,7 +52,7 @@ pub(crate) struct ClaimTerminal {
     /// To select terminals by; may be repeated
     #[arg(long = "label", value_name = "KEY=VALUE", action = ArgAction::Append)]
     labels: Vec<String>,
-    /// Time zone that its maintenance windows are meant in
+    /// Time zone that its maintenance windows are meant in, unless its agent.toml says another
     #[arg(long, value_name = "ZONE", default_value = "UTC")]
     zone: String,
     /// How long the claim lives

@@ -72,6 +72,7 @@ struct Registered {
     receipts: Vec<BTreeSet<Vec<u8>>>,
     alarms: BTreeSet<String>,
     owed: Vec<OrderId>,
+    telemetry: Vec<Option<Telemetry>>,
 }
 
 /// Two terminals, each with an order that it has not answered.
@@ -97,6 +98,7 @@ async fn registered(world: &World, orders: &BTreeMap<TerminalId, OrderId>) -> Re
     }
     let alarms = registry.alarms(&Page::first(100)).await.unwrap();
     let terminals: Vec<_> = orders.keys().copied().collect();
+    let told = registry.terminals_of(&terminals).await.unwrap();
     let owed = registry.owed(&terminals, 8, world.now).await.unwrap();
     Registered {
         standings: assignments.into_iter().map(|it| (it.terminal, it.standing)).collect(),
@@ -104,6 +106,7 @@ async fn registered(world: &World, orders: &BTreeMap<TerminalId, OrderId>) -> Re
         receipts,
         alarms: alarms.into_iter().map(|(_, alarm)| format!("{alarm:?}")).collect(),
         owed: owed.into_iter().map(|it| it.order).collect(),
+        telemetry: told.into_iter().map(|terminal| terminal.telemetry).collect(),
     }
 }
 
@@ -146,7 +149,8 @@ fn body(number: u8, order: OrderId, word: &Word, seq: u64) -> Body {
             bytes_total: None,
         }),
         Word::Telemetry(room) => Body::Telemetry(Telemetry {
-            at,
+            // Some are of the same second.
+            at: UnixTime(2_000_000 + i64::try_from(seq / 3).unwrap()),
             disk_free_bytes: *room,
             orders_refused: 0,
             messages_unreadable: 0,

@@ -1,7 +1,7 @@
 //! What terminals say.
 
 use shared::document::receipt::Said;
-use shared::message::SignedBytes;
+use shared::message::{Hello, SignedBytes, Telemetry};
 use shared::outcome::Refusal;
 use shared::time::UnixTime;
 
@@ -145,6 +145,44 @@ pub(super) async fn a_hello_says_what_is_installed_and_brings_a_terminal_online(
     registry.revoke_terminal(terminal_id(1), &by("op", 400)).await.expect("it is revoked");
     let applied = registry.apply(&[greeting(hello(1, 0), 500)]).await.expect("it is applied");
     assert_eq!(applied.strangers, 1, "a revoked terminal is not heard");
+}
+
+pub(super) async fn a_terminal_that_opens_windows_in_another_zone_stands_out(
+    registry: &dyn Registry,
+) {
+    enrol(registry, 1, 1).await;
+    let used = async || {
+        let terminal = registry.terminal(terminal_id(1)).await.expect("it is looked up");
+        terminal.expect("it is there").said.and_then(|said| said.zone)
+    };
+    let in_lower_case = Hello { zone: "europe/berlin".to_owned(), ..hello(1, 0) };
+    registry.apply(&[greeting(in_lower_case, 40)]).await.expect("it is applied");
+    assert!(alarms(registry).await.is_empty());
+    let other = Hello { zone: "UTC".to_owned(), ..hello(1, 0) };
+    for at in [41, 42] {
+        registry.apply(&[greeting(other.clone(), at)]).await.expect("it is applied");
+    }
+    assert_eq!(used().await.as_deref(), Some("UTC"));
+    assert_eq!(alarms(registry).await, [AlarmKind::OtherZone], "it is raised once");
+}
+
+pub(super) async fn the_newest_telemetry_counts_in_whatever_order_it_comes(
+    registry: &dyn Registry,
+) {
+    enrol(registry, 1, 1).await;
+    let telemetry = |at, orders_refused| Telemetry {
+        at: UnixTime(at),
+        disk_free_bytes: 1 << 30,
+        orders_refused,
+        messages_unreadable: 2,
+    };
+    let said = [telemetry(50, 9), telemetry(60, 3), telemetry(60, 4), telemetry(60, 3)];
+    for (seq, telemetry) in (1..).zip(said) {
+        let report = Report::Telemetry(telemetry);
+        registry.apply(&[heard(seq, report)]).await.expect("it is applied");
+    }
+    let terminal = registry.terminal(terminal_id(1)).await.expect("it is looked up");
+    assert_eq!(terminal.and_then(|it| it.telemetry), Some(telemetry(60, 4)));
 }
 
 pub(super) async fn a_lost_ledger_begins_an_epoch_once(registry: &dyn Registry) {

@@ -130,6 +130,7 @@ impl Code for AlarmKind {
         Self::ReportsLost,
         Self::StrangeReceipt,
         Self::UnprovenReceipt,
+        Self::OtherZone,
     ];
 
     fn code(self) -> &'static str {
@@ -139,6 +140,7 @@ impl Code for AlarmKind {
             Self::ReportsLost => "reports-lost",
             Self::StrangeReceipt => "strange-receipt",
             Self::UnprovenReceipt => "unproven-receipt",
+            Self::OtherZone => "other-zone",
         }
     }
 }

@@ -33,6 +33,8 @@ const EPOCHS_KEPT: u32 = 4;
 /// An enrolled terminal.
 pub(super) struct Known {
     pub(super) id: TerminalId,
+    /// In which windows are meant, by its claim.
+    pub(super) zone: String,
     now: Standing,
     found: Standing,
     heard_at: Option<UnixTime>,
@@ -59,7 +61,7 @@ pub(super) async fn load(
     ids: &BTreeSet<TerminalId>,
 ) -> Result<BTreeMap<TerminalId, Known>> {
     let select = with_id_list!(
-        "SELECT id, epoch, order_seq, presence, last_seen_at, heard_at,
+        "SELECT id, zone, epoch, order_seq, presence, last_seen_at, heard_at,
              EXISTS (SELECT 1 FROM orders WHERE orders.terminal = terminals.id AND owed = 1)
          FROM terminals WHERE unit = 'enrolled' AND id IN ",
         " ORDER BY id"
@@ -84,7 +86,7 @@ pub(super) async fn load(
 }
 
 fn read(mut row: Row) -> Result<Known> {
-    let id = row.parsed("terminal")?;
+    let (id, zone) = (row.parsed("terminal")?, row.text()?);
     let now = Standing {
         epoch: row.number()?,
         order_seq: row.number()?,
@@ -93,6 +95,7 @@ fn read(mut row: Row) -> Result<Known> {
     };
     Ok(Known {
         id,
+        zone,
         now,
         found: now,
         heard_at: row.maybe_time()?,
@@ -210,7 +213,8 @@ impl Known {
         let update = "UPDATE terminals SET epoch = $2, order_seq = $3, presence = $4,
                  last_seen_at = $5, deliver_at = CASE $6 WHEN 1 THEN $5 ELSE deliver_at END,
                  working_on = $7, heard_at = $8, agent_version = $9, components = $10,
-                 roster_version = $11, outbox_depth = $12, outbox_dropped = $13
+                 roster_version = $11, outbox_depth = $12, outbox_dropped = $13,
+                 said_zone = $14
              WHERE id = $1";
         let mut values = self.standing_values(serve);
         values.extend([
@@ -221,6 +225,7 @@ impl Known {
             int(hello.roster_version),
             int(hello.outbox_depth),
             int(hello.outbox_dropped),
+            text(&hello.zone),
         ]);
         tx.execute(update, values).await?;
         Ok(())

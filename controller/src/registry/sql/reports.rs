@@ -10,6 +10,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use shared::digest::Digest;
 use shared::document::receipt::{Receipt, Said as Answer};
 use shared::id::{OrderId, TerminalId};
+use shared::limits::short_text;
 use shared::message::{Hello, SignedBytes, Telemetry};
 use shared::outcome::Outcome;
 
@@ -81,6 +82,7 @@ impl Work {
     }
 
     async fn greet(&mut self, tx: &mut Transaction, heard: &Heard, hello: &Hello) -> Result<()> {
+        self.compare_zones(tx, heard, &hello.zone).await?;
         let Some(known) = self.known.get_mut(&heard.terminal) else { return Ok(()) };
         let applied = known.applied_up_to_ever();
         known.greeted(heard.at, hello);
@@ -101,6 +103,26 @@ impl Work {
             self.alarm(tx, heard, AlarmKind::ReportsLost, subject, detail, None).await?;
         }
         Ok(())
+    }
+
+    /// A campaign's window would open at another hour than whoever planned it believes.
+    async fn compare_zones(
+        &mut self,
+        tx: &mut Transaction,
+        heard: &Heard,
+        used: &str,
+    ) -> Result<()> {
+        let Some(known) = self.known.get(&heard.terminal) else { return Ok(()) };
+        let (used, claimed) = (short_text(used), known.zone.clone());
+        if used.eq_ignore_ascii_case(&claimed) {
+            return Ok(());
+        }
+        let detail = format!(
+            "it opens maintenance windows in the zone {used}, and was claimed for {claimed}: \
+             see `zone` in its agent.toml, or enrol it with a new claim"
+        );
+        let subject = format!("{used}, claimed {claimed}");
+        self.alarm(tx, heard, AlarmKind::OtherZone, subject, detail, None).await
     }
 
     async fn report(&mut self, tx: &mut Transaction, heard: &Heard, report: &Report) -> Result<()> {
@@ -302,7 +324,8 @@ async fn load_some(
     Ok(orders)
 }
 
-/// The newest one counts, by the terminal's own time.
+/// The newest one counts, by the terminal's own time; of two in the same second the one with the
+/// larger numbers, so that it does not matter which came first.
 async fn put_telemetry(
     tx: &mut Transaction,
     terminal: TerminalId,
@@ -310,7 +333,9 @@ async fn put_telemetry(
 ) -> Result<()> {
     let update = "UPDATE terminals SET telemetry_at = $2, disk_free_bytes = $3,
              orders_refused = $4, messages_unreadable = $5
-         WHERE id = $1 AND (telemetry_at IS NULL OR telemetry_at < $2)";
+         WHERE id = $1 AND (telemetry_at IS NULL
+             OR (telemetry_at, disk_free_bytes, orders_refused, messages_unreadable)
+                 < ($2, $3, $4, $5))";
     let values = vec![
         text(terminal),
         time(telemetry.at),

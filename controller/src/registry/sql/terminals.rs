@@ -1,7 +1,7 @@
 //! Terminals: reading them, and the changes of their lives. What they say is in `reports`.
 
 use shared::id::TerminalId;
-use shared::message::Component;
+use shared::message::{Component, Telemetry};
 use shared::topic::Shard;
 
 use super::session::{
@@ -26,7 +26,8 @@ macro_rules! select_terminals {
             "SELECT id, serial, model, store, lane, labels, zone, unit, epoch, public_key,
                  certificate, certificate_expires_at, presence, last_seen_at, working_on,
                  heard_at, agent_version, components, roster_version, outbox_depth,
-                 outbox_dropped, created_at
+                 outbox_dropped, said_zone, telemetry_at, disk_free_bytes, orders_refused,
+                 messages_unreadable, created_at
              FROM terminals ",
             $tail
         )
@@ -50,6 +51,7 @@ fn terminal(mut row: Row) -> Result<Terminal> {
         last_seen_at: row.maybe_time()?,
         working_on: row.maybe_parsed("order")?,
         said: said(&mut row)?,
+        telemetry: telemetry(&mut row)?,
         created_at: row.time()?,
     })
 }
@@ -62,7 +64,8 @@ fn certificate(row: &mut Row) -> Result<Option<Certificate>> {
         .map(|(fingerprint, expires_at)| Certificate { fingerprint, expires_at }))
 }
 
-/// The columns of the last hello, which are all there or all absent.
+/// The columns of the last hello: all there or all absent, but for the zone, which earlier builds
+/// did not keep.
 fn said(row: &mut Row) -> Result<Option<Said>> {
     let heard_at = row.maybe_time()?;
     let agent_version = row.maybe_text()?;
@@ -71,6 +74,7 @@ fn said(row: &mut Row) -> Result<Option<Said>> {
         Ok(u64::try_from(row.maybe_int()?.unwrap_or_default()).unwrap_or_default())
     };
     let (roster_version, outbox_depth, outbox_dropped) = (number()?, number()?, number()?);
+    let zone = row.maybe_text()?;
     let Some(((heard_at, agent_version), components)) = heard_at.zip(agent_version).zip(components)
     else {
         return Ok(None);
@@ -84,7 +88,18 @@ fn said(row: &mut Row) -> Result<Option<Said>> {
         roster_version,
         outbox_depth,
         outbox_dropped,
+        zone,
     }))
+}
+
+/// The columns of the last telemetry, which are all there or all absent.
+fn telemetry(row: &mut Row) -> Result<Option<Telemetry>> {
+    let at = row.maybe_time()?;
+    let mut number = || -> Result<u64> {
+        Ok(u64::try_from(row.maybe_int()?.unwrap_or_default()).unwrap_or_default())
+    };
+    let (disk_free_bytes, orders_refused, messages_unreadable) = (number()?, number()?, number()?);
+    Ok(at.map(|at| Telemetry { at, disk_free_bytes, orders_refused, messages_unreadable }))
 }
 
 pub(super) async fn by_id(tx: &mut Transaction, id: TerminalId) -> Result<Option<Terminal>> {
@@ -109,7 +124,8 @@ pub(super) async fn of(tx: &mut Transaction, ids: &[TerminalId]) -> Result<Vec<T
         "SELECT id, serial, model, store, lane, labels, zone, unit, epoch, public_key,
              certificate, certificate_expires_at, presence, last_seen_at, working_on,
              heard_at, agent_version, components, roster_version, outbox_depth,
-             outbox_dropped, created_at
+             outbox_dropped, said_zone, telemetry_at, disk_free_bytes, orders_refused,
+             messages_unreadable, created_at
          FROM terminals WHERE id IN ",
         " ORDER BY id"
     );
