@@ -224,7 +224,7 @@ impl EventLoop {
                     debug!(seq, %problem, "not sent");
                     break;
                 }
-                Err(problem @ NotSent::TooLarge { .. }) => {
+                Err(problem @ (NotSent::TooLarge { .. } | NotSent::TooLargeForBroker { .. })) => {
                     warn!(seq, %problem, "not sent");
                     break;
                 }

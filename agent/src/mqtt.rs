@@ -10,6 +10,7 @@
 //! without waiting either. When to connect again is not decided here.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use rumqttc::v5::mqttbytes::QoS;
@@ -20,7 +21,7 @@ use rumqttc::v5::{AsyncClient, ConnectionError, Event as ClientEvent, EventLoop,
 use rumqttc::{NetworkOptions, Outgoing, TlsConfiguration, Transport};
 use shared::codec;
 use shared::id::TerminalId;
-use shared::limits::{MESSAGE_BYTES_MAX, PACKET_BYTES_MAX};
+use shared::limits::{MESSAGE_BYTES_MAX, PACKET_BYTES_MAX, packet_bytes};
 use shared::message::{Down, Up};
 use shared::topic::Topic;
 use tokio::sync::mpsc;
@@ -74,6 +75,11 @@ pub enum NotSent {
     Busy,
     #[error("the message has {got} bytes, more than the {MESSAGE_BYTES_MAX} that travel")]
     TooLarge { got: usize },
+    #[error(
+        "the message takes {got} bytes, and the broker takes {max} at most: set its largest packet \
+         to {PACKET_BYTES_MAX}"
+    )]
+    TooLargeForBroker { got: usize, max: u32 },
 }
 
 /// At most one connection at a time.
@@ -87,6 +93,9 @@ pub struct Mqtt {
 struct Connection {
     client: AsyncClient,
     events: mpsc::Receiver<Event>,
+    /// The largest packet that this broker takes. The client knows it too, but gives up the
+    /// connection over a larger one, each time anew.
+    packet_bytes_max: Arc<AtomicU32>,
     /// Ends with the reason why the connection ended.
     driver: JoinHandle<String>,
 }
@@ -113,7 +122,9 @@ impl Mqtt {
             }
         };
         let (client, event_loop) = AsyncClient::new(options, usize::from(IN_FLIGHT_MAX));
+        let packet_bytes_max = Arc::new(AtomicU32::new(PACKET_BYTES_MAX));
         let driver = Driver {
+            packet_bytes_max: Arc::clone(&packet_bytes_max),
             down: Topic::Down(self.settings.terminal).to_string(),
             client: client.clone(),
             told,
@@ -121,7 +132,7 @@ impl Mqtt {
             last_puback: Instant::now(),
         };
         let driver = spawn(driver.run(event_loop));
-        self.connection = Some(Connection { client, events, driver });
+        self.connection = Some(Connection { client, events, packet_bytes_max, driver });
     }
 
     /// Says goodbye; `Disconnected` follows.
@@ -142,6 +153,11 @@ impl Mqtt {
             return Err(NotSent::TooLarge { got: payload.len() });
         }
         let topic = Topic::Up(self.settings.terminal).to_string();
+        let max = connection.packet_bytes_max.load(Ordering::Relaxed);
+        let got = packet_bytes(&topic, &payload);
+        if got > max as usize {
+            return Err(NotSent::TooLargeForBroker { got, max });
+        }
         let sent = connection.client.try_publish(topic, QoS::AtLeastOnce, false, payload);
         sent.map_err(|_| NotSent::Busy)
     }
@@ -169,7 +185,8 @@ impl Connection {
     fn refused(settings: &Settings, reason: String, events: mpsc::Receiver<Event>) -> Self {
         let options = MqttOptions::new(settings.terminal.to_string(), "unused", 1);
         let (client, _never_polled) = AsyncClient::new(options, 1);
-        Self { client, events, driver: spawn(async move { reason }) }
+        let packet_bytes_max = Arc::new(AtomicU32::new(PACKET_BYTES_MAX));
+        Self { client, events, packet_bytes_max, driver: spawn(async move { reason }) }
     }
 }
 
@@ -211,6 +228,7 @@ fn options(settings: &Settings, broker: &str) -> Result<MqttOptions, String> {
 /// Drives one connection to its end.
 struct Driver {
     down: String,
+    packet_bytes_max: Arc<AtomicU32>,
     client: AsyncClient,
     told: mpsc::Sender<Event>,
     unacknowledged: u32,
@@ -243,6 +261,7 @@ impl Driver {
     fn incoming(&mut self, packet: Packet) -> Option<String> {
         match packet {
             Packet::ConnAck(answer) if answer.code == ConnectReturnCode::Success => {
+                self.heed(answer.properties.and_then(|properties| properties.max_packet_size));
                 let asked = self.client.try_subscribe(&self.down, QoS::AtLeastOnce);
                 asked.err().map(|error| format!("subscribing failed: {error}"))
             }
@@ -297,6 +316,14 @@ impl Driver {
             }
             Outgoing::Disconnect => Some("we said goodbye".to_owned()),
             _ => None,
+        }
+    }
+
+    /// What the broker said that it takes at most; nothing said is no limit.
+    fn heed(&self, stated: Option<u32>) {
+        if let Some(max) = stated.filter(|max| *max < PACKET_BYTES_MAX) {
+            warn!(max, needed = PACKET_BYTES_MAX, "the broker takes smaller packets only");
+            self.packet_bytes_max.store(max, Ordering::Relaxed);
         }
     }
 
@@ -376,6 +403,36 @@ mod tests {
             let Event::Disconnected { reason } = mqtt.next().await else { panic!("connected?") };
             assert!(reason.contains("refused"), "{reason}");
             assert_eq!(mqtt.send(&Up::Gone), Err(NotSent::NotConnected));
+        });
+    }
+
+    #[test]
+    fn what_the_broker_does_not_take_is_not_sent_and_the_connection_stays() {
+        on_one_thread(async {
+            let mut mqtt = Mqtt::new(settings());
+            let gone = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+            mqtt.connect(&gone.to_string());
+            let connection = mqtt.connection.as_ref().unwrap();
+            let driver = Driver {
+                down: String::new(),
+                packet_bytes_max: Arc::clone(&connection.packet_bytes_max),
+                client: connection.client.clone(),
+                told: mpsc::channel(1).0,
+                unacknowledged: 0,
+                last_puback: Instant::now(),
+            };
+            let receipt = shared::message::SignedBytes::new(vec![0; 500]);
+            let body = shared::message::Body::Receipt(receipt);
+            let large = Up::Record(shared::message::Record { epoch: 1, seq: 1, previous: 0, body });
+            for no_limit in [None, Some(PACKET_BYTES_MAX), Some(u32::MAX)] {
+                driver.heed(no_limit);
+                assert_eq!(mqtt.send(&large), Ok(()));
+            }
+            driver.heed(Some(500));
+            let refused = mqtt.send(&large);
+            let limited = matches!(refused, Err(NotSent::TooLargeForBroker { max: 500, .. }));
+            assert!(limited, "{refused:?}");
+            assert_eq!(mqtt.send(&Up::Gone), Ok(()));
         });
     }
 }

@@ -45,6 +45,6 @@ pub enum NotSent {
     NotConnected(TerminalId),
     #[error("the connection to the broker of terminal {0} has no room at present")]
     Busy(TerminalId),
-    #[error("a message for terminal {terminal} has {bytes} bytes, more than may travel")]
-    TooLarge { terminal: TerminalId, bytes: usize },
+    #[error("a message for terminal {terminal} has {bytes} bytes, more than the {max} that travel")]
+    TooLarge { terminal: TerminalId, bytes: usize, max: usize },
 }

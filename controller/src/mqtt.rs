@@ -24,7 +24,7 @@ use rumqttc::v5::{AsyncClient, Event, EventLoop, MqttOptions};
 use rumqttc::{NetworkOptions, Transport};
 use shared::codec;
 use shared::id::TerminalId;
-use shared::limits::{MESSAGE_BYTES_MAX, PACKET_BYTES_MAX};
+use shared::limits::{MESSAGE_BYTES_MAX, PACKET_BYTES_MAX, packet_bytes};
 use shared::message::{Down, Up};
 use shared::topic::{Shard, Topic, UP_FILTER, up_filter};
 use tokio::sync::mpsc;
@@ -78,8 +78,30 @@ struct Link {
     live: Live,
 }
 
-/// The client of a connection that is subscribed; `None` while there is none.
-type Live = Arc<Mutex<Option<AsyncClient>>>;
+/// A connection that is subscribed; `None` while there is none.
+type Live = Arc<Mutex<Option<Standing>>>;
+
+#[derive(Clone, Debug)]
+struct Standing {
+    client: AsyncClient,
+    /// The largest packet that this broker takes. The client knows it too, but gives up the
+    /// connection over a larger one, with everything that was on its way to other terminals.
+    packet_bytes_max: u32,
+}
+
+impl Standing {
+    fn new(client: AsyncClient) -> Self {
+        Self { client, packet_bytes_max: PACKET_BYTES_MAX }
+    }
+
+    /// What the broker said that it takes at most; nothing said is no limit.
+    fn heed(&mut self, stated: Option<u32>) {
+        if let Some(max) = stated.filter(|max| *max < PACKET_BYTES_MAX) {
+            warn!(max, needed = PACKET_BYTES_MAX, "the broker takes smaller packets only");
+            self.packet_bytes_max = max;
+        }
+    }
+}
 
 impl Links {
     /// To these brokers, none of which is connected yet.
@@ -122,19 +144,26 @@ impl Wire for Links {
     async fn send(&self, terminal: TerminalId, message: Down) -> Result<(), NotSent> {
         let bytes = codec::encode(&message);
         if bytes.len() > MESSAGE_BYTES_MAX {
-            return Err(NotSent::TooLarge { terminal, bytes: bytes.len() });
+            let (bytes, max) = (bytes.len(), MESSAGE_BYTES_MAX);
+            return Err(NotSent::TooLarge { terminal, bytes, max });
         }
         let Shard(shard) = Shard::of(terminal);
         let link = self.0.iter().find(|link| link.reach.shards.contains(&shard));
         let live = link.and_then(|link| lock(&link.live).clone());
         let live = live.ok_or(NotSent::NotConnected(terminal))?;
         let topic = Topic::Down(terminal).to_string();
-        let sent = live.try_publish(topic, QoS::AtLeastOnce, false, bytes);
+        let (takes, max) = (packet_bytes(&topic, &bytes), live.packet_bytes_max as usize);
+        if takes > max {
+            let needed = PACKET_BYTES_MAX;
+            warn!(%terminal, takes, max, needed, "the broker takes no such packet: raise its limit");
+            return Err(NotSent::TooLarge { terminal, bytes: takes, max });
+        }
+        let sent = live.client.try_publish(topic, QoS::AtLeastOnce, false, bytes);
         sent.map_err(|_| NotSent::Busy(terminal))
     }
 }
 
-fn lock(live: &Live) -> std::sync::MutexGuard<'_, Option<AsyncClient>> {
+fn lock(live: &Live) -> std::sync::MutexGuard<'_, Option<Standing>> {
     // Nothing can panic while it is held, so it cannot be poisoned; if it were, it is still true.
     live.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
 }
@@ -178,6 +207,7 @@ impl Connector {
             hear_all(arrived, client.clone(), self.hear.clone()).in_current_span(),
         );
         let stop = self.tasks.stop();
+        let mut standing = Standing::new(client.clone());
         let mut acknowledged_at = Instant::now();
         loop {
             let event = tokio::select! {
@@ -195,7 +225,7 @@ impl Connector {
             } else if acknowledged_at.elapsed() > STALLED_AFTER {
                 return format!("nothing was acknowledged for {STALLED_AFTER:?}");
             }
-            if let Err(lost) = self.handle(packet, &client, &arrivals) {
+            if let Err(lost) = self.handle(packet, &mut standing, &arrivals) {
                 return lost;
             }
         }
@@ -204,13 +234,14 @@ impl Connector {
     fn handle(
         &self,
         packet: Packet,
-        client: &AsyncClient,
+        standing: &mut Standing,
         arrivals: &mpsc::Sender<Publish>,
     ) -> Result<(), String> {
-        if let Packet::ConnAck(_) = packet {
+        if let Packet::ConnAck(answer) = packet {
+            standing.heed(answer.properties.and_then(|properties| properties.max_packet_size));
             let filters = self.filters().into_iter();
             let filters = filters.map(|filter| Filter::new(filter, QoS::AtLeastOnce));
-            return client.try_subscribe_many(filters).map_err(|error| error.to_string());
+            return standing.client.try_subscribe_many(filters).map_err(|error| error.to_string());
         }
         if let Packet::SubAck(answer) = packet {
             let granted = |code: &SubscribeReasonCode| {
@@ -220,7 +251,7 @@ impl Connector {
                 return Err(format!("the broker refused to subscribe: {:?}", answer.return_codes));
             }
             info!("connected");
-            *lock(&self.live) = Some(client.clone());
+            *lock(&self.live) = Some(standing.clone());
             return Ok(());
         }
         if let Packet::Publish(publish) = packet {

@@ -7,6 +7,14 @@ pub const MESSAGE_BYTES_MAX: usize = 64 * 1024;
 /// One MQTT packet: the payload, its topic (about 60 bytes) and properties.
 pub const PACKET_BYTES_MAX: u32 = 68 * 1024;
 
+/// What one message takes on the wire, at most: with its topic, its number, no properties, and
+/// the header whose length depends on the rest. A broker states what it takes in these terms.
+pub fn packet_bytes(topic: &str, payload: &[u8]) -> usize {
+    const HEADER_MAX: usize = 1 + 4;
+    const LENGTH_NUMBER_PROPERTIES: usize = 2 + 2 + 1;
+    HEADER_MAX + LENGTH_NUMBER_PROPERTIES + topic.len() + payload.len()
+}
+
 /// One signed document, signatures included. Anything longer is refused unread.
 pub const DOCUMENT_BYTES_MAX: usize = 48 * 1024;
 

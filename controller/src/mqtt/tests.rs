@@ -130,6 +130,27 @@ async fn a_message_that_no_broker_takes_is_refused_here() {
 }
 
 #[tokio::test]
+async fn what_one_broker_does_not_take_is_refused_here_and_its_connection_stays() {
+    let address = "localhost:1".parse().unwrap();
+    let links = Links::new(vec![Reach { address, shards: 0..=255 }]);
+    let (client, _never_polled) = AsyncClient::new(MqttOptions::new("c", "localhost", 1), 8);
+    let mut standing = Standing::new(client);
+    let id = TerminalId::generate();
+    let large = || Down::FleetTime(shared::message::SignedBytes::new(vec![0; 500]));
+    for no_limit in [None, Some(PACKET_BYTES_MAX), Some(u32::MAX)] {
+        standing.heed(no_limit);
+        *lock(&links.0[0].live) = Some(standing.clone());
+        assert_eq!(links.send(id, large()).await, Ok(()));
+    }
+    standing.heed(Some(500));
+    *lock(&links.0[0].live) = Some(standing);
+    let refused = links.send(id, large()).await;
+    assert!(matches!(refused, Err(NotSent::TooLarge { max: 500, .. })), "{refused:?}");
+    assert_eq!(links.send(id, ack(1)).await, Ok(()));
+    assert!(links.connected());
+}
+
+#[tokio::test]
 async fn a_broker_that_comes_back_empty_is_found_again() {
     let (authority, tasks) = (TestAuthority::new(), Tasks::new());
     let any = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
