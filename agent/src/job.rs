@@ -18,6 +18,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use shared::digest::Digest;
 use shared::document::Release;
+use shared::document::release::Settlement;
 use shared::id::OrderId;
 use shared::outcome::{FailureCode, Waiting};
 
@@ -102,6 +103,39 @@ pub enum Subject {
     },
 }
 
+/// What the executor and its owner ask of a job, whatever it is about.
+impl Subject {
+    /// What an answer of the shell is worth to this job.
+    pub fn judge(&self, action: Action, reply: Reply) -> Reply {
+        match self {
+            Self::Upgrade { release, .. } => upgrade::judge(release, action, reply),
+        }
+    }
+
+    /// Whether the open batches are to be closed first.
+    pub fn asks_for_settlement(&self) -> bool {
+        match self {
+            Self::Upgrade { release, .. } => release.settlement == Settlement::Before,
+        }
+    }
+
+    /// How long the job's documents allow for [`step::Deadline::AsStated`].
+    pub fn stated(&self) -> Duration {
+        match self {
+            Self::Upgrade { release, .. } => Duration::from_secs(release.health.within_s.into()),
+        }
+    }
+
+    /// The component that may not go below this counter any more once the job has succeeded.
+    pub fn raises_floor(&self) -> Option<(&str, u64)> {
+        match self {
+            Self::Upgrade { release, .. } => {
+                release.raise_floor_to.map(|floor| (release.component.as_str(), floor))
+            }
+        }
+    }
+}
+
 /// Tells one request to the shell from the next, so that a late answer is recognised. Rises
 /// while the agent runs and begins again when it restarts.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
@@ -120,7 +154,8 @@ pub struct Task {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Reply {
     Done(Proof),
-    /// To [`Action::Admit`] only: the running application reports what was asked for already.
+    /// To a step that [`step::Step::ends_if_already_so`]: the running application reports what was
+    /// asked for already.
     AlreadySo(Proof),
     /// Not now, and nobody is to blame: the step's time stands still. `again_in` is the shell's
     /// advice; `None` leaves it to the job.

@@ -6,7 +6,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use shared::document::receipt::{Evidence, Said};
-use shared::document::release::Settlement;
 use shared::id::{BatchId, OrderId};
 use shared::message::{Progress, StepState};
 use shared::outcome::{Outcome, Waiting};
@@ -18,7 +17,7 @@ use super::{Core, facts};
 use crate::job::saga::circumstances::Circumstances;
 use crate::job::saga::{Event, Move, Refused, Saga};
 use crate::job::step::Condition;
-use crate::job::{Reply, Task, Ticket, upgrade};
+use crate::job::{Reply, Task, Ticket};
 use crate::maintenance;
 use crate::session::Pace;
 use job::Job;
@@ -73,7 +72,7 @@ impl Core {
         // Nobody waits for it any more: it was stopped, or belongs to a run before.
         let Some(action) = asked else { return };
         job.progress_at = None;
-        let reply = upgrade::judge(&job.release, action, reply);
+        let reply = job.subject.judge(action, reply);
         let heard = self.drive(Event::Replied { ticket, reply }, now, out);
         debug_assert_eq!(heard, Ok(()), "an answer that was waited for is heard");
     }
@@ -212,10 +211,10 @@ impl Core {
             expired: job.not_after < time.proven,
             stopping: self.stopping,
             window: maintenance::window_open(job.window, time.wall, &self.profile.zone),
-            settlement_asked: job.release.settlement == Settlement::Before,
+            settlement_asked: job.subject.asks_for_settlement(),
             connected: self.session.is_connected(),
             heard_at: self.heard_at,
-            stated: Duration::from_secs(job.release.health.within_s.into()),
+            stated: job.subject.stated(),
         }
     }
 
@@ -261,10 +260,12 @@ impl Core {
 
     /// A release that was kept may have closed the way back below a counter.
     fn raise_counter_floor(&mut self, job: &Job, outcome: &Outcome, out: &mut Decision) {
-        let (Outcome::Succeeded { .. }, Some(floor)) = (outcome, job.release.raise_floor_to) else {
+        let (Outcome::Succeeded { .. }, Some((component, floor))) =
+            (outcome, job.subject.raises_floor())
+        else {
             return;
         };
-        let kept = self.counter_floors.entry(job.release.component.clone()).or_default();
+        let kept = self.counter_floors.entry(component.to_owned()).or_default();
         *kept = floor.max(*kept);
         out.writes.push(facts::counter_floors(&self.counter_floors));
     }

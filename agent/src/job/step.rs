@@ -29,6 +29,8 @@ pub struct Step {
     /// The earlier step at which to wait again; `None` when there is no way back to waiting.
     pub back_to: Option<&'static str>,
     pub mark: Mark,
+    /// [`super::Reply::AlreadySo`] is an answer here: the job succeeds with this step.
+    pub ends_if_already_so: bool,
     pub deadline: Deadline,
     /// What it is called when the step fails and nobody said why: its time ran out, it was
     /// interrupted too often, or a probe could not tell.
@@ -163,6 +165,7 @@ impl Step {
             postponed: Postponed::AskAgain,
             back_to: None,
             mark: Mark::Plain,
+            ends_if_already_so: false,
             deadline: Deadline::Within(Duration::from_secs(60)),
             failing: FailureCode::TimedOut,
             retry: Retry { attempts: 1, delay: Duration::from_secs(10) },
@@ -225,6 +228,12 @@ impl Step {
 
     pub const fn takes_lease(mut self) -> Self {
         self.mark = Mark::TakesLease;
+        self
+    }
+
+    /// What was asked for may be so already: then the whole job is done.
+    pub const fn ends_if_already_so(mut self) -> Self {
+        self.ends_if_already_so = true;
         self
     }
 

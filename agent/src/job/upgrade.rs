@@ -21,7 +21,7 @@ const HOUR: u64 = 3600;
 
 pub static UPGRADE: Table = &[
     // The shop sells on and does not notice.
-    Step::new("admit", Admit).tries(3, 30).within_s(180),
+    Step::new("admit", Admit).ends_if_already_so().tries(3, 30).within_s(180),
     Step::new("fetch", Fetch)
         .tidied_by(&[DiscardDownload])
         .failing_as(ArtifactUnavailable)

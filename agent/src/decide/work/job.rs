@@ -27,7 +27,6 @@ pub(in crate::decide) struct Job {
     pub(super) batch: BatchId,
     pub(super) not_after: UnixTime,
     pub(super) window: Option<Window>,
-    pub(super) release: Release,
     pub(super) subject: Arc<Subject>,
     pub(super) table: Table,
     pub(super) log: Log,
@@ -50,7 +49,7 @@ impl Job {
     ) -> Option<(Self, Vec<Write>)> {
         let Admitted { order, batch, release, not_after, .. } = admitted;
         let log = Log::new(order.id);
-        let mut job = Self::new(order.id, &batch, release?, not_after, turn, log, tables)?;
+        let mut job = Self::new(order.id, &batch, release, not_after, turn, log, tables)?;
         let entry = Entry::Accepted { turn, parcel: Box::new(parcel) };
         let writes = job.log.append(entry, job.table);
         Some((job, writes))
@@ -66,37 +65,36 @@ impl Job {
         let not_after = order.not_after.min(batch.not_after);
         let turn = *turn;
         let begun = log.entries().nth(1).is_some();
-        let table = tables.upgrade;
-        let saga = begun.then(|| Saga::replay(table, log.entries(), Ticket(0))).transpose();
-        let Ok(saga) = saga else { return Err(log) };
         let job = Self::new(order.id, &batch, release, not_after, turn, log.clone(), tables);
-        job.map(|job| Self { saga, ..job }).ok_or(log)
+        let Some(job) = job else { return Err(log) };
+        let saga = begun.then(|| Saga::replay(job.table, log.entries(), Ticket(0))).transpose();
+        saga.map(|saga| Self { saga, ..job }).map_err(|_unreplayable| log)
     }
 
     fn new(
         order: OrderId,
         batch: &Batch,
-        release: Release,
+        release: Option<Release>,
         not_after: UnixTime,
         turn: u64,
         log: Log,
         tables: Tables,
     ) -> Option<Self> {
-        let upgrade = match &batch.change {
-            Change::Upgrade(upgrade) => upgrade,
+        let (subject, window, table) = match &batch.change {
+            Change::Upgrade(upgrade) => {
+                let (digest, release) = (upgrade.release, Box::new(release?));
+                (Subject::Upgrade { digest, release }, upgrade.window, tables.upgrade)
+            }
             Change::Ping(_) | Change::Cancel(_) => return None,
         };
-        let subject =
-            Subject::Upgrade { digest: upgrade.release, release: Box::new(release.clone()) };
         Some(Self {
             turn,
             order,
             batch: batch.id,
             not_after,
-            window: upgrade.window,
-            release,
+            window,
             subject: Arc::new(subject),
-            table: tables.upgrade,
+            table,
             log,
             saga: None,
             reports: 0,
@@ -126,10 +124,10 @@ impl Job {
 }
 
 /// What was checked when it was accepted is only read.
-fn read_again(parcel: &Parcel) -> Option<(Order, Batch, Release)> {
+fn read_again(parcel: &Parcel) -> Option<(Order, Batch, Option<Release>)> {
     let order = Envelope::<Order>::from_bytes(parcel.order.as_slice()).ok()?.document;
     let batch = Envelope::<Batch>::from_bytes(parcel.batch.as_slice()).ok()?.document;
-    let release = parcel.release.as_ref()?;
-    let release = Envelope::<Release>::from_bytes(release.as_slice()).ok()?.document;
+    let release = parcel.release.as_ref().map(|it| Envelope::<Release>::from_bytes(it.as_slice()));
+    let release = release.transpose().ok()?.map(|it| it.document);
     Some((order, batch, release))
 }

@@ -165,7 +165,7 @@ impl Saga {
                 }
                 self.happened(step, proof, c);
             }
-            Reply::AlreadySo(proof) if action == Action::Admit && proof.version.is_some() => {
+            Reply::AlreadySo(proof) if step.ends_if_already_so && proof.version.is_some() => {
                 let now = proof.version.clone().unwrap_or_default();
                 self.happened(step, proof, c);
                 self.finish(Outcome::Succeeded { now });
