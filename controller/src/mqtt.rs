@@ -155,7 +155,7 @@ impl Wire for Links {
         let (takes, max) = (packet_bytes(&topic, &bytes), live.packet_bytes_max as usize);
         if takes > max {
             let needed = PACKET_BYTES_MAX;
-            warn!(%terminal, takes, max, needed, "the broker takes no such packet: raise its limit");
+            warn!(%terminal, takes, max, needed, "too large for the broker: raise its limit");
             return Err(NotSent::TooLarge { terminal, bytes: takes, max });
         }
         let sent = live.client.try_publish(topic, QoS::AtLeastOnce, false, bytes);
