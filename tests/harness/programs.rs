@@ -13,7 +13,10 @@ pub struct Programs {
 
 /// A program was not built.
 #[derive(Debug, thiserror::Error)]
-#[error("`{}` is not there: run the suites through tests/run, which builds it", path.display())]
+#[error(
+    "`{}` is not there: tests/run builds it, and so does `cargo demo` without --no-build",
+    path.display()
+)]
 pub struct NotBuilt {
     path: PathBuf,
 }

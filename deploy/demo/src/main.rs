@@ -13,7 +13,7 @@ mod scenario;
 mod table;
 mod tell;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Instant;
 
@@ -30,6 +30,7 @@ use tell::Teller;
 #[derive(Debug, Parser)]
 #[command(
     name = "cargo demo",
+    override_usage = "cargo demo [-- OPTIONS]",
     after_long_help = "\
 Everything runs on loopback, in a directory of its own, and ends with this program.
 Exit codes: 0 all promises held; 1 one did not; 2 the demo itself could not run;
@@ -88,14 +89,8 @@ fn run(arguments: &Arguments, end: &End) -> Result<bool> {
     let temporary = tempfile::Builder::new().prefix("tillward-demo-").tempdir()?;
     let directory = match &arguments.directory {
         None => temporary.path().to_owned(),
-        Some(directory) => {
-            let empty = std::fs::read_dir(directory).map_or(Ok(true), |mut entries| {
-                entries.next().transpose().map(|first| first.is_none())
-            })?;
-            ensure!(empty, "{} is not empty: name a new directory", directory.display());
-            std::fs::create_dir_all(directory)?;
-            std::fs::canonicalize(directory)?
-        }
+        Some(directory) => new_directory(directory)
+            .with_context(|| format!("--directory {}", directory.display()))?,
     };
     let mut promises = Promises::default();
     tell.step("starting a new fleet: authorities, roster, controller, two acquirer hosts");
@@ -134,6 +129,14 @@ fn run(arguments: &Arguments, end: &End) -> Result<bool> {
         stay_up(&world, end)?;
     }
     Ok(promises.all_held())
+}
+
+/// A directory with nothing in it, made if need be.
+fn new_directory(directory: &Path) -> Result<PathBuf> {
+    std::fs::create_dir_all(directory).context("it cannot be made: name another place")?;
+    let mut entries = std::fs::read_dir(directory).context("it cannot be read")?;
+    ensure!(entries.next().is_none(), "it is not empty: name a new directory");
+    Ok(std::fs::canonicalize(directory)?)
 }
 
 /// Says what can be tried, and waits for ctrl-c.
