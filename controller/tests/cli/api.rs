@@ -181,11 +181,11 @@ fn a_refusal_says_what_the_controller_said_and_what_to_do() {
     let office = Office::open();
     let problem = json!({
         "type": "urn:tillward:problem:claim-exists", "title": "the claim cannot be made",
-        "status": 409, "detail": "PX-1 is enrolled already", "hint": "revoke it first",
+        "status": 409, "detail": "PX-1 is enrolled already", "hint": "claim another lane",
     });
     office.api.say("POST /v1/claims", [(409, problem)]);
     let complaint = office.run(&CLAIM).failed(6);
-    assert_eq!(complaint, "error: PX-1 is enrolled already\nhint: revoke it first\n");
+    assert_eq!(complaint, "error: PX-1 is enrolled already\nhint: claim another lane\n");
 
     let problem = json!({
         "type": "urn:tillward:problem:unauthorized", "title": "not recognised", "status": 401,
