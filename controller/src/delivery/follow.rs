@@ -68,9 +68,9 @@ impl Follow {
         for saying in &sayings {
             match &saying.said {
                 Up::Hello(hello) => drop(hellos.insert(saying.terminal, hello)),
-                // Whoever is gone hears no answer.
-                Up::Gone => drop(hellos.remove(&saying.terminal)),
-                Up::Record(_) => {}
+                // The will of an old connection may come after the hello of the new one, and an
+                // answer to nobody costs nothing.
+                Up::Gone | Up::Record(_) => {}
             }
         }
         self.deliver.greet(&hellos, now).await?;

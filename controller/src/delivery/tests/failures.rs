@@ -1,6 +1,7 @@
 //! Whatever fails, and whenever: every order and every report arrives, once in effect.
 
 use proptest::prelude::*;
+use shared::message::{Down, Up};
 
 use super::dice::Dice;
 use super::network::Weather;
@@ -109,4 +110,19 @@ async fn killed_at_any_statement_and_started_again_a_campaign_ends_the_same() {
             return;
         }
     }
+}
+
+#[tokio::test]
+async fn a_late_will_of_the_old_connection_does_not_silence_the_answer_to_the_new_one() {
+    let mut world = World::new(1, 1).await;
+    let now = world.now;
+    let terminal = world.terminal(1);
+    let id = terminal.id;
+    terminal.reconnect();
+    let mut said: Vec<_> = terminal.say(now).into_iter().map(|up| (id, up)).collect();
+    assert!(matches!(said[0], (_, Up::Hello(_))));
+    said.push((id, Up::Gone));
+    let heard = world.hear(said).await;
+    let told = heard.iter().any(|(_, message)| matches!(message, Down::FleetTime(_)));
+    assert!(told, "{heard:?}");
 }
