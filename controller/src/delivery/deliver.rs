@@ -124,7 +124,8 @@ impl Deliver {
     }
 
     async fn send(&self, terminal: TerminalId, owed: Vec<Owed>, now: UnixTime) -> Delivered {
-        let mut delivered = Delivered { terminal, orders: Vec::new(), again_at: None };
+        let seen = owed.iter().map(|order| order.order).collect();
+        let mut delivered = Delivered { terminal, seen, orders: Vec::new(), again_at: None };
         for order in owed {
             let due_at = due_at(&order);
             if due_at.is_none_or(|due_at| due_at <= now) {

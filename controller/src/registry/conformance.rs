@@ -54,6 +54,7 @@ pub const CHECKS: &[Check] = checks! {
         numbers_ascend_and_are_never_used_twice,
         orders_are_made_only_while_the_campaign_allows_it,
         an_order_is_owed_until_it_is_answered,
+        an_order_that_is_made_while_others_are_sent_is_not_forgotten,
         at_most_so_many_are_owed_at_a_time_and_the_oldest_first,
         a_paused_campaign_sends_nothing_and_a_resumed_one_sends_again,
         an_aborted_campaign_sends_only_what_cancels_it,

@@ -54,6 +54,8 @@ pub struct Owed {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Delivered {
     pub terminal: TerminalId,
+    /// What was owed to it when it was looked at, sent or not.
+    pub seen: Vec<OrderId>,
     pub orders: Vec<OrderId>,
     /// When to look at this terminal again, unless something happens before.
     pub again_at: Option<UnixTime>,

@@ -68,8 +68,12 @@ pub(super) async fn an_order_is_owed_until_it_is_answered(registry: &dyn Registr
     assert_eq!(first[0].parcel.order.as_slice(), [1, 1]);
     assert_eq!(first[0].parcel.batch.as_slice(), [1; 3]);
     assert_eq!(first[0].parcel.release, None);
-    let sent =
-        Delivered { terminal: terminal_id(1), orders: vec![order], again_at: Some(UnixTime(100)) };
+    let sent = Delivered {
+        terminal: terminal_id(1),
+        seen: vec![order],
+        orders: vec![order],
+        again_at: Some(UnixTime(100)),
+    };
     registry.delivered(&[sent], UnixTime(41)).await.expect("it is noted");
     assert!(due(registry, 99).await.is_empty());
     assert_eq!(due(registry, 100).await, [terminal_id(1)]);
@@ -81,6 +85,27 @@ pub(super) async fn an_order_is_owed_until_it_is_answered(registry: &dyn Registr
     let accepted = heard(1, said(order, Said::Accepted, 70));
     registry.apply(&[accepted]).await.expect("it is applied");
     assert!(owed(registry, 8).await.is_empty());
+}
+
+pub(super) async fn an_order_that_is_made_while_others_are_sent_is_not_forgotten(
+    registry: &dyn Registry,
+) {
+    let first = one_order(registry).await;
+    start(registry, 2, &[1]).await;
+    registry.apply(&[greeting(hello(1, 0), 20)]).await.expect("it is applied");
+    assert_eq!(owed(registry, 8).await.len(), 1, "the step looks, and sees the first");
+    assert!(issue(registry, &order(2, 1, 2)).await, "in the same second another is made");
+    let sent = |seen| Delivered {
+        terminal: terminal_id(1),
+        seen,
+        orders: vec![first],
+        again_at: Some(UnixTime(50)),
+    };
+    registry.delivered(&[sent(vec![first])], UnixTime(20)).await.expect("it is noted");
+    assert_eq!(due(registry, 20).await, [terminal_id(1)], "the second still waits");
+    let both = vec![first, order_id(2, 1, 1)];
+    registry.delivered(&[sent(both)], UnixTime(20)).await.expect("it is noted");
+    assert!(due(registry, 49).await.is_empty());
 }
 
 pub(super) async fn at_most_so_many_are_owed_at_a_time_and_the_oldest_first(
@@ -107,7 +132,8 @@ pub(super) async fn a_paused_campaign_sends_nothing_and_a_resumed_one_sends_agai
     let pause = registry.move_campaign(&running, CampaignEvent::Pause, &by("op", 41)).await;
     let paused = pause.expect("it is paused");
     assert!(owed(registry, 8).await.is_empty());
-    let nothing = Delivered { terminal: terminal_id(1), orders: vec![], again_at: None };
+    let nothing =
+        Delivered { terminal: terminal_id(1), seen: vec![], orders: vec![], again_at: None };
     registry.delivered(&[nothing], UnixTime(42)).await.expect("it is noted");
     assert!(due(registry, 1000).await.is_empty());
     let resumed = registry.move_campaign(&paused, CampaignEvent::Resume, &by("op", 43)).await;

@@ -1,9 +1,10 @@
 //! Signed orders, until their terminals have answered for them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use shared::document::order::Stream;
 use shared::id::{CampaignId, OrderId, TerminalId};
+use shared::limits::ORDERS_IN_FLIGHT_MAX;
 use shared::message::{Parcel, SignedBytes};
 use shared::time::UnixTime;
 
@@ -180,8 +181,18 @@ pub(super) async fn delivered(
             with_id_list!("UPDATE orders SET sends = sends + 1, sent_at = $2 WHERE id IN ", "");
         tx.execute(update, vec![list(orders), time(now)]).await?;
     }
+    let seen: BTreeSet<_> = sent.iter().flat_map(|it| &it.seen).collect();
+    let terminals: Vec<_> = sent.iter().map(|it| it.terminal).collect();
+    let each = u32::try_from(ORDERS_IN_FLIGHT_MAX).unwrap_or(1);
+    // Ordered of a terminal after it was looked at, perhaps in the same second: it stays due.
+    let missed: BTreeSet<_> = owed(tx, &terminals, each, now)
+        .await?
+        .into_iter()
+        .filter(|it| !seen.contains(&it.order))
+        .map(|it| it.terminal)
+        .collect();
     let mut by_time: BTreeMap<Option<UnixTime>, Vec<TerminalId>> = BTreeMap::new();
-    for it in sent {
+    for it in sent.iter().filter(|it| !missed.contains(&it.terminal)) {
         by_time.entry(it.again_at).or_default().push(it.terminal);
     }
     for (again_at, terminals) in by_time {
