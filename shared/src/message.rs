@@ -49,7 +49,8 @@ pub struct Hello {
     pub epoch: u32,
     /// The highest routine sequence number ever seen.
     pub order_seq: u64,
-    /// SHA-256 over the ledger's entries: see the agent's `journal`.
+    /// SHA-256 over the ledger's entries: see the agent's `journal`. For people who look into a
+    /// difference; what was lost on either side shows in the numbers beside it.
     pub ledger: Digest,
     /// Records that wait to be acknowledged.
     pub outbox_depth: u64,

@@ -31,6 +31,9 @@ pub(crate) struct Create {
     #[arg(long = "where", value_name = "SELECTOR")]
     selector: String,
     /// Terminals that may work on it at the same time
+    ///
+    /// One that is not heard for ten minutes lends its place to another. Its order stays valid, so
+    /// it may join later, beside those that are at work then.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     max_parallel: u32,
     /// When shops may be disturbed, in each terminal's local time; else at any time
