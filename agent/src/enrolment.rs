@@ -3,7 +3,7 @@
 //! The claim's seed never leaves the terminal: it signs this terminal's new public key and the
 //! controller's nonce. The key is kept before it is first shown, so that a terminal that loses
 //! power on the way asks again with the same key and gets the same answer. Nothing is believed but
-//! what the claim pins: the server authority by its digest, the first roster by its digest.
+//! what the claim pins: the server authority by its digest, the roster to begin with by its digest.
 
 use std::fs;
 use std::io::Read as _;
@@ -163,10 +163,8 @@ fn believe(claim: &Claim, answer: Answer, key: TerminalKey) -> Result<Identity, 
     }
     let rosters = answer.rosters.iter().map(|text| base64(step, text).map(SignedBytes::new));
     let rosters = rosters.collect::<Result<Vec<_>, _>>()?;
-    let (first, later) = rosters.split_first().ok_or_else(|| nonsense(step, "no roster"))?;
-    let mut trust =
-        Trust::pinned(claim.fleet, claim.roster, first).map_err(EnrolmentError::Roster)?;
-    trust.catch_up(later).map_err(EnrolmentError::Roster)?;
+    let trust =
+        Trust::pinned_among(claim.fleet, claim.roster, &rosters).map_err(EnrolmentError::Roster)?;
     let identity = Identity {
         facts: Facts {
             terminal: answer.terminal,

@@ -33,6 +33,8 @@ pub enum Unbelieved {
     Unreadable(#[source] Rejected),
     #[error("the roster is of fleet {got}, not of {ours}")]
     OtherFleet { got: FleetId, ours: FleetId },
+    #[error("there is no roster; the one that was pinned is {pinned}")]
+    NoRoster { pinned: Digest },
     #[error("the roster is {got}, but the one that was pinned is {pinned}")]
     NotPinned { got: Digest, pinned: Digest },
     #[error("the roster cannot be used")]
@@ -63,6 +65,26 @@ impl Trust {
             return Err(Unbelieved::NotPinned { got: believed.digest, pinned: pin });
         }
         believed.satisfied_with(own_root_keys)
+    }
+
+    /// Begins with the roster of this digest, wherever it stands among these, and follows those
+    /// after it. Those before it are passed over unread: nothing was ever built on them, and which
+    /// one a claim was made on is known to whoever holds the claim, not to the controller.
+    pub fn pinned_among(
+        fleet: FleetId,
+        pin: Digest,
+        rosters: &[SignedBytes],
+    ) -> Result<Self, Unbelieved> {
+        let is_pinned = |signed: &SignedBytes| {
+            Envelope::<Roster>::from_bytes(signed.as_slice()).is_ok_and(|it| it.digest() == pin)
+        };
+        // Where none is the pinned one, the first is refused as what it is.
+        let at = rosters.iter().position(is_pinned).unwrap_or(0);
+        let (first, later) =
+            rosters[at..].split_first().ok_or(Unbelieved::NoRoster { pinned: pin })?;
+        let mut trust = Self::pinned(fleet, pin, first)?;
+        trust.catch_up(later)?;
+        Ok(trust)
     }
 
     /// The trust after this roster, if it is the next one and rightly signed.

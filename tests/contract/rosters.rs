@@ -50,6 +50,37 @@ fn only_the_pinned_roster_begins_a_chain() {
 }
 
 #[test]
+fn a_chain_begins_at_the_pinned_roster_wherever_it_stands() {
+    let ceremony = Ceremony::of(1);
+    let [one, two, _] = &ceremony.root;
+    let second = Ceremony::next_roster(&ceremony.roster);
+    let third = Ceremony::next_roster(&second);
+    let rosters = [ceremony.roster.clone(), second, third.clone()];
+    let digests = rosters.each_ref().map(payload_digest);
+    let all = rosters.map(|roster| ceremony.sign(roster, &[one, two]));
+    let begun = |pin, sent: &[SignedBytes]| Trust::pinned_among(ceremony.fleet, pin, sent);
+    for pin in digests {
+        let trust = begun(pin, &all).expect("it stands among them");
+        assert_eq!(trust.digest(), digests[2], "those after it are followed");
+    }
+
+    let garbage = SignedBytes::new(b"of another time".to_vec());
+    let after_garbage = begun(digests[1], &[garbage.clone(), all[1].clone()]);
+    assert_eq!(after_garbage.expect("what is before it is passed over").version(), 2);
+    let absent = begun(digests[2], &all[..2]);
+    assert!(matches!(absent, Err(Unbelieved::NotPinned { got, .. }) if got == digests[0]));
+    assert!(matches!(begun(digests[0], &[]), Err(Unbelieved::NoRoster { .. })));
+
+    let gap = begun(digests[0], &[all[0].clone(), all[2].clone()]);
+    assert!(matches!(gap, Err(Unbelieved::NotNext { got: 3, held: 1 })));
+    let by_one = ceremony.sign(third, &[one]);
+    let weak = begun(digests[0], &[all[0].clone(), all[1].clone(), by_one]);
+    assert!(matches!(weak, Err(Unbelieved::TooFewOldKeys { got: 3, have: 1, need: 2 })));
+    let before_garbage = begun(digests[1], &[all[1].clone(), garbage]);
+    assert!(matches!(before_garbage, Err(Unbelieved::Unreadable(_))));
+}
+
+#[test]
 fn what_was_kept_is_read_back_as_it_was() {
     let held = pinned(&Ceremony::of(1));
     let again = Trust::pinned(held.fleet(), held.digest(), held.signed());

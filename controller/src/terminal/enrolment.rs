@@ -12,6 +12,7 @@ use std::sync::Arc;
 use shared::claim::enrolment_proof;
 use shared::digest::{Digest, Nonce};
 use shared::id::{FleetId, TerminalId};
+use shared::limits::DOCUMENT_BYTES_MAX;
 use shared::message::SignedBytes;
 use shared::signature::verify_bytes;
 use shared::time::UnixTime;
@@ -26,6 +27,11 @@ use crate::registry::{Registry, RegistryError};
 
 /// Rosters that are read at once.
 const ROSTERS_PER_PAGE: u32 = 50;
+
+/// Rosters in one answer. A terminal reads an answer of at most 1 MiB, and there base64 makes four
+/// bytes of three; ten of the longest rosters fit, while a claim lives for days.
+const ROSTERS_BYTES_MAX: usize = 512 * 1024;
+const _: () = assert!(ROSTERS_BYTES_MAX >= 10 * DOCUMENT_BYTES_MAX);
 
 /// Why a terminal was not enrolled.
 #[derive(Debug, thiserror::Error)]
@@ -86,7 +92,7 @@ pub struct Admitted {
     pub epoch: u32,
     /// Its certificate and its authority's, PEM.
     pub chain_pem: String,
-    /// From the one that was newest when the claim was made, ascending.
+    /// Ascending without a gap, up to the newest.
     pub rosters: Vec<SignedBytes>,
     /// IANA name of the time zone that windows are meant in.
     pub zone: String,
@@ -141,7 +147,7 @@ impl Registrar {
                 epoch,
                 zone,
                 chain_pem: issued.chain_pem,
-                rosters: self.rosters_since(claim.created_at).await?,
+                rosters: self.rosters().await?,
             }),
         }
     }
@@ -164,23 +170,33 @@ impl Registrar {
         }
     }
 
-    /// The rosters from the one that the claim pins on: the newest of those that were there when
-    /// the claim was made, and everything after it.
-    async fn rosters_since(&self, at: UnixTime) -> Result<Vec<SignedBytes>, RegistryError> {
+    /// The rosters from the oldest on. The terminal begins at the one that its claim pins, which
+    /// nobody but the terminal knows for sure: two controllers' clocks, or one second for both,
+    /// would make a guess by time wrong.
+    async fn rosters(&self) -> Result<Vec<SignedBytes>, RegistryError> {
         let mut rosters = Vec::new();
+        let mut after = 0;
         loop {
-            let after = rosters
-                .last()
-                .map_or(0, |last: &crate::registry::fleet::StoredRoster| last.version);
             let page = self.registry.rosters_after(after, ROSTERS_PER_PAGE).await?;
-            if page.is_empty() {
-                break;
-            }
-            rosters.extend(page);
+            let Some(last) = page.last() else { return Ok(newest_that_fit(rosters)) };
+            after = last.version;
+            rosters.extend(page.into_iter().map(|roster| roster.signed));
         }
-        let pinned = rosters.iter().rposition(|roster| roster.added_at < at).unwrap_or(0);
-        Ok(rosters.drain(pinned..).map(|roster| roster.signed).collect())
     }
+}
+
+/// Leaves out the oldest where there are too many for an answer.
+fn newest_that_fit(mut rosters: Vec<SignedBytes>) -> Vec<SignedBytes> {
+    let mut room = ROSTERS_BYTES_MAX;
+    let fits = |signed: &&SignedBytes| match room.checked_sub(signed.as_slice().len()) {
+        Some(left) => {
+            room = left;
+            true
+        }
+        None => false,
+    };
+    let kept = rosters.iter().rev().take_while(fits).count();
+    rosters.split_off(rosters.len() - kept)
 }
 
 fn by_terminal(claim: &Claim, now: UnixTime) -> By {

@@ -106,10 +106,10 @@ async fn a_revoked_terminal_does_not_enrol_with_a_claim_that_it_still_has() {
 }
 
 #[tokio::test]
-async fn rosters_begin_with_the_one_that_the_claim_pins() {
+async fn the_pinned_roster_is_sent_even_if_it_came_in_the_second_of_the_claim() {
     let (registrar, seed) = (registrar().await, Seed::new([1; 20]));
     let mut previous = None;
-    for (version, at) in [(1, BEGUN), (2, later(100)), (3, later(300))] {
+    for (version, at) in [(1, BEGUN), (2, later(200)), (3, later(300))] {
         let roster = roster(registrar.fleet, version, previous);
         previous = Some(roster.digest());
         registrar.registry.add_roster(&roster, &by(at)).await.unwrap();
@@ -120,7 +120,16 @@ async fn rosters_begin_with_the_one_that_the_claim_pins() {
         .rosters
         .iter()
         .map(|signed| Envelope::<Roster>::from_bytes(signed.as_slice()).unwrap().document.version);
-    assert_eq!(versions.collect::<Vec<_>>(), [2, 3]);
+    assert_eq!(versions.collect::<Vec<_>>(), [1, 2, 3]);
+}
+
+#[test]
+fn of_more_rosters_than_fit_into_an_answer_the_oldest_are_left_out() {
+    let longest = |number: u8| SignedBytes::new(vec![number; DOCUMENT_BYTES_MAX]);
+    let all: Vec<_> = (1..=12).map(longest).collect();
+    assert_eq!(newest_that_fit(all.clone()), all[2..]);
+    assert_eq!(newest_that_fit(all[..10].to_vec()), all[..10]);
+    assert!(newest_that_fit(Vec::new()).is_empty());
 }
 
 /// As far as a registry looks at it: names and versions, not signatures.
