@@ -18,9 +18,11 @@ use std::time::Duration;
 
 use shared::change::Change;
 use shared::digest::Digest;
+use shared::document::Roster;
 use shared::id::{CampaignId, TerminalId};
 use shared::limits::ROUTINE_ORDER_LIFETIME_S_MAX;
 use shared::membership::Membership;
+use shared::signature::Envelope;
 use shared::time::UnixTime;
 use shared::window::Window;
 
@@ -56,6 +58,11 @@ pub enum CampaignError {
     Window { from_min: u16, to_min: u16 },
     #[error("a cancellation is part of the campaign that is aborted, not one of its own")]
     CancelByItself,
+    #[error(
+        "roster {roster} asks for the signatures of {approvers} approvers on {what}, and this \
+         controller cannot collect any: no terminal would ever get its order"
+    )]
+    ApproversNeeded { what: &'static str, roster: u64, approvers: u8 },
     #[error("nobody would be a member: {}", excluded(.0))]
     Nobody(BTreeMap<Excluded, u64>),
     #[error("there is no campaign {0}")]
@@ -75,6 +82,9 @@ impl CampaignError {
             Self::Lifetime(_) => None,
             Self::Window { .. } => Some("write for example `22:00-06:00`"),
             Self::CancelByItself => Some("abort the campaign"),
+            Self::ApproversNeeded { .. } => Some(
+                "add a next roster that asks for no approvers of this, signed by the root keys",
+            ),
             Self::Nobody(_) => Some("look at what the selection matches with `terminal list`"),
             Self::NoCampaign(_) => Some("list the campaigns"),
             Self::Registry(_) => None,
@@ -147,6 +157,7 @@ impl Campaigns {
     }
 
     async fn check_change(&self, change: &Change, now: UnixTime) -> Result<(), CampaignError> {
+        self.check_requirement(change).await?;
         let upgrade = match change {
             Change::Ping(_) => return Ok(()),
             Change::Cancel(_) => return Err(CampaignError::CancelByItself),
@@ -164,6 +175,28 @@ impl Campaigns {
             at if at <= now => Err(CampaignError::ReleaseExpired { digest, at }),
             _ => Ok(()),
         }
+    }
+
+    /// Terminals carry out only what those have signed whom the roster asks for, and a campaign's
+    /// batches are signed by the controller alone.
+    async fn check_requirement(&self, change: &Change) -> Result<(), CampaignError> {
+        let Some(newest) = self.registry.newest_roster().await? else { return Ok(()) };
+        let envelope = Envelope::<Roster>::from_bytes(newest.signed.as_slice());
+        let roster = envelope.map_err(|_| RegistryError::Unreadable {
+            what: "roster",
+            value: newest.version.to_string(),
+        })?;
+        // How many terminals there are changes how many approvers, never whether there are any.
+        let approvers = roster.document.requirement(change.verb(), 1).approvers;
+        if approvers == 0 {
+            return Ok(());
+        }
+        let what = match change {
+            Change::Ping(_) => "a ping",
+            Change::Upgrade(_) => "an upgrade",
+            Change::Cancel(_) => "a cancellation",
+        };
+        Err(CampaignError::ApproversNeeded { what, roster: newest.version, approvers })
     }
 
     /// Goes through the fleet once, in pages.

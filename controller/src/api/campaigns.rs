@@ -235,6 +235,7 @@ impl From<CampaignError> for Refusal {
             | CampaignError::Window { .. }
             | CampaignError::CancelByItself
             | CampaignError::Nobody(_) => Code::Invalid,
+            CampaignError::ApproversNeeded { .. } => Code::WrongState,
             CampaignError::Registry(error) => return error.into(),
         };
         Self { code, detail, hint: hint.map(str::to_owned) }
