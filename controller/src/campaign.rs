@@ -60,7 +60,7 @@ pub enum CampaignError {
     CancelByItself,
     #[error(
         "roster {roster} asks for the signatures of {approvers} approvers on {what}, and this \
-         controller cannot collect any: no terminal would ever get its order"
+         controller cannot collect any: every terminal would refuse its order"
     )]
     ApproversNeeded { what: &'static str, roster: u64, approvers: u8 },
     #[error("nobody would be a member: {}", excluded(.0))]
