@@ -12,7 +12,7 @@ mod generate;
 mod init;
 mod key;
 mod measure;
-mod print;
+pub mod print;
 mod qr;
 mod release;
 mod roster;

@@ -1,12 +1,14 @@
 //! `tillward-controller`: the command line around the controller.
 
 use std::error::Error;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand};
 use controller::app::{self, StartError};
 use controller::background::{Stopped, Tasks};
+use controller::cli::print::Print;
 use controller::config::{Config, ConfigError, LogFilter, RegistryUrl};
 use controller::key_file::{Asked, KeyError, NoPassphrase, OnlineKeys, PassphraseArgs, Unlock};
 use tokio::signal::unix::{SignalKind, signal};
@@ -90,6 +92,8 @@ enum Failure {
         #[source]
         source: std::io::Error,
     },
+    #[error("the result could not be written: {0}")]
+    Unwritten(ErrorKind),
     #[error("a task panicked, and the controller ended: the log says which")]
     Panicked,
 }
@@ -101,25 +105,31 @@ impl Failure {
             Self::Passphrase(error) => error.hint(),
             Self::Start(error) => error.hint(),
             Self::Panicked => Some("report it, with the log"),
-            Self::Config(ConfigError::Mistakes { .. }) | Self::Keys(_) | Self::System { .. } => {
-                None
-            }
+            Self::Config(ConfigError::Mistakes { .. })
+            | Self::Keys(_)
+            | Self::System { .. }
+            | Self::Unwritten(_) => None,
         }
     }
 }
 
 fn main() -> ExitCode {
     shared::tls::install_provider();
-    match run(Cli::parse().command) {
+    let mut print = Print::process();
+    let ended = run(Cli::parse().command, &mut print);
+    // Whoever stops reading early has seen enough.
+    let unwritten = print.failure().filter(|error| error.kind() != ErrorKind::BrokenPipe);
+    let unwritten = unwritten.map(|error| Failure::Unwritten(error.kind()));
+    match unwritten.map_or(ended, Err) {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
-            print_error(&failure);
+            print_failure(&failure, &mut print);
             ExitCode::FAILURE
         }
     }
 }
 
-fn run(command: Command) -> Result<(), Failure> {
+fn run(command: Command, print: &mut Print) -> Result<(), Failure> {
     match command {
         Command::Serve { config, passphrase, addresses_file } => {
             let config = config.load()?;
@@ -137,12 +147,12 @@ fn run(command: Command) -> Result<(), Failure> {
         Command::Migrate { config } => {
             let config = config.load()?;
             let version = runtime()?.block_on(app::migrate(&config))?;
-            say(&format!("{} is at schema version {version}", config.registry));
+            print.line(format_args!("{} is at schema version {version}", config.registry));
             Ok(())
         }
         Command::CheckConfig { config } => {
             app::check(&config.load()?)?;
-            say(&format!("{} is right", config.config.display()));
+            print.line(format_args!("{} is right", config.config.display()));
             Ok(())
         }
     }
@@ -189,20 +199,15 @@ fn log(filter: &LogFilter) {
         .init();
 }
 
-fn say(text: &str) {
-    anstream::println!("{text}");
-}
-
-fn print_error(failure: &Failure) {
-    let mut text = failure.to_string();
+fn print_failure(failure: &Failure, print: &mut Print) {
+    print.error(failure);
     let mut source = failure.source();
     while let Some(cause) = source {
-        text = format!("{text}: {cause}");
+        print.remark(format_args!("  because: {cause}"));
         source = cause.source();
     }
-    anstream::eprintln!("error: {text}");
     if let Some(hint) = failure.hint() {
-        anstream::eprintln!("hint: {hint}");
+        print.hint(hint);
     }
 }
 

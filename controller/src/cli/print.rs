@@ -1,4 +1,4 @@
-//! The only way in which the command line writes: results to standard output, everything said
+//! The only way in which both programs write for people: results to standard output, everything said
 //! about them to standard error, so that results can be piped.
 //!
 //! Much of what is shown was said by terminals. Control characters in it are replaced, so that a
@@ -16,7 +16,7 @@ use serde::Serialize;
 use crate::api::model::Page;
 
 /// Where results and remarks go. Colour is left out where it would not be seen.
-pub(super) struct Print {
+pub struct Print {
     out: Box<dyn Write + Send>,
     err: Box<dyn Write + Send>,
     person_reads: bool,
@@ -33,7 +33,7 @@ impl std::fmt::Debug for Print {
 
 impl Print {
     /// To this process's standard streams.
-    pub(super) fn process() -> Self {
+    pub fn process() -> Self {
         Self {
             person_reads: io::stdout().is_terminal(),
             out: Box::new(AutoStream::auto(io::stdout())),
@@ -49,7 +49,7 @@ impl Print {
     }
 
     /// One line, or several, of the result.
-    pub(super) fn line(&mut self, text: impl Display) {
+    pub fn line(&mut self, text: impl Display) {
         let written = writeln!(self.out, "{}", harmless(text)).and_then(|()| self.out.flush());
         self.note_failure(written);
     }
@@ -86,7 +86,7 @@ impl Print {
     }
 
     /// What helps a person and is no part of the result.
-    pub(super) fn remark(&mut self, text: impl Display) {
+    pub fn remark(&mut self, text: impl Display) {
         self.say(&harmless(text));
     }
 
@@ -94,11 +94,13 @@ impl Print {
         self.say(&format!("{}: {}", "warning".yellow().bold(), harmless(text)));
     }
 
-    pub(super) fn error(&mut self, text: impl Display) {
+    /// What failed.
+    pub fn error(&mut self, text: impl Display) {
         self.say(&format!("{}: {}", "error".red().bold(), harmless(text)));
     }
 
-    pub(super) fn hint(&mut self, text: impl Display) {
+    /// What to do about it.
+    pub fn hint(&mut self, text: impl Display) {
         self.say(&format!("{}: {}", "hint".cyan().bold(), harmless(text)));
     }
 
@@ -134,7 +136,7 @@ impl Print {
     }
 
     /// Why the reader is gone, if it is.
-    pub(super) fn failure(&self) -> Option<&io::Error> {
+    pub fn failure(&self) -> Option<&io::Error> {
         self.failed.as_ref()
     }
 
