@@ -89,13 +89,13 @@ async fn the_api_ends_within_its_grace() {
 fn the_committed_description_is_the_one_that_the_code_gives() {
     let path = concat!(env!("CARGO_MANIFEST_DIR"), "/openapi.json");
     let now = format!("{}\n", description().to_pretty_json().unwrap());
-    if std::env::var_os("TILLWARD_BLESS").is_some() {
+    if std::env::var_os("TILLWARD_GOLDEN").is_some_and(|it| it == "write") {
         std::fs::write(path, &now).unwrap();
     }
     let committed = std::fs::read_to_string(path).unwrap_or_default();
     assert!(
         committed == now,
         "controller/openapi.json is not what the code says: look at the difference that \
-         `TILLWARD_BLESS=1 cargo test -p controller --lib committed_description` makes"
+         `TILLWARD_GOLDEN=write cargo test -p controller --lib committed_description` makes"
     );
 }
