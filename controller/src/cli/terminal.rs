@@ -96,7 +96,17 @@ async fn identify(text: &str, client: &Client) -> Result<TerminalId, Failure> {
 }
 
 fn list(terminals: &[Terminal], now: UnixTime, print: &mut Print) {
-    let header = ["serial", "store", "model", "state", "reachable", "seen", "software", "id"];
+    let header = [
+        "serial",
+        "store",
+        "model",
+        "state",
+        "reachable",
+        "seen",
+        "software",
+        "certificate until",
+        "id",
+    ];
     let rows = terminals.iter().map(|terminal| {
         [
             terminal.serial.clone(),
@@ -106,6 +116,7 @@ fn list(terminals: &[Terminal], now: UnixTime, print: &mut Print) {
             word(&terminal.presence),
             or_nothing(terminal.last_seen_at.map(|at| ago_text(at, now))),
             software(&terminal.components),
+            or_nothing(terminal.certificate_expires_at.map(time_text)),
             terminal.id.to_string(),
         ]
     });
