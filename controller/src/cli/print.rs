@@ -1,5 +1,5 @@
-//! The only way in which both programs write for people: results to standard output, everything said
-//! about them to standard error, so that results can be piped.
+//! The only way in which both programs write for people: results to standard output, everything
+//! said about them to standard error, so that results can be piped.
 //!
 //! Much of what is shown was said by terminals. Control characters in it are replaced, so that a
 //! terminal cannot move the cursor or change the screen of whoever looks at it.
