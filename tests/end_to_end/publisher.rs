@@ -40,21 +40,36 @@ impl Publisher {
         body.extend(text(NAME));
         stream.write_all(&packet(0x10, &body))?;
         stream.flush()?;
-        let mut answer = [0; 4];
-        stream.read_exact(&mut answer)?;
-        ensure!(answer[0] == 0x20 && answer[3] == 0, "the broker answers {answer:02x?}");
-        Ok(Self(stream))
+        let mut publisher = Self(stream);
+        let (kind, answer) = publisher.read()?;
+        // Session present, then the reason.
+        ensure!(kind == 0x20 && answer.get(1) == Some(&0), "the broker answers {answer:02x?}");
+        Ok(publisher)
     }
 
-    /// Publishes at QoS 0. An error means that the broker hung up on it.
-    pub(crate) fn publish(&mut self, topic: &str, payload: &[u8]) -> std::io::Result<()> {
-        let body = [text(topic).as_slice(), &[0], payload].concat();
-        self.0.write_all(&packet(0x30, &body))?;
-        // A goodbye, so that what was sent before it is read before the connection ends.
-        self.0.write_all(&packet(0xe0, &[]))?;
+    /// Publishes at QoS 1, and is done when the broker has taken it for somebody. An error means
+    /// that it has not, or that somebody else took this place before that was known.
+    pub(crate) fn publish(&mut self, topic: &str, payload: &[u8]) -> Result<()> {
+        // After the topic: packet identifier 1, no properties.
+        let body = [text(topic).as_slice(), &[0, 1, 0], payload].concat();
+        self.0.write_all(&packet(0x32, &body))?;
         self.0.flush()?;
-        let mut rest = Vec::new();
-        self.0.read_to_end(&mut rest).map(|_| ())
+        let (kind, answer) = self.read()?;
+        // The identifier alone means success; else the reason follows.
+        let is_taken = kind == 0x40 && answer.get(2).is_none_or(|reason| *reason == 0);
+        ensure!(is_taken, "the broker answers {kind:02x} {answer:02x?}");
+        Ok(())
+    }
+
+    /// The kind and the body of the next packet; brokers say nothing long to a publisher.
+    fn read(&mut self) -> Result<(u8, Vec<u8>)> {
+        let mut head = [0; 2];
+        self.0.read_exact(&mut head)?;
+        let [kind, length] = head;
+        ensure!(length < 128, "the broker says something long");
+        let mut body = vec![0; usize::from(length)];
+        self.0.read_exact(&mut body)?;
+        Ok((kind, body))
     }
 }
 
