@@ -105,8 +105,14 @@ struct Problem {
 }
 
 /// Enrols this terminal and keeps the identity below `state`. Enrolling again, with a new claim,
-/// replaces the identity when everything else has succeeded.
+/// replaces the identity when everything else has succeeded; with the same claim it changes
+/// nothing and asks nobody.
 pub fn enrol(claim: &Claim, state: &Path) -> Result<Identity, EnrolmentError> {
+    if let Ok(identity) = Identity::load(&state.join("identity"))
+        && identity.facts.claim == Some(claim.seed.claim_key().public().key_id())
+    {
+        return Ok(identity);
+    }
     let authority = authority(claim)?;
     let time = CertificateTime::above(BUILT_AT);
     let controller = Controller {
@@ -175,6 +181,7 @@ fn believe(claim: &Claim, answer: Answer, key: TerminalKey) -> Result<Identity, 
             broker: answer.broker,
             roster: trust.digest(),
             zone: answer.zone,
+            claim: Some(claim.seed.claim_key().public().key_id()),
         },
         key,
         certificate: answer.certificate,

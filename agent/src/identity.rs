@@ -20,7 +20,7 @@ use rcgen::{KeyPair, PKCS_ED25519};
 use rustls_pki_types::pem::PemObject as _;
 use rustls_pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
 use serde::{Deserialize, Serialize};
-use shared::digest::Digest;
+use shared::digest::{Digest, KeyId};
 use shared::document::Receipt;
 use shared::durable::{self, NotWritten, Readers};
 use shared::id::{FleetId, TerminalId};
@@ -71,6 +71,9 @@ pub struct Facts {
     /// before it was kept have meant UTC.
     #[serde(default = "utc")]
     pub zone: String,
+    /// Which claim was used, by its key; not kept by identities from before.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub claim: Option<KeyId>,
 }
 
 fn utc() -> String {

@@ -158,9 +158,9 @@ impl Session {
         }
     }
 
-    /// Something is lacking that the controller sends in answer to a hello: the next one does not
-    /// wait its whole turn.
-    pub fn lacks_something(&mut self, uptime: Duration) {
+    /// Something is lacking that the controller sends in answer to a hello, or what a hello tells
+    /// has changed: the next one does not wait its whole turn.
+    pub fn greet_soon(&mut self, uptime: Duration) {
         let soon = uptime + self.spread(HELLO_PATIENCE);
         if let State::Connected { hello_at, .. } = &mut self.state {
             *hello_at = soon.min(*hello_at);

@@ -271,7 +271,7 @@ impl Overview {
         }
         line("agent", if self.agent_runs { "runs" } else { "does not run" });
         if let Some(running) = &self.last_told {
-            line("connected", if running.connected { "yes" } else { "no" });
+            line("connected", if self.agent_runs && running.connected { "yes" } else { "no" });
             line("outbox", &format!("{} records wait", running.outbox_depth));
             if let Some(job) = &running.job {
                 line("job", &format!("{} at {}: {}", job.order, job.step, job.state));

@@ -39,7 +39,10 @@ fn reused() -> Result<()> {
     let terminals = fleet.terminals()?;
     assert_eq!(terminals.len(), 1);
     assert_eq!((terminals[0].lifecycle, terminals[0].epoch), (Lifecycle::Enrolled, 1));
+    first.enrols(&claim)?;
+    assert!(!first.state.join("enrolling/key.pem").exists(), "nothing was asked");
     // Nothing is left to ask again with: it would be another key.
+    fs::remove_dir_all(first.state.join("identity"))?;
     first.is_refused(&claim, &["the claim was used"])
 }
 

@@ -112,7 +112,7 @@ impl Core {
         let lacks = version > self.trust.version();
         self.roster_overdue = (lacks && told_before).then_some(version);
         if lacks && !told_before {
-            self.session.lacks_something(now.uptime);
+            self.session.greet_soon(now.uptime);
         }
     }
 

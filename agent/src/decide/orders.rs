@@ -170,6 +170,8 @@ impl Core {
         let receipt = self.receipt(order, Said::Finished { outcome, evidence }, now);
         out.writes.push(self.ledger.write(order, Account { receipt: receipt.clone(), ..account }));
         self.post(Post::Receipt(receipt), out);
+        // It tells what is installed now.
+        self.session.greet_soon(now.uptime);
     }
 }
 

@@ -75,6 +75,7 @@ fn identity(trust: &Trust) -> Arc<Identity> {
         broker: String::new(),
         roster: trust.digest(),
         zone: "UTC".to_owned(),
+        claim: None,
     };
     Arc::new(Identity {
         facts,
