@@ -55,6 +55,16 @@ impl CampaignEvent {
         }
     }
 
+    /// The state that it leads to.
+    fn leads_to(self) -> CampaignState {
+        match self {
+            Self::Start | Self::Resume => CampaignState::Running,
+            Self::Pause => CampaignState::Paused,
+            Self::Abort => CampaignState::Aborted,
+            Self::End => CampaignState::Completed,
+        }
+    }
+
     /// How the audit log names it.
     pub fn audited_as(self) -> &'static str {
         match self {
@@ -74,10 +84,19 @@ impl fmt::Display for CampaignState {
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("a campaign that is {state} cannot be {}", event.in_the_past())]
 pub struct Refused {
     pub state: CampaignState,
     pub event: CampaignEvent,
+}
+
+impl fmt::Display for Refused {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { state, event } = self;
+        if event.leads_to() == *state {
+            return write!(out, "it is {state} already");
+        }
+        write!(out, "a campaign that is {state} cannot be {}", event.in_the_past())
+    }
 }
 
 pub fn step(state: CampaignState, event: CampaignEvent) -> Result<CampaignState, Refused> {
@@ -123,5 +142,16 @@ mod tests {
     fn a_refusal_says_both_sides() {
         let refused = step(CampaignState::Completed, CampaignEvent::Pause).unwrap_err();
         assert_eq!(refused.to_string(), "a campaign that is completed cannot be paused");
+    }
+
+    #[test]
+    fn what_was_done_already_is_refused_as_done_already() {
+        let said = |state, event| step(state, event).unwrap_err().to_string();
+        let paused = said(CampaignState::Paused, CampaignEvent::Pause);
+        assert_eq!(paused, "it is paused already");
+        let aborted = said(CampaignState::Aborted, CampaignEvent::Abort);
+        assert_eq!(aborted, "it is aborted already");
+        let running = said(CampaignState::Running, CampaignEvent::Resume);
+        assert_eq!(running, "it is running already");
     }
 }
