@@ -79,8 +79,8 @@ impl Print {
         match rows.is_empty() {
             true => self.remark(when_empty),
             false => {
-                let text = table_text(header, rows, self.person_reads);
-                self.line(text);
+                let columns = if self.person_reads { Table::new().width() } else { None };
+                self.line(table_text(header, rows, columns));
             }
         }
     }
@@ -153,17 +153,20 @@ fn harmless(text: impl Display) -> String {
     text.to_string().replace(harm, "\u{fffd}")
 }
 
+/// As wide as `columns` where that is known. A terminal that says 0 does not know it.
 fn table_text<const N: usize>(
     header: [&str; N],
     rows: Vec<[String; N]>,
-    fit_terminal: bool,
+    columns: Option<u16>,
 ) -> String {
     let mut table = Table::new();
     table.load_preset(presets::NOTHING);
-    table.set_content_arrangement(match fit_terminal {
-        true => ContentArrangement::Dynamic,
-        false => ContentArrangement::Disabled,
-    });
+    match columns.filter(|columns| *columns > 0) {
+        Some(columns) => {
+            table.set_content_arrangement(ContentArrangement::Dynamic).set_width(columns)
+        }
+        None => table.set_content_arrangement(ContentArrangement::Disabled),
+    };
     table.set_header(header.map(|title| title.to_uppercase()));
     table.add_rows(rows);
     table.column_iter_mut().for_each(|column| {
@@ -195,8 +198,19 @@ mod tests {
     fn a_table_for_programs_has_one_line_per_row_and_no_trailing_space() {
         let long = "a reason that is longer than any terminal is wide, ".repeat(5);
         let rows = vec![["1".to_owned(), long.clone()], ["22".to_owned(), "x".to_owned()]];
-        let text = table_text(["id", "why"], rows, false);
+        let text = table_text(["id", "why"], rows, None);
         assert_eq!(text, format!("ID  WHY\n1   {}\n22  x", long.trim_end()));
+    }
+
+    #[test]
+    fn a_terminal_of_no_columns_is_one_of_unknown_width() {
+        let table = |columns| {
+            let why = "a reason that is longer than thirty columns".to_owned();
+            table_text(["id", "why"], vec![["1".to_owned(), why]], columns)
+        };
+        assert_eq!(table(Some(0)), table(None));
+        assert!(table(Some(30)).lines().count() > 2, "{}", table(Some(30)));
+        assert!(table(Some(30)).lines().all(|line| line.len() <= 30), "{}", table(Some(30)));
     }
 
     #[test]
