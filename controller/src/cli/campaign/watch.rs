@@ -35,7 +35,7 @@ pub(crate) struct Watch {
         value_parser = measure::duration
     )]
     every: Duration,
-    /// Print each change as one line of JSON
+    /// Print JSON lines: each change is one JSON object, on a line of its own
     #[arg(long)]
     json: bool,
 }
