@@ -103,8 +103,7 @@ impl Show {
             }
             return Ok(Exit::Done);
         }
-        let files = ReleaseFiles::at(Path::new(&self.what));
-        let release = read_document(&files.document())?;
+        let (_, release) = read_named(Path::new(&self.what))?;
         let roster = self.roster.read(context)?;
         match self.json {
             true => print.json(&describe::Document::of(&release, roster.as_ref())),
@@ -141,12 +140,22 @@ impl List {
     }
 }
 
-/// Reads a release's document without believing it.
-fn read_document(path: &Path) -> Result<Envelope<Release>, Failure> {
-    let shown = path.display();
-    let bytes = std::fs::read(path)
-        .map_err(|error| Failure::new(error).context(format!("cannot read {shown}")))?;
-    Envelope::from_bytes(&bytes).map_err(|error| {
-        Failure::new(error).context(format!("{shown} is not a release")).exit(Exit::NotGenuine)
-    })
+/// The files of the release that a person named, and its document without believing it.
+pub(super) fn read_named(named: &Path) -> Result<(ReleaseFiles, Envelope<Release>), Failure> {
+    let unknown = |error: std::io::Error, what: &Path| {
+        Failure::new(error)
+            .context(format!("cannot read {}", what.display()))
+            .context(format!("`{}` is neither a digest nor a release's directory", named.display()))
+            .hint("`tillward release list` shows the digests of what is published")
+    };
+    // What does not exist would stand for whatever release lies in the directory around it.
+    std::fs::metadata(named).map_err(|error| unknown(error, named))?;
+    let files = ReleaseFiles::at(named);
+    let document = files.document();
+    let bytes = std::fs::read(&document).map_err(|error| unknown(error, &document))?;
+    let release = Envelope::from_bytes(&bytes).map_err(|error| {
+        let what = format!("{} is not a release", document.display());
+        Failure::new(error).context(what).exit(Exit::NotGenuine)
+    })?;
+    Ok((files, release))
 }

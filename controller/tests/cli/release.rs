@@ -126,6 +126,26 @@ fn signatures_are_added_one_by_one_until_the_threshold_is_met() {
 }
 
 #[test]
+fn what_is_no_release_is_named_as_it_was_typed_whatever_lies_around_it() {
+    let fleet = Fleet::insecure();
+    let (out, key) = (built(&fleet), fleet.key("release-1"));
+    let empty = fleet.beside("empty");
+    fs::create_dir(&empty).unwrap();
+    let more = ["--key", text(&key), "--insecure-dev"];
+    for directory in [&out, &empty] {
+        for (command, more) in [("show", [].as_slice()), ("sign", &more), ("verify", &[])] {
+            let mut program = crate::tillward(&[&["release", command, "pos-9"], more].concat());
+            let complaint = crate::ran(program.current_dir(directory).output()).failed(1);
+            let named = "`pos-9` is neither a digest nor a release's directory";
+            assert!(complaint.contains(named), "{complaint}");
+            assert!(complaint.contains("hint: `tillward release list` shows"), "{complaint}");
+        }
+    }
+    let complaint = run(&["release", "show", text(&empty)]).failed(1);
+    assert!(complaint.contains("empty/release.cose"), "{complaint}");
+}
+
+#[test]
 fn keys_of_other_roles_and_other_fleets_sign_nothing() {
     let (fleet, other) = (Fleet::insecure(), Fleet::insecure());
     let out = built(&fleet);

@@ -5,17 +5,15 @@ use std::time::Duration;
 
 use clap::Args;
 use shared::digest::Digest;
-use shared::document::Release;
-use shared::signature::Envelope;
 use shared::window::Window;
 
 use super::super::client::Client;
 use super::super::failure::{Exit, Failure};
 use super::super::measure;
 use super::super::print::Print;
+use super::super::release::read_named;
 use super::show;
 use crate::api::model::NewCampaign;
-use crate::release::ReleaseFiles;
 
 /// Describe a campaign; nothing is sent before it is started
 #[derive(Debug, Args)]
@@ -78,13 +76,6 @@ fn digest(text: &str) -> Result<Digest, Failure> {
     if let Ok(digest) = text.parse() {
         return Ok(digest);
     }
-    let path = ReleaseFiles::at(Path::new(text)).document();
-    let unknown = |error: anyhow::Error| {
-        Failure::new(error)
-            .context(format!("`{text}` is neither a digest nor a release's directory"))
-            .hint("`tillward release list` shows the digests of what is published")
-    };
-    let bytes = std::fs::read(&path).map_err(|error| unknown(error.into()))?;
-    let release = Envelope::<Release>::from_bytes(&bytes);
-    Ok(release.map_err(|error| unknown(error.into()))?.digest())
+    let (_, release) = read_named(Path::new(text))?;
+    Ok(release.digest())
 }

@@ -10,8 +10,7 @@ use super::super::client::Client;
 use super::super::context::ContextArgs;
 use super::super::failure::{Exit, Failure};
 use super::super::print::Print;
-use super::{describe, read_document, verify};
-use crate::release::ReleaseFiles;
+use super::{describe, read_named, verify};
 
 /// Upload a signed release to the controller
 ///
@@ -32,8 +31,7 @@ impl Publish {
         context: &ContextArgs,
         print: &mut Print,
     ) -> Result<Exit, Failure> {
-        let files = ReleaseFiles::at(&self.directory);
-        let release = read_document(&files.document())?;
+        let (files, release) = read_named(&self.directory)?;
         verify::sound(&release.document)?;
         verify::artifact(&files, &release.document)?;
         let client = Client::new(context.read()?)?;

@@ -13,9 +13,8 @@ use super::super::context::ContextArgs;
 use super::super::failure::{Exit, Failure};
 use super::super::print::Print;
 use super::super::roster::ReadRoster;
-use super::{RosterArgs, describe, read_document, verify};
+use super::{RosterArgs, describe, read_named, verify};
 use crate::key_file::{Asked, KeyFile, KeyRole, PassphraseArgs, Unlock};
-use crate::release::ReleaseFiles;
 
 /// Add a signature to a release
 ///
@@ -49,8 +48,7 @@ impl Sign {
         now: UnixTime,
         print: &mut Print,
     ) -> Result<Exit, Failure> {
-        let files = ReleaseFiles::at(&self.file);
-        let mut release = read_document(&files.document())?;
+        let (files, mut release) = read_named(&self.file)?;
         let key = KeyFile::read(&self.key)?;
         let roster = self.roster.read(context)?;
         if key.role != KeyRole::Release {

@@ -9,7 +9,7 @@ use shared::time::UnixTime;
 use super::super::context::ContextArgs;
 use super::super::failure::{Exit, Failure};
 use super::super::print::Print;
-use super::{RosterArgs, describe, read_document};
+use super::{RosterArgs, describe, read_named};
 use crate::release::{ReleaseFiles, inspect};
 
 /// Check a release as a terminal would
@@ -31,8 +31,7 @@ impl Verify {
         now: UnixTime,
         print: &mut Print,
     ) -> Result<Exit, Failure> {
-        let files = ReleaseFiles::at(&self.file);
-        let release = read_document(&files.document())?;
+        let (files, release) = read_named(&self.file)?;
         let roster = self.roster.read(context)?.ok_or_else(|| {
             Failure::because("no roster says whose signatures count")
                 .hint("name one with --roster FILE, or a context with --context FILE")
