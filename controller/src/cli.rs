@@ -107,7 +107,7 @@ impl Cli {
             Command::Status(command) => command.run(context, print).await,
             Command::Alarms(command) => command.run(context, print).await,
             Command::Audit(command) => command.run(context, print).await,
-            Command::Roster(command) => command.run(now, print),
+            Command::Roster(command) => command.run(context, now, print),
             Command::Key(command) => command.run(print),
             Command::Completions(completions) => Ok(completions.run(command(), print)),
             Command::Man(pages) => pages.run(command(), print),

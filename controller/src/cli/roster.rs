@@ -1,16 +1,18 @@
 //! `tillward roster`: who holds which key, as signed by the root keys.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand};
 use serde::Serialize;
-use shared::digest::Digest;
+use shared::digest::{Digest, KeyId};
 use shared::document::Roster;
 use shared::document::roster::{Role, RosterKey};
 use shared::signature::{self, Envelope, KnownKeys};
 use shared::time::UnixTime;
 
+use super::context::ContextArgs;
 use super::failure::{Exit, Failure};
 use super::print::Print;
 
@@ -22,7 +24,8 @@ pub(super) enum RosterCommand {
     /// Check that a roster is signed by enough root keys
     ///
     /// Version 1 answers for itself: compare its digest with the one that `tillward init` printed.
-    /// A later version must also be signed by the root keys of the one before it.
+    /// A later version must also be signed by the root keys of the one before it. Where the context
+    /// names a roster, both must be of one fleet.
     Verify(VerifyRoster),
 }
 
@@ -50,6 +53,8 @@ pub(super) struct ReadRoster {
     pub roster: Roster,
     pub digest: Digest,
     bytes: Vec<u8>,
+    /// The keys that its signatures say they are by.
+    claimed: Vec<KeyId>,
 }
 
 /// What is shown of a roster.
@@ -71,7 +76,8 @@ impl ReadRoster {
             Failure::new(error).context(format!("{shown} is not a roster")).exit(Exit::NotGenuine)
         })?;
         let digest = envelope.digest();
-        Ok(Self { roster: envelope.document, digest, bytes })
+        let claimed = envelope.claimed_signers().collect();
+        Ok(Self { roster: envelope.document, digest, bytes, claimed })
     }
 
     /// Reads a roster and checks that its own root keys signed it: what an operator's copy must
@@ -90,6 +96,17 @@ impl ReadRoster {
             return Vec::new();
         };
         self.roster.holders(Role::Root).filter(|key| opened.signed_by.has(key.public)).collect()
+    }
+
+    /// Keys of `known` in whose name there is a signature, and none of theirs.
+    fn falsely_signed_by<'a>(&self, known: &'a Roster) -> Vec<&'a RosterKey> {
+        let keys = KnownKeys::of_roster(known);
+        let Ok(opened) = signature::open::<Roster>(&self.bytes, self.roster.fleet, &keys) else {
+            return Vec::new();
+        };
+        let named = |key: &&RosterKey| self.claimed.contains(&key.public.key_id());
+        let named = known.keys.iter().filter(named);
+        named.filter(|key| !opened.signed_by.has(key.public)).collect()
     }
 
     /// Soundness, its own root threshold, and the one of the version before it.
@@ -169,27 +186,73 @@ fn role_text(role: Role) -> String {
 }
 
 impl RosterCommand {
-    pub(super) fn run(&self, now: UnixTime, print: &mut Print) -> Result<Exit, Failure> {
+    pub(super) fn run(
+        &self,
+        context: &ContextArgs,
+        now: UnixTime,
+        print: &mut Print,
+    ) -> Result<Exit, Failure> {
         match self {
             Self::Show(args) => ReadRoster::read(&args.file)?.show(args.json, print),
-            Self::Verify(VerifyRoster { roster: args, previous }) => {
-                let read = ReadRoster::read(&args.file)?;
-                let previous = previous.as_deref().map(ReadRoster::read_signed).transpose()?;
-                read.check(previous.as_ref()).map_err(|failure| {
-                    failure.context(format!("{} is not genuine", args.file.display()))
-                })?;
-                read.show(args.json, print);
-                if read.roster.version > 1 && previous.is_none() {
-                    print.warning(
-                        "only its own root keys were checked; name the version before it with \
-                         --previous",
-                    );
-                }
-                if read.roster.expires_at <= now {
-                    print.warning(format_args!("it expired at {}", read.roster.expires_at));
-                }
-            }
+            Self::Verify(args) => args.run(context, now, print)?,
         }
         Ok(Exit::Done)
     }
+}
+
+impl VerifyRoster {
+    fn run(&self, context: &ContextArgs, now: UnixTime, print: &mut Print) -> Result<(), Failure> {
+        let Self { roster: RosterFile { file, json }, previous } = self;
+        let read = ReadRoster::read(file)?;
+        let previous = previous.as_deref().map(ReadRoster::read_signed).transpose()?;
+        warn_of_false_signatures(&read, previous.as_ref(), print);
+        read.check(previous.as_ref())
+            .map_err(|failure| failure.context(format!("{} is not genuine", file.display())))?;
+        if let Some(known) = context.roster()? {
+            of_the_fleet_of(&ReadRoster::read_signed(&known)?, &read)
+                .map_err(|failure| failure.context(format!("{} is refused", file.display())))?;
+        }
+        read.show(*json, print);
+        if !json {
+            let (own, need) = (read.signed_by().len(), read.roster.thresholds.root);
+            let follows = previous.as_ref().map(|before| before.roster.version);
+            let follows = follows.map(|before| format!(", and it follows version {before}"));
+            print.line(format_args!(
+                "\nVerified: {own} of its own root keys signed it, {need} must{}",
+                follows.unwrap_or_default()
+            ));
+        }
+        if read.roster.version > 1 && previous.is_none() {
+            print.warning(
+                "only its own root keys were checked; name the version before it with --previous",
+            );
+        }
+        if read.roster.expires_at <= now {
+            print.warning(format_args!("it expired at {}", read.roster.expires_at));
+        }
+        Ok(())
+    }
+}
+
+/// Others may be good and suffice; somebody changed the file nevertheless.
+fn warn_of_false_signatures(read: &ReadRoster, previous: Option<&ReadRoster>, print: &mut Print) {
+    let own = read.falsely_signed_by(&read.roster);
+    let before = previous.map(|before| read.falsely_signed_by(&before.roster)).unwrap_or_default();
+    let mut warned = BTreeSet::new();
+    for key in own.into_iter().chain(before).filter(|key| warned.insert(key.public.key_id())) {
+        print.warning(format_args!(
+            "the signature in the name of {}, key {}, is false",
+            key.owner, key.id
+        ));
+    }
+}
+
+fn of_the_fleet_of(known: &ReadRoster, read: &ReadRoster) -> Result<(), Failure> {
+    let (ours, theirs) = (known.roster.fleet, read.roster.fleet);
+    if ours == theirs {
+        return Ok(());
+    }
+    Err(Failure::because(format_args!("it is of fleet {theirs}, the context is of fleet {ours}"))
+        .exit(Exit::NotGenuine)
+        .hint("name the context of its fleet with --context FILE"))
 }

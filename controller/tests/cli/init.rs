@@ -240,6 +240,37 @@ fn the_roster_is_sound_signed_and_verified_by_the_program() {
 }
 
 #[test]
+fn a_roster_is_said_to_be_verified_within_its_fleet_and_a_false_signature_is_told() {
+    let (fleet, other) = (Fleet::insecure(), Fleet::insecure());
+    let (context, elsewhere) = (fleet.at("operator"), other.at("operator"));
+    let verify = |context: &Path, roster: &Path| {
+        run(&["--context", text(context), "roster", "verify", text(roster)])
+    };
+    let said = verify(&context, &fleet.roster());
+    assert_eq!(said.err, "");
+    let said = said.ok();
+    assert!(said.contains("\nVerified: 3 of its own root keys signed it, 2 must\n"), "{said}");
+
+    let refused = verify(&elsewhere, &fleet.roster());
+    assert!(!refused.out.contains("Verified"), "{}", refused.out);
+    let complaint = refused.failed(4);
+    assert!(complaint.contains("because: it is of fleet flt-"), "{complaint}");
+    assert!(complaint.contains("hint: name the context of its fleet"), "{complaint}");
+
+    let mut bytes = read(&fleet.roster());
+    let last = Envelope::<Roster>::from_bytes(&bytes).unwrap().claimed_signers().last().unwrap();
+    *bytes.last_mut().unwrap() ^= 1;
+    let path = fleet.beside("tampered.cose");
+    fs::write(&path, &bytes).unwrap();
+    let said = verify(&context, &path);
+    let warning = format!(", key {last}, is false");
+    assert!(said.err.contains("warning: the signature in the name of root-"), "{}", said.err);
+    assert!(said.err.contains(&warning), "{}", said.err);
+    let said = said.ok();
+    assert!(said.contains("Verified: 2 of its own root keys signed it, 2 must"), "{said}");
+}
+
+#[test]
 fn the_configuration_is_one_that_the_controller_takes() {
     let fleet = Fleet::insecure();
     let config = Config::load(&fleet.at("controller/controller.toml")).unwrap();
