@@ -13,6 +13,7 @@ use std::time::Duration;
 
 use serde::Serialize;
 use shared::durable::{self, NotWritten, Readers};
+use shared::queue::OpenError;
 use shared::tls::{self, ClientCertificate, TlsError};
 use tracing::info;
 
@@ -99,6 +100,8 @@ impl StartError {
             }
             Self::Broker(error) => Some(error.hint()),
             Self::Https(error) => Some(error.hint()),
+            // It says itself what to do.
+            Self::Spool(NotSpooled::Open(OpenError::InUse { .. })) => None,
             Self::Directory { .. } | Self::Spool(_) | Self::Blobs(_) | Self::Addresses(_) => {
                 Some("check the directory's permissions and free space")
             }

@@ -2,8 +2,9 @@
 //!
 //! The commented file that a new operator gets is the default itself, so the two cannot
 //! disagree. What comes out of here has types that cannot be wrong; whether files exist and keys
-//! fit is found out by those who open them.
+//! fit is found out by those who open them, and by [`Config::check`] for whoever only looks.
 
+mod beside;
 mod reader;
 
 use std::fmt;
@@ -101,14 +102,22 @@ pub struct OperatorEntry {
 #[derive(Clone)]
 pub struct RegistryUrl(SecretString);
 
+/// Why a text is no registry's URL. The text is not repeated: it may hold a password.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("names no registry: write `sqlite:<file>` or `postgres://<user>@<host>/<name>`")]
+pub struct NotARegistry;
+
 impl RegistryUrl {
     /// With relative files made relative to `base`.
-    pub fn new(text: &str, base: &Path) -> Self {
+    pub fn new(text: &str, base: &Path) -> Result<Self, NotARegistry> {
         let text = match text.strip_prefix("sqlite:") {
+            Some("") => return Err(NotARegistry),
             Some(file) => format!("sqlite:{}", base.join(file).display()),
-            None => text.to_owned(),
+            None if text.starts_with("postgres://") => text.to_owned(),
+            None if text.starts_with("postgresql://") => text.to_owned(),
+            None => return Err(NotARegistry),
         };
-        Self(SecretString::from(text))
+        Ok(Self(SecretString::from(text)))
     }
 
     pub fn expose(&self) -> &str {
@@ -230,6 +239,8 @@ pub enum ConfigError {
     },
     #[error("{} in {}{}", counted(mistakes.len()), path.display(), listed(mistakes))]
     Mistakes { path: PathBuf, mistakes: Vec<String> },
+    #[error("what --registry or TILLWARD_REGISTRY says {0}")]
+    OtherRegistry(NotARegistry),
 }
 
 fn counted(mistakes: usize) -> String {
@@ -242,11 +253,20 @@ fn listed(mistakes: &[String]) -> String {
 
 impl Config {
     pub fn load(path: &Path) -> Result<Self, ConfigError> {
-        let text = std::fs::read_to_string(path)
-            .map_err(|source| ConfigError::Read { path: path.to_owned(), source })?;
-        let base = shared::durable::parent_of(path);
-        Self::parse(&text, base)
+        Self::parse(&text_of(path)?, shared::durable::parent_of(path))
             .map_err(|mistakes| ConfigError::Mistakes { path: path.to_owned(), mistakes })
+    }
+
+    /// As [`Self::load`], and a file beside it that cannot be read is one mistake more.
+    pub fn check(path: &Path) -> Result<Self, ConfigError> {
+        let (text, base) = (text_of(path)?, shared::durable::parent_of(path));
+        let unreadable = beside::unreadable(&text, base);
+        let mistakes = match Self::parse(&text, base) {
+            Ok(config) if unreadable.is_empty() => return Ok(config),
+            Ok(_) => unreadable,
+            Err(mistakes) => [mistakes, unreadable].concat(),
+        };
+        Err(ConfigError::Mistakes { path: path.to_owned(), mistakes })
     }
 
     /// Reads a configuration whose paths are relative to `base`, or says everything that is
@@ -255,15 +275,25 @@ impl Config {
         let given = text.parse().map_err(|error: toml::de::Error| {
             vec![error.to_string().trim_end().replace('\n', "\n    ")]
         })?;
-        let mut defaults: toml::Table = DEFAULT.parse().expect("the default file is TOML");
-        defaults.remove("fleet"); // an example there: every fleet has its own
         let mistakes = Mistakes::default();
-        let config = read(Reader::new(given, defaults, &mistakes), base);
+        let config = read(Reader::new(given, defaults(), &mistakes), base);
         match (config, mistakes.into_vec()) {
             (Some(config), mistakes) if mistakes.is_empty() => Ok(config),
             (_, mistakes) => Err(mistakes),
         }
     }
+}
+
+fn text_of(path: &Path) -> Result<String, ConfigError> {
+    let failed = |source| ConfigError::Read { path: path.to_owned(), source };
+    std::fs::read_to_string(path).map_err(failed)
+}
+
+/// What holds where the file says nothing.
+fn defaults() -> toml::Table {
+    let mut defaults: toml::Table = DEFAULT.parse().expect("the default file is TOML");
+    defaults.remove("fleet"); // an example there: every fleet has its own
+    defaults
 }
 
 /// What `tillward init` decides; the rest of the file is the default.
@@ -316,7 +346,10 @@ fn read(mut file: Reader<'_>, base: &Path) -> Option<Config> {
     let log = file.parsed("log");
     let https = read_https(file.table("https"));
     let broker = read_broker(file.table("broker"));
-    let registry = in_table(file.table("registry"), |table| table.text("url"));
+    let registry = in_table(file.table("registry"), |table| {
+        let url = RegistryUrl::new(&table.text("url")?, base);
+        url.map_or_else(|why| table.mistake("url", why), Some)
+    });
     let (spool, blobs) = {
         let mut data = file.table("data");
         let paths = (data.text("spool"), data.text("blobs"));
@@ -351,7 +384,7 @@ fn read(mut file: Reader<'_>, base: &Path) -> Option<Config> {
         log: log?,
         https: https?,
         broker: broker?,
-        registry: RegistryUrl::new(&registry?, base),
+        registry: registry?,
         spool: base.join(spool?),
         blobs: base.join(blobs?),
         secrets: secrets?,

@@ -67,9 +67,17 @@ struct ConfigArg {
 
 impl ConfigArg {
     fn load(&self) -> Result<Config, ConfigError> {
-        let mut config = Config::load(&self.config)?;
+        self.with_registry(Config::load(&self.config)?)
+    }
+
+    fn check(&self) -> Result<Config, ConfigError> {
+        self.with_registry(Config::check(&self.config)?)
+    }
+
+    fn with_registry(&self, mut config: Config) -> Result<Config, ConfigError> {
         if let Some(url) = &self.registry {
-            config.registry = RegistryUrl::new(url, Path::new(""));
+            let registry = RegistryUrl::new(url, Path::new(""));
+            config.registry = registry.map_err(ConfigError::OtherRegistry)?;
         }
         Ok(config)
     }
@@ -105,7 +113,7 @@ impl Failure {
             Self::Passphrase(error) => error.hint(),
             Self::Start(error) => error.hint(),
             Self::Panicked => Some("report it, with the log"),
-            Self::Config(ConfigError::Mistakes { .. })
+            Self::Config(ConfigError::Mistakes { .. } | ConfigError::OtherRegistry(_))
             | Self::Keys(_)
             | Self::System { .. }
             | Self::Unwritten(_) => None,
@@ -151,7 +159,7 @@ fn run(command: Command, print: &mut Print) -> Result<(), Failure> {
             Ok(())
         }
         Command::CheckConfig { config } => {
-            app::check(&config.load()?)?;
+            app::check(&config.check()?)?;
             print.line(format_args!("{} is right", config.config.display()));
             Ok(())
         }

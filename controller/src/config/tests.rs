@@ -133,12 +133,25 @@ fn one_broker_or_several_but_not_both() {
 
 #[test]
 fn a_password_in_the_registrys_url_is_not_printed() {
-    let url = RegistryUrl::new("postgres://tillward:secret@db.example/fleet", base());
+    let url = RegistryUrl::new("postgres://tillward:secret@db.example/fleet", base()).unwrap();
     assert_eq!(format!("{url} {url:?}"), {
         let shown = "postgres://…@db.example/fleet";
         format!("{shown} {shown}")
     });
     assert_eq!(url.expose(), "postgres://tillward:secret@db.example/fleet");
+}
+
+#[test]
+fn a_registry_of_an_unknown_kind_is_refused_without_repeating_its_password() {
+    let expected = "`registry.url` names no registry: write `sqlite:<file>` or \
+                    `postgres://<user>@<host>/<name>`";
+    for url in ["mysql:x", "mysql://tillward:secret@db.example/fleet", "sqlite:", "postgres:x", ""]
+    {
+        assert_eq!(mistakes(&format!("{FLEET}[registry]\nurl = \"{url}\"\n")), [expected], "{url}");
+    }
+    for url in ["sqlite:x", "postgres://db.example/fleet", "postgresql://db.example/fleet"] {
+        assert!(RegistryUrl::new(url, base()).is_ok(), "{url}");
+    }
 }
 
 #[test]

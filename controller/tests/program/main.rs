@@ -197,6 +197,42 @@ fn five_mistakes_in_the_configuration_are_reported_as_five() {
 }
 
 #[test]
+fn wrong_keys_and_missing_files_are_reported_together() {
+    let fleet = Fleet::insecure();
+    fleet.edit(|text| {
+        text.replace("sqlite:data/registry.sqlite", "mysql:x")
+            .replace("\"device-ca.pem\"", "\"missing.pem\"")
+            .replace("directory = \"rosters\"", "directory = \"nowhere\"")
+    });
+    let said = fleet.complaint("check-config", &[]);
+    assert!(said.contains("3 mistakes"), "{said}");
+    for named in ["`registry.url` names no registry", "/missing.pem: No such file", "/nowhere: "] {
+        assert!(said.contains(named), "{named}: {said}");
+    }
+}
+
+#[test]
+fn a_registry_of_an_unknown_kind_is_refused_on_the_command_line_too() {
+    let fleet = Fleet::insecure();
+    for command in ["check-config", "serve", "migrate"] {
+        let said = fleet.complaint(command, &["--registry", "mysql://u:secret@db/x"]);
+        assert!(said.contains("names no registry: write `sqlite:<file>`"), "{said}");
+        assert!(!said.contains("secret"), "{said}");
+    }
+}
+
+#[test]
+fn a_second_controller_on_the_same_data_is_told_of_the_first_and_nothing_else() {
+    let fleet = Fleet::insecure();
+    let serving = fleet.serve(&[]);
+    let said = fleet.complaint("serve", &[]);
+    assert!(said.contains("is in use by another process: stop that process first"), "{said}");
+    assert!(!said.contains("hint:"), "{said}");
+    serving.signal("TERM");
+    assert_eq!(serving.wait().0, Some(0));
+}
+
+#[test]
 fn certificates_that_do_not_fit_the_configuration_are_named() {
     let fleet = Fleet::insecure();
     assert!(fleet.command("check-config").status().unwrap().success());
@@ -284,9 +320,14 @@ fn a_directory_that_is_not_there_is_made_and_a_file_that_is_not_there_is_named()
     let certificate = fleet.config().with_file_name("device-ca.pem");
     let kept = fs::read(&certificate).unwrap();
     fs::remove_file(&certificate).unwrap();
-    for command in ["check-config", "serve"] {
+    let named = [
+        ("check-config", "1 mistake in "),
+        ("check-config", "`certificates.device_ca`: cannot read "),
+        ("serve", "cannot read the device authority's certificate"),
+    ];
+    for (command, named) in named {
         let said = fleet.complaint(command, &[]);
-        assert!(said.contains("cannot read the device authority's certificate"), "{said}");
+        assert!(said.contains(named), "{named}: {said}");
         assert!(said.contains("device-ca.pem"), "{said}");
     }
     fs::write(&certificate, kept).unwrap();

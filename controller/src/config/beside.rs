@@ -1,0 +1,36 @@
+//! The files beside a configuration that the controller reads at start: whether they are there.
+//!
+//! Deliberately absent: what is in them. That is compared with a configuration that is right.
+
+use std::fs;
+use std::io;
+use std::path::Path;
+
+use super::defaults;
+use super::reader::{Mistakes, Reader};
+
+const CERTIFICATES: [&str; 4] = ["device_ca", "server_ca", "server", "controller"];
+
+/// One sentence for each file that cannot be read, as far as the configuration can be: what is
+/// wrong with the configuration itself is not said here.
+pub(super) fn unreadable(text: &str, base: &Path) -> Vec<String> {
+    let Ok(given) = text.parse() else { return Vec::new() };
+    let (elsewhere, mistakes) = (Mistakes::default(), Mistakes::default());
+    let mut file = Reader::new(given, defaults(), &elsewhere);
+    let look = |key: String, name: String, read: fn(&Path) -> io::Result<()>| {
+        let path = base.join(name);
+        if let Err(error) = read(&path) {
+            mistakes.add(format!("`{key}`: cannot read {}: {error}", path.display()));
+        }
+    };
+    let mut certificates = file.table("certificates");
+    for key in CERTIFICATES {
+        if let Some(name) = certificates.text(key) {
+            look(format!("certificates.{key}"), name, |path| fs::read(path).map(drop));
+        }
+    }
+    if let Some(name) = file.table("rosters").text("directory") {
+        look("rosters.directory".to_owned(), name, |path| fs::read_dir(path).map(drop));
+    }
+    mistakes.into_vec()
+}
