@@ -98,18 +98,8 @@ impl<'de> Visitor<'de> for Grow {
 
 impl Tree {
     fn into_entries(self) -> Result<Vec<(Self, Self)>, Error> {
-        match self {
-            Self::Map(entries) => Ok(entries),
-            Self::Null
-            | Self::Bool(_)
-            | Self::Unsigned(_)
-            | Self::Negative(_)
-            | Self::Wide(_)
-            | Self::Float(_)
-            | Self::Bytes(_)
-            | Self::Text(_)
-            | Self::Array(_) => Err(de::Error::custom("expected a map")),
-        }
+        let Self::Map(entries) = self else { return Err(de::Error::custom("expected a map")) };
+        Ok(entries)
     }
 }
 
