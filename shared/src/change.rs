@@ -1,7 +1,9 @@
 //! What can be asked of a terminal: the verbs, and the parameters of each change.
 
 use serde::{Deserialize, Serialize};
+use serde_bytes::ByteBuf;
 
+use crate::backup::{Selection, SnapshotOf};
 use crate::digest::Digest;
 use crate::id::BatchId;
 use crate::window::Window;
@@ -63,6 +65,44 @@ pub struct Upgrade {
     /// SHA-256 of the release document's payload. The document itself travels beside the order.
     pub release: Digest,
     /// When the shop may be disturbed, in the terminal's local time; `None` is any time.
+    pub window: Option<Window>,
+}
+
+/// Save what the till has: see [`crate::document::Manifest`].
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Backup {
+    pub extent: Extent,
+    /// When the terminal may begin; `None` is any time. A backup disturbs no sale.
+    pub window: Option<Window>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Extent {
+    /// What is not in the repository yet.
+    Incremental,
+    /// Everything, into a new repository under a new key.
+    Full,
+}
+
+/// Restore the newest snapshot into a scratch till and compare the totals; the till itself is not
+/// touched.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Drill {
+    pub window: Option<Window>,
+}
+
+/// Put saved data back into a till.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Restore {
+    pub of: SnapshotOf,
+    pub selection: Selection,
+    /// The repository's key, sealed to the terminal that restores; `None` where that still has it.
+    pub key: Option<ByteBuf>,
+    /// When the shop may be disturbed.
     pub window: Option<Window>,
 }
 

@@ -5,14 +5,18 @@
 //! the same bytes, so there is exactly one way to write each.
 
 pub mod batch;
+pub mod epoch_key;
 pub mod fleet_time;
+pub mod manifest;
 pub mod order;
 pub mod receipt;
 pub mod release;
 pub mod roster;
 
 pub use batch::Batch;
+pub use epoch_key::EpochKey;
 pub use fleet_time::FleetTime;
+pub use manifest::Manifest;
 pub use order::Order;
 pub use receipt::Receipt;
 pub use release::Release;
@@ -41,7 +45,9 @@ macro_rules! documents {
 
 documents! {
     Batch = "application/vnd.tillward.batch+cbor";
+    EpochKey = "application/vnd.tillward.epoch-key+cbor";
     FleetTime = "application/vnd.tillward.fleet-time+cbor";
+    Manifest = "application/vnd.tillward.manifest+cbor";
     Order = "application/vnd.tillward.order+cbor";
     Receipt = "application/vnd.tillward.receipt+cbor";
     Release = "application/vnd.tillward.release+cbor";

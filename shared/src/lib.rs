@@ -12,6 +12,7 @@
 //! **Invariants of absence.** No business decision, no tokio, no clock: time is an argument. Only
 //! `codec` knows the CBOR library, only `queue` knows the database, only `signature` knows COSE.
 
+pub mod backup;
 pub mod change;
 pub mod claim;
 pub mod codec;
