@@ -33,5 +33,6 @@ pub mod print;
 pub mod program;
 pub mod roster;
 pub mod session;
+pub mod snapshot;
 pub mod status;
 pub mod stop;

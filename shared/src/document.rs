@@ -10,6 +10,7 @@ pub mod fleet_time;
 pub mod manifest;
 pub mod order;
 pub mod receipt;
+pub mod recipient_statement;
 pub mod release;
 pub mod roster;
 
@@ -19,6 +20,7 @@ pub use fleet_time::FleetTime;
 pub use manifest::Manifest;
 pub use order::Order;
 pub use receipt::Receipt;
+pub use recipient_statement::RecipientStatement;
 pub use release::Release;
 pub use roster::Roster;
 
@@ -50,6 +52,7 @@ documents! {
     Manifest = "application/vnd.tillward.manifest+cbor";
     Order = "application/vnd.tillward.order+cbor";
     Receipt = "application/vnd.tillward.receipt+cbor";
+    RecipientStatement = "application/vnd.tillward.recipient-statement+cbor";
     Release = "application/vnd.tillward.release+cbor";
     Roster = "application/vnd.tillward.roster+cbor";
 }
