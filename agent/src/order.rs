@@ -126,7 +126,11 @@ fn check_signed(
     check_time(verb, not_before, not_after, known.time)?;
     let release = match &batch.change {
         Change::Upgrade(upgrade) => Some(release::check(upgrade, parcel, roster, known)?),
-        Change::Ping(_) | Change::Cancel(_) => None,
+        Change::Ping(_)
+        | Change::Backup(_)
+        | Change::Drill(_)
+        | Change::Restore(_)
+        | Change::Cancel(_) => None,
     };
     Ok(Admitted { order, batch, release, not_before, not_after })
 }

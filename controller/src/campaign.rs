@@ -158,16 +158,18 @@ impl Campaigns {
 
     async fn check_change(&self, change: &Change, now: UnixTime) -> Result<(), CampaignError> {
         self.check_requirement(change).await?;
-        let upgrade = match change {
-            Change::Ping(_) => return Ok(()),
-            Change::Cancel(_) => return Err(CampaignError::CancelByItself),
-            Change::Upgrade(upgrade) => upgrade,
-        };
-        if let Some(window @ Window { from_min, to_min }) = upgrade.window
+        if let Some(window @ Window { from_min, to_min }) = change.window()
             && !window.is_sound()
         {
             return Err(CampaignError::Window { from_min, to_min });
         }
+        let upgrade = match change {
+            Change::Ping(_) | Change::Backup(_) | Change::Drill(_) | Change::Restore(_) => {
+                return Ok(());
+            }
+            Change::Cancel(_) => return Err(CampaignError::CancelByItself),
+            Change::Upgrade(upgrade) => upgrade,
+        };
         let digest = upgrade.release;
         let stored = self.registry.release(digest).await?;
         let release = stored.ok_or(CampaignError::NoRelease(digest))?.release;
@@ -193,7 +195,10 @@ impl Campaigns {
         }
         let what = match change {
             Change::Ping(_) => "a ping",
+            Change::Backup(_) => "a backup",
+            Change::Drill(_) => "a restore drill",
             Change::Upgrade(_) => "an upgrade",
+            Change::Restore(_) => "a restore",
             Change::Cancel(_) => "a cancellation",
         };
         Err(CampaignError::ApproversNeeded { what, roster: newest.version, approvers })
@@ -211,7 +216,11 @@ impl Campaigns {
                 let stored = stored.ok_or(CampaignError::NoRelease(upgrade.release))?;
                 Some(stored.release.models)
             }
-            Change::Ping(_) | Change::Cancel(_) => None,
+            Change::Ping(_)
+            | Change::Backup(_)
+            | Change::Drill(_)
+            | Change::Restore(_)
+            | Change::Cancel(_) => None,
         };
         let mut preview = Preview::default();
         let mut page = Page::first(PAGE_ITEMS_MAX);

@@ -48,7 +48,10 @@ impl Verb {
 pub enum Change {
     /// Answer, to show that orders arrive.
     Ping(Ping),
+    Backup(Backup),
+    Drill(Drill),
     Upgrade(Upgrade),
+    Restore(Restore),
     /// Undo what has not begun of an earlier batch.
     Cancel(Cancel),
 }
@@ -66,6 +69,9 @@ pub struct Upgrade {
     pub release: Digest,
     /// When the shop may be disturbed, in the terminal's local time; `None` is any time.
     pub window: Option<Window>,
+    /// Before the shop is disturbed there must be a snapshot in both places, verified, that is no
+    /// older than so many seconds; `None` asks for none.
+    pub backup_within_s: Option<u64>,
 }
 
 /// Save what the till has: see [`crate::document::Manifest`].
@@ -117,8 +123,21 @@ impl Change {
     pub fn verb(&self) -> Verb {
         match self {
             Self::Ping(_) => Verb::Ping,
+            Self::Backup(_) | Self::Drill(_) => Verb::Backup,
             Self::Upgrade(_) => Verb::Upgrade,
+            Self::Restore(_) => Verb::Restore,
             Self::Cancel(_) => Verb::Cancel,
+        }
+    }
+
+    /// When the terminal may begin, or be disturbed; `None` is any time.
+    pub fn window(&self) -> Option<Window> {
+        match self {
+            Self::Backup(backup) => backup.window,
+            Self::Drill(drill) => drill.window,
+            Self::Upgrade(upgrade) => upgrade.window,
+            Self::Restore(restore) => restore.window,
+            Self::Ping(_) | Self::Cancel(_) => None,
         }
     }
 }

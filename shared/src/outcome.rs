@@ -54,6 +54,20 @@ pub enum FailureCode {
     RestartFailed,
     HealthNotProven,
     TimedOut,
+    /// What was to be saved holds a payment card's number; nothing of it was sent.
+    CardDataFound,
+    /// The till could not write down what it has.
+    ExportFailed,
+    /// The roster names fewer recovery recipients than a key must be sealed to.
+    NoRecipients,
+    /// The controller does not take the backup: no room, or not this terminal's.
+    BackupRefused,
+    /// A piece of the snapshot is missing, or not what its manifest says.
+    SnapshotDamaged,
+    /// The snapshot does not belong on this till, or is older than what it must go on from.
+    NotRestorable,
+    /// What was restored does not add up to what was saved.
+    TotalsDiffer,
     /// What was to be cancelled had begun to disturb the shop, or was over.
     TooLate,
     Internal,
@@ -85,6 +99,15 @@ impl FailureCode {
             Self::RestartFailed => "look at the till; its old version is the current one again",
             Self::HealthNotProven => "test this release on a terminal in the office",
             Self::TimedOut => "look at what the terminal was waiting for, then retry",
+            Self::CardDataFound => {
+                "find out at the till what wrote a card number, and remove it there"
+            }
+            Self::ExportFailed => "look at the till: it could not export its data",
+            Self::NoRecipients => "publish a roster with two recovery recipients or more",
+            Self::BackupRefused => "read the controller's own reason in the detail",
+            Self::SnapshotDamaged => "restore an older snapshot, and verify this one",
+            Self::NotRestorable => "choose a snapshot that fits this till",
+            Self::TotalsDiffer => "restore an older snapshot; the till has what it had before",
             Self::TooLate => "wait for the outcome of the job that was to be cancelled",
             Self::Internal => "collect the agent's log and report it",
         }

@@ -3,14 +3,15 @@
 use std::collections::BTreeMap;
 
 use harness::keys::{Ceremony, NOW, terminal};
-use shared::change::{Cancel, Change, Ping, Upgrade, Verb};
+use shared::backup::{Selection, SnapshotOf};
+use shared::change::{Backup, Cancel, Change, Drill, Extent, Ping, Restore, Upgrade, Verb};
 use shared::digest::{Digest, Nonce};
 use shared::document::order::Stream;
 use shared::document::receipt::{Evidence, Said};
 use shared::document::roster::RecoveryRecipient;
 use shared::document::{Batch, FORMAT, FleetTime, Order, Receipt, Release, Roster};
 use shared::floor::{Requirement, Signers};
-use shared::id::{BatchId, OrderId};
+use shared::id::{BatchId, OrderId, RepositoryId};
 use shared::membership::Membership;
 use shared::message::{
     Ack, Body, Component, Down, Hello, Parcel, Progress, Record, SignedBytes, StepState, Telemetry,
@@ -132,13 +133,33 @@ pub(crate) fn releases() -> Vec<(&'static str, Release)> {
 pub(crate) fn batches() -> Vec<(&'static str, Batch)> {
     let members = Membership::of((0..5).map(terminal));
     let batch = |change| Ceremony::batch(1, change, &members);
-    let upgrade = |window| Change::Upgrade(Upgrade { release: Digest::of(b"release"), window });
+    let upgrade = |window, backup_within_s| {
+        let release = Digest::of(b"release");
+        Change::Upgrade(Upgrade { release, window, backup_within_s })
+    };
+    let of = SnapshotOf {
+        terminal: terminal(3),
+        repository: RepositoryId::from_bytes([8; 16]),
+        snapshot: Digest::of(b"snapshot"),
+        manifest: Digest::of(b"manifest"),
+    };
+    let one = Membership::of([terminal(2)]);
+    let restore = |selection, key| {
+        let restore = Restore { of: of.clone(), selection, key, window: None };
+        Ceremony::batch(1, Change::Restore(restore), &one)
+    };
+    let sets = Selection::DataSets(vec!["sales".to_owned(), "stock".to_owned()]);
     let night = Window { from_min: 22 * 60, to_min: 6 * 60 };
     let cancel = Cancel { batch: BatchId::from_bytes([9; 16]), reason: "wrong shop".to_owned() };
     vec![
         ("batch-ping", batch(Change::Ping(Ping { note: String::new() }))),
-        ("batch-upgrade", batch(upgrade(None))),
-        ("batch-upgrade-at-night", batch(upgrade(Some(night)))),
+        ("batch-upgrade", batch(upgrade(None, None))),
+        ("batch-upgrade-at-night", batch(upgrade(Some(night), Some(86_400)))),
+        ("batch-backup", batch(Change::Backup(Backup { extent: Extent::Full, window: None }))),
+        ("batch-drill", batch(Change::Drill(Drill { window: Some(night) }))),
+        ("batch-restore", restore(Selection::Everything, None)),
+        ("batch-restore-a-file", restore(Selection::File("sales/2026.db".to_owned()), None)),
+        ("batch-restore-elsewhere", restore(sets, Some(vec![1, 2, 3].into()))),
         ("batch-cancel", batch(Change::Cancel(cancel))),
     ]
 }

@@ -76,7 +76,8 @@ impl Scene {
     /// An upgrade that is in order.
     pub(crate) fn papers(&self) -> Papers {
         let release = Ceremony::pos_release("2", 6);
-        let upgrade = Upgrade { release: payload_digest(&release), window: None };
+        let upgrade =
+            Upgrade { release: payload_digest(&release), window: None, backup_within_s: None };
         let batch = Ceremony::batch(1, Change::Upgrade(upgrade), &self.members);
         let order = Ceremony::order(1, self.terminal, &batch, &self.members);
         Papers { release, batch, order }

@@ -40,7 +40,7 @@ impl Loot {
         let without_ours = || Membership::of([0, 1, 3, 4].map(terminal));
         let batches = [(0, all()), (1, all()), (2, without_ours())].map(|(release, members)| {
             let release = payload_digest(&releases[release]);
-            let change = Change::Upgrade(Upgrade { release, window: None });
+            let change = Change::Upgrade(Upgrade { release, window: None, backup_within_s: None });
             let batch = Ceremony::batch(1, change, &members);
             let keys = [&ceremony.controller, &ceremony.approver[0]];
             let paper = Paper::read(ceremony.sign(batch.clone(), &keys).as_slice());
@@ -176,7 +176,8 @@ impl Attempt {
         };
         if self.names_release {
             let release = payload_digest(&release);
-            batch.change = Change::Upgrade(Upgrade { release, window: None });
+            batch.change =
+                Change::Upgrade(Upgrade { release, window: None, backup_within_s: None });
         }
         if self.one_terminal_more {
             members = Membership::of((0..6).map(terminal));

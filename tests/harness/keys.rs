@@ -190,7 +190,11 @@ impl Ceremony {
         release: &Release,
         members: &Membership,
     ) -> Parcel {
-        let change = Change::Upgrade(Upgrade { release: payload_digest(release), window: None });
+        let change = Change::Upgrade(Upgrade {
+            release: payload_digest(release),
+            window: None,
+            backup_within_s: None,
+        });
         let parcel = self.parcel(seq, terminal, change, members);
         Parcel { release: Some(self.signed_release(release)), ..parcel }
     }

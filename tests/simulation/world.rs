@@ -172,7 +172,11 @@ pub(crate) fn id_of(parcel: &Parcel) -> OrderId {
 /// The upgrade in the first epochs.
 fn parcels(ceremony: &Ceremony, scenario: &Scenario, release: &Release) -> Vec<Parcel> {
     let digest = payload_digest(release);
-    let change = Change::Upgrade(Upgrade { release: digest, window: scenario.window() });
+    let change = Change::Upgrade(Upgrade {
+        release: digest,
+        window: scenario.window(),
+        backup_within_s: None,
+    });
     let release = ceremony.signed_release(release);
     in_epochs(ceremony, 1, change)
         .map(|parcel| Parcel { release: Some(release.clone()), ..parcel })

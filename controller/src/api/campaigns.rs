@@ -86,7 +86,11 @@ async fn create(
     let new = registry::campaign::NewCampaign {
         id: CampaignId::generate(),
         name: asked.name,
-        change: Change::Upgrade(Upgrade { release: asked.release, window: asked.window }),
+        change: Change::Upgrade(Upgrade {
+            release: asked.release,
+            window: asked.window,
+            backup_within_s: None,
+        }),
         selector: asked.selector,
         max_parallel: asked.max_parallel,
         lifetime_s: asked.not_after_s.unwrap_or(NOT_AFTER_S),
@@ -245,7 +249,7 @@ impl From<CampaignError> for Refusal {
 async fn shown(api: &Api, id: CampaignId) -> Result<Campaign, Refusal> {
     let overview = view::overview(&*api.registry, id).await?;
     let Overview { campaign, tally, held } = overview.ok_or_else(|| Refusal::no("campaign", id))?;
-    let Change::Upgrade(Upgrade { release, window }) = campaign.change else {
+    let Change::Upgrade(Upgrade { release, window, backup_within_s: _ }) = campaign.change else {
         // Nothing here asks for other changes yet.
         return Err(Refusal::no("upgrade campaign", id));
     };

@@ -3,7 +3,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::change::Change;
+use crate::change::{Change, Restore};
 use crate::digest::Digest;
 use crate::id::BatchId;
 use crate::time::UnixTime;
@@ -34,6 +34,8 @@ pub enum UnsoundBatch {
     EndsBeforeItBegins { not_before: UnixTime, not_after: UnixTime },
     #[error("a window of minutes {from_min} to {to_min} is not within a day")]
     WindowBeyondTheDay { from_min: u16, to_min: u16 },
+    #[error("a key that is sealed to one terminal is in a batch for {0}")]
+    KeyForMany(u32),
 }
 
 impl Batch {
@@ -46,15 +48,21 @@ impl Batch {
         if not_after < not_before {
             return Err(UnsoundBatch::EndsBeforeItBegins { not_before, not_after });
         }
-        let window = match &self.change {
-            Change::Upgrade(upgrade) => upgrade.window,
-            Change::Ping(_) | Change::Cancel(_) => None,
-        };
-        if let Some(Window { from_min, to_min }) = window
+        if let Some(Window { from_min, to_min }) = self.change.window()
             && from_min.max(to_min) >= MINUTES_OF_A_DAY
         {
             return Err(UnsoundBatch::WindowBeyondTheDay { from_min, to_min });
         }
-        Ok(())
+        match &self.change {
+            Change::Restore(Restore { key: Some(_), .. }) if terminals > 1 => {
+                Err(UnsoundBatch::KeyForMany(terminals))
+            }
+            Change::Restore(_)
+            | Change::Ping(_)
+            | Change::Backup(_)
+            | Change::Drill(_)
+            | Change::Upgrade(_)
+            | Change::Cancel(_) => Ok(()),
+        }
     }
 }

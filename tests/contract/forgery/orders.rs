@@ -1,12 +1,13 @@
 //! What is rightly signed, but not by enough people, not for this terminal, not now, or not again.
 
 use harness::keys::{Ceremony, NOW, payload_digest, terminal};
-use shared::change::{Cancel, Change, Ping, Upgrade, Verb};
+use shared::backup::{Selection, SnapshotOf};
+use shared::change::{Cancel, Change, Ping, Restore, Upgrade, Verb};
 use shared::digest::Digest;
-use shared::document::Release;
 use shared::document::order::Stream;
+use shared::document::{Batch, Release};
 use shared::floor::{Requirement, Signers};
-use shared::id::BatchId;
+use shared::id::{BatchId, RepositoryId};
 use shared::message::Parcel;
 use shared::outcome::Refusal;
 use shared::signature::PrivateKey;
@@ -241,10 +242,31 @@ fn a_window_outside_the_day_is_refused() {
     for (from_min, to_min) in [(2000, 60), (0, 2000), (0, 1440), (u16::MAX, u16::MAX)] {
         let release = payload_digest(&scene.papers().release);
         let window = Some(Window { from_min, to_min });
-        let change = Change::Upgrade(Upgrade { release, window });
+        let change = Change::Upgrade(Upgrade { release, window, backup_within_s: None });
         let parcel = resigned(&scene, |it| it.batch.change = change);
         refused(&scene, "no such window", &parcel, Refusal::UnsoundBatch);
     }
+}
+
+#[test]
+fn a_key_that_is_sealed_to_one_terminal_is_for_a_batch_of_one() {
+    let scene = Scene::new();
+    let of = SnapshotOf {
+        terminal: scene.terminal,
+        repository: RepositoryId::from_bytes([8; 16]),
+        snapshot: Digest([1; 32]),
+        manifest: Digest([2; 32]),
+    };
+    let key = Some(vec![1, 2, 3].into());
+    let restore = Restore { of, selection: Selection::Everything, key, window: None };
+    let parcel = resigned(&scene, |it| it.batch.change = Change::Restore(restore.clone()));
+    refused(&scene, "a key for many", &parcel, Refusal::UnsoundBatch);
+    let one = |batch: &mut Batch| {
+        batch.change = Change::Restore(restore.clone());
+        batch.terminals = 1;
+    };
+    let parcel = resigned(&scene, |it| one(&mut it.batch));
+    refused(&scene, "a restore that nobody approved", &parcel, Refusal::TooFewSignatures);
 }
 
 #[test]

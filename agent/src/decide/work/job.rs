@@ -85,7 +85,11 @@ impl Job {
                 let (digest, release) = (upgrade.release, Box::new(release?));
                 (Subject::Upgrade { digest, release }, upgrade.window, tables.upgrade)
             }
-            Change::Ping(_) | Change::Cancel(_) => return None,
+            Change::Ping(_)
+            | Change::Backup(_)
+            | Change::Drill(_)
+            | Change::Restore(_)
+            | Change::Cancel(_) => return None,
         };
         Some(Self {
             turn,

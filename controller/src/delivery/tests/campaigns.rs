@@ -279,7 +279,7 @@ async fn what_could_never_make_progress_is_not_created() {
     world.registry.revoke_terminal(id(1), &by(world.now)).await.unwrap();
     assert_eq!(refused(&|_| {}).await, "nobody would be a member: 1 were revoked");
     let release = shared::digest::Digest::of(b"none");
-    let upgrade = shared::change::Upgrade { release, window: None };
+    let upgrade = shared::change::Upgrade { release, window: None, backup_within_s: None };
     let unknown = refused(&|it| it.change = shared::change::Change::Upgrade(upgrade.clone())).await;
     assert_eq!(unknown, format!("there is no release {release}"));
     let key = PrivateKey::from_seed(&[1; 32]).public();

@@ -199,25 +199,31 @@ impl Terminal {
                     self.cancelled.insert(cancel.batch);
                     self.finish(id, Outcome::Succeeded { now: String::new() }, now);
                 }
-                Change::Ping(_) | Change::Upgrade(_)
-                    if rounds == 1 && self.cancelled.contains(&batch.id) =>
-                {
-                    self.finish(id, Outcome::Cancelled { reason: "aborted".to_owned() }, now);
-                }
-                Change::Ping(_) | Change::Upgrade(_) if rounds == ROUNDS_OF_A_JOB => {
-                    *self.carried_out.entry(id).or_default() += 1;
-                    self.finish(id, self.outcome.clone(), now);
-                }
-                Change::Ping(_) | Change::Upgrade(_) => self.post(Body::Progress(Progress {
-                    order: id,
-                    ordinal: rounds,
-                    step: format!("round {rounds}"),
-                    state: StepState::Running,
-                    at: now,
-                    bytes_done: Some(rounds),
-                    bytes_total: Some(ROUNDS_OF_A_JOB),
-                })),
+                Change::Ping(_)
+                | Change::Backup(_)
+                | Change::Drill(_)
+                | Change::Upgrade(_)
+                | Change::Restore(_) => self.go_on_with(id, rounds, batch.id, now),
             }
+        }
+    }
+
+    fn go_on_with(&mut self, id: OrderId, rounds: u64, batch: BatchId, now: UnixTime) {
+        if rounds == 1 && self.cancelled.contains(&batch) {
+            self.finish(id, Outcome::Cancelled { reason: "aborted".to_owned() }, now);
+        } else if rounds == ROUNDS_OF_A_JOB {
+            *self.carried_out.entry(id).or_default() += 1;
+            self.finish(id, self.outcome.clone(), now);
+        } else {
+            self.post(Body::Progress(Progress {
+                order: id,
+                ordinal: rounds,
+                step: format!("round {rounds}"),
+                state: StepState::Running,
+                at: now,
+                bytes_done: Some(rounds),
+                bytes_total: Some(ROUNDS_OF_A_JOB),
+            }));
         }
     }
 

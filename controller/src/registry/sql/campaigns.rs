@@ -116,7 +116,11 @@ pub(super) async fn add(tx: &mut Transaction, new: &NewCampaign, by: &By) -> Res
          VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $10, $11, $13)";
     let release = match &new.change {
         Change::Upgrade(upgrade) => Some(upgrade.release),
-        Change::Ping(_) | Change::Cancel(_) => None,
+        Change::Ping(_)
+        | Change::Backup(_)
+        | Change::Drill(_)
+        | Change::Restore(_)
+        | Change::Cancel(_) => None,
     };
     let values = vec![
         text(new.id),
