@@ -8,6 +8,7 @@
 mod alarms;
 mod artifacts;
 mod audit;
+mod backups;
 mod campaigns;
 mod claims;
 mod enrol;
@@ -15,6 +16,7 @@ mod extract;
 mod listener;
 pub mod model;
 mod problem;
+mod ranges;
 mod releases;
 mod rosters;
 mod status;
@@ -36,7 +38,8 @@ use utoipa::OpenApi as _;
 use utoipa_axum::router::OpenApiRouter;
 
 use crate::background::{Tasks, now};
-use crate::blob::Blobs;
+use crate::backup::intake::Intake;
+use crate::blob::{Blobs, Places};
 use crate::broker::Brokers;
 use crate::campaign::Campaigns;
 use crate::config::{Enrolment, HttpsUrl};
@@ -50,7 +53,7 @@ pub use listener::{ListenError, Listener};
 /// A request that is not an artifact: a signed document is the largest.
 const BODY_BYTES_MAX: usize = limits::MESSAGE_BYTES_MAX;
 
-/// How long an operation may take, transfers of artifacts apart. The longest is to create a
+/// How long an operation may take, transfers of artifacts and backups apart. The longest is to create a
 /// campaign over the whole fleet.
 const OPERATION_MAX: Duration = Duration::from_secs(60);
 
@@ -61,6 +64,8 @@ pub struct Api {
     pub registrar: Registrar,
     pub campaigns: Campaigns,
     pub blobs: Blobs,
+    pub places: Places,
+    pub intake: Intake,
     pub brokers: Brokers,
     /// Where terminals and operators connect, with the real port.
     pub url: HttpsUrl,
@@ -138,7 +143,7 @@ fn operations() -> OpenApiRouter<Arc<Api>> {
         .merge(enrol::routes())
         .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))
         .layer(from_fn(in_time));
-    brief.merge(artifacts::routes())
+    brief.merge(artifacts::routes()).merge(backups::routes())
 }
 
 /// The description of the API, as it is committed beside this crate.

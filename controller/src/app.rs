@@ -20,7 +20,8 @@ use tracing::info;
 use crate::api::{self, Api, ListenError, Listener};
 use crate::auth::roster::{self, RosterRefused};
 use crate::background::{Poke, Stopped, Tasks, now};
-use crate::blob::{BlobError, Blobs};
+use crate::backup::intake::Intake;
+use crate::blob::{BlobError, Blobs, Places};
 use crate::broker::Brokers;
 use crate::broker::embedded::{Broker, BrokerError, Settings};
 use crate::campaign::Campaigns;
@@ -78,7 +79,7 @@ pub enum StartError {
     },
     #[error(transparent)]
     Spool(#[from] NotSpooled),
-    #[error("artifacts cannot be kept")]
+    #[error("artifacts and backups cannot be kept")]
     Blobs(#[from] BlobError),
     #[error(transparent)]
     Broker(#[from] BrokerError),
@@ -354,6 +355,10 @@ fn start_https(
         nonces: Nonces::new(&keys.device_ca),
     };
     make_directory(&config.blobs)?;
+    let backups = &config.backups;
+    let places = Places::open(&backups.places)?;
+    let intake =
+        Intake::new(registry.clone(), places.clone(), backups.terminal_bytes_max, backups.pace);
     let HttpsUrl(address) = &config.https.url;
     let api = Api {
         fleet: config.fleet,
@@ -361,6 +366,8 @@ fn start_https(
         registrar,
         campaigns: Campaigns::new(registry.clone(), signer.clone()),
         blobs: Blobs::in_directory(&config.blobs)?,
+        places,
+        intake,
         brokers: brokers.clone(),
         url: HttpsUrl(address.or_port(listener.address().port())),
         server_ca_pem: papers.server_ca_text()?,

@@ -4,8 +4,11 @@
 //! disagree. What comes out of here has types that cannot be wrong; whether files exist and keys
 //! fit is found out by those who open them, and by [`Config::check`] for whoever only looks.
 
+mod backups;
 mod beside;
 mod reader;
+
+pub use backups::{Backups, PlaceConfig, PlaceUrl};
 
 use std::fmt;
 use std::net::SocketAddr;
@@ -38,6 +41,7 @@ pub struct Config {
     pub registry: RegistryUrl,
     pub spool: PathBuf,
     pub blobs: PathBuf,
+    pub backups: Backups,
     pub secrets: Secrets,
     pub certificates: Certificates,
     pub rosters: PathBuf,
@@ -356,6 +360,7 @@ fn read(mut file: Reader<'_>, base: &Path) -> Option<Config> {
         data.finish();
         paths
     };
+    let backups = backups::read(file.table("backups"), base);
     let secrets = in_table(file.table("secrets"), |table| {
         let (file, insecure_dev) = (table.text("file"), table.flag("insecure_dev"));
         Some(Secrets { file: base.join(file?), insecure_dev: insecure_dev? })
@@ -387,6 +392,7 @@ fn read(mut file: Reader<'_>, base: &Path) -> Option<Config> {
         registry: registry?,
         spool: base.join(spool?),
         blobs: base.join(blobs?),
+        backups: backups?,
         secrets: secrets?,
         certificates: certificates?,
         rosters: base.join(rosters?),

@@ -12,6 +12,7 @@
 //! Deliberately absent: deletion. Campaigns, receipts and the audit log only grow.
 
 pub mod audit;
+pub mod backup;
 pub mod campaign;
 pub mod conformance;
 pub mod delivery;
@@ -42,6 +43,7 @@ use crate::campaign::plan::Held;
 use crate::campaign::state::CampaignEvent;
 
 use audit::{AuditEntry, By};
+use backup::BackupRegistry;
 use campaign::{Assignment, Campaign, CampaignTally, NewCampaign, Purpose, Start, StoredBatch};
 use delivery::{Alarm, Applied, Delivered, Heard, NewOrder, Numbering, Owed};
 pub use error::RegistryError;
@@ -79,7 +81,7 @@ pub(crate) async fn in_memory_with_fuse(fuse: sql::fuse::Fuse) -> Result<Arc<dyn
 }
 
 #[async_trait]
-pub trait Registry: Debug + Send + Sync {
+pub trait Registry: BackupRegistry + Debug + Send + Sync {
     /// `sqlite` or `postgres`.
     fn kind(&self) -> &'static str;
 

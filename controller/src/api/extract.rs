@@ -166,17 +166,21 @@ fn no_certificate() -> Refusal {
     Refusal::new(Code::CertificateMissing, "no certificate of a terminal of this fleet was shown")
 }
 
-/// Whoever may fetch artifacts: an operator or an enrolled terminal.
+/// Whoever may fetch: an operator or an enrolled terminal.
+#[expect(clippy::large_enum_variant, reason = "there is one for each request")]
 #[derive(Debug)]
-pub(super) struct Reader;
+pub(super) enum Reader {
+    Operator,
+    Terminal(Terminal),
+}
 
 impl FromRequestParts<Arc<Api>> for Reader {
     type Rejection = Refusal;
 
     async fn from_request_parts(parts: &mut Parts, api: &Arc<Api>) -> Result<Self, Refusal> {
         if parts.headers.contains_key(header::AUTHORIZATION) {
-            return Operator::from_request_parts(parts, api).await.map(|_| Self);
+            return Operator::from_request_parts(parts, api).await.map(|_| Self::Operator);
         }
-        Enrolled::from_request_parts(parts, api).await.map(|_| Self)
+        Enrolled::from_request_parts(parts, api).await.map(|Enrolled(it)| Self::Terminal(it))
     }
 }

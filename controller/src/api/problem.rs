@@ -44,6 +44,14 @@ pub(super) enum Code {
     SignaturesMissing,
     ArtifactMissing,
     ArtifactMismatch,
+    NotYours,
+    RepositoryClosed,
+    NoSealedKey,
+    ObjectDiffers,
+    ObjectMismatch,
+    TooFast,
+    QuotaExceeded,
+    StorageFull,
     Contended,
     Internal,
 }
@@ -109,6 +117,24 @@ impl Code {
                 "artifact-mismatch",
                 "The bytes are not the promised ones",
             ),
+            Self::NotYours => (S::FORBIDDEN, "not-yours", "It is another terminal's"),
+            Self::RepositoryClosed => {
+                (S::FORBIDDEN, "repository-closed", "The repository takes nothing more")
+            }
+            Self::NoSealedKey => {
+                (S::PRECONDITION_REQUIRED, "no-sealed-key", "The sealed key comes first")
+            }
+            Self::ObjectDiffers => (S::CONFLICT, "object-differs", "There is another one already"),
+            Self::ObjectMismatch => {
+                (S::UNPROCESSABLE_ENTITY, "object-mismatch", "The bytes are not the promised ones")
+            }
+            Self::TooFast => (S::TOO_MANY_REQUESTS, "too-fast", "Too much in one minute"),
+            Self::QuotaExceeded => {
+                (S::INSUFFICIENT_STORAGE, "quota-exceeded", "The terminal has used up its share")
+            }
+            Self::StorageFull => {
+                (S::INSUFFICIENT_STORAGE, "storage-full", "The controller has no room")
+            }
             Self::Contended => (S::SERVICE_UNAVAILABLE, "contended", "Too much at once"),
             Self::Internal => (S::INTERNAL_SERVER_ERROR, "internal", "The controller failed"),
         }
@@ -196,9 +222,14 @@ impl From<BlobError> for Refusal {
             }
             BlobError::TooLarge { .. } => Self::new(Code::TooLarge, detail)
                 .hint("raise `https.artifact_mib_max` in the controller's configuration"),
-            BlobError::Open { .. } | BlobError::Write { .. } | BlobError::Read { .. } => {
-                Self::internal(&error)
+            BlobError::Full { .. } => {
+                error!(failure = &error as &dyn Error, "there is no room");
+                Self::new(Code::StorageFull, detail).hint("make room on the controller's disk")
             }
+            BlobError::Open { .. }
+            | BlobError::Write { .. }
+            | BlobError::Read { .. }
+            | BlobError::Remove { .. } => Self::internal(&error),
         }
     }
 }

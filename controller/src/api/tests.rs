@@ -1,6 +1,7 @@
 //! The API as its users meet it: over real HTTPS, with real certificates and tokens.
 
 mod artifacts;
+mod backups;
 mod campaigns;
 mod connections;
 mod enrolment;

@@ -64,9 +64,11 @@ impl<'a> Reader<'a> {
         self.below(format!("{}{key}.", self.path), given, defaults)
     }
 
-    /// The tables of an array, `[[key]]`; none when the file has none. They have no defaults.
+    /// The tables of an array, `[[key]]`; the default ones when the file has none. What a table
+    /// that is there leaves out has no default.
     pub(super) fn tables(&mut self, key: &'static str) -> Vec<Reader<'a>> {
-        let Some(value) = self.take(key) else { return Vec::new() };
+        let value = self.take(key).or_else(|| self.defaults.get(key).cloned());
+        let Some(value) = value else { return Vec::new() };
         let Value::Array(values) = value else {
             self.wrong::<()>(key, &value, "one or more tables, each begun by `[[…]]`");
             return Vec::new();

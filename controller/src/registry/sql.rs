@@ -7,6 +7,7 @@
 mod alarms;
 mod assignments;
 mod audit;
+mod backup;
 mod campaigns;
 mod claims;
 mod code;
@@ -130,6 +131,8 @@ macro_rules! read {
 macro_rules! write {
     ($($work:tt)+) => { transaction!(Access::Write, $($work)+) };
 }
+
+use {read, transaction, write};
 
 #[async_trait]
 impl<D: Database> Registry for SqlRegistry<D> {

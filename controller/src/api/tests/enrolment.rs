@@ -61,6 +61,18 @@ pub(super) async fn newcomer(fixture: &Fixture, serial: &str) -> Enrolled {
     enrol(fixture, serial, &seed, &Newcomer::new()).await
 }
 
+/// A terminal that has enrolled: its id, a client that shows its certificate, and its key.
+pub(super) async fn terminal(
+    fixture: &Fixture,
+    serial: &str,
+) -> (shared::id::TerminalId, reqwest::Client, Newcomer) {
+    let (_, seed) = fixture.claim(serial).await;
+    let newcomer = Newcomer::new();
+    let enrolled = enrol(fixture, serial, &seed, &newcomer).await;
+    let client = fixture.client(Some(&identity(&enrolled, &newcomer)));
+    (enrolled.terminal, client, newcomer)
+}
+
 fn identity(enrolled: &Enrolled, newcomer: &Newcomer) -> TestIdentity {
     TestIdentity {
         chain_pem: enrolled.certificate.clone(),

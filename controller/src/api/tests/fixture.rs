@@ -5,6 +5,7 @@ use std::net::{Ipv4Addr, SocketAddr};
 
 use reqwest::{Client, Method, RequestBuilder, Response};
 use serde_json::Value;
+use shared::backup::OBJECT_BYTES_MAX;
 use shared::claim::Seed;
 use shared::document::roster::{Role, RosterKey, Thresholds};
 use shared::document::{FORMAT, Roster};
@@ -13,6 +14,8 @@ use shared::tls::ClientCertificate;
 
 use super::super::*;
 use crate::auth::Token;
+use crate::backup::PaceLimits;
+use crate::config::{PlaceConfig, PlaceUrl};
 use crate::delivery::Signer;
 use crate::key_file::SecretKey;
 use crate::registry::audit::By;
@@ -27,7 +30,20 @@ pub(super) struct Fixture {
     pub(super) token: Token,
     pub(super) release_keys: [PrivateKey; 3],
     pub(super) tasks: Tasks,
-    _blobs: tempfile::TempDir,
+    pub(super) blobs: tempfile::TempDir,
+}
+
+/// What one terminal may store: three of the largest objects.
+pub(super) const TERMINAL_BYTES_MAX: u64 = 3 * OBJECT_BYTES_MAX;
+
+pub(super) const PACE: PaceLimits = PaceLimits { bytes: 1 << 40, objects: 100 };
+
+fn places_in(directory: &std::path::Path) -> [PlaceConfig; 2] {
+    ["north", "south"].map(|name| PlaceConfig {
+        name: name.into(),
+        region: name.into(),
+        url: PlaceUrl::Directory(directory.join(name)),
+    })
 }
 
 struct Well;
@@ -99,6 +115,7 @@ impl Fixture {
         registry.put_operator(&operator, &by).await.unwrap();
 
         let blobs = tempfile::tempdir().unwrap();
+        let places = Places::open(&places_in(blobs.path())).unwrap();
         let listener = Listener::bind(SocketAddr::from((Ipv4Addr::LOCALHOST, 0))).await.unwrap();
         let address = listener.address();
         let api = Arc::new(Api {
@@ -110,8 +127,10 @@ impl Fixture {
                 nonces: Nonces::new(&authority.device_ca_key),
             },
             campaigns: Campaigns::new(registry.clone(), Arc::new(Signer::new(fleet, key(21)))),
+            intake: Intake::new(registry.clone(), places.clone(), TERMINAL_BYTES_MAX, PACE),
             registry,
             blobs: Blobs::in_directory(blobs.path()).unwrap(),
+            places,
             brokers: Brokers::one("mqtt.example:8883".parse().unwrap()),
             url: format!("https://localhost:{}", address.port()).parse().unwrap(),
             server_ca: Digest::of(&authority.server_ca_der()),
@@ -130,7 +149,7 @@ impl Fixture {
         );
         serve(listener, api.clone(), tls.unwrap(), &tasks);
         let release_keys = [key(11), key(12), key(13)];
-        Self { authority, api, address, token, release_keys, tasks, _blobs: blobs }
+        Self { authority, api, address, token, release_keys, tasks, blobs }
     }
 
     /// A client that believes the server authority and shows this certificate.

@@ -1,5 +1,6 @@
 //! How our own words are written in the database. A word that was written once stays readable.
 
+use shared::backup::Kind;
 use shared::document::order::Stream;
 
 use crate::campaign::assignment::AssignmentState;
@@ -122,6 +123,15 @@ impl Code for Stream {
     }
 }
 
+impl Code for Kind {
+    const WHAT: &'static str = "kind of backup object";
+    const ALL: &'static [Self] = &Kind::ALL;
+
+    fn code(self) -> &'static str {
+        self.as_str()
+    }
+}
+
 impl Code for AlarmKind {
     const WHAT: &'static str = "kind of alarm";
     const ALL: &'static [Self] = &[
@@ -166,6 +176,7 @@ mod tests {
         every_word_reads_back::<Held>();
         every_word_reads_back::<Purpose>();
         every_word_reads_back::<Stream>();
+        every_word_reads_back::<Kind>();
         every_word_reads_back::<AlarmKind>();
     }
 }

@@ -1,0 +1,29 @@
+//! What terminals save: taken in ([`intake`]), kept in two places.
+//!
+//! Everything is encrypted before it comes here, under keys that this program never sees: it
+//! knows how much there is and whether it is whole, and nothing else. A terminal adds; it replaces
+//! and deletes nothing.
+
+pub mod intake;
+mod pace;
+
+use std::fmt;
+
+use shared::backup::ObjectName;
+use shared::id::{RepositoryId, TerminalId};
+
+pub use pace::{Pace, PaceLimits, TooFast};
+
+/// One object among all that terminals have stored.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct ObjectKey {
+    pub terminal: TerminalId,
+    pub repository: RepositoryId,
+    pub name: ObjectName,
+}
+
+impl fmt::Display for ObjectKey {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(out, "{} {} of {}", self.name.kind, self.name.sha256, self.repository)
+    }
+}
