@@ -49,6 +49,9 @@ pub(crate) fn run(arguments: &Arguments) -> Result<Exit> {
     Ok(Exit::Done)
 }
 
+/// What goes through all of the till's data may take so many times as long as other requests.
+const TIMES_FOR_ALL_DATA: u32 = 12;
+
 struct Driver {
     limit: Duration,
     faults: Faults,
@@ -67,7 +70,10 @@ impl Service for Driver {
         if self.faults.strikes(Fault::DriverGarbage) {
             return reply.send_line("<html>502 Bad Gateway</html>");
         }
-        let deadline = Deadline::after(self.limit);
+        let deadline = Deadline::after(match request.verb.as_str() {
+            "export" | "rehearse" | "import" => self.limit.saturating_mul(TIMES_FOR_ALL_DATA),
+            _other => self.limit,
+        });
         let answer = if request.verb == "restart" {
             self.restart(request, deadline)
         } else {

@@ -30,6 +30,28 @@ pub(crate) enum Fault {
     LieAboutTotals,
     /// The host settles, and its answer is lost before the till has written it down.
     LoseSettleAnswer,
+    /// The till cannot export its data.
+    ExportFails,
+    /// The till never answers that it has exported.
+    ExportHangs,
+    /// The till counts one sale more than it exports.
+    ExportLies,
+    /// What the till exports holds a card's number.
+    ExportCardNumber,
+    /// The till cannot rehearse an import.
+    RehearseFails,
+    /// The till counts one sale more than it rehearsed.
+    RehearseLies,
+    /// The till cannot import.
+    ImportFails,
+    /// The till never answers that it has imported.
+    ImportHangs,
+    /// The till counts one sale more than it imported.
+    ImportLies,
+    /// The till cannot take an import back.
+    RevertFails,
+    /// The till cannot make an import final.
+    CommitFails,
     /// The self-test says that the printer is broken.
     SelfTestFails,
     /// The till cannot reach any host.
@@ -54,6 +76,15 @@ impl Fault {
             | Self::RefuseSettle
             | Self::LieAboutTotals
             | Self::LoseSettleAnswer
+            | Self::ExportFails
+            | Self::ExportLies
+            | Self::ExportCardNumber
+            | Self::RehearseFails
+            | Self::RehearseLies
+            | Self::ImportFails
+            | Self::ImportLies
+            | Self::RevertFails
+            | Self::CommitFails
             | Self::SelfTestFails
             | Self::CrashAtStart
             | Self::DriverSilent
@@ -62,6 +93,8 @@ impl Fault {
             Self::Hang
             | Self::Busy
             | Self::Postpone
+            | Self::ExportHangs
+            | Self::ImportHangs
             | Self::HostUnreachable
             | Self::WrongVersion => false,
         }

@@ -2,8 +2,14 @@
 //! a POS, and the shapes of its answers. The same lines travel on the driver's standard input and
 //! output and on the till's socket.
 
+mod backup;
+
+use std::path::PathBuf;
+
 use serde::Serialize;
 use serde_json::{Map, Value};
+
+pub(crate) use backup::{DataSet, Exported};
 
 /// One line from the agent.
 #[derive(Clone, Debug, PartialEq)]
@@ -38,6 +44,19 @@ pub(crate) enum Verb {
     HostCheck,
     Restart,
     ShowNotice { text: String },
+    Export { into: PathBuf },
+    Rehearse(Source),
+    Import(Source),
+    RevertImport,
+    CommitImport,
+}
+
+/// What an earlier export left, or a part of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Source {
+    pub(crate) from: PathBuf,
+    /// Names of data sets.
+    pub(crate) data_sets: Vec<String>,
 }
 
 /// The longest hold that is accepted: a lease is renewed, never taken for a day.
@@ -60,6 +79,11 @@ impl Verb {
             "host_check" => Self::HostCheck,
             "restart" => Self::Restart,
             "show_notice" => Self::ShowNotice { text: text(request, "text")? },
+            "export" => Self::Export { into: backup::directory(request, "into")? },
+            "rehearse" => Self::Rehearse(backup::source(request)?),
+            "import" => Self::Import(backup::source(request)?),
+            "revert_import" => Self::RevertImport,
+            "commit_import" => Self::CommitImport,
             unknown => {
                 let why = format!("this POS does not know `{unknown}`");
                 return Err(Refusal::new(Code::Unsupported, why));
@@ -233,6 +257,9 @@ pub(crate) struct HostReached {
     pub(crate) binding: String,
     pub(crate) reachable: bool,
     pub(crate) detail: String,
+    /// The newest batch that the host has closed for this terminal.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) last_batch: Option<i64>,
 }
 
 #[cfg(test)]

@@ -10,6 +10,7 @@
 //! need it.
 
 mod acquirer;
+mod backup;
 mod basket;
 mod control;
 mod desk;
@@ -115,6 +116,8 @@ struct Till {
     /// Another one for each start.
     instance: String,
     started_ms: i64,
+    /// Where the journal is.
+    data: PathBuf,
     journal: Mutex<Journal>,
     desk: Desk,
     /// By binding; used by whoever has the desk.
@@ -175,6 +178,7 @@ impl Till {
             faults,
             instance: format!("{random:016x}"),
             started_ms: clock::unix_ms(),
+            data: data.clone(),
             journal: Mutex::new(Journal::open(data, terminal, edition)?),
             desk: Desk::default(),
             acquirers,

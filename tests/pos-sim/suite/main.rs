@@ -4,6 +4,7 @@
 #![expect(clippy::unwrap_used, reason = "what a test needs and does not get fails the test")]
 
 mod audit;
+mod backup;
 mod driver;
 mod faults;
 mod hold;

@@ -103,7 +103,14 @@ impl Ledger {
                 let claim = Figures { count: *count, total_minor: *total_minor };
                 settle(&books, &host, terminal, *batch, claim, now_ms)?
             }
-            Ask::Diagnose { terminal: _ } => Answer::Here { host },
+            Ask::Diagnose { terminal } => {
+                let last_batch = books.query_row(
+                    "SELECT max(batch) FROM settlement WHERE terminal = ?1",
+                    [terminal],
+                    |row| row.get(0),
+                )?;
+                Answer::Here { host, last_batch }
+            }
         };
         books.commit()?;
         Ok(answer)

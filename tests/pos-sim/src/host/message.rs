@@ -49,7 +49,12 @@ pub(crate) enum Answer {
     /// To `settle`: nothing was closed; these are the host's figures.
     TotalsDiffer { count: i64, total_minor: i64 },
     /// To `diagnose`.
-    Here { host: String },
+    Here {
+        host: String,
+        /// The newest batch that the host has closed for the terminal.
+        #[serde(default)]
+        last_batch: Option<i64>,
+    },
     /// The request makes no sense to the host's books; nothing was changed.
     Refused { reason: String },
 }

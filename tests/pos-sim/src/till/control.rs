@@ -51,6 +51,11 @@ impl Till {
                 self.journal().show_notice(&text, clock::unix_ms())?;
                 done()
             }
+            Verb::Export { into } => ok(&self.export(&into)?),
+            Verb::Rehearse(source) => Ok(json!({ "data_sets": self.rehearse(&source)? })),
+            Verb::Import(source) => Ok(json!({ "data_sets": self.import(&source)? })),
+            Verb::RevertImport => self.revert_import(),
+            Verb::CommitImport => self.commit_import(),
         }
     }
 
@@ -132,12 +137,16 @@ impl Till {
         let mut hosts = Vec::new();
         for (binding, address) in &self.addresses {
             let asked = Acquirer::new(*address, self.faults.clone()).ask(&ask);
-            let (reachable, detail) = match asked {
-                Asked::Answered(Answer::Here { host }) if host == *binding => (true, String::new()),
-                Asked::Answered(other) => (false, format!("another host answers: {other:?}")),
-                Asked::NotSent(error) | Asked::InDoubt(error) => (false, format!("{error:#}")),
+            let (reachable, detail, last_batch) = match asked {
+                Asked::Answered(Answer::Here { host, last_batch }) if host == *binding => {
+                    (true, String::new(), last_batch)
+                }
+                Asked::Answered(other) => (false, format!("another host answers: {other:?}"), None),
+                Asked::NotSent(error) | Asked::InDoubt(error) => {
+                    (false, format!("{error:#}"), None)
+                }
             };
-            hosts.push(HostReached { binding: binding.clone(), reachable, detail });
+            hosts.push(HostReached { binding: binding.clone(), reachable, detail, last_batch });
         }
         Ok(hosts)
     }

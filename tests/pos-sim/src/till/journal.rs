@@ -5,10 +5,12 @@
 //! changes nothing.
 
 mod batch;
+mod data_sets;
 mod hold;
 mod sale;
 mod schema;
 mod selling;
+mod swap;
 
 use std::path::{Path, PathBuf};
 
@@ -18,6 +20,7 @@ use rusqlite::{Connection, TransactionBehavior};
 use crate::edition::Edition;
 
 pub(crate) use batch::Batch;
+pub(crate) use data_sets::{export, rehearse};
 pub(crate) use sale::{Kind, NewSale, Sale, State};
 
 /// The file of the journal in a till's data directory.
@@ -38,6 +41,7 @@ impl Journal {
     /// Opens or makes the journal of `terminal`. A file of another terminal is refused, and so is
     /// one that a newer till has changed in a way this edition cannot read.
     pub(crate) fn open(data: &Path, terminal: &str, edition: &'static Edition) -> Result<Self> {
+        swap::tidy(data)?;
         let path = path(data);
         let mut db = Connection::open(&path)
             .with_context(|| format!("cannot open the journal {}", path.display()))?;
