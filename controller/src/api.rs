@@ -6,6 +6,7 @@
 //! ask for.
 
 mod alarms;
+mod approvals;
 mod artifacts;
 mod audit;
 mod backups;
@@ -137,6 +138,7 @@ fn operations() -> OpenApiRouter<Arc<Api>> {
         .merge(terminals::routes())
         .merge(releases::routes())
         .merge(campaigns::routes())
+        .merge(approvals::routes())
         .merge(rosters::routes())
         .merge(alarms::routes())
         .merge(audit::routes())

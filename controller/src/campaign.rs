@@ -1,38 +1,43 @@
 //! One change for many terminals, followed to its end.
 //!
-//! [`plan`] decides whom to release, [`state`] which moves a campaign may make, and [`assignment`]
-//! what is known of it on one terminal; all three are pure. [`execute`] carries plans out, and
-//! [`view`] says how it goes. Here are the decisions that people make: to create, to start, to
-//! pause, to resume, to abort.
+//! [`plan`] decides whom to release, [`state`] which moves a campaign may make, [`approval`] whose
+//! signatures it has and needs, and [`assignment`] what is known of it on one terminal; all four
+//! are pure. [`execute`] carries plans out, and [`view`] says how it goes. Here are the decisions
+//! that people make: to create, to start, to pause, to resume, to abort; in [`collect`] those of
+//! approvers.
 
+pub mod approval;
 pub mod assignment;
+pub mod collect;
 pub mod execute;
 mod paper;
 pub mod plan;
 pub mod state;
 pub mod view;
+pub mod words;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use shared::change::Change;
+use shared::change::{Change, Verb};
 use shared::digest::Digest;
-use shared::document::Roster;
+use shared::floor;
 use shared::id::{CampaignId, TerminalId};
-use shared::limits::ROUTINE_ORDER_LIFETIME_S_MAX;
+use shared::limits::{APPROVED_ORDER_LIFETIME_S_MAX, ROUTINE_ORDER_LIFETIME_S_MAX, SIGNATURES_MAX};
 use shared::membership::Membership;
-use shared::signature::Envelope;
 use shared::time::UnixTime;
 use shared::window::Window;
 
+use crate::auth::roster;
 use crate::delivery::Signer;
 use crate::registry::audit::By;
-use crate::registry::campaign::{Campaign, NewCampaign, Purpose, Start};
+use crate::registry::campaign::{AfterStart, Campaign, NewCampaign, Purpose, Start};
 use crate::registry::page::{PAGE_ITEMS_MAX, Page};
 use crate::registry::terminal::{Terminal, Unit};
 use crate::registry::{Registry, RegistryError};
 use crate::selector::{NotASelector, Selector};
+use approval::ApprovalRefused;
 use paper::BatchTerms;
 use state::{CampaignEvent, CampaignState};
 
@@ -50,19 +55,20 @@ pub enum CampaignError {
     ReleaseExpired { digest: Digest, at: UnixTime },
     #[error("with `max_parallel` 0 no terminal would ever be released")]
     NoPlaces,
-    #[error(
-        "a life of {0} s is not possible: choose {LIFETIME_S_MIN} to {ROUTINE_ORDER_LIFETIME_S_MAX}"
-    )]
-    Lifetime(u64),
+    #[error("a life of {wished} s is not possible: choose {LIFETIME_S_MIN} to {max}")]
+    Lifetime { wished: u64, max: u64 },
     #[error("window {from_min} to {to_min} is beyond the minutes of a day")]
     Window { from_min: u16, to_min: u16 },
     #[error("a cancellation is part of the campaign that is aborted, not one of its own")]
     CancelByItself,
-    #[error(
-        "roster {roster} asks for the signatures of {approvers} approvers on {what}, and this \
-         controller cannot collect any: every terminal would refuse its order"
-    )]
-    ApproversNeeded { what: &'static str, roster: u64, approvers: u8 },
+    #[error("no terminal can read a batch that {0} approvers have signed")]
+    TooManyApprovers(u8),
+    #[error("{0} asks for nobody's approval")]
+    NothingToApprove(CampaignId),
+    #[error("the controller knows no roster, and so nobody who could approve anything")]
+    NoRoster,
+    #[error(transparent)]
+    Approval(#[from] ApprovalRefused),
     #[error("nobody would be a member: {}", excluded(.0))]
     Nobody(BTreeMap<Excluded, u64>),
     #[error("there is no campaign {0}")]
@@ -79,12 +85,15 @@ impl CampaignError {
             Self::NoRelease(_) => Some("publish the release first"),
             Self::ReleaseExpired { .. } => Some("sign a release that is valid for longer"),
             Self::NoPlaces => Some("choose at least 1"),
-            Self::Lifetime(_) => None,
+            Self::Lifetime { .. } => None,
             Self::Window { .. } => Some("write for example `22:00-06:00`"),
             Self::CancelByItself => Some("abort the campaign"),
-            Self::ApproversNeeded { .. } => Some(
-                "add a next roster that asks for no approvers of this, signed by the root keys",
-            ),
+            Self::TooManyApprovers(_) => {
+                Some("add a next roster that asks for fewer approvers, signed by the root keys")
+            }
+            Self::NothingToApprove(_) => Some("list the campaigns that await approval"),
+            Self::NoRoster => Some("add the fleet's roster"),
+            Self::Approval(refused) => refused.hint(),
             Self::Nobody(_) => Some("look at what the selection matches with `terminal list`"),
             Self::NoCampaign(_) => Some("list the campaigns"),
             Self::Registry(_) => None,
@@ -145,8 +154,9 @@ impl Campaigns {
         if new.max_parallel == 0 {
             return Err(CampaignError::NoPlaces);
         }
-        if !(LIFETIME_S_MIN..=ROUTINE_ORDER_LIFETIME_S_MAX).contains(&new.lifetime_s) {
-            return Err(CampaignError::Lifetime(new.lifetime_s));
+        let max = lifetime_s_max(new.change.verb());
+        if !(LIFETIME_S_MIN..=max).contains(&new.lifetime_s) {
+            return Err(CampaignError::Lifetime { wished: new.lifetime_s, max });
         }
         self.check_change(&new.change, by.at).await?;
         let preview = self.preview(&selector, &new.change).await?;
@@ -157,7 +167,6 @@ impl Campaigns {
     }
 
     async fn check_change(&self, change: &Change, now: UnixTime) -> Result<(), CampaignError> {
-        self.check_requirement(change).await?;
         if let Some(window @ Window { from_min, to_min }) = change.window()
             && !window.is_sound()
         {
@@ -179,29 +188,18 @@ impl Campaigns {
         }
     }
 
-    /// Terminals carry out only what those have signed whom the roster asks for, and a campaign's
-    /// batches are signed by the controller alone.
-    async fn check_requirement(&self, change: &Change) -> Result<(), CampaignError> {
-        let Some(newest) = self.registry.newest_roster().await? else { return Ok(()) };
-        let envelope = Envelope::<Roster>::from_bytes(newest.signed.as_slice());
-        let roster = envelope.map_err(|_| RegistryError::Unreadable {
-            what: "roster",
-            value: newest.version.to_string(),
-        })?;
-        // How many terminals there are changes how many approvers, never whether there are any.
-        let approvers = roster.document.requirement(change.verb(), 1).approvers;
-        if approvers == 0 {
-            return Ok(());
-        }
-        let what = match change {
-            Change::Ping(_) => "a ping",
-            Change::Backup(_) => "a backup",
-            Change::Drill(_) => "a restore drill",
-            Change::Upgrade(_) => "an upgrade",
-            Change::Restore(_) => "a restore",
-            Change::Cancel(_) => "a cancellation",
+    /// How many approvers must sign this, by the newest roster.
+    async fn approvers(&self, verb: Verb, terminals: u32) -> Result<u8, CampaignError> {
+        let newest = roster::newest(&*self.registry).await?;
+        let approvers = match newest {
+            Some(roster) => roster.requirement(verb, terminals).approvers,
+            None => floor::floor(verb, terminals).approvers,
         };
-        Err(CampaignError::ApproversNeeded { what, roster: newest.version, approvers })
+        // Besides the controller's own signature.
+        match usize::from(approvers) < SIGNATURES_MAX {
+            true => Ok(approvers),
+            false => Err(CampaignError::TooManyApprovers(approvers)),
+        }
     }
 
     /// Goes through the fleet once, in pages.
@@ -237,10 +235,17 @@ impl Campaigns {
         }
     }
 
-    /// Fixes the members and signs for them. From here on the campaign runs by itself.
+    /// Fixes the members and signs for them. From here on the campaign runs by itself, once the
+    /// approvers have signed too where the roster asks for any.
     pub async fn start(&self, id: CampaignId, by: &By) -> Result<Campaign, CampaignError> {
         let campaign = self.known(id).await?;
-        self.check_move(&campaign, CampaignEvent::Start)?;
+        let verb = campaign.change.verb();
+        // How many terminals there are changes how many approvers, never whether there are any.
+        let (then, event) = match self.approvers(verb, 1).await? {
+            0 => (AfterStart::Run, CampaignEvent::Start),
+            _ => (AfterStart::AwaitApproval, CampaignEvent::AskForApproval),
+        };
+        self.check_move(&campaign, event)?;
         self.check_change(&campaign.change, by.at).await?;
         let selector = read_selector(&campaign.selector)?;
         let preview = self.preview(&selector, &campaign.change).await?;
@@ -248,6 +253,7 @@ impl Campaigns {
             return Err(CampaignError::Nobody(preview.excluded));
         }
         let tree = Membership::of(preview.members.iter().copied());
+        self.approvers(verb, u32::try_from(tree.count()).unwrap_or(u32::MAX)).await?;
         let not_after = by.at.plus(Duration::from_secs(campaign.lifetime_s));
         let terms = BatchTerms {
             campaign: id,
@@ -257,7 +263,7 @@ impl Campaigns {
             not_after,
         };
         let batch = paper::batch(&self.signer, terms, &tree);
-        let start = Start { members: preview.members, root: tree.root(), batch, not_after };
+        let start = Start { members: preview.members, root: tree.root(), batch, not_after, then };
         Ok(self.registry.start_campaign(id, &start, by).await?)
     }
 
@@ -292,6 +298,14 @@ impl Campaigns {
 
     async fn known(&self, id: CampaignId) -> Result<Campaign, CampaignError> {
         self.registry.campaign(id).await?.ok_or(CampaignError::NoCampaign(id))
+    }
+}
+
+/// How long orders of this verb may live, as terminals see it.
+fn lifetime_s_max(verb: Verb) -> u64 {
+    match floor::needs_people(verb) {
+        true => APPROVED_ORDER_LIFETIME_S_MAX,
+        false => ROUTINE_ORDER_LIFETIME_S_MAX,
     }
 }
 

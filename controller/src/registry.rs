@@ -44,7 +44,10 @@ use crate::campaign::state::CampaignEvent;
 
 use audit::{AuditEntry, By};
 use backup::BackupRegistry;
-use campaign::{Assignment, Campaign, CampaignTally, NewCampaign, Purpose, Start, StoredBatch};
+use campaign::{
+    Approval, Assignment, Campaign, CampaignTally, NewCampaign, Purpose, SignedAnew, Start,
+    StoredBatch,
+};
 use delivery::{Alarm, Applied, Delivered, Heard, NewOrder, Numbering, Owed};
 pub use error::RegistryError;
 use fleet::{FleetTally, Operator, StoredRoster};
@@ -182,11 +185,11 @@ pub trait Registry: BackupRegistry + Debug + Send + Sync {
     /// Newest first.
     async fn campaigns(&self, page: &Page<CampaignId>) -> Result<Vec<Campaign>>;
 
-    /// Of which something is still to be done or to be heard: running, paused, or aborted with
-    /// assignments still open.
+    /// Of which something is still to be done or to be heard: awaiting approval, running, paused,
+    /// or aborted with assignments still open.
     async fn campaigns_in_motion(&self) -> Result<Vec<Campaign>>;
 
-    /// Draft → Running, with its members fixed and their batch signed.
+    /// Draft → Running or AwaitingApproval, with its members fixed and their batch signed.
     async fn start_campaign(&self, id: CampaignId, start: &Start, by: &By) -> Result<Campaign>;
 
     /// Any other move, from the state in which the caller saw the campaign.
@@ -211,6 +214,28 @@ pub trait Registry: BackupRegistry + Debug + Send + Sync {
 
     /// Stores a batch unless the campaign has one for this purpose already; gives the stored one.
     async fn put_batch(&self, batch: &StoredBatch) -> Result<StoredBatch>;
+
+    // ── Approvals ──
+
+    /// Campaigns that wait for approvers' signatures, newest first.
+    async fn campaigns_awaiting_approval(&self, page: &Page<CampaignId>) -> Result<Vec<Campaign>>;
+
+    /// The batch as the caller saw it has more signatures now, and the campaign runs if that is
+    /// everybody. Whether they are good is the caller's question.
+    async fn sign_batch(&self, seen: &StoredBatch, anew: &SignedAnew, by: &By) -> Result<Campaign>;
+
+    /// Who has signed this batch besides the controller, in the order in which they were brought.
+    async fn approvals(&self, batch: Digest) -> Result<Vec<Approval>>;
+
+    /// An approver ends the campaign by this signed batch, which is what its terminals are sent
+    /// where it has begun.
+    async fn cancel_campaign(
+        &self,
+        seen: &Campaign,
+        cancellation: &StoredBatch,
+        approver: &Approval,
+        by: &By,
+    ) -> Result<Campaign>;
 
     // ── Assignments ──
 

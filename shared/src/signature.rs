@@ -216,6 +216,21 @@ mod tests {
     }
 
     #[test]
+    fn signatures_that_were_made_on_two_copies_come_together_on_one() {
+        let mut one = Envelope::<Receipt>::from_bytes(&signed(&key(1))).unwrap();
+        let other = Envelope::<Receipt>::from_bytes(&signed(&key(2))).unwrap();
+        let (first, second, third) = (key(1).public(), key(2).public(), key(3).public());
+        one.adopt(second.key_id(), &other);
+        one.adopt(second.key_id(), &other);
+        one.adopt(third.key_id(), &other);
+        let signers = [first.key_id(), second.key_id()];
+        assert_eq!(one.claimed_signers().collect::<Vec<_>>(), signers);
+        for known in [first, second].map(KnownKeys::of_terminal) {
+            assert!(!open::<Receipt>(&one.to_bytes(), FLEET, &known).unwrap().signed_by.is_empty());
+        }
+    }
+
+    #[test]
     fn signing_twice_changes_nothing() {
         let mut envelope = Envelope::<Receipt>::from_bytes(&signed(&key(1))).unwrap();
         envelope.sign(FLEET, &key(1));

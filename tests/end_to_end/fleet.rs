@@ -189,6 +189,7 @@ impl Fleet {
             match look.campaign.state {
                 CampaignState::Completed => Ok(look),
                 CampaignState::Draft
+                | CampaignState::AwaitingApproval
                 | CampaignState::Running
                 | CampaignState::Paused
                 | CampaignState::Aborted => Err(look.in_short()),

@@ -19,6 +19,7 @@ use super::model::{
 };
 use super::problem::{Code, Refusal};
 use super::{Api, now};
+use crate::campaign::approval::ApprovalRefused;
 use crate::campaign::assignment;
 use crate::campaign::state::CampaignState as Stored;
 use crate::campaign::view::{self, Member, Overview, Why};
@@ -140,7 +141,7 @@ async fn terminals(
     Ok(listed(members, page.limit, cursor, |member| assignment(id, &member)))
 }
 
-/// Fix the members, sign for them and begin
+/// Fix the members, sign for them and begin, or wait for approvers where the roster asks for any
 #[utoipa::path(
     post,
     path = "/v1/campaigns/{id}/start",
@@ -231,15 +232,30 @@ impl From<CampaignError> for Refusal {
     fn from(error: CampaignError) -> Self {
         let (detail, hint) = (error.to_string(), error.hint());
         let code = match error {
-            CampaignError::NoCampaign(_) | CampaignError::NoRelease(_) => Code::NotFound,
+            CampaignError::NoCampaign(_)
+            | CampaignError::NoRelease(_)
+            | CampaignError::NothingToApprove(_) => Code::NotFound,
             CampaignError::Selector(_)
             | CampaignError::ReleaseExpired { .. }
             | CampaignError::NoPlaces
-            | CampaignError::Lifetime(_)
+            | CampaignError::Lifetime { .. }
             | CampaignError::Window { .. }
             | CampaignError::CancelByItself
             | CampaignError::Nobody(_) => Code::Invalid,
-            CampaignError::ApproversNeeded { .. } => Code::WrongState,
+            CampaignError::TooManyApprovers(_) | CampaignError::NoRoster => Code::WrongState,
+            CampaignError::Approval(
+                ApprovalRefused::NothingNew | ApprovalRefused::SameOwner { .. },
+            ) => Code::Exists,
+            CampaignError::Approval(ApprovalRefused::Expired(_)) => Code::WrongState,
+            CampaignError::Approval(
+                ApprovalRefused::Unreadable(_)
+                | ApprovalRefused::OtherBatch { .. }
+                | ApprovalRefused::UnknownKey { .. }
+                | ApprovalRefused::NotAnApprover { .. }
+                | ApprovalRefused::FalseSignature { .. }
+                | ApprovalRefused::NotItsCancellation { .. }
+                | ApprovalRefused::CancelNeedsMore { .. },
+            ) => Code::NotApproved,
             CampaignError::Registry(error) => return error.into(),
         };
         Self { code, detail, hint: hint.map(str::to_owned) }
@@ -324,9 +340,10 @@ fn reason(why: &Why) -> Reason {
     Reason { code: why.code.clone(), detail: why.detail.clone(), hint: why.hint.map(str::to_owned) }
 }
 
-fn campaign_state(state: Stored) -> CampaignState {
+pub(super) fn campaign_state(state: Stored) -> CampaignState {
     match state {
         Stored::Draft => CampaignState::Draft,
+        Stored::AwaitingApproval => CampaignState::AwaitingApproval,
         Stored::Running => CampaignState::Running,
         Stored::Paused => CampaignState::Paused,
         Stored::Completed => CampaignState::Completed,

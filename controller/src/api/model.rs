@@ -5,6 +5,7 @@
 //! base64; points in time are whole seconds since 1970 UTC (`…_at`, `not_after`); durations end in
 //! `_s`. Requests refuse fields they do not know; readers of answers must ignore them.
 
+mod approval;
 mod campaign;
 mod claim;
 mod enrolment;
@@ -12,6 +13,7 @@ mod release;
 mod terminal;
 mod text;
 
+pub use approval::{Approval, ApprovalMember, ApprovalRequest, Approver, Term};
 pub use campaign::{
     Assignment, AssignmentState, Campaign, CampaignState, Decision, Held, NewCampaign, Reason,
 };

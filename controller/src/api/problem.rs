@@ -42,6 +42,7 @@ pub(super) enum Code {
     ClaimReplaced,
     PlaceTaken,
     SignaturesMissing,
+    NotApproved,
     ArtifactMissing,
     ArtifactMismatch,
     NotYours,
@@ -108,6 +109,9 @@ impl Code {
             Self::PlaceTaken => (S::CONFLICT, "place-taken", "Another terminal is in its place"),
             Self::SignaturesMissing => {
                 (S::UNPROCESSABLE_ENTITY, "signatures-missing", "Signatures are missing")
+            }
+            Self::NotApproved => {
+                (S::UNPROCESSABLE_ENTITY, "not-approved", "The signature does not count")
             }
             Self::ArtifactMissing => {
                 (S::CONFLICT, "artifact-missing", "The artifact is not stored")
@@ -200,7 +204,9 @@ impl From<RegistryError> for Refusal {
                 Self::new(Code::WrongState, format!("{detail}: {refused}"))
             }
             RegistryError::RosterGap { .. } => Self::new(Code::Invalid, detail),
-            RegistryError::Contended => Self::new(Code::Contended, detail),
+            RegistryError::Contended | RegistryError::SignedMeanwhile { .. } => {
+                Self::new(Code::Contended, detail)
+            }
             RegistryError::Open { .. }
             | RegistryError::UnknownTarget(_)
             | RegistryError::Failed { .. }

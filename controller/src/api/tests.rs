@@ -1,5 +1,6 @@
 //! The API as its users meet it: over real HTTPS, with real certificates and tokens.
 
+mod approvals;
 mod artifacts;
 mod backups;
 mod campaigns;

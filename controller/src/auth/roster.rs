@@ -55,6 +55,15 @@ pub async fn add(
     })
 }
 
+/// The newest roster, which was checked when it was taken.
+pub async fn newest(registry: &dyn Registry) -> Result<Option<Roster>, RegistryError> {
+    let Some(stored) = registry.newest_roster().await? else { return Ok(None) };
+    let envelope = Envelope::<Roster>::from_bytes(stored.signed.as_slice());
+    let unreadable =
+        |_| RegistryError::Unreadable { what: "roster", value: stored.version.to_string() };
+    envelope.map(|envelope| Some(envelope.document)).map_err(unreadable)
+}
+
 fn check(
     fleet: FleetId,
     before: Option<&(Roster, Digest)>,

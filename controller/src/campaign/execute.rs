@@ -10,15 +10,18 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use shared::change::{Cancel, Change};
+use shared::document::order::Stream;
 use shared::id::{CampaignId, OrderId, TerminalId};
 use shared::limits::short_text;
 use shared::time::UnixTime;
 use tracing::{debug, info, warn};
 
+use super::approval;
 use super::assignment::{AssignmentState, Fact, GivenUp, Unheard};
 use super::paper::{self, BatchTerms, OrderPlace};
 use super::plan::{self, Candidate, Plan, Policy, Situation};
 use super::state::{CampaignEvent, CampaignState};
+use crate::auth::roster;
 use crate::background::{Poke, Progress};
 use crate::delivery::Signer;
 use crate::registry::audit::By;
@@ -115,6 +118,7 @@ impl Execute {
                 self.order_again(motion).await?;
                 self.release(motion).await?
             }
+            CampaignState::AwaitingApproval => self.await_approval(motion).await?,
             CampaignState::Aborted => self.cancel(motion).await?,
             CampaignState::Draft | CampaignState::Paused | CampaignState::Completed => {
                 self.tell_who_is_held(motion).await?
@@ -122,6 +126,38 @@ impl Execute {
         };
         self.finish(motion).await?;
         Ok(progress)
+    }
+
+    /// Signatures begin a campaign when they are brought; a newer roster may ask for fewer. Time
+    /// ends it.
+    async fn await_approval(&self, motion: &mut Motion) -> Result<Progress> {
+        let (campaign, now) = (&motion.campaign, motion.now);
+        let Some(batch) = self.registry.batch(campaign.id, Purpose::Change).await? else {
+            return Ok(Progress::Settled);
+        };
+        let roster = roster::newest(&*self.registry).await?;
+        let unreadable =
+            |_| RegistryError::Unreadable { what: "batch", value: batch.id.to_string() };
+        let signed = batch.signed.as_slice();
+        let standing = roster.map(|it| approval::standing(signed, self.signer.fleet(), &it));
+        let standing = standing.transpose().map_err(unreadable)?;
+        let is_approved = standing.as_ref().is_some_and(|it| it.is_approved);
+        let event = match (now >= motion.frozen.not_after, is_approved) {
+            (true, _) => CampaignEvent::Lapse,
+            (false, true) => CampaignEvent::Approve,
+            (false, false) => return self.tell_who_is_held(motion).await,
+        };
+        let why = standing.map_or_else(String::new, |it| {
+            format!("{} of {} approvers had signed", it.owners.len(), it.needed.approvers)
+        });
+        let by = By { who: WHO.to_owned(), why, at: now };
+        match self.registry.move_campaign(campaign, event, &by).await {
+            Ok(moved) => info!(campaign = %campaign.id, state = %moved.state, "the wait is over"),
+            // Somebody signed or ended it at this moment: the next step sees that.
+            Err(RegistryError::CampaignMoved { .. }) => {}
+            Err(error) => return Err(error),
+        }
+        Ok(Progress::MoreToDo)
     }
 
     /// Time alone moves an assignment when its terminal does not.
@@ -279,8 +315,12 @@ impl Execute {
         let batch = self.batch(motion, purpose).await?;
         let (change, tree) = (&motion.campaign.change, motion.sweep.tree());
         let sign = |(terminal, attempt): (TerminalId, u32)| -> Option<NewOrder> {
-            let Numbering { epoch, order_seq, .. } = *numbering.get(&terminal)?;
-            let place = OrderPlace { terminal, epoch, seq: order_seq.saturating_add(1), attempt };
+            let Numbering { epoch, order_seq, approved_seq, .. } = *numbering.get(&terminal)?;
+            let last = match paper::stream(purpose, change) {
+                Stream::Routine => order_seq,
+                Stream::Approved => approved_seq,
+            };
+            let place = OrderPlace { terminal, epoch, seq: last.saturating_add(1), attempt };
             paper::order(&self.signer, &batch, change, place, tree)
         };
         let orders: Vec<_> = attempts.into_iter().filter_map(sign).collect();
@@ -340,7 +380,7 @@ impl Execute {
                     self.registry.settle_campaign(campaign.id, *now).await?;
                 }
             }
-            CampaignState::Draft | CampaignState::Completed => {}
+            CampaignState::Draft | CampaignState::AwaitingApproval | CampaignState::Completed => {}
         }
         Ok(())
     }

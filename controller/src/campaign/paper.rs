@@ -60,11 +60,7 @@ pub(super) fn order(
     let OrderPlace { terminal, epoch, seq, attempt } = place;
     let proof = members.proof(terminal)?;
     let id = order_id(batch.campaign, batch.purpose, terminal, attempt);
-    // A cancellation never needs people, whatever it cancels.
-    let stream = match batch.purpose {
-        Purpose::Change if floor::needs_people(change.verb()) => Stream::Approved,
-        Purpose::Change | Purpose::Cancel => Stream::Routine,
-    };
+    let stream = stream(batch.purpose, change);
     let signed = signer.order(OrderPaper {
         id,
         terminal,
@@ -89,6 +85,15 @@ pub(super) fn order(
         signed,
         not_after: batch.not_after,
     })
+}
+
+/// In which stream such orders are numbered. A cancellation never needs people, whatever it
+/// cancels.
+pub(super) fn stream(purpose: Purpose, change: &Change) -> Stream {
+    match purpose {
+        Purpose::Change if floor::needs_people(change.verb()) => Stream::Approved,
+        Purpose::Change | Purpose::Cancel => Stream::Routine,
+    }
 }
 
 fn derived(kind: &str, parts: &[&str]) -> [u8; 16] {

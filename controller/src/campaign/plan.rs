@@ -55,6 +55,7 @@ pub struct Plan {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Held {
     NotStarted,
+    NotApproved,
     Paused,
     Aborted,
     Completed,
@@ -70,8 +71,9 @@ pub enum Held {
 }
 
 impl Held {
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::NotStarted,
+        Self::NotApproved,
         Self::Paused,
         Self::Aborted,
         Self::Completed,
@@ -87,6 +89,7 @@ impl Held {
     pub fn code(self) -> &'static str {
         match self {
             Self::NotStarted => "not-started",
+            Self::NotApproved => "not-approved",
             Self::Paused => "paused",
             Self::Aborted => "aborted",
             Self::Completed => "completed",
@@ -103,6 +106,7 @@ impl Held {
     pub fn detail(self) -> &'static str {
         match self {
             Self::NotStarted => "the campaign has not been started",
+            Self::NotApproved => "the campaign waits for the signatures of its approvers",
             Self::Paused => "the campaign is paused",
             Self::Aborted => "the campaign was aborted before its turn came",
             Self::Completed => "the campaign was over before its turn came",
@@ -119,6 +123,7 @@ impl Held {
     pub fn hint(self) -> Option<&'static str> {
         match self {
             Self::NotStarted => Some("start the campaign"),
+            Self::NotApproved => Some("have its approvers sign it"),
             Self::Paused => Some("resume the campaign"),
             Self::Aborted | Self::Completed | Self::TimeOver => {
                 Some("create another campaign for these terminals")
@@ -157,6 +162,7 @@ pub fn why_held(candidate: Candidate, situation: Situation<'_>) -> Option<Held> 
 fn held_as_a_whole(situation: Situation<'_>) -> Option<Held> {
     match situation.state {
         CampaignState::Draft => Some(Held::NotStarted),
+        CampaignState::AwaitingApproval => Some(Held::NotApproved),
         CampaignState::Paused => Some(Held::Paused),
         CampaignState::Aborted => Some(Held::Aborted),
         CampaignState::Completed => Some(Held::Completed),
@@ -243,12 +249,14 @@ mod tests {
         let over = Situation { now: UnixTime(100), ..running };
         let paused = Situation { state: CampaignState::Paused, ..running };
         let aborted = Situation { state: CampaignState::Aborted, ..running };
+        let waiting = Situation { state: CampaignState::AwaitingApproval, ..running };
         let offline = Candidate { presence: Presence::Offline, ..online(1) };
         let revoked = Candidate { unit: Unit::Revoked, ..online(1) };
         for (situation, candidate, reason) in [
             (over, online(1), Held::TimeOver),
             (paused, offline, Held::Paused),
             (aborted, online(1), Held::Aborted),
+            (waiting, online(1), Held::NotApproved),
             (running, offline, Held::Offline),
             (running, revoked, Held::Revoked),
         ] {

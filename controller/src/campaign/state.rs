@@ -2,11 +2,15 @@
 
 use std::fmt;
 
-/// Draft → Running ⇄ Paused → Completed | Aborted.
+/// Draft → Running ⇄ Paused → Completed | Aborted, and where the roster asks for approvers
+/// Draft → AwaitingApproval → Running.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum CampaignState {
     /// Nothing is sent, and its members are not fixed yet.
     Draft,
+    /// Its members are fixed and its batch is signed by the controller; nothing is sent before
+    /// the approvers have signed it too.
+    AwaitingApproval,
     Running,
     /// No terminal is released and no order is sent; what a terminal has accepted goes on.
     Paused,
@@ -20,20 +24,36 @@ pub enum CampaignState {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum CampaignEvent {
     Start,
+    /// As [`CampaignEvent::Start`], where people must sign first.
+    AskForApproval,
+    /// Enough people have signed.
+    Approve,
     Pause,
     Resume,
+    /// An operator ends it.
     Abort,
+    /// An approver ends it, by a signature.
+    Cancel,
+    /// Too few people have signed in time.
+    Lapse,
     /// Every member has ended, or its time is over.
     End,
 }
 
 impl CampaignState {
-    pub const ALL: [Self; 5] =
-        [Self::Draft, Self::Running, Self::Paused, Self::Completed, Self::Aborted];
+    pub const ALL: [Self; 6] = [
+        Self::Draft,
+        Self::AwaitingApproval,
+        Self::Running,
+        Self::Paused,
+        Self::Completed,
+        Self::Aborted,
+    ];
 
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Draft => "draft",
+            Self::AwaitingApproval => "awaiting-approval",
             Self::Running => "running",
             Self::Paused => "paused",
             Self::Completed => "completed",
@@ -43,14 +63,27 @@ impl CampaignState {
 }
 
 impl CampaignEvent {
-    pub const ALL: [Self; 5] = [Self::Start, Self::Pause, Self::Resume, Self::Abort, Self::End];
+    pub const ALL: [Self; 9] = [
+        Self::Start,
+        Self::AskForApproval,
+        Self::Approve,
+        Self::Pause,
+        Self::Resume,
+        Self::Abort,
+        Self::Cancel,
+        Self::Lapse,
+        Self::End,
+    ];
 
     fn in_the_past(self) -> &'static str {
         match self {
-            Self::Start => "started",
+            Self::Start | Self::AskForApproval => "started",
+            Self::Approve => "approved",
             Self::Pause => "paused",
             Self::Resume => "resumed",
             Self::Abort => "aborted",
+            Self::Cancel => "cancelled",
+            Self::Lapse => "given up",
             Self::End => "completed",
         }
     }
@@ -58,9 +91,10 @@ impl CampaignEvent {
     /// The state that it leads to.
     fn leads_to(self) -> CampaignState {
         match self {
-            Self::Start | Self::Resume => CampaignState::Running,
+            Self::Start | Self::Approve | Self::Resume => CampaignState::Running,
+            Self::AskForApproval => CampaignState::AwaitingApproval,
             Self::Pause => CampaignState::Paused,
-            Self::Abort => CampaignState::Aborted,
+            Self::Abort | Self::Cancel | Self::Lapse => CampaignState::Aborted,
             Self::End => CampaignState::Completed,
         }
     }
@@ -69,17 +103,27 @@ impl CampaignEvent {
     pub fn audited_as(self) -> &'static str {
         match self {
             Self::Start => "campaign-started",
+            Self::AskForApproval => "approval-requested",
+            Self::Approve => "campaign-approved",
             Self::Pause => "campaign-paused",
             Self::Resume => "campaign-resumed",
             Self::Abort => "campaign-aborted",
+            Self::Cancel => "approval-cancelled",
+            Self::Lapse => "approval-lapsed",
             Self::End => "campaign-completed",
         }
     }
 }
 
+/// As people read it in a sentence.
 impl fmt::Display for CampaignState {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        out.write_str(self.as_str())
+        out.write_str(match self {
+            Self::AwaitingApproval => "awaiting approval",
+            Self::Draft | Self::Running | Self::Paused | Self::Completed | Self::Aborted => {
+                self.as_str()
+            }
+        })
     }
 }
 
@@ -101,14 +145,17 @@ impl fmt::Display for Refused {
 
 pub fn step(state: CampaignState, event: CampaignEvent) -> Result<CampaignState, Refused> {
     use CampaignEvent as On;
-    use CampaignState::{Aborted, Completed, Draft, Paused, Running};
-    match (state, event) {
-        (Draft, On::Start) | (Paused, On::Resume) => Ok(Running),
-        (Running, On::Pause) => Ok(Paused),
-        (Running | Paused, On::End) => Ok(Completed),
-        (Draft | Running | Paused, On::Abort) => Ok(Aborted),
-        (state, event) => Err(Refused { state, event }),
-    }
+    use CampaignState::{AwaitingApproval, Draft, Paused, Running};
+    let may = match event {
+        On::Start | On::AskForApproval => matches!(state, Draft),
+        On::Approve | On::Lapse => matches!(state, AwaitingApproval),
+        On::Pause => matches!(state, Running),
+        On::Resume => matches!(state, Paused),
+        On::Abort => matches!(state, Draft | AwaitingApproval | Running | Paused),
+        On::Cancel => matches!(state, AwaitingApproval | Running | Paused),
+        On::End => matches!(state, Running | Paused),
+    };
+    if may { Ok(event.leads_to()) } else { Err(Refused { state, event }) }
 }
 
 #[cfg(test)]
@@ -121,13 +168,20 @@ mod tests {
         use CampaignState::*;
         let table = [
             (Draft, Start, Running),
+            (Draft, AskForApproval, AwaitingApproval),
             (Draft, Abort, Aborted),
+            (AwaitingApproval, Approve, Running),
+            (AwaitingApproval, Abort, Aborted),
+            (AwaitingApproval, Cancel, Aborted),
+            (AwaitingApproval, Lapse, Aborted),
             (Running, Pause, Paused),
             (Running, End, Completed),
             (Running, Abort, Aborted),
+            (Running, Cancel, Aborted),
             (Paused, Resume, Running),
             (Paused, End, Completed),
             (Paused, Abort, Aborted),
+            (Paused, Cancel, Aborted),
         ];
         for state in CampaignState::ALL {
             for event in CampaignEvent::ALL {
@@ -153,5 +207,9 @@ mod tests {
         assert_eq!(aborted, "it is aborted already");
         let running = said(CampaignState::Running, CampaignEvent::Resume);
         assert_eq!(running, "it is running already");
+        let approved = said(CampaignState::Running, CampaignEvent::Approve);
+        assert_eq!(approved, "it is running already");
+        let waiting = said(CampaignState::AwaitingApproval, CampaignEvent::AskForApproval);
+        assert_eq!(waiting, "it is awaiting approval already");
     }
 }

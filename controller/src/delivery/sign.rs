@@ -48,6 +48,11 @@ impl Signer {
         Self { fleet, key }
     }
 
+    /// For whom it signs.
+    pub fn fleet(&self) -> FleetId {
+        self.fleet
+    }
+
     fn sign<D: Document>(&self, document: D) -> Paper {
         let mut envelope = Envelope::unsigned(document);
         envelope.sign(self.fleet, &self.key);

@@ -6,6 +6,7 @@ mod network;
 mod terminal;
 mod world;
 
+mod approvals;
 mod campaigns;
 mod failures;
 mod reports;

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use shared::change::Change;
-use shared::digest::{Digest, Nonce};
+use shared::digest::{Digest, KeyId, Nonce};
 use shared::id::{BatchId, CampaignId, OrderId, TerminalId};
 use shared::message::SignedBytes;
 use shared::time::UnixTime;
@@ -68,6 +68,35 @@ pub struct Start {
     pub root: Digest,
     pub batch: StoredBatch,
     pub not_after: UnixTime,
+    pub then: AfterStart,
+}
+
+/// What a started campaign does first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AfterStart {
+    Run,
+    AwaitApproval,
+}
+
+/// One approver's signature on a batch, and who brought it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Approval {
+    pub key: KeyId,
+    pub owner: String,
+    /// The version of the roster by whose word the key is this owner's.
+    pub roster: u64,
+    pub imported_at: UnixTime,
+    pub imported_by: String,
+}
+
+/// A batch with signatures that it did not have before.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SignedAnew {
+    pub signed: SignedBytes,
+    /// Whose they are.
+    pub approvals: Vec<Approval>,
+    /// Whether that is everybody whose signature is needed.
+    pub is_approved: bool,
 }
 
 /// A signed [`shared::document::Batch`].

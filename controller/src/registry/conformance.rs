@@ -2,6 +2,7 @@
 //!
 //! A check gets an empty registry of its own and panics where it is not as it should be.
 
+mod approvals;
 mod campaigns;
 mod fixture;
 mod fleet;
@@ -50,6 +51,11 @@ pub const CHECKS: &[Check] = checks! {
         a_campaign_moves_only_from_where_it_was_seen,
         campaigns_in_motion_are_those_with_something_left_to_do,
         reasons_to_hold_back_are_kept;
+    approvals:
+        a_campaign_waits_until_everybody_has_signed,
+        an_approver_ends_a_campaign_that_waits_or_runs,
+        a_wait_that_lapses_or_is_aborted_is_over_at_once,
+        approved_orders_are_numbered_for_themselves;
     orders:
         numbers_ascend_and_are_never_used_twice,
         orders_are_made_only_while_the_campaign_allows_it,

@@ -36,6 +36,8 @@ pub struct Numbering {
     pub epoch: u32,
     /// The highest routine sequence number of this epoch: given out here, or seen over there.
     pub order_seq: u64,
+    /// The highest number of an approved order in this epoch.
+    pub approved_seq: u64,
 }
 
 /// An order that the terminal has not answered for.

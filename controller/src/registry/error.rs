@@ -48,6 +48,8 @@ pub enum RegistryError {
     Missing { what: &'static str, which: String },
     #[error("campaign {campaign} is {found}, no longer {expected}")]
     CampaignMoved { campaign: CampaignId, expected: CampaignState, found: CampaignState },
+    #[error("somebody else signed the batch of {campaign} at this moment: try again")]
+    SignedMeanwhile { campaign: CampaignId },
     #[error("campaign {campaign} stays as it is")]
     CampaignRefused {
         campaign: CampaignId,

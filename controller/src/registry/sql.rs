@@ -5,6 +5,7 @@
 //! way.
 
 mod alarms;
+mod approvals;
 mod assignments;
 mod audit;
 mod backup;
@@ -35,7 +36,8 @@ use shared::time::UnixTime;
 
 use super::audit::{AuditEntry, By};
 use super::campaign::{
-    Assignment, Campaign, CampaignTally, NewCampaign, Purpose, Start, StoredBatch,
+    Approval, Assignment, Campaign, CampaignTally, NewCampaign, Purpose, SignedAnew, Start,
+    StoredBatch,
 };
 use super::delivery::{Alarm, Applied, Delivered, Heard, NewOrder, Numbering, Owed};
 use super::fleet::{FleetTally, Operator, StoredRoster};
@@ -312,6 +314,30 @@ impl<D: Database> Registry for SqlRegistry<D> {
 
     async fn put_batch(&self, batch: &StoredBatch) -> Result<StoredBatch> {
         write!(self, "store a batch", tx => campaigns::put_batch(tx, batch))
+    }
+
+    async fn campaigns_awaiting_approval(&self, page: &Page<CampaignId>) -> Result<Vec<Campaign>> {
+        read!(self, "list what awaits approval", tx => campaigns::awaiting_approval(tx, page))
+    }
+
+    async fn sign_batch(&self, seen: &StoredBatch, anew: &SignedAnew, by: &By) -> Result<Campaign> {
+        write!(self, "add a signature to a batch", tx => approvals::add(tx, seen, anew, by))
+    }
+
+    async fn approvals(&self, batch: Digest) -> Result<Vec<Approval>> {
+        read!(self, "list who signed a batch", tx => approvals::of(tx, batch))
+    }
+
+    async fn cancel_campaign(
+        &self,
+        seen: &Campaign,
+        cancellation: &StoredBatch,
+        approver: &Approval,
+        by: &By,
+    ) -> Result<Campaign> {
+        write!(self, "cancel a campaign", tx => {
+            approvals::cancel(tx, seen, cancellation, approver, by)
+        })
     }
 
     async fn assignments(

@@ -92,6 +92,15 @@ impl<D: Document> Envelope<D> {
         self.signatures.push(signature);
     }
 
+    /// Takes over what claims to be this signer's signature on another copy, unchecked.
+    pub fn adopt(&mut self, signer: KeyId, copy: &Self) {
+        let theirs = |signature: &&CoseSignature| claimed_signer(signature) == Some(signer);
+        if let Some(signature) = copy.signatures.iter().find(theirs) {
+            self.signatures.retain(|other| claimed_signer(other) != Some(signer));
+            self.signatures.push(signature.clone());
+        }
+    }
+
     /// Key ids that the signatures claim, unchecked.
     pub fn claimed_signers(&self) -> impl Iterator<Item = KeyId> {
         self.signatures.iter().filter_map(claimed_signer)

@@ -92,6 +92,8 @@ pub struct Campaign {
 #[serde(rename_all = "kebab-case")]
 pub enum CampaignState {
     Draft,
+    /// Nothing is sent before its approvers have signed: `GET /v1/approvals/{id}`.
+    AwaitingApproval,
     Running,
     /// No terminal is released and no order is sent; what a terminal has accepted goes on.
     Paused,

@@ -2,18 +2,13 @@
 
 use reqwest::Method;
 use serde_json::{Value, json};
-use shared::change::Verb;
 use shared::digest::Digest;
-use shared::floor::{Requirement, Signers};
-use shared::signature::Envelope;
 
-use super::fixture::{Fixture, problem, roster};
+use super::fixture::{Fixture, problem};
 use super::{enrolment, operators};
-use crate::api::now;
-use crate::registry::audit::By;
 
 /// A release for model px7 that is published, and two terminals of that model.
-async fn fleet() -> (Fixture, Digest) {
+pub(super) async fn fleet() -> (Fixture, Digest) {
     let fixture = Fixture::start().await;
     let release = operators::publish(&fixture, b"the new till").await;
     for serial in ["PX-1", "PX-2"] {
@@ -32,7 +27,7 @@ fn asking(release: Digest) -> Value {
     })
 }
 
-async fn created(fixture: &Fixture, release: Digest) -> String {
+pub(super) async fn created(fixture: &Fixture, release: Digest) -> String {
     let created = fixture.post("/v1/campaigns", asking(release)).await;
     assert_eq!(created.status(), 201, "{}", created.text().await.unwrap());
     let campaign: Value = created.json().await.unwrap();
@@ -125,34 +120,6 @@ async fn what_could_never_make_progress_is_refused() {
     assert_eq!(problem(started).await, "not-found");
     let nobody = fixture.client(None).request(Method::POST, fixture.url("/v1/campaigns"));
     assert_eq!(problem(nobody.send().await.unwrap()).await, "token-missing");
-}
-
-#[tokio::test]
-async fn an_upgrade_for_which_the_roster_asks_for_approvers_is_neither_created_nor_started() {
-    let (fixture, release) = fleet().await;
-    let draft = created(&fixture, release).await;
-    let (fleet, registry) = (fixture.api.fleet, &fixture.api.registry);
-    let by = By { who: "test".into(), why: String::new(), at: now() };
-    let mut newest = registry.newest_roster().await.unwrap().unwrap();
-    let mut require = async |approvers| {
-        let mut next = roster(fleet, newest.version + 1, Some(newest.digest)).document;
-        let requirement = Requirement { signers: Signers::Controller, approvers };
-        next.requirements.insert(Verb::Upgrade, requirement);
-        registry.add_roster(&Envelope::unsigned(next), &by).await.unwrap();
-        newest = registry.newest_roster().await.unwrap().unwrap();
-    };
-    let start = format!("/v1/campaigns/{draft}/start");
-    require(2).await;
-    for (path, asked) in [("/v1/campaigns", asking(release)), (&start, json!({}))] {
-        let refused = fixture.post(path, asked).await;
-        assert_eq!(refused.status(), 409, "{path}");
-        let refused: Value = refused.json().await.unwrap();
-        let detail = refused["detail"].as_str().unwrap();
-        assert!(detail.starts_with("roster 2 asks for the signatures of 2 approvers"), "{detail}");
-        assert!(refused["hint"].is_string());
-    }
-    require(0).await;
-    assert_eq!(fixture.post(&start, json!({})).await.status(), 200);
 }
 
 #[tokio::test]

@@ -137,7 +137,10 @@ fn verdict<'a>(
 ) -> Option<Exit> {
     let states: Vec<_> = assignments.map(|assignment| assignment.state).collect();
     match campaign.state {
-        CampaignState::Draft | CampaignState::Running | CampaignState::Paused => None,
+        CampaignState::Draft
+        | CampaignState::AwaitingApproval
+        | CampaignState::Running
+        | CampaignState::Paused => None,
         CampaignState::Completed => {
             Some(match states.iter().all(|state| *state == AssignmentState::Succeeded) {
                 true => Exit::Done,

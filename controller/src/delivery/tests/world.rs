@@ -67,7 +67,7 @@ impl Brokers for OneBroker {
     }
 }
 
-fn controller_key() -> PrivateKey {
+pub(super) fn controller_key() -> PrivateKey {
     PrivateKey::from_seed(&[200; 32])
 }
 

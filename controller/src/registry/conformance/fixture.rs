@@ -15,7 +15,7 @@ use shared::time::{ClockConfidence, UnixTime};
 
 use crate::registry::Registry;
 use crate::registry::audit::By;
-use crate::registry::campaign::{Campaign, NewCampaign, Purpose, Start, StoredBatch};
+use crate::registry::campaign::{AfterStart, Campaign, NewCampaign, Purpose, Start, StoredBatch};
 use crate::registry::delivery::{Heard, NewOrder, Report, Saying};
 use crate::registry::terminal::{Certificate, Enrolled, Enrolment, NewClaim, Terminal};
 
@@ -116,6 +116,15 @@ pub(super) fn batch(campaign: u8, purpose: Purpose) -> StoredBatch {
 
 /// A running campaign over terminals of these numbers, which are enrolled before.
 pub(super) async fn start(registry: &dyn Registry, number: u8, members: &[u8]) -> Campaign {
+    start_then(registry, number, members, AfterStart::Run).await
+}
+
+pub(super) async fn start_then(
+    registry: &dyn Registry,
+    number: u8,
+    members: &[u8],
+    then: AfterStart,
+) -> Campaign {
     registry.add_campaign(&new_campaign(number), &by("op", 10)).await.expect("it is created");
     let members: Vec<_> = members.iter().map(|number| terminal_id(*number)).collect();
     let start = Start {
@@ -123,6 +132,7 @@ pub(super) async fn start(registry: &dyn Registry, number: u8, members: &[u8]) -
         members,
         batch: batch(number, Purpose::Change),
         not_after: FOREVER,
+        then,
     };
     let started = registry.start_campaign(campaign_id(number), &start, &by("op", 11)).await;
     started.expect("it is started")

@@ -19,7 +19,9 @@ use crate::campaign::plan::Held;
 use crate::campaign::state::{self, CampaignEvent, CampaignState};
 use crate::registry::RegistryError;
 use crate::registry::audit::By;
-use crate::registry::campaign::{Campaign, Frozen, NewCampaign, Purpose, Start, StoredBatch};
+use crate::registry::campaign::{
+    AfterStart, Campaign, Frozen, NewCampaign, Purpose, Start, StoredBatch,
+};
 use crate::registry::page::Page;
 
 type Result<T> = std::result::Result<T, RegistryError>;
@@ -110,6 +112,17 @@ pub(super) async fn in_motion(tx: &mut Transaction) -> Result<Vec<Campaign>> {
     tx.rows(select, vec![]).await?.into_iter().map(campaign).collect()
 }
 
+pub(super) async fn awaiting_approval(
+    tx: &mut Transaction,
+    page: &Page<CampaignId>,
+) -> Result<Vec<Campaign>> {
+    let select = select_campaigns!(
+        "WHERE state = 'awaiting-approval' AND ($1 IS NULL OR id < $1) ORDER BY id DESC LIMIT $2"
+    );
+    let rows = tx.rows(select, vec![maybe_text(page.after), int(page.items())]).await?;
+    rows.into_iter().map(campaign).collect()
+}
+
 pub(super) async fn add(tx: &mut Transaction, new: &NewCampaign, by: &By) -> Result<Campaign> {
     let insert = "INSERT INTO campaigns (id, name, change, release, selector, max_parallel,
              lifetime_s, salt, state, state_at, state_by, state_why, created_at, created_by, held)
@@ -151,7 +164,11 @@ pub(super) async fn start(
     start: &Start,
     by: &By,
 ) -> Result<Campaign> {
-    move_on(tx, id, CampaignState::Draft, CampaignEvent::Start, by).await?;
+    let event = match start.then {
+        AfterStart::Run => CampaignEvent::Start,
+        AfterStart::AwaitApproval => CampaignEvent::AskForApproval,
+    };
+    move_on(tx, id, CampaignState::Draft, event, by).await?;
     let ids: Vec<u8> = start.members.iter().flat_map(|id| *id.as_bytes()).collect();
     let insert = "INSERT INTO memberships (campaign, digest, ids) VALUES ($1, $2, $3)";
     tx.execute(insert, vec![text(id), text(Digest::of(&ids)), bytes(&ids)]).await?;
@@ -187,8 +204,10 @@ pub(super) async fn move_on(
     let to = state::step(found, event)
         .map_err(|refused| RegistryError::CampaignRefused { campaign: id, refused })?;
     let ended = match (found, to) {
-        (_, CampaignState::Completed) | (CampaignState::Draft, CampaignState::Aborted) => true,
-        (_, CampaignState::Draft | CampaignState::Running)
+        (_, CampaignState::Completed) => true,
+        // Nothing was ever sent: nothing is to be cancelled.
+        (CampaignState::Draft | CampaignState::AwaitingApproval, CampaignState::Aborted) => true,
+        (_, CampaignState::Draft | CampaignState::AwaitingApproval | CampaignState::Running)
         | (_, CampaignState::Paused | CampaignState::Aborted) => false,
     };
     let update = "UPDATE campaigns SET state = $2, state_at = $3, state_by = $4, state_why = $5,
@@ -208,6 +227,10 @@ pub(super) async fn move_on(
     }
     if event == CampaignEvent::Resume {
         orders::wake(tx, id, by.at).await?;
+    }
+    if found == CampaignState::AwaitingApproval {
+        // That nobody had approved it holds nobody back any more.
+        put_held(tx, id, &BTreeMap::new()).await?;
     }
     let mut differences = Differences::default();
     differences.campaign(Some(found), to);

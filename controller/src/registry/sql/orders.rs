@@ -25,7 +25,10 @@ pub(super) async fn numbering(
     terminals: &[TerminalId],
 ) -> Result<Vec<Numbering>> {
     let select = with_id_list!(
-        "SELECT id, epoch, order_seq FROM terminals WHERE unit = 'enrolled' AND id IN ",
+        "SELECT id, epoch, order_seq, (
+             SELECT COALESCE(MAX(seq), 0) FROM orders
+             WHERE terminal = terminals.id AND epoch = terminals.epoch AND stream = 'approved')
+         FROM terminals WHERE unit = 'enrolled' AND id IN ",
         " ORDER BY id"
     );
     let numbering = |mut row: Row| {
@@ -33,6 +36,7 @@ pub(super) async fn numbering(
             terminal: row.parsed("terminal")?,
             epoch: row.number()?,
             order_seq: row.number()?,
+            approved_seq: row.number()?,
         })
     };
     tx.rows(select, vec![list(terminals)]).await?.into_iter().map(numbering).collect()
@@ -85,14 +89,21 @@ async fn is_known(tx: &mut Transaction, order: OrderId) -> Result<bool> {
 }
 
 async fn takes_next_number(tx: &mut Transaction, order: &NewOrder, at: UnixTime) -> Result<bool> {
-    let update = "UPDATE terminals SET order_seq = order_seq + 1, deliver_at = $4
-         WHERE id = $1 AND epoch = $2 AND order_seq = $3 - 1 AND unit = 'enrolled'";
+    let update = match order.stream {
+        Stream::Routine => {
+            "UPDATE terminals SET order_seq = order_seq + 1, deliver_at = $4
+             WHERE id = $1 AND epoch = $2 AND order_seq = $3 - 1 AND unit = 'enrolled'"
+        }
+        // Few of an epoch's orders need people: their number is looked up, not kept.
+        Stream::Approved => {
+            "UPDATE terminals SET deliver_at = $4
+             WHERE id = $1 AND epoch = $2 AND unit = 'enrolled' AND $3 - 1 = (
+                 SELECT COALESCE(MAX(seq), 0) FROM orders
+                 WHERE terminal = $1 AND epoch = $2 AND stream = 'approved')"
+        }
+    };
     let values = vec![text(order.terminal), int(order.epoch), int(order.seq), time(at)];
-    match order.stream {
-        Stream::Routine => Ok(tx.execute(update, values).await? == 1),
-        // Nothing that needs people is issued yet, and its numbers would be others.
-        Stream::Approved => Ok(false),
-    }
+    Ok(tx.execute(update, values).await? == 1)
 }
 
 async fn insert(tx: &mut Transaction, order: &NewOrder, at: UnixTime) -> Result<()> {

@@ -1,0 +1,167 @@
+//! What is asked of terminals, in words: what people read before they put their name to it.
+//!
+//! The one place where a change becomes words. Every parameter of every change is said, because
+//! every one of them is signed: the patterns below name all fields, so that a new one cannot be
+//! left out.
+
+use shared::backup::{Selection, SnapshotOf};
+use shared::change::{Backup, Cancel, Change, Drill, Extent, Ping, Restore, Upgrade};
+use shared::digest::Digest;
+use shared::window::Window;
+
+/// A change in words.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Words {
+    /// What will be done, as a verb in the imperative.
+    pub what: &'static str,
+    /// Every parameter: what it is called, and its value.
+    pub terms: Vec<(&'static str, String)>,
+}
+
+/// Says a change.
+pub fn of_change(change: &Change) -> Words {
+    match change {
+        Change::Ping(Ping { note }) => {
+            Words { what: "Ask each terminal to answer", terms: vec![("note", quoted(note))] }
+        }
+        Change::Backup(Backup { extent, window }) => Words {
+            what: "Take a backup",
+            terms: vec![("extent", of_extent(*extent)), ("window", of_window(*window))],
+        },
+        Change::Drill(Drill { window }) => Words {
+            what: "Rehearse a restore in a scratch till",
+            terms: vec![("window", of_window(*window))],
+        },
+        Change::Upgrade(Upgrade { release, window, backup_within_s }) => Words {
+            what: "Install a release",
+            terms: vec![
+                ("release", release.to_string()),
+                ("window", of_window(*window)),
+                ("backup", of_backup_before(*backup_within_s)),
+            ],
+        },
+        Change::Restore(restore) => of_restore(restore),
+        Change::Cancel(Cancel { batch, reason }) => Words {
+            what: "Cancel what has not begun",
+            terms: vec![("batch", batch.to_string()), ("reason", quoted(reason))],
+        },
+    }
+}
+
+/// Live data is replaced: whose, by what, and who will be able to read it.
+fn of_restore(restore: &Restore) -> Words {
+    let Restore { of, selection, key, window } = restore;
+    let SnapshotOf { terminal, repository, snapshot, manifest } = of;
+    let key = match key {
+        None => "the terminal's own".to_owned(),
+        Some(sealed) => format!("sealed for it, SHA-256 {}", Digest::of(sealed)),
+    };
+    Words {
+        what: "Put saved data back into the till, in place of what is there",
+        terms: vec![
+            ("saved by", terminal.to_string()),
+            ("snapshot", snapshot.to_string()),
+            ("repository", repository.to_string()),
+            ("manifest", manifest.to_string()),
+            ("what", of_selection(selection)),
+            ("key", key),
+            ("window", of_window(*window)),
+        ],
+    }
+}
+
+fn of_selection(selection: &Selection) -> String {
+    match selection {
+        Selection::Everything => "everything in it".to_owned(),
+        Selection::DataSets(names) => {
+            let names: Vec<_> = names.iter().map(|name| quoted(name)).collect();
+            format!("only the data sets {}", names.join(", "))
+        }
+        Selection::File(path) => format!("only the file {}", quoted(path)),
+    }
+}
+
+fn of_extent(extent: Extent) -> String {
+    match extent {
+        Extent::Incremental => "what is not saved yet".to_owned(),
+        Extent::Full => "everything, under a new key".to_owned(),
+    }
+}
+
+fn of_backup_before(within_s: Option<u64>) -> String {
+    match within_s {
+        None => "none is asked for first".to_owned(),
+        Some(within_s) => format!("a verified one, at most {within_s} s old"),
+    }
+}
+
+fn of_window(window: Option<Window>) -> String {
+    match window {
+        Some(window) => format!("{window} in each terminal's zone"),
+        None => "at any time of day".to_owned(),
+    }
+}
+
+/// What somebody wrote, so that it cannot be taken for our own words.
+fn quoted(text: &str) -> String {
+    match text {
+        "" => "none".to_owned(),
+        text => format!("“{}”", text.replace(could_mislead, "\u{fffd}")),
+    }
+}
+
+/// Control characters, and those that turn the direction in which the rest is read.
+fn could_mislead(c: char) -> bool {
+    c.is_control()
+        || matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+}
+
+#[cfg(test)]
+mod tests {
+    use shared::id::{BatchId, RepositoryId, TerminalId};
+
+    use super::*;
+
+    #[test]
+    fn what_is_signed_is_said_with_every_parameter() {
+        let window = "22:00-06:00".parse().ok();
+        let upgrade = Upgrade { release: Digest([7; 32]), window, backup_within_s: Some(3600) };
+        let words = of_change(&Change::Upgrade(upgrade));
+        assert_eq!(words.what, "Install a release");
+        assert_eq!(words.terms[0], ("release", "07".repeat(32)));
+        assert_eq!(words.terms[1], ("window", "22:00-06:00 in each terminal's zone".to_owned()));
+        assert_eq!(words.terms[2], ("backup", "a verified one, at most 3600 s old".to_owned()));
+        let words = of_change(&Change::Drill(Drill { window: None }));
+        assert_eq!(words.terms, [("window", "at any time of day".to_owned())]);
+        let batch = BatchId::from_bytes([1; 16]);
+        let cancel = Change::Cancel(Cancel { batch, reason: String::new() });
+        let said = [("batch", batch.to_string()), ("reason", "none".to_owned())];
+        assert_eq!(of_change(&cancel).terms, said);
+    }
+
+    #[test]
+    fn a_restore_says_whose_data_replace_what_and_under_which_key() {
+        let of = SnapshotOf {
+            terminal: TerminalId::from_bytes([1; 16]),
+            repository: RepositoryId::from_bytes([2; 16]),
+            snapshot: Digest([3; 32]),
+            manifest: Digest([4; 32]),
+        };
+        let selection = Selection::DataSets(vec!["sales".to_owned(), "journal".to_owned()]);
+        let key = Some(b"sealed".to_vec().into());
+        let said = of_change(&Change::Restore(Restore { of, selection, key, window: None })).terms;
+        let term = |name| said.iter().find(|(it, _)| *it == name).map(|(_, value)| value.as_str());
+        assert_eq!(term("saved by"), Some("trm-01010101010101010101010101010101"));
+        assert_eq!(term("what"), Some("only the data sets “sales”, “journal”"));
+        let key = format!("sealed for it, SHA-256 {}", Digest::of(b"sealed"));
+        assert_eq!(term("key"), Some(key.as_str()));
+        assert_eq!(said.len(), 7);
+    }
+
+    #[test]
+    fn what_somebody_wrote_stays_within_its_quotes_and_its_line() {
+        let note = "fine\n  window\u{202e}  never".to_owned();
+        let words = of_change(&Change::Ping(Ping { note }));
+        assert_eq!(words.terms, [("note", "“fine\u{fffd}  window\u{fffd}  never”".to_owned())]);
+    }
+}
