@@ -89,6 +89,9 @@ pub trait Vitals: Send + Sync {
     /// Reports that are safe here and not applied yet.
     fn reports_waiting(&self) -> u64;
 
+    /// A snapshot is to be made safe.
+    fn saved(&self);
+
     /// Somebody decided about a campaign: there may be something to do.
     fn campaign_moved(&self);
 
@@ -143,6 +146,7 @@ fn operations() -> OpenApiRouter<Arc<Api>> {
         .merge(alarms::routes())
         .merge(audit::routes())
         .merge(enrol::routes())
+        .merge(backups::brief_routes())
         .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))
         .layer(from_fn(in_time));
     brief.merge(artifacts::routes()).merge(backups::routes())

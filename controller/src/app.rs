@@ -21,6 +21,7 @@ use crate::api::{self, Api, ListenError, Listener};
 use crate::auth::roster::{self, RosterRefused};
 use crate::background::{Poke, Stopped, Tasks, now};
 use crate::backup::intake::Intake;
+use crate::backup::keep::Keep;
 use crate::blob::{BlobError, Blobs, Places};
 use crate::broker::Brokers;
 use crate::broker::embedded::{Broker, BrokerError, Settings};
@@ -48,6 +49,7 @@ const FOLLOW_EVERY: Duration = Duration::from_secs(5);
 const DELIVER_EVERY: Duration = Duration::from_secs(1);
 const EXECUTE_EVERY: Duration = Duration::from_secs(2);
 const SILENCE_EVERY: Duration = Duration::from_secs(60);
+const KEEP_EVERY: Duration = Duration::from_secs(5);
 
 /// From a request to stop to the end: what is not done by then is done after the next start.
 const STOP_PATIENCE: Duration = Duration::from_secs(8);
@@ -357,6 +359,13 @@ fn start_https(
     make_directory(&config.blobs)?;
     let backups = &config.backups;
     let places = Places::open(&backups.places)?;
+    let to_keep = Poke::new();
+    let keep = Keep::new(registry.clone(), places.clone(), backups.verify_every);
+    let keep = Arc::new(keep);
+    tasks.reconcile("keep", KEEP_EVERY, to_keep.clone(), move || {
+        let keep = keep.clone();
+        async move { keep.step(now()).await }
+    });
     let intake =
         Intake::new(registry.clone(), places.clone(), backups.terminal_bytes_max, backups.pace);
     let HttpsUrl(address) = &config.https.url;
@@ -379,6 +388,7 @@ fn start_https(
             spool: spool.clone(),
             broker: broker.clone(),
             execute: execute.clone(),
+            keep: to_keep,
         }),
     };
     let identity = papers.server_identity(keys)?;

@@ -1,11 +1,14 @@
-//! What terminals save: taken in ([`intake`]), kept in two places.
+//! What terminals save: taken in ([`intake`]), kept in two places ([`keep`]). [`state`] is the life
+//! of a snapshot, and pure.
 //!
 //! Everything is encrypted before it comes here, under keys that this program never sees: it
 //! knows how much there is and whether it is whole, and nothing else. A terminal adds; it replaces
 //! and deletes nothing.
 
 pub mod intake;
+pub mod keep;
 mod pace;
+pub mod state;
 
 use std::fmt;
 

@@ -54,5 +54,7 @@ fn kind(kind: AlarmKind) -> &'static str {
         AlarmKind::StrangeReceipt => "strange-receipt",
         AlarmKind::UnprovenReceipt => "unproven-receipt",
         AlarmKind::OtherZone => "other-zone",
+        AlarmKind::BackupDamaged => "backup-damaged",
+        AlarmKind::BackupMissing => "backup-missing",
     }
 }

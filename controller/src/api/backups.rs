@@ -1,6 +1,7 @@
 //! What terminals save. A terminal adds objects to its own repositories and reads them; nobody
 //! replaces or deletes one here.
 
+mod manifests;
 mod objects;
 
 use std::sync::Arc;
@@ -16,6 +17,14 @@ use super::problem::{Code, Refusal};
 use crate::backup::intake::NotTaken;
 use crate::blob::BlobError;
 use crate::registry::backup::NotAdmitted;
+
+/// What is no transfer of an object.
+pub(super) fn brief_routes() -> OpenApiRouter<Arc<Api>> {
+    OpenApiRouter::new()
+        .routes(routes!(manifests::hand_in))
+        .routes(routes!(manifests::fetch))
+        .routes(routes!(manifests::newest))
+}
 
 pub(super) fn routes() -> OpenApiRouter<Arc<Api>> {
     OpenApiRouter::new()

@@ -50,6 +50,8 @@ pub(super) enum Code {
     NoSealedKey,
     ObjectDiffers,
     ObjectMismatch,
+    ObjectMissing,
+    NumberUsed,
     TooFast,
     QuotaExceeded,
     StorageFull,
@@ -132,6 +134,10 @@ impl Code {
             Self::ObjectMismatch => {
                 (S::UNPROCESSABLE_ENTITY, "object-mismatch", "The bytes are not the promised ones")
             }
+            Self::ObjectMissing => {
+                (S::CONFLICT, "object-missing", "What it speaks of is not stored")
+            }
+            Self::NumberUsed => (S::CONFLICT, "number-used", "The number was used before"),
             Self::TooFast => (S::TOO_MANY_REQUESTS, "too-fast", "Too much in one minute"),
             Self::QuotaExceeded => {
                 (S::INSUFFICIENT_STORAGE, "quota-exceeded", "The terminal has used up its share")

@@ -8,3 +8,4 @@ mod connections;
 mod enrolment;
 mod fixture;
 mod operators;
+mod snapshots;

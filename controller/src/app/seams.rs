@@ -70,6 +70,7 @@ pub(super) struct Signs {
     pub(super) spool: Spool,
     pub(super) broker: Option<Arc<Broker>>,
     pub(super) execute: Poke,
+    pub(super) keep: Poke,
 }
 
 impl Vitals for Signs {
@@ -83,6 +84,10 @@ impl Vitals for Signs {
 
     fn reports_waiting(&self) -> u64 {
         self.spool.depth()
+    }
+
+    fn saved(&self) {
+        self.keep.poke();
     }
 
     fn campaign_moved(&self) {

@@ -9,6 +9,7 @@ use bytes::Bytes;
 use sha2::{Digest as _, Sha256};
 use shared::backup::{Kind, OBJECT_BYTES_MAX};
 use shared::digest::Digest;
+use shared::id::TerminalId;
 use shared::time::UnixTime;
 use tokio::time::Instant;
 
@@ -67,7 +68,7 @@ impl Intake {
         if bytes > bytes_max {
             return Err(BlobError::TooLarge { what: key.to_string(), max: bytes_max }.into());
         }
-        self.pace(&key, bytes)?;
+        self.pace(key.terminal, bytes)?;
         let standing = self.registry.backup_standing(&key).await?;
         let into = match standing.admit(&key, bytes, self.terminal_bytes_max)? {
             Admitted::There => Into::Nowhere { hasher: Sha256::new(), bytes: 0 },
@@ -77,9 +78,14 @@ impl Intake {
         Ok(Incoming { intake: self, key, bytes_max, into })
     }
 
-    fn pace(&self, key: &ObjectKey, bytes: u64) -> Result<(), NotTaken> {
+    /// Whether a manifest may come now.
+    pub fn admit_manifest(&self, of: TerminalId, bytes: u64) -> Result<(), NotTaken> {
+        self.pace(of, bytes)
+    }
+
+    fn pace(&self, of: TerminalId, bytes: u64) -> Result<(), NotTaken> {
         let mut pace = self.pace.lock().unwrap_or_else(PoisonError::into_inner);
-        pace.admit(key.terminal, bytes, Instant::now()).map_err(NotTaken::TooFast)
+        pace.admit(of, bytes, Instant::now()).map_err(NotTaken::TooFast)
     }
 
     /// Stores the parameters of a repository. What lies there already without being noted was

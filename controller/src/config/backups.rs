@@ -2,18 +2,22 @@
 
 use std::fmt;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use super::in_table;
 use super::reader::Reader;
 use crate::backup::PaceLimits;
 
 const MIB: u64 = 1024 * 1024;
+const DAY: Duration = Duration::from_secs(24 * 3600);
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Backups {
     /// What one terminal may keep.
     pub terminal_bytes_max: u64,
     pub pace: PaceLimits,
+    /// How often everything is read again in both places.
+    pub verify_every: Duration,
     /// In the order in which objects come into them.
     pub places: [PlaceConfig; 2],
 }
@@ -58,6 +62,7 @@ pub(super) fn read(table: Reader<'_>, base: &Path) -> Option<Backups> {
         let mib = table.number("terminal_mib_max", 1..=16_777_216);
         let mib_per_minute = table.number("terminal_mib_per_minute", 1..=1_048_576);
         let objects = table.number("terminal_objects_per_minute", 1..=1_000_000);
+        let days = table.number("verify_days", 1..=365);
         let places = table.tables("places").into_iter().map(|table| read_place(table, base));
         // Each is read before the first that is wrong ends the reading.
         let places = places.collect::<Vec<_>>().into_iter().collect::<Option<Vec<_>>>();
@@ -71,6 +76,7 @@ pub(super) fn read(table: Reader<'_>, base: &Path) -> Option<Backups> {
                 bytes: u64::from(mib_per_minute?) * MIB,
                 objects: u64::from(objects?),
             },
+            verify_every: DAY * days?,
             places: places?,
         })
     })

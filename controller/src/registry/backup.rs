@@ -1,14 +1,18 @@
 //! What terminals have saved, as the registry knows it: repositories and their objects. The bytes
 //! are in the places.
 
+pub mod snapshot;
+
 use async_trait::async_trait;
-use shared::backup::{Kind, ObjectName};
+use shared::backup::{Kind, Newest, ObjectName};
 use shared::digest::Digest;
 use shared::id::{RepositoryId, TerminalId};
 use shared::time::UnixTime;
 
 use super::RegistryError;
+use super::page::Page;
 use crate::backup::ObjectKey;
+use snapshot::{DueObject, Examined, ManifestRefused, NewSnapshot, Snapshot};
 
 type Result<T> = std::result::Result<T, RegistryError>;
 
@@ -141,6 +145,30 @@ pub trait BackupRegistry {
         after: Option<Digest>,
         limit: u32,
     ) -> Result<Vec<StoredObject>>;
+
+    /// Takes a manifest whose signature was checked. The first one in a repository closes the
+    /// older ones of its terminal. A gap in the numbers raises an alarm.
+    async fn add_snapshot(
+        &self,
+        new: &NewSnapshot,
+    ) -> Result<std::result::Result<Admitted, ManifestRefused>>;
+
+    /// By the digest of its manifest.
+    async fn snapshot(&self, manifest: Digest) -> Result<Option<Snapshot>>;
+
+    /// The latest first, by their `seq`; of one terminal or of all.
+    async fn snapshots(&self, of: Option<TerminalId>, page: &Page<u64>) -> Result<Vec<Snapshot>>;
+
+    async fn newest_snapshot(&self, of: TerminalId) -> Result<Newest>;
+
+    /// Longest due first.
+    async fn objects_due(&self, now: UnixTime, limit: u32) -> Result<Vec<DueObject>>;
+
+    /// Notes what was found out about objects, and what that makes of snapshots.
+    async fn examined(&self, examined: &[Examined], now: UnixTime) -> Result<()>;
+
+    /// Objects of this repository are due at once; gives how many.
+    async fn examine_again(&self, repository: RepositoryId, now: UnixTime) -> Result<u64>;
 }
 
 #[cfg(test)]

@@ -3,6 +3,7 @@
 //! A check gets an empty registry of its own and panics where it is not as it should be.
 
 mod approvals;
+mod backups;
 mod campaigns;
 mod fixture;
 mod fleet;
@@ -79,6 +80,11 @@ pub const CHECKS: &[Check] = checks! {
         a_registry_from_a_backup_learns_the_numbers_from_the_terminal,
         reports_lost_after_they_were_acknowledged_are_asked_for_again,
         a_terminal_cannot_fill_the_registry_with_alarms;
+    backups:
+        objects_are_counted_and_kept_apart_by_kind,
+        a_sealed_key_that_protects_nothing_yet_is_replaced,
+        a_snapshot_is_as_good_as_the_least_of_its_objects,
+        snapshots_are_numbered_and_listed;
 };
 
 /// A registry in a new database of the server that `url` names. It is left there: such a server

@@ -140,4 +140,8 @@ pub enum AlarmKind {
     UnprovenReceipt,
     /// It opens maintenance windows in another time zone than it was claimed for.
     OtherZone,
+    /// What it saved was not whole in one of the places, or in both.
+    BackupDamaged,
+    /// It skipped numbers of its snapshots: some were withheld, or are on their way to nowhere.
+    BackupMissing,
 }

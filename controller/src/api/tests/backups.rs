@@ -6,30 +6,34 @@ use reqwest::{Client, Response, StatusCode};
 use shared::backup::{Kind, Listed, OBJECT_BYTES_MAX, ObjectName, kind_path, object_path};
 use shared::digest::Digest;
 use shared::id::{RepositoryId, TerminalId};
+use shared::signature::PrivateKey;
 
 use super::enrolment;
 use super::fixture::{Fixture, problem};
+use crate::backup::ObjectKey;
 
 /// A terminal that stores and reads.
-struct Till<'a> {
-    fixture: &'a Fixture,
-    id: TerminalId,
-    client: Client,
-    repository: RepositoryId,
+pub(super) struct Till<'a> {
+    pub(super) fixture: &'a Fixture,
+    pub(super) id: TerminalId,
+    pub(super) client: Client,
+    pub(super) repository: RepositoryId,
+    pub(super) key: PrivateKey,
 }
 
-fn name(kind: Kind, bytes: &[u8]) -> ObjectName {
+pub(super) fn name(kind: Kind, bytes: &[u8]) -> ObjectName {
     ObjectName { kind, sha256: Digest::of(bytes) }
 }
 
 impl<'a> Till<'a> {
-    async fn enrolled(fixture: &'a Fixture, serial: &str) -> Self {
-        let (id, client, _) = enrolment::terminal(fixture, serial).await;
-        Self { fixture, id, client, repository: RepositoryId::generate() }
+    pub(super) async fn enrolled(fixture: &'a Fixture, serial: &str) -> Self {
+        let (id, client, newcomer) = enrolment::terminal(fixture, serial).await;
+        let (key, repository) = (newcomer.key.signing(), RepositoryId::generate());
+        Self { fixture, id, client, repository, key }
     }
 
     /// With the sealed key and the parameters stored.
-    async fn ready(fixture: &'a Fixture, serial: &str) -> Self {
+    pub(super) async fn ready(fixture: &'a Fixture, serial: &str) -> Self {
         let till = Self::enrolled(fixture, serial).await;
         assert_eq!(till.put(Kind::SealedKey, b"sealed").await.status(), StatusCode::CREATED);
         assert_eq!(till.put(Kind::Config, b"config").await.status(), StatusCode::CREATED);
@@ -40,7 +44,7 @@ impl<'a> Till<'a> {
         self.fixture.url(&object_path(self.repository, name))
     }
 
-    async fn put(&self, kind: Kind, bytes: &[u8]) -> Response {
+    pub(super) async fn put(&self, kind: Kind, bytes: &[u8]) -> Response {
         self.put_as(name(kind, bytes), bytes.to_vec()).await
     }
 
@@ -252,4 +256,39 @@ async fn a_terminal_stores_no_more_than_its_share() {
     elsewhere.put(Kind::SealedKey, b"sealed").await;
     let over = elsewhere.put(Kind::Data, &large(3)).await;
     assert_eq!(problem(over).await, "quota-exceeded", "a share is the terminal's");
+}
+
+/// A controller that was killed after an object was durable and before it was noted.
+#[tokio::test]
+async fn an_object_that_was_stored_and_not_noted_is_noted_when_it_comes_again() {
+    let fixture = Fixture::start().await;
+    let till = Till::enrolled(&fixture, "PX-1").await;
+    till.put(Kind::SealedKey, b"sealed").await;
+    for (kind, bytes) in [(Kind::Config, &b"config"[..]), (Kind::Data, b"pack")] {
+        let name = name(kind, bytes);
+        let key = ObjectKey { terminal: till.id, repository: till.repository, name };
+        fixture.api.places.first().create(&key, bytes.to_vec().into()).await.unwrap();
+        assert_eq!(problem(till.get(name).await).await, "not-found", "{kind}");
+    }
+    let other = till.put(Kind::Config, b"other parameters").await;
+    assert_eq!(problem(other).await, "object-differs");
+    let config = till.get(name(Kind::Config, b"")).await;
+    assert_eq!(config.text().await.unwrap(), "config", "the first that came is the one");
+    assert_eq!(till.put(Kind::Data, b"pack").await.status(), StatusCode::CREATED);
+    assert_eq!(till.get(name(Kind::Data, b"pack")).await.text().await.unwrap(), "pack");
+}
+
+#[tokio::test]
+async fn what_the_first_place_has_lost_is_read_from_the_second() {
+    let fixture = Fixture::start().await;
+    let till = Till::ready(&fixture, "PX-1").await;
+    till.put(Kind::Data, b"pack").await;
+    let name = name(Kind::Data, b"pack");
+    let key = ObjectKey { terminal: till.id, repository: till.repository, name };
+    let places = &fixture.api.places;
+    assert!(places.second().copy_from(places.first(), &key).await.unwrap());
+    places.first().remove(&key).await.unwrap();
+    assert_eq!(till.get(name).await.text().await.unwrap(), "pack");
+    places.second().remove(&key).await.unwrap();
+    assert_eq!(problem(till.get(name).await).await, "internal");
 }

@@ -61,6 +61,8 @@ impl Vitals for Well {
         0
     }
 
+    fn saved(&self) {}
+
     fn campaign_moved(&self) {}
 
     fn enrolled_anew(&self, _: TerminalId) -> Pin<Box<dyn Future<Output = ()> + Send + '_>> {

@@ -1,19 +1,26 @@
 //! What terminals have saved: the trait's methods over the statements below it.
 
+mod keeping;
 mod objects;
+mod snapshots;
 
 use async_trait::async_trait;
-use shared::backup::{Kind, ObjectName};
+use shared::backup::{Kind, Newest, ObjectName};
 use shared::digest::Digest;
-use shared::id::RepositoryId;
+use shared::id::{RepositoryId, TerminalId};
+use shared::time::UnixTime;
 
 use super::session::{Access, Database};
 use super::{SqlRegistry, finish, read, transaction, write};
 use crate::backup::ObjectKey;
 use crate::registry::RegistryError;
+use crate::registry::backup::snapshot::{
+    DueObject, Examined, ManifestRefused, NewSnapshot, Snapshot,
+};
 use crate::registry::backup::{
     Admitted, BackupRegistry, NewObject, NotAdmitted, Repository, Standing, StoredObject,
 };
+use crate::registry::page::Page;
 
 type Result<T> = std::result::Result<T, RegistryError>;
 
@@ -53,5 +60,36 @@ impl<D: Database> BackupRegistry for SqlRegistry<D> {
         read!(self, "list backup objects", tx => {
             objects::of_kind(tx, repository, kind, after, limit)
         })
+    }
+
+    async fn add_snapshot(
+        &self,
+        new: &NewSnapshot,
+    ) -> Result<std::result::Result<Admitted, ManifestRefused>> {
+        write!(self, "note a snapshot", tx => snapshots::add(tx, new))
+    }
+
+    async fn snapshot(&self, manifest: Digest) -> Result<Option<Snapshot>> {
+        read!(self, "find a snapshot", tx => snapshots::by_manifest(tx, manifest))
+    }
+
+    async fn snapshots(&self, of: Option<TerminalId>, page: &Page<u64>) -> Result<Vec<Snapshot>> {
+        read!(self, "list snapshots", tx => snapshots::page(tx, of, page))
+    }
+
+    async fn newest_snapshot(&self, of: TerminalId) -> Result<Newest> {
+        read!(self, "find the newest snapshot", tx => snapshots::newest(tx, of))
+    }
+
+    async fn objects_due(&self, now: UnixTime, limit: u32) -> Result<Vec<DueObject>> {
+        read!(self, "find backup objects to look at", tx => keeping::due(tx, now, limit))
+    }
+
+    async fn examined(&self, examined: &[Examined], now: UnixTime) -> Result<()> {
+        write!(self, "note how backup objects are", tx => keeping::examined(tx, examined, now))
+    }
+
+    async fn examine_again(&self, repository: RepositoryId, now: UnixTime) -> Result<u64> {
+        write!(self, "look at a repository again", tx => keeping::again(tx, repository, now))
     }
 }

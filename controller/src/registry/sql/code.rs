@@ -3,9 +3,11 @@
 use shared::backup::Kind;
 use shared::document::order::Stream;
 
+use crate::backup::state::SnapshotState;
 use crate::campaign::assignment::AssignmentState;
 use crate::campaign::plan::Held;
 use crate::campaign::state::CampaignState;
+use crate::registry::backup::snapshot::ObjectState;
 use crate::registry::campaign::Purpose;
 use crate::registry::delivery::AlarmKind;
 use crate::registry::terminal::{Presence, Unit};
@@ -132,6 +134,28 @@ impl Code for Kind {
     }
 }
 
+impl Code for SnapshotState {
+    const WHAT: &'static str = "state of a snapshot";
+    const ALL: &'static [Self] = &SnapshotState::ALL;
+
+    fn code(self) -> &'static str {
+        self.as_str()
+    }
+}
+
+impl Code for ObjectState {
+    const WHAT: &'static str = "state of a backup object";
+    const ALL: &'static [Self] = &[Self::Waiting, Self::Proven, Self::Lost];
+
+    fn code(self) -> &'static str {
+        match self {
+            Self::Waiting => "waiting",
+            Self::Proven => "proven",
+            Self::Lost => "lost",
+        }
+    }
+}
+
 impl Code for AlarmKind {
     const WHAT: &'static str = "kind of alarm";
     const ALL: &'static [Self] = &[
@@ -141,6 +165,8 @@ impl Code for AlarmKind {
         Self::StrangeReceipt,
         Self::UnprovenReceipt,
         Self::OtherZone,
+        Self::BackupDamaged,
+        Self::BackupMissing,
     ];
 
     fn code(self) -> &'static str {
@@ -151,6 +177,8 @@ impl Code for AlarmKind {
             Self::StrangeReceipt => "strange-receipt",
             Self::UnprovenReceipt => "unproven-receipt",
             Self::OtherZone => "other-zone",
+            Self::BackupDamaged => "backup-damaged",
+            Self::BackupMissing => "backup-missing",
         }
     }
 }
@@ -177,6 +205,8 @@ mod tests {
         every_word_reads_back::<Purpose>();
         every_word_reads_back::<Stream>();
         every_word_reads_back::<Kind>();
+        every_word_reads_back::<SnapshotState>();
+        every_word_reads_back::<ObjectState>();
         every_word_reads_back::<AlarmKind>();
     }
 }

@@ -1,0 +1,29 @@
+-- Snapshots, as terminals signed for them.
+
+CREATE TABLE backup_snapshots (
+    -- In the order in which they were handed in.
+    seq         BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    -- SHA-256 of the manifest's payload.
+    manifest    TEXT NOT NULL UNIQUE,
+    terminal    TEXT NOT NULL REFERENCES terminals (id),
+    number      BIGINT NOT NULL,
+    repository  TEXT NOT NULL REFERENCES backup_repositories (id),
+    snapshot    TEXT NOT NULL,
+    order_id    TEXT NOT NULL,
+    taken_at    BIGINT NOT NULL,
+    received_at BIGINT NOT NULL,
+    -- The number of the newest object that its repository had then: it is made of these.
+    objects     BIGINT NOT NULL,
+    state       TEXT NOT NULL,
+    state_at    BIGINT NOT NULL,
+    -- Why it must not go, in the words of who says so.
+    held_for    TEXT,
+    held_by     TEXT,
+    signed      BYTEA NOT NULL,
+    UNIQUE (terminal, number)
+);
+
+CREATE INDEX backup_snapshots_by_terminal ON backup_snapshots (terminal, seq);
+CREATE INDEX backup_snapshots_by_repository ON backup_snapshots (repository, objects);
+CREATE INDEX backup_snapshots_available ON backup_snapshots (terminal, number)
+    WHERE state = 'available';

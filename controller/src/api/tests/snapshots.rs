@@ -1,0 +1,189 @@
+//! Snapshots as a terminal hands them in, and how they become available.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use reqwest::{Response, StatusCode};
+use shared::backup::{DataClass, Kind, NEWEST_PATH, Newest, manifest_path, manifests_path};
+use shared::digest::Digest;
+use shared::document::manifest::DataSet;
+use shared::document::{FORMAT, Manifest};
+use shared::id::{OrderId, RepositoryId};
+use shared::signature::{Envelope, PrivateKey};
+use shared::time::{ClockConfidence, UnixTime};
+
+use super::backups::Till;
+use super::fixture::{Fixture, problem};
+use crate::background::{Progress, now};
+use crate::backup::keep::Keep;
+
+pub(super) fn manifest(till: &Till<'_>, serial: &str, number: u64) -> Manifest {
+    Manifest {
+        format: FORMAT,
+        terminal: till.id,
+        serial: serial.to_owned(),
+        model: "px7".into(),
+        repository: till.repository,
+        number,
+        snapshot: Digest::of(b"snapshot"),
+        order: OrderId::from_bytes([1; 16]),
+        taken_at: now(),
+        clock: ClockConfidence::Attested,
+        software: vec![],
+        bindings: vec![],
+        batch_open: false,
+        data_sets: vec![DataSet {
+            name: "journal".into(),
+            class: DataClass::Journal,
+            schema: 1,
+            files: 1,
+            bytes: 1000,
+            records: 10,
+            totals: BTreeMap::from([("EUR".to_owned(), 12_345)]),
+            numbers: None,
+        }],
+        listing: Digest::of(b"listing"),
+        sealed_key: Digest::of(b"sealed"),
+        roster_version: 1,
+    }
+}
+
+async fn hand_in(fixture: &Fixture, till: &Till<'_>, of: Manifest, by: &PrivateKey) -> Response {
+    let mut envelope = Envelope::unsigned(of);
+    envelope.sign(fixture.authority.fleet, by);
+    let post = till.client.post(fixture.url(&manifests_path(till.repository)));
+    post.body(envelope.to_bytes()).send().await.unwrap()
+}
+
+async fn newest(fixture: &Fixture, till: &Till<'_>) -> Newest {
+    let asked = till.client.get(fixture.url(NEWEST_PATH)).send().await.unwrap();
+    asked.json().await.unwrap()
+}
+
+pub(super) async fn settle(fixture: &Fixture) {
+    let (registry, places) = (fixture.api.registry.clone(), fixture.api.places.clone());
+    let keep = Keep::new(registry, places, Duration::from_secs(86_400));
+    while keep.step(now()).await.unwrap() == Progress::MoreToDo {}
+}
+
+/// A terminal with one snapshot whose manifest is handed in.
+pub(super) async fn saved<'a>(fixture: &'a Fixture, serial: &str) -> (Till<'a>, Digest) {
+    let till = Till::ready(fixture, serial).await;
+    till.put(Kind::Data, b"pack").await;
+    till.put(Kind::Snapshots, b"snapshot").await;
+    let manifest = manifest(&till, serial, 1);
+    let digest = Envelope::unsigned(manifest.clone()).digest();
+    let taken = hand_in(fixture, &till, manifest, &till.key).await;
+    assert_eq!(taken.status(), StatusCode::CREATED, "{}", taken.text().await.unwrap());
+    (till, digest)
+}
+
+#[tokio::test]
+async fn a_snapshot_is_available_when_both_places_were_read_back() {
+    let fixture = Fixture::start().await;
+    let (till, digest) = saved(&fixture, "PX-1").await;
+    let before = newest(&fixture, &till).await;
+    assert_eq!((before.number, before.available), (1, None));
+    settle(&fixture).await;
+    let available = newest(&fixture, &till).await.available.unwrap();
+    assert_eq!((available.manifest, available.number), (digest, 1));
+    assert_eq!(available.repository, till.repository);
+    let path = manifest_path(till.repository, digest);
+    let bytes = till.client.get(fixture.url(&path)).send().await.unwrap().bytes().await.unwrap();
+    let read = Envelope::<Manifest>::from_bytes(&bytes).unwrap();
+    assert_eq!(read.digest(), digest);
+    let (thief, _) = saved(&fixture, "PX-2").await;
+    let stolen = thief.client.get(fixture.url(&path)).send().await.unwrap();
+    assert_eq!(problem(stolen).await, "not-found");
+}
+
+#[tokio::test]
+async fn numbers_ascend_and_none_is_used_twice_or_left_out_unseen() {
+    let fixture = Fixture::start().await;
+    let (till, _) = saved(&fixture, "PX-1").await;
+    let first = fixture.api.registry.snapshots(None, &crate::registry::page::Page::first(1)).await;
+    let first = Envelope::<Manifest>::from_bytes(first.unwrap()[0].signed.as_slice()).unwrap();
+    let again = hand_in(&fixture, &till, first.document, &till.key).await;
+    assert_eq!(again.status(), StatusCode::OK);
+    let back = Manifest { taken_at: UnixTime(1), ..manifest(&till, "PX-1", 1) };
+    let back = hand_in(&fixture, &till, back, &till.key).await;
+    assert_eq!(problem(back).await, "number-used");
+    let next = hand_in(&fixture, &till, manifest(&till, "PX-1", 2), &till.key).await;
+    assert_eq!(next.status(), StatusCode::CREATED);
+    let gap = hand_in(&fixture, &till, manifest(&till, "PX-1", 5), &till.key).await;
+    assert_eq!(gap.status(), StatusCode::CREATED, "what came is worth keeping");
+    let alarms: serde_json::Value = fixture.get("/v1/alarms").await.json().await.unwrap();
+    let alarms = alarms["items"].as_array().unwrap();
+    assert_eq!(alarms.len(), 1);
+    assert_eq!(alarms[0]["kind"], "backup-missing");
+    assert_eq!(alarms[0]["subject"], "3-4");
+    assert_eq!(newest(&fixture, &till).await.number, 5);
+}
+
+#[tokio::test]
+async fn a_manifest_counts_only_if_it_is_its_terminals_own_and_true() {
+    let fixture = Fixture::start().await;
+    let till = Till::ready(&fixture, "PX-1").await;
+    till.put(Kind::Snapshots, b"snapshot").await;
+    let right = || manifest(&till, "PX-1", 1);
+    let stranger = PrivateKey::from_seed(&[9; 32]);
+    let forged = hand_in(&fixture, &till, right(), &stranger).await;
+    assert_eq!(problem(forged).await, "signatures-missing");
+    let elsewhere = RepositoryId::from_bytes([9; 16]);
+    let cases = [
+        (Manifest { serial: "PX-9".into(), ..right() }, "not-yours"),
+        (Manifest { repository: elsewhere, ..right() }, "invalid"),
+        (Manifest { sealed_key: Digest::of(b"other"), ..right() }, "invalid"),
+        (Manifest { snapshot: Digest::of(b"not stored"), ..right() }, "object-missing"),
+        (Manifest { number: 0, ..right() }, "number-used"),
+        (Manifest { format: 9, ..right() }, "bad-request"),
+    ];
+    for (wrong, expected) in cases {
+        let refused = hand_in(&fixture, &till, wrong, &till.key).await;
+        assert_eq!(problem(refused).await, expected);
+    }
+    let other = Till::ready(&fixture, "PX-2").await;
+    let theirs = Till { repository: till.repository, ..other };
+    let stolen = hand_in(&fixture, &theirs, manifest(&theirs, "PX-2", 1), &theirs.key).await;
+    assert_eq!(problem(stolen).await, "not-yours");
+    let path = fixture.url(&manifests_path(till.repository));
+    let rubbish = till.client.post(path).body("rubbish").send().await.unwrap();
+    assert_eq!(problem(rubbish).await, "bad-request");
+    assert_eq!(newest(&fixture, &till).await, Newest::default());
+}
+
+#[tokio::test]
+async fn the_first_snapshot_of_a_new_repository_closes_the_one_before() {
+    let fixture = Fixture::start().await;
+    let (till, _) = saved(&fixture, "PX-1").await;
+    let before = till.repository;
+    let till = Till { repository: RepositoryId::generate(), ..till };
+    till.put(Kind::SealedKey, b"sealed").await;
+    till.put(Kind::Snapshots, b"snapshot").await;
+    let next = hand_in(&fixture, &till, manifest(&till, "PX-1", 2), &till.key).await;
+    assert_eq!(next.status(), StatusCode::CREATED);
+    let old = Till { repository: before, ..till };
+    let late = old.put(Kind::Data, b"late").await;
+    assert_eq!(late.status(), StatusCode::FORBIDDEN);
+    assert_eq!(problem(late).await, "repository-closed");
+    let late = hand_in(&fixture, &old, manifest(&old, "PX-1", 3), &old.key).await;
+    assert_eq!(problem(late).await, "repository-closed");
+}
+
+#[tokio::test]
+async fn a_snapshot_of_which_an_object_is_lost_is_no_longer_offered() {
+    let fixture = Fixture::start().await;
+    let (till, digest) = saved(&fixture, "PX-1").await;
+    settle(&fixture).await;
+    for place in ["north", "south"] {
+        let folder = fixture.blobs.path().join(place).join(till.id.to_string());
+        let folder = folder.join(till.repository.to_string()).join("snapshots");
+        std::fs::write(folder.join(Digest::of(b"snapshot").to_string()), "rot").unwrap();
+    }
+    let registry = &fixture.api.registry;
+    registry.examine_again(till.repository, now()).await.unwrap();
+    settle(&fixture).await;
+    assert_eq!(newest(&fixture, &till).await.available, None);
+    let snapshot = registry.snapshot(digest).await.unwrap().unwrap();
+    assert_eq!(snapshot.state.as_str(), "damaged");
+}
