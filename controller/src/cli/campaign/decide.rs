@@ -9,7 +9,7 @@ use super::super::failure::{Exit, Failure};
 use super::super::print::Print;
 use super::super::words::{counted, word};
 use super::{campaign_id, show};
-use crate::api::model::Decision;
+use crate::api::model::{CampaignState, Decision};
 
 #[derive(Debug, Args)]
 pub(crate) struct Decide {
@@ -50,9 +50,14 @@ impl Decide {
             true => print.json(&campaign),
             false => {
                 show::summary(&campaign, print);
-                if matches!(action, "start" | "resume") {
-                    print
-                        .remark(format_args!("\nNext:\n  tillward campaign watch {}", campaign.id));
+                let id = campaign.id;
+                if campaign.state == CampaignState::AwaitingApproval {
+                    print.remark(format_args!(
+                        "\nNothing is sent before its approvers have signed. Next:\n  tillward \
+                         approve export {id} --to request.json"
+                    ));
+                } else if matches!(action, "start" | "resume") {
+                    print.remark(format_args!("\nNext:\n  tillward campaign watch {id}"));
                 }
             }
         }
