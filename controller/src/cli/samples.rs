@@ -8,8 +8,8 @@ use shared::time::UnixTime;
 
 use crate::api::model::{
     Alarm, Approval, Approver, Assignment, AssignmentState, AuditEntry, BrokerStatus, Campaign,
-    CampaignState, Component, Held, Lifecycle, Presence, Reason, Release, ReleaseArtifact, Signer,
-    Status, Telemetry, Term, Terminal, TerminalCounts,
+    CampaignState, Change, Component, Held, Lifecycle, Presence, Reason, Release, ReleaseArtifact,
+    Signer, Software, Status, Telemetry, Term, Terminal, TerminalCounts, Upgrade,
 };
 
 /// 2026-11-22 10:00 UTC.
@@ -83,12 +83,14 @@ pub(super) fn campaign() -> Campaign {
     Campaign {
         id: CampaignId::from_bytes([2; 16]),
         name: Some("autumn".to_owned()),
-        release: Digest::of(b"release"),
-        component: "pos".to_owned(),
-        version: "2.0.0".to_owned(),
+        change: Change::Upgrade(Upgrade {
+            release: Digest::of(b"release"),
+            window: Some("22:00-06:00".parse().expect("a window")),
+            backup_within_s: None,
+        }),
+        software: Some(Software { component: "pos".to_owned(), version: "2.0.0".to_owned() }),
         selector: "store=north & model=px7".to_owned(),
         max_parallel: 2,
-        window: Some("22:00-06:00".parse().expect("a window")),
         state: CampaignState::Running,
         state_by: "ana".to_owned(),
         state_at: ago(3_600),

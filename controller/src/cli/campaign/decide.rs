@@ -8,7 +8,7 @@ use super::super::client::Client;
 use super::super::failure::{Exit, Failure};
 use super::super::print::Print;
 use super::super::words::{counted, word};
-use super::{campaign_id, show};
+use super::{campaign_id, show, what};
 use crate::api::model::{CampaignState, Decision};
 
 #[derive(Debug, Args)]
@@ -70,10 +70,9 @@ impl Abort {
         if !self.yes {
             let campaign = client.campaign(self.decide.campaign).await?;
             let question = format!(
-                "Abort {} ({} {}, {}, {})?",
+                "Abort {} ({}, {}, {})?",
                 campaign.name.as_deref().unwrap_or("the campaign"),
-                campaign.component,
-                campaign.version,
+                what(&campaign),
                 counted(campaign.terminals.unwrap_or(0), "terminal"),
                 word(&campaign.state)
             );
