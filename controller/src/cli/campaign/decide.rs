@@ -8,8 +8,8 @@ use super::super::client::Client;
 use super::super::failure::{Exit, Failure};
 use super::super::print::Print;
 use super::super::words::{counted, word};
-use super::{campaign_id, show, what};
-use crate::api::model::{CampaignState, Decision};
+use super::{campaign_id, show};
+use crate::api::model::Decision;
 
 #[derive(Debug, Args)]
 pub(crate) struct Decide {
@@ -50,14 +50,9 @@ impl Decide {
             true => print.json(&campaign),
             false => {
                 show::summary(&campaign, print);
-                let id = campaign.id;
-                if campaign.state == CampaignState::AwaitingApproval {
-                    print.remark(format_args!(
-                        "\nNothing is sent before its approvers have signed. Next:\n  tillward \
-                         approve export {id} --to request.json"
-                    ));
-                } else if matches!(action, "start" | "resume") {
-                    print.remark(format_args!("\nNext:\n  tillward campaign watch {id}"));
+                if matches!(action, "start" | "resume") {
+                    print
+                        .remark(format_args!("\nNext:\n  tillward campaign watch {}", campaign.id));
                 }
             }
         }
@@ -70,9 +65,10 @@ impl Abort {
         if !self.yes {
             let campaign = client.campaign(self.decide.campaign).await?;
             let question = format!(
-                "Abort {} ({}, {}, {})?",
+                "Abort {} ({} {}, {}, {})?",
                 campaign.name.as_deref().unwrap_or("the campaign"),
-                what(&campaign),
+                campaign.component,
+                campaign.version,
                 counted(campaign.terminals.unwrap_or(0), "terminal"),
                 word(&campaign.state)
             );

@@ -1,0 +1,204 @@
+//! A terminal with a till's export, and a directory for a controller.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use age::x25519::Identity as Recovery;
+use agent::identity::{Facts, Identity, TerminalKey};
+use agent::snapshot::protocol::{Damage, Exported, Fetch, Reach, Save, Saved};
+use shared::backup::{DataClass, Selection, SnapshotOf};
+use shared::change::Extent;
+use shared::digest::Digest;
+use shared::id::{FleetId, OrderId, RepositoryId, TerminalId};
+use shared::message::SignedBytes;
+use shared::time::{ClockConfidence, UnixTime};
+use snapshot::failure::Failure;
+use snapshot::home::Home;
+use snapshot::keys::{Key, Ring};
+use snapshot::place::{Directory, Place};
+use tempfile::TempDir;
+
+pub(crate) const TAKEN_AT: i64 = 1_800_000_000;
+
+pub(crate) struct Rig {
+    directory: TempDir,
+    pub(crate) recovery: [Recovery; 2],
+}
+
+pub(crate) fn order(number: u8) -> OrderId {
+    OrderId::from_bytes([number; 16])
+}
+
+impl Rig {
+    pub(crate) fn new() -> Self {
+        let directory = tempfile::tempdir().unwrap();
+        fs::create_dir_all(directory.path().join("export")).unwrap();
+        fs::create_dir_all(directory.path().join("state")).unwrap();
+        TerminalKey::generate().unwrap().write(&directory.path().join("terminal-key")).unwrap();
+        Self { directory, recovery: [Recovery::generate(), Recovery::generate()] }
+    }
+
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
+        self.directory.path().join(name)
+    }
+
+    /// What the till exported, by path.
+    pub(crate) fn export(&self, path: &str, bytes: &[u8]) {
+        let path = self.path("export").join(path);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, bytes).unwrap();
+    }
+
+    pub(crate) fn identity(&self) -> Identity {
+        identity(&self.path("terminal-key"))
+    }
+
+    pub(crate) fn stored(&self) -> Directory {
+        Directory::new(self.path("stored"))
+    }
+
+    pub(crate) fn request(&self, number: u8) -> Save {
+        let recipients = self.recovery.iter().map(|it| it.to_public().to_string()).collect();
+        request(&self.path("export"), number, recipients)
+    }
+
+    pub(crate) fn save(&self, number: u8) -> Result<Saved, Failure> {
+        self.save_at(Arc::new(self.stored()), &self.request(number))
+    }
+
+    pub(crate) fn save_at(&self, place: Arc<dyn Place>, request: &Save) -> Result<Saved, Failure> {
+        let home = Home::at(&self.path("state"), self.identity(), place)?;
+        snapshot::save::save(&home, request, &|_, _| {})
+    }
+
+    /// Into `into`, with the terminal's own key.
+    pub(crate) fn fetch(
+        &self,
+        saved: &Saved,
+        selection: Selection,
+        damage: Damage,
+        into: &str,
+    ) -> Result<agent::snapshot::protocol::Fetched, Failure> {
+        let of = SnapshotOf {
+            terminal: self.identity().facts.terminal,
+            repository: saved.repository,
+            snapshot: saved.snapshot,
+            manifest: saved.manifest,
+        };
+        let reach = Reach { url: String::new(), time_floor: UnixTime(0) };
+        let into = self.path(into);
+        let request = Fetch { reach, of, selection, into, key: None, damage };
+        self.fetch_as("state", self.identity(), &request)
+    }
+
+    pub(crate) fn fetch_as(
+        &self,
+        state: &str,
+        identity: Identity,
+        request: &Fetch,
+    ) -> Result<agent::snapshot::protocol::Fetched, Failure> {
+        let home = Home::at(&self.path(state), identity, Arc::new(self.stored()))?;
+        snapshot::fetch::fetch(&home, request, &|_, _| {})
+    }
+
+    pub(crate) fn key(&self, repository: RepositoryId) -> Key {
+        Ring::new(&self.path("state/backup")).key(repository).unwrap().expect("it has the key")
+    }
+
+    /// The repository, opened for restic.
+    pub(crate) fn for_restic(&self, repository: RepositoryId) -> PathBuf {
+        let path = self.stored().repository(repository);
+        super::restic::open(&path, &self.key(repository));
+        path
+    }
+}
+
+pub(crate) fn identity(key: &Path) -> Identity {
+    Identity {
+        facts: Facts {
+            terminal: TerminalId::from_bytes([2; 16]),
+            fleet: FleetId::from_bytes([1; 16]),
+            serial: "T-1".to_owned(),
+            epoch: 1,
+            url: String::new(),
+            broker: String::new(),
+            roster: Digest([0; 32]),
+            zone: "UTC".to_owned(),
+            claim: None,
+        },
+        key: TerminalKey::read(key).unwrap(),
+        certificate: String::new(),
+        server_ca: String::new(),
+        roster: SignedBytes::new(Vec::new()),
+    }
+}
+
+/// Two data sets: everything below `export/sales`, and everything else.
+pub(crate) fn request(export: &Path, number: u8, recipients: Vec<String>) -> Save {
+    let files = files_below(export);
+    let of = |name: &str, class, is_in: &dyn Fn(&str) -> bool| Exported {
+        name: name.to_owned(),
+        class,
+        schema: 1,
+        files: files.keys().filter(|path| is_in(path)).cloned().collect(),
+        records: 3,
+        totals: BTreeMap::from([("EUR".to_owned(), 4200)]),
+        first: Some(1),
+        last: Some(3),
+    };
+    let sales = |path: &str| path.starts_with("sales/");
+    Save {
+        reach: Reach { url: String::new(), time_floor: UnixTime(0) },
+        order: order(number),
+        extent: Extent::Incremental,
+        export: export.to_owned(),
+        data_sets: vec![
+            of("sales", DataClass::Sales, &sales),
+            of("journal", DataClass::Journal, &|path| !sales(path)),
+        ],
+        paths: Vec::new(),
+        serial: "T-1".to_owned(),
+        model: "sim".to_owned(),
+        software: Vec::new(),
+        bindings: vec!["north".to_owned()],
+        batch_open: true,
+        taken_at: UnixTime(TAKEN_AT + i64::from(number)),
+        clock: ClockConfidence::Attested,
+        recipients,
+        roster_version: 1,
+    }
+}
+
+/// Contents by relative path.
+pub(crate) fn files_below(root: &Path) -> BTreeMap<String, Vec<u8>> {
+    let mut files = BTreeMap::new();
+    let mut folders = vec![root.to_owned()];
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(&folder).into_iter().flatten() {
+            let entry = entry.unwrap();
+            let (path, kind) = (entry.path(), entry.file_type().unwrap());
+            if kind.is_dir() {
+                folders.push(path);
+            } else if kind.is_file() {
+                let name = path.strip_prefix(root).unwrap().to_str().unwrap().to_owned();
+                files.insert(name, fs::read(&path).unwrap());
+            }
+        }
+    }
+    files
+}
+
+/// Bytes that do not compress, and that repeat.
+pub(crate) fn noise(seed: u64, length: usize) -> Vec<u8> {
+    let mut state = seed | 1;
+    let mut next = || {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        state as u8
+    };
+    // No digits in a row, so that nothing looks like a card.
+    (0..length).map(|_| next() | 0x80).collect()
+}
