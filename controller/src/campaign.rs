@@ -91,7 +91,9 @@ impl CampaignError {
             Self::TooManyApprovers(_) => {
                 Some("add a next roster that asks for fewer approvers, signed by the root keys")
             }
-            Self::NothingToApprove(_) => Some("list the campaigns that await approval"),
+            Self::NothingToApprove(_) => {
+                Some("list what does with `tillward approve request list`")
+            }
             Self::NoRoster => Some("add the fleet's roster"),
             Self::Approval(refused) => refused.hint(),
             Self::Nobody(_) => Some("look at what the selection matches with `terminal list`"),

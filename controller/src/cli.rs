@@ -1,9 +1,11 @@
 //! The operator's command line; speaks only to the HTTP API, and works offline where it can.
 //!
-//! `init`, `key`, `roster` and most of `release` need no controller: they make and check files.
+//! `init`, `key`, `roster`, most of `release` and `approve sign` need no controller: they make and
+//! check files.
 //! Everything else asks the API. Each command prints through [`print::Print`] and ends with an
 //! [`failure::Exit`] or a [`failure::Failure`], which is printed once, here.
 
+mod approve;
 mod campaign;
 mod client;
 mod context;
@@ -50,6 +52,8 @@ enum Command {
     Release(release::ReleaseCommand),
     #[command(subcommand)]
     Campaign(campaign::CampaignCommand),
+    #[command(subcommand)]
+    Approve(approve::ApproveCommand),
     Status(status::ShowStatus),
     Alarms(status::ListAlarms),
     Audit(status::ListAudit),
@@ -104,6 +108,7 @@ impl Cli {
             Command::Terminal(command) => command.run(context, now, print).await,
             Command::Release(command) => command.run(context, now, print).await,
             Command::Campaign(command) => command.run(context, now, print).await,
+            Command::Approve(command) => command.run(context, now, print).await,
             Command::Status(command) => command.run(context, print).await,
             Command::Alarms(command) => command.run(context, print).await,
             Command::Audit(command) => command.run(context, print).await,

@@ -154,7 +154,7 @@ fn shown(request: Request) -> Approval {
     let words = words::of_change(&document.change);
     let term = |(name, value): (&str, String)| Term { name: name.to_owned(), value };
     let approver = |it: crate::registry::campaign::Approval| Approver {
-        counts: standing.owners.contains(&it.owner),
+        counts: standing.keys.contains(&it.key),
         key: it.key,
         owner: it.owner,
         imported_at: it.imported_at,

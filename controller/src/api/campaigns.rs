@@ -5,8 +5,9 @@ use std::sync::Arc;
 
 use axum::extract::State;
 use axum::http::StatusCode;
-use shared::change::{Change, Upgrade};
-use shared::digest::{Digest, Nonce};
+use shared::change as signed;
+use shared::digest::Nonce;
+use shared::floor;
 use shared::id::{CampaignId, TerminalId};
 use shared::limits;
 use utoipa_axum::router::OpenApiRouter;
@@ -14,8 +15,8 @@ use utoipa_axum::routes;
 
 use super::extract::{Json, Operator, Part, Path, Query, listed};
 use super::model::{
-    Assignment, AssignmentState, Campaign, CampaignState, Decision, Held, NewCampaign, Page,
-    Problem, Reason,
+    Assignment, AssignmentState, Campaign, CampaignState, Change, Decision, Held, NewCampaign,
+    Page, Problem, Reason, Software, Upgrade,
 };
 use super::problem::{Code, Refusal};
 use super::{Api, now};
@@ -27,8 +28,14 @@ use crate::campaign::{CampaignError, Campaigns};
 use crate::registry::audit::By;
 use crate::registry::{self, RegistryError};
 
-/// How long orders are valid where nothing else is said: a fortnight of nights.
-const NOT_AFTER_S: u64 = 14 * 24 * 3600;
+/// How long orders are valid where nothing else is said: a fortnight of nights, or as long as
+/// orders may be that people have approved.
+fn not_after_s(change: &signed::Change) -> u64 {
+    match floor::needs_people(change.verb()) {
+        true => limits::APPROVED_ORDER_LIFETIME_S_MAX,
+        false => 14 * 24 * 3600,
+    }
+}
 
 pub(super) fn routes() -> OpenApiRouter<Arc<Api>> {
     OpenApiRouter::new()
@@ -63,7 +70,7 @@ async fn list(
     Ok(listed(campaigns, page.limit, |campaign| campaign.id.to_string(), |campaign| campaign))
 }
 
-/// Ask for an upgrade
+/// Ask for a change on many terminals
 ///
 /// Nothing is sent before the campaign is started. What could never make progress is refused.
 #[utoipa::path(
@@ -84,17 +91,14 @@ async fn create(
     }
     let mut salt = [0; 16];
     getrandom::fill(&mut salt).expect("the operating system gives randomness");
+    let change = signed::Change::from(asked.change);
     let new = registry::campaign::NewCampaign {
         id: CampaignId::generate(),
         name: asked.name,
-        change: Change::Upgrade(Upgrade {
-            release: asked.release,
-            window: asked.window,
-            backup_within_s: None,
-        }),
+        lifetime_s: asked.not_after_s.unwrap_or_else(|| not_after_s(&change)),
+        change,
         selector: asked.selector,
         max_parallel: asked.max_parallel,
-        lifetime_s: asked.not_after_s.unwrap_or(NOT_AFTER_S),
         salt: Nonce(salt),
     };
     let campaign = api.campaigns.create(&new, &operator.by(None, now())).await?;
@@ -265,11 +269,9 @@ impl From<CampaignError> for Refusal {
 async fn shown(api: &Api, id: CampaignId) -> Result<Campaign, Refusal> {
     let overview = view::overview(&*api.registry, id).await?;
     let Overview { campaign, tally, held } = overview.ok_or_else(|| Refusal::no("campaign", id))?;
-    let Change::Upgrade(Upgrade { release, window, backup_within_s: _ }) = campaign.change else {
-        // Nothing here asks for other changes yet.
-        return Err(Refusal::no("upgrade campaign", id));
-    };
-    let (component, version) = software(api, release).await?;
+    // A cancellation is part of a campaign and never one.
+    let change = Change::try_from(campaign.change).map_err(|_| Refusal::no("campaign", id))?;
+    let software = software(api, &change).await?;
     let mut by_state: BTreeMap<_, _> =
         tally.by_state.iter().map(|(stored, count)| (state(*stored), *count)).collect();
     by_state.insert(AssignmentState::Held, held);
@@ -281,12 +283,10 @@ async fn shown(api: &Api, id: CampaignId) -> Result<Campaign, Refusal> {
     Ok(Campaign {
         id,
         name: campaign.name,
-        release,
-        component,
-        version,
+        change,
+        software,
         selector: campaign.selector,
         max_parallel: campaign.max_parallel,
-        window,
         state: campaign_state(campaign.state),
         state_by: campaign.state_by,
         state_at: campaign.state_at,
@@ -305,12 +305,18 @@ async fn shown(api: &Api, id: CampaignId) -> Result<Campaign, Refusal> {
     })
 }
 
-/// The component and the version of a campaign's release, which cannot go away.
-async fn software(api: &Api, digest: Digest) -> Result<(String, String), Refusal> {
+/// What an upgrade's release, which cannot go away, is called.
+async fn software(api: &Api, change: &Change) -> Result<Option<Software>, Refusal> {
+    let digest = match change {
+        Change::Upgrade(Upgrade { release, .. }) => *release,
+        Change::Ping(_) | Change::Backup(_) | Change::Drill(_) | Change::Restore(_) => {
+            return Ok(None);
+        }
+    };
     let which = digest.to_string();
     let release = api.registry.release(digest).await?;
     let release = release.ok_or(RegistryError::Missing { what: "release", which })?.release;
-    Ok((release.component, release.version))
+    Ok(Some(Software { component: release.component, version: release.version }))
 }
 
 pub(super) fn assignment(campaign: CampaignId, member: &Member) -> Assignment {

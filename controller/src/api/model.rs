@@ -7,6 +7,7 @@
 
 mod approval;
 mod campaign;
+mod change;
 mod claim;
 mod enrolment;
 mod release;
@@ -16,7 +17,9 @@ mod text;
 pub use approval::{Approval, ApprovalMember, ApprovalRequest, Approver, Term};
 pub use campaign::{
     Assignment, AssignmentState, Campaign, CampaignState, Decision, Held, NewCampaign, Reason,
+    Software,
 };
+pub use change::{Backup, Change, Drill, Ping, Restore, Upgrade};
 pub use claim::{Claim, ClaimState, IssuedClaim, NewClaim};
 pub use enrolment::{Base64, BeginEnrolment, Enrol, Enrolled, EnrolmentNonce, Own};
 pub use release::{ArtifactStored, Release, ReleaseArtifact, Roster, RosterKey, Signer};

@@ -75,6 +75,8 @@ pub struct Standing {
     pub needed: Requirement,
     /// Approvers whose signatures count by this roster.
     pub owners: BTreeSet<String>,
+    /// The keys by which they signed.
+    pub keys: BTreeSet<KeyId>,
     pub is_approved: bool,
 }
 
@@ -83,9 +85,12 @@ pub fn standing(signed: &[u8], fleet: FleetId, roster: &Roster) -> Result<Standi
     let opened = open::<Batch>(signed, fleet, &KnownKeys::of_roster(roster))?;
     let Batch { change, terminals, .. } = &opened.document;
     let needed = roster.requirement(change.verb(), *terminals);
+    let has_signed = |key: &&RosterKey| opened.signed_by.has(key.public);
+    let signers = || roster.holders(Role::Approver).filter(has_signed);
     Ok(Standing {
         needed,
-        owners: opened.signed_by.owners(Role::Approver).into_iter().map(str::to_owned).collect(),
+        owners: signers().map(|key| key.owner.clone()).collect(),
+        keys: signers().map(|key| key.id).collect(),
         is_approved: opened.signed_by.satisfies(needed),
     })
 }

@@ -123,7 +123,7 @@ impl Held {
     pub fn hint(self) -> Option<&'static str> {
         match self {
             Self::NotStarted => Some("start the campaign"),
-            Self::NotApproved => Some("have its approvers sign it"),
+            Self::NotApproved => Some("have its approvers sign it: `tillward approve export`"),
             Self::Paused => Some("resume the campaign"),
             Self::Aborted | Self::Completed | Self::TimeOver => {
                 Some("create another campaign for these terminals")

@@ -14,8 +14,9 @@ use super::client::Client;
 use super::context::ContextArgs;
 use super::failure::{Exit, Failure};
 use super::print::Print;
+use crate::api::model::{Campaign, Change, Software};
 
-/// Bring one release to many terminals
+/// Bring one change to many terminals
 #[derive(Debug, Subcommand)]
 pub(super) enum CampaignCommand {
     Create(create::Create),
@@ -51,6 +52,20 @@ impl CampaignCommand {
             Self::Resume(args) => args.run("resume", &client, print).await,
             Self::Abort(args) => args.run(&client, print).await,
         }
+    }
+}
+
+/// What a campaign does, in a few words.
+pub(super) fn what(campaign: &Campaign) -> String {
+    match (&campaign.change, &campaign.software) {
+        (Change::Upgrade(_), Some(Software { component, version })) => {
+            format!("{component} {version}")
+        }
+        (Change::Upgrade(_), None) => "upgrade".to_owned(),
+        (Change::Ping(_), _) => "ping".to_owned(),
+        (Change::Backup(_), _) => "backup".to_owned(),
+        (Change::Drill(_), _) => "restore drill".to_owned(),
+        (Change::Restore(_), _) => "restore".to_owned(),
     }
 }
 

@@ -16,8 +16,9 @@ use shared::id::{CampaignId, TerminalId};
 use super::context::Context;
 use super::failure::{Exit, Failure};
 use crate::api::model::{
-    Alarm, ArtifactStored, Assignment, AuditEntry, Campaign, Claim, Decision, IssuedClaim,
-    NewCampaign, NewClaim, Page, Problem, Release, Status, Terminal, TerminalDetail,
+    Alarm, Approval, ApprovalRequest, ArtifactStored, Assignment, AuditEntry, Campaign, Claim,
+    Decision, IssuedClaim, NewCampaign, NewClaim, Page, Problem, Release, Status, Terminal,
+    TerminalDetail,
 };
 
 const CONNECT_WITHIN: Duration = Duration::from_secs(10);
@@ -140,8 +141,7 @@ impl Client {
 
     /// Publishes a signed release, whose artifact is there already.
     pub(super) async fn publish(&self, signed: Vec<u8>) -> Answer<Release> {
-        let request = self.request(Method::POST, "/v1/releases", &[]);
-        self.json(request.header(CONTENT_TYPE, "application/cbor").body(signed)).await
+        self.post_document("/v1/releases", signed).await
     }
 
     /// Whether the controller has the artifact, whole.
@@ -197,6 +197,36 @@ impl Client {
         self.list(&format!("/v1/campaigns/{id}/terminals"), &[]).await
     }
 
+    pub(super) async fn approvals(&self) -> Answer<Vec<Approval>> {
+        self.list("/v1/approvals", &[]).await
+    }
+
+    pub(super) async fn approval(&self, id: CampaignId) -> Answer<Approval> {
+        self.get(&format!("/v1/approvals/{id}"), &[]).await
+    }
+
+    pub(super) async fn approval_request(&self, id: CampaignId) -> Answer<ApprovalRequest> {
+        self.get(&format!("/v1/approvals/{id}/request"), &[]).await
+    }
+
+    /// Brings a batch with more signatures.
+    pub(super) async fn bring_signatures(
+        &self,
+        id: CampaignId,
+        batch: Vec<u8>,
+    ) -> Answer<Approval> {
+        self.post_document(&format!("/v1/approvals/{id}/signatures"), batch).await
+    }
+
+    /// Brings an approver's cancellation.
+    pub(super) async fn bring_cancellation(
+        &self,
+        id: CampaignId,
+        batch: Vec<u8>,
+    ) -> Answer<Approval> {
+        self.post_document(&format!("/v1/approvals/{id}/cancel"), batch).await
+    }
+
     /// `action` is `start`, `pause`, `resume` or `abort`.
     pub(super) async fn decide(
         &self,
@@ -250,6 +280,11 @@ impl Client {
 
     async fn post<T: DeserializeOwned>(&self, path: &str, body: &impl Serialize) -> Answer<T> {
         self.json(self.request(Method::POST, path, &[]).json(body)).await
+    }
+
+    async fn post_document<T: DeserializeOwned>(&self, path: &str, signed: Vec<u8>) -> Answer<T> {
+        let request = self.request(Method::POST, path, &[]);
+        self.json(request.header(CONTENT_TYPE, "application/cbor").body(signed)).await
     }
 
     fn request(&self, method: Method, path: &str, query: &[(&str, &str)]) -> RequestBuilder {

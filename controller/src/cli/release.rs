@@ -1,7 +1,7 @@
 //! `tillward release`: software is built, signed by people one after another, and published.
 
 mod build;
-mod describe;
+pub(super) mod describe;
 mod publish;
 mod sign;
 mod verify;

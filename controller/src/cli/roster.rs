@@ -72,6 +72,11 @@ impl ReadRoster {
         let shown = path.display();
         let bytes = fs::read(path)
             .map_err(|error| Failure::new(error).context(format!("cannot read {shown}")))?;
+        Self::of(bytes, shown)
+    }
+
+    /// Reads a roster that came in something else, without believing it.
+    pub(super) fn of(bytes: Vec<u8>, shown: impl std::fmt::Display) -> Result<Self, Failure> {
         let envelope = Envelope::<Roster>::from_bytes(&bytes).map_err(|error| {
             Failure::new(error).context(format!("{shown} is not a roster")).exit(Exit::NotGenuine)
         })?;

@@ -3,13 +3,13 @@
 use std::collections::BTreeMap;
 
 use shared::digest::{Digest, KeyId};
-use shared::id::{CampaignId, FleetId, OrderId, TerminalId};
+use shared::id::{BatchId, CampaignId, FleetId, OrderId, TerminalId};
 use shared::time::UnixTime;
 
 use crate::api::model::{
-    Alarm, Assignment, AssignmentState, AuditEntry, BrokerStatus, Campaign, CampaignState,
-    Component, Held, Lifecycle, Presence, Reason, Release, ReleaseArtifact, Signer, Status,
-    Telemetry, Terminal, TerminalCounts,
+    Alarm, Approval, Approver, Assignment, AssignmentState, AuditEntry, BrokerStatus, Campaign,
+    CampaignState, Change, Component, Held, Lifecycle, Presence, Reason, Release, ReleaseArtifact,
+    Signer, Software, Status, Telemetry, Term, Terminal, TerminalCounts, Upgrade,
 };
 
 /// 2026-11-22 10:00 UTC.
@@ -83,12 +83,14 @@ pub(super) fn campaign() -> Campaign {
     Campaign {
         id: CampaignId::from_bytes([2; 16]),
         name: Some("autumn".to_owned()),
-        release: Digest::of(b"release"),
-        component: "pos".to_owned(),
-        version: "2.0.0".to_owned(),
+        change: Change::Upgrade(Upgrade {
+            release: Digest::of(b"release"),
+            window: Some("22:00-06:00".parse().expect("a window")),
+            backup_within_s: None,
+        }),
+        software: Some(Software { component: "pos".to_owned(), version: "2.0.0".to_owned() }),
         selector: "store=north & model=px7".to_owned(),
         max_parallel: 2,
-        window: Some("22:00-06:00".parse().expect("a window")),
         state: CampaignState::Running,
         state_by: "ana".to_owned(),
         state_at: ago(3_600),
@@ -110,6 +112,41 @@ pub(super) fn campaign() -> Campaign {
         not_after: Some(UnixTime(NOW.0 + 14 * 86_400 - 3_600)),
         late_successes: 0,
         contradictions: 0,
+    }
+}
+
+/// A campaign that one of two approvers has signed for.
+pub(super) fn approval() -> Approval {
+    let term = |name: &str, value: &str| Term { name: name.to_owned(), value: value.to_owned() };
+    Approval {
+        campaign: CampaignId::from_bytes([2; 16]),
+        name: Some("autumn".to_owned()),
+        state: CampaignState::AwaitingApproval,
+        batch: BatchId::from_bytes([3; 16]),
+        digest: Digest::of(b"batch"),
+        what: "Install a release".to_owned(),
+        terms: vec![
+            term("release", &Digest::of(b"release").to_string()),
+            term("window", "22:00-06:00 in each terminal's zone"),
+        ],
+        terminals: 12_345,
+        selector: "store=north & model=px7".to_owned(),
+        requested_at: ago(3_600),
+        created_by: "ana".to_owned(),
+        not_after: UnixTime(NOW.0 + 86_400),
+        roster_version: 3,
+        approvers_needed: 2,
+        signed_by: vec![approver(1, "gil", true), approver(2, "old", false)],
+    }
+}
+
+fn approver(number: u8, owner: &str, counts: bool) -> Approver {
+    Approver {
+        key: KeyId([number; 16]),
+        owner: owner.to_owned(),
+        counts,
+        imported_at: ago(600),
+        imported_by: "ana".to_owned(),
     }
 }
 

@@ -4,6 +4,7 @@
 #![expect(clippy::wildcard_enum_match_arm, reason = "other variants fail the test")]
 
 mod api;
+mod approve;
 mod fake_api;
 mod fleet;
 mod generate;

@@ -3,31 +3,23 @@
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
-use shared::digest::Digest;
 use shared::id::{CampaignId, OrderId, TerminalId};
 use shared::time::UnixTime;
-use shared::window::Window;
 use utoipa::ToSchema;
 
-use super::text;
+use super::Change;
 
-/// Asks for an upgrade. Nothing is sent before the campaign is started.
+/// Asks for one change on many terminals. Nothing is sent before the campaign is started.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct NewCampaign {
-    /// SHA-256 of the release's payload.
-    #[schema(value_type = String)]
-    pub release: Digest,
+    pub change: Change,
     /// Which terminals, for example `store=berlin-1 & model=T650`.
     #[serde(rename = "where")]
     pub selector: String,
     /// Terminals that work on it at the same time.
     pub max_parallel: u32,
-    /// When shops may be disturbed, in each terminal's local time; without it, any time.
-    #[serde(default, with = "text::optional")]
-    #[schema(value_type = Option<String>, example = "22:00-06:00")]
-    pub window: Option<Window>,
-    /// How long its orders are valid, in seconds; without it, 14 days.
+    /// How long its orders are valid, in seconds; without it 14 days, or 3 where approvers sign.
     #[serde(default)]
     pub not_after_s: Option<u64>,
     #[serde(default)]
@@ -47,16 +39,12 @@ pub struct Campaign {
     #[schema(value_type = String, example = "cmp-0192f0c1d2e34f5061728394a5b6c7d8")]
     pub id: CampaignId,
     pub name: Option<String>,
-    #[schema(value_type = String)]
-    pub release: Digest,
-    pub component: String,
-    pub version: String,
+    pub change: Change,
+    /// What an upgrade installs.
+    pub software: Option<Software>,
     #[serde(rename = "where")]
     pub selector: String,
     pub max_parallel: u32,
-    #[serde(default, with = "text::optional")]
-    #[schema(value_type = Option<String>, example = "22:00-06:00")]
-    pub window: Option<Window>,
     pub state: CampaignState,
     /// Who brought it into this state, when, and why where somebody said so.
     pub state_by: String,
@@ -86,6 +74,13 @@ pub struct Campaign {
     pub late_successes: u64,
     /// Terminals that told two different ends.
     pub contradictions: u64,
+}
+
+/// A release, by the words that people have for it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Software {
+    pub component: String,
+    pub version: String,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, ToSchema)]
@@ -191,15 +186,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_window_is_written_as_people_write_it() {
-        let json = format!(
-            r#"{{"release":"{}","where":"store=b","max_parallel":2,"window":"22:00-06:00"}}"#,
-            Digest::of(b"r")
-        );
-        let campaign: NewCampaign = serde_json::from_str(&json).unwrap();
-        assert_eq!(campaign.window.map(|window| window.to_string()), Some("22:00-06:00".into()));
+    fn a_campaign_is_asked_for_as_people_write_it() {
+        let json = r#"{"change":{"drill":{"window":"22:00-06:00"}},"where":"store=b",
+                       "max_parallel":2}"#;
+        let campaign: NewCampaign = serde_json::from_str(json).unwrap();
+        let window = campaign.change.window();
+        assert_eq!(window.map(|window| window.to_string()), Some("22:00-06:00".into()));
         let again = serde_json::to_value(&campaign).unwrap();
-        assert_eq!(again["window"], "22:00-06:00");
+        assert_eq!(again["change"]["drill"]["window"], "22:00-06:00");
         assert!(serde_json::from_str::<NewCampaign>(&json.replace("22:00", "25:00")).is_err());
         assert!(serde_json::from_str::<NewCampaign>(&json.replace("where", "filter")).is_err());
     }

@@ -19,10 +19,9 @@ pub(super) async fn fleet() -> (Fixture, Digest) {
 
 fn asking(release: Digest) -> Value {
     json!({
-        "release": release,
+        "change": { "upgrade": { "release": release, "window": "22:00-06:00" } },
         "where": "store=north & model=px7",
         "max_parallel": 1,
-        "window": "22:00-06:00",
         "name": "pilot",
     })
 }
@@ -32,8 +31,8 @@ pub(super) async fn created(fixture: &Fixture, release: Digest) -> String {
     assert_eq!(created.status(), 201, "{}", created.text().await.unwrap());
     let campaign: Value = created.json().await.unwrap();
     assert_eq!(campaign["state"], "draft");
-    assert_eq!(campaign["version"], "2.0.0");
-    assert_eq!(campaign["window"], "22:00-06:00");
+    assert_eq!(campaign["software"]["version"], "2.0.0");
+    assert_eq!(campaign["change"]["upgrade"]["window"], "22:00-06:00");
     assert_eq!(campaign["terminals"], Value::Null);
     campaign["id"].as_str().unwrap().to_owned()
 }
@@ -94,8 +93,13 @@ async fn what_could_never_make_progress_is_refused() {
         asked[field] = value;
         asked
     };
+    let upgrade = |field: &str, value: Value| {
+        let mut asked = asking(release);
+        asked["change"]["upgrade"][field] = value;
+        asked
+    };
     let cases = [
-        ("not-found", with("release", json!(Digest::of(b"unknown")))),
+        ("not-found", upgrade("release", json!(Digest::of(b"unknown")))),
         ("invalid", with("where", json!("store="))),
         ("invalid", with("where", json!("store=south"))),
         ("invalid", with("where", json!("colour=blue"))),
@@ -104,8 +108,10 @@ async fn what_could_never_make_progress_is_refused() {
         ("invalid", with("not_after_s", json!(91 * 24 * 3600))),
         ("invalid", with("name", json!("x".repeat(513)))),
         ("bad-request", with("max_parallel", json!(-1))),
-        ("bad-request", with("window", json!("25:00-06:00"))),
-        ("bad-request", with("release", json!("2.0.0"))),
+        ("bad-request", upgrade("window", json!("25:00-06:00"))),
+        ("bad-request", upgrade("release", json!("2.0.0"))),
+        ("bad-request", with("change", json!({ "wipe": {} }))),
+        ("bad-request", with("change", json!({ "cancel": {} }))),
         ("bad-request", with("colour", json!("blue"))),
     ];
     for (expected, asked) in cases {

@@ -13,9 +13,9 @@ use super::super::measure;
 use super::super::print::Print;
 use super::super::release::read_named;
 use super::show;
-use crate::api::model::NewCampaign;
+use crate::api::model::{Change, NewCampaign, Upgrade};
 
-/// Describe a campaign; nothing is sent before it is started
+/// Describe an upgrade of many terminals; nothing is sent before it is started
 #[derive(Debug, Args)]
 #[command(after_long_help = "\
 Example:
@@ -37,6 +37,9 @@ pub(crate) struct Create {
     /// When shops may be disturbed, in each terminal's local time; else at any time
     #[arg(long, value_name = "HH:MM-HH:MM")]
     window: Option<Window>,
+    /// Disturb a shop only once there is a verified backup of it that is no older than this
+    #[arg(long, value_name = "DURATION", value_parser = measure::duration)]
+    backup_within: Option<Duration>,
     /// How long its orders are valid; else 14 days
     #[arg(long, value_name = "DURATION", value_parser = measure::duration)]
     not_after: Option<Duration>,
@@ -52,10 +55,13 @@ impl Create {
     pub(crate) async fn run(&self, client: &Client, print: &mut Print) -> Result<Exit, Failure> {
         let campaign = client
             .create_campaign(&NewCampaign {
-                release: digest(&self.release)?,
+                change: Change::Upgrade(Upgrade {
+                    release: digest(&self.release)?,
+                    window: self.window,
+                    backup_within_s: self.backup_within.map(|age| age.as_secs()),
+                }),
                 selector: self.selector.clone(),
                 max_parallel: self.max_parallel,
-                window: self.window,
                 not_after_s: self.not_after.map(|lifetime| lifetime.as_secs()),
                 name: self.name.clone(),
             })

@@ -8,8 +8,8 @@ use super::super::client::Client;
 use super::super::failure::{Exit, Failure};
 use super::super::print::Print;
 use super::super::words::{counted, word};
-use super::{campaign_id, show};
-use crate::api::model::Decision;
+use super::{campaign_id, show, what};
+use crate::api::model::{CampaignState, Decision};
 
 #[derive(Debug, Args)]
 pub(crate) struct Decide {
@@ -50,9 +50,14 @@ impl Decide {
             true => print.json(&campaign),
             false => {
                 show::summary(&campaign, print);
-                if matches!(action, "start" | "resume") {
-                    print
-                        .remark(format_args!("\nNext:\n  tillward campaign watch {}", campaign.id));
+                let id = campaign.id;
+                if campaign.state == CampaignState::AwaitingApproval {
+                    print.remark(format_args!(
+                        "\nNothing is sent before its approvers have signed. Next:\n  tillward \
+                         approve export {id} --to request.json"
+                    ));
+                } else if matches!(action, "start" | "resume") {
+                    print.remark(format_args!("\nNext:\n  tillward campaign watch {id}"));
                 }
             }
         }
@@ -65,10 +70,9 @@ impl Abort {
         if !self.yes {
             let campaign = client.campaign(self.decide.campaign).await?;
             let question = format!(
-                "Abort {} ({} {}, {}, {})?",
+                "Abort {} ({}, {}, {})?",
                 campaign.name.as_deref().unwrap_or("the campaign"),
-                campaign.component,
-                campaign.version,
+                what(&campaign),
                 counted(campaign.terminals.unwrap_or(0), "terminal"),
                 word(&campaign.state)
             );

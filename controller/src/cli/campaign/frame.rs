@@ -2,6 +2,7 @@
 
 use super::super::measure::size_text;
 use super::super::words::{NOTHING, counted, or_nothing, word};
+use super::what;
 use crate::api::model::{Assignment, AssignmentState, Campaign};
 
 /// Terminals that are shown one by one; the others are counted.
@@ -39,8 +40,8 @@ pub(super) fn change(assignment: &Assignment) -> String {
 
 fn headline(campaign: &Campaign) -> String {
     let name = campaign.name.clone().unwrap_or_else(|| campaign.id.to_string());
-    let Campaign { component, version, selector, .. } = campaign;
-    format!("{name}: {component} {version} where {selector}, {}", word(&campaign.state))
+    let (what, selector) = (what(campaign), &campaign.selector);
+    format!("{name}: {what} where {selector}, {}", word(&campaign.state))
 }
 
 fn counts(campaign: &Campaign, assignments: &[Assignment]) -> String {

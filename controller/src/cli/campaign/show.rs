@@ -12,9 +12,10 @@ use super::super::failure::{Exit, Failure};
 use super::super::measure::{ago_text, duration_text, time_text};
 use super::super::print::Print;
 use super::super::words::{counted, or_nothing, word};
-use super::campaign_id;
 use super::frame::{progress, reason};
+use super::{campaign_id, what};
 use crate::api::model::{Assignment, Campaign};
+use crate::campaign::words;
 
 /// Show a campaign, why terminals are held back, and how each does
 #[derive(Debug, Args)]
@@ -72,11 +73,11 @@ impl List {
 }
 
 fn list(campaigns: &[Campaign], print: &mut Print) {
-    let header = ["name", "software", "where", "state", "ended", "created", "id"];
+    let header = ["name", "change", "where", "state", "ended", "created", "id"];
     let rows = campaigns.iter().map(|campaign| {
         [
             or_nothing(campaign.name.as_ref()),
-            format!("{} {}", campaign.component, campaign.version),
+            what(campaign),
             campaign.selector.clone(),
             word(&campaign.state),
             ended(campaign),
@@ -110,13 +111,11 @@ pub(super) fn summary(campaign: &Campaign, print: &mut Print) {
     let who = format!("{} at {}", campaign.state_by, time_text(campaign.state_at));
     let why = campaign.state_reason.as_ref().map(|why| format!(": {why}")).unwrap_or_default();
     print.line(format_args!("  state     {}, by {who}{why}", word(&campaign.state)));
-    print.line(format_args!("  software  {} {}", campaign.component, campaign.version));
-    print.line(format_args!("  release   {}", campaign.release));
-    print.line(format_args!("  where     {}", campaign.selector));
-    match campaign.window {
-        Some(window) => print.line(format_args!("  window    {window} in each terminal's zone")),
-        None => print.line("  window    at any time"),
+    print.line(format_args!("  change    {}", what(campaign)));
+    for (term, value) in words::of_change(&campaign.change.clone().into()).terms {
+        print.line(format_args!("  {term:<9} {value}"));
     }
+    print.line(format_args!("  where     {}", campaign.selector));
     print.line(format_args!("  parallel  at most {}", campaign.max_parallel));
     let lifetime = duration_text(Duration::from_secs(campaign.not_after_s));
     match campaign.not_after {
@@ -193,7 +192,6 @@ mod tests {
             name: None,
             state: CampaignState::Draft,
             state_reason: None,
-            window: None,
             terminals: None,
             by_state: std::collections::BTreeMap::new(),
             held: Vec::new(),

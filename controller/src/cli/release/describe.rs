@@ -74,7 +74,7 @@ impl<'a> Document<'a> {
 }
 
 /// What is signed, in words.
-pub(super) fn release(release: &Release, digest: Digest, print: &mut Print) {
+pub(in super::super) fn release(release: &Release, digest: Digest, print: &mut Print) {
     let Release { component, version, .. } = release;
     let artifact = &release.artifact;
     let before = match release.from_counter_min {

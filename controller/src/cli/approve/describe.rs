@@ -1,0 +1,190 @@
+//! A request for approval in words: what people read before they put their names to it.
+
+use shared::document::roster::Role;
+use shared::time::UnixTime;
+
+use super::super::measure::time_text;
+use super::super::print::Print;
+use super::super::release::describe;
+use super::super::words::{counted, or_nothing, word};
+use super::checked::Checked;
+use super::figures;
+use crate::api::model::{Approval, CampaignState};
+use crate::campaign::words;
+
+/// Stores that are named; the others are counted.
+const STORES_MAX: usize = 8;
+
+/// Everything that a signature would cover, from a file that was checked.
+pub(super) fn checked(request: &Checked, now: UnixTime, print: &mut Print) {
+    let batch = &request.batch.document;
+    let said = words::of_change(&batch.change);
+    print.line(format_args!("{}:", said.what));
+    for (name, value) in &said.terms {
+        print.line(format_args!("  {name:<10}  {value}"));
+    }
+    if let Some(release) = &request.release {
+        print.line("");
+        describe::release(&release.document, release.digest(), print);
+    }
+    print.line("\nFor so many terminals:\n");
+    number(batch.terminals, print);
+    print.line(format_args!("\n  stores      {}", stores(request)));
+    let from = time_text(batch.not_before);
+    print.line(format_args!("  valid       {from} until {}", time_text(batch.not_after)));
+    print.line(format_args!("  campaign    {}", request.request.campaign));
+    print.line(format_args!("  batch       {}", batch.id));
+    print.line(format_args!("  digest      {}", request.batch.digest()));
+    print.line(format_args!("  members     {}", batch.root));
+    let (version, digest) = (request.roster.version, request.roster_digest);
+    print.line(format_args!("  fleet       {}", request.roster.fleet));
+    print.line(format_args!("  roster      {version}, {digest}"));
+    print.line(format_args!("  signed by   {}", progress(request)));
+    if request.request.cancellation.is_some() {
+        print.warning("the file carries a cancellation: `import` ends the campaign");
+    }
+    if batch.not_after <= now {
+        print.warning("its time is over: no terminal would take it");
+    }
+    if request.roster.expires_at <= now {
+        print.warning("its roster has expired: no terminal follows it");
+    }
+}
+
+/// In large figures where a person reads, and always as digits.
+fn number(terminals: u32, print: &mut Print) {
+    if print.person_reads() {
+        for row in figures::large(terminals) {
+            print.line(format_args!("    {row}"));
+        }
+        print.line("");
+    }
+    print.line(format_args!("  TERMINALS   {}", grouped(terminals)));
+}
+
+/// `12 345`: in groups of three.
+pub(super) fn grouped(number: u32) -> String {
+    let digits = number.to_string();
+    let groups = digits.as_bytes().rchunks(3).rev();
+    let groups = groups.map(|group| String::from_utf8_lossy(group).into_owned());
+    groups.collect::<Vec<_>>().join(" ")
+}
+
+fn stores(request: &Checked) -> String {
+    let stores = request.stores();
+    let named = stores.iter().take(STORES_MAX).map(|(store, count)| format!("{store} {count}"));
+    let mut named: Vec<_> = named.collect();
+    if stores.len() > STORES_MAX {
+        named.push(format!("and {} more", counted((stores.len() - STORES_MAX) as u64, "store")));
+    }
+    named.join(", ")
+}
+
+/// `gil: 1 of 2 needed; han may sign`.
+pub(super) fn progress(request: &Checked) -> String {
+    let standing = &request.standing;
+    let have: Vec<_> = standing.owners.iter().map(String::as_str).collect();
+    let count = format!("{} of {} needed", have.len(), standing.needed.approvers);
+    let have = if have.is_empty() { "no approver yet".to_owned() } else { have.join(", ") };
+    if standing.is_approved {
+        return format!("{have}: {count}, complete");
+    }
+    let holders = request.roster.holders(Role::Approver).map(|key| key.owner.as_str());
+    let missing: std::collections::BTreeSet<_> =
+        holders.filter(|owner| !standing.owners.contains(*owner)).collect();
+    let missing: Vec<_> = missing.into_iter().collect();
+    format!("{have}: {count}; {} may sign", missing.join(", "))
+}
+
+/// As the controller tells it, which is to be checked before anything is signed.
+pub(super) fn told(approval: &Approval, print: &mut Print) {
+    let name = approval.name.as_ref().map(|name| format!(" {name}")).unwrap_or_default();
+    print.line(format_args!("Campaign{name} ({})", approval.campaign));
+    print.line(format_args!("  state       {}", word(&approval.state)));
+    print.line(format_args!("  what        {}", approval.what));
+    for term in &approval.terms {
+        print.line(format_args!("  {:<10}  {}", term.name, term.value));
+    }
+    print.line(format_args!("  terminals   {}", grouped(approval.terminals)));
+    print.line(format_args!("  where       {}", approval.selector));
+    print.line(format_args!("  digest      {}", approval.digest));
+    print.line(format_args!("  until       {}", time_text(approval.not_after)));
+    print.line(format_args!("  signed by   {}", told_progress(approval)));
+    for signer in &approval.signed_by {
+        let counts = if signer.counts { "" } else { ", which counts no more" };
+        print.line(format_args!(
+            "              {} brought by {} at {}{counts}",
+            signer.owner,
+            signer.imported_by,
+            time_text(signer.imported_at)
+        ));
+    }
+}
+
+/// `gil: 1 of 2 needed by roster 3`.
+pub(super) fn told_progress(approval: &Approval) -> String {
+    let counting = approval.signed_by.iter().filter(|signer| signer.counts);
+    let owners: std::collections::BTreeSet<_> = counting.map(|it| it.owner.as_str()).collect();
+    let names: Vec<_> = owners.iter().copied().collect();
+    let names = if names.is_empty() { "no approver yet".to_owned() } else { names.join(", ") };
+    let (needed, roster) = (approval.approvers_needed, approval.roster_version);
+    format!("{names}: {} of {needed} needed by roster {roster}", owners.len())
+}
+
+pub(super) fn list(approvals: &[Approval], print: &mut Print) {
+    let header = ["name", "what", "terminals", "signed", "until", "campaign"];
+    let rows = approvals.iter().map(|approval| {
+        let counting = approval.signed_by.iter().filter(|signer| signer.counts).count();
+        [
+            or_nothing(approval.name.as_ref()),
+            approval.what.clone(),
+            grouped(approval.terminals),
+            format!("{counting} of {}", approval.approvers_needed),
+            time_text(approval.not_after),
+            approval.campaign.to_string(),
+        ]
+    });
+    print.table(header, rows.collect(), "nothing waits for approval");
+}
+
+/// What to do next about it.
+pub(super) fn next(approval: &Approval, print: &mut Print) {
+    let id = approval.campaign;
+    match approval.state {
+        CampaignState::AwaitingApproval => {
+            print.remark(format_args!("\nNext:\n  tillward approve export {id} --to request.json"));
+        }
+        CampaignState::Running => {
+            print.remark(format_args!("\nNext:\n  tillward campaign watch {id}"));
+        }
+        CampaignState::Draft
+        | CampaignState::Paused
+        | CampaignState::Completed
+        | CampaignState::Aborted => {}
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::super::golden;
+    use super::super::super::samples::approval;
+    use super::*;
+
+    #[test]
+    fn what_waits_says_who_has_signed_and_whose_signature_counts_no_more() {
+        let show = |print: &mut Print| {
+            told(&approval(), print);
+            next(&approval(), print);
+        };
+        golden::check("approval-told", &golden::printed(show));
+        let unnamed = Approval { name: None, signed_by: Vec::new(), ..approval() };
+        let waiting = [approval(), unnamed];
+        golden::check("approval-list", &golden::printed(|print| list(&waiting, print)));
+    }
+
+    #[test]
+    fn a_number_is_read_in_groups_of_three() {
+        let read: Vec<_> = [0, 12, 999, 1_000, 4_294_967_295].map(grouped).into();
+        assert_eq!(read, ["0", "12", "999", "1 000", "4 294 967 295"]);
+    }
+}
