@@ -5,6 +5,7 @@
 //! with a second CBOR implementation ([`paper`]), which also proves that others can read what we
 //! write.
 
+mod approvals;
 mod damage;
 mod forgery;
 mod golden;

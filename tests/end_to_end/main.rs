@@ -8,6 +8,7 @@
 //! Deliberately absent: what a simulation shows better, such as a power cut at every step.
 
 mod agent_kills;
+mod approvals;
 mod books;
 mod broker_restarts;
 mod campaigns;
