@@ -6,6 +6,7 @@
 //! [`failure::Exit`] or a [`failure::Failure`], which is printed once, here.
 
 mod approve;
+mod backup;
 mod campaign;
 mod client;
 mod context;
@@ -50,6 +51,8 @@ enum Command {
     Terminal(terminal::TerminalCommand),
     #[command(subcommand)]
     Release(release::ReleaseCommand),
+    #[command(subcommand)]
+    Backup(backup::BackupCommand),
     #[command(subcommand)]
     Campaign(campaign::CampaignCommand),
     #[command(subcommand)]
@@ -107,6 +110,7 @@ impl Cli {
             Command::Init(command) => command.run(now, print),
             Command::Terminal(command) => command.run(context, now, print).await,
             Command::Release(command) => command.run(context, now, print).await,
+            Command::Backup(command) => command.run(context, now, print).await,
             Command::Campaign(command) => command.run(context, now, print).await,
             Command::Approve(command) => command.run(context, now, print).await,
             Command::Status(command) => command.run(context, print).await,

@@ -3,6 +3,7 @@
 
 mod manifests;
 mod objects;
+mod snapshots;
 
 use std::sync::Arc;
 
@@ -24,6 +25,12 @@ pub(super) fn brief_routes() -> OpenApiRouter<Arc<Api>> {
         .routes(routes!(manifests::hand_in))
         .routes(routes!(manifests::fetch))
         .routes(routes!(manifests::newest))
+        .routes(routes!(snapshots::list))
+        .routes(routes!(snapshots::show))
+        .routes(routes!(snapshots::verify))
+        .routes(routes!(snapshots::hold))
+        .routes(routes!(snapshots::unhold))
+        .routes(routes!(snapshots::coverage))
 }
 
 pub(super) fn routes() -> OpenApiRouter<Arc<Api>> {

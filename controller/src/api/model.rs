@@ -6,6 +6,7 @@
 //! `_s`. Requests refuse fields they do not know; readers of answers must ignore them.
 
 mod approval;
+mod backup;
 mod campaign;
 mod change;
 mod claim;
@@ -15,6 +16,9 @@ mod terminal;
 mod text;
 
 pub use approval::{Approval, ApprovalMember, ApprovalRequest, Approver, Term};
+pub use backup::{
+    Coverage, HoldReason, RepositoryObjects, Snapshot, SnapshotDetail, SnapshotState,
+};
 pub use campaign::{
     Assignment, AssignmentState, Campaign, CampaignState, Decision, Held, NewCampaign, Reason,
     Software,

@@ -3,7 +3,7 @@
 mod create;
 mod decide;
 mod frame;
-mod show;
+pub(super) mod show;
 mod watch;
 
 use clap::Subcommand;

@@ -17,8 +17,8 @@ use super::context::Context;
 use super::failure::{Exit, Failure};
 use crate::api::model::{
     Alarm, Approval, ApprovalRequest, ArtifactStored, Assignment, AuditEntry, Campaign, Claim,
-    Decision, IssuedClaim, NewCampaign, NewClaim, Page, Problem, Release, Status, Terminal,
-    TerminalDetail,
+    Coverage, Decision, HoldReason, IssuedClaim, NewCampaign, NewClaim, Page, Problem, Release,
+    Snapshot, SnapshotDetail, Status, Terminal, TerminalDetail,
 };
 
 const CONNECT_WITHIN: Duration = Duration::from_secs(10);
@@ -235,6 +235,49 @@ impl Client {
         decision: &Decision,
     ) -> Answer<Campaign> {
         self.post(&format!("/v1/campaigns/{id}/{action}"), decision).await
+    }
+
+    pub(super) async fn snapshots(&self, of: Option<TerminalId>) -> Answer<Vec<Snapshot>> {
+        let of = of.map(|id| id.to_string());
+        let query: Vec<_> = of.as_deref().map(|id| ("terminal", id)).into_iter().collect();
+        self.list("/v1/backups/snapshots", &query).await
+    }
+
+    pub(super) async fn snapshot(&self, manifest: Digest) -> Answer<SnapshotDetail> {
+        self.get(&format!("/v1/backups/snapshots/{manifest}"), &[]).await
+    }
+
+    /// Has everything of its repository read again.
+    pub(super) async fn verify_snapshot(&self, manifest: Digest) -> Answer<SnapshotDetail> {
+        self.post(&format!("/v1/backups/snapshots/{manifest}/verify"), &()).await
+    }
+
+    /// `action` is `hold` or `unhold`.
+    pub(super) async fn hold_snapshot(
+        &self,
+        manifest: Digest,
+        action: &str,
+        reason: &HoldReason,
+    ) -> Answer<SnapshotDetail> {
+        self.post(&format!("/v1/backups/snapshots/{manifest}/{action}"), reason).await
+    }
+
+    pub(super) async fn coverage(&self) -> Answer<Vec<Coverage>> {
+        self.list("/v1/backups/coverage", &[]).await
+    }
+
+    /// An answer that is not JSON: objects, manifests, lists of objects.
+    pub(super) async fn bytes(&self, path: &str) -> Answer<Response> {
+        let answer = self.send(self.request(Method::GET, path, &[])).await?;
+        if answer.status().is_success() {
+            return Ok(answer);
+        }
+        let (status, url) = (answer.status(), answer.url().to_string());
+        let lost = |source| ClientError::Unreachable { url: self.base.clone(), source };
+        match serde_json::from_slice(&answer.bytes().await.map_err(lost)?) {
+            Ok(problem) => Err(ClientError::Refused(Box::new(problem))),
+            Err(_) => Err(ClientError::Unexplained { url, status }),
+        }
     }
 
     pub(super) async fn alarms(&self) -> Answer<Vec<Alarm>> {

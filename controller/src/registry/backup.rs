@@ -3,6 +3,8 @@
 
 pub mod snapshot;
 
+use std::collections::BTreeMap;
+
 use async_trait::async_trait;
 use shared::backup::{Kind, Newest, ObjectName};
 use shared::digest::Digest;
@@ -10,9 +12,10 @@ use shared::id::{RepositoryId, TerminalId};
 use shared::time::UnixTime;
 
 use super::RegistryError;
+use super::audit::By;
 use super::page::Page;
 use crate::backup::ObjectKey;
-use snapshot::{DueObject, Examined, ManifestRefused, NewSnapshot, Snapshot};
+use snapshot::{DueObject, Examined, ManifestRefused, NewSnapshot, ObjectCounts, Snapshot};
 
 type Result<T> = std::result::Result<T, RegistryError>;
 
@@ -160,6 +163,15 @@ pub trait BackupRegistry {
     async fn snapshots(&self, of: Option<TerminalId>, page: &Page<u64>) -> Result<Vec<Snapshot>>;
 
     async fn newest_snapshot(&self, of: TerminalId) -> Result<Newest>;
+
+    /// Holds a snapshot, or lets it go.
+    async fn hold_snapshot(&self, manifest: Digest, held: bool, by: &By) -> Result<()>;
+
+    /// When the newest available snapshot of each of these was taken, where there is one.
+    async fn covered(&self, of: &[TerminalId]) -> Result<BTreeMap<TerminalId, UnixTime>>;
+
+    /// How the objects of a repository are.
+    async fn repository_objects(&self, id: RepositoryId, now: UnixTime) -> Result<ObjectCounts>;
 
     /// Longest due first.
     async fn objects_due(&self, now: UnixTime, limit: u32) -> Result<Vec<DueObject>>;

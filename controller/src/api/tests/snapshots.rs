@@ -12,6 +12,7 @@ use shared::id::{OrderId, RepositoryId};
 use shared::signature::{Envelope, PrivateKey};
 use shared::time::{ClockConfidence, UnixTime};
 
+use super::super::model::{Coverage, Page, Snapshot, SnapshotDetail, SnapshotState};
 use super::backups::Till;
 use super::fixture::{Fixture, problem};
 use crate::background::{Progress, now};
@@ -186,4 +187,87 @@ async fn a_snapshot_of_which_an_object_is_lost_is_no_longer_offered() {
     assert_eq!(newest(&fixture, &till).await.available, None);
     let snapshot = registry.snapshot(digest).await.unwrap().unwrap();
     assert_eq!(snapshot.state.as_str(), "damaged");
+}
+
+#[tokio::test]
+async fn operators_see_what_was_saved_hold_it_and_have_it_read_again() {
+    let fixture = Fixture::start().await;
+    let (till, digest) = saved(&fixture, "PX-1").await;
+    let _uncovered = Till::enrolled(&fixture, "PX-2").await;
+    settle(&fixture).await;
+    let list = format!("/v1/backups/snapshots?terminal={}", till.id);
+    let listed: Page<Snapshot> = fixture.get(&list).await.json().await.unwrap();
+    assert_eq!((listed.items.len(), listed.items[0].manifest), (1, digest));
+    assert_eq!((listed.items[0].bytes, listed.items[0].records), (1000, 10));
+    let of = format!("/v1/backups/snapshots/{digest}");
+    let detail: SnapshotDetail = fixture.get(&of).await.json().await.unwrap();
+    assert_eq!(detail.snapshot.state, SnapshotState::Available);
+    assert_eq!(detail.data_sets[0].totals["EUR"], 12_345);
+    assert_eq!((detail.objects.count, detail.objects.waiting, detail.objects.lost), (4, 0, 0));
+
+    let again = fixture.post(&format!("{of}/verify"), serde_json::json!(null)).await;
+    let again: SnapshotDetail = again.json().await.unwrap();
+    assert_eq!(again.objects.waiting, 4);
+    settle(&fixture).await;
+    let detail: SnapshotDetail = fixture.get(&of).await.json().await.unwrap();
+    assert_eq!(detail.objects.waiting, 0);
+
+    let held = fixture.post(&format!("{of}/hold"), serde_json::json!({"reason": "audit"})).await;
+    let held: SnapshotDetail = held.json().await.unwrap();
+    assert_eq!(held.snapshot.held_for.as_deref(), Some("audit"));
+    assert_eq!(held.snapshot.held_by.as_deref(), Some("ana"));
+    let nothing = fixture.post(&format!("{of}/hold"), serde_json::json!({"reason": " "})).await;
+    assert_eq!(problem(nothing).await, "invalid");
+    let free = fixture.post(&format!("{of}/unhold"), serde_json::json!({"reason": "over"})).await;
+    let free: SnapshotDetail = free.json().await.unwrap();
+    assert_eq!(free.snapshot.held_for, None);
+    let audit: serde_json::Value = fixture.get("/v1/audit?limit=1000").await.json().await.unwrap();
+    let said = audit["items"].as_array().unwrap().iter().map(|it| it["what"].as_str().unwrap());
+    let said: Vec<_> = said.filter(|what| what.starts_with("snapshot-")).collect();
+    assert_eq!(said, ["snapshot-held", "snapshot-no-longer-held"]);
+
+    let coverage: Page<Coverage> = fixture.get("/v1/backups/coverage").await.json().await.unwrap();
+    let covered = coverage.items.iter().map(|it| (it.serial.as_str(), it.covered_at.is_some()));
+    let mut covered: Vec<_> = covered.collect();
+    covered.sort_unstable();
+    assert_eq!(covered, [("PX-1", true), ("PX-2", false)]);
+}
+
+/// What `tillward backup export` leaves on disk, by the command line itself.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_export_is_a_restic_repository_with_its_sealed_key_and_goes_on_where_it_was_cut() {
+    let fixture = Fixture::start().await;
+    let (_till, digest) = saved(&fixture, "PX-1").await;
+    let directory = tempfile::tempdir().unwrap();
+    let context = directory.path().join("operator.toml");
+    std::fs::write(directory.path().join("ca.pem"), &fixture.authority.server_ca_pem).unwrap();
+    std::fs::write(directory.path().join("token"), fixture.token.expose()).unwrap();
+    let url = fixture.url("");
+    let text = format!("url = '{url}'\nserver_ca = 'ca.pem'\ntoken_file = 'token'\n");
+    std::fs::write(&context, text).unwrap();
+    let to = directory.path().join("rescued");
+    let export = async || {
+        let (context, to) = (context.clone(), to.clone());
+        let line = move || {
+            let words = ["tillward", "backup", "export", "--context"].map(Into::into);
+            let rest = [context.into(), digest.to_string().into(), "--to".into(), to.into()];
+            crate::cli::main(words.into_iter().chain::<[std::ffi::OsString; 4]>(rest))
+        };
+        let ended = tokio::task::spawn_blocking(line).await.unwrap();
+        assert_eq!(format!("{ended:?}"), format!("{:?}", std::process::ExitCode::SUCCESS));
+    };
+    export().await;
+    let read = |name: &str| std::fs::read(to.join(name)).unwrap();
+    let pack = Digest::of(b"pack").to_string();
+    let pack = format!("data/{}/{pack}", &pack[..2]);
+    assert_eq!(read("config"), b"config");
+    assert_eq!(read("sealed-key.age"), b"sealed");
+    assert_eq!(read(&pack), b"pack");
+    assert_eq!(read(&format!("snapshots/{}", Digest::of(b"snapshot"))), b"snapshot");
+    let manifest = read(&format!("manifests/{digest}.cose"));
+    assert_eq!(Envelope::<Manifest>::from_bytes(&manifest).unwrap().digest(), digest);
+    std::fs::write(to.join(&pack), "cut").unwrap();
+    std::fs::remove_file(to.join("config")).unwrap();
+    export().await;
+    assert_eq!((read(&pack), read("config")), (b"pack".to_vec(), b"config".to_vec()));
 }

@@ -105,7 +105,7 @@ fn ended(campaign: &Campaign) -> String {
 }
 
 /// The campaign itself, without its terminals.
-pub(super) fn summary(campaign: &Campaign, print: &mut Print) {
+pub(in super::super) fn summary(campaign: &Campaign, print: &mut Print) {
     let name = campaign.name.as_ref().map(|name| format!(" {name}")).unwrap_or_default();
     print.line(format_args!("Campaign{name} ({})", campaign.id));
     let who = format!("{} at {}", campaign.state_by, time_text(campaign.state_at));

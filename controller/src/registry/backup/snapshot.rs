@@ -89,3 +89,13 @@ pub struct Examined {
     pub due_at: UnixTime,
     pub alarm: Option<Alarm>,
 }
+
+/// How the objects of a repository are.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct ObjectCounts {
+    pub count: u64,
+    pub bytes: u64,
+    /// To be copied, or to be read again by now.
+    pub waiting: u64,
+    pub lost: u64,
+}

@@ -4,6 +4,8 @@ mod keeping;
 mod objects;
 mod snapshots;
 
+use std::collections::BTreeMap;
+
 use async_trait::async_trait;
 use shared::backup::{Kind, Newest, ObjectName};
 use shared::digest::Digest;
@@ -14,8 +16,9 @@ use super::session::{Access, Database};
 use super::{SqlRegistry, finish, read, transaction, write};
 use crate::backup::ObjectKey;
 use crate::registry::RegistryError;
+use crate::registry::audit::By;
 use crate::registry::backup::snapshot::{
-    DueObject, Examined, ManifestRefused, NewSnapshot, Snapshot,
+    DueObject, Examined, ManifestRefused, NewSnapshot, ObjectCounts, Snapshot,
 };
 use crate::registry::backup::{
     Admitted, BackupRegistry, NewObject, NotAdmitted, Repository, Standing, StoredObject,
@@ -79,6 +82,18 @@ impl<D: Database> BackupRegistry for SqlRegistry<D> {
 
     async fn newest_snapshot(&self, of: TerminalId) -> Result<Newest> {
         read!(self, "find the newest snapshot", tx => snapshots::newest(tx, of))
+    }
+
+    async fn hold_snapshot(&self, manifest: Digest, held: bool, by: &By) -> Result<()> {
+        write!(self, "hold a snapshot", tx => snapshots::hold(tx, manifest, held, by))
+    }
+
+    async fn covered(&self, of: &[TerminalId]) -> Result<BTreeMap<TerminalId, UnixTime>> {
+        read!(self, "find who is covered", tx => snapshots::covered(tx, of))
+    }
+
+    async fn repository_objects(&self, id: RepositoryId, now: UnixTime) -> Result<ObjectCounts> {
+        read!(self, "count backup objects", tx => keeping::count(tx, id, now))
     }
 
     async fn objects_due(&self, now: UnixTime, limit: u32) -> Result<Vec<DueObject>> {

@@ -12,7 +12,7 @@ use super::snapshots;
 use crate::backup::ObjectKey;
 use crate::backup::state::{Objects, SnapshotEvent, SnapshotState, step};
 use crate::registry::RegistryError;
-use crate::registry::backup::snapshot::{DueObject, Examined};
+use crate::registry::backup::snapshot::{DueObject, Examined, ObjectCounts};
 
 type Result<T> = std::result::Result<T, RegistryError>;
 
@@ -118,4 +118,19 @@ pub(super) async fn reconsider(
         }
     }
     Ok(())
+}
+
+pub(super) async fn count(
+    tx: &mut Transaction,
+    id: RepositoryId,
+    now: UnixTime,
+) -> Result<ObjectCounts> {
+    let select = "SELECT COUNT(*), COUNT(CASE WHEN state = 'waiting' OR due_at <= $2 THEN 1 END),
+             COUNT(CASE WHEN state = 'lost' THEN 1 END)
+         FROM backup_objects WHERE repository = $1";
+    let row = tx.row(select, vec![text(id), time(now)]).await?;
+    let Some(mut row) = row else { return Ok(ObjectCounts::default()) };
+    let (count, waiting, lost) = (row.number()?, row.number()?, row.number()?);
+    let bytes = super::objects::repository(tx, id).await?.map_or(0, |it| it.bytes);
+    Ok(ObjectCounts { count, bytes, waiting, lost })
 }

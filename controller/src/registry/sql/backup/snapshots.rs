@@ -1,14 +1,20 @@
 //! Snapshots: handed in, found, listed.
 
+use std::collections::BTreeMap;
+
 use shared::backup::{Available, Kind, Newest, ObjectName};
 use shared::digest::Digest;
 use shared::id::{RepositoryId, TerminalId};
+use shared::time::UnixTime;
 
-use super::super::session::{Row, Transaction, bytes, code, int, text, time};
-use super::super::{alarms, tally};
+use super::super::session::{
+    Row, Transaction, bytes, code, int, list, maybe_text, text, time, with_id_list,
+};
+use super::super::{alarms, audit, tally};
 use super::{keeping, objects};
 use crate::backup::state::SnapshotState;
 use crate::registry::RegistryError;
+use crate::registry::audit::By;
 use crate::registry::backup::snapshot::{Hold, ManifestRefused, NewSnapshot, Snapshot};
 use crate::registry::backup::{Admitted, Repository};
 use crate::registry::delivery::{Alarm, AlarmKind};
@@ -197,4 +203,33 @@ pub(super) async fn raise(tx: &mut Transaction, alarm: &Alarm) -> Result<()> {
         differences.write(tx).await?;
     }
     Ok(())
+}
+
+pub(super) async fn hold(
+    tx: &mut Transaction,
+    manifest: Digest,
+    held: bool,
+    by: &By,
+) -> Result<()> {
+    let missing = || RegistryError::Missing { what: "snapshot", which: manifest.to_string() };
+    by_manifest(tx, manifest).await?.ok_or_else(missing)?;
+    let update = "UPDATE backup_snapshots SET held_for = $2, held_by = $3 WHERE manifest = $1";
+    let hold = held.then_some((&by.why, &by.who));
+    let (reason, who) = hold.unzip();
+    tx.execute(update, vec![text(manifest), maybe_text(reason), maybe_text(who)]).await?;
+    let what = if held { "snapshot-held" } else { "snapshot-no-longer-held" };
+    audit::append(tx, by, what, manifest).await
+}
+
+pub(super) async fn covered(
+    tx: &mut Transaction,
+    of: &[TerminalId],
+) -> Result<BTreeMap<TerminalId, UnixTime>> {
+    let select = with_id_list!(
+        "SELECT terminal, MAX(taken_at) FROM backup_snapshots
+         WHERE state = 'available' AND terminal IN ",
+        " GROUP BY terminal"
+    );
+    let rows = tx.rows(select, vec![list(of)]).await?;
+    rows.into_iter().map(|mut row| Ok((row.parsed("terminal")?, row.time()?))).collect()
 }

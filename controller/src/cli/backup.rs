@@ -1,0 +1,61 @@
+//! `tillward backup`: what terminals have saved, whether it is whole, and asking for more.
+
+mod ask;
+mod export;
+mod show;
+mod verify;
+
+use clap::Subcommand;
+use shared::digest::{Digest, NotHex};
+use shared::id::{NotAnId, TerminalId};
+use shared::time::UnixTime;
+
+use super::client::Client;
+use super::context::ContextArgs;
+use super::failure::{Exit, Failure};
+use super::print::Print;
+
+/// Save what tills have, and see that it is safe
+#[derive(Debug, Subcommand)]
+pub(super) enum BackupCommand {
+    Now(ask::Now),
+    Drill(ask::Drill),
+    List(show::List),
+    Show(show::Show),
+    Verify(verify::Verify),
+    Export(export::Export),
+    /// Keep a snapshot until somebody says otherwise
+    Hold(show::Hold),
+    /// No longer hold a snapshot
+    Unhold(show::Hold),
+}
+
+impl BackupCommand {
+    pub(super) async fn run(
+        &self,
+        context: &ContextArgs,
+        now: UnixTime,
+        print: &mut Print,
+    ) -> Result<Exit, Failure> {
+        let client = Client::new(context.read()?)?;
+        match self {
+            Self::Now(args) => args.run(&client, print).await,
+            Self::Drill(args) => args.run(&client, print).await,
+            Self::List(args) => args.run(&client, now, print).await,
+            Self::Show(args) => args.run(&client, print).await,
+            Self::Verify(args) => args.run(&client, print).await,
+            Self::Export(args) => args.run(&client, print).await,
+            Self::Hold(args) => args.run("hold", &client, print).await,
+            Self::Unhold(args) => args.run("unhold", &client, print).await,
+        }
+    }
+}
+
+fn terminal_id(text: &str) -> Result<TerminalId, NotAnId> {
+    text.parse()
+}
+
+/// A snapshot is named by the digest of its manifest.
+fn snapshot(text: &str) -> Result<Digest, NotHex> {
+    text.parse()
+}

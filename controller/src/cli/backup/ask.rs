@@ -1,0 +1,116 @@
+//! `tillward backup now` and `drill`: a campaign that begins at once.
+
+use std::time::Duration;
+
+use clap::Args;
+use shared::change::Extent;
+use shared::window::Window;
+
+use super::super::campaign::show::summary;
+use super::super::client::Client;
+use super::super::failure::{Exit, Failure};
+use super::super::measure;
+use super::super::print::Print;
+use crate::api::model::Drill as Rehearse;
+use crate::api::model::{Backup, CampaignState, Change, Decision, NewCampaign};
+
+/// Whom to ask, and when.
+#[derive(Debug, Args)]
+struct Whom {
+    /// Which terminals, for example `store=north & model=px7`
+    #[arg(long, value_name = "SELECTOR")]
+    select: String,
+    /// Terminals that may work on it at the same time
+    #[arg(long, value_name = "N", default_value_t = 50,
+        value_parser = clap::value_parser!(u32).range(1..))]
+    max_parallel: u32,
+    /// When they may begin, in each terminal's local time; else at any time
+    #[arg(long, value_name = "HH:MM-HH:MM")]
+    window: Option<Window>,
+    /// How long its orders are valid; else 14 days
+    #[arg(long, value_name = "DURATION", value_parser = measure::duration)]
+    not_after: Option<Duration>,
+    /// What people call it
+    #[arg(long)]
+    name: Option<String>,
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+}
+
+/// Ask terminals to save what they have, beginning now
+///
+/// Sales go on meanwhile. Only what is not saved yet is sent, unless --full is given.
+#[derive(Debug, Args)]
+#[command(after_long_help = "\
+Example:
+  tillward backup now --select 'store=north'")]
+pub(crate) struct Now {
+    #[command(flatten)]
+    whom: Whom,
+    /// Save everything into a new repository, under a new key
+    #[arg(long)]
+    full: bool,
+}
+
+/// Ask terminals to restore their newest snapshot into a scratch till and compare the totals
+///
+/// The till itself is not touched.
+#[derive(Debug, Args)]
+#[command(after_long_help = "\
+Example:
+  tillward backup drill --select 'store=north & lane=1'")]
+pub(crate) struct Drill {
+    #[command(flatten)]
+    whom: Whom,
+}
+
+impl Now {
+    pub(super) async fn run(&self, client: &Client, print: &mut Print) -> Result<Exit, Failure> {
+        let extent = if self.full { Extent::Full } else { Extent::Incremental };
+        let change = Change::Backup(Backup { extent, window: self.whom.window });
+        self.whom.ask(change, client, print).await
+    }
+}
+
+impl Drill {
+    pub(super) async fn run(&self, client: &Client, print: &mut Print) -> Result<Exit, Failure> {
+        let change = Change::Drill(Rehearse { window: self.whom.window });
+        self.whom.ask(change, client, print).await
+    }
+}
+
+impl Whom {
+    async fn ask(
+        &self,
+        change: Change,
+        client: &Client,
+        print: &mut Print,
+    ) -> Result<Exit, Failure> {
+        let asked = NewCampaign {
+            change,
+            selector: self.select.clone(),
+            max_parallel: self.max_parallel,
+            not_after_s: self.not_after.map(|lifetime| lifetime.as_secs()),
+            name: self.name.clone(),
+        };
+        let campaign = client.create_campaign(&asked).await?;
+        let campaign = client.decide(campaign.id, "start", &Decision::default()).await?;
+        match self.json {
+            true => print.json(&campaign),
+            false => {
+                summary(&campaign, print);
+                let next = match campaign.state {
+                    CampaignState::AwaitingApproval => "approve request show",
+                    CampaignState::Draft
+                    | CampaignState::Running
+                    | CampaignState::Paused
+                    | CampaignState::Completed
+                    | CampaignState::Aborted => "campaign watch",
+                };
+                print.remark(format_args!("\nNext:\n  tillward {next} {}", campaign.id));
+            }
+        }
+        Ok(Exit::Done)
+    }
+}
