@@ -5,6 +5,7 @@
 //!
 //! Deliberately absent: which action comes next. That is the job's table.
 
+pub mod data;
 pub mod locate;
 mod preflight;
 mod slots;
@@ -26,7 +27,8 @@ use crate::job::{Action, Again, Finding, Proof, Reply, Subject, Task};
 use crate::lock::lock;
 use crate::pos::PosApplication;
 use crate::stop::Stop;
-use shared::outcome::Waiting;
+use data::Backups;
+use shared::outcome::{FailureCode, Waiting};
 use till::Holds;
 
 /// Everything that actions are carried out with.
@@ -39,6 +41,8 @@ pub struct Hands {
     /// The process that the newest restart was to replace.
     replaced: Mutex<Option<String>>,
     holds: Holds,
+    /// `None` where this terminal makes none.
+    backups: Option<Backups>,
 }
 
 impl std::fmt::Debug for Hands {
@@ -61,13 +65,53 @@ impl Hands {
             component,
             replaced: Mutex::new(None),
             holds: Holds::default(),
+            backups: None,
         }
+    }
+
+    /// The same hands, on a terminal that makes backups.
+    pub fn with_backups(self, backups: Option<Backups>) -> Self {
+        Self { backups, ..self }
     }
 
     /// Does what the task asks. `progress` is told bytes done and bytes in all.
     pub fn carry_out(&self, task: &Task, stop: &Stop, progress: &mut dyn FnMut(u64, u64)) -> Reply {
-        let Subject::Upgrade { release, .. } = &*task.subject;
         match task.action {
+            Action::AskTill => self.ask_till(),
+            Action::HoldTrading => self.hold_trading(&task.subject.reason()),
+            Action::ReleaseTrading => self.release_trading(stop),
+            Action::Drain => self.drain(),
+            Action::Settle => self.settle(),
+            Action::Data(action) => self.data(action, task, stop, progress),
+            Action::Admit
+            | Action::Fetch
+            | Action::Verify
+            | Action::Stage
+            | Action::RunPreflight
+            | Action::SwitchSlot
+            | Action::SwitchBack
+            | Action::ProbeSlot
+            | Action::RestartApplication
+            | Action::ProveHealth
+            | Action::CommitSlot
+            | Action::DiscardStaged
+            | Action::DiscardDownload => match &*task.subject {
+                Subject::Upgrade { release, .. } => {
+                    self.upgrade(task.action, release, stop, progress)
+                }
+                Subject::Backup(_) | Subject::Drill | Subject::Restore(_) => misplaced(task.action),
+            },
+        }
+    }
+
+    fn upgrade(
+        &self,
+        action: Action,
+        release: &Release,
+        stop: &Stop,
+        progress: &mut dyn FnMut(u64, u64),
+    ) -> Reply {
+        match action {
             Action::Admit => self.admit(release),
             Action::Fetch => self.fetch(release, stop, progress),
             Action::Verify => match self.downloads.verify(&release.artifact) {
@@ -76,11 +120,6 @@ impl Hands {
             },
             Action::Stage => self.stage(release),
             Action::RunPreflight => self.preflight(release, stop),
-            Action::AskTill => self.ask_till(),
-            Action::HoldTrading => self.hold_trading(release),
-            Action::ReleaseTrading => self.release_trading(stop),
-            Action::Drain => self.drain(),
-            Action::Settle => self.settle(),
             Action::SwitchSlot => self.switch_slot(release),
             Action::SwitchBack => self.switch_back(release),
             Action::ProbeSlot => self.probe_slot(release),
@@ -95,6 +134,12 @@ impl Hands {
                 Ok(()) => Reply::Done(Proof::default()),
                 Err(error) => not_fetched(&error, Again::Worthwhile),
             },
+            Action::AskTill
+            | Action::HoldTrading
+            | Action::ReleaseTrading
+            | Action::Drain
+            | Action::Settle
+            | Action::Data(_) => misplaced(action),
         }
     }
 
@@ -143,8 +188,15 @@ pub fn changes_slots(action: Action) -> bool {
         | Action::RestartApplication
         | Action::ProveHealth
         | Action::DiscardStaged
-        | Action::DiscardDownload => false,
+        | Action::DiscardDownload
+        | Action::Data(_) => false,
     }
+}
+
+/// No table has it like this.
+fn misplaced(action: Action) -> Reply {
+    let detail = format!("{action:?} is no part of this job");
+    Reply::Failed { code: FailureCode::Internal, detail, again: Again::Pointless }
 }
 
 fn done(note: String) -> Reply {

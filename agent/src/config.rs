@@ -9,10 +9,12 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use jiff::tz::TimeZone;
+use shared::backup::DataClass;
 use toml::{Table, Value};
 use tracing::Level;
 
 use crate::install::is_component;
+use crate::snapshot::protocol::AllowedPath;
 
 /// Every key with its default and what it means.
 pub const EXAMPLE: &str = include_str!("../agent.toml");
@@ -26,6 +28,8 @@ pub struct Config {
     pub zone: Option<TimeZone>,
     pub log: Level,
     pub pos: Pos,
+    /// `None` where this terminal makes no backups.
+    pub backup: Option<Backup>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -33,6 +37,13 @@ pub struct Pos {
     pub component: String,
     /// Program and arguments.
     pub driver: Vec<String>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Backup {
+    pub program: PathBuf,
+    /// What is saved besides the till's own data.
+    pub paths: Vec<AllowedPath>,
 }
 
 /// Where everything is that the agent keeps.
@@ -58,6 +69,10 @@ impl StateDir {
 
     pub fn download(&self) -> PathBuf {
         self.0.join("download")
+    }
+
+    pub fn backup(&self) -> PathBuf {
+        self.0.join("backup")
     }
 
     pub fn slots(&self) -> PathBuf {
@@ -126,7 +141,7 @@ pub fn load(path: &Path, state: Option<&StateDir>) -> Result<Config, ConfigError
 fn parse(table: &Table) -> Result<Config, Problems> {
     let example: Table = EXAMPLE.parse().expect("the example is TOML");
     let mut reader = Reader { problems: Vec::new() };
-    reader.unknown_keys("", table, &["state_dir", "model", "zone", "log", "pos"]);
+    reader.unknown_keys("", table, &["state_dir", "model", "zone", "log", "pos", "backup"]);
     let top = Section { name: "", own: Some(table), example: Some(&example) };
     let state = reader.text(&top, "state_dir", "an absolute path", |text| {
         let path = Path::new(text);
@@ -148,15 +163,21 @@ fn parse(table: &Table) -> Result<Config, Problems> {
         is_component(text).then(|| text.to_owned())
     });
     let driver = reader.texts(&pos, "driver", "a program and its arguments");
+    let backup = table.get("backup").map(|value| reader.backup(value));
     match (state, model, log, component, driver) {
         (Some(state), Some(model), Some(log), Some(component), Some(driver))
             if reader.problems.is_empty() =>
         {
             let zone = zone.flatten();
-            Ok(Config { state, model, zone, log, pos: Pos { component, driver } })
+            let (zone, backup) = (zone, backup.flatten());
+            Ok(Config { state, model, zone, log, pos: Pos { component, driver }, backup })
         }
         _ => Err(Problems(reader.problems)),
     }
+}
+
+fn absolute(text: &str) -> Option<PathBuf> {
+    Path::new(text).is_absolute().then(|| PathBuf::from(text))
 }
 
 fn is_name(text: &str) -> bool {
@@ -225,6 +246,47 @@ impl Reader {
         let found = self.present(section, key, wanted)?;
         let value = found.as_str().and_then(read);
         self.or_wrong(section, key, wanted, found, value)
+    }
+
+    fn backup(&mut self, value: &Value) -> Option<Backup> {
+        let Value::Table(table) = value else {
+            self.problems.push("`backup` is a value: write a table `[backup]`".to_owned());
+            return None;
+        };
+        self.unknown_keys("backup.", table, &["program", "paths"]);
+        let section = Section { name: "backup.", own: Some(table), example: None };
+        let program = self.text(&section, "program", "an absolute path", absolute);
+        let no_paths = Vec::new();
+        let paths = match table.get("paths") {
+            None => &no_paths,
+            Some(Value::Array(paths)) => paths,
+            Some(_) => {
+                self.problems
+                    .push("`backup.paths` is no list: write `[[backup.paths]]`".to_owned());
+                return None;
+            }
+        };
+        // All of them, so that all mistakes are found.
+        let paths: Vec<_> = paths.iter().map(|value| self.allowed_path(value)).collect();
+        let paths = paths.into_iter().collect::<Option<_>>()?;
+        Some(Backup { program: program?, paths })
+    }
+
+    fn allowed_path(&mut self, value: &Value) -> Option<AllowedPath> {
+        let Value::Table(table) = value else {
+            self.problems.push("a path of `backup.paths` is a value: write a table".to_owned());
+            return None;
+        };
+        self.unknown_keys("backup.paths.", table, &["name", "class", "path"]);
+        let section = Section { name: "backup.paths.", own: Some(table), example: None };
+        let name = self.text(&section, "name", "lower-case letters and hyphens", |text| {
+            is_component(text).then(|| text.to_owned())
+        });
+        let class = self.text(&section, "class", "a class of data", |text| {
+            DataClass::ALL.into_iter().find(|class| class.as_str() == text)
+        });
+        let path = self.text(&section, "path", "an absolute path", absolute);
+        Some(AllowedPath { name: name?, class: class?, path: path? })
     }
 
     /// A list of at least one text.
@@ -305,7 +367,8 @@ mod tests {
                     [pos]\ncomponent = \"../pos\"\ndriver = []";
         let problems = read(text).unwrap_err();
         let expected = [
-            "`speed` is not a key here: there are `state_dir`, `model`, `zone`, `log`, `pos`",
+            "`speed` is not a key here: there are `state_dir`, `model`, `zone`, `log`, `pos`, \
+             `backup`",
             "`state_dir` is \"var\": write an absolute path",
             "`model` is missing: write a model's name, as releases have it",
             "`zone` is \"Mars/Olympus\": write an IANA time zone such as \"Europe/Berlin\"",
@@ -314,6 +377,26 @@ mod tests {
             "`pos.driver` is []: write a program and its arguments",
         ];
         assert_eq!(problems.0, expected);
+    }
+
+    #[test]
+    fn a_terminal_makes_backups_once_it_is_told_with_what() {
+        assert_eq!(read(LEAST).unwrap().backup, None);
+        let uncommented = EXAMPLE.replace("# model =", "model =").replace("# driver =", "driver =");
+        let mut uncommented = uncommented;
+        for key in ["[backup]", "program =", "[[backup", "name =", "class =", "path ="] {
+            uncommented = uncommented.replace(&format!("\n# {key}"), &format!("\n{key}"));
+        }
+        let backup = read(&uncommented).unwrap().backup.unwrap();
+        assert_eq!(backup.program, Path::new("/usr/lib/tillward/tillward-snapshot"));
+        assert_eq!((backup.paths[0].name.as_str(), backup.paths.len()), ("receipts", 1));
+        assert_eq!(backup.paths[0].class, DataClass::Sales);
+        let text = format!(
+            "backup = {{ program = \"bin\", speed = 1, paths = [1, {{ name = \"a/b\", \
+             class = \"pins\", path = \"x\" }}] }}\n{LEAST}"
+        );
+        let problems = read(&text).unwrap_err().0;
+        assert_eq!(problems.len(), 6, "{problems:#?}");
     }
 
     #[test]

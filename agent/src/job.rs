@@ -8,6 +8,9 @@
 //! Pure: nothing here acts. Deliberately absent: what an action does (that is `act`), and when a
 //! shop may be disturbed (that is [`crate::maintenance`]).
 
+pub mod backup;
+pub mod drill;
+pub mod restore;
 pub mod saga;
 pub mod step;
 pub mod upgrade;
@@ -16,13 +19,15 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
+use shared::change::{Extent, Restore};
 use shared::digest::Digest;
 use shared::document::Release;
 use shared::document::release::Settlement;
-use shared::id::OrderId;
+use shared::id::{OrderId, TerminalId};
 use shared::outcome::{FailureCode, Waiting};
+use shared::time::{ClockConfidence, UnixTime};
 
-use crate::maintenance::Work;
+use crate::maintenance::{self, Work};
 use step::Table;
 
 /// How long trading stays held without being renewed. Long enough for a slow till to answer
@@ -36,10 +41,18 @@ pub const HOLD_RENEWAL: Duration = Duration::from_secs(30);
 #[derive(Clone, Copy, Debug)]
 pub struct Tables {
     pub upgrade: Table,
+    pub backup: Table,
+    pub drill: Table,
+    pub restore: Table,
 }
 
 impl Tables {
-    pub const BUILT_IN: Self = Self { upgrade: upgrade::UPGRADE };
+    pub const BUILT_IN: Self = Self {
+        upgrade: upgrade::UPGRADE,
+        backup: backup::BACKUP,
+        drill: drill::DRILL,
+        restore: restore::RESTORE,
+    };
 }
 
 /// One thing that the shell can do. All may be asked for again after a power cut; those marked
@@ -91,6 +104,40 @@ pub enum Action {
     DiscardStaged,
     /// Remove the downloaded bytes. Idempotent.
     DiscardDownload,
+    Data(DataAction),
+}
+
+/// One thing that is done with the till's data. All are idempotent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum DataAction {
+    /// Find out whether this terminal makes backups at all.
+    Admit,
+    /// Ask the controller for the newest snapshot: [`Reply::AlreadySo`] when one is verified in
+    /// both places and young enough for the order.
+    Find,
+    /// Let the till write down what it has.
+    Export,
+    /// Take a snapshot of what was exported.
+    Save,
+    /// As [`Self::Find`], and failing as long as there is none.
+    Confirm,
+    DiscardExport,
+    /// Find out whether the snapshot belongs on this till. Changes nothing.
+    CheckTarget,
+    /// Stage the snapshot, all of it checked.
+    FetchSnapshot,
+    /// Load what is staged into a scratch till, and compare its totals with the manifest's.
+    Rehearse,
+    /// Settle, if what is imported would replace an open batch.
+    SettleFirst,
+    /// Let what is staged take the place of what the till has; it can be reverted.
+    Import,
+    RevertImport,
+    /// Compare what the till counted with the manifest.
+    Reconcile,
+    CommitImport,
+    DiscardStaged,
 }
 
 /// What the job is about; the same for all of its actions.
@@ -100,15 +147,27 @@ pub enum Subject {
         /// SHA-256 of the release document's payload.
         digest: Digest,
         release: Box<Release>,
+        /// How old the newest verified snapshot may be.
+        backup_within_s: Option<u64>,
     },
+    Backup(Extent),
+    Drill,
+    Restore(Box<Restore>),
 }
 
 /// What the executor and its owner ask of a job, whatever it is about.
 impl Subject {
     /// What an answer of the shell is worth to this job.
     pub fn judge(&self, action: Action, reply: Reply) -> Reply {
+        let reply = match (action, reply) {
+            (Action::AskTill, Reply::Till { work, detail }) => {
+                maintenance::till_asked(work, &detail)
+            }
+            (_, reply) => reply,
+        };
         match self {
             Self::Upgrade { release, .. } => upgrade::judge(release, action, reply),
+            Self::Backup(_) | Self::Drill | Self::Restore(_) => reply,
         }
     }
 
@@ -116,6 +175,25 @@ impl Subject {
     pub fn asks_for_settlement(&self) -> bool {
         match self {
             Self::Upgrade { release, .. } => release.settlement == Settlement::Before,
+            Self::Backup(_) | Self::Drill | Self::Restore(_) => false,
+        }
+    }
+
+    /// How old the newest verified snapshot may be before the shop is disturbed, where that is
+    /// asked for.
+    pub fn backup_within_s(&self) -> Option<u64> {
+        match self {
+            Self::Upgrade { backup_within_s, .. } => *backup_within_s,
+            Self::Backup(_) | Self::Drill | Self::Restore(_) => None,
+        }
+    }
+
+    /// Why trading is held, for the people at the till.
+    pub fn reason(&self) -> String {
+        match self {
+            Self::Upgrade { release, .. } => format!("upgrade to {}", release.version),
+            Self::Backup(_) | Self::Drill => "backup".to_owned(),
+            Self::Restore(_) => "restore of a backup".to_owned(),
         }
     }
 
@@ -123,6 +201,7 @@ impl Subject {
     pub fn stated(&self) -> Duration {
         match self {
             Self::Upgrade { release, .. } => Duration::from_secs(release.health.within_s.into()),
+            Self::Backup(_) | Self::Drill | Self::Restore(_) => Duration::ZERO,
         }
     }
 
@@ -132,6 +211,7 @@ impl Subject {
             Self::Upgrade { release, .. } => {
                 release.raise_floor_to.map(|floor| (release.component.as_str(), floor))
             }
+            Self::Backup(_) | Self::Drill | Self::Restore(_) => None,
         }
     }
 }
@@ -148,14 +228,30 @@ pub struct Task {
     pub order: OrderId,
     pub action: Action,
     pub subject: Arc<Subject>,
+    pub given: Given,
+}
+
+/// What the core knows and an action may need.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Given {
+    /// The best known time of day, and what it is worth.
+    pub at: UnixTime,
+    pub clock: ClockConfidence,
+    /// Certainly passed.
+    pub floor: UnixTime,
+    pub terminal: TerminalId,
+    /// Of the roster that is trusted.
+    pub roster_version: u64,
+    /// To whom it has backup keys sealed.
+    pub recipients: Arc<[String]>,
 }
 
 /// What came of an action.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Reply {
     Done(Proof),
-    /// To a step that [`step::Step::ends_if_already_so`]: the running application reports what was
-    /// asked for already.
+    /// To a step that knows what to do about it ([`step::AlreadySo`]): what it is there for is so
+    /// already.
     AlreadySo(Proof),
     /// Not now, and nobody is to blame: the step's time stands still. `again_in` is the shell's
     /// advice; `None` leaves it to the job.

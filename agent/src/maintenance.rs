@@ -11,6 +11,7 @@ use shared::time::UnixTime;
 use shared::window::Window;
 
 use crate::job::saga::circumstances::Answer;
+use crate::job::{Proof, Reply};
 
 /// What the till says about itself. No answer means not ready, never yes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -46,6 +47,16 @@ pub fn window_open(window: Option<Window>, at: UnixTime, zone: &TimeZone) -> Ans
         waiting: Waiting::Window,
         detail: format!("the maintenance window {window} opens at {opens}"),
         again_in: opens.since(at).clamp(Duration::from_secs(1), WINDOW_AGAIN_MAX),
+    }
+}
+
+/// The till's own word, weighed.
+pub fn till_asked(work: Work, detail: &str) -> Reply {
+    match till_free(work, detail) {
+        Answer::Yes | Answer::Pending => Reply::Done(Proof::default()),
+        Answer::NotYet { waiting, detail, again_in } => {
+            Reply::NotYet { waiting, detail, again_in: Some(again_in) }
+        }
     }
 }
 

@@ -8,12 +8,16 @@
 pub mod driver;
 pub mod protocol;
 
+use std::path::Path;
 use std::time::Duration;
 
 use shared::outcome::FailureCode;
 
 pub use driver::DriverProgram;
-pub use protocol::{Application, Binding, Check, Host, Left, SelfTest, Settled, Status, Trading};
+pub use protocol::{
+    Application, Binding, Check, DataSet, Export, Host, Left, SelfTest, Settled, Status, Trading,
+    Wanted,
+};
 
 /// A till. Each call can be repeated: a lost answer is asked for again.
 pub trait PosApplication: Send + Sync {
@@ -43,6 +47,22 @@ pub trait PosApplication: Send + Sync {
     fn restart(&self) -> Result<(), PosError>;
 
     fn show_notice(&self, text: &str) -> Result<(), PosError>;
+
+    /// Writes down what the till has at one moment; holds trading for 2 s at most.
+    fn export(&self, into: &Path) -> Result<Export, PosError>;
+
+    /// Loads an export into a scratch till and counts it.
+    fn rehearse(&self, from: &Path, wanted: &[Wanted]) -> Result<Vec<DataSet>, PosError>;
+
+    /// Lets an export take the place of what the till has, in one step, and counts it. Until it is
+    /// committed or reverted, asking again changes nothing and is answered the same.
+    fn import(&self, from: &Path, wanted: &[Wanted]) -> Result<Vec<DataSet>, PosError>;
+
+    /// Takes an import back that was not committed; nothing where there is none.
+    fn revert_import(&self) -> Result<(), PosError>;
+
+    /// Keeps an import for good; nothing where there is none.
+    fn commit_import(&self) -> Result<(), PosError>;
 }
 
 /// Why a POS did not do what it was asked.

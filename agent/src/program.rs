@@ -8,6 +8,7 @@ use shared::tls::CertificateTime;
 use tracing::{info, warn};
 
 use crate::act::Hands;
+use crate::act::data::Backups;
 use crate::act::locate::Locator;
 use crate::act::worker::Worker;
 use crate::config::Config;
@@ -23,6 +24,7 @@ use crate::machine;
 use crate::mqtt::{Mqtt, Settings};
 use crate::pos::DriverProgram;
 use crate::roster::Trust;
+use crate::snapshot;
 use crate::status::StatusFile;
 
 /// Runs the agent until it is asked to stop.
@@ -114,5 +116,14 @@ fn hands(
         Downloads::open(config.state.download(), base, client).map_err(Failure::Downloads)?;
     let pos = DriverProgram::new(config.pos.driver.clone());
     let component = config.pos.component.clone();
-    Ok(Hands::new(Box::new(installer), Box::new(pos), downloads, component))
+    let backups = config.backup.as_ref().map(|backup| Backups {
+        program: snapshot::Program::new(backup.program.clone(), config.state.path().to_owned()),
+        state: config.state.clone(),
+        paths: backup.paths.clone(),
+        serial: identity.facts.serial.clone(),
+        model: config.model.clone(),
+        url: identity.facts.url.clone(),
+    });
+    let hands = Hands::new(Box::new(installer), Box::new(pos), downloads, component);
+    Ok(hands.with_backups(backups))
 }

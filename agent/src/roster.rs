@@ -139,6 +139,11 @@ impl Trust {
         self.roster.fleet
     }
 
+    /// In force or not: for what does not depend on that.
+    pub fn roster(&self) -> &Roster {
+        &self.roster
+    }
+
     pub fn version(&self) -> u64 {
         self.roster.version
     }

@@ -27,7 +27,7 @@ impl Tally {
     }
 
     #[track_caller]
-    fn expect_at_least(&self, schedules: usize) {
+    pub(crate) fn expect_at_least(&self, schedules: usize) {
         assert!(self.wrong.is_empty(), "{}", self.wrong.join("\n"));
         assert!(self.schedules >= schedules, "only {} schedules were run", self.schedules);
     }
@@ -48,7 +48,7 @@ pub(crate) fn interrupt_once(scenario: &Scenario, tables: Tables, cut: Cut) -> T
 
 /// Interrupts the scenario at every point, and every recovery at every point at which the job
 /// itself had come further.
-fn interrupt_twice(scenario: &Scenario, cuts: [Cut; 2]) -> Tally {
+pub(crate) fn interrupt_twice(scenario: &Scenario, cuts: [Cut; 2]) -> Tally {
     let tables = Tables::BUILT_IN;
     let mut tally = Tally::default();
     let mut first = 0;
@@ -69,7 +69,7 @@ fn interrupt_twice(scenario: &Scenario, cuts: [Cut; 2]) -> Tally {
     tally
 }
 
-const POWER_TWICE: [Cut; 2] = [Cut::Power, Cut::Power];
+pub(crate) const POWER_TWICE: [Cut; 2] = [Cut::Power, Cut::Power];
 
 #[test]
 fn the_shop_sells_again_wherever_the_power_fails_during_a_good_release() {

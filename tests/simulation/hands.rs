@@ -2,12 +2,12 @@
 
 use std::time::Duration;
 
-use agent::job::{Action, Again, Finding, Found, HOLD_LEASE, Proof, Reply};
+use agent::job::{Action, Again, DataAction, Finding, Found, HOLD_LEASE, Proof, Reply};
 use agent::maintenance::Work;
 use jiff::tz::TimeZone;
 use shared::outcome::{FailureCode, Waiting};
 
-use crate::scenario::Release;
+use crate::scenario::{Release, Trouble};
 use crate::slots::{Bytes, Version};
 use crate::till::Hold;
 use crate::world::World;
@@ -80,8 +80,83 @@ impl World {
                 self.slots.download = None;
                 done()
             }
+            Action::Data(action) => self.data(action),
         };
         Ok((reply, soon))
+    }
+
+    fn data(&mut self, action: DataAction) -> Reply {
+        let trouble = self.scenario.trouble;
+        let fails = |when: Trouble, code| (trouble == Some(when)).then(|| failed(code));
+        match action {
+            DataAction::Admit | DataAction::SettleFirst => done(),
+            DataAction::Find if self.has_verified() => Reply::AlreadySo(Proof::default()),
+            DataAction::Find => done(),
+            DataAction::Confirm if self.has_verified() => done(),
+            DataAction::Confirm => Reply::Failed {
+                code: FailureCode::TimedOut,
+                detail: "not verified yet".to_owned(),
+                again: Again::Worthwhile,
+            },
+            DataAction::Export => {
+                let failed = fails(Trouble::ExportFails, FailureCode::ExportFailed);
+                self.vault.export(self.now);
+                failed.unwrap_or_else(done)
+            }
+            DataAction::Save | DataAction::FetchSnapshot if !self.network.line => {
+                not_yet(Waiting::Network)
+            }
+            DataAction::Save => done_if(self.vault.save(self.now), FailureCode::Internal),
+            DataAction::DiscardExport => {
+                self.vault.discard_export();
+                done()
+            }
+            DataAction::CheckTarget => {
+                fails(Trouble::Unfit, FailureCode::NotRestorable).unwrap_or_else(done)
+            }
+            DataAction::FetchSnapshot => {
+                let failed = fails(Trouble::Rotten, FailureCode::SnapshotDamaged);
+                self.vault.staged = true;
+                failed.unwrap_or_else(done)
+            }
+            DataAction::Import => {
+                self.watch_the_import();
+                let imported = done_if(self.vault.import(), FailureCode::Internal);
+                fails(Trouble::ImportFails, FailureCode::PosRefused).unwrap_or(imported)
+            }
+            DataAction::RevertImport if self.till.running().is_none() => not_yet(Waiting::Till),
+            DataAction::RevertImport => {
+                self.vault.revert();
+                done()
+            }
+            DataAction::Rehearse | DataAction::Reconcile => {
+                fails(Trouble::TotalsDiffer, FailureCode::TotalsDiffer).unwrap_or_else(|| {
+                    Reply::Done(Proof { version: Some("snapshot 1".to_owned()), findings: vec![] })
+                })
+            }
+            DataAction::CommitImport => {
+                self.vault.commit();
+                done()
+            }
+            DataAction::DiscardStaged => {
+                self.vault.staged = false;
+                done()
+            }
+        }
+    }
+
+    fn has_verified(&self) -> bool {
+        let within = self.scenario.backup_within.unwrap_or_default();
+        self.vault.has_verified(within, self.now)
+    }
+
+    fn watch_the_import(&mut self) {
+        if self.till.is_selling() {
+            self.breaches.push("the data of a till that was selling was replaced".to_owned());
+        }
+        if self.vault.snapshots() == 0 {
+            self.breaches.push("what the till had was replaced and is saved nowhere".to_owned());
+        }
     }
 
     fn work(&self) -> Work {
@@ -124,6 +199,9 @@ impl World {
     /// Nobody's shop is disturbed when it may not be, as far as the terminal can know the time:
     /// what the controller says of it was on its way for a while.
     fn watch_the_window(&mut self) {
+        if self.scenario.backup_within.is_some() && !self.has_verified() {
+            self.breaches.push("the shop was disturbed without a verified snapshot".to_owned());
+        }
         let Some(window) = self.scenario.window() else { return };
         let lag = Duration::from_millis(self.scenario.weather.delay_ms + 1_000);
         let now = self.wall();
@@ -147,7 +225,16 @@ pub(crate) fn changes_something(action: Action) -> bool {
         | Action::Verify
         | Action::RunPreflight
         | Action::AskTill
-        | Action::ProbeSlot => false,
+        | Action::ProbeSlot
+        | Action::Data(
+            DataAction::Admit
+            | DataAction::Find
+            | DataAction::Confirm
+            | DataAction::CheckTarget
+            | DataAction::Rehearse
+            | DataAction::Reconcile
+            | DataAction::SettleFirst,
+        ) => false,
         Action::Fetch
         | Action::Stage
         | Action::HoldTrading
@@ -160,7 +247,17 @@ pub(crate) fn changes_something(action: Action) -> bool {
         | Action::ProveHealth
         | Action::CommitSlot
         | Action::DiscardStaged
-        | Action::DiscardDownload => true,
+        | Action::DiscardDownload
+        | Action::Data(
+            DataAction::Export
+            | DataAction::Save
+            | DataAction::DiscardExport
+            | DataAction::FetchSnapshot
+            | DataAction::Import
+            | DataAction::RevertImport
+            | DataAction::CommitImport
+            | DataAction::DiscardStaged,
+        ) => true,
     }
 }
 

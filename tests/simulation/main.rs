@@ -5,6 +5,7 @@
 
 mod controller;
 mod cuts;
+mod data;
 mod decisions;
 mod disk;
 mod hands;
@@ -14,6 +15,7 @@ mod planted;
 mod scenario;
 mod slots;
 mod till;
+mod vault;
 mod verdict;
 mod weather;
 mod world;

@@ -1,26 +1,36 @@
 //! Bugs planted on purpose. A simulation that lets one of these pass is worth nothing.
 
 use agent::job::Tables;
-use agent::job::step::{Condition, Lasts, Mark, Step, Undo};
+use agent::job::restore::RESTORE;
+use agent::job::step::{Condition, Lasts, Mark, Step, Table, Undo};
 use agent::job::upgrade::UPGRADE;
 
 use crate::cuts::interrupt_once;
-use crate::scenario::Scenario;
+use crate::scenario::{Job, Scenario, Trouble};
 use crate::world::Cut;
 
 /// The upgrade with this done to the step of that name, or without it.
 fn spoilt(step: &str, spoil: impl Fn(Step) -> Option<Step>) -> Tables {
+    Tables { upgrade: spoilt_table(UPGRADE, step, spoil), ..Tables::BUILT_IN }
+}
+
+/// As [`spoilt`], for a restore.
+fn spoilt_restore(step: &str, spoil: impl Fn(Step) -> Option<Step>) -> Tables {
+    Tables { restore: spoilt_table(RESTORE, step, spoil), ..Tables::BUILT_IN }
+}
+
+fn spoilt_table(table: Table, step: &str, spoil: impl Fn(Step) -> Option<Step>) -> Table {
     let mut found = false;
-    let table = UPGRADE.iter().cloned().filter_map(|it| {
+    let table = table.iter().cloned().filter_map(|it| {
         if it.name != step {
             return Some(it);
         }
         found = true;
         spoil(it)
     });
-    let upgrade = Vec::leak(table.collect());
-    assert!(found, "the upgrade has no step `{step}`");
-    Tables { upgrade }
+    let table = Vec::leak(table.collect());
+    assert!(found, "the table has no step `{step}`");
+    table
 }
 
 #[track_caller]
@@ -89,7 +99,7 @@ fn a_job_that_does_not_wait_for_the_window_is_caught() {
     let wait = agent::job::step::Run::Await(Condition::WindowOpen);
     table.retain(|step| step.run != wait);
     table.iter_mut().for_each(|step| step.back_to = step.back_to.map(|_| "till"));
-    let tables = Tables { upgrade: Vec::leak(table) };
+    let tables = Tables { upgrade: Vec::leak(table), ..Tables::BUILT_IN };
     is_caught(&Scenario::closed_window(), tables, "in a closed window");
 }
 
@@ -97,4 +107,42 @@ fn a_job_that_does_not_wait_for_the_window_is_caught() {
 fn a_hold_that_is_not_renewed_is_caught() {
     let tables = spoilt("hold", |hold| Some(Step { mark: Mark::Plain, ..hold }));
     is_caught(&Scenario::slow_health(), tables, "a till that was selling was restarted");
+}
+
+fn restore(trouble: Option<Trouble>) -> Scenario {
+    Scenario::about_data(Job::Restore, trouble)
+}
+
+#[test]
+fn an_import_that_is_not_reverted_is_caught() {
+    let tables = spoilt_restore("import", |import| Some(Step { undo: Undo::Nothing, ..import }));
+    is_caught(&restore(Some(Trouble::TotalsDiffer)), tables, "the till has Restored");
+}
+
+#[test]
+fn a_restore_that_does_not_count_is_caught() {
+    let tables = spoilt_restore("reconcile", |_| None);
+    is_caught(&restore(Some(Trouble::TotalsDiffer)), tables, "must not end like this");
+}
+
+#[test]
+fn a_restore_into_a_till_that_sells_is_caught() {
+    let tables = spoilt_restore("hold", |_| None);
+    is_caught(&restore(None), tables, "a till that was selling was replaced");
+}
+
+#[test]
+fn a_restore_that_saves_nothing_first_is_caught() {
+    is_caught(&restore(None), spoilt_restore("save", |_| None), "is saved nowhere");
+}
+
+#[test]
+fn a_restore_that_is_never_committed_is_caught() {
+    is_caught(&restore(None), spoilt_restore("commit", |_| None), "left over: data set aside");
+}
+
+#[test]
+fn an_upgrade_without_the_snapshot_that_was_asked_for_is_caught() {
+    let tables = spoilt("verified", |_| None);
+    is_caught(&Scenario::backup_first(), tables, "without a verified snapshot");
 }

@@ -11,6 +11,11 @@ use crate::network::Weather;
 #[derive(Clone, Debug)]
 pub(crate) struct Scenario {
     pub(crate) name: &'static str,
+    pub(crate) job: Job,
+    /// What goes wrong with data.
+    pub(crate) trouble: Option<Trouble>,
+    /// An upgrade asks for a snapshot that is no older.
+    pub(crate) backup_within: Option<Duration>,
     pub(crate) release: Release,
     pub(crate) settlement: Settlement,
     /// The simulation begins at 08:00 UTC, which is the shop's time too.
@@ -37,6 +42,26 @@ pub(crate) enum Release {
     Corrupt,
 }
 
+/// What the terminal is ordered to do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Job {
+    Upgrade,
+    Backup,
+    Drill,
+    Restore,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Trouble {
+    ExportFails,
+    /// The snapshot does not belong on this till.
+    Unfit,
+    Rotten,
+    /// The till says so, and has imported nevertheless.
+    ImportFails,
+    TotalsDiffer,
+}
+
 /// One minute a day.
 const NARROW: &str = "08:01-08:02";
 
@@ -52,6 +77,9 @@ const fn minutes(minutes: u64) -> Duration {
 
 const QUIET: Scenario = Scenario {
     name: "good release",
+    job: Job::Upgrade,
+    trouble: None,
+    backup_within: None,
     release: Release::Good,
     settlement: Settlement::NotNeeded,
     window: None,
@@ -103,6 +131,22 @@ impl Scenario {
         Self { name: "slow health", release: Release::SlowlyUnhealthy, ..QUIET }
     }
 
+    /// A snapshot that a day has not made old.
+    pub(crate) fn backup_first() -> Self {
+        let backup_within = Some(Duration::from_secs(24 * 3600));
+        Self { name: "snapshot first", backup_within, ..QUIET }
+    }
+
+    pub(crate) fn about_data(job: Job, trouble: Option<Trouble>) -> Self {
+        let name = match job {
+            Job::Upgrade => "upgrade",
+            Job::Backup => "backup",
+            Job::Drill => "drill",
+            Job::Restore => "restore",
+        };
+        Self { name, job, trouble, ..QUIET }
+    }
+
     pub(crate) fn all() -> Vec<Self> {
         vec![
             Self::good(),
@@ -115,6 +159,11 @@ impl Scenario {
             Self::narrow_window(),
             Self::slow_health(),
             Self::cancelled_at(Duration::from_secs(8)),
+            Self::backup_first(),
+            Self::about_data(Job::Backup, None),
+            Self::about_data(Job::Drill, None),
+            Self::about_data(Job::Restore, None),
+            Self::about_data(Job::Restore, Some(Trouble::TotalsDiffer)),
         ]
     }
 
@@ -136,6 +185,14 @@ impl Scenario {
             | Outcome::Expired
             | Outcome::Superseded => false,
         };
+        match self.trouble {
+            None => {}
+            Some(Trouble::ExportFails) => return failed_with(FailureCode::ExportFailed),
+            Some(Trouble::Unfit) => return failed_with(FailureCode::NotRestorable),
+            Some(Trouble::Rotten) => return failed_with(FailureCode::SnapshotDamaged),
+            Some(Trouble::ImportFails) => return failed_with(FailureCode::PosRefused),
+            Some(Trouble::TotalsDiffer) => return failed_with(FailureCode::TotalsDiffer),
+        }
         let cancelled = matches!(outcome, Outcome::Cancelled { .. });
         match self.release {
             Release::Good => {

@@ -2,7 +2,9 @@
 
 use shared::outcome::Outcome;
 
+use crate::scenario::Job;
 use crate::slots::Version;
+use crate::vault::Data;
 use crate::world::World;
 
 /// Everything that is wrong with how a run ended; nothing, if all is well.
@@ -12,6 +14,7 @@ pub(crate) fn verdict(mut world: World) -> Vec<String> {
     let told = world.controller.outcome(world.upgrade).cloned();
     check_shop(&mut world, &mut wrong);
     check_version(&world, told.as_ref(), &mut wrong);
+    check_data(&world, told.as_ref(), &mut wrong);
     match world.controller.finals(world.upgrade) {
         1 => {}
         count => wrong.push(format!("the controller has {count} different final receipts")),
@@ -54,7 +57,7 @@ fn check_shop(world: &mut World, wrong: &mut Vec<String>) {
 /// The version that runs is the one that was told.
 fn check_version(world: &World, told: Option<&Outcome>, wrong: &mut Vec<String>) {
     let version = match told {
-        Some(Outcome::Succeeded { now }) => {
+        Some(Outcome::Succeeded { now }) if world.scenario.job == Job::Upgrade => {
             if now != Version::New.name() {
                 wrong.push(format!("success is told of version {now}"));
             }
@@ -68,6 +71,24 @@ fn check_version(world: &World, told: Option<&Outcome>, wrong: &mut Vec<String>)
     }
     if !world.slots.is_committed() {
         wrong.push("the current slot is not committed".to_owned());
+    }
+}
+
+/// The till works with the data that was told, and nothing of the job is left over.
+fn check_data(world: &World, told: Option<&Outcome>, wrong: &mut Vec<String>) {
+    let succeeded = matches!(told, Some(Outcome::Succeeded { .. }));
+    let restored = succeeded && world.scenario.job == Job::Restore;
+    let data = if restored { Data::Restored } else { Data::OfBefore };
+    if world.vault.data != data {
+        wrong.push(format!("the job ended as {told:?}, the till has {:?}", world.vault.data));
+    }
+    let left = world.vault.leftovers();
+    if !left.is_empty() {
+        wrong.push(format!("left over: {}", left.join(", ")));
+    }
+    let snapshots = world.vault.snapshots();
+    if world.scenario.job == Job::Backup && succeeded && snapshots == 0 {
+        wrong.push("a backup succeeded, and nothing was saved".to_owned());
     }
 }
 

@@ -9,11 +9,12 @@ use agent::journal::ledger::Ledger;
 use agent::roster::Trust;
 use harness::keys::{Ceremony, NOW, payload_digest, terminal};
 use jiff::tz::TimeZone;
-use shared::change::{Cancel, Change, Upgrade};
-use shared::digest::Nonce;
+use shared::backup::{Selection, SnapshotOf};
+use shared::change::{Backup, Cancel, Change, Drill, Extent, Restore, Upgrade};
+use shared::digest::{Digest, Nonce};
 use shared::document::receipt::Said;
 use shared::document::{Order, Release};
-use shared::id::OrderId;
+use shared::id::{OrderId, RepositoryId};
 use shared::membership::Membership;
 use shared::message::Parcel;
 use shared::outcome::Outcome;
@@ -23,9 +24,10 @@ use shared::time::UnixTime;
 use crate::controller::{Controller, Office};
 use crate::disk::Disk;
 use crate::network::Network;
-use crate::scenario::Scenario;
+use crate::scenario::{Job, Scenario};
 use crate::slots::Slots;
 use crate::till::Till;
+use crate::vault::Vault;
 
 #[derive(Clone)]
 pub(crate) struct World {
@@ -44,6 +46,7 @@ pub(crate) struct World {
     pub(crate) disk: Disk,
     pub(crate) till: Till,
     pub(crate) slots: Slots,
+    pub(crate) vault: Vault,
     pub(crate) network: Network,
     pub(crate) controller: Controller,
     pub(crate) breaches: Vec<String>,
@@ -100,6 +103,7 @@ impl World {
             disk: Disk::new(),
             till,
             slots: Slots::new(),
+            vault: Vault::new(),
             network: Network::new(scenario.weather, scenario.seed),
             controller,
             breaches: Vec::new(),
@@ -169,17 +173,31 @@ pub(crate) fn id_of(parcel: &Parcel) -> OrderId {
     order.expect("the simulation's own order").document.id
 }
 
-/// The upgrade in the first epochs.
+/// What is ordered, in the first epochs.
 fn parcels(ceremony: &Ceremony, scenario: &Scenario, release: &Release) -> Vec<Parcel> {
-    let digest = payload_digest(release);
-    let change = Change::Upgrade(Upgrade {
-        release: digest,
-        window: scenario.window(),
-        backup_within_s: None,
-    });
-    let release = ceremony.signed_release(release);
+    let window = scenario.window();
+    let upgrade = Upgrade {
+        release: payload_digest(release),
+        window,
+        backup_within_s: scenario.backup_within.map(|within| within.as_secs()),
+    };
+    let (change, release) = match scenario.job {
+        Job::Upgrade => (Change::Upgrade(upgrade), Some(ceremony.signed_release(release))),
+        Job::Backup => (Change::Backup(Backup { extent: Extent::Incremental, window }), None),
+        Job::Drill => (Change::Drill(Drill { window }), None),
+        Job::Restore => {
+            let of = SnapshotOf {
+                terminal: terminal(1),
+                repository: RepositoryId::from_bytes([8; 16]),
+                snapshot: Digest([1; 32]),
+                manifest: Digest([2; 32]),
+            };
+            let selection = Selection::Everything;
+            (Change::Restore(Restore { of, selection, key: None, window }), None)
+        }
+    };
     in_epochs(ceremony, 1, change)
-        .map(|parcel| Parcel { release: Some(release.clone()), ..parcel })
+        .map(|parcel| Parcel { release: release.clone(), ..parcel })
         .collect()
 }
 
@@ -197,12 +215,15 @@ fn members() -> Membership {
 
 fn in_epochs(ceremony: &Ceremony, seq: u64, change: Change) -> impl Iterator<Item = Parcel> {
     let members = members();
+    let needs_people = shared::floor::needs_people(change.verb());
+    let approvers = ceremony.approver.iter().filter(|_| needs_people);
+    let signers: Vec<_> = [&ceremony.controller].into_iter().chain(approvers).collect();
     let batch = Ceremony::batch(u8::try_from(seq).expect("few"), change, &members);
     (1..=3).map(move |epoch| {
         let order = Ceremony::order(seq, terminal(1), &batch, &members);
         Parcel {
             order: ceremony.sign(Order { epoch, ..order }, &[&ceremony.controller]),
-            batch: ceremony.sign(batch.clone(), &[&ceremony.controller]),
+            batch: ceremony.sign(batch.clone(), &signers),
             release: None,
         }
     })

@@ -5,14 +5,14 @@ use std::time::Duration;
 
 use shared::digest::Digest;
 use shared::document::release::{Artifact, Health, Settlement};
-use shared::id::OrderId;
+use shared::id::{OrderId, TerminalId};
 use shared::outcome::FailureCode;
-use shared::time::UnixTime;
+use shared::time::{ClockConfidence, UnixTime};
 
 use super::toy_till::{Later, ToyTill};
 use super::*;
 use crate::install::SlotDir;
-use crate::job::{Found, Ticket};
+use crate::job::{Found, Given, Ticket};
 use crate::maintenance::Work;
 use crate::pos::{PosError, protocol};
 
@@ -21,7 +21,7 @@ pub(crate) struct Shop {
     pub(crate) till: Arc<ToyTill>,
     pub(crate) release: Release,
     bytes: Vec<u8>,
-    directory: tempfile::TempDir,
+    pub(crate) directory: tempfile::TempDir,
 }
 
 /// A terminal that runs 1.0.0, and release 2.0.0 of one file.
@@ -73,8 +73,21 @@ fn release_of(name: &str, mode: u32, content: &str) -> (Release, Vec<u8>) {
 
 pub(crate) fn task(release: &Release, ticket: u64, action: Action) -> Task {
     let release = Box::new(release.clone());
-    let subject = Arc::new(Subject::Upgrade { digest: Digest([9; 32]), release });
-    Task { ticket: Ticket(ticket), order: OrderId::from_bytes([1; 16]), action, subject }
+    let digest = Digest([9; 32]);
+    let subject = Arc::new(Subject::Upgrade { digest, release, backup_within_s: None });
+    let order = OrderId::from_bytes([1; 16]);
+    Task { ticket: Ticket(ticket), order, action, subject, given: given() }
+}
+
+pub(crate) fn given() -> Given {
+    Given {
+        at: UnixTime(1_800_000_000),
+        clock: ClockConfidence::Attested,
+        floor: UnixTime(1_799_999_000),
+        terminal: TerminalId::from_bytes([4; 16]),
+        roster_version: 1,
+        recipients: ["age1a".to_owned(), "age1b".to_owned()].into(),
+    }
 }
 
 impl Shop {

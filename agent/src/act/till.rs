@@ -64,9 +64,8 @@ impl Hands {
         }
     }
 
-    pub(super) fn hold_trading(&self, release: &Release) -> Reply {
-        let reason = format!("upgrade to {}", release.version);
-        match self.pos.hold(HOLD_LEASE, &reason) {
+    pub(super) fn hold_trading(&self, reason: &str) -> Reply {
+        match self.pos.hold(HOLD_LEASE, reason) {
             Ok(()) => Reply::Done(Proof::default()),
             Err(error) => not_done(&error, FailureCode::PosRefused),
         }
@@ -171,7 +170,7 @@ impl Hands {
     }
 }
 
-fn not_done(error: &PosError, otherwise: FailureCode) -> Reply {
+pub(super) fn not_done(error: &PosError, otherwise: FailureCode) -> Reply {
     let detail = error.to_string();
     match error {
         PosError::NotReady(_) | PosError::NoAnswer(_) => {

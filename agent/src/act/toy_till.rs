@@ -1,14 +1,19 @@
 //! A till in memory that does what a test tells it, and time that passes when somebody waits.
 
 use std::cell::{Cell, RefCell};
+use std::collections::BTreeMap;
+use std::path::Path;
 use std::sync::Mutex;
 use std::time::Duration;
+
+use shared::backup::DataClass;
+use shared::durable::{self, Readers};
 
 use crate::machine::Timekeeper;
 use crate::pos::protocol::{OpenBatch, Work};
 use crate::pos::{
-    Application, Binding, Check, Host, Left, PosApplication, PosError, SelfTest, Settled, Status,
-    Trading,
+    Application, Binding, Check, DataSet, Export, Host, Left, PosApplication, PosError, SelfTest,
+    Settled, Status, Trading, Wanted,
 };
 use crate::stop::Waited;
 
@@ -32,6 +37,10 @@ pub(crate) struct Knobs {
     pub(crate) left: Left,
     pub(crate) host_count: u64,
     pub(crate) host_reference: &'static str,
+    /// In the data set `sales`.
+    pub(crate) sales: u64,
+    pub(crate) batch_open: bool,
+    pub(crate) held_ms: u64,
     /// What it was asked, in order.
     pub(crate) asked: Vec<&'static str>,
 }
@@ -57,6 +66,9 @@ impl ToyTill {
             left: Left::default(),
             host_count: 3,
             host_reference: "a-42",
+            sales: 3,
+            batch_open: false,
+            held_ms: 0,
             asked: Vec::new(),
         }))
     }
@@ -144,7 +156,12 @@ impl PosApplication for std::sync::Arc<ToyTill> {
                 return Err(PosError::Unsupported("no".to_owned()));
             }
             let detail = "refused".to_owned();
-            Ok(vec![Host { binding: "a".to_owned(), reachable: knobs.host, detail }])
+            Ok(vec![Host {
+                binding: "a".to_owned(),
+                reachable: knobs.host,
+                detail,
+                last_batch: None,
+            }])
         })
     }
 
@@ -164,6 +181,50 @@ impl PosApplication for std::sync::Arc<ToyTill> {
     fn show_notice(&self, _text: &str) -> Result<(), PosError> {
         self.answer("show_notice", |_| Ok(()))
     }
+
+    fn export(&self, into: &Path) -> Result<Export, PosError> {
+        self.answer("export", |knobs| {
+            durable::replace_file(&into.join("sales.db"), b"three sales", Readers::Anyone).unwrap();
+            let data_sets = vec![sales(knobs.sales)];
+            Ok(Export { data_sets, batch_open: knobs.batch_open, held_ms: knobs.held_ms })
+        })
+    }
+
+    fn rehearse(&self, from: &Path, wanted: &[Wanted]) -> Result<Vec<DataSet>, PosError> {
+        self.answer("rehearse", |knobs| loaded(knobs, from, wanted))
+    }
+
+    fn import(&self, from: &Path, wanted: &[Wanted]) -> Result<Vec<DataSet>, PosError> {
+        self.answer("import", |knobs| loaded(knobs, from, wanted))
+    }
+
+    fn revert_import(&self) -> Result<(), PosError> {
+        self.answer("revert_import", |_| Ok(()))
+    }
+
+    fn commit_import(&self) -> Result<(), PosError> {
+        self.answer("commit_import", |_| Ok(()))
+    }
+}
+
+/// The one data set of this till.
+fn sales(records: u64) -> DataSet {
+    DataSet {
+        name: "sales".to_owned(),
+        class: DataClass::Transactions,
+        schema: 1,
+        files: vec!["sales.db".to_owned()],
+        records,
+        totals: BTreeMap::from([("CNY".to_owned(), 1250)]),
+        first: Some(1),
+        last: Some(3),
+    }
+}
+
+fn loaded(knobs: &Knobs, from: &Path, wanted: &[Wanted]) -> Result<Vec<DataSet>, PosError> {
+    assert_eq!(wanted, [Wanted { name: "sales".to_owned(), schema: 1 }]);
+    assert!(from.join("sales.db").exists(), "it was fetched to {}", from.display());
+    Ok(vec![sales(knobs.sales)])
 }
 
 type Happening<'a> = (Duration, Box<dyn Fn() + 'a>);

@@ -1,7 +1,7 @@
 //! Accepting and refusing. Every order that is accepted becomes durable in one commit: the
 //! journal's first line, the replay state, the ledger, and the receipt that says so.
 
-use shared::change::{Cancel, Change, Upgrade};
+use shared::change::{Cancel, Change};
 use shared::document::order::Stream;
 use shared::document::receipt::{Evidence, Said};
 use shared::id::{BatchId, OrderId};
@@ -106,19 +106,8 @@ impl Core {
                 self.finish(id, outcome, Vec::new(), now, out);
             }
             Change::Cancel(cancel) => self.cancel(id, &cancel, now, out),
-            Change::Upgrade(Upgrade { backup_within_s: None, .. }) => {
+            Change::Backup(_) | Change::Drill(_) | Change::Upgrade(_) | Change::Restore(_) => {
                 self.take_on(admitted, batch_id, parcel, now, out);
-            }
-            Change::Upgrade(Upgrade { backup_within_s: Some(_), .. })
-            | Change::Backup(_)
-            | Change::Drill(_)
-            | Change::Restore(_) => {
-                let failure = Failure {
-                    code: FailureCode::NotApplicable,
-                    step: "admit".to_owned(),
-                    detail: "this agent makes no backups".to_owned(),
-                };
-                self.finish(id, Outcome::Failed { failure }, Vec::new(), now, out);
             }
         }
     }

@@ -17,7 +17,7 @@ use super::{Core, facts};
 use crate::job::saga::circumstances::Circumstances;
 use crate::job::saga::{Event, Move, Refused, Saga};
 use crate::job::step::Condition;
-use crate::job::{Reply, Task, Ticket};
+use crate::job::{Given, Reply, Task, Ticket};
 use crate::maintenance;
 use crate::session::Pace;
 use job::Job;
@@ -212,6 +212,7 @@ impl Core {
             stopping: self.stopping,
             window: maintenance::window_open(job.window, time.wall, &self.profile.zone),
             settlement_asked: job.subject.asks_for_settlement(),
+            backup_asked: job.subject.backup_within_s().is_some(),
             connected: self.session.is_connected(),
             heard_at: self.heard_at,
             stated: job.subject.stated(),
@@ -234,6 +235,7 @@ impl Core {
 
     fn make(&mut self, step: Move, now: Now, out: &mut Decision) {
         let at = self.clock.reading(now).wall;
+        let given = matches!(step, Move::Act { .. }).then(|| self.given(now));
         let Some(job) = self.jobs.front_mut() else { return };
         match step {
             Move::Journal(entry) => {
@@ -241,9 +243,9 @@ impl Core {
                 job.reports = 0;
             }
             Move::Act { ticket, action } => {
-                let subject = Arc::clone(&job.subject);
-                let task = Task { ticket, order: job.order, action, subject };
-                out.effects.push(Effect::Act(task));
+                let (order, subject) = (job.order, Arc::clone(&job.subject));
+                let given = given.expect("gathered above, for an action");
+                out.effects.push(Effect::Act(Task { ticket, order, action, subject, given }));
             }
             Move::StopAct(ticket) => out.effects.push(Effect::StopAct(ticket)),
             Move::Report { step, state } => {
@@ -255,6 +257,21 @@ impl Core {
                 self.raise_counter_floor(&job, &outcome, out);
                 self.end(job, outcome, evidence, now, out);
             }
+        }
+    }
+
+    fn given(&self, now: Now) -> Given {
+        let time = self.clock.reading(now);
+        // To whom keys are sealed does not depend on whether the roster has run out.
+        let roster = self.trust.roster();
+        let recipients = roster.recovery_recipients.iter().map(|it| it.recipient.clone());
+        Given {
+            at: time.wall,
+            clock: time.confidence,
+            floor: time.floor,
+            terminal: self.profile.terminal,
+            roster_version: roster.version,
+            recipients: recipients.collect(),
         }
     }
 

@@ -29,8 +29,7 @@ pub struct Step {
     /// The earlier step at which to wait again; `None` when there is no way back to waiting.
     pub back_to: Option<&'static str>,
     pub mark: Mark,
-    /// [`super::Reply::AlreadySo`] is an answer here: the job succeeds with this step.
-    pub ends_if_already_so: bool,
+    pub already_so: AlreadySo,
     pub deadline: Deadline,
     /// What it is called when the step fails and nobody said why: its time ran out, it was
     /// interrupted too often, or a probe could not tell.
@@ -53,6 +52,8 @@ pub enum Condition {
     WindowOpen,
     /// The release asks for settlement before the switch.
     SettlementAsked,
+    /// The order asks for a verified snapshot first.
+    BackupAsked,
     /// There is a connection to the controller.
     ControllerConnected,
     /// The controller has been heard since the step began.
@@ -114,6 +115,17 @@ pub enum Postponed {
     Fails,
 }
 
+/// What [`super::Reply::AlreadySo`] means.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AlreadySo {
+    /// It is no answer here.
+    Misfit,
+    /// The job succeeds with this step.
+    Ends,
+    /// The steps between this one and the named later one are not called for.
+    SkipsTo(&'static str),
+}
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Mark {
     Plain,
@@ -165,7 +177,7 @@ impl Step {
             postponed: Postponed::AskAgain,
             back_to: None,
             mark: Mark::Plain,
-            ends_if_already_so: false,
+            already_so: AlreadySo::Misfit,
             deadline: Deadline::Within(Duration::from_secs(60)),
             failing: FailureCode::TimedOut,
             retry: Retry { attempts: 1, delay: Duration::from_secs(10) },
@@ -233,7 +245,13 @@ impl Step {
 
     /// What was asked for may be so already: then the whole job is done.
     pub const fn ends_if_already_so(mut self) -> Self {
-        self.ends_if_already_so = true;
+        self.already_so = AlreadySo::Ends;
+        self
+    }
+
+    /// What the next steps are there for may be so already: then the job goes on at that one.
+    pub const fn skips_if_already_so(mut self, to: &'static str) -> Self {
+        self.already_so = AlreadySo::SkipsTo(to);
         self
     }
 

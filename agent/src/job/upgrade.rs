@@ -7,15 +7,14 @@
 
 use shared::document::Release;
 use shared::outcome::FailureCode::{
-    ArtifactUnavailable, HealthNotProven, PosNotReady, PreflightFailed, RestartFailed, SwitchFailed,
+    ArtifactUnavailable, ExportFailed, HealthNotProven, PosNotReady, PreflightFailed,
+    RestartFailed, SwitchFailed,
 };
 
 use super::Action::{self, *};
-use super::saga::circumstances::Answer;
 use super::step::Condition::*;
 use super::step::{Step, Table};
-use super::{Again, Proof, Reply};
-use crate::maintenance;
+use super::{Again, DataAction, Reply};
 
 const HOUR: u64 = 3600;
 
@@ -31,6 +30,23 @@ pub static UPGRADE: Table = &[
     Step::new("stage", Stage).tidied_by(&[DiscardStaged]).tries(2, 60).within_s(HOUR),
     Step::new("preflight", RunPreflight).failing_as(PreflightFailed).tries(3, 10).within_s(400),
     Step::wait("window", WindowOpen),
+    // Where the order asks for it: nothing is disturbed that could not be brought back.
+    Step::new("snapshot", Data(DataAction::Find))
+        .when(BackupAsked)
+        .only_while(WindowOpen, "window")
+        .skips_if_already_so("till")
+        .tries(8, 60)
+        .within_s(HOUR),
+    Step::new("export", Data(DataAction::Export))
+        .when(BackupAsked)
+        .only_while(WindowOpen, "window")
+        .tidied_by(&[Data(DataAction::DiscardExport)])
+        .failing_as(ExportFailed)
+        .tries(3, 60)
+        .within_s(HOUR),
+    Step::new("save", Data(DataAction::Save)).when(BackupAsked).tries(8, 60).within_s(12 * HOUR),
+    Step::new("tidy-export", Data(DataAction::DiscardExport)).when(BackupAsked),
+    Step::new("verified", Data(DataAction::Confirm)).when(BackupAsked).tries(60, 60).within_s(HOUR),
     Step::new("till", AskTill).only_while(WindowOpen, "window").within_s(HOUR),
     // Trading is held. Whatever cannot be done now is tried again at the next chance.
     Step::new("hold", HoldTrading)
@@ -77,16 +93,10 @@ pub static UPGRADE: Table = &[
     Step::new("tidy", DiscardDownload).without_waiting(),
 ];
 
-/// What an answer is worth to an upgrade. The till's own word is weighed, and nothing counts as
-/// healthy that does not say of itself that it is the release's version.
+/// What an answer is worth to an upgrade: nothing counts as healthy that does not say of itself
+/// that it is the release's version.
 pub fn judge(release: &Release, action: Action, reply: Reply) -> Reply {
     match (action, reply) {
-        (AskTill, Reply::Till { work, detail }) => match maintenance::till_free(work, &detail) {
-            Answer::Yes | Answer::Pending => Reply::Done(Proof::default()),
-            Answer::NotYet { waiting, detail, again_in } => {
-                Reply::NotYet { waiting, detail, again_in: Some(again_in) }
-            }
-        },
         (ProveHealth, Reply::Done(proof)) | (Admit, Reply::AlreadySo(proof))
             if proof.version.as_deref() != Some(&release.version) =>
         {

@@ -8,6 +8,7 @@
 use std::collections::BTreeMap;
 use std::io::{self, BufRead, BufReader, Write as _};
 use std::os::unix::process::CommandExt as _;
+use std::path::Path;
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync_channel};
 use std::sync::{Arc, Mutex};
@@ -18,8 +19,8 @@ use serde::de::DeserializeOwned;
 use tracing::{info, warn};
 
 use super::protocol::{
-    Answer, Ask, Batches, Done, Drained, Host, Hosts, LINE_BYTES_MAX, Left, SelfTest, Settled,
-    Status,
+    Answer, Ask, Batches, DataSet, DataSets, Done, Drained, Export, Host, Hosts, LINE_BYTES_MAX,
+    Left, SelfTest, Settled, Status, Wanted,
 };
 use super::{PosApplication, PosError};
 use crate::lock::lock;
@@ -315,6 +316,26 @@ impl PosApplication for DriverProgram {
 
     fn show_notice(&self, text: &str) -> Result<(), PosError> {
         self.ask(&Ask::ShowNotice { text }).map(|Done {}| ())
+    }
+
+    fn export(&self, into: &Path) -> Result<Export, PosError> {
+        self.ask(&Ask::Export { into })
+    }
+
+    fn rehearse(&self, from: &Path, data_sets: &[Wanted]) -> Result<Vec<DataSet>, PosError> {
+        self.ask(&Ask::Rehearse { from, data_sets }).map(|it: DataSets| it.data_sets)
+    }
+
+    fn import(&self, from: &Path, data_sets: &[Wanted]) -> Result<Vec<DataSet>, PosError> {
+        self.ask(&Ask::Import { from, data_sets }).map(|it: DataSets| it.data_sets)
+    }
+
+    fn revert_import(&self) -> Result<(), PosError> {
+        self.ask(&Ask::RevertImport).map(|Done {}| ())
+    }
+
+    fn commit_import(&self) -> Result<(), PosError> {
+        self.ask(&Ask::CommitImport).map(|Done {}| ())
     }
 }
 

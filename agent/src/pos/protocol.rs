@@ -1,6 +1,9 @@
 //! The driver-program protocol, version 1: one JSON object a line each way. An answer may have
 //! fields that we do not know, so that a driver can be newer than the agent.
 
+mod data;
+
+use std::path::Path;
 use std::time::Duration;
 
 use serde::Deserialize;
@@ -8,6 +11,9 @@ use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
 use super::PosError;
+
+pub(super) use data::DataSets;
+pub use data::{DataSet, Export, Wanted};
 
 /// One line in either direction, its end included.
 pub const LINE_BYTES_MAX: usize = 64 * 1024;
@@ -27,6 +33,11 @@ pub(super) enum Ask<'a> {
     HostCheck,
     Restart,
     ShowNotice { text: &'a str },
+    Export { into: &'a Path },
+    Rehearse { from: &'a Path, data_sets: &'a [Wanted] },
+    Import { from: &'a Path, data_sets: &'a [Wanted] },
+    RevertImport,
+    CommitImport,
 }
 
 impl Ask<'_> {
@@ -43,6 +54,15 @@ impl Ask<'_> {
             Self::HostCheck => json!({"id": id, "do": "host_check"}),
             Self::Restart => json!({"id": id, "do": "restart"}),
             Self::ShowNotice { text } => json!({"id": id, "do": "show_notice", "text": text}),
+            Self::Export { into } => json!({"id": id, "do": "export", "into": into}),
+            Self::Rehearse { from, data_sets } => {
+                json!({"id": id, "do": "rehearse", "from": from, "data_sets": data_sets})
+            }
+            Self::Import { from, data_sets } => {
+                json!({"id": id, "do": "import", "from": from, "data_sets": data_sets})
+            }
+            Self::RevertImport => json!({"id": id, "do": "revert_import"}),
+            Self::CommitImport => json!({"id": id, "do": "commit_import"}),
         };
         let mut line = object.to_string().into_bytes();
         line.push(b'\n');
@@ -57,9 +77,10 @@ impl Ask<'_> {
             Self::Release => 20,
             Self::HostCheck => 45,
             Self::SelfTest | Self::Restart => 60,
-            Self::Drain => 120,
+            Self::Drain | Self::RevertImport | Self::CommitImport => 120,
             Self::Hold { .. } => 150,
             Self::Settle => 180,
+            Self::Export { .. } | Self::Rehearse { .. } | Self::Import { .. } => 600,
         };
         Duration::from_secs(seconds)
     }
@@ -225,6 +246,8 @@ pub struct Host {
     pub reachable: bool,
     #[serde(default)]
     pub detail: String,
+    /// The newest batch that it has closed for this terminal, where it says so.
+    pub last_batch: Option<u64>,
 }
 
 /// `{}`, with whatever else.

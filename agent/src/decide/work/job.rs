@@ -80,23 +80,25 @@ impl Job {
         log: Log,
         tables: Tables,
     ) -> Option<Self> {
-        let (subject, window, table) = match &batch.change {
+        let (subject, table) = match &batch.change {
             Change::Upgrade(upgrade) => {
                 let (digest, release) = (upgrade.release, Box::new(release?));
-                (Subject::Upgrade { digest, release }, upgrade.window, tables.upgrade)
+                let backup_within_s = upgrade.backup_within_s;
+                (Subject::Upgrade { digest, release, backup_within_s }, tables.upgrade)
             }
-            Change::Ping(_)
-            | Change::Backup(_)
-            | Change::Drill(_)
-            | Change::Restore(_)
-            | Change::Cancel(_) => return None,
+            Change::Backup(backup) => (Subject::Backup(backup.extent), tables.backup),
+            Change::Drill(_) => (Subject::Drill, tables.drill),
+            Change::Restore(restore) => {
+                (Subject::Restore(Box::new(restore.clone())), tables.restore)
+            }
+            Change::Ping(_) | Change::Cancel(_) => return None,
         };
         Some(Self {
             turn,
             order,
             batch: batch.id,
             not_after,
-            window,
+            window: batch.change.window(),
             subject: Arc::new(subject),
             table,
             log,

@@ -20,6 +20,7 @@ pub struct Circumstances {
     pub stopping: bool,
     pub window: Answer,
     pub settlement_asked: bool,
+    pub backup_asked: bool,
     pub connected: bool,
     /// When the controller was last heard, in uptime.
     pub heard_at: Option<Duration>,
@@ -47,6 +48,7 @@ impl Circumstances {
         let yes = match condition {
             Condition::WindowOpen => return self.window.clone(),
             Condition::SettlementAsked => self.settlement_asked,
+            Condition::BackupAsked => self.backup_asked,
             Condition::ControllerConnected => self.connected,
             Condition::ControllerReached => self.heard_at.is_some_and(|heard| heard > since),
         };

@@ -5,7 +5,7 @@ use std::time::Duration;
 use shared::message::StepState;
 use shared::outcome::{FailureCode, Outcome, Waiting};
 
-use super::super::step::{AfterRestart, Condition, Mark, Postponed, Run, Step, When};
+use super::super::step::{AfterRestart, AlreadySo, Condition, Mark, Postponed, Run, Step, When};
 use super::super::{Action, Again, Found, Proof, Reply};
 use super::circumstances::Answer;
 use super::record::{Course, Standing};
@@ -165,11 +165,21 @@ impl Saga {
                 }
                 self.happened(step, proof, c);
             }
-            Reply::AlreadySo(proof) if step.ends_if_already_so && proof.version.is_some() => {
-                let now = proof.version.clone().unwrap_or_default();
-                self.happened(step, proof, c);
-                self.finish(Outcome::Succeeded { now });
-            }
+            Reply::AlreadySo(proof) => match (step.already_so, proof.version.clone()) {
+                (AlreadySo::Ends, Some(now)) => {
+                    self.happened(step, proof, c);
+                    self.finish(Outcome::Succeeded { now });
+                }
+                (AlreadySo::SkipsTo(to), _) => {
+                    self.happened(step, proof, c);
+                    self.skip_to(to);
+                }
+                (AlreadySo::Misfit | AlreadySo::Ends, _) => {
+                    let detail = misfit(action, &Reply::AlreadySo(proof));
+                    let code = FailureCode::Internal;
+                    self.attempt_failed(step, code, &detail, Again::Pointless, c);
+                }
+            },
             Reply::NotYet { waiting, detail, again_in } => match step.postponed {
                 Postponed::AskAgain => {
                     self.report(step.name, StepState::Waiting { reason: waiting, detail });
@@ -186,7 +196,7 @@ impl Saga {
             Reply::Failed { code, detail, again } => {
                 self.attempt_failed(step, code, &detail, again, c);
             }
-            Reply::AlreadySo(_) | Reply::Found(_) | Reply::Till { .. } => {
+            Reply::Found(_) | Reply::Till { .. } => {
                 let detail = misfit(action, &reply);
                 let code = FailureCode::Internal;
                 self.attempt_failed(step, code, &detail, Again::Pointless, c);
@@ -243,6 +253,12 @@ impl Saga {
         let step = step.name.to_owned();
         self.write(Entry::Happened { step, evidence, version: proof.version });
         self.begin_anew();
+    }
+
+    fn skip_to(&mut self, to: &str) {
+        while let Some(step) = self.step().filter(|step| step.name != to) {
+            self.write(Entry::Skipped { step: step.name.to_owned() });
+        }
     }
 
     fn attempt_failed(

@@ -1,5 +1,6 @@
 //! Tables of events for the executor: every state with every event, and the stories that matter.
 
+mod data;
 mod errand;
 mod pairs;
 mod stories;
@@ -36,6 +37,7 @@ fn circumstances() -> Circumstances {
         stopping: false,
         window: Answer::Yes,
         settlement_asked: false,
+        backup_asked: false,
         connected: true,
         heard_at: None,
         stated: Duration::from_secs(600),
@@ -56,7 +58,12 @@ impl Rig {
 
     /// An upgrade whose actions are all done up to this one, which is asked for.
     fn upgrade_at(action: Action) -> Self {
-        let mut rig = Self::new(UPGRADE);
+        Self::at(UPGRADE, action)
+    }
+
+    /// As [`Self::upgrade_at`], for any table.
+    fn at(table: Table, action: Action) -> Self {
+        let mut rig = Self::new(table);
         rig.due();
         rig.work_until(action);
         rig

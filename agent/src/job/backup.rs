@@ -1,0 +1,22 @@
+//! A backup, as a table to be read aloud. It disturbs no sale, so it waits for no till.
+
+use shared::outcome::FailureCode::ExportFailed;
+
+use super::Action::Data;
+use super::DataAction::{Admit, DiscardExport, Export, Save};
+use super::step::Condition::WindowOpen;
+use super::step::{Step, Table};
+
+const HOUR: u64 = 3600;
+
+pub static BACKUP: Table = &[
+    Step::new("admit", Data(Admit)).tries(3, 30).within_s(180),
+    Step::wait("window", WindowOpen),
+    Step::new("export", Data(Export))
+        .tidied_by(&[Data(DiscardExport)])
+        .failing_as(ExportFailed)
+        .tries(5, 60)
+        .within_s(HOUR),
+    Step::new("save", Data(Save)).tries(8, 60).within_s(24 * HOUR),
+    Step::new("tidy", Data(DiscardExport)),
+];
