@@ -92,6 +92,9 @@ pub trait Vitals: Send + Sync {
     /// A snapshot is to be made safe.
     fn saved(&self);
 
+    /// Somebody set a schedule: its first campaign is to be made.
+    fn schedules_changed(&self);
+
     /// Somebody decided about a campaign: there may be something to do.
     fn campaign_moved(&self);
 

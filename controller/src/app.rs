@@ -3,6 +3,7 @@
 //! What can fail, fails before anybody is served: papers, keys, registry, spool, rosters. Then the
 //! broker and HTTPS listen, and the reconcilers begin.
 
+mod backups;
 mod papers;
 mod seams;
 
@@ -20,9 +21,7 @@ use tracing::info;
 use crate::api::{self, Api, ListenError, Listener};
 use crate::auth::roster::{self, RosterRefused};
 use crate::background::{Poke, Stopped, Tasks, now};
-use crate::backup::intake::Intake;
-use crate::backup::keep::Keep;
-use crate::blob::{BlobError, Blobs, Places};
+use crate::blob::{BlobError, Blobs};
 use crate::broker::Brokers;
 use crate::broker::embedded::{Broker, BrokerError, Settings};
 use crate::campaign::Campaigns;
@@ -49,7 +48,6 @@ const FOLLOW_EVERY: Duration = Duration::from_secs(5);
 const DELIVER_EVERY: Duration = Duration::from_secs(1);
 const EXECUTE_EVERY: Duration = Duration::from_secs(2);
 const SILENCE_EVERY: Duration = Duration::from_secs(60);
-const KEEP_EVERY: Duration = Duration::from_secs(5);
 
 /// From a request to stop to the end: what is not done by then is done after the next start.
 const STOP_PATIENCE: Duration = Duration::from_secs(8);
@@ -357,26 +355,17 @@ fn start_https(
         nonces: Nonces::new(&keys.device_ca),
     };
     make_directory(&config.blobs)?;
-    let backups = &config.backups;
-    let places = Places::open(&backups.places)?;
-    let to_keep = Poke::new();
-    let keep = Keep::new(registry.clone(), places.clone(), backups.verify_every);
-    let keep = Arc::new(keep);
-    tasks.reconcile("keep", KEEP_EVERY, to_keep.clone(), move || {
-        let keep = keep.clone();
-        async move { keep.step(now()).await }
-    });
-    let intake =
-        Intake::new(registry.clone(), places.clone(), backups.terminal_bytes_max, backups.pace);
+    let campaigns = Campaigns::new(registry.clone(), signer.clone());
+    let backup = backups::start(&config.backups, registry, &campaigns, execute, tasks)?;
     let HttpsUrl(address) = &config.https.url;
     let api = Api {
         fleet: config.fleet,
         registry: registry.clone(),
         registrar,
-        campaigns: Campaigns::new(registry.clone(), signer.clone()),
+        campaigns,
         blobs: Blobs::in_directory(&config.blobs)?,
-        places,
-        intake,
+        places: backup.places,
+        intake: backup.intake,
         brokers: brokers.clone(),
         url: HttpsUrl(address.or_port(listener.address().port())),
         server_ca_pem: papers.server_ca_text()?,
@@ -388,7 +377,8 @@ fn start_https(
             spool: spool.clone(),
             broker: broker.clone(),
             execute: execute.clone(),
-            keep: to_keep,
+            keep: backup.keep,
+            schedule: backup.schedule,
         }),
     };
     let identity = papers.server_identity(keys)?;

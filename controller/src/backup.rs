@@ -1,5 +1,5 @@
-//! What terminals save: taken in ([`intake`]), kept in two places ([`keep`]). [`state`] is the life
-//! of a snapshot, and pure.
+//! What terminals save: taken in ([`intake`]), kept in two places ([`keep`]). [`schedule`]
+//! asks for more of it. [`state`] is the life of a snapshot, and pure.
 //!
 //! Everything is encrypted before it comes here, under keys that this program never sees: it
 //! knows how much there is and whether it is whole, and nothing else. A terminal adds; it replaces
@@ -8,6 +8,7 @@
 pub mod intake;
 pub mod keep;
 mod pace;
+pub mod schedule;
 pub mod state;
 
 use std::fmt;

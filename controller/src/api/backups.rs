@@ -3,6 +3,7 @@
 
 mod manifests;
 mod objects;
+mod schedules;
 mod snapshots;
 
 use std::sync::Arc;
@@ -31,6 +32,7 @@ pub(super) fn brief_routes() -> OpenApiRouter<Arc<Api>> {
         .routes(routes!(snapshots::hold))
         .routes(routes!(snapshots::unhold))
         .routes(routes!(snapshots::coverage))
+        .merge(schedules::routes())
 }
 
 pub(super) fn routes() -> OpenApiRouter<Arc<Api>> {

@@ -12,6 +12,7 @@ mod change;
 mod claim;
 mod enrolment;
 mod release;
+mod schedule;
 mod terminal;
 mod text;
 
@@ -27,6 +28,7 @@ pub use change::{Backup, Change, Drill, Ping, Restore, Upgrade};
 pub use claim::{Claim, ClaimState, IssuedClaim, NewClaim};
 pub use enrolment::{Base64, BeginEnrolment, Enrol, Enrolled, EnrolmentNonce, Own};
 pub use release::{ArtifactStored, Release, ReleaseArtifact, Roster, RosterKey, Signer};
+pub use schedule::{BackupSchedule, NewBackupSchedule, ScheduleEvery, ScheduledWork};
 pub use terminal::{Component, Lifecycle, Presence, Telemetry, Terminal, TerminalDetail};
 
 use serde::{Deserialize, Serialize};

@@ -8,4 +8,5 @@ mod connections;
 mod enrolment;
 mod fixture;
 mod operators;
+mod schedules;
 mod snapshots;

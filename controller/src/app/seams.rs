@@ -71,6 +71,7 @@ pub(super) struct Signs {
     pub(super) broker: Option<Arc<Broker>>,
     pub(super) execute: Poke,
     pub(super) keep: Poke,
+    pub(super) schedule: Poke,
 }
 
 impl Vitals for Signs {
@@ -88,6 +89,10 @@ impl Vitals for Signs {
 
     fn saved(&self) {
         self.keep.poke();
+    }
+
+    fn schedules_changed(&self) {
+        self.schedule.poke();
     }
 
     fn campaign_moved(&self) {

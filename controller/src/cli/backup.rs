@@ -2,6 +2,7 @@
 
 mod ask;
 mod export;
+mod schedule;
 mod show;
 mod verify;
 
@@ -20,6 +21,8 @@ use super::print::Print;
 pub(super) enum BackupCommand {
     Now(ask::Now),
     Drill(ask::Drill),
+    #[command(subcommand)]
+    Schedule(schedule::ScheduleCommand),
     List(show::List),
     Show(show::Show),
     Verify(verify::Verify),
@@ -41,6 +44,7 @@ impl BackupCommand {
         match self {
             Self::Now(args) => args.run(&client, print).await,
             Self::Drill(args) => args.run(&client, print).await,
+            Self::Schedule(command) => command.run(&client, print).await,
             Self::List(args) => args.run(&client, now, print).await,
             Self::Show(args) => args.run(&client, print).await,
             Self::Verify(args) => args.run(&client, print).await,

@@ -16,9 +16,9 @@ use shared::id::{CampaignId, TerminalId};
 use super::context::Context;
 use super::failure::{Exit, Failure};
 use crate::api::model::{
-    Alarm, Approval, ApprovalRequest, ArtifactStored, Assignment, AuditEntry, Campaign, Claim,
-    Coverage, Decision, HoldReason, IssuedClaim, NewCampaign, NewClaim, Page, Problem, Release,
-    Snapshot, SnapshotDetail, Status, Terminal, TerminalDetail,
+    Alarm, Approval, ApprovalRequest, ArtifactStored, Assignment, AuditEntry, BackupSchedule,
+    Campaign, Claim, Coverage, Decision, HoldReason, IssuedClaim, NewBackupSchedule, NewCampaign,
+    NewClaim, Page, Problem, Release, Snapshot, SnapshotDetail, Status, Terminal, TerminalDetail,
 };
 
 const CONNECT_WITHIN: Duration = Duration::from_secs(10);
@@ -266,9 +266,32 @@ impl Client {
         self.list("/v1/backups/coverage", &[]).await
     }
 
+    pub(super) async fn schedules(&self) -> Answer<Vec<BackupSchedule>> {
+        self.list("/v1/backups/schedules", &[]).await
+    }
+
+    pub(super) async fn set_schedule(
+        &self,
+        name: &str,
+        asked: &NewBackupSchedule,
+    ) -> Answer<BackupSchedule> {
+        let path = format!("/v1/backups/schedules/{name}");
+        self.json(self.request(Method::PUT, &path, &[]).json(asked)).await
+    }
+
+    pub(super) async fn remove_schedule(&self, name: &str) -> Answer<()> {
+        let path = format!("/v1/backups/schedules/{name}");
+        self.accepted(self.request(Method::DELETE, &path, &[])).await.map(drop)
+    }
+
     /// An answer that is not JSON: objects, manifests, lists of objects.
     pub(super) async fn bytes(&self, path: &str) -> Answer<Response> {
-        let answer = self.send(self.request(Method::GET, path, &[])).await?;
+        self.accepted(self.request(Method::GET, path, &[])).await
+    }
+
+    /// The answer, unless it says why not.
+    async fn accepted(&self, request: RequestBuilder) -> Answer<Response> {
+        let answer = self.send(request).await?;
         if answer.status().is_success() {
             return Ok(answer);
         }

@@ -15,6 +15,7 @@ use super::RegistryError;
 use super::audit::By;
 use super::page::Page;
 use crate::backup::ObjectKey;
+use crate::backup::schedule::Schedule;
 use snapshot::{DueObject, Examined, ManifestRefused, NewSnapshot, ObjectCounts, Snapshot};
 
 type Result<T> = std::result::Result<T, RegistryError>;
@@ -172,6 +173,20 @@ pub trait BackupRegistry {
 
     /// How the objects of a repository are.
     async fn repository_objects(&self, id: RepositoryId, now: UnixTime) -> Result<ObjectCounts>;
+
+    /// In place of the one of the same name.
+    async fn put_schedule(&self, new: &Schedule, by: &By) -> Result<()>;
+
+    async fn remove_schedule(&self, name: &str, by: &By) -> Result<()>;
+
+    /// By name.
+    async fn schedules(&self) -> Result<Vec<Schedule>>;
+
+    /// Whose next campaign is to be made by now, longest due first.
+    async fn schedules_due(&self, now: UnixTime, limit: u32) -> Result<Vec<Schedule>>;
+
+    /// The campaign of this schedule is made, and the next one is to be made then.
+    async fn schedule_made(&self, of: &Schedule, next_at: UnixTime) -> Result<()>;
 
     /// Longest due first.
     async fn objects_due(&self, now: UnixTime, limit: u32) -> Result<Vec<DueObject>>;

@@ -63,6 +63,8 @@ impl Vitals for Well {
 
     fn saved(&self) {}
 
+    fn schedules_changed(&self) {}
+
     fn campaign_moved(&self) {}
 
     fn enrolled_anew(&self, _: TerminalId) -> Pin<Box<dyn Future<Output = ()> + Send + '_>> {

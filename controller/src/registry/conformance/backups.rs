@@ -7,15 +7,16 @@ use shared::id::{OrderId, RepositoryId, TerminalId};
 use shared::message::SignedBytes;
 use shared::time::{ClockConfidence, UnixTime};
 
-use super::fixture::{enrol, terminal_id};
+use super::fixture::{by, enrol, terminal_id};
 use crate::backup::ObjectKey;
+use crate::backup::schedule::{Every, Schedule, Work};
 use crate::backup::state::SnapshotState;
-use crate::registry::Registry;
 use crate::registry::backup::snapshot::{
     DueObject, Examined, ManifestRefused, NewSnapshot, ObjectState,
 };
 use crate::registry::backup::{Admitted, NewObject, NotAdmitted};
 use crate::registry::page::Page;
+use crate::registry::{Registry, RegistryError};
 
 const REPOSITORY: RepositoryId = RepositoryId::from_bytes([7; 16]);
 const SHARE: u64 = 1000;
@@ -159,4 +160,43 @@ pub(super) async fn snapshots_are_numbered_and_listed(registry: &dyn Registry) {
     let rest = numbers(Some(terminal_id(1)), &Page::after(all[1].1, 2)).await;
     assert_eq!(rest.iter().map(|it| it.0).collect::<Vec<_>>(), [1]);
     assert!(numbers(Some(terminal_id(2)), &Page::first(2)).await.is_empty());
+}
+
+pub(super) async fn a_schedule_is_due_until_its_campaign_is_made(registry: &dyn Registry) {
+    let schedule = |name: &str, set_at: i64| Schedule {
+        name: name.to_owned(),
+        work: Work::Full,
+        every: Every::Month,
+        selector: "store=berlin-1".to_owned(),
+        max_parallel: 5,
+        window: Some("02:00-05:00".parse().expect("a window")),
+        set_at: UnixTime(set_at),
+        set_by: "op".to_owned(),
+        next_at: UnixTime(set_at),
+    };
+    let put =
+        async |it: &Schedule| registry.put_schedule(it, &by("op", 1)).await.expect("it is set");
+    let due = async |now: i64| {
+        let due = registry.schedules_due(UnixTime(now), 10).await.expect("a list");
+        due.into_iter().map(|it| it.name).collect::<Vec<_>>()
+    };
+    let (first, second) = (schedule("b", 10), schedule("a", 20));
+    put(&first).await;
+    put(&second).await;
+    assert_eq!(registry.schedules().await.expect("a list"), [second.clone(), first.clone()]);
+    assert_eq!((due(9).await, due(10).await), (vec![], vec!["b".to_owned()]));
+    assert_eq!(due(20).await, ["b", "a"]);
+    registry.schedule_made(&first, UnixTime(100)).await.expect("it is noted");
+    assert_eq!(
+        (due(99).await, due(100).await),
+        (vec!["a".to_owned()], vec!["a".into(), "b".into()])
+    );
+    let anew = schedule("b", 50);
+    put(&anew).await;
+    registry.schedule_made(&first, UnixTime(200)).await.expect("it is passed over");
+    assert_eq!(due(50).await, ["a", "b"], "what is made of the old one is not of the new one");
+    registry.remove_schedule("b", &by("op", 2)).await.expect("it is removed");
+    let gone = registry.remove_schedule("b", &by("op", 2)).await;
+    assert!(matches!(gone, Err(RegistryError::Missing { what: "schedule", .. })));
+    assert_eq!(due(999).await, ["a"]);
 }

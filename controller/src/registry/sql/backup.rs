@@ -2,6 +2,7 @@
 
 mod keeping;
 mod objects;
+mod schedules;
 mod snapshots;
 
 use std::collections::BTreeMap;
@@ -15,6 +16,7 @@ use shared::time::UnixTime;
 use super::session::{Access, Database};
 use super::{SqlRegistry, finish, read, transaction, write};
 use crate::backup::ObjectKey;
+use crate::backup::schedule::Schedule;
 use crate::registry::RegistryError;
 use crate::registry::audit::By;
 use crate::registry::backup::snapshot::{
@@ -94,6 +96,26 @@ impl<D: Database> BackupRegistry for SqlRegistry<D> {
 
     async fn repository_objects(&self, id: RepositoryId, now: UnixTime) -> Result<ObjectCounts> {
         read!(self, "count backup objects", tx => keeping::count(tx, id, now))
+    }
+
+    async fn put_schedule(&self, new: &Schedule, by: &By) -> Result<()> {
+        write!(self, "set a schedule", tx => schedules::put(tx, new, by))
+    }
+
+    async fn remove_schedule(&self, name: &str, by: &By) -> Result<()> {
+        write!(self, "remove a schedule", tx => schedules::remove(tx, name, by))
+    }
+
+    async fn schedules(&self) -> Result<Vec<Schedule>> {
+        read!(self, "list schedules", tx => schedules::all(tx))
+    }
+
+    async fn schedules_due(&self, now: UnixTime, limit: u32) -> Result<Vec<Schedule>> {
+        read!(self, "find schedules that are due", tx => schedules::due(tx, now, limit))
+    }
+
+    async fn schedule_made(&self, of: &Schedule, next_at: UnixTime) -> Result<()> {
+        write!(self, "note a scheduled campaign", tx => schedules::made(tx, of, next_at))
     }
 
     async fn objects_due(&self, now: UnixTime, limit: u32) -> Result<Vec<DueObject>> {

@@ -3,6 +3,7 @@
 use shared::backup::Kind;
 use shared::document::order::Stream;
 
+use crate::backup::schedule::{Every, Work};
 use crate::backup::state::SnapshotState;
 use crate::campaign::assignment::AssignmentState;
 use crate::campaign::plan::Held;
@@ -134,6 +135,24 @@ impl Code for Kind {
     }
 }
 
+impl Code for Work {
+    const WHAT: &'static str = "work of a schedule";
+    const ALL: &'static [Self] = &Work::ALL;
+
+    fn code(self) -> &'static str {
+        self.as_str()
+    }
+}
+
+impl Code for Every {
+    const WHAT: &'static str = "period of a schedule";
+    const ALL: &'static [Self] = &Every::ALL;
+
+    fn code(self) -> &'static str {
+        self.as_str()
+    }
+}
+
 impl Code for SnapshotState {
     const WHAT: &'static str = "state of a snapshot";
     const ALL: &'static [Self] = &SnapshotState::ALL;
@@ -205,6 +224,8 @@ mod tests {
         every_word_reads_back::<Purpose>();
         every_word_reads_back::<Stream>();
         every_word_reads_back::<Kind>();
+        every_word_reads_back::<Work>();
+        every_word_reads_back::<Every>();
         every_word_reads_back::<SnapshotState>();
         every_word_reads_back::<ObjectState>();
         every_word_reads_back::<AlarmKind>();
