@@ -8,6 +8,7 @@
 pub mod intake;
 pub mod keep;
 mod pace;
+pub mod reading;
 pub mod schedule;
 pub mod state;
 

@@ -18,6 +18,7 @@ use super::super::model::Problem;
 use super::super::problem::{Code, Refusal};
 use super::super::{Api, now};
 use super::Declined;
+use super::objects::readable;
 use crate::registry::backup::Admitted;
 use crate::registry::backup::snapshot::{ManifestRefused, NewSnapshot};
 use crate::registry::terminal::Terminal;
@@ -114,15 +115,10 @@ pub(super) async fn fetch(
     State(api): State<Arc<Api>>,
     Path((repository, manifest)): Path<(RepositoryId, Digest)>,
 ) -> Result<Response, Refusal> {
+    readable(&api, &reader, repository).await?;
     let missing = || Refusal::no("manifest", manifest);
-    let snapshot = api.registry.snapshot(manifest).await?.ok_or_else(missing)?;
-    let may = match &reader {
-        Reader::Operator => true,
-        Reader::Terminal(terminal) => terminal.id == snapshot.terminal,
-    };
-    if !may || snapshot.repository != repository {
-        return Err(missing());
-    }
+    let snapshot = api.registry.snapshot(manifest).await?;
+    let snapshot = snapshot.filter(|it| it.repository == repository).ok_or_else(missing)?;
     let bytes = snapshot.signed.as_slice().to_vec();
     Ok(([(header::CONTENT_TYPE, "application/cbor")], bytes).into_response())
 }

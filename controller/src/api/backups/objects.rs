@@ -9,7 +9,7 @@ use axum::response::{IntoResponse as _, Response};
 use futures::StreamExt as _;
 use shared::backup::{Kind, Listed, ObjectName};
 use shared::digest::Digest;
-use shared::id::{RepositoryId, TerminalId};
+use shared::id::RepositoryId;
 
 use super::super::extract::{Enrolled, Path, Reader};
 use super::super::model::Problem;
@@ -17,7 +17,7 @@ use super::super::problem::{Code, Refusal};
 use super::super::ranges::{self, Asked};
 use super::super::{Api, now};
 use super::Declined;
-use crate::backup::ObjectKey;
+use crate::backup::{ObjectKey, reading};
 use crate::registry::backup::{Admitted, Repository};
 use crate::registry::page::PAGE_ITEMS_MAX;
 
@@ -222,15 +222,22 @@ async fn take(
     })
 }
 
-/// The repository, if it is there for whoever asks. What is another's is not told from what is
-/// not there.
-async fn readable(api: &Api, reader: &Reader, id: RepositoryId) -> Result<Repository, Refusal> {
-    let may = |of: TerminalId| match reader {
+/// The repository, if it is there for whoever asks. What somebody may not read is not told from
+/// what is not there.
+pub(super) async fn readable(
+    api: &Api,
+    reader: &Reader,
+    id: RepositoryId,
+) -> Result<Repository, Refusal> {
+    let missing = || Refusal::no("repository", id);
+    let repository = api.registry.repository(id).await?.ok_or_else(missing)?;
+    let may = match reader {
         Reader::Operator => true,
-        Reader::Terminal(terminal) => terminal.id == of,
+        Reader::Terminal(terminal) => {
+            reading::may_read(&*api.registry, terminal.id, &repository).await?
+        }
     };
-    let repository = api.registry.repository(id).await?;
-    repository.filter(|it| may(it.terminal)).ok_or_else(|| Refusal::no("repository", id))
+    if may { Ok(repository) } else { Err(missing()) }
 }
 
 fn kind_of(text: &str) -> Result<Kind, Refusal> {

@@ -4,19 +4,30 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use reqwest::{Response, StatusCode};
-use shared::backup::{DataClass, Kind, NEWEST_PATH, Newest, manifest_path, manifests_path};
-use shared::digest::Digest;
+use shared::backup::{
+    DataClass, Kind, NEWEST_PATH, Newest, Selection, SnapshotOf, manifest_path, manifests_path,
+    object_path,
+};
+use shared::change::{Change, Restore};
+use shared::digest::{Digest, Nonce};
 use shared::document::manifest::DataSet;
+use shared::document::order::Stream;
 use shared::document::{FORMAT, Manifest};
-use shared::id::{OrderId, RepositoryId};
+use shared::id::{BatchId, CampaignId, OrderId, RepositoryId, TerminalId};
+use shared::membership::Membership;
+use shared::message::SignedBytes;
 use shared::signature::{Envelope, PrivateKey};
 use shared::time::{ClockConfidence, UnixTime};
 
 use super::super::model::{Coverage, Page, Snapshot, SnapshotDetail, SnapshotState};
-use super::backups::Till;
+use super::backups::{Till, name};
 use super::fixture::{Fixture, problem};
 use crate::background::{Progress, now};
 use crate::backup::keep::Keep;
+use crate::campaign::assignment::Fact;
+use crate::registry::audit::By;
+use crate::registry::campaign::{AfterStart, NewCampaign, Purpose, Start, StoredBatch};
+use crate::registry::delivery::NewOrder;
 
 pub(super) fn manifest(till: &Till<'_>, serial: &str, number: u64) -> Manifest {
     Manifest {
@@ -270,4 +281,80 @@ async fn an_export_is_a_restic_repository_with_its_sealed_key_and_goes_on_where_
     std::fs::remove_file(to.join("config")).unwrap();
     export().await;
     assert_eq!((read(&pack), read("config")), (b"pack".to_vec(), b"config".to_vec()));
+}
+
+/// Puts a restore of this snapshot into the registry, ordered of this terminal.
+async fn order_restore(fixture: &Fixture, of: SnapshotOf, on: TerminalId) -> OrderId {
+    let (registry, id) = (&fixture.api.registry, CampaignId::generate());
+    let by = By { who: "ana".into(), why: String::new(), at: now() };
+    let change =
+        Change::Restore(Restore { of, selection: Selection::Everything, key: None, window: None });
+    let new = NewCampaign {
+        id,
+        name: None,
+        change,
+        selector: "store=north".into(),
+        max_parallel: 1,
+        lifetime_s: 3600,
+        salt: Nonce([1; 16]),
+    };
+    registry.add_campaign(&new, &by).await.unwrap();
+    let not_after = now().plus(Duration::from_secs(3600));
+    let batch = StoredBatch {
+        digest: Digest::of(id.as_bytes()),
+        id: BatchId::generate(),
+        campaign: id,
+        purpose: Purpose::Change,
+        signed: SignedBytes::new(vec![1]),
+        not_before: now(),
+        not_after,
+    };
+    let root = Membership::of([on]).root();
+    let start = Start { members: vec![on], root, batch, not_after, then: AfterStart::Run };
+    registry.start_campaign(id, &start, &by).await.unwrap();
+    let order = NewOrder {
+        id: OrderId::generate(),
+        terminal: on,
+        epoch: 1,
+        stream: Stream::Routine,
+        seq: 1,
+        campaign: id,
+        purpose: Purpose::Change,
+        attempt: 1,
+        batch: start.batch.digest,
+        signed: SignedBytes::new(vec![2]),
+        not_after,
+    };
+    let issued = registry.issue(id, Purpose::Change, std::slice::from_ref(&order), now()).await;
+    assert_eq!(issued.unwrap(), [order.id]);
+    order.id
+}
+
+#[tokio::test]
+async fn another_terminals_snapshot_is_read_only_while_a_restore_order_names_it() {
+    let fixture = Fixture::start().await;
+    let (lost, digest) = saved(&fixture, "PX-1").await;
+    let (other, _) = saved(&fixture, "PX-2").await;
+    let new = Till::enrolled(&fixture, "PX-3").await;
+    let pack = fixture.url(&object_path(lost.repository, name(Kind::Data, b"pack")));
+    let manifest = fixture.url(&manifest_path(lost.repository, digest));
+    let unnamed = fixture.url(&object_path(other.repository, name(Kind::Data, b"pack")));
+    let read = async |url: &str| new.client.get(url).send().await.unwrap().status();
+    assert_eq!(read(&pack).await, StatusCode::NOT_FOUND);
+    let of = SnapshotOf {
+        terminal: lost.id,
+        repository: lost.repository,
+        snapshot: Digest::of(b"snapshot"),
+        manifest: digest,
+    };
+    let order = order_restore(&fixture, of, new.id).await;
+    assert_eq!((read(&pack).await, read(&manifest).await), (StatusCode::OK, StatusCode::OK));
+    assert_eq!(read(&unnamed).await, StatusCode::NOT_FOUND, "it is of another");
+    let bystander = other.client.get(&pack).send().await.unwrap();
+    assert_eq!(bystander.status(), StatusCode::NOT_FOUND, "the order is another's");
+    let put = new.client.put(&pack).body("pack").send().await.unwrap();
+    assert_eq!(problem(put).await, "not-yours");
+    let over = Fact::Withdrawn(now());
+    fixture.api.registry.learn(&[(order, over)]).await.unwrap();
+    assert_eq!(read(&pack).await, StatusCode::NOT_FOUND, "the order is over");
 }
