@@ -1,19 +1,23 @@
 //! Campaigns that wait for people's signatures, and what terminals hear of them meanwhile.
 
-use shared::change::Verb;
+use shared::backup::{Selection, SnapshotOf};
+use shared::change::{Change, Restore, Verb};
+use shared::digest::Digest;
 use shared::document::roster::{Role, RosterKey, Thresholds};
 use shared::document::{Batch, FORMAT, Roster};
 use shared::floor::{Requirement, Signers};
+use shared::id::RepositoryId;
+use shared::limits::APPROVED_ORDER_LIFETIME_S_MAX;
 use shared::signature::{Envelope, PrivateKey};
 use shared::time::UnixTime;
 
-use super::world::{FLEET, World, by, campaign_id, controller_key};
+use super::world::{FLEET, World, by, campaign_id, controller_key, id, new_campaign};
 use crate::campaign::CampaignError;
 use crate::campaign::approval::{ApprovalRefused, cancellation};
 use crate::campaign::assignment::AssignmentState as State;
 use crate::campaign::plan::Held;
 use crate::campaign::state::CampaignState;
-use crate::registry::campaign::Purpose;
+use crate::registry::campaign::{NewCampaign, Purpose};
 use crate::registry::page::Page;
 
 fn approver(number: u8) -> PrivateKey {
@@ -74,6 +78,19 @@ async fn rounds(world: &mut World, count: usize) {
     for _ in 0..count {
         world.round().await;
     }
+}
+
+/// A restore of everybody, for as long as what people approve may live.
+fn restore(number: u16) -> NewCampaign {
+    let of = SnapshotOf {
+        terminal: id(1),
+        repository: RepositoryId::from_bytes([1; 16]),
+        snapshot: Digest([2; 32]),
+        manifest: Digest([3; 32]),
+    };
+    let restore = Restore { of, selection: Selection::Everything, key: None, window: None };
+    let change = Change::Restore(restore);
+    NewCampaign { change, lifetime_s: APPROVED_ORDER_LIFETIME_S_MAX, ..new_campaign(number) }
 }
 
 /// Three terminals are online, and a ping of all of them waits for so many approvers.
@@ -181,4 +198,34 @@ async fn whoever_ends_it_while_it_waits_sends_nothing() {
     rounds(&mut world, 5).await;
     assert!(world.campaign(1).await.ended_at.is_some());
     nobody_did_anything(&world);
+}
+
+#[tokio::test]
+async fn what_needs_people_by_itself_is_numbered_apart_and_passes_routine_work() {
+    let mut world = World::new(3, 1).await;
+    require(&world, 0).await;
+    rounds(&mut world, 2).await;
+    let started = world.create_and_start(&restore(1)).await.unwrap();
+    assert_eq!(started.state, CampaignState::AwaitingApproval, "the floor asks for two");
+    world.create_and_start(&new_campaign(2)).await.unwrap();
+    world.until_over(2, 60).await;
+    for (number, state) in [(1, CampaignState::AwaitingApproval), (3, CampaignState::Running)] {
+        assert_eq!(sign(&world, number).await.unwrap(), state);
+    }
+    world.until_over(1, 60).await;
+    for number in [1, 2] {
+        assert_eq!(world.states(number).await, [(State::Succeeded, 3)]);
+    }
+    let numbering = world.registry.numbering(&[id(1), id(2), id(3)]).await.unwrap();
+    let numbers: Vec<_> = numbering.iter().map(|it| (it.order_seq, it.approved_seq)).collect();
+    assert_eq!(numbers, [(1, 1); 3]);
+}
+
+#[tokio::test]
+async fn what_needs_people_by_itself_lives_no_longer_than_it_is_remembered() {
+    let world = World::new(1, 1).await;
+    let lifetime_s = APPROVED_ORDER_LIFETIME_S_MAX + 1;
+    let refused = world.create_and_start(&NewCampaign { lifetime_s, ..restore(1) }).await;
+    let refused = refused.unwrap_err().to_string();
+    assert_eq!(refused, "a life of 259201 s is not possible: choose 60 to 259200");
 }

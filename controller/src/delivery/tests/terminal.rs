@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use shared::change::Change;
 use shared::digest::{Digest, Nonce};
+use shared::document::order::Stream;
 use shared::document::receipt::{Receipt, Said};
 use shared::document::{Batch, FORMAT, FleetTime, Order};
 use shared::id::{BatchId, FleetId, OrderId, TerminalId};
@@ -161,7 +162,9 @@ impl Terminal {
         if passes || order.not_after < now {
             return;
         }
-        self.order_seq = self.order_seq.max(order.seq);
+        if order.stream == Stream::Routine {
+            self.order_seq = self.order_seq.max(order.seq);
+        }
         let job = Job { batch, rounds: 0, answers: vec![], is_over: false };
         self.jobs.insert(order.id, job);
         self.answer(order.id, Said::Accepted, now);

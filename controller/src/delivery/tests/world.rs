@@ -15,10 +15,10 @@ use super::dice::Dice;
 use super::network::{Broker, Weather};
 use super::terminal::Terminal;
 use crate::background::{Poke, Progress};
-use crate::campaign::Campaigns;
 use crate::campaign::assignment::AssignmentState;
 use crate::campaign::execute::Execute;
 use crate::campaign::state::CampaignState;
+use crate::campaign::{CampaignError, Campaigns};
 use crate::delivery::presence::Silence;
 use crate::delivery::{Brokers, Deliver, Follow, Inbound, Signer, Spool};
 use crate::registry::audit::By;
@@ -83,6 +83,19 @@ pub(super) fn campaign_id(number: u16) -> CampaignId {
     let mut id = [0; 16];
     id[14..].copy_from_slice(&number.to_be_bytes());
     CampaignId::from_bytes(id)
+}
+
+/// A ping of everybody, for a week.
+pub(super) fn new_campaign(number: u16) -> NewCampaign {
+    NewCampaign {
+        id: campaign_id(number),
+        name: None,
+        change: Change::Ping(Ping { note: "hello".to_owned() }),
+        selector: "*".to_owned(),
+        max_parallel: 3,
+        lifetime_s: 7 * 24 * 3600,
+        salt: Nonce([1; 16]),
+    }
 }
 
 impl World {
@@ -157,17 +170,16 @@ impl World {
 
     /// A campaign over everybody, started.
     pub(super) async fn start_campaign(&self, number: u16, max_parallel: u32) -> Campaign {
-        let new = NewCampaign {
-            id: campaign_id(number),
-            name: None,
-            change: Change::Ping(Ping { note: "hello".to_owned() }),
-            selector: "*".to_owned(),
-            max_parallel,
-            lifetime_s: 7 * 24 * 3600,
-            salt: Nonce([1; 16]),
-        };
-        self.campaigns.create(&new, &by(self.now)).await.unwrap();
-        self.campaigns.start(new.id, &by(self.now)).await.unwrap()
+        let new = NewCampaign { max_parallel, ..new_campaign(number) };
+        self.create_and_start(&new).await.unwrap()
+    }
+
+    pub(super) async fn create_and_start(
+        &self,
+        new: &NewCampaign,
+    ) -> Result<Campaign, CampaignError> {
+        self.campaigns.create(new, &by(self.now)).await?;
+        self.campaigns.start(new.id, &by(self.now)).await
     }
 
     pub(super) async fn campaign(&self, number: u16) -> Campaign {
