@@ -85,6 +85,8 @@ pub struct Status {
     pub registry: String,
     pub broker: BrokerStatus,
     pub terminals: TerminalCounts,
+    /// That wait for approvers' signatures: `GET /v1/approvals`.
+    pub campaigns_awaiting_approval: u64,
     pub campaigns_running: u64,
     pub campaigns_paused: u64,
     /// That a person should look at: `GET /v1/alarms`.

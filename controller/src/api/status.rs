@@ -44,6 +44,7 @@ async fn status(_: Operator, State(api): State<Arc<Api>>) -> Result<Json<Status>
             revoked: tally.revoked,
             online: tally.online,
         },
+        campaigns_awaiting_approval: tally.campaigns_awaiting_approval,
         campaigns_running: tally.campaigns_running,
         campaigns_paused: tally.campaigns_paused,
         alarms: tally.alarms,

@@ -6,7 +6,7 @@ use shared::limits::short_text;
 use shared::signature::Envelope;
 
 use super::approval::{self, Known, Standing};
-use super::state::CampaignEvent;
+use super::state::{CampaignEvent, CampaignState};
 use super::{CampaignError, Campaigns};
 use crate::auth::roster;
 use crate::registry::RegistryError;
@@ -40,7 +40,9 @@ impl Campaigns {
         let standing =
             approval::standing(signed, self.signer.fleet(), &roster).map_err(unreadable)?;
         let approvals = self.registry.approvals(batch.digest).await?;
-        if standing.needed.approvers == 0 && approvals.is_empty() {
+        // A newer roster may ask nobody for what still waits: it runs at the next look.
+        let waits = campaign.state == CampaignState::AwaitingApproval;
+        if !waits && standing.needed.approvers == 0 && approvals.is_empty() {
             return Err(CampaignError::NothingToApprove(id));
         }
         Ok(Request { campaign, batch, document, roster: roster.version, standing, approvals })

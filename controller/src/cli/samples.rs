@@ -254,6 +254,7 @@ pub(super) fn status() -> Status {
             connected: true,
         },
         terminals: TerminalCounts { claimed: 1, enrolled: 8, revoked: 0, online: 7 },
+        campaigns_awaiting_approval: 1,
         campaigns_running: 1,
         campaigns_paused: 0,
         alarms: 1,

@@ -64,8 +64,8 @@ fn show(status: &Status, print: &mut Print) {
         terminals.enrolled, terminals.online, terminals.claimed, terminals.revoked
     ));
     print.line(format_args!(
-        "  campaigns   {} running, {} paused",
-        status.campaigns_running, status.campaigns_paused
+        "  campaigns   {} running, {} paused, {} waiting for approval",
+        status.campaigns_running, status.campaigns_paused, status.campaigns_awaiting_approval
     ));
     print.line(format_args!("  roster      {}", status.roster_version));
     print.line(format_args!("  reports     {} on disk, not applied yet", status.reports_waiting));

@@ -29,6 +29,7 @@ pub struct FleetTally {
     pub enrolled: u64,
     pub revoked: u64,
     pub online: u64,
+    pub campaigns_awaiting_approval: u64,
     pub campaigns_running: u64,
     pub campaigns_paused: u64,
     pub alarms: u64,

@@ -15,9 +15,10 @@ fn campaign_id() -> String {
 
 fn campaign(state: &str) -> Value {
     json!({
-        "id": campaign_id(), "name": "autumn", "release": Digest::of(b"release"),
-        "component": "pos", "version": "2.0.0", "where": "store=north", "max_parallel": 2,
-        "window": "22:00-06:00", "state": state, "state_by": "operator", "state_at": 0,
+        "id": campaign_id(), "name": "autumn",
+        "change": { "upgrade": { "release": Digest::of(b"release"), "window": "22:00-06:00" } },
+        "software": { "component": "pos", "version": "2.0.0" },
+        "where": "store=north", "max_parallel": 2, "state": state, "state_by": "operator", "state_at": 0,
         "state_reason": null, "terminals": 2, "by_state": {}, "held": [], "created_at": 0,
         "created_by": "operator", "started_at": 0, "ended_at": null, "not_after_s": 1_209_600,
         "not_after": null, "late_successes": 0, "contradictions": 0,
@@ -153,8 +154,10 @@ fn a_campaign_is_asked_for_in_the_words_of_the_api() {
     ran.ok();
     let request: Value = serde_json::from_slice(&watched.api.heard()[0].body).unwrap();
     let expected = json!({
-        "release": digest, "where": "store=north", "max_parallel": 2, "window": "22:00-06:00",
-        "not_after_s": 604_800, "name": "autumn",
+        "change": { "upgrade": {
+            "release": digest, "window": "22:00-06:00", "backup_within_s": null,
+        } },
+        "where": "store=north", "max_parallel": 2, "not_after_s": 604_800, "name": "autumn",
     });
     assert_eq!(request, expected);
     let complaint = watched

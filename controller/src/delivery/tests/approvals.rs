@@ -175,6 +175,13 @@ async fn the_newest_roster_decides_how_many_are_enough() {
     world.until_over(1, 60).await;
     world.everybody_succeeded_once(1).await;
 
+    let mut world = waiting(2).await;
+    require(&world, 0).await;
+    let request = world.campaigns.request(campaign_id(1)).await.unwrap();
+    assert!(request.standing.is_approved, "it is still listed until it runs");
+    world.until_over(1, 60).await;
+    world.everybody_succeeded_once(1).await;
+
     let mut world = waiting(1).await;
     require(&world, 3).await;
     for (number, state) in [

@@ -50,6 +50,8 @@ pub(super) async fn a_campaign_waits_until_everybody_has_signed(registry: &dyn R
     };
     assert_eq!(listed(Page::first(9)).await, [campaign_id(2), campaign_id(1)]);
     assert_eq!(listed(Page::after(campaign_id(2), 9)).await, [campaign_id(1)]);
+    let tally = registry.fleet_tally().await.expect("it is told");
+    assert_eq!((tally.campaigns_awaiting_approval, tally.campaigns_running), (2, 1));
     let in_motion = registry.campaigns_in_motion().await.expect("they are listed");
     assert_eq!(in_motion.len(), 3, "those that wait are looked at too");
     let orders = [order(1, 1, 1)];

@@ -100,6 +100,7 @@ pub(super) async fn fleet(tx: &mut Transaction) -> Result<FleetTally> {
         enrolled: count(Unit::Enrolled.code()),
         revoked: count(Unit::Revoked.code()),
         online: count(ONLINE),
+        campaigns_awaiting_approval: count(CampaignState::AwaitingApproval.code()),
         campaigns_running: count(CampaignState::Running.code()),
         campaigns_paused: count(CampaignState::Paused.code()),
         alarms: count(ALARMS),
