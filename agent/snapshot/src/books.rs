@@ -46,6 +46,8 @@ pub struct Current {
 #[serde(deny_unknown_fields)]
 pub struct Last {
     pub order: OrderId,
+    /// One order may export twice: a job that waits for another night does.
+    pub taken_at: UnixTime,
     pub saved: Saved,
 }
 

@@ -1,5 +1,5 @@
 //! Takes a snapshot: list, key, data, snapshot, manifest, in this order. Whatever interrupts it,
-//! the same order goes on where it stopped, and ends with one snapshot.
+//! the same export of the same order goes on where it stopped, and ends with one snapshot.
 
 use std::sync::Arc;
 
@@ -94,7 +94,9 @@ impl Saving<'_> {
             }
             self.shelf.drop_pending().map_err(|error| self.home.failed(error))?;
         }
-        let last = books.last.as_ref().filter(|last| last.order == self.request.order);
+        let Save { order, taken_at, .. } = self.request;
+        let is_it = |last: &&Last| (last.order, last.taken_at) == (*order, *taken_at);
+        let last = books.last.as_ref().filter(is_it);
         Ok(last.map(|last| last.saved.clone()))
     }
 
@@ -115,7 +117,7 @@ impl Saving<'_> {
             findings: std::mem::take(&mut self.findings),
         };
         books.number = books.number.max(manifest.number);
-        books.last = Some(Last { order: manifest.order, saved });
+        books.last = Some(Last { order: manifest.order, taken_at: manifest.taken_at, saved });
         Ok(self.shelf.write(books)?)
     }
 
@@ -177,7 +179,7 @@ impl Saving<'_> {
         };
         let engine = open()?;
         engine.adopt_packs()?;
-        let tag = self.request.order.to_string();
+        let tag = format!("{}@{}", self.request.order, self.request.taken_at.0);
         if let Some(snapshot) = engine.tagged(&tag)? {
             let reader = engine.read()?;
             let damaged = |error: &dyn ToString| Failure::Damaged(error.to_string());

@@ -202,6 +202,15 @@ fn unanswered(error: Unanswered) -> Reply {
     }
 }
 
+/// A number in an answer.
+fn count(said: &Value, name: &str) -> Result<u64, NotDone> {
+    said[name].as_u64().ok_or_else(nonsense)
+}
+
+fn nonsense() -> NotDone {
+    Box::new(unanswered(Unanswered::Nonsense("a part of it is missing".to_owned())))
+}
+
 fn found(note: String) -> Finding {
     Finding { note, digest: None }
 }

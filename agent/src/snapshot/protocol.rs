@@ -69,7 +69,7 @@ pub struct Reach {
     pub time_floor: UnixTime,
 }
 
-/// Take a snapshot. For one order it is taken once, however often this is asked.
+/// Take a snapshot. For one order and one `taken_at` it is taken once, however often this is asked.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Save {

@@ -4,9 +4,11 @@ use std::ops::Range;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use agent::snapshot::protocol::Save;
 use shared::backup::{Kind, Listed, Newest, ObjectName};
 use shared::digest::Digest;
 use shared::id::RepositoryId;
+use shared::time::UnixTime;
 use snapshot::place::{Directory, Place, PlaceError};
 
 use super::restic::restic;
@@ -130,4 +132,22 @@ fn a_manifest_that_nobody_acknowledged_is_handed_in_before_the_next_snapshot() {
     assert_eq!(third.number, 3, "the second is not left out");
     let second = rig.save(2);
     assert!(second.is_ok(), "{second:?}");
+}
+
+#[test]
+fn an_order_that_exports_another_night_has_another_snapshot() {
+    let rig = Rig::new();
+    rig.export("journal.db", b"monday");
+    let monday = rig.request(1);
+    let first = rig.save_at(Arc::new(rig.stored()), &monday).unwrap();
+    let again = rig.save_at(Arc::new(rig.stored()), &monday).unwrap();
+    assert_eq!((first.number, again.number), (1, 1));
+    rig.export("journal.db", b"tuesday");
+    let tuesday = UnixTime(monday.taken_at.0 + 86_400);
+    let tuesday = Save { taken_at: tuesday, ..rig.request(1) };
+    for _twice in 0..2 {
+        let second = rig.save_at(Arc::new(rig.stored()), &tuesday).unwrap();
+        assert_eq!(second.number, 2);
+        assert_eq!(count(&rig, Kind::Snapshots, second.repository), 2);
+    }
 }

@@ -8,12 +8,12 @@ use shared::outcome::FailureCode;
 
 use super::super::done;
 use super::super::till::not_done;
-use super::{Errand, NotDone, found, keep, kept, read, refused};
+use super::{Errand, NotDone, count, found, keep, kept, read, refused};
 use crate::job::restore::target::{self, Here};
 use crate::job::restore::totals;
 use crate::job::{Finding, Proof, Reply, Subject};
 use crate::pos::{self, PosError, Wanted};
-use crate::snapshot::protocol::{Damage, EXPORT, Fetch, Fetched, PATHS, Sealed, Task, line};
+use crate::snapshot::protocol::{Damage, EXPORT, Fetch, PATHS, Sealed, Task, line};
 
 impl Errand<'_> {
     /// Fetches the manifest alone, and finds out whether the snapshot belongs here.
@@ -33,7 +33,8 @@ impl Errand<'_> {
     pub(super) fn fetch_snapshot(&mut self) -> Result<Proof, NotDone> {
         let fetched = self.fetch(None)?;
         keep(&self.backups.fetched(), &fetched.to_string())?;
-        let Fetched { manifest, files, bytes, .. } = read(fetched)?;
+        let (files, bytes) = (count(&fetched, "files")?, count(&fetched, "bytes")?);
+        let manifest = manifest(fetched)?;
         let note =
             format!("snapshot {}: {files} files, {bytes} bytes, all checked", manifest.number);
         let digest = Some(manifest.listing);
@@ -175,8 +176,9 @@ impl Errand<'_> {
     }
 }
 
-fn manifest(fetched: Value) -> Result<Manifest, NotDone> {
-    read::<Fetched>(fetched).map(|fetched| fetched.manifest)
+/// Of a `Fetched`.
+fn manifest(mut fetched: Value) -> Result<Manifest, NotDone> {
+    read(fetched["manifest"].take())
 }
 
 fn wanted(sets: &[&DataSet]) -> Vec<Wanted> {
