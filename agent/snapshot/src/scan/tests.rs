@@ -1,3 +1,5 @@
+//! What is found, what is passed by, and that it does not matter where the stream is cut.
+
 use super::*;
 
 const NUMBER: &str = "4111111111111111";

@@ -1,3 +1,5 @@
+//! Packs that rot or are lost: found, named, and no reason to lose the rest.
+
 use std::fs;
 
 use agent::snapshot::protocol::{Damage, Saved};

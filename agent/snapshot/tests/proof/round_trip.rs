@@ -1,3 +1,5 @@
+//! From a till to a directory and back, here and with stock restic, and what is refused on the way.
+
 use std::fs;
 
 use agent::snapshot::protocol::{AllowedPath, Damage};
