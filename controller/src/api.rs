@@ -54,8 +54,8 @@ pub use listener::{ListenError, Listener};
 /// A request that is not an artifact: a signed document is the largest.
 const BODY_BYTES_MAX: usize = limits::MESSAGE_BYTES_MAX;
 
-/// How long an operation may take, transfers of artifacts and backups apart. The longest is to create a
-/// campaign over the whole fleet.
+/// How long an operation may take, transfers of artifacts and backups apart. The longest is to
+/// create a campaign over the whole fleet.
 const OPERATION_MAX: Duration = Duration::from_secs(60);
 
 /// What operations work with.

@@ -5,8 +5,8 @@
 //! ([`campaign`]'s `plan`); what is desired and what was reported lives in the [`registry`].
 //!
 //! **Invariants of absence.** Only `registry` knows SQL, and only its `sqlite.rs` and `postgres.rs`
-//! a database. Only `blob` knows object stores. Only `broker/embedded.rs` knows the embedded broker,
-//! only `mqtt` the MQTT client. The command line ([`cli`]) uses nothing but the HTTP API.
+//! a database. Only `blob` knows object stores. Only `broker/embedded.rs` knows the embedded
+//! broker, only `mqtt` the MQTT client. The command line ([`cli`]) uses nothing but the HTTP API.
 
 pub mod api;
 pub mod app;
