@@ -17,6 +17,7 @@ mod key;
 mod measure;
 pub mod print;
 mod qr;
+mod recovery;
 mod release;
 mod roster;
 mod status;
@@ -64,6 +65,8 @@ enum Command {
     Roster(roster::RosterCommand),
     #[command(subcommand)]
     Key(key::KeyCommand),
+    #[command(subcommand)]
+    Recovery(recovery::RecoveryCommand),
     Completions(generate::Completions),
     Man(generate::ManualPages),
 }
@@ -118,6 +121,7 @@ impl Cli {
             Command::Audit(command) => command.run(context, print).await,
             Command::Roster(command) => command.run(context, now, print),
             Command::Key(command) => command.run(print),
+            Command::Recovery(command) => command.run(print),
             Command::Completions(completions) => Ok(completions.run(command(), print)),
             Command::Man(pages) => pages.run(command(), print),
         }

@@ -13,6 +13,7 @@
 mod offline;
 mod online;
 mod passphrase;
+mod recovery;
 mod seal;
 mod secret;
 
@@ -31,6 +32,7 @@ use zeroize::Zeroizing;
 pub use offline::KeyFile;
 pub use online::OnlineKeys;
 pub use passphrase::{Asked, NoPassphrase, Passphrase, PassphraseArgs};
+pub use recovery::{NotRecovered, RecoveryFile, RecoveryIdentity, seal_to};
 pub use seal::is_recipient;
 pub use secret::SecretKey;
 

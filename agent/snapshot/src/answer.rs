@@ -19,9 +19,9 @@ pub struct Reporter {
 }
 
 impl Reporter {
-    /// This many bytes more. `total` is 0 where nobody knows it yet: then each 8 MiB are told.
+    /// This many bytes more. `total` is 0 where nobody knows it yet: then each MiB is told.
     pub fn add(&self, bytes: u64, total: u64) {
-        const UNKNOWN_STEP: u64 = 8 * 1024 * 1024;
+        const UNKNOWN_STEP: u64 = 1024 * 1024;
         let bytes_done = self.done.fetch_add(bytes, Ordering::Relaxed) + bytes;
         let step = if total == 0 { UNKNOWN_STEP } else { (total / PARTS).max(1) };
         // Whoever finds it locked is late by one line.

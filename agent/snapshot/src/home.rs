@@ -15,7 +15,7 @@ use shared::tls::CertificateTime;
 
 use crate::failure::Failure;
 use crate::keys::make_private;
-use crate::place::{Https, Place};
+use crate::place::{Https, Place, Told};
 
 #[derive(Debug)]
 pub struct Home {
@@ -28,11 +28,11 @@ pub struct Home {
 
 impl Home {
     /// Reaches the controller as this terminal.
-    pub fn open(state: &Path, reach: &Reach, stop: Stop) -> Result<Self, Failure> {
+    pub fn open(state: &Path, reach: &Reach, stop: Stop, told: Told) -> Result<Self, Failure> {
         let identity = identity(state)?;
         let time = CertificateTime::above(reach.time_floor);
         let client = https::client(Believing::As(&identity), &time).map_err(Failure::Tls)?;
-        let place = Arc::new(Https::new(client, &reach.url, stop));
+        let place = Arc::new(Https::new(client, &reach.url, stop, told));
         Self::at(state, identity, place)
     }
 

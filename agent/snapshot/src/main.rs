@@ -7,6 +7,7 @@ use std::io::{self, BufRead as _, Read as _};
 use std::panic::{self, AssertUnwindSafe};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::sync::Arc;
 use std::sync::mpsc::{Sender, channel};
 use std::thread;
 
@@ -99,9 +100,14 @@ fn watch(ended: Sender<Ended>) {
 }
 
 fn run(state: &Path, task: Task, line: &str, stop: &Stop) -> Answered {
-    let reporter = Reporter::default();
+    let reporter = Arc::new(Reporter::default());
     let progress = |bytes, total| reporter.add(bytes, total);
-    let home = |reach: &Reach| Home::open(state, reach, stop.clone());
+    let home = |reach: &Reach| {
+        // What goes over the wire is progress too: the agent ends a program that says nothing.
+        let reporter = Arc::clone(&reporter);
+        let told = Arc::new(move |bytes| reporter.add(bytes, 0));
+        Home::open(state, reach, stop.clone(), told)
+    };
     match task {
         Task::Save => answer(line, |request: protocol::Save| {
             save::save(&home(&request.reach)?, &request, &progress)

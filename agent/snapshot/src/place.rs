@@ -12,7 +12,7 @@ use shared::digest::Digest;
 use shared::id::RepositoryId;
 
 pub use directory::Directory;
-pub use https::Https;
+pub use https::{Https, Told};
 
 /// Why something could not be stored or read.
 #[derive(Clone, Debug, thiserror::Error)]

@@ -4,7 +4,7 @@
 use std::fmt;
 use std::process::ExitCode;
 
-use crate::key_file::{KeyError, NoPassphrase};
+use crate::key_file::{KeyError, NoPassphrase, NotRecovered};
 use crate::release::{BadArchive, NotARelease, NotPacked};
 
 use super::print::Print;
@@ -114,6 +114,20 @@ impl From<NoPassphrase> for Failure {
     fn from(error: NoPassphrase) -> Self {
         let hint = error.hint();
         Self::new(error).maybe_hint(hint)
+    }
+}
+
+impl From<NotRecovered> for Failure {
+    fn from(error: NotRecovered) -> Self {
+        match error {
+            NotRecovered::Key(error) => error.into(),
+            error @ NotRecovered::OtherIdentity => {
+                Self::new(error).hint("try the identity of another recovery recipient")
+            }
+            error @ (NotRecovered::NotAnIdentity(_) | NotRecovered::NotARecipient(_)) => {
+                Self::new(error)
+            }
+        }
     }
 }
 

@@ -1,4 +1,4 @@
-//! The age format, with a passphrase; the only file that knows the age library.
+//! The age format, with a passphrase.
 
 use std::io::{Read as _, Write as _};
 use std::path::Path;

@@ -1,8 +1,10 @@
 //! The controller's object endpoint. What may pass is tried again after a random wait that grows,
 //! for a bounded time; the caller keeps what was stored and goes on from there another day.
 
+use std::fmt;
 use std::io::Read as _;
 use std::ops::Range;
+use std::sync::Arc;
 use std::time::Duration;
 
 use agent::stop::{Stop, Waited};
@@ -35,11 +37,23 @@ const WAITS: [Duration; 6] = [
     Duration::from_secs(40),
 ];
 
-#[derive(Debug)]
+/// Sending one object: a pack of 4 MiB over 64 kbit/s.
+const SEND: Duration = Duration::from_secs(550);
+
+/// Told the bytes of each body that went over the wire, whole.
+pub type Told = Arc<dyn Fn(u64) + Send + Sync>;
+
 pub struct Https {
     client: ureq::Agent,
     url: String,
     stop: Stop,
+    told: Told,
+}
+
+impl fmt::Debug for Https {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str(&self.url)
+    }
 }
 
 /// One attempt.
@@ -51,8 +65,8 @@ enum Attempt<T> {
 
 impl Https {
     /// `url` is `https://host:port`; `client` shows the terminal's certificate.
-    pub fn new(client: ureq::Agent, url: &str, stop: Stop) -> Self {
-        Self { client, url: url.trim_end_matches('/').to_owned(), stop }
+    pub fn new(client: ureq::Agent, url: &str, stop: Stop, told: Told) -> Self {
+        Self { client, url: url.trim_end_matches('/').to_owned(), stop, told }
     }
 
     fn url(&self, path: &str) -> String {
@@ -92,11 +106,14 @@ impl Https {
         self.patiently(what, || {
             let request = request().body(body).expect("its parts are valid by construction");
             let request =
-                self.client.configure_request(request).timeout_send_body(Some(4 * STALL)).build();
+                self.client.configure_request(request).timeout_send_body(Some(SEND)).build();
             match self.client.run(request) {
                 Err(error) => Ok(Attempt::Later(error.to_string())),
                 Ok(response) => match judge(what, response)? {
-                    Attempt::Done(_) => Ok(Attempt::Done(())),
+                    Attempt::Done(_) => {
+                        (self.told)(body.len() as u64);
+                        Ok(Attempt::Done(()))
+                    }
                     Attempt::Later(why) => Ok(Attempt::Later(why)),
                 },
             }
@@ -132,6 +149,7 @@ impl Https {
             if let Err(error) = body.take(bytes_max).read_to_end(&mut bytes) {
                 return Ok(Attempt::Later(error.to_string()));
             }
+            (self.told)(bytes.len() as u64);
             Ok(Attempt::Done(match range {
                 Some(range) if whole => part(bytes, range),
                 Some(_) | None => bytes,
