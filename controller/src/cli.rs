@@ -19,6 +19,7 @@ pub mod print;
 mod qr;
 mod recovery;
 mod release;
+mod restore;
 mod roster;
 mod status;
 mod terminal;
@@ -54,6 +55,8 @@ enum Command {
     Release(release::ReleaseCommand),
     #[command(subcommand)]
     Backup(backup::BackupCommand),
+    #[command(subcommand)]
+    Restore(restore::RestoreCommand),
     #[command(subcommand)]
     Campaign(campaign::CampaignCommand),
     #[command(subcommand)]
@@ -114,6 +117,7 @@ impl Cli {
             Command::Terminal(command) => command.run(context, now, print).await,
             Command::Release(command) => command.run(context, now, print).await,
             Command::Backup(command) => command.run(context, now, print).await,
+            Command::Restore(command) => command.run(context, now, print).await,
             Command::Campaign(command) => command.run(context, now, print).await,
             Command::Approve(command) => command.run(context, now, print).await,
             Command::Status(command) => command.run(context, print).await,

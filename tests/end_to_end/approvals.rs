@@ -63,14 +63,20 @@ fn waiting() -> Result<(Fleet, String, CampaignId)> {
 }
 
 /// A copy of what the controller asks approvers to sign.
-fn exported(fleet: &Fleet, campaign: CampaignId, name: &str) -> Result<PathBuf> {
+pub(crate) fn exported(fleet: &Fleet, campaign: CampaignId, name: &str) -> Result<PathBuf> {
     let file = fleet.world.directory().join(name);
     fleet.world.tillward(&["approve", "export", &campaign.to_string(), "--to", text(&file)?])?;
     Ok(file)
 }
 
 /// On an approver's own machine: no context, no controller, only the first roster.
-fn offline(fleet: &Fleet, doing: &str, file: &Path, who: &str, more: &[&str]) -> Result<String> {
+pub(crate) fn offline(
+    fleet: &Fleet,
+    doing: &str,
+    file: &Path,
+    who: &str,
+    more: &[&str],
+) -> Result<String> {
     let world = &fleet.world;
     let mut command = Command::new(world.programs.tillward()?);
     command.env_remove("TILLWARD_CONTEXT");
@@ -79,7 +85,7 @@ fn offline(fleet: &Fleet, doing: &str, file: &Path, who: &str, more: &[&str]) ->
     run(command.arg("--insecure-dev").args(more))
 }
 
-fn import(fleet: &Fleet, file: &Path) -> Result<String> {
+pub(crate) fn import(fleet: &Fleet, file: &Path) -> Result<String> {
     fleet.world.tillward(&["approve", "import", text(file)?])
 }
 

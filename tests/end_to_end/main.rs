@@ -9,6 +9,7 @@
 
 mod agent_kills;
 mod approvals;
+mod backups;
 mod books;
 mod broker_restarts;
 mod campaigns;

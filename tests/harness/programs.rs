@@ -47,6 +47,11 @@ impl Programs {
         built(self.directory.join("tillward"))
     }
 
+    /// What takes and fetches backups.
+    pub fn snapshot(&self) -> Result<PathBuf, NotBuilt> {
+        built(self.directory.join("tillward-snapshot"))
+    }
+
     /// The directory of one edition of the till, as it is packed into a release.
     pub fn till(&self, version: &str) -> Result<PathBuf, NotBuilt> {
         built(self.artifacts.join(version))

@@ -7,6 +7,7 @@ mod controller;
 mod host;
 mod mosquitto;
 mod records;
+pub mod recovery;
 mod terminal;
 
 use std::net::SocketAddr;
@@ -79,6 +80,9 @@ impl World {
         let fleet = directory.join("fleet");
         let mut init = Command::new(programs.tillward()?);
         init.arg("init").arg(&fleet).args(["--insecure-dev", "--json"]);
+        for recipient in recovery::make(directory)? {
+            init.args(["--recovery-recipient", &recipient]);
+        }
         run(&mut init)?;
         let nowhere = SocketAddr::from(([127, 0, 0, 1], 9));
         let (https, mqtt) = (Proxy::start(nowhere)?, Proxy::start(nowhere)?);

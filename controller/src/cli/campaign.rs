@@ -4,7 +4,7 @@ mod create;
 mod decide;
 mod frame;
 pub(super) mod show;
-mod watch;
+pub(super) mod watch;
 
 use clap::Subcommand;
 use shared::id::CampaignId;

@@ -33,13 +33,18 @@ pub struct Terminal {
     pub agent: Option<Process>,
     home: PathBuf,
     logs: PathBuf,
+    /// As the till takes them on its command line.
+    hosts: Vec<String>,
 }
 
 /// The version that a terminal begins with.
 const FIRST: &str = "1.0.0";
 
 /// Between two customers: busy enough to be caught in a sale, with gaps to be free in.
-const PACE_MS: &str = "400";
+const BUSY_MS: &str = "400";
+
+/// Nobody comes.
+const DESERTED_MS: &str = "0";
 
 impl Terminal {
     pub(super) fn open(
@@ -56,28 +61,43 @@ impl Terminal {
         fs::create_dir_all(first.join("bin"))?;
         fs::copy(programs.pos_sim(FIRST)?, first.join("bin/pos-sim"))?;
         symlink(format!("{FIRST}-00000000"), slots.join("current"))?;
-        let mut command = Command::new(programs.pos_sim(FIRST)?);
-        command.args(["keep", "--slot"]).arg(slots.join("current"));
-        command.arg("--data").arg(home.join("till")).args(["--terminal", &shop.serial]);
-        command.args(["--pace-ms", PACE_MS]);
-        for host in hosts {
-            command.args(["--host", &host.argument()]);
-        }
-        let keeper = Process::start(&format!("till-{}", shop.serial), &mut command, &logs)?;
-        let terminal = Self { shop: shop.clone(), keeper, agent: None, home, logs };
+        let hosts: Vec<_> = hosts.iter().map(Host::argument).collect();
+        let keeper = keep(programs, &home, shop, &hosts, BUSY_MS, &logs)?;
+        let terminal = Self { shop: shop.clone(), keeper, agent: None, home, logs, hosts };
         terminal.write_configuration(programs)?;
         Ok(terminal)
+    }
+
+    /// The till's storage is exchanged for an empty one. Nobody is sold anything there until
+    /// [`Self::customers_return`]: its numbers would begin again.
+    pub fn lose_data(&mut self, programs: &Programs) -> Result<()> {
+        self.keeper.kill()?;
+        // Whatever still runs there writes into what is lost.
+        fs::rename(self.till_directory(), self.home.join("lost"))?;
+        fs::create_dir(self.till_directory())?;
+        self.keep(programs, DESERTED_MS)
+    }
+
+    pub fn customers_return(&mut self, programs: &Programs) -> Result<()> {
+        self.keeper.kill()?;
+        self.keep(programs, BUSY_MS)
+    }
+
+    fn keep(&mut self, programs: &Programs, pace_ms: &str) -> Result<()> {
+        self.keeper = keep(programs, &self.home, &self.shop, &self.hosts, pace_ms, &self.logs)?;
+        Ok(())
     }
 
     fn write_configuration(&self, programs: &Programs) -> Result<()> {
         let driver = programs.pos_sim(FIRST)?;
         let text = format!(
             "state_dir = {:?}\nmodel = {:?}\n\n[pos]\ncomponent = \"pos-sim\"\n\
-             driver = [{:?}, \"driver\", \"--data\", {:?}]\n",
+             driver = [{:?}, \"driver\", \"--data\", {:?}]\n\n[backup]\nprogram = {:?}\n",
             self.state(),
             self.shop.model,
             driver,
             self.till_directory(),
+            programs.snapshot()?,
         );
         Ok(fs::write(self.configuration(), text)?)
     }
@@ -210,4 +230,23 @@ impl Terminal {
         command.args(["fault", "--data"]).arg(self.till_directory()).args(words);
         run(&mut command).map(|_| ())
     }
+}
+
+/// Starts what keeps the till running.
+fn keep(
+    programs: &Programs,
+    home: &Path,
+    shop: &Shop,
+    hosts: &[String],
+    pace_ms: &str,
+    logs: &Path,
+) -> Result<Process> {
+    let mut command = Command::new(programs.pos_sim(FIRST)?);
+    command.args(["keep", "--slot"]).arg(home.join("state/slots/pos-sim/current"));
+    command.arg("--data").arg(home.join("till")).args(["--terminal", &shop.serial]);
+    command.args(["--pace-ms", pace_ms]);
+    for host in hosts {
+        command.args(["--host", host]);
+    }
+    Ok(Process::start(&format!("till-{}", shop.serial), &mut command, logs)?)
 }

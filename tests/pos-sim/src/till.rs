@@ -67,9 +67,9 @@ pub(crate) struct Arguments {
     /// The host that new sales go to; the first one if not given.
     #[arg(long, value_name = "NAME")]
     pub(crate) active: Option<String>,
-    /// Milliseconds from the start of one sale to the start of the next.
+    /// Milliseconds from the start of one sale to the start of the next; with 0 nobody comes.
     #[arg(long, value_name = "MS", default_value_t = 120)]
-    #[arg(value_parser = clap::value_parser!(u64).range(1..=600_000))]
+    #[arg(value_parser = clap::value_parser!(u64).range(..=600_000))]
     pub(crate) pace_ms: u64,
     /// Makes the customers repeatable.
     #[arg(long, value_name = "N")]

@@ -45,6 +45,8 @@ impl Till {
             if self.faults.active(Fault::Hang) {
                 self.journal().unable_to_sell();
                 self.desk.pause(CLOSED_LOOK);
+            } else if self.pace.is_zero() {
+                self.desk.pause_until_change(CLOSED_LOOK);
             } else if self.serve_customer(&mut random)? {
                 self.wait_for_customer(self.pace.saturating_sub(self.handling_time() * 2))?;
             } else {

@@ -1,0 +1,141 @@
+//! `tillward restore start`, and what of which snapshot goes where.
+
+use std::fs;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::Args;
+use shared::backup::Selection;
+use shared::digest::{Digest, NotHex};
+use shared::id::{NotAnId, TerminalId};
+use shared::window::Window;
+
+use super::super::campaign::show::summary;
+use super::super::client::Client;
+use super::super::failure::{Exit, Failure};
+use super::super::measure;
+use super::super::print::Print;
+use crate::api::model::{
+    Base64, CampaignState, Change, Decision, NewCampaign, Restore, SnapshotDetail,
+};
+
+/// What is restored, and where.
+#[derive(Debug, Args)]
+pub(super) struct What {
+    /// The digest of the snapshot's manifest, as `tillward backup list` shows it
+    #[arg(value_name = "SNAPSHOT", value_parser = snapshot)]
+    pub(super) snapshot: Digest,
+    /// Another terminal than the one that saved it
+    #[arg(long, value_name = "TERMINAL", value_parser = terminal)]
+    onto: Option<TerminalId>,
+    /// Only this data set; may be repeated
+    #[arg(long = "data-set", value_name = "NAME")]
+    data_sets: Vec<String>,
+}
+
+fn snapshot(text: &str) -> Result<Digest, NotHex> {
+    text.parse()
+}
+
+fn terminal(text: &str) -> Result<TerminalId, NotAnId> {
+    text.parse()
+}
+
+impl What {
+    /// The terminal that restores.
+    pub(super) fn target(&self, of: &SnapshotDetail) -> TerminalId {
+        self.onto.unwrap_or(of.snapshot.terminal)
+    }
+
+    pub(super) fn selection(&self) -> Selection {
+        match self.data_sets.as_slice() {
+            [] => Selection::Everything,
+            names => Selection::DataSets(names.to_vec()),
+        }
+    }
+
+    /// A misspelt name is found here, and not by a terminal after two people have signed.
+    pub(super) fn check(&self, of: &SnapshotDetail) -> Result<(), Failure> {
+        let is_there = |name: &&String| of.data_sets.iter().any(|set| set.name == **name);
+        let Some(unknown) = self.data_sets.iter().find(|name| !is_there(name)) else {
+            return Ok(());
+        };
+        let names: Vec<_> = of.data_sets.iter().map(|set| set.name.as_str()).collect();
+        Err(Failure::because(format!("the snapshot holds no data set `{unknown}`"))
+            .hint(format!("it holds {}", names.join(", "))))
+    }
+}
+
+/// Ask for a restore; it begins when the approvers have signed
+#[derive(Debug, Args)]
+#[command(after_long_help = "\
+Example:
+  tillward restore start SNAPSHOT --window 22:00-06:00")]
+pub(crate) struct Start {
+    #[command(flatten)]
+    what: What,
+    /// When the shop may be disturbed, in the terminal's local time; else at any time
+    #[arg(long, value_name = "HH:MM-HH:MM")]
+    window: Option<Window>,
+    /// The repository's key, sealed to the terminal that restores
+    ///
+    /// Needed where that terminal does not have the key itself: it is another one, or the key's
+    /// term is over.
+    #[arg(long, value_name = "FILE")]
+    key: Option<PathBuf>,
+    /// How long the approvers and the terminal have; else 3 days
+    #[arg(long, value_name = "DURATION", value_parser = measure::duration)]
+    not_after: Option<Duration>,
+    /// What people call it
+    #[arg(long)]
+    name: Option<String>,
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+}
+
+impl Start {
+    pub(super) async fn run(&self, client: &Client, print: &mut Print) -> Result<Exit, Failure> {
+        let detail = client.snapshot(self.what.snapshot).await?;
+        self.what.check(&detail)?;
+        let it = &detail.snapshot;
+        let restore = Restore {
+            terminal: it.terminal,
+            repository: it.repository,
+            snapshot: it.snapshot,
+            manifest: it.manifest,
+            selection: self.what.selection(),
+            key: self.sealed_key()?,
+            window: self.window,
+        };
+        let asked = NewCampaign {
+            change: Change::Restore(restore),
+            selector: format!("id={}", self.what.target(&detail)),
+            max_parallel: 1,
+            not_after_s: self.not_after.map(|lifetime| lifetime.as_secs()),
+            name: self.name.clone(),
+        };
+        let campaign = client.create_campaign(&asked).await?;
+        let campaign = client.decide(campaign.id, "start", &Decision::default()).await?;
+        if self.json {
+            print.json(&campaign);
+            return Ok(Exit::Done);
+        }
+        summary(&campaign, print);
+        let id = campaign.id;
+        if campaign.state == CampaignState::AwaitingApproval {
+            print
+                .remark(format_args!("\nNext, for the approvers:\n  tillward approve export {id}"));
+        }
+        print.remark(format_args!("\nNext:\n  tillward restore watch {id}"));
+        Ok(Exit::Done)
+    }
+
+    fn sealed_key(&self) -> Result<Option<Base64>, Failure> {
+        let Some(path) = &self.key else { return Ok(None) };
+        let read = fs::read(path).map_err(|error| {
+            Failure::new(error).context(format!("the sealed key {} cannot be read", path.display()))
+        })?;
+        Ok(Some(Base64(read)))
+    }
+}

@@ -1,0 +1,125 @@
+//! `tillward restore plan`: what would happen, before anybody is asked to sign.
+
+use clap::Args;
+use serde::Serialize;
+use shared::document::manifest::DataSet;
+use shared::time::UnixTime;
+
+use super::super::client::Client;
+use super::super::failure::{Exit, Failure};
+use super::super::measure::{ago_text, time_text};
+use super::super::print::Print;
+use super::super::words::{or_nothing, word};
+use super::ask::What;
+use crate::api::model::{Presence, SnapshotDetail, SnapshotState, Terminal};
+
+/// Show what a restore would put where, and what speaks against it; nothing is asked of anybody
+#[derive(Debug, Args)]
+#[command(after_long_help = "\
+Example:
+  tillward restore plan SNAPSHOT --data-set journal")]
+pub(crate) struct Plan {
+    #[command(flatten)]
+    what: What,
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+}
+
+/// What is known before the terminal itself has looked.
+#[derive(Debug, Serialize)]
+struct Planned<'a> {
+    snapshot: &'a SnapshotDetail,
+    terminal: &'a Terminal,
+    data_sets: Vec<&'a DataSet>,
+    concerns: Vec<String>,
+}
+
+impl Plan {
+    pub(super) async fn run(
+        &self,
+        client: &Client,
+        now: UnixTime,
+        print: &mut Print,
+    ) -> Result<Exit, Failure> {
+        let detail = client.snapshot(self.what.snapshot).await?;
+        self.what.check(&detail)?;
+        let terminal = client.terminal(self.what.target(&detail)).await?.terminal;
+        let concerns = concerns(&detail, &terminal);
+        let data_sets = self.what.chosen(&detail, &terminal);
+        let planned = Planned { snapshot: &detail, terminal: &terminal, data_sets, concerns };
+        match self.json {
+            true => print.json(&planned),
+            false => show(&planned, now, print),
+        }
+        Ok(Exit::Done)
+    }
+}
+
+/// What an operator can see from here. The terminal looks again, and more closely.
+fn concerns(of: &SnapshotDetail, terminal: &Terminal) -> Vec<String> {
+    let it = &of.snapshot;
+    let mut concerns = Vec::new();
+    if it.state != SnapshotState::Available {
+        concerns.push(format!(
+            "the snapshot is {}: it was not read back whole from both places",
+            word(&it.state)
+        ));
+    }
+    if it.terminal != terminal.id {
+        concerns.push(format!(
+            "{} saved it: its key must be sealed to {}, and what is open in its batch stays there",
+            it.terminal, terminal.serial
+        ));
+    }
+    if terminal.presence != Presence::Online {
+        concerns.push(format!("{} is not connected", terminal.serial));
+    }
+    concerns
+}
+
+fn show(planned: &Planned<'_>, now: UnixTime, print: &mut Print) {
+    let Planned { snapshot: detail, terminal, data_sets, concerns } = planned;
+    let it = &detail.snapshot;
+    print.line(format_args!("Snapshot {} of {}", it.number, it.terminal));
+    print.line(format_args!("  taken     {} ({})", time_text(it.taken_at), {
+        ago_text(it.taken_at, now)
+    }));
+    print.line(format_args!("  state     {}", word(&it.state)));
+    print.line(format_args!(
+        "  onto      {} ({}), {}",
+        terminal.serial, terminal.id, terminal.model
+    ));
+    print.line("");
+    let row = |set: &&DataSet| {
+        let totals = set.totals.iter().map(|(currency, minor)| format!("{minor} {currency}"));
+        let totals = totals.collect::<Vec<_>>().join(", ");
+        let numbers = set.numbers.map(|it| format!("{}-{}", it.first, it.last));
+        let totals = or_nothing(Some(totals).filter(|text| !text.is_empty()));
+        [set.name.clone(), set.class.to_string(), set.records.to_string(), totals, {
+            or_nothing(numbers)
+        }]
+    };
+    let header = ["replaces", "class", "records", "totals (minor)", "numbers"];
+    print.table(header, data_sets.iter().map(row).collect(), "nothing of it may go there");
+    print.line("");
+    for concern in concerns {
+        print.warning(concern);
+    }
+    print.remark("What the till has by then is saved first, and two approvers have to sign.");
+}
+
+impl What {
+    /// The data sets that would be replaced.
+    fn chosen<'a>(&self, of: &'a SnapshotDetail, terminal: &Terminal) -> Vec<&'a DataSet> {
+        use shared::backup::Selection;
+        let own = of.snapshot.terminal == terminal.id;
+        let may_go = |set: &&DataSet| own || set.class.policy().migrate;
+        let is_meant = |set: &&DataSet| match self.selection() {
+            Selection::Everything => true,
+            Selection::DataSets(names) => names.contains(&set.name),
+            Selection::File(_) => false,
+        };
+        of.data_sets.iter().filter(may_go).filter(is_meant).collect()
+    }
+}

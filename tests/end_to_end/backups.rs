@@ -1,0 +1,148 @@
+//! What tills save: taken while they sell, kept in two places, rehearsed, and put back.
+
+use anyhow::{Context as _, Result, ensure};
+use controller::api::model::{AssignmentState as State, CampaignState, Snapshot, SnapshotState};
+use harness::wait::wait_for;
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+use shared::id::CampaignId;
+
+use crate::approvals::{exported, import, offline};
+use crate::fleet::{Fleet, SOON};
+
+/// What `tillward backup …` or `restore …` has begun.
+fn begun(fleet: &Fleet, words: &[&str]) -> Result<CampaignId> {
+    let made = fleet.world.tillward_json(words)?;
+    Ok(made["id"].as_str().context("a campaign has an id")?.parse()?)
+}
+
+fn items<T: DeserializeOwned>(fleet: &Fleet, words: &[&str]) -> Result<Vec<T>> {
+    let list = fleet.world.tillward_json(words)?;
+    Ok(serde_json::from_value(list["items"].clone())?)
+}
+
+/// Every terminal saves what it has; the snapshots once each is whole in both places.
+fn saved(fleet: &mut Fleet, snapshots: usize) -> Result<Vec<Snapshot>> {
+    let campaign = begun(fleet, &["backup", "now", "--select", "model=px7"])?;
+    let ended = fleet.complete(campaign)?;
+    let count = fleet.world.terminals.len();
+    assert_eq!(ended.states(), vec![State::Succeeded; count], "{:#?}", ended.terminals);
+    Ok(wait_for("every snapshot is whole in both places", SOON, || {
+        let list: Vec<Snapshot> =
+            items(fleet, &["backup", "list"]).map_err(|error| format!("{error:#}"))?;
+        let whole = list.iter().filter(|it| it.state == SnapshotState::Available).count();
+        match whole == snapshots && list.len() == snapshots {
+            true => Ok(list),
+            false => Err(format!("{whole} of {} are", list.len())),
+        }
+    })?)
+}
+
+/// By the till's own count, all currencies of a data set.
+fn total_of(shown: &Value, set: &str) -> Result<i64> {
+    let sets = shown["data_sets"].as_array().context("a snapshot has data sets")?;
+    let found = sets.iter().find(|it| it["name"] == set);
+    let found = found.with_context(|| format!("no data set `{set}` in {shown:#}"))?;
+    let totals = found["totals"].as_object().context("a data set has totals")?;
+    Ok(totals.values().filter_map(Value::as_i64).sum())
+}
+
+#[test]
+fn a_selling_till_is_saved_into_two_places_and_a_drill_adds_it_up() {
+    saved_and_rehearsed().unwrap();
+}
+
+fn saved_and_rehearsed() -> Result<()> {
+    let mut fleet = Fleet::small(&["north", "south"])?;
+    for at in 0..2 {
+        fleet.wait_until_it_sells(at)?;
+    }
+    let snapshots = saved(&mut fleet, 2)?;
+    for snapshot in &snapshots {
+        let shown =
+            fleet.world.tillward_json(&["backup", "show", &snapshot.manifest.to_string()])?;
+        ensure!(total_of(&shown, "sales")? > 0, "{shown:#}");
+    }
+    let overdue: Vec<Value> = items(&fleet, &["backup", "list", "--overdue"])?;
+    assert_eq!(overdue, Vec::<Value>::new());
+    let drill = begun(&fleet, &["backup", "drill", "--select", "model=px7"])?;
+    assert_eq!(fleet.complete(drill)?.states(), [State::Succeeded; 2]);
+    fleet.check_books()
+}
+
+#[test]
+fn an_agent_that_is_killed_while_it_saves_takes_one_snapshot_all_the_same() {
+    killed_while_saving().unwrap();
+}
+
+fn killed_while_saving() -> Result<()> {
+    let mut fleet = Fleet::small(&["north"])?;
+    fleet.wait_until_it_sells(0)?;
+    let campaign = begun(&fleet, &["backup", "now", "--select", "model=px7"])?;
+    for _ in 0..2 {
+        let exports = fleet.world.terminals[0].state().join("backup");
+        wait_for("the agent has begun", SOON, || match exports.join("export").exists() {
+            true => Ok(()),
+            false => Err("no export yet".to_owned()),
+        })?;
+        fleet.world.terminals[0].kill_agent()?;
+        fleet.start_agent(0)?;
+    }
+    fleet.world.restart_controller()?;
+    assert_eq!(fleet.complete(campaign)?.states(), [State::Succeeded]);
+    let list: Vec<Snapshot> = items(&fleet, &["backup", "list"])?;
+    assert_eq!(list.iter().map(|it| it.number).collect::<Vec<_>>(), [1]);
+    fleet.check_books()
+}
+
+#[test]
+fn a_till_that_lost_its_data_gets_them_back_when_two_people_have_signed() {
+    lost_and_restored().unwrap();
+}
+
+fn lost_and_restored() -> Result<()> {
+    let mut fleet = Fleet::small(&["north"])?;
+    fleet.wait_until_it_sells(0)?;
+    // What the till had when it was saved is what it has when it is lost.
+    fleet.close_books()?;
+    let snapshot = saved(&mut fleet, 1)?.remove(0).manifest.to_string();
+    let shown = fleet.world.tillward_json(&["backup", "show", &snapshot])?;
+    let saved_total = total_of(&shown, "sales")?;
+    ensure!(saved_total > 0, "{shown:#}");
+    let programs = fleet.world.programs.clone();
+    fleet.world.terminals[0].lose_data(&programs)?;
+    let plan = fleet.world.tillward(&["restore", "plan", &snapshot])?;
+    ensure!(plan.contains("sales") && plan.contains(&saved_total.to_string()), "{plan}");
+    let restore = begun(&fleet, &["restore", "start", &snapshot])?;
+    assert_eq!(fleet.look(restore)?.campaign.state, CampaignState::AwaitingApproval);
+    for approver in ["approver-1", "approver-2"] {
+        let file = exported(&fleet, restore, &format!("for-{approver}.json"))?;
+        let said = offline(&fleet, "sign", &file, approver, &["--yes-for", "1"])?;
+        ensure!(said.contains("Put saved data back"), "{said}");
+        import(&fleet, &file)?;
+    }
+    let ended = fleet.complete(restore)?;
+    assert_eq!(ended.states(), [State::Succeeded], "{:#?}", ended.terminals);
+    fleet.world.terminals[0].customers_return(&programs)?;
+    fleet.wait_until_it_sells(0)?;
+    fleet.check_books()
+}
+
+#[test]
+fn a_till_that_exports_a_card_number_is_not_saved_and_nothing_of_it_is_sent() {
+    card_number_refused().unwrap();
+}
+
+fn card_number_refused() -> Result<()> {
+    let mut fleet = Fleet::small(&["north"])?;
+    let programs = fleet.world.programs.clone();
+    fleet.world.terminals[0].fault(&programs, &["export-card-number"])?;
+    let campaign = begun(&fleet, &["backup", "now", "--select", "model=px7"])?;
+    let ended = fleet.complete(campaign)?;
+    assert_eq!(ended.states(), [State::Failed]);
+    let reason = ended.terminals[0].reason.as_ref().map(|reason| reason.code.as_str());
+    assert_eq!(reason, Some("card-data-found"));
+    let list: Vec<Snapshot> = items(&fleet, &["backup", "list"])?;
+    assert_eq!(list, []);
+    fleet.check_books()
+}
