@@ -1,8 +1,8 @@
 //! Saves and fetches between local directories, without a controller: what `tests/backup-speed`
 //! measures beside programs that work on local directories too.
 //!
-//! `local ROOT save N` saves `ROOT/export` into `ROOT/stored` as order N; `local ROOT fetch` restores
-//! the last snapshot into `ROOT/restored`. Both print what they did.
+//! `local ROOT save N` saves `ROOT/export` into `ROOT/stored` as order N; `local ROOT fetch`
+//! restores the last snapshot into `ROOT/restored`. Both print what they did.
 
 use std::collections::BTreeMap;
 use std::fs;
