@@ -124,8 +124,9 @@ impl Start {
         summary(&campaign, print);
         let id = campaign.id;
         if campaign.state == CampaignState::AwaitingApproval {
-            print
-                .remark(format_args!("\nNext, for the approvers:\n  tillward approve export {id}"));
+            print.remark(format_args!(
+                "\nNext, for the approvers:\n  tillward approve export {id} --to request.json"
+            ));
         }
         print.remark(format_args!("\nNext:\n  tillward restore watch {id}"));
         Ok(Exit::Done)
