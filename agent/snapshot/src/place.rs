@@ -40,6 +40,14 @@ pub fn called(repository: RepositoryId, name: ObjectName) -> String {
     }
 }
 
+/// The bytes of a whole object, if they are what its name says; the name of `config` says nothing.
+fn whole(what: String, name: ObjectName, bytes: Vec<u8>) -> Result<Vec<u8>, PlaceError> {
+    match name.kind != Kind::Config && Digest::of(&bytes) != name.sha256 {
+        true => Err(PlaceError::Damaged { what }),
+        false => Ok(bytes),
+    }
+}
+
 pub trait Place: Debug + Send + Sync {
     /// Stores an object; durable when this returns. The same bytes again change nothing.
     fn put(

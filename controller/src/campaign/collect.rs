@@ -1,5 +1,6 @@
 //! Collecting what approvers sign: what they are asked, what they bring back, and what follows.
 
+use shared::document::roster::RosterKey;
 use shared::document::{Batch, Roster};
 use shared::id::CampaignId;
 use shared::limits::short_text;
@@ -64,13 +65,7 @@ impl Campaigns {
         let gathered = approval::gather(&batch, brought, known)?;
         let owners: Vec<_> = gathered.signers.iter().map(|key| key.owner.as_str()).collect();
         let by = &By { why: short_text(&format!("signed by {}", owners.join(", "))), ..by.clone() };
-        let approvals = gathered.signers.iter().map(|key| Approval {
-            key: key.id,
-            owner: key.owner.clone(),
-            roster: roster.version,
-            imported_at: by.at,
-            imported_by: by.who.clone(),
-        });
+        let approvals = gathered.signers.into_iter().map(|key| imported(key, &roster, by));
         let anew = SignedAnew {
             approvals: approvals.collect(),
             signed: gathered.signed,
@@ -92,19 +87,13 @@ impl Campaigns {
         let roster = self.newest_roster().await?;
         let known = Known { fleet: self.signer.fleet(), roster: &roster, now: by.at };
         let cancelled = approval::check_cancellation(&batch, brought, known)?;
-        let owner = cancelled.approver.owner;
+        let owner = &cancelled.approver.owner;
         let why = match cancelled.reason.as_str() {
             "" => format!("cancelled by {owner}"),
             reason => format!("cancelled by {owner}: {reason}"),
         };
         let by = &By { why: short_text(&why), ..by.clone() };
-        let approver = Approval {
-            key: cancelled.approver.id,
-            owner,
-            roster: roster.version,
-            imported_at: by.at,
-            imported_by: by.who.clone(),
-        };
+        let approver = imported(cancelled.approver, &roster, by);
         let ended = self.registry.cancel_campaign(&campaign, &cancelled.batch, &approver, by);
         Ok(ended.await?)
     }
@@ -117,6 +106,17 @@ impl Campaigns {
     async fn newest_roster(&self) -> Result<Roster, CampaignError> {
         let newest = roster::newest(&*self.registry).await?;
         newest.ok_or(CampaignError::NoRoster)
+    }
+}
+
+/// What is kept of a signature, once it was held against a roster.
+fn imported(key: RosterKey, roster: &Roster, by: &By) -> Approval {
+    Approval {
+        key: key.id,
+        owner: key.owner,
+        roster: roster.version,
+        imported_at: by.at,
+        imported_by: by.who.clone(),
     }
 }
 

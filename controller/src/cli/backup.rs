@@ -3,7 +3,7 @@
 mod ask;
 mod export;
 mod schedule;
-mod show;
+pub(super) mod show;
 mod verify;
 
 use clap::Subcommand;
@@ -55,11 +55,11 @@ impl BackupCommand {
     }
 }
 
-fn terminal_id(text: &str) -> Result<TerminalId, NotAnId> {
+pub(super) fn terminal_id(text: &str) -> Result<TerminalId, NotAnId> {
     text.parse()
 }
 
 /// A snapshot is named by the digest of its manifest.
-fn snapshot(text: &str) -> Result<Digest, NotHex> {
+pub(super) fn snapshot(text: &str) -> Result<Digest, NotHex> {
     text.parse()
 }

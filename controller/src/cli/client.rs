@@ -185,6 +185,12 @@ impl Client {
         self.post("/v1/campaigns", campaign).await
     }
 
+    /// Creates a campaign and starts it at once.
+    pub(super) async fn begin_campaign(&self, campaign: &NewCampaign) -> Answer<Campaign> {
+        let created = self.create_campaign(campaign).await?;
+        self.decide(created.id, "start", &Decision::default()).await
+    }
+
     pub(super) async fn campaigns(&self) -> Answer<Vec<Campaign>> {
         self.list("/v1/campaigns", &[]).await
     }

@@ -13,7 +13,7 @@ use shared::durable::{self, Readers};
 use shared::id::RepositoryId;
 use shared::signature::Envelope;
 
-use super::{Place, PlaceError, called};
+use super::{Place, PlaceError, called, whole};
 
 #[derive(Debug)]
 pub struct Directory(PathBuf);
@@ -109,10 +109,9 @@ impl Place for Directory {
             Ok(bytes)
         };
         let bytes = read().map_err(|error| failed(&what, &error))?;
-        let is_whole = range.is_none() && name.kind != Kind::Config;
-        match is_whole && Digest::of(&bytes) != name.sha256 {
-            true => Err(PlaceError::Damaged { what }),
-            false => Ok(bytes),
+        match range {
+            None => whole(what, name, bytes),
+            Some(_) => Ok(bytes),
         }
     }
 

@@ -12,7 +12,7 @@ use super::super::failure::{Exit, Failure};
 use super::super::measure;
 use super::super::print::Print;
 use crate::api::model::Drill as Rehearse;
-use crate::api::model::{Backup, CampaignState, Change, Decision, NewCampaign};
+use crate::api::model::{Backup, CampaignState, Change, NewCampaign};
 
 /// Whom to ask, and when.
 #[derive(Debug, Args)]
@@ -94,8 +94,7 @@ impl Whom {
             not_after_s: self.not_after.map(|lifetime| lifetime.as_secs()),
             name: self.name.clone(),
         };
-        let campaign = client.create_campaign(&asked).await?;
-        let campaign = client.decide(campaign.id, "start", &Decision::default()).await?;
+        let campaign = client.begin_campaign(&asked).await?;
         match self.json {
             true => print.json(&campaign),
             false => {

@@ -171,19 +171,29 @@ fn whole(detail: SnapshotDetail, print: &mut Print) {
     print.line(format_args!("  stored      {stored}"));
     print.line("");
     let row = |set: DataSet| {
-        let totals = set.totals.iter().map(|(currency, minor)| format!("{minor} {currency}"));
-        let totals = totals.collect::<Vec<_>>().join(", ");
-        let numbers = set.numbers.map(|it| format!("{}-{}", it.first, it.last));
+        let (totals, numbers) = (totals(&set), numbers(&set));
         [
             set.name,
             set.class.to_string(),
             set.records.to_string(),
-            or_nothing(Some(totals).filter(|text| !text.is_empty())),
-            or_nothing(numbers),
+            totals,
+            numbers,
             set.files.to_string(),
             size_text(set.bytes),
         ]
     };
     let header = ["data set", "class", "records", "totals (minor)", "numbers", "files", "size"];
     print.table(header, data_sets.into_iter().map(row).collect(), "it holds no data set");
+}
+
+/// `1250 CNY, 300 EUR`, in minor units.
+pub(in super::super) fn totals(of: &DataSet) -> String {
+    let totals = of.totals.iter().map(|(currency, minor)| format!("{minor} {currency}"));
+    let totals = totals.collect::<Vec<_>>().join(", ");
+    or_nothing(Some(totals).filter(|text| !text.is_empty()))
+}
+
+/// `1-400`: the first and the last number of its records.
+pub(in super::super) fn numbers(of: &DataSet) -> String {
+    or_nothing(of.numbers.map(|it| format!("{}-{}", it.first, it.last)))
 }

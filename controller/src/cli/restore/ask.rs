@@ -6,18 +6,17 @@ use std::time::Duration;
 
 use clap::Args;
 use shared::backup::Selection;
-use shared::digest::{Digest, NotHex};
-use shared::id::{NotAnId, TerminalId};
+use shared::digest::Digest;
+use shared::id::TerminalId;
 use shared::window::Window;
 
+use super::super::backup::{snapshot, terminal_id};
 use super::super::campaign::show::summary;
 use super::super::client::Client;
 use super::super::failure::{Exit, Failure};
 use super::super::measure;
 use super::super::print::Print;
-use crate::api::model::{
-    Base64, CampaignState, Change, Decision, NewCampaign, Restore, SnapshotDetail,
-};
+use crate::api::model::{Base64, CampaignState, Change, NewCampaign, Restore, SnapshotDetail};
 
 /// What is restored, and where.
 #[derive(Debug, Args)]
@@ -26,19 +25,11 @@ pub(super) struct What {
     #[arg(value_name = "SNAPSHOT", value_parser = snapshot)]
     pub(super) snapshot: Digest,
     /// Another terminal than the one that saved it
-    #[arg(long, value_name = "TERMINAL", value_parser = terminal)]
+    #[arg(long, value_name = "TERMINAL", value_parser = terminal_id)]
     onto: Option<TerminalId>,
     /// Only this data set; may be repeated
     #[arg(long = "data-set", value_name = "NAME")]
     data_sets: Vec<String>,
-}
-
-fn snapshot(text: &str) -> Result<Digest, NotHex> {
-    text.parse()
-}
-
-fn terminal(text: &str) -> Result<TerminalId, NotAnId> {
-    text.parse()
 }
 
 impl What {
@@ -115,8 +106,7 @@ impl Start {
             not_after_s: self.not_after.map(|lifetime| lifetime.as_secs()),
             name: self.name.clone(),
         };
-        let campaign = client.create_campaign(&asked).await?;
-        let campaign = client.decide(campaign.id, "start", &Decision::default()).await?;
+        let campaign = client.begin_campaign(&asked).await?;
         if self.json {
             print.json(&campaign);
             return Ok(Exit::Done);

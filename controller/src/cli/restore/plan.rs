@@ -5,11 +5,12 @@ use serde::Serialize;
 use shared::document::manifest::DataSet;
 use shared::time::UnixTime;
 
+use super::super::backup::show::{numbers, totals};
 use super::super::client::Client;
 use super::super::failure::{Exit, Failure};
 use super::super::measure::{ago_text, time_text};
 use super::super::print::Print;
-use super::super::words::{or_nothing, word};
+use super::super::words::word;
 use super::ask::What;
 use crate::api::model::{Presence, SnapshotDetail, SnapshotState, Terminal};
 
@@ -92,13 +93,8 @@ fn show(planned: &Planned<'_>, now: UnixTime, print: &mut Print) {
     ));
     print.line("");
     let row = |set: &&DataSet| {
-        let totals = set.totals.iter().map(|(currency, minor)| format!("{minor} {currency}"));
-        let totals = totals.collect::<Vec<_>>().join(", ");
-        let numbers = set.numbers.map(|it| format!("{}-{}", it.first, it.last));
-        let totals = or_nothing(Some(totals).filter(|text| !text.is_empty()));
-        [set.name.clone(), set.class.to_string(), set.records.to_string(), totals, {
-            or_nothing(numbers)
-        }]
+        let records = set.records.to_string();
+        [set.name.clone(), set.class.to_string(), records, totals(set), numbers(set)]
     };
     let header = ["replaces", "class", "records", "totals (minor)", "numbers"];
     print.table(header, data_sets.iter().map(row).collect(), "nothing of it may go there");
