@@ -2,12 +2,11 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::Command;
 
 use anyhow::{Context as _, Result, ensure};
 use controller::api::model::{AssignmentState as State, CampaignState};
 use controller::key_file::{KeyFile, Unlock};
-use harness::world::{Broker, Registry, World, run};
+use harness::world::{Broker, Registry, World};
 use shared::change::Verb;
 use shared::document::Roster;
 use shared::floor::{Requirement, Signers};
@@ -26,15 +25,11 @@ fn require_two_approvers(world: &mut World) -> Result<()> {
     roster.requirements.insert(Verb::Upgrade, two);
     let mut second = Envelope::unsigned(roster);
     for name in ["root-1", "root-2"] {
-        let secret = KeyFile::read(&key(world, name))?.open(&Unlock::InsecureDev)?;
+        let secret = KeyFile::read(&world.offline_key(name))?.open(&Unlock::InsecureDev)?;
         second.sign(first.document.fleet, &secret.signing());
     }
     fs::write(rosters.join("2.cose"), second.to_bytes())?;
     world.restart_controller()
-}
-
-fn key(world: &World, name: &str) -> PathBuf {
-    world.directory().join(format!("fleet/offline/keys/{name}.key.insecure.toml"))
 }
 
 fn text(path: &Path) -> Result<&str> {
@@ -69,22 +64,6 @@ pub(crate) fn exported(fleet: &Fleet, campaign: CampaignId, name: &str) -> Resul
     Ok(file)
 }
 
-/// On an approver's own machine: no context, no controller, only the first roster.
-pub(crate) fn offline(
-    fleet: &Fleet,
-    doing: &str,
-    file: &Path,
-    who: &str,
-    more: &[&str],
-) -> Result<String> {
-    let world = &fleet.world;
-    let mut command = Command::new(world.programs.tillward()?);
-    command.env_remove("TILLWARD_CONTEXT");
-    command.args(["approve", doing]).arg(file).arg("--key").arg(key(world, who));
-    command.arg("--roster").arg(world.directory().join("fleet/offline/rosters/1.cose"));
-    run(command.arg("--insecure-dev").args(more))
-}
-
 pub(crate) fn import(fleet: &Fleet, file: &Path) -> Result<String> {
     fleet.world.tillward(&["approve", "import", text(file)?])
 }
@@ -105,7 +84,7 @@ fn two_sign_apart() -> Result<()> {
     assert_eq!(listed["items"][0]["campaign"], campaign.to_string());
     for (who, approver) in ["approver-1", "approver-2"].into_iter().enumerate() {
         let file = exported(&fleet, campaign, &format!("for-{approver}.json"))?;
-        let said = offline(&fleet, "sign", &file, approver, &["--yes-for", "2"])?;
+        let said = fleet.world.approve_offline("sign", &file, approver, &["--yes-for", "2"])?;
         ensure!(said.contains("Install a release") && said.contains("pos-sim 2.0.0"), "{said}");
         ensure!(said.contains("TERMINALS   2"), "{said}");
         assert_eq!(orders(&fleet, campaign)?, 0, "{who} have signed");
@@ -132,23 +111,28 @@ fn what_one_approver_cancels_reaches_no_terminal_whoever_has_signed_it() {
 fn one_cancels() -> Result<()> {
     let (mut fleet, release, campaign) = waiting()?;
     let file = exported(&fleet, campaign, "signed.json")?;
-    offline(&fleet, "sign", &file, "approver-1", &["--yes-for", "2"])?;
+    fleet.world.approve_offline("sign", &file, "approver-1", &["--yes-for", "2"])?;
     import(&fleet, &file)?;
     let wish = exported(&fleet, campaign, "cancelled.json")?;
-    offline(&fleet, "cancel", &wish, "approver-2", &["--yes", "--reason", "wrong day"])?;
+    fleet.world.approve_offline(
+        "cancel",
+        &wish,
+        "approver-2",
+        &["--yes", "--reason", "wrong day"],
+    )?;
     import(&fleet, &wish)?;
     let ended = fleet.look(campaign)?;
     assert_eq!(ended.campaign.state, CampaignState::Aborted);
     let reason = ended.campaign.state_reason.as_deref();
     assert_eq!(reason, Some("cancelled by approver-2: wrong day"));
-    offline(&fleet, "sign", &file, "approver-2", &["--yes-for", "2"])?;
+    fleet.world.approve_offline("sign", &file, "approver-2", &["--yes-for", "2"])?;
     import(&fleet, &file).expect_err("it is over");
 
     // A later campaign shows that the controller had every occasion to send something.
     let again = fleet.campaign(&release, "store=north", &["--max-parallel", "1"])?;
     let file = exported(&fleet, again, "again.json")?;
     for approver in ["approver-1", "approver-2"] {
-        offline(&fleet, "sign", &file, approver, &["--yes-for", "1"])?;
+        fleet.world.approve_offline("sign", &file, approver, &["--yes-for", "1"])?;
     }
     import(&fleet, &file)?;
     assert_eq!(fleet.complete(again)?.states(), [State::Succeeded]);

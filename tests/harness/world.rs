@@ -6,6 +6,7 @@
 mod controller;
 mod host;
 mod mosquitto;
+mod places;
 mod records;
 pub mod recovery;
 mod terminal;
@@ -26,6 +27,7 @@ use crate::wait::is_interrupted;
 pub use controller::{Addresses, Controller};
 pub use host::Host;
 pub use mosquitto::Mosquitto;
+pub use places::Place;
 pub use records::Records;
 pub use terminal::{Shop, Terminal};
 
@@ -196,7 +198,8 @@ impl World {
         }
     }
 
-    fn tillward_command(&self, arguments: &[&str]) -> Result<Command> {
+    /// The operator's command line, not started yet.
+    pub fn tillward_command(&self, arguments: &[&str]) -> Result<Command> {
         let mut command = Command::new(self.programs.tillward()?);
         command.arg("--context").arg(self.directory.join("fleet/operator/operator.toml"));
         command.args(arguments);
@@ -212,6 +215,32 @@ impl World {
     pub fn tillward_json(&self, arguments: &[&str]) -> Result<Value> {
         let text = self.tillward(&[arguments, &["--json"]].concat())?;
         serde_json::from_str(&text).with_context(|| format!("{arguments:?} printed: {text}"))
+    }
+
+    /// A key that stays offline, for example `release-1` or `approver-2`.
+    pub fn offline_key(&self, name: &str) -> PathBuf {
+        self.directory.join(format!("fleet/offline/keys/{name}.key.insecure.toml"))
+    }
+
+    /// `tillward approve sign` or `cancel` on an approver's own machine: no context and no
+    /// controller, only a key and the first roster.
+    pub fn approve_offline(
+        &self,
+        doing: &str,
+        request: &Path,
+        approver: &str,
+        more: &[&str],
+    ) -> Result<String> {
+        let mut command = Command::new(self.programs.tillward()?);
+        command.env_remove("TILLWARD_CONTEXT").args(["approve", doing]).arg(request);
+        command.arg("--key").arg(self.offline_key(approver));
+        command.arg("--roster").arg(self.directory.join("fleet/offline/rosters/1.cose"));
+        run(command.arg("--insecure-dev").args(more))
+    }
+
+    /// The two places where backups are kept, in the order in which objects come into them.
+    pub fn places(&self) -> Result<[Place; 2]> {
+        places::read(&self.directory.join("fleet/controller/controller.toml"))
     }
 
     /// Builds, signs with two keys and publishes one edition of the till; the release's digest.
@@ -245,7 +274,7 @@ impl World {
         }
         self.tillward(&build)?;
         for key in ["release-1", "release-2"] {
-            let key = self.directory.join(format!("fleet/offline/keys/{key}.key.insecure.toml"));
+            let key = self.offline_key(key);
             let key = key.to_str().context("paths of tests are UTF-8")?;
             self.tillward(&["release", "sign", out, "--key", key, "--insecure-dev"])?;
         }

@@ -1,16 +1,20 @@
 //! `cargo demo`: the whole fleet on one machine, and what it promises.
 //!
 //! A controller with its embedded broker, two acquirer hosts, and terminals that sell all the time:
-//! real processes on loopback. The scenario does to them what happens in the field, then counts
+//! real processes on loopback. Each scenario does to them what happens in the field, then counts
 //! the money in the books of tills and hosts. With `--exit` it ends there, and ends badly if
 //! anything differs from what was promised.
 
+mod books;
 mod build;
+mod campaign;
+mod cheat_sheet;
 mod end;
 mod print;
 mod promises;
 mod scenario;
-mod table;
+mod section;
+mod stage;
 mod tell;
 
 use std::path::{Path, PathBuf};
@@ -19,11 +23,15 @@ use std::time::Instant;
 
 use anyhow::{Context as _, Result, ensure};
 use clap::Parser;
+use clap::builder::PossibleValuesParser;
 use harness::wait::is_interrupted;
 use harness::world::{Broker, Registry, World};
 
 use end::End;
 use promises::Promises;
+use scenario::{ALL, Scenario};
+use section::Section;
+use stage::{Sabotage, Stage};
 use tell::Teller;
 
 /// Run a controller and a small fleet of terminals on this machine
@@ -37,12 +45,21 @@ Exit codes: 0 all promises held; 1 one did not; 2 the demo itself could not run;
 130 it was interrupted."
 )]
 struct Arguments {
-    /// End after the scenario, with the table of what happened
+    /// End after the scenarios, with the tables of what happened
     #[arg(long)]
     exit: bool,
-    /// How many terminals; at least four, since each has a part to play
+    /// List the scenarios, and how each leaves the fleet, and play none
+    #[arg(long)]
+    list: bool,
+    /// Play this scenario; may be repeated. Without it, all
+    #[arg(long, value_name = "SCENARIO", value_parser = scenario_names())]
+    only: Vec<String>,
+    /// Leave this scenario out; may be repeated
+    #[arg(long, value_name = "SCENARIO", value_parser = scenario_names())]
+    skip: Vec<String>,
+    /// How many terminals; each scenario needs some, since they have parts to play
     #[arg(long, value_name = "N", default_value_t = 8)]
-    #[arg(value_parser = clap::value_parser!(u8).range(4..=32))]
+    #[arg(value_parser = clap::value_parser!(u8).range(1..=32))]
     terminals: u8,
     /// Where everything is kept; without it, a directory that is removed at the end
     #[arg(long, value_name = "DIR")]
@@ -55,8 +72,35 @@ struct Arguments {
     sabotage: bool,
 }
 
+fn scenario_names() -> PossibleValuesParser {
+    PossibleValuesParser::new(ALL.map(|scenario| scenario.name))
+}
+
+impl Arguments {
+    /// Those that are to be played, in their order.
+    fn scenarios(&self) -> Result<Vec<Scenario>> {
+        let is_in = |names: &[String], it: &Scenario| names.iter().any(|name| name == it.name);
+        let is_meant = |it: &Scenario| self.only.is_empty() || is_in(&self.only, it);
+        let mut scenarios = ALL.to_vec();
+        scenarios.retain(|it| is_meant(it) && !is_in(&self.skip, it));
+        ensure!(!scenarios.is_empty(), "--only and --skip leave no scenario to play");
+        for Scenario { name, terminals_min, .. } in &scenarios {
+            let terminals = self.terminals;
+            ensure!(
+                terminals >= *terminals_min,
+                "--terminals {terminals}: the scenario {name} needs at least {terminals_min}"
+            );
+        }
+        Ok(scenarios)
+    }
+}
+
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
+    if arguments.list {
+        print::line(&scenario::list());
+        return ExitCode::SUCCESS;
+    }
     let end = match End::listen() {
         Ok(end) => end,
         Err(error) => {
@@ -81,6 +125,7 @@ fn main() -> ExitCode {
 /// Whether every promise held.
 fn run(arguments: &Arguments, end: &End) -> Result<bool> {
     let begun = Instant::now();
+    let scenarios = arguments.scenarios()?;
     let tell = Teller::new(begun);
     if !arguments.no_build {
         build::everything(&tell)?;
@@ -92,43 +137,61 @@ fn run(arguments: &Arguments, end: &End) -> Result<bool> {
         Some(directory) => new_directory(directory)
             .with_context(|| format!("--directory {}", directory.display()))?,
     };
-    let mut promises = Promises::default();
     tell.step("starting a new fleet: authorities, roster, controller, two acquirer hosts");
-    let mut world = World::start(&directory, Broker::Embedded, &Registry::Sqlite)
+    let world = World::start(&directory, Broker::Embedded, &Registry::Sqlite)
         .context("starting the fleet")?;
-    let played = scenario::play(&mut world, arguments.terminals, &tell, &mut promises);
-    if let Err(error) = played {
-        if is_interrupted() {
+    let sabotage = if arguments.sabotage { Sabotage::Planned } else { Sabotage::None };
+    let mut stage = Stage::new(world, tell, sabotage);
+    let mut promises = Promises::default();
+    let played = play(&mut stage, arguments.terminals, &scenarios, &mut promises);
+    let sections = match played {
+        Ok(sections) => sections,
+        Err(error) => {
+            if !is_interrupted() {
+                print::line(&stage.last_words());
+            }
             return Err(error);
         }
-        for terminal in &world.terminals {
-            if let Some(agent) = &terminal.agent {
-                print::line(&agent.last_words());
-            }
-        }
-        print::line(&world.controller.process.last_words());
-        return Err(error);
+    };
+    for (scenario, section) in scenarios.iter().zip(sections) {
+        print::line(&format!("\n{}: {}\n{section}", scenario.name, scenario.about));
     }
-    if arguments.sabotage {
-        scenario::falsify_books(&world)?;
-        tell.step("falsified a host's books: the comparison must notice");
-    }
-    let story = table::Story::read(&world, &mut promises)?;
-    print::line(&story.to_string());
-    print::line(&promises.to_string());
-    let moved = world.https.bytes() + world.mqtt.bytes();
-    print::line(&format!(
-        "wall time {:.0} s; {:.1} MB moved: {:.1} MB of artifacts and enrolment (HTTPS), {:.0} KB \
-         of orders and reports (MQTT)",
-        begun.elapsed().as_secs_f64(),
-        moved as f64 / 1e6,
-        world.https.bytes() as f64 / 1e6,
-        world.mqtt.bytes() as f64 / 1e3,
-    ));
+    print::line(&format!("\n{promises}"));
+    print::line(&in_total(&stage, begun));
     if !arguments.exit {
-        stay_up(&world, end)?;
+        print::line(&cheat_sheet::text(&stage.world, &scenarios)?);
+        end.wait()?;
     }
     Ok(promises.all_held())
+}
+
+/// One after another on the same fleet.
+fn play(
+    stage: &mut Stage,
+    terminals: u8,
+    scenarios: &[Scenario],
+    promises: &mut Promises,
+) -> Result<Vec<Section>> {
+    stage.open_shops(terminals)?;
+    let play = |scenario: &Scenario| {
+        stage.tell.step(&format!("— {}: {}", scenario.name, scenario.about));
+        promises.of(scenario.name);
+        let played = (scenario.play)(stage, promises);
+        played.with_context(|| format!("in the scenario {}", scenario.name))
+    };
+    scenarios.iter().map(play).collect()
+}
+
+fn in_total(stage: &Stage, begun: Instant) -> String {
+    let (https, mqtt) = (stage.world.https.bytes(), stage.world.mqtt.bytes());
+    format!(
+        "wall time {:.0} s; {:.1} MB moved: {:.1} MB of artifacts, backups and enrolment (HTTPS), \
+         {:.0} KB of orders and reports (MQTT)",
+        begun.elapsed().as_secs_f64(),
+        (https + mqtt) as f64 / 1e6,
+        https as f64 / 1e6,
+        mqtt as f64 / 1e3,
+    )
 }
 
 /// A directory with nothing in it, made if need be.
@@ -137,11 +200,4 @@ fn new_directory(directory: &Path) -> Result<PathBuf> {
     let mut entries = std::fs::read_dir(directory).context("it cannot be read")?;
     ensure!(entries.next().is_none(), "it is not empty: name a new directory");
     Ok(std::fs::canonicalize(directory)?)
-}
-
-/// Says what can be tried, and waits for ctrl-c.
-fn stay_up(world: &World, end: &End) -> Result<()> {
-    scenario::sell_again(world)?;
-    print::line(&table::what_next(world)?);
-    end.wait()
 }

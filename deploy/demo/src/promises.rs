@@ -1,20 +1,31 @@
-//! What the scenario promises, and whether it was so.
+//! What the scenarios promise, and whether it was so.
 
 use std::fmt;
 
 #[derive(Debug, Default)]
-pub(crate) struct Promises(Vec<Promise>);
+pub(crate) struct Promises {
+    /// Whose promises come next.
+    scenario: &'static str,
+    made: Vec<Promise>,
+}
 
 #[derive(Debug)]
 struct Promise {
+    scenario: &'static str,
     what: String,
     /// What was seen instead.
     broken: Option<String>,
 }
 
 impl Promises {
+    /// What is checked from here on is a promise of this scenario.
+    pub(crate) fn of(&mut self, scenario: &'static str) {
+        self.scenario = scenario;
+    }
+
     pub(crate) fn check(&mut self, what: impl Into<String>, seen: Result<(), String>) {
-        self.0.push(Promise { what: what.into(), broken: seen.err() });
+        let scenario = self.scenario;
+        self.made.push(Promise { scenario, what: what.into(), broken: seen.err() });
     }
 
     pub(crate) fn equal<T: PartialEq + fmt::Debug>(
@@ -28,22 +39,27 @@ impl Promises {
     }
 
     pub(crate) fn all_held(&self) -> bool {
-        !self.0.is_empty() && self.0.iter().all(|promise| promise.broken.is_none())
+        !self.made.is_empty() && self.made.iter().all(|promise| promise.broken.is_none())
     }
 }
 
 impl fmt::Display for Promises {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for promise in &self.0 {
+        let mut scenario = "";
+        for promise in &self.made {
+            if promise.scenario != scenario {
+                scenario = promise.scenario;
+                writeln!(out, "promises of {scenario}")?;
+            }
             match &promise.broken {
                 None => writeln!(out, "  kept    {}", promise.what)?,
                 Some(seen) => writeln!(out, "  BROKEN  {}: {seen}", promise.what)?,
             }
         }
-        let broken = self.0.iter().filter(|promise| promise.broken.is_some()).count();
+        let broken = self.made.iter().filter(|promise| promise.broken.is_some()).count();
         match broken {
-            0 => write!(out, "all {} promises kept", self.0.len()),
-            _ => write!(out, "{broken} of {} promises BROKEN", self.0.len()),
+            0 => write!(out, "all {} promises kept", self.made.len()),
+            _ => write!(out, "{broken} of {} promises BROKEN", self.made.len()),
         }
     }
 }

@@ -4,8 +4,11 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::{Context as _, Result};
+use data_encoding::HEXLOWER_PERMISSIVE;
 use rusqlite::types::ValueRef;
 use rusqlite::{Connection, OpenFlags};
+use shared::document::Receipt;
+use shared::signature::Envelope;
 
 use super::{Registry, run};
 
@@ -41,6 +44,21 @@ impl Records {
             Self::Sqlite(file) => format!("sqlite:{}", file.display()),
             Self::Postgres(url) => url.clone(),
         }
+    }
+
+    /// What a terminal has signed about how an order ended.
+    pub fn final_receipt(&self, order: &str) -> Result<Receipt> {
+        let hex = match self {
+            Self::Sqlite(_) => "hex(signed)",
+            Self::Postgres(_) => "encode(signed, 'hex')",
+        };
+        let rows = self.rows(&format!(
+            "SELECT {hex} FROM receipts WHERE order_id = '{order}' AND said = 'finished'"
+        ))?;
+        let row = rows.first().and_then(|row| row.first());
+        let row = row.with_context(|| format!("nobody has said how {order} ended"))?;
+        let signed = HEXLOWER_PERMISSIVE.decode(row.as_bytes())?;
+        Ok(Envelope::<Receipt>::from_bytes(&signed)?.document)
     }
 
     /// The rows that a query finds, every value as text. The query must mean the same in both
