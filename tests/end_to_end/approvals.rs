@@ -64,6 +64,17 @@ pub(crate) fn exported(fleet: &Fleet, campaign: CampaignId, name: &str) -> Resul
     Ok(file)
 }
 
+/// On an approver's own machine: no context, no controller, only the first roster.
+pub(crate) fn offline(
+    fleet: &Fleet,
+    doing: &str,
+    file: &Path,
+    who: &str,
+    more: &[&str],
+) -> Result<String> {
+    fleet.world.approve_offline(doing, file, who, more)
+}
+
 pub(crate) fn import(fleet: &Fleet, file: &Path) -> Result<String> {
     fleet.world.tillward(&["approve", "import", text(file)?])
 }
@@ -84,7 +95,7 @@ fn two_sign_apart() -> Result<()> {
     assert_eq!(listed["items"][0]["campaign"], campaign.to_string());
     for (who, approver) in ["approver-1", "approver-2"].into_iter().enumerate() {
         let file = exported(&fleet, campaign, &format!("for-{approver}.json"))?;
-        let said = fleet.world.approve_offline("sign", &file, approver, &["--yes-for", "2"])?;
+        let said = offline(&fleet, "sign", &file, approver, &["--yes-for", "2"])?;
         ensure!(said.contains("Install a release") && said.contains("pos-sim 2.0.0"), "{said}");
         ensure!(said.contains("TERMINALS   2"), "{said}");
         assert_eq!(orders(&fleet, campaign)?, 0, "{who} have signed");
@@ -111,28 +122,23 @@ fn what_one_approver_cancels_reaches_no_terminal_whoever_has_signed_it() {
 fn one_cancels() -> Result<()> {
     let (mut fleet, release, campaign) = waiting()?;
     let file = exported(&fleet, campaign, "signed.json")?;
-    fleet.world.approve_offline("sign", &file, "approver-1", &["--yes-for", "2"])?;
+    offline(&fleet, "sign", &file, "approver-1", &["--yes-for", "2"])?;
     import(&fleet, &file)?;
     let wish = exported(&fleet, campaign, "cancelled.json")?;
-    fleet.world.approve_offline(
-        "cancel",
-        &wish,
-        "approver-2",
-        &["--yes", "--reason", "wrong day"],
-    )?;
+    offline(&fleet, "cancel", &wish, "approver-2", &["--yes", "--reason", "wrong day"])?;
     import(&fleet, &wish)?;
     let ended = fleet.look(campaign)?;
     assert_eq!(ended.campaign.state, CampaignState::Aborted);
     let reason = ended.campaign.state_reason.as_deref();
     assert_eq!(reason, Some("cancelled by approver-2: wrong day"));
-    fleet.world.approve_offline("sign", &file, "approver-2", &["--yes-for", "2"])?;
+    offline(&fleet, "sign", &file, "approver-2", &["--yes-for", "2"])?;
     import(&fleet, &file).expect_err("it is over");
 
     // A later campaign shows that the controller had every occasion to send something.
     let again = fleet.campaign(&release, "store=north", &["--max-parallel", "1"])?;
     let file = exported(&fleet, again, "again.json")?;
     for approver in ["approver-1", "approver-2"] {
-        fleet.world.approve_offline("sign", &file, approver, &["--yes-for", "1"])?;
+        offline(&fleet, "sign", &file, approver, &["--yes-for", "1"])?;
     }
     import(&fleet, &file)?;
     assert_eq!(fleet.complete(again)?.states(), [State::Succeeded]);

@@ -7,7 +7,7 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 use shared::id::CampaignId;
 
-use crate::approvals::{exported, import};
+use crate::approvals::{exported, import, offline};
 use crate::fleet::{Fleet, SOON};
 
 /// What `tillward backup …` or `restore …` has begun.
@@ -117,7 +117,7 @@ fn lost_and_restored() -> Result<()> {
     assert_eq!(fleet.look(restore)?.campaign.state, CampaignState::AwaitingApproval);
     for approver in ["approver-1", "approver-2"] {
         let file = exported(&fleet, restore, &format!("for-{approver}.json"))?;
-        let said = fleet.world.approve_offline("sign", &file, approver, &["--yes-for", "1"])?;
+        let said = offline(&fleet, "sign", &file, approver, &["--yes-for", "1"])?;
         ensure!(said.contains("Put saved data back"), "{said}");
         import(&fleet, &file)?;
     }
