@@ -66,16 +66,18 @@ fn digests(directory: &Path) -> Result<BTreeMap<PathBuf, Digest>> {
     Ok(found)
 }
 
-/// All files below a directory.
+/// All files below a directory; a till's sockets are none.
 pub(super) fn files(directory: &Path) -> Result<Vec<PathBuf>> {
     let (mut found, mut directories) = (Vec::new(), vec![directory.to_owned()]);
     while let Some(directory) = directories.pop() {
         let entries = fs::read_dir(&directory);
         for entry in entries.with_context(|| format!("reading {}", directory.display()))? {
-            let path = entry?.path();
-            match path.is_dir() {
-                true => directories.push(path),
-                false => found.push(path),
+            let entry = entry?;
+            let kind = entry.file_type()?;
+            if kind.is_dir() {
+                directories.push(entry.path());
+            } else if kind.is_file() {
+                found.push(entry.path());
             }
         }
     }
