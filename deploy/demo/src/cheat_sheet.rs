@@ -22,7 +22,8 @@ pub(crate) fn text(world: &World, played: &[Scenario]) -> Result<String> {
         lines.extend(scenario.commands.iter().map(|command| format!("tillward {command}")));
     }
     Ok(format!(
-        "\nThe fleet stays up and sells until ctrl-c. In another window:\n\n  {}\n\nLogs are in {}.\n",
+        "\nThe fleet stays up and sells until ctrl-c. In another window:\n\n  {}\n\n\
+         Logs are in {}.\n",
         lines.join("\n  "),
         world.logs().display(),
     ))

@@ -24,9 +24,9 @@ use total::Total;
 
 pub(super) const BACKUP: Scenario = Scenario {
     name: "backup",
-    about: "selling tills are saved by a schedule into two places, and one that loses all is restored",
+    about: "a schedule saves selling tills into two places, and one that loses all is restored",
     terminals_min: 4,
-    leaves: "the schedule `nightly` stands; each till of the store north has a snapshot in two places",
+    leaves: "the schedule `nightly` stands; each till of the store north is saved in two places",
     commands: &[
         "backup list",
         "backup show SNAPSHOT",

@@ -13,7 +13,7 @@ use crate::tell::Teller;
 
 pub(super) const UPGRADE: Scenario = Scenario {
     name: "upgrade",
-    about: "all tills are upgraded while terminals are killed, kept offline and handed a bad release",
+    about: "all are upgraded while terminals are killed, kept offline and handed a bad release",
     terminals_min: 4,
     leaves: "every till runs 2.0.0; two campaigns are over; the controller was restarted once",
     commands: &[
