@@ -62,6 +62,7 @@ pub(crate) fn up() -> Vec<(&'static str, Up)> {
     let receipt = ceremony().sign(receipt, &[&terminal_key()]);
     vec![
         ("up-hello", Up::Hello(hello())),
+        ("up-hello-recipient", Up::Hello(Hello { recipient: Some(recipient()), ..hello() })),
         ("up-progress-running", record(7, progress(StepState::Running))),
         ("up-progress-waiting", record(8, progress(waiting))),
         ("up-progress-undoing", record(9, progress(StepState::Undoing { detail: detail() }))),
@@ -69,6 +70,16 @@ pub(crate) fn up() -> Vec<(&'static str, Up)> {
         ("up-telemetry", record(11, Body::Telemetry(telemetry))),
         ("up-gone", Up::Gone),
     ]
+}
+
+fn recipient() -> SignedBytes {
+    let statement = RecipientStatement {
+        format: FORMAT,
+        terminal: terminal(2),
+        serial: "T-2".to_owned(),
+        recipient: format!("age1{}", "q".repeat(58)),
+    };
+    ceremony().sign(statement, &[&terminal_key()])
 }
 
 fn hello() -> Hello {
@@ -88,6 +99,7 @@ fn hello() -> Hello {
         zone: "Europe/Berlin".to_owned(),
         ledger_lost: false,
         working_on: Some(ORDER),
+        recipient: None,
     }
 }
 

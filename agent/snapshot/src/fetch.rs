@@ -12,8 +12,8 @@ use agent::snapshot::protocol::{Damage, EXPORT, Fetch, Fetched, PATHS};
 use sha2::{Digest as _, Sha256};
 use shared::backup::Selection;
 use shared::digest::Digest;
-use shared::document::manifest::{DataSet, Manifest};
 use shared::document::EpochKey;
+use shared::document::manifest::{DataSet, Manifest};
 use shared::durable;
 use shared::signature::Envelope;
 

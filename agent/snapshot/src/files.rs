@@ -89,10 +89,9 @@ fn put(shelf: &Shelf, record: &mut Record, at: usize) -> Result<Copied, Failure>
     let path = unit.path();
     let failed = |source: io::Error| match source.raw_os_error() {
         // EBUSY: a mount; EINVAL, ENOSYS: no exchange; EXDEV: two layers of an overlay.
-        Some(16 | 18 | 22 | 38) => refused(
-            &path,
-            &format!("nothing can take its place in one step: {source}"),
-        ),
+        Some(16 | 18 | 22 | 38) => {
+            refused(&path, &format!("nothing can take its place in one step: {source}"))
+        }
         _ => Failure::Directory { path: path.clone(), source },
     };
     let folder = folder(unit).map_err(failed)?;

@@ -237,9 +237,10 @@ fn data_sets(save: &Save, listing: &Listing) -> Vec<DataSet> {
             numbers,
         }
     });
-    let allowed = save.paths.iter().map(|allowed| {
+    let allowed = save.paths.iter().filter_map(|allowed| {
         let (files, bytes) = size_of(&allowed.name);
-        DataSet {
+        // Of what is not there nothing can be restored.
+        (files > 0).then(|| DataSet {
             name: allowed.name.clone(),
             class: allowed.class,
             schema: if allowed.path.is_file() { PLAIN_FILE } else { FOLDER },
@@ -248,7 +249,7 @@ fn data_sets(save: &Save, listing: &Listing) -> Vec<DataSet> {
             records: 0,
             totals: BTreeMap::new(),
             numbers: None,
-        }
+        })
     });
     let mut all: Vec<_> = told.chain(allowed).collect();
     all.sort_by(|a, b| a.name.cmp(&b.name));

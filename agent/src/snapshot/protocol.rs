@@ -207,7 +207,7 @@ pub struct PlaceFiles {
     pub only: Option<String>,
 }
 
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Placed {
     /// What has another content now.
@@ -375,8 +375,9 @@ mod tests {
     #[test]
     fn every_task_has_a_word_of_its_own() {
         let words = Task::ALL.map(Task::as_str);
-        assert_eq!(words, [
-            "save", "fetch", "newest", "forget-key", "recipient", "place", "put-back", "keep",
-        ]);
+        assert_eq!(
+            words,
+            ["save", "fetch", "newest", "forget-key", "recipient", "place", "put-back", "keep",]
+        );
     }
 }

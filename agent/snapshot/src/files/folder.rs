@@ -136,11 +136,8 @@ impl Folder {
             }
             made.0
         } else {
-            let flags = OFlags::WRONLY
-                | OFlags::CREATE
-                | OFlags::EXCL
-                | OFlags::NOFOLLOW
-                | OFlags::CLOEXEC;
+            let flags =
+                OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
             let mut made: File = openat(&self.0, to, flags, PRIVATE_FILE)?.into();
             let bytes = io::copy(&mut crate::listing::open(from)?, &mut made)?;
             copied.add(Copied { files: 1, bytes });

@@ -61,7 +61,8 @@ fn whole(
 /// The names of a single file below its path, as the listing has it.
 fn below(allowed: &AllowedPath, only: &str) -> Result<Vec<String>, Failure> {
     let inside = listing::inside(only);
-    let rest = inside.as_deref().and_then(|path| path.strip_prefix(&listing::path_folder(&allowed.name)));
+    let rest =
+        inside.as_deref().and_then(|path| path.strip_prefix(&listing::path_folder(&allowed.name)));
     let rest = rest.and_then(|rest| rest.strip_prefix('/'));
     let rest = rest.ok_or_else(|| Failure::NotPlaced {
         path: allowed.path.clone(),
