@@ -253,3 +253,22 @@ fn sync(into: &Path) -> Result<(), Failure> {
     let synced = fs::File::open(into).and_then(|directory| Ok(rustix::fs::syncfs(directory)?));
     synced.map_err(|source| Failure::Directory { path: into.to_owned(), source })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_lies_in_the_folder_of_its_own_data_set_or_nothing_is_restored() {
+        let listing = |path: &str| {
+            let (data_set, path) = ("receipts".to_owned(), path.to_owned());
+            Listing(vec![Entry { path, data_set, bytes: 1, sha256: Digest([1; 32]) }])
+        };
+        let found = |path: &str| paths(&listing(path)).map(Vec::from_iter);
+        assert_eq!(found("paths/receipts/1.txt").unwrap(), ["receipts"]);
+        assert_eq!(found("export/sales.db").unwrap(), Vec::<String>::new());
+        for hostile in ["paths/settings/pos.toml", "paths/receipts", "paths/1.txt", "listing", "etc/x"] {
+            assert!(matches!(found(hostile), Err(Failure::Damaged(_))), "{hostile}");
+        }
+    }
+}

@@ -56,8 +56,13 @@ fn snapshot(number: u64) -> NewSnapshot {
         sealed_key: Digest([1; 32]),
         roster_version: 1,
     };
-    let signed = SignedBytes::new(number.to_be_bytes().to_vec());
-    NewSnapshot { digest: Digest::of(&number.to_be_bytes()), manifest, signed, at: UnixTime(30) }
+    handed_in(manifest)
+}
+
+fn handed_in(manifest: Manifest) -> NewSnapshot {
+    let envelope = Envelope::unsigned(manifest);
+    let (digest, signed) = (envelope.digest(), SignedBytes::new(envelope.to_bytes()));
+    NewSnapshot { digest, manifest: envelope.document, signed, at: UnixTime(30) }
 }
 
 async fn hand_in(registry: &dyn Registry, number: u64) -> Result<Admitted, ManifestRefused> {
