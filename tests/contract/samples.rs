@@ -9,7 +9,9 @@ use shared::digest::{Digest, Nonce};
 use shared::document::order::Stream;
 use shared::document::receipt::{Evidence, Said};
 use shared::document::roster::RecoveryRecipient;
-use shared::document::{Batch, FORMAT, FleetTime, Order, Receipt, RecipientStatement, Release, Roster};
+use shared::document::{
+    Batch, FORMAT, FleetTime, Order, Receipt, RecipientStatement, Release, Roster,
+};
 use shared::floor::{Requirement, Signers};
 use shared::id::{BatchId, OrderId, RepositoryId};
 use shared::membership::Membership;

@@ -141,7 +141,8 @@ fn one_file() -> Result<()> {
     print_receipt(&fleet, 0, "2026/1.txt", "spoilt")?;
     print_receipt(&fleet, 0, "2026/2.txt", "receipt 2")?;
     let file = ["--file", "paths/receipts/2026/1.txt"];
-    let plan = fleet.world.tillward(&[["restore", "plan", &snapshot].as_slice(), &file].concat())?;
+    let plan =
+        fleet.world.tillward(&[["restore", "plan", &snapshot].as_slice(), &file].concat())?;
     ensure!(plan.contains("paths/receipts/2026/1.txt, and nothing else"), "{plan}");
     for refused in ["export/sales.db", "paths/receipts/../x", "paths/stock/1"] {
         let words = ["restore", "start", &snapshot, "--file", refused];

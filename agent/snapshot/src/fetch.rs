@@ -267,7 +267,9 @@ mod tests {
         let found = |path: &str| paths(&listing(path)).map(Vec::from_iter);
         assert_eq!(found("paths/receipts/1.txt").unwrap(), ["receipts"]);
         assert_eq!(found("export/sales.db").unwrap(), Vec::<String>::new());
-        for hostile in ["paths/settings/pos.toml", "paths/receipts", "paths/1.txt", "listing", "etc/x"] {
+        for hostile in
+            ["paths/settings/pos.toml", "paths/receipts", "paths/1.txt", "listing", "etc/x"]
+        {
             assert!(matches!(found(hostile), Err(Failure::Damaged(_))), "{hostile}");
         }
     }

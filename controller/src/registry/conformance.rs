@@ -85,6 +85,7 @@ pub const CHECKS: &[Check] = checks! {
         objects_are_counted_and_kept_apart_by_kind,
         a_sealed_key_that_protects_nothing_yet_is_replaced,
         a_snapshot_is_as_good_as_the_least_of_its_objects,
+        a_till_that_begins_its_numbers_again_stands_out,
         snapshots_are_numbered_and_listed,
         a_schedule_is_due_until_its_campaign_is_made;
 };

@@ -197,15 +197,18 @@ fn configured_paths_come_back_with_their_modes_and_a_plain_file_as_one() {
     let fetched = rig.fetch(&saved, Selection::Everything, Damage::Refuse, "staged").unwrap();
     assert_eq!(fetched.paths, ["receipts", "settings"]);
     assert_eq!(fs::read(rig.path("staged/paths/settings")).unwrap(), b"x = 1");
-    for (path, wanted) in [("receipts/2026/1.txt", 0o640), ("receipts/2026", 0o750), ("settings", 0o604)] {
+    for (path, wanted) in
+        [("receipts/2026/1.txt", 0o640), ("receipts/2026", 0o750), ("settings", 0o604)]
+    {
         let about = fs::metadata(rig.path("staged/paths").join(path)).unwrap();
         assert_eq!(about.permissions().mode() & 0o7777, wanted, "{path}");
     }
     let one = Selection::File("paths/receipts/2026/1.txt".to_owned());
     rig.fetch(&saved, one, Damage::Refuse, "one").unwrap();
-    assert_eq!(files_below(&rig.path("one")).into_keys().collect::<Vec<_>>(), [
-        "paths/receipts/2026/1.txt"
-    ]);
+    assert_eq!(
+        files_below(&rig.path("one")).into_keys().collect::<Vec<_>>(),
+        ["paths/receipts/2026/1.txt"]
+    );
 }
 
 #[test]
