@@ -150,7 +150,7 @@ fn one_file() -> Result<()> {
     }
     let start = [["restore", "start", &snapshot].as_slice(), &file].concat();
     let said = restored(&mut fleet, &start)?;
-    ensure!(said.contains("only the file \"paths/receipts/2026/1.txt\""), "{said}");
+    ensure!(said.contains("only the file “paths/receipts/2026/1.txt”"), "{said}");
     assert_eq!(receipt(&fleet, 0, "2026/1.txt")?, "receipt 1");
     assert_eq!(receipt(&fleet, 0, "2026/2.txt")?, "receipt 2");
     let left = fs::read_dir(fleet.world.terminals[0].receipts().join("2026"))?.count();

@@ -106,8 +106,10 @@ fn replaced() -> Result<()> {
     let shown = fleet.world.terminals[1].agent_command(&programs, &["status"]);
     ensure!(run(&mut shown?)?.contains(&told.recipient), "the terminal shows the same");
     let onto = spare.id.to_string();
-    let plan = fleet.world.tillward(&["restore", "plan", &manifest, "--onto", &onto])?;
-    ensure!(plan.contains(&told.recipient) && plan.contains("recovery reseal"), "{plan}");
+    let plan = fleet.world.tillward_json(&["restore", "plan", &manifest, "--onto", &onto])?;
+    let concerns = plan["concerns"].as_array().context("a plan has concerns")?;
+    let names_it = |it: &Value| it.as_str().is_some_and(|it| it.contains(&told.recipient));
+    ensure!(concerns.iter().any(names_it), "{plan:#}");
 
     let text = |name: &str| fleet.world.directory().join(name).display().to_string();
     let (copy, statement) = (text("rescued"), text("TW-2.recipient"));

@@ -94,10 +94,11 @@ fn staged_at(entry: &Entry, manifest: &Manifest) -> String {
 /// Of what lies in configured paths. Its owner can always read, write and remove it.
 fn give_modes(nodes: &BTreeMap<PathBuf, Node>, into: &Path) -> Result<(), Failure> {
     for (path, node) in nodes.iter().filter(|(path, _)| path.starts_with(PATHS)) {
-        let (at, least) = match node.is_dir() {
-            true => (into.join(path), 0o700),
-            false => (into.join(path), 0o600),
-        };
+        let (least, mut at) = (if node.is_dir() { 0o700 } else { 0o600 }, into.join(path));
+        // A path that was a plain file is one here: see [`staged_at`].
+        if let Some(folder) = at.parent().filter(|folder| folder.is_file()) {
+            at = folder.to_owned();
+        }
         let mode = node.meta.mode.unwrap_or(least) & 0o777 | least;
         match fs::set_permissions(&at, fs::Permissions::from_mode(mode)) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => {
