@@ -1,5 +1,5 @@
-//! A terminal that is gone for good, and what it saved: on another terminal, once a recovery identity
-//! has sealed the key for that one and two people have signed.
+//! A terminal that is gone for good, and what it saved: on another terminal, once a recovery
+//! identity has sealed the key for that one and two people have signed.
 
 use std::fs;
 use std::io::Write as _;

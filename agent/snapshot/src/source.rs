@@ -1,8 +1,8 @@
 //! What the engine reads: the listed files, the listing, and what else a manifest is made of.
 //!
 //! Files say nothing of times and owners, so that a folder whose files are written anew with the
-//! same bytes is not saved again; those of configured paths say who may read them. Each file is hashed once more while it is saved: one that is not
-//! as it was listed spoils the snapshot.
+//! same bytes is not saved again; those of configured paths say who may read them. Each file is
+//! hashed once more while it is saved: one that is not as it was listed spoils the snapshot.
 
 use std::collections::BTreeMap;
 use std::fs;

@@ -48,8 +48,8 @@ pub enum Unfit {
     NotConfigured(String),
 }
 
-/// The data sets that are to be restored; all checks that need no byte of them. `of_paths` are those
-/// of the snapshot that lie in configured paths of whoever saved it.
+/// The data sets that are to be restored; all checks that need no byte of them. `of_paths` are
+/// those of the snapshot that lie in configured paths of whoever saved it.
 pub fn check<'a>(
     manifest: &'a Manifest,
     of_paths: &[String],

@@ -81,8 +81,8 @@ impl OpenCopy {
                 signer.key.key_id()
             )),
             None => print.warning(
-                "no signature was checked, neither of the key nor of a manifest: name the terminal's \
-                 key with --terminal-key",
+                "no signature was checked, neither of the key nor of a manifest: name the \
+                 terminal's key with --terminal-key",
             ),
         }
         let signed: BTreeSet<_> = manifests.iter().map(|it| it.snapshot.to_string()).collect();

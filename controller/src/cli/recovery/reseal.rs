@@ -20,8 +20,8 @@ use crate::key_file::seal_to;
 /// Seal a repository's key for the terminal that replaces another
 ///
 /// The terminal's statement names its recipient under its own key; `tillward terminal recipient`
-/// writes it. Compare the key with what `tillward-agent status` shows on that terminal: nothing else
-/// tells it from a stranger's. What comes out goes into a restore order, where nobody but that
+/// writes it. Compare the key with what `tillward-agent status` shows on that terminal: nothing
+/// else tells it from a stranger's. What comes out goes into a restore order, where nobody but that
 /// terminal can open it. Shows what it is about to do, and asks.
 #[derive(Debug, Args)]
 #[command(after_long_help = "\
@@ -43,7 +43,7 @@ pub(crate) struct ResealKey {
     /// The fleet that it belongs to
     #[arg(long, value_name = "FLEET")]
     fleet: FleetId,
-    /// The public key of the terminal that saved, to check that the key and the manifests are its own
+    /// The public key of the terminal that saved, to check that key and manifests are its own
     #[arg(long, value_name = "KEY")]
     saved_by_key: Option<PublicKey>,
     /// Where the sealed key is written

@@ -122,10 +122,11 @@ fn show(planned: &Planned<'_>, now: UnixTime, print: &mut Print) {
     if it.terminal != terminal.id && terminal.recipient.is_some() {
         let (serial, id, manifest) = (&terminal.serial, terminal.id, it.manifest);
         print.remark(format_args!(
-            "\nNext, so that {serial} can read it:\n  tillward backup export {manifest} --to DIR\n  \
-             tillward terminal recipient {serial} -o {serial}.recipient\n  \
-             tillward recovery reseal --repository DIR --to {serial}.recipient … -o {serial}.key\n  \
-             tillward restore start {manifest} --onto {id} --key {serial}.key"
+            "\nNext, so that {serial} can read it:\
+             \n  tillward backup export {manifest} --to DIR\
+             \n  tillward terminal recipient {serial} -o {serial}.recipient\
+             \n  tillward recovery reseal --repository DIR --to {serial}.recipient … -o {serial}.key\
+             \n  tillward restore start {manifest} --onto {id} --key {serial}.key"
         ));
     }
 }

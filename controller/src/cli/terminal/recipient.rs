@@ -1,5 +1,5 @@
-//! `tillward terminal recipient`: what the holder of a recovery identity needs to know of a terminal
-//! that shall read another's backup.
+//! `tillward terminal recipient`: what the holder of a recovery identity needs to know of a
+//! terminal that shall read another's backup.
 
 use std::path::PathBuf;
 

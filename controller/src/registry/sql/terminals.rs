@@ -27,8 +27,8 @@ macro_rules! select_terminals {
             "SELECT id, serial, model, store, lane, labels, zone, unit, epoch, public_key,
                  certificate, certificate_expires_at, presence, last_seen_at, working_on,
                  heard_at, agent_version, components, roster_version, outbox_depth,
-                 outbox_dropped, said_zone, recipient, telemetry_at, disk_free_bytes, orders_refused,
-                 messages_unreadable, created_at
+                 outbox_dropped, said_zone, recipient, telemetry_at, disk_free_bytes,
+                 orders_refused, messages_unreadable, created_at
              FROM terminals ",
             $tail
         )

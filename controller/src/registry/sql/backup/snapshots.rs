@@ -161,8 +161,8 @@ async fn raise_set_back(tx: &mut Transaction, new: &NewSnapshot, last: u64) -> R
         subject: format!("{set}, snapshot {}", new.manifest.number),
         detail: format!(
             "`{set}` ends with a lower number than in snapshot {last} of {}: if the till lost its \
-             data, `tillward restore plan {digest}` shows what comes back; what it has sold since is \
-             in snapshot {}",
+             data, `tillward restore plan {digest}` shows what comes back; what it has sold since \
+             is in snapshot {}",
             before.document.taken_at, new.manifest.number
         ),
         at: new.at,
