@@ -79,6 +79,10 @@ impl StateDir {
         self.0.join("slots")
     }
 
+    pub fn recipient(&self) -> PathBuf {
+        self.0.join("recipient.json")
+    }
+
     pub fn status(&self) -> PathBuf {
         self.0.join("status.json")
     }

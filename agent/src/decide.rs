@@ -25,7 +25,7 @@ use shared::digest::Nonce;
 use shared::document::Receipt;
 use shared::document::receipt::Said;
 use shared::id::{OrderId, TerminalId};
-use shared::message::Component;
+use shared::message::{Component, SignedBytes};
 use shared::time::UnixTime;
 
 pub use beginning::Stored;
@@ -58,6 +58,9 @@ pub struct Profile {
     pub broker: String,
     /// The newest roster of the enrolment; the store may know a newer one.
     pub trust: Trust,
+    /// A signed statement of the one to whom keys are sealed that this terminal needs; `None` where
+    /// it makes no backups.
+    pub recipient: Option<SignedBytes>,
     /// Drawn when the agent starts, and used for nothing else; the nonces of hellos come from it.
     pub nonce_seed: Nonce,
     /// Drawn when the agent starts; all jitter comes from it.
@@ -75,6 +78,8 @@ pub struct Core {
     time_kept: TimeFloor,
     /// The nonce of the newest hello.
     asked: Option<Nonce>,
+    /// A hello of this connection was answered: the controller knows the recipient.
+    recipient_told: bool,
     /// The version of the roster that the controller told of last, and the one that did not come
     /// though it was told of twice.
     roster_told: u64,

@@ -134,9 +134,14 @@ pub enum DataAction {
     /// Let what is staged take the place of what the till has; it can be reverted.
     Import,
     RevertImport,
+    /// Let staged files take the places that the configuration allows; it can be reverted.
+    PlaceFiles,
+    PutFilesBack,
     /// Compare what the till counted with the manifest.
     Reconcile,
     CommitImport,
+    /// Remove what the placed files have replaced.
+    KeepFiles,
     DiscardStaged,
 }
 

@@ -1,8 +1,11 @@
 //! Puts the parts together: the only module that knows all others.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use shared::digest::Nonce;
+use shared::durable::{self, Readers};
+use shared::message::SignedBytes;
 use shared::queue::{self, Bounds, Opened, Options, Store};
 use shared::tls::CertificateTime;
 use tracing::{info, warn};
@@ -11,7 +14,7 @@ use crate::act::Hands;
 use crate::act::data::Backups;
 use crate::act::locate::Locator;
 use crate::act::worker::Worker;
-use crate::config::Config;
+use crate::config::{self, Config};
 use crate::decide::{Core, Profile};
 use crate::download::Downloads;
 use crate::event_loop::keeping::Keeper;
@@ -25,7 +28,12 @@ use crate::mqtt::{Mqtt, Settings};
 use crate::pos::DriverProgram;
 use crate::roster::Trust;
 use crate::snapshot;
+use crate::snapshot::protocol::{Sealed, Task};
 use crate::status::StatusFile;
+use crate::stop::Stop;
+
+/// For the program that makes backups to say a word, while nothing else happens.
+const PATIENCE: Duration = Duration::from_secs(10);
 
 /// Runs the agent until it is asked to stop.
 pub fn run(config: &Config) -> Result<(), Failure> {
@@ -95,9 +103,32 @@ fn profile(config: &Config, identity: &Identity) -> Result<Profile, Failure> {
         agent_version: env!("CARGO_PKG_VERSION").to_owned(),
         broker: facts.broker.clone(),
         trust,
+        recipient: config.backup.as_ref().and_then(|backup| recipient(config, backup)),
         nonce_seed: Nonce(machine::random()?),
         jitter_seed: u64::from_le_bytes(machine::random()?),
     })
+}
+
+/// To whom a key is sealed that this terminal needs; the answer is kept for [`crate::status`].
+fn recipient(config: &Config, backup: &config::Backup) -> Option<SignedBytes> {
+    let path = config.state.path().to_owned();
+    let program = snapshot::Program::new(backup.program.clone(), path).with_silence_max(PATIENCE);
+    let asked = program.ask(Task::Recipient, "{}".to_owned(), &Stop::new(), &mut |_, _| {});
+    match asked {
+        Ok(said) => {
+            let text = said.to_string();
+            let file = config.state.recipient();
+            if let Err(error) = durable::replace_file(&file, text.as_bytes(), Readers::Anyone) {
+                warn!(%error, "`status` will not show this terminal's recipient");
+            }
+            let statement = snapshot::read::<Sealed>(said["statement"].clone());
+            statement.ok().map(|Sealed(bytes)| SignedBytes::new(bytes))
+        }
+        Err(error) => {
+            warn!(%error, "the controller is not told to whom keys for this terminal are sealed");
+            None
+        }
+    }
 }
 
 fn hands(

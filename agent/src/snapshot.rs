@@ -63,7 +63,7 @@ impl Program {
         Self { path, state_dir, silence_max: SILENCE_MAX }
     }
 
-    #[cfg(test)]
+    /// With another patience than that for a slow disk or network.
     pub(crate) fn with_silence_max(self, silence_max: Duration) -> Self {
         Self { silence_max, ..self }
     }

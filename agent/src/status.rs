@@ -8,6 +8,8 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use shared::digest::PublicKey;
 use shared::document::receipt::Said;
 use shared::durable::{self, Readers};
 use shared::id::OrderId;
@@ -201,6 +203,10 @@ fn in_words(outcome: &Outcome) -> String {
 pub struct Overview {
     /// `None`: not enrolled.
     pub identity: Option<Facts>,
+    /// This terminal's public key: its receipts and its backups are signed with it.
+    pub key: Option<PublicKey>,
+    /// `age1…`, to whom a key is sealed that this terminal needs, as the agent last found it.
+    pub recipient: Option<String>,
     pub slots: BTreeMap<String, Versions>,
     /// Whether an agent works on this state directory now.
     pub agent_runs: bool,
@@ -216,12 +222,17 @@ pub struct Versions {
 /// Looks at a state directory without changing anything in it.
 pub fn overview(state: &StateDir) -> Result<Overview, IdentityError> {
     let identity = match Identity::load(&state.identity()) {
-        Ok(identity) => Some(identity.facts),
+        Ok(identity) => Some((identity.facts, identity.key.private().public())),
         Err(IdentityError::NotEnrolled { .. }) => None,
         Err(error) => return Err(error),
     };
+    let (identity, key) = identity.unzip();
+    let said = fs::read(state.recipient()).ok();
+    let said = said.and_then(|text| serde_json::from_slice::<Value>(&text).ok());
     Ok(Overview {
         identity,
+        key,
+        recipient: said.and_then(|said| Some(said["recipient"].as_str()?.to_owned())),
         slots: slots(state),
         agent_runs: is_locked(&state.store().join("lock")),
         last_told: read(&state.status()),
@@ -263,6 +274,12 @@ impl Overview {
                 line("fleet", &format!("{}, epoch {}", facts.fleet, facts.epoch));
                 line("controller", &facts.url);
             }
+        }
+        if let Some(key) = &self.key {
+            line("key", &key.to_string());
+        }
+        if let Some(recipient) = &self.recipient {
+            line("recipient", recipient);
         }
         for (component, versions) in &self.slots {
             let current = versions.current.as_deref().unwrap_or("none");

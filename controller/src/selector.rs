@@ -318,6 +318,7 @@ mod tests {
                 outbox_depth: 0,
                 outbox_dropped: 0,
                 zone: None,
+                recipient: None,
             }),
             telemetry: None,
             created_at: UnixTime(1),

@@ -67,6 +67,10 @@ pub struct Hello {
     pub ledger_lost: bool,
     /// An order is being carried out.
     pub working_on: Option<OrderId>,
+    /// A signed [`crate::document::RecipientStatement`]: said on a connection until a hello was
+    /// answered, and not again, because it is as long as everything else.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub recipient: Option<SignedBytes>,
 }
 
 /// Installed software.

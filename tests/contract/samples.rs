@@ -9,7 +9,9 @@ use shared::digest::{Digest, Nonce};
 use shared::document::order::Stream;
 use shared::document::receipt::{Evidence, Said};
 use shared::document::roster::RecoveryRecipient;
-use shared::document::{Batch, FORMAT, FleetTime, Order, Receipt, Release, Roster};
+use shared::document::{
+    Batch, FORMAT, FleetTime, Order, Receipt, RecipientStatement, Release, Roster,
+};
 use shared::floor::{Requirement, Signers};
 use shared::id::{BatchId, OrderId, RepositoryId};
 use shared::membership::Membership;
@@ -62,6 +64,7 @@ pub(crate) fn up() -> Vec<(&'static str, Up)> {
     let receipt = ceremony().sign(receipt, &[&terminal_key()]);
     vec![
         ("up-hello", Up::Hello(hello())),
+        ("up-hello-recipient", Up::Hello(Hello { recipient: Some(recipient()), ..hello() })),
         ("up-progress-running", record(7, progress(StepState::Running))),
         ("up-progress-waiting", record(8, progress(waiting))),
         ("up-progress-undoing", record(9, progress(StepState::Undoing { detail: detail() }))),
@@ -69,6 +72,16 @@ pub(crate) fn up() -> Vec<(&'static str, Up)> {
         ("up-telemetry", record(11, Body::Telemetry(telemetry))),
         ("up-gone", Up::Gone),
     ]
+}
+
+fn recipient() -> SignedBytes {
+    let statement = RecipientStatement {
+        format: FORMAT,
+        terminal: terminal(2),
+        serial: "T-2".to_owned(),
+        recipient: format!("age1{}", "q".repeat(58)),
+    };
+    ceremony().sign(statement, &[&terminal_key()])
 }
 
 fn hello() -> Hello {
@@ -88,6 +101,7 @@ fn hello() -> Hello {
         zone: "Europe/Berlin".to_owned(),
         ledger_lost: false,
         working_on: Some(ORDER),
+        recipient: None,
     }
 }
 

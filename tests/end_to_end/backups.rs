@@ -1,5 +1,7 @@
 //! What tills save: taken while they sell, kept in two places, rehearsed, and put back.
 
+use std::fs;
+
 use anyhow::{Context as _, Result, ensure};
 use controller::api::model::{AssignmentState as State, CampaignState, Snapshot, SnapshotState};
 use harness::wait::wait_for;
@@ -22,7 +24,7 @@ fn items<T: DeserializeOwned>(fleet: &Fleet, words: &[&str]) -> Result<Vec<T>> {
 }
 
 /// Every terminal saves what it has; the snapshots once each is whole in both places.
-fn saved(fleet: &mut Fleet, snapshots: usize) -> Result<Vec<Snapshot>> {
+pub(crate) fn saved(fleet: &mut Fleet, snapshots: usize) -> Result<Vec<Snapshot>> {
     let campaign = begun(fleet, &["backup", "now", "--select", "model=px7"])?;
     let ended = fleet.complete(campaign)?;
     let count = fleet.world.terminals.len();
@@ -38,12 +40,16 @@ fn saved(fleet: &mut Fleet, snapshots: usize) -> Result<Vec<Snapshot>> {
     })?)
 }
 
-/// By the till's own count, all currencies of a data set.
-fn total_of(shown: &Value, set: &str) -> Result<i64> {
+/// One data set of a snapshot.
+pub(crate) fn set_of<'a>(shown: &'a Value, set: &str) -> Result<&'a Value> {
     let sets = shown["data_sets"].as_array().context("a snapshot has data sets")?;
     let found = sets.iter().find(|it| it["name"] == set);
-    let found = found.with_context(|| format!("no data set `{set}` in {shown:#}"))?;
-    let totals = found["totals"].as_object().context("a data set has totals")?;
+    found.with_context(|| format!("no data set `{set}` in {shown:#}"))
+}
+
+/// By the till's own count, all currencies of a data set.
+fn total_of(shown: &Value, set: &str) -> Result<i64> {
+    let totals = set_of(shown, set)?["totals"].as_object().context("a data set has totals")?;
     Ok(totals.values().filter_map(Value::as_i64).sum())
 }
 
@@ -95,6 +101,64 @@ fn killed_while_saving() -> Result<()> {
     fleet.check_books()
 }
 
+/// What two approvers were shown who signed for a restore, which has succeeded since.
+pub(crate) fn restored(fleet: &mut Fleet, words: &[&str]) -> Result<String> {
+    let restore = begun(fleet, words)?;
+    assert_eq!(fleet.look(restore)?.campaign.state, CampaignState::AwaitingApproval);
+    let mut shown = String::new();
+    for approver in ["approver-1", "approver-2"] {
+        let file = exported(fleet, restore, &format!("{restore}-{approver}.json"))?;
+        shown = offline(fleet, "sign", &file, approver, &["--yes-for", "1"])?;
+        ensure!(shown.contains("Put saved data back"), "{shown}");
+        import(fleet, &file)?;
+    }
+    let ended = fleet.complete(restore)?;
+    assert_eq!(ended.states(), [State::Succeeded], "{:#?}", ended.terminals);
+    Ok(shown)
+}
+
+fn print_receipt(fleet: &Fleet, at: usize, name: &str, text: &str) -> Result<()> {
+    let path = fleet.world.terminals[at].receipts().join(name);
+    fs::create_dir_all(path.parent().context("a receipt lies in a folder")?)?;
+    Ok(fs::write(path, text)?)
+}
+
+fn receipt(fleet: &Fleet, at: usize, name: &str) -> Result<String> {
+    let path = fleet.world.terminals[at].receipts().join(name);
+    fs::read_to_string(&path).with_context(|| path.display().to_string())
+}
+
+#[test]
+fn one_file_comes_back_and_what_lies_beside_it_stays() {
+    one_file().unwrap();
+}
+
+fn one_file() -> Result<()> {
+    let mut fleet = Fleet::small(&["north"])?;
+    fleet.wait_until_it_sells(0)?;
+    print_receipt(&fleet, 0, "2026/1.txt", "receipt 1")?;
+    let snapshot = saved(&mut fleet, 1)?.remove(0).manifest.to_string();
+    print_receipt(&fleet, 0, "2026/1.txt", "spoilt")?;
+    print_receipt(&fleet, 0, "2026/2.txt", "receipt 2")?;
+    let file = ["--file", "paths/receipts/2026/1.txt"];
+    let plan =
+        fleet.world.tillward(&[["restore", "plan", &snapshot].as_slice(), &file].concat())?;
+    ensure!(plan.contains("paths/receipts/2026/1.txt, and nothing else"), "{plan}");
+    for refused in ["export/sales.db", "paths/receipts/../x", "paths/stock/1"] {
+        let words = ["restore", "start", &snapshot, "--file", refused];
+        ensure!(fleet.world.tillward(&words).is_err(), "{refused}");
+    }
+    let start = [["restore", "start", &snapshot].as_slice(), &file].concat();
+    let said = restored(&mut fleet, &start)?;
+    ensure!(said.contains("only the file “paths/receipts/2026/1.txt”"), "{said}");
+    assert_eq!(receipt(&fleet, 0, "2026/1.txt")?, "receipt 1");
+    assert_eq!(receipt(&fleet, 0, "2026/2.txt")?, "receipt 2");
+    let left = fs::read_dir(fleet.world.terminals[0].receipts().join("2026"))?.count();
+    assert_eq!(left, 2, "nothing is left beside them");
+    fleet.wait_until_it_sells(0)?;
+    fleet.check_books()
+}
+
 #[test]
 fn a_till_that_lost_its_data_gets_them_back_when_two_people_have_signed() {
     lost_and_restored().unwrap();
@@ -105,24 +169,21 @@ fn lost_and_restored() -> Result<()> {
     fleet.wait_until_it_sells(0)?;
     // What the till had when it was saved is what it has when it is lost.
     fleet.close_books()?;
+    print_receipt(&fleet, 0, "2026/1.txt", "receipt 1")?;
+    print_receipt(&fleet, 0, "2026/2.txt", "receipt 2")?;
     let snapshot = saved(&mut fleet, 1)?.remove(0).manifest.to_string();
     let shown = fleet.world.tillward_json(&["backup", "show", &snapshot])?;
     let saved_total = total_of(&shown, "sales")?;
     ensure!(saved_total > 0, "{shown:#}");
     let programs = fleet.world.programs.clone();
     fleet.world.terminals[0].lose_data(&programs)?;
+    fs::remove_dir_all(fleet.world.terminals[0].receipts())?;
     let plan = fleet.world.tillward(&["restore", "plan", &snapshot])?;
     ensure!(plan.contains("sales") && plan.contains(&saved_total.to_string()), "{plan}");
-    let restore = begun(&fleet, &["restore", "start", &snapshot])?;
-    assert_eq!(fleet.look(restore)?.campaign.state, CampaignState::AwaitingApproval);
-    for approver in ["approver-1", "approver-2"] {
-        let file = exported(&fleet, restore, &format!("for-{approver}.json"))?;
-        let said = offline(&fleet, "sign", &file, approver, &["--yes-for", "1"])?;
-        ensure!(said.contains("Put saved data back"), "{said}");
-        import(&fleet, &file)?;
-    }
-    let ended = fleet.complete(restore)?;
-    assert_eq!(ended.states(), [State::Succeeded], "{:#?}", ended.terminals);
+    let said = restored(&mut fleet, &["restore", "start", &snapshot])?;
+    ensure!(said.contains("everything in it"), "{said}");
+    assert_eq!(receipt(&fleet, 0, "2026/1.txt")?, "receipt 1");
+    assert_eq!(receipt(&fleet, 0, "2026/2.txt")?, "receipt 2");
     fleet.world.terminals[0].customers_return(&programs)?;
     fleet.wait_until_it_sells(0)?;
     fleet.check_books()

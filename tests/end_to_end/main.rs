@@ -22,4 +22,5 @@ mod programs;
 mod publisher;
 mod random;
 mod releases;
+mod replacement;
 mod whole_path;

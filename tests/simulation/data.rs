@@ -35,6 +35,7 @@ fn a_restore_that_fails_leaves_the_data_of_before_wherever_the_power_fails() {
         (Trouble::Rotten, 30),
         (Trouble::ExportFails, 30),
         (Trouble::ImportFails, 200),
+        (Trouble::FilesRefused, 200),
         (Trouble::TotalsDiffer, 200),
     ] {
         let scenario = about(Job::Restore, Some(trouble));

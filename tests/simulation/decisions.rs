@@ -207,6 +207,7 @@ fn restored(ceremony: &Ceremony, disk: &Disk, uptime: Duration) -> Core {
         agent_version: "0.1.0".to_owned(),
         broker: BROKER.to_owned(),
         trust: trust.expect("the ceremony's roster is good"),
+        recipient: None,
         nonce_seed: Nonce([3; 16]),
         jitter_seed: 5,
     };

@@ -10,6 +10,7 @@ use shared::outcome::{FailureCode, Waiting};
 use crate::scenario::{Release, Trouble};
 use crate::slots::{Bytes, Version};
 use crate::till::Hold;
+use crate::vault::Data;
 use crate::world::World;
 
 /// The answer and how long it takes; or when to look again.
@@ -100,7 +101,7 @@ impl World {
             },
             DataAction::Export => {
                 let failed = fails(Trouble::ExportFails, FailureCode::ExportFailed);
-                self.vault.export(self.now);
+                self.vault.export(self.now, self.till.sales());
                 failed.unwrap_or_else(done)
             }
             DataAction::Save | DataAction::FetchSnapshot if !self.network.line => {
@@ -134,8 +135,21 @@ impl World {
                     Reply::Done(Proof { version: Some("snapshot 1".to_owned()), findings: vec![] })
                 })
             }
+            DataAction::PlaceFiles => {
+                self.watch_the_import();
+                let placed = done_if(self.vault.place_files(), FailureCode::Internal);
+                fails(Trouble::FilesRefused, FailureCode::NotRestorable).unwrap_or(placed)
+            }
+            DataAction::PutFilesBack => {
+                self.vault.put_files_back();
+                done()
+            }
             DataAction::CommitImport => {
                 self.vault.commit();
+                done()
+            }
+            DataAction::KeepFiles => {
+                self.vault.keep_files();
                 done()
             }
             DataAction::DiscardStaged => {
@@ -156,6 +170,11 @@ impl World {
         }
         if self.vault.snapshots() == 0 {
             self.breaches.push("what the till had was replaced and is saved nowhere".to_owned());
+        }
+        let (made, saved) = (self.till.sales(), self.vault.sales_saved());
+        if self.vault.data == Data::OfBefore && saved < made {
+            let lost = made - saved;
+            self.breaches.push(format!("{lost} sales were replaced and are in no snapshot"));
         }
     }
 
@@ -255,7 +274,10 @@ pub(crate) fn changes_something(action: Action) -> bool {
             | DataAction::FetchSnapshot
             | DataAction::Import
             | DataAction::RevertImport
+            | DataAction::PlaceFiles
+            | DataAction::PutFilesBack
             | DataAction::CommitImport
+            | DataAction::KeepFiles
             | DataAction::DiscardStaged,
         ) => true,
     }

@@ -133,7 +133,27 @@ fn a_restore_into_a_till_that_sells_is_caught() {
 
 #[test]
 fn a_restore_that_saves_nothing_first_is_caught() {
-    is_caught(&restore(None), spoilt_restore("save", |_| None), "is saved nowhere");
+    let restore_table =
+        spoilt_table(spoilt_table(RESTORE, "save", |_| None), "save-held", |_| None);
+    let tables = Tables { restore: restore_table, ..Tables::BUILT_IN };
+    is_caught(&restore(None), tables, "is saved nowhere");
+}
+
+#[test]
+fn a_sale_between_the_first_export_and_the_hold_that_is_in_no_snapshot_is_caught() {
+    let tables = spoilt_restore("save-held", |_| None);
+    is_caught(&restore(None), tables, "are in no snapshot");
+}
+
+#[test]
+fn files_that_are_not_put_back_are_caught() {
+    let tables = spoilt_restore("files", |files| Some(Step { undo: Undo::Nothing, ..files }));
+    is_caught(&restore(Some(Trouble::TotalsDiffer)), tables, "the files are Restored");
+}
+
+#[test]
+fn old_files_that_are_never_swept_are_caught() {
+    is_caught(&restore(None), spoilt_restore("tidy-files", |_| None), "files set aside");
 }
 
 #[test]

@@ -57,6 +57,8 @@ pub(crate) enum Trouble {
     /// The snapshot does not belong on this till.
     Unfit,
     Rotten,
+    /// The files cannot be placed, and were placed in part.
+    FilesRefused,
     /// The till says so, and has imported nevertheless.
     ImportFails,
     TotalsDiffer,
@@ -188,7 +190,9 @@ impl Scenario {
         match self.trouble {
             None => {}
             Some(Trouble::ExportFails) => return failed_with(FailureCode::ExportFailed),
-            Some(Trouble::Unfit) => return failed_with(FailureCode::NotRestorable),
+            Some(Trouble::Unfit | Trouble::FilesRefused) => {
+                return failed_with(FailureCode::NotRestorable);
+            }
             Some(Trouble::Rotten) => return failed_with(FailureCode::SnapshotDamaged),
             Some(Trouble::ImportFails) => return failed_with(FailureCode::PosRefused),
             Some(Trouble::TotalsDiffer) => return failed_with(FailureCode::TotalsDiffer),

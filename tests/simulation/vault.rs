@@ -1,7 +1,8 @@
 //! What the till's data is, where it is exported and staged, and what is saved of it.
 //!
-//! Deliberately unkind: an import that was committed cannot be taken back, a snapshot is verified
-//! only a while after it was taken, and nothing that was not exported or staged can be used.
+//! Deliberately unkind: an import that was committed cannot be taken back, nor can files whose old
+//! versions were removed, a snapshot is verified only a while after it was taken, and nothing that
+//! was not exported or staged can be used.
 
 use std::time::Duration;
 
@@ -20,11 +21,22 @@ pub(crate) struct Vault {
     pub(crate) data: Data,
     /// What an import that is neither committed nor reverted has replaced.
     set_aside: Option<Data>,
-    /// When what is in the export directory was exported.
-    exported_at: Option<Duration>,
+    /// In the places that the configuration allows.
+    pub(crate) files: Data,
+    /// What stands by for files that were placed.
+    files_aside: Option<Data>,
+    /// When what is in the export directory was exported, and how many sales there were by then.
+    exported: Option<(Duration, usize)>,
     pub(crate) staged: bool,
-    /// When each snapshot was exported and saved.
-    saved: Vec<(Duration, Duration)>,
+    saved: Vec<Saved>,
+}
+
+/// One snapshot.
+#[derive(Clone, Copy, Debug)]
+struct Saved {
+    exported_at: Duration,
+    saved_at: Duration,
+    sales: usize,
 }
 
 impl Vault {
@@ -32,25 +44,27 @@ impl Vault {
         Self {
             data: Data::OfBefore,
             set_aside: None,
-            exported_at: None,
+            files: Data::OfBefore,
+            files_aside: None,
+            exported: None,
             staged: false,
             saved: Vec::new(),
         }
     }
 
-    pub(crate) fn export(&mut self, now: Duration) {
-        self.exported_at = Some(now);
+    pub(crate) fn export(&mut self, now: Duration, sales: usize) {
+        self.exported = Some((now, sales));
     }
 
     pub(crate) fn discard_export(&mut self) {
-        self.exported_at = None;
+        self.exported = None;
     }
 
     /// One export is one snapshot, however often it is saved.
     pub(crate) fn save(&mut self, now: Duration) -> bool {
-        let Some(exported_at) = self.exported_at else { return false };
-        if !self.saved.iter().any(|(at, _)| *at == exported_at) {
-            self.saved.push((exported_at, now));
+        let Some((exported_at, sales)) = self.exported else { return false };
+        if !self.saved.iter().any(|it| it.exported_at == exported_at) {
+            self.saved.push(Saved { exported_at, saved_at: now, sales });
         }
         true
     }
@@ -59,11 +73,15 @@ impl Vault {
         self.saved.len()
     }
 
+    /// How many sales are in the snapshot that has the most.
+    pub(crate) fn sales_saved(&self) -> usize {
+        self.saved.iter().map(|it| it.sales).max().unwrap_or(0)
+    }
+
     /// Whether a verified snapshot is no older than that.
     pub(crate) fn has_verified(&self, within: Duration, now: Duration) -> bool {
-        let good = |(taken, saved): &(Duration, Duration)| {
-            *taken + within >= now && *saved + VERIFIED_AFTER <= now
-        };
+        let good =
+            |it: &Saved| it.exported_at + within >= now && it.saved_at + VERIFIED_AFTER <= now;
         self.saved.iter().any(good)
     }
 
@@ -83,11 +101,28 @@ impl Vault {
         self.set_aside = None;
     }
 
+    pub(crate) fn place_files(&mut self) -> bool {
+        if self.staged && self.files_aside.is_none() {
+            self.files_aside = Some(self.files);
+            self.files = Data::Restored;
+        }
+        self.staged
+    }
+
+    pub(crate) fn put_files_back(&mut self) {
+        self.files = self.files_aside.take().unwrap_or(self.files);
+    }
+
+    pub(crate) fn keep_files(&mut self) {
+        self.files_aside = None;
+    }
+
     /// What a job that is over has left lying about.
     pub(crate) fn leftovers(&self) -> Vec<&'static str> {
         let left = [
             (self.set_aside.is_some(), "data set aside"),
-            (self.exported_at.is_some(), "an export"),
+            (self.files_aside.is_some(), "files set aside"),
+            (self.exported.is_some(), "an export"),
             (self.staged, "a staged snapshot"),
         ];
         left.into_iter().filter(|(is_left, _)| *is_left).map(|(_, what)| what).collect()

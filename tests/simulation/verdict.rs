@@ -82,6 +82,9 @@ fn check_data(world: &World, told: Option<&Outcome>, wrong: &mut Vec<String>) {
     if world.vault.data != data {
         wrong.push(format!("the job ended as {told:?}, the till has {:?}", world.vault.data));
     }
+    if world.vault.files != data {
+        wrong.push(format!("the job ended as {told:?}, the files are {:?}", world.vault.files));
+    }
     let left = world.vault.leftovers();
     if !left.is_empty() {
         wrong.push(format!("left over: {}", left.join(", ")));

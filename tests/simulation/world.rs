@@ -123,6 +123,7 @@ impl World {
             agent_version: "0.1.0".to_owned(),
             broker: crate::machine::BROKER.to_owned(),
             trust: (*self.trust).clone(),
+            recipient: None,
             nonce_seed: Nonce([self.starts as u8; 16]),
             jitter_seed: self.starts ^ self.scenario.seed,
         }

@@ -52,6 +52,8 @@ pub enum Failure {
     Damaged(String),
     #[error("the snapshot holds no {0}")]
     NotInside(String),
+    #[error("`{}` cannot be restored: {why}", path.display())]
+    NotPlaced { path: PathBuf, why: String },
     #[error("`{}` is not an empty directory", .0.display())]
     NotEmpty(PathBuf),
     #[error("the backup library gave up; standard error says where")]
@@ -101,9 +103,11 @@ impl Failure {
             | Self::Place(PlaceError::Missing { .. } | PlaceError::Damaged { .. }) => {
                 FailureCode::SnapshotDamaged
             }
-            Self::Unsealed(_) | Self::OtherKey | Self::NoKey | Self::NotInside(_) => {
-                FailureCode::NotRestorable
-            }
+            Self::Unsealed(_)
+            | Self::OtherKey
+            | Self::NoKey
+            | Self::NotInside(_)
+            | Self::NotPlaced { .. } => FailureCode::NotRestorable,
             Self::Request(_)
             | Self::NotUnderstood(_)
             | Self::Identity(_)
@@ -143,6 +147,7 @@ impl Failure {
             | Self::NoKey
             | Self::Damaged(_)
             | Self::NotInside(_)
+            | Self::NotPlaced { .. }
             | Self::NotEmpty(_) => false,
         }
     }

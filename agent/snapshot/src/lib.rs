@@ -10,6 +10,7 @@ pub mod books;
 pub mod engine;
 pub mod failure;
 pub mod fetch;
+pub mod files;
 pub mod home;
 pub mod keys;
 pub mod listing;

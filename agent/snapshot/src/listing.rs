@@ -23,9 +23,15 @@ use shared::document::manifest::{DataSet, Numbers};
 use crate::scan::{Hit, Scanner};
 
 pub use text::{Listing, NotAListing};
+pub(crate) use walk::inside;
 
 /// Read at once.
 const PIECE_BYTES: usize = 128 * 1024;
+
+/// In a manifest, in place of a schema: an allow-listed path that is a folder, and one that is a
+/// plain file.
+pub const FOLDER: u32 = 0;
+pub const PLAIN_FILE: u32 = 1;
 
 /// Why nothing is saved.
 #[derive(Debug, thiserror::Error)]
@@ -93,7 +99,7 @@ fn no_data(what: String) -> ListingError {
 }
 
 /// Names become part of paths, and of lines of the listing.
-fn check_name(name: &str) -> Result<(), ListingError> {
+pub(crate) fn check_name(name: &str) -> Result<(), ListingError> {
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.');
     let is_name = (1..=64).contains(&name.len()) && name.bytes().all(plain);
     match is_name && !name.starts_with('.') {
@@ -231,18 +237,19 @@ fn data_sets(save: &Save, listing: &Listing) -> Vec<DataSet> {
             numbers,
         }
     });
-    let allowed = save.paths.iter().map(|allowed| {
+    let allowed = save.paths.iter().filter_map(|allowed| {
         let (files, bytes) = size_of(&allowed.name);
-        DataSet {
+        // Of what is not there nothing can be restored.
+        (files > 0).then(|| DataSet {
             name: allowed.name.clone(),
             class: allowed.class,
-            schema: 0,
+            schema: if allowed.path.is_file() { PLAIN_FILE } else { FOLDER },
             files,
             bytes,
             records: 0,
             totals: BTreeMap::new(),
             numbers: None,
-        }
+        })
     });
     let mut all: Vec<_> = told.chain(allowed).collect();
     all.sort_by(|a, b| a.name.cmp(&b.name));
@@ -250,6 +257,6 @@ fn data_sets(save: &Save, listing: &Listing) -> Vec<DataSet> {
 }
 
 /// The folder of an allow-listed path.
-fn path_folder(name: &str) -> String {
+pub(crate) fn path_folder(name: &str) -> String {
     format!("{PATHS}/{name}")
 }

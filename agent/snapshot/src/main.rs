@@ -22,7 +22,7 @@ use snapshot::answer::{self, Reporter};
 use snapshot::failure::Failure;
 use snapshot::home::{self, Home};
 use snapshot::keys::{self, Ring};
-use snapshot::{fetch, save};
+use snapshot::{fetch, files, save};
 
 /// Takes and fetches the backups of a terminal. The agent starts it.
 #[derive(Debug, Parser)]
@@ -41,6 +41,9 @@ enum Task {
     Newest,
     ForgetKey,
     Recipient,
+    Place,
+    PutBack,
+    Keep,
 }
 
 /// How the run ended.
@@ -118,6 +121,18 @@ fn run(state: &Path, task: Task, line: &str, stop: &Stop) -> Answered {
         Task::Newest => answer(line, |reach: Reach| Ok(home(&reach)?.place().newest()?)),
         Task::ForgetKey => answer(line, |Nothing {}| forget(state)),
         Task::Recipient => answer(line, |Nothing {}| recipient(state)),
+        Task::Place => answer(line, |request| {
+            let (home, _lock) = home::lock(state)?;
+            files::place(&home, &request)
+        }),
+        Task::PutBack => answer(line, |request| {
+            let (home, _lock) = home::lock(state)?;
+            files::put_back(&home, &request).map(|()| Nothing {})
+        }),
+        Task::Keep => answer(line, |request| {
+            let (home, _lock) = home::lock(state)?;
+            files::keep(&home, &request).map(|()| Nothing {})
+        }),
     }
 }
 

@@ -1,15 +1,19 @@
 //! What the engine reads: the listed files, the listing, and what else a manifest is made of.
 //!
 //! Files say nothing of times and owners, so that a folder whose files are written anew with the
-//! same bytes is not saved again. Each file is hashed once more while it is saved: one that is not
-//! as it was listed spoils the snapshot.
+//! same bytes is not saved again; those of configured paths say who may read them. Each file is
+//! hashed once more while it is saved: one that is not as it was listed spoils the snapshot.
 
+use std::collections::BTreeMap;
+use std::fs;
 use std::io::{self, Cursor, Read};
-use std::path::PathBuf;
+use std::os::unix::fs::MetadataExt as _;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::vec;
 
+use agent::snapshot::protocol::PATHS;
 use rustic_core::{ReadSource, ReadSourceOpen};
 use sha2::{Digest as _, Sha256};
 use shared::digest::Digest;
@@ -44,6 +48,7 @@ pub struct Source {
 struct Planned {
     path: PathBuf,
     size: u64,
+    mode: u32,
     from: From,
 }
 
@@ -58,13 +63,14 @@ impl Source {
     pub fn new(listed: &Listed, about: Vec<u8>) -> Self {
         let mut entries = Vec::new();
         for (entry, from) in listed.listing.0.iter().zip(&listed.from) {
+            let (path, mode) = (PathBuf::from(&entry.path), mode(&entry.path, from, 0o600));
             let from = From::File { from: from.clone(), sha256: entry.sha256 };
-            entries.push(Planned { path: PathBuf::from(&entry.path), size: entry.bytes, from });
+            entries.push(Planned { path, size: entry.bytes, mode, from });
         }
         for (path, bytes) in [(ABOUT, about), (LISTING, listed.listing.text().into_bytes())] {
             let size = bytes.len() as u64;
             let from = From::Memory(Arc::new(bytes));
-            entries.push(Planned { path: PathBuf::from(path), size, from });
+            entries.push(Planned { path: PathBuf::from(path), size, mode: 0o600, from });
         }
         entries.extend(directories(&entries));
         entries.sort_by(|a, b| a.path.cmp(&b.path));
@@ -84,13 +90,27 @@ impl Source {
 }
 
 fn directories(entries: &[Planned]) -> Vec<Planned> {
-    let mut paths = std::collections::BTreeSet::new();
+    let mut planned = BTreeMap::new();
     for entry in entries {
-        paths.extend(entry.path.ancestors().skip(1).filter(|path| path.parent().is_some()));
+        let from = match &entry.from {
+            From::File { from, .. } => from.as_path(),
+            From::Directory | From::Memory(_) => Path::new(""),
+        };
+        let mut from = from.ancestors().skip(1);
+        for path in entry.path.ancestors().skip(1).filter(|path| path.parent().is_some()) {
+            let mode = mode(path, from.next().unwrap_or(Path::new("")), 0o700);
+            let directory = Planned { path: path.to_owned(), size: 0, mode, from: From::Directory };
+            planned.entry(path).or_insert(directory);
+        }
     }
-    let planned =
-        |path: &std::path::Path| Planned { path: path.to_owned(), size: 0, from: From::Directory };
-    paths.into_iter().map(planned).collect()
+    planned.into_values().collect()
+}
+
+/// Who may read it, where it lies in a configured path or is one; `least` else.
+fn mode(path: impl AsRef<Path>, from: &Path, least: u32) -> u32 {
+    let is_configured = path.as_ref().starts_with(PATHS) && path.as_ref().components().count() > 1;
+    let about = is_configured.then(|| fs::symlink_metadata(from));
+    about.and_then(Result::ok).map_or(least, |about| about.mode() & 0o777 | least)
 }
 
 /// What opens one file.
@@ -165,10 +185,10 @@ impl Iterator for Entries {
     type Item = RusticResult<ReadSourceEntry<Open>>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        let Planned { path, size, from } = self.entries.next()?;
-        let (kind, mode) = match from {
-            From::Directory => (NodeType::Dir, 0o700),
-            From::File { .. } | From::Memory(_) => (NodeType::File, 0o600),
+        let Planned { path, size, mode, from } = self.entries.next()?;
+        let kind = match from {
+            From::Directory => NodeType::Dir,
+            From::File { .. } | From::Memory(_) => NodeType::File,
         };
         let epoch = Some(jiff::Timestamp::UNIX_EPOCH);
         let about = Metadata { mode: Some(mode), mtime: epoch, size, ..Metadata::default() };

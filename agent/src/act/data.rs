@@ -76,8 +76,11 @@ impl Hands {
             DataAction::SettleFirst => return errand.settle_first().unwrap_or_else(|it| *it),
             DataAction::Import => errand.import(),
             DataAction::RevertImport => errand.revert_import(),
+            DataAction::PlaceFiles => errand.place_files(),
+            DataAction::PutFilesBack => errand.of_order(protocol::Task::PutBack),
             DataAction::Reconcile => errand.reconcile(),
             DataAction::CommitImport => errand.commit_import(),
+            DataAction::KeepFiles => errand.of_order(protocol::Task::Keep),
             DataAction::DiscardStaged => {
                 errand.discard([&backups.fetched(), &backups.staged()]).map_err(Box::new)
             }

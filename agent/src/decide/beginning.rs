@@ -70,6 +70,7 @@ impl Core {
             time_kept: clock.kept(),
             clock,
             asked: None,
+            recipient_told: false,
             roster_told: 0,
             roster_overdue: None,
             heard_at: None,

@@ -30,6 +30,7 @@ pub struct Worries {
 impl Core {
     pub(super) fn connected(&mut self, now: Now, out: &mut Decision) {
         self.outbox.connected(now.uptime);
+        self.recipient_told = false;
         let wish = self.session.connected(now.uptime);
         self.grant(wish, now, out);
     }
@@ -70,6 +71,7 @@ impl Core {
             return;
         }
         self.asked = None;
+        self.recipient_told = true;
         self.heard_at = Some(now.uptime);
         self.session.heard(now.uptime);
         self.hear_of_roster(time.roster_version, now);
@@ -178,6 +180,7 @@ impl Core {
             zone: self.profile.zone.iana_name().unwrap_or("UTC").to_owned(),
             ledger_lost: self.lost,
             working_on: self.working_on(),
+            recipient: self.profile.recipient.clone().filter(|_| !self.recipient_told),
         }
     }
 

@@ -60,6 +60,7 @@ fn profile(broker: String) -> Profile {
         agent_version: "0".to_owned(),
         broker,
         trust: trust(),
+        recipient: None,
         nonce_seed: Nonce([5; 16]),
         jitter_seed: 5,
     }

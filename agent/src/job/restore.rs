@@ -13,7 +13,7 @@ use shared::outcome::FailureCode::{ExportFailed, PosNotReady, SnapshotDamaged};
 use super::Action::{AskTill, Data, Drain, HoldTrading, ReleaseTrading};
 use super::DataAction::{
     CheckTarget, CommitImport, DiscardExport, DiscardStaged, Export, FetchSnapshot, Import,
-    Reconcile, RevertImport, Save, SettleFirst,
+    KeepFiles, PlaceFiles, PutFilesBack, Reconcile, RevertImport, Save, SettleFirst,
 };
 use super::step::Condition::WindowOpen;
 use super::step::{Step, Table};
@@ -40,7 +40,6 @@ pub static RESTORE: Table = &[
         .tries(5, 60)
         .within_s(HOUR),
     Step::new("save", Data(Save)).tries(8, 60).within_s(12 * HOUR),
-    Step::new("tidy-export", Data(DiscardExport)),
     Step::new("till", AskTill).only_while(WindowOpen, "window").within_s(HOUR),
     // Trading is held. Whatever cannot be done now is tried again at the next chance.
     Step::new("hold", HoldTrading)
@@ -56,11 +55,31 @@ pub static RESTORE: Table = &[
         .or_back()
         .tries(3, 10)
         .within_s(600),
+    // What was sold since the first export is saved too, now that nobody can sell any more. Most of
+    // it is saved already, so this is short; where it is not, the shop sells again.
+    Step::new("export-held", Data(Export))
+        .only_while(WindowOpen, "window")
+        .or_back()
+        .tidied_by(&[Data(DiscardExport)])
+        .failing_as(ExportFailed)
+        .tries(2, 10)
+        .within_s(660),
+    Step::new("save-held", Data(Save))
+        .only_while(WindowOpen, "window")
+        .or_back()
+        .tries(2, 10)
+        .within_s(600),
+    Step::new("tidy-export", Data(DiscardExport)),
     // The data of before stands by until the new has been counted.
     Step::new("import", Data(Import))
         .only_while(WindowOpen, "window")
         .without_waiting()
         .undone_by(&[Data(RevertImport)])
+        .tries(2, 10)
+        .within_s(1300),
+    Step::new("files", Data(PlaceFiles))
+        .without_waiting()
+        .undone_by(&[Data(PutFilesBack)])
         .tries(2, 10)
         .within_s(1300),
     Step::new("reconcile", Data(Reconcile)).without_waiting().tries(3, 10).within_s(1300),
@@ -71,5 +90,6 @@ pub static RESTORE: Table = &[
         .within_s(700),
     // Kept for good. What fails from here on is told, not undone.
     Step::new("release", ReleaseTrading).ends_lease().without_waiting().tries(10, 10).within_s(300),
+    Step::new("tidy-files", Data(KeepFiles)).without_waiting().tries(5, 10).within_s(700),
     Step::new("tidy", Data(DiscardStaged)).without_waiting(),
 ];

@@ -42,11 +42,25 @@ pub enum Task {
     ForgetKey,
     /// [`Nothing`], answered by [`Recipient`]: to whom a key is sealed that this terminal needs.
     Recipient,
+    /// [`PlaceFiles`], answered by [`Placed`].
+    Place,
+    /// [`OfOrder`], answered by [`Nothing`]: what was there before [`Self::Place`] is there again.
+    PutBack,
+    /// [`OfOrder`], answered by [`Nothing`]: what was there before [`Self::Place`] goes for good.
+    Keep,
 }
 
 impl Task {
-    pub const ALL: [Self; 5] =
-        [Self::Save, Self::Fetch, Self::Newest, Self::ForgetKey, Self::Recipient];
+    pub const ALL: [Self; 8] = [
+        Self::Save,
+        Self::Fetch,
+        Self::Newest,
+        Self::ForgetKey,
+        Self::Recipient,
+        Self::Place,
+        Self::PutBack,
+        Self::Keep,
+    ];
 
     pub fn as_str(self) -> &'static str {
         match self {
@@ -55,6 +69,9 @@ impl Task {
             Self::Newest => "newest",
             Self::ForgetKey => "forget-key",
             Self::Recipient => "recipient",
+            Self::Place => "place",
+            Self::PutBack => "put-back",
+            Self::Keep => "keep",
         }
     }
 }
@@ -172,6 +189,38 @@ pub struct Fetched {
     pub bytes: u64,
     /// Files that were asked for and could not be restored, by their paths in the listing.
     pub left_out: Vec<String>,
+    /// The data sets of the whole snapshot that lie in [`PATHS`]: the till knows nothing of them.
+    pub paths: Vec<String>,
+}
+
+/// Let what was staged of these paths take the place of what is there. What is there stands by
+/// until the order's [`Task::PutBack`] or [`Task::Keep`].
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PlaceFiles {
+    pub order: OrderId,
+    /// [`Fetch::into`].
+    pub staged: PathBuf,
+    /// As this terminal's configuration has them.
+    pub paths: Vec<AllowedPath>,
+    /// Only this file, by its path in the listing; what lies beside it stays.
+    pub only: Option<String>,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Placed {
+    /// What has another content now.
+    pub paths: Vec<String>,
+    /// Copied in this run.
+    pub files: u64,
+    pub bytes: u64,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct OfOrder {
+    pub order: OrderId,
 }
 
 /// Where there is nothing to say.
@@ -326,6 +375,9 @@ mod tests {
     #[test]
     fn every_task_has_a_word_of_its_own() {
         let words = Task::ALL.map(Task::as_str);
-        assert_eq!(words, ["save", "fetch", "newest", "forget-key", "recipient"]);
+        assert_eq!(
+            words,
+            ["save", "fetch", "newest", "forget-key", "recipient", "place", "put-back", "keep",]
+        );
     }
 }

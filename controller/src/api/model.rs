@@ -29,7 +29,9 @@ pub use claim::{Claim, ClaimState, IssuedClaim, NewClaim};
 pub use enrolment::{Base64, BeginEnrolment, Enrol, Enrolled, EnrolmentNonce, Own};
 pub use release::{ArtifactStored, Release, ReleaseArtifact, Roster, RosterKey, Signer};
 pub use schedule::{BackupSchedule, NewBackupSchedule, ScheduleEvery, ScheduledWork};
-pub use terminal::{Component, Lifecycle, Presence, Telemetry, Terminal, TerminalDetail};
+pub use terminal::{
+    Component, Lifecycle, Presence, Recipient, Telemetry, Terminal, TerminalDetail,
+};
 
 use serde::{Deserialize, Serialize};
 use shared::digest::Digest;

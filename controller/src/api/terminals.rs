@@ -4,13 +4,16 @@ use std::sync::Arc;
 
 use axum::extract::State;
 use serde::Deserialize;
+use shared::document::RecipientStatement;
 use shared::id::TerminalId;
+use shared::signature::Envelope;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::extract::{Operator, Part, Path, Query, listed};
 use super::model::{
-    Component, Lifecycle, Page, Presence, Problem, Telemetry, Terminal, TerminalDetail,
+    Base64, Component, Lifecycle, Page, Presence, Problem, Recipient, Telemetry, Terminal,
+    TerminalDetail,
 };
 use super::problem::{Code, Refusal};
 use super::{Api, campaigns};
@@ -128,8 +131,15 @@ fn shown(terminal: stored::Terminal) -> Terminal {
         version: component.version.clone(),
         security_counter: component.security_counter,
     };
+    let statement = said.and_then(|said| said.recipient.as_ref()).zip(terminal.public_key);
+    let recipient = statement.and_then(|(signed, key)| {
+        let said = Envelope::<RecipientStatement>::from_bytes(signed.as_slice()).ok()?.document;
+        let statement = Base64(signed.as_slice().to_vec());
+        Some(Recipient { recipient: said.recipient, statement, key })
+    });
     Terminal {
         id: terminal.id,
+        recipient,
         components: components.iter().map(component).collect(),
         agent_version: said.map(|said| said.agent_version.clone()),
         roster_version: said.map(|said| said.roster_version),

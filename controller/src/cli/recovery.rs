@@ -36,7 +36,7 @@ impl RecoveryCommand {
         match self {
             Self::Key(command) => command.run(print)?,
             Self::Open(command) => command.run(print)?,
-            Self::Reseal(command) => command.run(print)?,
+            Self::Reseal(command) => return command.run(print),
         }
         Ok(Exit::Done)
     }

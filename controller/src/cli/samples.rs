@@ -4,12 +4,14 @@ use std::collections::BTreeMap;
 
 use shared::digest::{Digest, KeyId};
 use shared::id::{BatchId, CampaignId, FleetId, OrderId, TerminalId};
+use shared::signature::PrivateKey;
 use shared::time::UnixTime;
 
 use crate::api::model::{
-    Alarm, Approval, Approver, Assignment, AssignmentState, AuditEntry, BrokerStatus, Campaign,
-    CampaignState, Change, Component, Held, Lifecycle, Presence, Reason, Release, ReleaseArtifact,
-    Signer, Software, Status, Telemetry, Term, Terminal, TerminalCounts, Upgrade,
+    Alarm, Approval, Approver, Assignment, AssignmentState, AuditEntry, Base64, BrokerStatus,
+    Campaign, CampaignState, Change, Component, Held, Lifecycle, Presence, Reason, Recipient,
+    Release, ReleaseArtifact, Signer, Software, Status, Telemetry, Term, Terminal, TerminalCounts,
+    Upgrade,
 };
 
 /// 2026-11-22 10:00 UTC.
@@ -50,6 +52,11 @@ pub(super) fn terminal(number: u8) -> Terminal {
             orders_refused: 1,
             messages_unreadable: 0,
         }),
+        recipient: (number == 2).then(|| Recipient {
+            recipient: format!("age1{}", "q".repeat(58)),
+            statement: Base64(b"signed".to_vec()),
+            key: PrivateKey::from_seed(&[2; 32]).public(),
+        }),
     }
 }
 
@@ -74,6 +81,7 @@ pub(super) fn claimed_terminal() -> Terminal {
         outbox_dropped: None,
         zone_used: None,
         telemetry: None,
+        recipient: None,
         ..terminal(9)
     }
 }

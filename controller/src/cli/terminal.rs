@@ -1,6 +1,7 @@
 //! `tillward terminal`: claims for new terminals, and what the known ones say.
 
 mod claim;
+mod recipient;
 
 use clap::{Args, Subcommand};
 use shared::id::TerminalId;
@@ -21,6 +22,7 @@ pub(super) enum TerminalCommand {
     Claims(claim::ListClaims),
     List(List),
     Show(Show),
+    Recipient(recipient::WriteRecipient),
 }
 
 /// List terminals
@@ -76,6 +78,7 @@ impl TerminalCommand {
                 }
                 Ok(Exit::Done)
             }
+            Self::Recipient(args) => args.run(&client()?, print).await,
         }
     }
 }
@@ -177,6 +180,10 @@ fn show(detail: &TerminalDetail, now: UnixTime, print: &mut Print) {
     }
     if let Some(at) = terminal.certificate_expires_at {
         print.line(format_args!("  certificate  until {}", time_text(at)));
+    }
+    if let Some(it) = &terminal.recipient {
+        print.line(format_args!("  recipient    {}", it.recipient));
+        print.line(format_args!("  key          {}", it.key));
     }
     if detail.assignments.is_empty() {
         return print.remark("\nNothing was asked of it yet.");

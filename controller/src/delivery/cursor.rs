@@ -99,6 +99,7 @@ mod tests {
             zone: "Europe/Berlin".to_owned(),
             ledger_lost: false,
             working_on: None,
+            recipient: None,
         }
     }
 

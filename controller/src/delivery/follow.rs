@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use shared::digest::PublicKey;
-use shared::document::Receipt;
+use shared::document::{Document, Receipt, RecipientStatement};
 use shared::id::{FleetId, TerminalId};
 use shared::message::{Body, Hello, SignedBytes, Up};
 use shared::signature::{self, KnownKeys};
@@ -81,7 +81,7 @@ impl Follow {
 
     /// Checks the proofs of receipts against the keys of their terminals.
     async fn heard(&self, sayings: &[Spooled]) -> Result<Vec<Heard>, RegistryError> {
-        let mut signers: Vec<_> = sayings.iter().filter(|it| has_receipt(&it.said)).collect();
+        let mut signers: Vec<_> = sayings.iter().filter(|it| is_signed(&it.said)).collect();
         signers.dedup_by_key(|it| it.terminal);
         let mut ids: Vec<_> = signers.iter().map(|it| it.terminal).collect();
         ids.sort_unstable();
@@ -95,7 +95,7 @@ impl Follow {
     fn one(&self, spooled: &Spooled, keys: &BTreeMap<TerminalId, PublicKey>) -> Heard {
         let Spooled { terminal, at, up_to, said } = spooled.clone();
         let saying = match said {
-            Up::Hello(hello) => Saying::Hello(hello),
+            Up::Hello(hello) => Saying::Hello(self.greeting(terminal, hello, keys)),
             Up::Gone => Saying::Gone,
             Up::Record(record) => Saying::Report {
                 epoch: record.epoch,
@@ -111,8 +111,25 @@ impl Follow {
         Heard { terminal, at, saying }
     }
 
+    /// A recipient that the terminal did not sign for is nobody's.
+    fn greeting(
+        &self,
+        terminal: TerminalId,
+        hello: Hello,
+        keys: &BTreeMap<TerminalId, PublicKey>,
+    ) -> Hello {
+        let Some(signed) = &hello.recipient else { return hello };
+        match prove::<RecipientStatement>(self.fleet, terminal, signed, keys.get(&terminal)) {
+            Ok(_statement) => hello,
+            Err(why) => {
+                warn!(%terminal, why, "an unproven recipient was left out");
+                Hello { recipient: None, ..hello }
+            }
+        }
+    }
+
     fn prove(&self, terminal: TerminalId, signed: SignedBytes, key: Option<&PublicKey>) -> Report {
-        match prove(self.fleet, terminal, &signed, key) {
+        match prove::<Receipt>(self.fleet, terminal, &signed, key) {
             Ok(receipt) => Report::Receipt { receipt, signed },
             Err(why) => {
                 warn!(%terminal, why, "an unproven receipt was kept aside");
@@ -122,28 +139,47 @@ impl Follow {
     }
 }
 
-fn has_receipt(said: &Up) -> bool {
+fn is_signed(said: &Up) -> bool {
     match said {
-        Up::Hello(_) | Up::Gone => false,
+        Up::Hello(hello) => hello.recipient.is_some(),
+        Up::Gone => false,
         Up::Record(record) => matches!(record.body, Body::Receipt(_)),
     }
 }
 
-/// The receipt, if this terminal's key signed it and it speaks of this terminal.
-fn prove(
+/// What a terminal says of itself under its own key.
+trait OfTerminal: Document {
+    fn terminal(&self) -> TerminalId;
+}
+
+impl OfTerminal for Receipt {
+    fn terminal(&self) -> TerminalId {
+        self.terminal
+    }
+}
+
+impl OfTerminal for RecipientStatement {
+    fn terminal(&self) -> TerminalId {
+        self.terminal
+    }
+}
+
+/// The document, if this terminal's key signed it and it speaks of this terminal.
+fn prove<D: OfTerminal>(
     fleet: FleetId,
     terminal: TerminalId,
     signed: &SignedBytes,
     key: Option<&PublicKey>,
-) -> Result<Receipt, String> {
+) -> Result<D, String> {
     let key = *key.ok_or("the terminal has no key")?;
-    let opened = signature::open::<Receipt>(signed.as_slice(), fleet, &KnownKeys::of_terminal(key))
+    let opened = signature::open::<D>(signed.as_slice(), fleet, &KnownKeys::of_terminal(key))
         .map_err(|error| error.to_string())?;
     if !opened.signed_by.has(key) {
         return Err("the terminal's key did not sign it".to_owned());
     }
-    if opened.document.terminal != terminal {
-        return Err(format!("it speaks of terminal {}", opened.document.terminal));
+    let speaks_of = opened.document.terminal();
+    if speaks_of != terminal {
+        return Err(format!("it speaks of terminal {speaks_of}"));
     }
     Ok(opened.document)
 }
@@ -180,7 +216,8 @@ mod tests {
     fn only_the_terminal_itself_can_speak_for_its_orders() {
         let (own, other) = (PrivateKey::from_seed(&[5; 32]), PrivateKey::from_seed(&[6; 32]));
         let key = own.public();
-        let ask = |signed: &SignedBytes, key| prove(FLEET, TERMINAL, signed, key).is_ok();
+        let ask =
+            |signed: &SignedBytes, key| prove::<Receipt>(FLEET, TERMINAL, signed, key).is_ok();
         assert!(ask(&receipt(TERMINAL, &own), Some(&key)));
         assert!(!ask(&receipt(TERMINAL, &other), Some(&key)));
         assert!(!ask(&receipt(TerminalId::from_bytes([9; 16]), &own), Some(&key)));

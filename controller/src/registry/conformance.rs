@@ -74,6 +74,7 @@ pub const CHECKS: &[Check] = checks! {
         a_receipt_that_proves_nothing_is_put_aside,
         nobody_speaks_for_another_terminal,
         a_hello_says_what_is_installed_and_brings_a_terminal_online,
+        a_recipient_is_kept_until_another_is_said_or_the_key_changes,
         a_terminal_that_opens_windows_in_another_zone_stands_out,
         the_newest_telemetry_counts_in_whatever_order_it_comes,
         a_lost_ledger_begins_an_epoch_once,
@@ -84,6 +85,7 @@ pub const CHECKS: &[Check] = checks! {
         objects_are_counted_and_kept_apart_by_kind,
         a_sealed_key_that_protects_nothing_yet_is_replaced,
         a_snapshot_is_as_good_as_the_least_of_its_objects,
+        a_till_that_begins_its_numbers_again_stands_out,
         snapshots_are_numbered_and_listed,
         a_schedule_is_due_until_its_campaign_is_made;
 };

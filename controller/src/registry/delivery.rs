@@ -144,4 +144,7 @@ pub enum AlarmKind {
     BackupDamaged,
     /// It skipped numbers of its snapshots: some were withheld, or are on their way to nowhere.
     BackupMissing,
+    /// Its payments or batches end with a lower number than in the snapshot before: the till lost
+    /// its data and begins again, or an older snapshot was restored.
+    TillDataLost,
 }

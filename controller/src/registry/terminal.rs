@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 
 use shared::digest::{Digest, PublicKey};
 use shared::id::{ClaimId, OrderId, TerminalId};
-use shared::message::{Component, Telemetry};
+use shared::message::{Component, SignedBytes, Telemetry};
 use shared::time::UnixTime;
 
 /// One physical unit, known by its serial number.
@@ -75,6 +75,8 @@ pub struct Said {
     pub outbox_dropped: u64,
     /// IANA name of the time zone in which it opens windows.
     pub zone: Option<String>,
+    /// Its [`shared::document::RecipientStatement`], signed with its key.
+    pub recipient: Option<SignedBytes>,
 }
 
 /// Asks for a claim. The seed of the claim stays with whoever drew it.

@@ -92,12 +92,14 @@ impl Terminal {
         let driver = programs.pos_sim(FIRST)?;
         let text = format!(
             "state_dir = {:?}\nmodel = {:?}\n\n[pos]\ncomponent = \"pos-sim\"\n\
-             driver = [{:?}, \"driver\", \"--data\", {:?}]\n\n[backup]\nprogram = {:?}\n",
+             driver = [{:?}, \"driver\", \"--data\", {:?}]\n\n[backup]\nprogram = {:?}\n\n[[backup.paths]]\n\
+             name = \"receipts\"\nclass = \"sales\"\npath = {:?}\n",
             self.state(),
             self.shop.model,
             driver,
             self.till_directory(),
             programs.snapshot()?,
+            self.receipts(),
         );
         Ok(fs::write(self.configuration(), text)?)
     }
@@ -112,6 +114,11 @@ impl Terminal {
 
     pub fn till_directory(&self) -> PathBuf {
         self.home.join("till")
+    }
+
+    /// What the configuration has saved besides the till's own data; nobody makes it.
+    pub fn receipts(&self) -> PathBuf {
+        self.home.join("receipts")
     }
 
     /// The directory name of the current slot, for example `2.0.0-1a2b3c4d`.

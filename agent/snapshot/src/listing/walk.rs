@@ -10,7 +10,7 @@ use agent::snapshot::protocol::{AllowedPath, EXPORT};
 use super::{ListingError, Wanted, no_data, path_folder};
 
 /// A relative path that stays where it begins, as it is written in a listing.
-pub(super) fn inside(path: &str) -> Option<String> {
+pub(crate) fn inside(path: &str) -> Option<String> {
     let mut components = Path::new(path).components().peekable();
     components.peek()?;
     let plain = components.all(|component| matches!(component, Component::Normal(_)));

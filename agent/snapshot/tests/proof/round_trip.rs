@@ -1,6 +1,7 @@
 //! From a till to a directory and back, here and with stock restic, and what is refused on the way.
 
 use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
 
 use agent::snapshot::protocol::{AllowedPath, Damage};
 use shared::backup::{DataClass, KEY_TERM_S, Selection};
@@ -171,6 +172,43 @@ fn links_and_files_of_no_data_set_are_left_out_and_told() {
     rig.fetch(&saved, Selection::Everything, Damage::Refuse, "staged").unwrap();
     let staged = files_below(&rig.path("staged/paths"));
     assert_eq!(staged.into_keys().collect::<Vec<_>>(), ["settings/pos.toml"]);
+}
+
+#[test]
+fn configured_paths_come_back_with_their_modes_and_a_plain_file_as_one() {
+    let rig = with_data();
+    let mode = |path: &str, mode| {
+        fs::set_permissions(rig.path(path), fs::Permissions::from_mode(mode)).unwrap();
+    };
+    fs::create_dir_all(rig.path("receipts/2026")).unwrap();
+    fs::write(rig.path("receipts/2026/1.txt"), b"receipt").unwrap();
+    fs::write(rig.path("pos.toml"), b"x = 1").unwrap();
+    mode("receipts/2026/1.txt", 0o4640);
+    mode("receipts/2026", 0o750);
+    mode("pos.toml", 0o604);
+    let allowed = |name: &str, path: &str| AllowedPath {
+        name: name.to_owned(),
+        class: DataClass::Config,
+        path: rig.path(path),
+    };
+    let mut request = rig.request(1);
+    request.paths = vec![allowed("receipts", "receipts"), allowed("settings", "pos.toml")];
+    let saved = rig.save_at(std::sync::Arc::new(rig.stored()), &request).unwrap();
+    let fetched = rig.fetch(&saved, Selection::Everything, Damage::Refuse, "staged").unwrap();
+    assert_eq!(fetched.paths, ["receipts", "settings"]);
+    assert_eq!(fs::read(rig.path("staged/paths/settings")).unwrap(), b"x = 1");
+    for (path, wanted) in
+        [("receipts/2026/1.txt", 0o640), ("receipts/2026", 0o750), ("settings", 0o604)]
+    {
+        let about = fs::metadata(rig.path("staged/paths").join(path)).unwrap();
+        assert_eq!(about.permissions().mode() & 0o7777, wanted, "{path}");
+    }
+    let one = Selection::File("paths/receipts/2026/1.txt".to_owned());
+    rig.fetch(&saved, one, Damage::Refuse, "one").unwrap();
+    assert_eq!(
+        files_below(&rig.path("one")).into_keys().collect::<Vec<_>>(),
+        ["paths/receipts/2026/1.txt"]
+    );
 }
 
 #[test]

@@ -60,6 +60,27 @@ fn what_the_controller_holds_says_nothing_and_opens_with_either_recipient_alone(
 }
 
 #[test]
+fn a_recipient_that_was_replaced_opens_what_was_sealed_to_it_and_nothing_later() {
+    let rig = Rig::new();
+    rig.export("journal.db", CANARY);
+    let first = rig.save(1).unwrap();
+    let (lost, kept, new) = (&rig.recovery[0], &rig.recovery[1], Recovery::generate());
+    let mut request = rig.request(2);
+    request.recipients = [kept, &new].map(|it| it.to_public().to_string()).to_vec();
+    let second = rig.save_at(std::sync::Arc::new(rig.stored()), &request).unwrap();
+    for (saved, identity, opens) in [
+        (&first, lost, true),
+        (&first, kept, true),
+        (&first, &new, false),
+        (&second, lost, false),
+        (&second, kept, true),
+        (&second, &new, true),
+    ] {
+        assert_eq!(unseal(&sealed(&rig, saved), identity).is_ok(), opens);
+    }
+}
+
+#[test]
 fn the_terminal_keeps_no_plain_copy_of_what_it_saved() {
     let rig = Rig::new();
     rig.export("journal.db", CANARY);

@@ -13,20 +13,16 @@ use crate::job::restore::target::{self, Here};
 use crate::job::restore::totals;
 use crate::job::{Finding, Proof, Reply, Subject};
 use crate::pos::{self, PosError, Wanted};
-use crate::snapshot::protocol::{Damage, EXPORT, Fetch, PATHS, Sealed, Task, line};
+use crate::snapshot::protocol::{Damage, EXPORT, Fetch, OfOrder, PlaceFiles, Sealed, Task, line};
 
 impl Errand<'_> {
     /// Fetches the manifest alone, and finds out whether the snapshot belongs here.
     pub(super) fn check_target(&mut self) -> Result<Proof, NotDone> {
         self.admit()?;
-        let manifest = manifest(self.fetch(Some(Selection::DataSets(Vec::new())))?)?;
-        let wanted = self.fit(&manifest)?;
-        let note = format!(
-            "snapshot {} of {} fits: {}",
-            manifest.number,
-            manifest.taken_at,
-            totals::summary(&wanted)
-        );
+        let staged = Staged::read(self.fetch(Some(Selection::DataSets(Vec::new())))?)?;
+        let wanted = self.fit(&staged)?;
+        let (number, taken_at) = (staged.manifest.number, staged.manifest.taken_at);
+        let note = format!("snapshot {number} of {taken_at} fits: {}", totals::summary(&wanted));
         Ok(Proof { version: None, findings: vec![found(note)] })
     }
 
@@ -34,7 +30,7 @@ impl Errand<'_> {
         let fetched = self.fetch(None)?;
         keep(&self.backups.fetched(), &fetched.to_string())?;
         let (files, bytes) = (count(&fetched, "files")?, count(&fetched, "bytes")?);
-        let manifest = manifest(fetched)?;
+        let Staged { manifest, .. } = Staged::read(fetched)?;
         let note =
             format!("snapshot {}: {files} files, {bytes} bytes, all checked", manifest.number);
         let digest = Some(manifest.listing);
@@ -74,9 +70,9 @@ impl Errand<'_> {
     }
 
     /// The data sets that are to be restored, once it is clear that they belong here.
-    fn fit<'a>(&self, manifest: &'a Manifest) -> Result<Vec<&'a DataSet>, NotDone> {
+    fn fit<'a>(&self, staged: &'a Staged) -> Result<Vec<&'a DataSet>, NotDone> {
         let Subject::Restore(restore) = &*self.task.subject else {
-            return Ok(manifest.data_sets.iter().collect());
+            return Ok(staged.manifest.data_sets.iter().collect());
         };
         let failed = |error| Box::new(not_done(&error, FailureCode::PosRefused));
         let status = self.hands.pos.status().map_err(failed)?;
@@ -93,37 +89,31 @@ impl Errand<'_> {
             software: &self.hands.installed(),
             bindings: &bindings,
             hosts: &hosts,
+            paths: &self.backups.paths,
         };
-        target::check(manifest, &restore.selection, &here).map_err(|unfit| {
+        target::check(&staged.manifest, &staged.paths, &restore.selection, &here).map_err(|unfit| {
             let detail = format!("the snapshot does not belong here: {unfit}");
             refused(FailureCode::NotRestorable, detail)
         })
     }
 
-    /// What the manifest says of what was fetched.
-    fn staged(&self) -> Result<Manifest, NotDone> {
-        manifest(kept(&self.backups.fetched())?)
-    }
-
-    /// What a configuration allows to be saved besides is not the till's to count.
-    fn of_the_till<'a>(&self, sets: Vec<&'a DataSet>) -> Vec<&'a DataSet> {
-        let paths = self.backups.staged().join(PATHS);
-        sets.into_iter().filter(|set| !paths.join(&set.name).exists()).collect()
+    fn staged(&self) -> Result<Staged, NotDone> {
+        Staged::read(kept(&self.backups.fetched())?)
     }
 
     pub(super) fn rehearse(&mut self) -> Result<Proof, NotDone> {
-        let manifest = self.staged()?;
-        let sets = self.of_the_till(manifest.data_sets.iter().collect());
+        let staged = self.staged()?;
+        let sets = staged.of_the_till(staged.manifest.data_sets.iter().collect());
         let from = self.backups.staged().join(EXPORT);
         let counted = self.hands.pos.rehearse(&from, &wanted(&sets));
         let counted = counted.map_err(|error| Box::new(not_done(&error, FailureCode::Internal)))?;
-        compare(&manifest, &sets, &counted)
+        compare(&staged.manifest, &sets, &counted)
     }
 
     /// What is settled is settled before it is replaced; what stays is left alone.
     pub(super) fn settle_first(&mut self) -> Result<Reply, NotDone> {
-        let manifest = self.staged()?;
-        let sets = self.fit(&manifest)?;
+        let staged = self.staged()?;
+        let sets = self.fit(&staged)?;
         if !sets.iter().any(|set| set.class == DataClass::Batch) {
             return Ok(done("the open batch stays as it is".to_owned()));
         }
@@ -137,26 +127,58 @@ impl Errand<'_> {
     }
 
     pub(super) fn import(&mut self) -> Result<Proof, NotDone> {
-        let manifest = self.staged()?;
-        let counted = self.import_all(&manifest)?;
+        let counted = self.import_all(&self.staged()?)?;
         let records: u64 = counted.iter().map(|set| set.records).sum();
         let note = format!("{} data sets, {records} records, imported", counted.len());
         Ok(Proof { version: None, findings: vec![found(note)] })
     }
 
-    /// The till answers a repeated import as the first one.
-    fn import_all(&self, manifest: &Manifest) -> Result<Vec<pos::DataSet>, NotDone> {
-        let sets = self.of_the_till(self.fit(manifest)?);
+    /// The till answers a repeated import as the first one. It is not asked about files alone.
+    fn import_all(&self, staged: &Staged) -> Result<Vec<pos::DataSet>, NotDone> {
+        let sets = staged.of_the_till(self.fit(staged)?);
+        if sets.is_empty() {
+            return Ok(Vec::new());
+        }
         let from = self.backups.staged().join(EXPORT);
         let counted = self.hands.pos.import(&from, &wanted(&sets));
         counted.map_err(|error| Box::new(not_done(&error, FailureCode::PosRefused)))
     }
 
     pub(super) fn reconcile(&mut self) -> Result<Proof, NotDone> {
-        let manifest = self.staged()?;
-        let counted = self.import_all(&manifest)?;
-        let sets = self.of_the_till(self.fit(&manifest)?);
-        compare(&manifest, &sets, &counted)
+        let staged = self.staged()?;
+        let counted = self.import_all(&staged)?;
+        let sets = staged.of_the_till(self.fit(&staged)?);
+        compare(&staged.manifest, &sets, &counted)
+    }
+
+    /// What the snapshot has of the paths that this terminal's configuration names.
+    pub(super) fn place_files(&mut self) -> Result<Proof, NotDone> {
+        let staged = self.staged()?;
+        let sets = self.fit(&staged)?;
+        let is_meant =
+            |name: &String| staged.paths.contains(name) && sets.iter().any(|set| set.name == *name);
+        let paths: Vec<_> =
+            self.backups.paths.iter().filter(|it| is_meant(&it.name)).cloned().collect();
+        if paths.is_empty() {
+            return Ok(Proof::default());
+        }
+        let only = match &*self.task.subject {
+            Subject::Restore(restore) => match &restore.selection {
+                Selection::File(path) => Some(path.clone()),
+                Selection::Everything | Selection::DataSets(_) => None,
+            },
+            Subject::Drill | Subject::Backup(_) | Subject::Upgrade { .. } => None,
+        };
+        let (order, staged) = (self.task.order, self.backups.staged());
+        let placed = self.ask(Task::Place, line(&PlaceFiles { order, staged, paths, only }))?;
+        let places = placed["paths"].as_array().into_iter().flatten().filter_map(Value::as_str);
+        let findings = places.map(|path| found(format!("`{path}` is as it was saved"))).collect();
+        Ok(Proof { version: None, findings })
+    }
+
+    pub(super) fn of_order(&mut self, task: Task) -> Result<Proof, NotDone> {
+        self.ask(task, line(&OfOrder { order: self.task.order }))?;
+        Ok(Proof::default())
     }
 
     pub(super) fn revert_import(&mut self) -> Result<Proof, NotDone> {
@@ -176,9 +198,23 @@ impl Errand<'_> {
     }
 }
 
-/// Of a `Fetched`.
-fn manifest(mut fetched: Value) -> Result<Manifest, NotDone> {
-    read(fetched["manifest"].take())
+/// What matters of a `Fetched`.
+struct Staged {
+    manifest: Manifest,
+    /// The data sets that the till knows nothing of.
+    paths: Vec<String>,
+}
+
+impl Staged {
+    fn read(mut fetched: Value) -> Result<Self, NotDone> {
+        let names = fetched["paths"].as_array().into_iter().flatten().filter_map(Value::as_str);
+        let paths = names.map(str::to_owned).collect();
+        Ok(Self { manifest: read(fetched["manifest"].take())?, paths })
+    }
+
+    fn of_the_till<'a>(&self, sets: Vec<&'a DataSet>) -> Vec<&'a DataSet> {
+        sets.into_iter().filter(|set| !self.paths.contains(&set.name)).collect()
+    }
 }
 
 fn wanted(sets: &[&DataSet]) -> Vec<Wanted> {

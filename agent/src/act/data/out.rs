@@ -1,11 +1,13 @@
 //! The way out: the till writes down what it has, and the snapshot is taken of that.
 
+use std::path::Path;
 use std::time::Duration;
 
 use serde_json::Value;
 use shared::backup::Newest;
 use shared::change::Extent;
 use shared::outcome::FailureCode;
+use shared::time::UnixTime;
 
 use super::super::till::not_done;
 use super::{Errand, NotDone, count, found, keep, kept, nonsense, read, refused};
@@ -47,6 +49,7 @@ impl Errand<'_> {
     pub(super) fn export(&mut self) -> Result<Proof, NotDone> {
         self.admit()?;
         let (directory, file) = (self.backups.export(), self.backups.exported());
+        let taken_at = self.moment(&file);
         self.make_anew(&file, &directory)?;
         let failed = |error| Box::new(not_done(&error, FailureCode::ExportFailed));
         let status = self.hands.pos.status().map_err(failed)?;
@@ -70,7 +73,7 @@ impl Errand<'_> {
                 software: self.hands.installed(),
                 bindings,
                 batch_open: export.batch_open,
-                taken_at: given.at,
+                taken_at,
                 clock: given.clock,
                 recipients: given.recipients.to_vec(),
                 roster_version: given.roster_version,
@@ -80,6 +83,15 @@ impl Errand<'_> {
         let slow = format!("the till held sales for {held_ms} ms, more than {HELD_MS_MAX} ms");
         let slow = (held_ms > HELD_MS_MAX).then(|| found(slow));
         Ok(Proof { version: None, findings: [found(note)].into_iter().chain(slow).collect() })
+    }
+
+    /// An order that exports twice takes two snapshots, which differ in their moments.
+    fn moment(&self, file: &Path) -> UnixTime {
+        let at = self.task.given.at;
+        let order = self.task.order.to_string();
+        let before = kept(file).ok().filter(|it| it["order"].as_str() == Some(&order));
+        let before = before.and_then(|it| it["taken_at"].as_i64());
+        before.map_or(at, |before| at.max(UnixTime(before).plus(Duration::from_secs(1))))
     }
 
     pub(super) fn save(&mut self) -> Result<Proof, NotDone> {

@@ -16,7 +16,9 @@ use super::super::tests::{Shop, given, shop};
 use super::*;
 use crate::job::{Action, Subject, Ticket};
 use crate::pos::PosError;
-use crate::snapshot::protocol::{Fetch, Fetched, Save, Saved, line};
+use crate::snapshot::protocol::{
+    AllowedPath, Fetch, Fetched, OfOrder, PlaceFiles, Placed, Save, Saved, line,
+};
 use serde::Serialize;
 
 const DAY_S: u64 = 24 * 3600;
@@ -135,7 +137,8 @@ fn manifest() -> Manifest {
 }
 
 fn fetched() -> String {
-    done_line(&Fetched { manifest: manifest(), files: 1, bytes: 11, left_out: Vec::new() })
+    let (left_out, paths) = (Vec::new(), Vec::new());
+    done_line(&Fetched { manifest: manifest(), files: 1, bytes: 11, left_out, paths })
 }
 
 fn restore() -> Subject {
@@ -292,6 +295,7 @@ fn a_restore_goes_through_its_actions_and_each_can_be_repeated() {
         DataAction::FetchSnapshot,
         DataAction::SettleFirst,
         DataAction::Import,
+        DataAction::PlaceFiles,
         DataAction::Reconcile,
         DataAction::CommitImport,
         DataAction::RevertImport,
@@ -302,6 +306,111 @@ fn a_restore_goes_through_its_actions_and_each_can_be_repeated() {
     }
     let asked = shop.till.turn(|knobs| knobs.asked.clone());
     assert!(!asked.contains(&"settle"), "no batch is replaced, so none is settled: {asked:?}");
+}
+
+/// A shop whose configuration names its receipts, of which the snapshot has some.
+fn with_receipts() -> Shop {
+    let mut shop = backing_up();
+    let backups = shop.hands.backups.take().unwrap();
+    let receipts = AllowedPath {
+        name: "receipts".to_owned(),
+        class: DataClass::Sales,
+        path: shop.directory.path().join("receipts"),
+    };
+    shop.hands = shop.hands.with_backups(Some(Backups { paths: vec![receipts], ..backups }));
+    answering(&shop, protocol::Task::Fetch, &fetched_with_receipts());
+    shop
+}
+
+fn fetched_with_receipts() -> String {
+    let mut manifest = manifest();
+    let receipts = DataSet {
+        name: "receipts".to_owned(),
+        class: DataClass::Sales,
+        records: 0,
+        totals: BTreeMap::new(),
+        numbers: None,
+        ..manifest.data_sets[0].clone()
+    };
+    manifest.data_sets.push(receipts);
+    let (left_out, paths) = (Vec::new(), vec!["receipts".to_owned()]);
+    done_line(&Fetched { manifest, files: 2, bytes: 22, left_out, paths })
+}
+
+fn restore_of(selection: Selection) -> Subject {
+    let Subject::Restore(restore) = restore() else { panic!("it is a restore") };
+    Subject::Restore(Box::new(Restore { selection, ..*restore }))
+}
+
+#[test]
+fn files_of_configured_paths_are_placed_and_the_till_is_not_asked_about_them() {
+    let shop = with_receipts();
+    done(act_for(&shop, restore(), DataAction::FetchSnapshot));
+    let placed = Placed { paths: vec!["/receipts".to_owned()], files: 1, bytes: 11 };
+    answering(&shop, protocol::Task::Place, &done_line(&placed));
+    let proof = done(act_for(&shop, restore(), DataAction::PlaceFiles));
+    assert_eq!(proof.findings[0].note, "`/receipts` is as it was saved");
+    let request: PlaceFiles = asked(&shop, protocol::Task::Place);
+    assert_eq!((request.paths.len(), request.only), (1, None));
+    assert!(request.staged.is_absolute());
+    done(act_for(&shop, restore(), DataAction::Import));
+    done(act_for(&shop, restore(), DataAction::Reconcile));
+    let nothing = done_line(&protocol::Nothing {});
+    for (action, task) in [
+        (DataAction::PutFilesBack, protocol::Task::PutBack),
+        (DataAction::KeepFiles, protocol::Task::Keep),
+    ] {
+        answering(&shop, task, &nothing);
+        done(act_for(&shop, restore(), action));
+        assert_eq!(asked::<OfOrder>(&shop, task).order, request.order);
+    }
+}
+
+#[test]
+fn one_file_alone_is_restored_without_the_till() {
+    let shop = with_receipts();
+    let file = || restore_of(Selection::File("paths/receipts/1.txt".to_owned()));
+    answering(&shop, protocol::Task::Place, &done_line(&Placed::default()));
+    for action in [
+        DataAction::CheckTarget,
+        DataAction::FetchSnapshot,
+        DataAction::SettleFirst,
+        DataAction::Import,
+        DataAction::PlaceFiles,
+        DataAction::Reconcile,
+    ] {
+        done(act_for(&shop, file(), action));
+    }
+    let request: PlaceFiles = asked(&shop, protocol::Task::Place);
+    assert_eq!(request.only.as_deref(), Some("paths/receipts/1.txt"));
+    assert!(shop.till.turn(|knobs| !knobs.asked.contains(&"import")));
+    let of_the_till = restore_of(Selection::File("export/sales.db".to_owned()));
+    let (code, _) = failed(act_for(&shop, of_the_till, DataAction::CheckTarget));
+    assert_eq!(code, FailureCode::NotRestorable);
+}
+
+#[test]
+fn a_path_that_is_configured_no_more_is_refused_by_name() {
+    let shop = backing_up();
+    answering(&shop, protocol::Task::Fetch, &fetched_with_receipts());
+    let (code, detail) = failed(act_for(&shop, restore(), DataAction::CheckTarget));
+    assert_eq!(code, FailureCode::NotRestorable);
+    assert!(detail.contains("`receipts` is not among `[[backup.paths]]`"), "{detail}");
+    let sales = restore_of(Selection::DataSets(vec!["sales".to_owned()]));
+    done(act_for(&shop, sales, DataAction::CheckTarget));
+}
+
+#[test]
+fn an_order_that_exports_twice_takes_two_snapshots() {
+    let shop = backing_up();
+    let saved = || {
+        let request = kept(&shop.directory.path().join("state/backup/export.json"));
+        request.unwrap()["taken_at"].as_i64().unwrap()
+    };
+    done(act_for(&shop, restore(), DataAction::Export));
+    let first = saved();
+    done(act_for(&shop, restore(), DataAction::Export));
+    assert_eq!((first, saved()), (NOW, NOW + 1));
 }
 
 #[test]
@@ -320,7 +429,8 @@ fn what_does_not_add_up_is_not_kept() {
 fn a_snapshot_of_another_model_is_refused_before_anything_is_fetched() {
     let shop = backing_up();
     let manifest = Manifest { model: "px5".to_owned(), ..manifest() };
-    let other = Fetched { manifest, files: 0, bytes: 0, left_out: Vec::new() };
+    let (left_out, paths) = (Vec::new(), Vec::new());
+    let other = Fetched { manifest, files: 0, bytes: 0, left_out, paths };
     answering(&shop, protocol::Task::Fetch, &done_line(&other));
     let (code, detail) = failed(act_for(&shop, restore(), DataAction::CheckTarget));
     assert_eq!(code, FailureCode::NotRestorable);

@@ -7,6 +7,7 @@ use shared::id::TerminalId;
 use shared::message::Component;
 
 use crate::pos::Host;
+use crate::snapshot::protocol::{AllowedPath, EXPORT, PATHS};
 
 /// The terminal that restores.
 #[derive(Clone, Copy, Debug)]
@@ -18,6 +19,8 @@ pub struct Here<'a> {
     pub bindings: &'a [String],
     /// What the providers' hosts say of this terminal.
     pub hosts: &'a [Host],
+    /// What its configuration allows to be saved besides the till's own data.
+    pub paths: &'a [AllowedPath],
 }
 
 /// Why not.
@@ -39,15 +42,26 @@ pub enum Unfit {
     OlderBatch { set: String, theirs: u64, closed: u64 },
     #[error("a single file of the till's own data cannot be put back: restore its data set")]
     FileOfTheTill,
+    #[error("`{0}` is none of its files")]
+    NoSuchFile(String),
+    #[error("`{0}` is not among `[[backup.paths]]` in this terminal's agent.toml")]
+    NotConfigured(String),
 }
 
-/// The data sets that are to be restored; all checks that need no byte of them.
+/// The data sets that are to be restored; all checks that need no byte of them. `of_paths` are
+/// those of the snapshot that lie in configured paths of whoever saved it.
 pub fn check<'a>(
     manifest: &'a Manifest,
+    of_paths: &[String],
     selection: &Selection,
     here: &Here<'_>,
 ) -> Result<Vec<&'a DataSet>, Unfit> {
-    let wanted = wanted(manifest, selection, here.terminal)?;
+    let wanted = wanted(manifest, of_paths, selection, here.terminal)?;
+    let is_unknown = |name: &str| !here.paths.iter().any(|path| path.name == name);
+    let mut names = wanted.iter().map(|set| &set.name).filter(|name| of_paths.contains(name));
+    if let Some(name) = names.find(|name| is_unknown(name)) {
+        return Err(Unfit::NotConfigured(name.clone()));
+    }
     if manifest.model != here.model {
         let (theirs, ours) = (manifest.model.clone(), here.model.to_owned());
         return Err(Unfit::OtherModel { theirs, ours });
@@ -62,24 +76,35 @@ pub fn check<'a>(
 
 fn wanted<'a>(
     manifest: &'a Manifest,
+    of_paths: &[String],
     selection: &Selection,
     here: TerminalId,
 ) -> Result<Vec<&'a DataSet>, Unfit> {
     let may_go = |set: &DataSet| manifest.terminal == here || set.class.policy().migrate;
     let sets = &manifest.data_sets;
+    let named = |name: &str| {
+        let set = sets.iter().find(|set| set.name == name);
+        let set = set.ok_or_else(|| Unfit::NoSuchSet(name.to_owned()))?;
+        if may_go(set) { Ok(set) } else { Err(Unfit::StaysThere(name.to_owned())) }
+    };
     let wanted: Vec<_> = match selection {
         Selection::Everything => sets.iter().filter(|set| may_go(set)).collect(),
         Selection::DataSets(names) => {
-            let named = names.iter().map(|name| {
-                let set = sets.iter().find(|set| set.name == *name);
-                let set = set.ok_or_else(|| Unfit::NoSuchSet(name.clone()))?;
-                if may_go(set) { Ok(set) } else { Err(Unfit::StaysThere(name.clone())) }
-            });
-            named.collect::<Result<_, _>>()?
+            names.iter().map(|name| named(name)).collect::<Result<_, _>>()?
         }
-        Selection::File(_) => return Err(Unfit::FileOfTheTill),
+        Selection::File(path) => match folders(path) {
+            Some((EXPORT, _)) => return Err(Unfit::FileOfTheTill),
+            Some((PATHS, set)) if of_paths.iter().any(|name| name == set) => vec![named(set)?],
+            Some(_) | None => return Err(Unfit::NoSuchFile(path.clone())),
+        },
     };
     if wanted.is_empty() { Err(Unfit::Nothing) } else { Ok(wanted) }
+}
+
+/// The two highest folders that a file of a listing lies in.
+fn folders(path: &str) -> Option<(&str, &str)> {
+    let (top, rest) = path.split_once('/')?;
+    Some((top, rest.split('/').next()?))
 }
 
 /// Newer software reads what older wrote, not the other way round.

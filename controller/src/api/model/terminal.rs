@@ -4,10 +4,12 @@
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
+use shared::digest::PublicKey;
 use shared::id::{OrderId, TerminalId};
 use shared::time::UnixTime;
 use utoipa::ToSchema;
 
+use super::Base64;
 use super::campaign::Assignment;
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -45,6 +47,20 @@ pub struct Terminal {
     /// where it is not `zone`.
     pub zone_used: Option<String>,
     pub telemetry: Option<Telemetry>,
+    /// To whom a backup's key is sealed that it needs; `None` where it makes no backups.
+    pub recipient: Option<Recipient>,
+}
+
+/// A terminal's own words, which nobody else could have signed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Recipient {
+    /// `age1…`
+    pub recipient: String,
+    /// The signed statement, as `tillward recovery reseal` reads it.
+    pub statement: Base64,
+    /// The key that signed it. Compare it with what the terminal itself shows.
+    #[schema(value_type = String)]
+    pub key: PublicKey,
 }
 
 /// What it reported last about how it does.

@@ -1,6 +1,7 @@
 //! The local copy of a repository, as `tillward backup export` makes it: restic's files, the
 //! sealed key, and the signed manifests of its snapshots.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -50,6 +51,13 @@ impl Copy<'_> {
             ))
             .exit(Exit::NotGenuine)),
         }
+    }
+
+    /// The digests of the snapshots that are in the copy.
+    pub(super) fn snapshots(&self) -> Result<BTreeSet<String>, Failure> {
+        let names = files(&self.0.join("snapshots"))?;
+        let name = |path: PathBuf| Some(path.file_name()?.to_string_lossy().into_owned());
+        Ok(names.into_iter().filter_map(name).collect())
     }
 
     /// The manifests of one repository, newest first.

@@ -1,5 +1,6 @@
 //! `tillward recovery open`: from an exported copy to a repository that stock restic opens.
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 use clap::Args;
@@ -23,6 +24,11 @@ const PASSWORD_FILE: &str = "restic-password";
 ///
 /// Needs no network and no controller. Writes a key file and a random password into the copy; the
 /// sealed original stays as it is.
+///
+/// With --terminal-key the key and every manifest must be signed by that terminal, and nothing is
+/// written if one is not. Without it nothing says that they are a terminal's at all. Either way the
+/// files are checked only as they are restored: by restic against the key, and by `sha256sum`
+/// against `listing`, whose digest is in the manifest.
 #[derive(Debug, Args)]
 #[command(after_long_help = "\
 Example:
@@ -68,10 +74,24 @@ impl OpenCopy {
         if let Some(newest) = manifests.first() {
             describe(newest, print);
         }
-        if signer.is_none() {
-            print.warning(
-                "nobody checked that the terminal made this key: name it with --terminal-key",
-            );
+        match signer {
+            Some(signer) => print.line(format_args!(
+                "Checked: the key and {} are signed by {}",
+                counted(manifests.len() as u64, "manifest"),
+                signer.key.key_id()
+            )),
+            None => print.warning(
+                "no signature was checked, neither of the key nor of a manifest: name the \
+                 terminal's key with --terminal-key",
+            ),
+        }
+        let signed: BTreeSet<_> = manifests.iter().map(|it| it.snapshot.to_string()).collect();
+        let there = copy.snapshots()?;
+        for (names, what) in [
+            (there.difference(&signed), "is in the copy, and no manifest speaks of it"),
+            (signed.difference(&there), "has a manifest, and is not in the copy"),
+        ] {
+            names.for_each(|name| print.warning(format_args!("snapshot {name} {what}")));
         }
         let (repository, password) = (self.repository.display(), password_file.display());
         print.line("Restore with stock restic:");

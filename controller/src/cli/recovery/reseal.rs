@@ -4,21 +4,25 @@ use std::path::PathBuf;
 
 use clap::Args;
 use data_encoding::BASE64;
+use inquire::{Confirm, InquireError};
 use shared::digest::PublicKey;
 use shared::document::RecipientStatement;
 use shared::durable::{Readers, replace_file};
 use shared::id::FleetId;
 
-use super::super::failure::Failure;
+use super::super::failure::{Exit, Failure};
 use super::super::print::Print;
+use super::super::words::counted;
 use super::copy::Copy;
 use super::{IdentityArgs, Signer, read};
 use crate::key_file::seal_to;
 
 /// Seal a repository's key for the terminal that replaces another
 ///
-/// The terminal's statement names its recipient under its own key. What comes out goes into a
-/// restore order, where nobody but that terminal can open it.
+/// The terminal's statement names its recipient under its own key; `tillward terminal recipient`
+/// writes it. Compare the key with what `tillward-agent status` shows on that terminal: nothing
+/// else tells it from a stranger's. What comes out goes into a restore order, where nobody but that
+/// terminal can open it. Shows what it is about to do, and asks.
 #[derive(Debug, Args)]
 #[command(after_long_help = "\
 Example:
@@ -39,13 +43,19 @@ pub(crate) struct ResealKey {
     /// The fleet that it belongs to
     #[arg(long, value_name = "FLEET")]
     fleet: FleetId,
+    /// The public key of the terminal that saved, to check that key and manifests are its own
+    #[arg(long, value_name = "KEY")]
+    saved_by_key: Option<PublicKey>,
     /// Where the sealed key is written
     #[arg(short, long, value_name = "FILE")]
     output: PathBuf,
+    /// Do not ask
+    #[arg(long)]
+    yes: bool,
 }
 
 impl ResealKey {
-    pub(super) fn run(&self, print: &mut Print) -> Result<(), Failure> {
+    pub(super) fn run(&self, print: &mut Print) -> Result<Exit, Failure> {
         let bytes = read(&self.to)?;
         let text: Vec<u8> = bytes.iter().copied().filter(|b| !b.is_ascii_whitespace()).collect();
         let bytes = BASE64.decode(&text).unwrap_or(bytes);
@@ -53,17 +63,55 @@ impl ResealKey {
         let statement = signer.check::<RecipientStatement>(&self.to, &bytes)?.document;
         let identity = self.identity.open()?;
         let copy = Copy(&self.repository);
-        let said = copy.key(&identity, None)?;
+        let saved_by = self.saved_by_key.map(|key| Signer { fleet: self.fleet, key });
+        let said = copy.key(&identity, saved_by)?;
+        let manifests = copy.manifests(&said, saved_by)?;
         let opened = copy.opened(&identity)?;
-        print.line(format_args!("The key of {} of terminal {}", said.repository, said.terminal));
-        print.line(format_args!(
-            "is sealed for terminal {} with the serial number {}",
-            statement.terminal, statement.serial
-        ));
-        print.line(format_args!("and the key {}", self.terminal_key.key_id()));
+        print.line(format_args!("The key of {}", said.repository));
+        match manifests.first() {
+            Some(newest) => print.line(format_args!(
+                "  saved by    {} ({}), a {}; {} until {}",
+                newest.serial,
+                said.terminal,
+                newest.model,
+                counted(manifests.len() as u64, "snapshot"),
+                newest.taken_at
+            )),
+            None => print.line(format_args!("  saved by    {}; no manifest of it", said.terminal)),
+        }
+        print.line("is to be read by");
+        print.line(format_args!("  terminal    {} ({})", statement.serial, statement.terminal));
+        print.line(format_args!("  its key     {}", self.terminal_key));
+        print.line(format_args!("  recipient   {}", statement.recipient));
+        if saved_by.is_none() {
+            print.warning(
+                "nobody checked which terminal made this key: name that one's with --saved-by-key",
+            );
+        }
+        if !self.is_meant()? {
+            print.remark("Nothing was sealed.");
+            return Ok(Exit::Failed);
+        }
         let sealed = seal_to(&statement.recipient, &opened)?;
         replace_file(&self.output, &sealed, Readers::Owner).map_err(Failure::new)?;
-        print.remark(format_args!("{} holds it", self.output.display()));
-        Ok(())
+        let (file, terminal) = (self.output.display(), statement.terminal);
+        print.remark(format_args!(
+            "\n{file} holds it. Next, where there is a network:\n  tillward restore start SNAPSHOT \
+             --onto {terminal} --key {file}"
+        ));
+        Ok(Exit::Done)
+    }
+
+    fn is_meant(&self) -> Result<bool, Failure> {
+        if self.yes {
+            return Ok(true);
+        }
+        match Confirm::new("Let this terminal read all of it?").with_default(false).prompt() {
+            Ok(meant) => Ok(meant),
+            Err(InquireError::OperationCanceled | InquireError::OperationInterrupted) => Ok(false),
+            Err(error) => Err(Failure::new(error)
+                .context("nobody could be asked whether to seal it")
+                .hint("pass --yes if you are sure")),
+        }
     }
 }

@@ -160,13 +160,21 @@ fn a_key_is_sealed_again_for_the_terminal_that_said_so_itself() {
     statement.sign(FLEET, &its_key);
     fs::write(at("statement"), BASE64.encode(&statement.to_bytes())).expect("written");
     let (to, output) = (at("statement"), at("sealed"));
-    let more = |key: &PrivateKey| {
+    let reseal = |key: &PrivateKey, more: &[&str]| {
         let key = key.public().to_string();
-        run_on(scene.path(), "reseal", &[&key, "--to", &to, "-o", &output])
+        run_on(
+            scene.path(),
+            "reseal",
+            &[&[key.as_str(), "--to", &to, "-o", &output], more].concat(),
+        )
     };
-    assert_eq!(more(&terminal()).expect_err("another's").exit, Exit::NotGenuine);
+    let saved_by = |key: &PrivateKey| key.public().to_string();
+    assert_eq!(reseal(&terminal(), &["--yes"]).expect_err("another's").exit, Exit::NotGenuine);
+    let failure = reseal(&its_key, &["--yes", "--saved-by-key", &saved_by(&its_key)]);
+    assert_eq!(failure.expect_err("it did not save").exit, Exit::NotGenuine);
+    reseal(&its_key, &[]).expect_err("there is nobody to ask");
     assert!(!Path::new(&output).exists());
-    more(&its_key).expect("it is its own");
+    reseal(&its_key, &["--yes", "--saved-by-key", &saved_by(&terminal())]).expect("it is its own");
     let opened = replacement.unseal(&fs::read(&output).expect("written")).expect("for it");
     let said = Envelope::<EpochKey>::from_bytes(&opened).expect("the terminal's words").document;
     assert_eq!(said.repository, RepositoryId::from_bytes([3; 16]));

@@ -30,6 +30,22 @@ pub(super) struct What {
     /// Only this data set; may be repeated
     #[arg(long = "data-set", value_name = "NAME")]
     data_sets: Vec<String>,
+    /// Only this file of a configured path, as `paths/<name>/<path>`
+    ///
+    /// As it is named in the snapshot's listing; the till's own data is restored by data set.
+    #[arg(long, value_name = "PATH", conflicts_with = "data_sets", value_parser = file)]
+    pub(super) file: Option<String>,
+}
+
+/// A terminal looks again; this finds what cannot be meant.
+fn file(text: &str) -> Result<String, &'static str> {
+    let mut parts = text.split('/');
+    let is_inside = parts.next() == Some("paths") && parts.clone().count() >= 2;
+    let is_plain = |part: &str| !matches!(part, "" | "." | "..") && !part.contains(['\n', '\0']);
+    match is_inside && parts.all(is_plain) {
+        true => Ok(text.to_owned()),
+        false => Err("write `paths/<data set>/<path of the file in it>`"),
+    }
 }
 
 impl What {
@@ -39,16 +55,20 @@ impl What {
     }
 
     pub(super) fn selection(&self) -> Selection {
-        match self.data_sets.as_slice() {
-            [] => Selection::Everything,
-            names => Selection::DataSets(names.to_vec()),
+        match (&self.file, self.data_sets.as_slice()) {
+            (Some(file), _) => Selection::File(file.clone()),
+            (None, []) => Selection::Everything,
+            (None, names) => Selection::DataSets(names.to_vec()),
         }
     }
 
     /// A misspelt name is found here, and not by a terminal after two people have signed.
     pub(super) fn check(&self, of: &SnapshotDetail) -> Result<(), Failure> {
         let is_there = |name: &&String| of.data_sets.iter().any(|set| set.name == **name);
-        let Some(unknown) = self.data_sets.iter().find(|name| !is_there(name)) else {
+        let of_file = self.file.as_deref().and_then(|path| path.split('/').nth(1));
+        let of_file = of_file.map(str::to_owned);
+        let mut names = self.data_sets.iter().chain(&of_file);
+        let Some(unknown) = names.find(|name| !is_there(name)) else {
             return Ok(());
         };
         let names: Vec<_> = of.data_sets.iter().map(|set| set.name.as_str()).collect();
@@ -128,5 +148,32 @@ impl Start {
             Failure::new(error).context(format!("the sealed key {} cannot be read", path.display()))
         })?;
         Ok(Some(Base64(read)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_is_named_as_the_listing_has_it() {
+        for path in ["paths/receipts/1.txt", "paths/receipts/2026/a b.txt"] {
+            assert_eq!(file(path).as_deref(), Ok(path));
+        }
+        for path in [
+            "",
+            "paths",
+            "paths/receipts",
+            "paths/receipts/",
+            "/paths/receipts/1",
+            "paths/../etc/passwd",
+            "paths/receipts/../../x",
+            "paths/receipts/./x",
+            "paths//x",
+            "export/sales.db",
+            "paths/receipts/a\nb",
+        ] {
+            assert!(file(path).is_err(), "{path:?}");
+        }
     }
 }

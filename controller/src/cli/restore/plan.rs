@@ -33,6 +33,8 @@ struct Planned<'a> {
     snapshot: &'a SnapshotDetail,
     terminal: &'a Terminal,
     data_sets: Vec<&'a DataSet>,
+    /// Where only one file of a data set is meant.
+    file: Option<&'a str>,
     concerns: Vec<String>,
 }
 
@@ -48,7 +50,8 @@ impl Plan {
         let terminal = client.terminal(self.what.target(&detail)).await?.terminal;
         let concerns = concerns(&detail, &terminal);
         let data_sets = self.what.chosen(&detail, &terminal);
-        let planned = Planned { snapshot: &detail, terminal: &terminal, data_sets, concerns };
+        let file = self.what.file.as_deref();
+        let planned = Planned { snapshot: &detail, terminal: &terminal, data_sets, file, concerns };
         match self.json {
             true => print.json(&planned),
             false => show(&planned, now, print),
@@ -72,6 +75,16 @@ fn concerns(of: &SnapshotDetail, terminal: &Terminal) -> Vec<String> {
             "{} saved it: its key must be sealed to {}, and what is open in its batch stays there",
             it.terminal, terminal.serial
         ));
+        match &terminal.recipient {
+            Some(it) => concerns.push(format!(
+                "compare {} with what `tillward-agent status` shows on {}",
+                it.recipient, terminal.serial
+            )),
+            None => concerns.push(format!(
+                "{} has not said to whom its keys are sealed: its agent.toml needs `[backup]`",
+                terminal.serial
+            )),
+        }
     }
     if terminal.presence != Presence::Online {
         concerns.push(format!("{} is not connected", terminal.serial));
@@ -80,7 +93,7 @@ fn concerns(of: &SnapshotDetail, terminal: &Terminal) -> Vec<String> {
 }
 
 fn show(planned: &Planned<'_>, now: UnixTime, print: &mut Print) {
-    let Planned { snapshot: detail, terminal, data_sets, concerns } = planned;
+    let Planned { snapshot: detail, terminal, data_sets, file, concerns } = planned;
     let it = &detail.snapshot;
     print.line(format_args!("Snapshot {} of {}", it.number, it.terminal));
     print.line(format_args!("  taken     {} ({})", time_text(it.taken_at), {
@@ -91,6 +104,9 @@ fn show(planned: &Planned<'_>, now: UnixTime, print: &mut Print) {
         "  onto      {} ({}), {}",
         terminal.serial, terminal.id, terminal.model
     ));
+    if let Some(file) = file {
+        print.line(format_args!("  only      {file}, and nothing else of its data set"));
+    }
     print.line("");
     let row = |set: &&DataSet| {
         let records = set.records.to_string();
@@ -103,6 +119,16 @@ fn show(planned: &Planned<'_>, now: UnixTime, print: &mut Print) {
         print.warning(concern);
     }
     print.remark("What the till has by then is saved first, and two approvers have to sign.");
+    if it.terminal != terminal.id && terminal.recipient.is_some() {
+        let (serial, id, manifest) = (&terminal.serial, terminal.id, it.manifest);
+        print.remark(format_args!(
+            "\nNext, so that {serial} can read it:\
+             \n  tillward backup export {manifest} --to DIR\
+             \n  tillward terminal recipient {serial} -o {serial}.recipient\
+             \n  tillward recovery reseal --repository DIR --to {serial}.recipient … -o {serial}.key\
+             \n  tillward restore start {manifest} --onto {id} --key {serial}.key"
+        ));
+    }
 }
 
 impl What {
@@ -114,7 +140,7 @@ impl What {
         let is_meant = |set: &&DataSet| match self.selection() {
             Selection::Everything => true,
             Selection::DataSets(names) => names.contains(&set.name),
-            Selection::File(_) => false,
+            Selection::File(path) => path.split('/').nth(1) == Some(set.name.as_str()),
         };
         of.data_sets.iter().filter(may_go).filter(is_meant).collect()
     }

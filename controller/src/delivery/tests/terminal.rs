@@ -268,6 +268,7 @@ impl Terminal {
             zone: "Europe/Berlin".to_owned(),
             ledger_lost: self.ledger_lost,
             working_on: None,
+            recipient: None,
         }
     }
 }

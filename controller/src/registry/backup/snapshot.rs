@@ -1,7 +1,9 @@
 //! Snapshots as the registry knows them, and what becomes known about objects.
 
+use shared::backup::DataClass;
 use shared::digest::Digest;
 use shared::document::Manifest;
+use shared::document::manifest::DataSet;
 use shared::id::{OrderId, RepositoryId, TerminalId};
 use shared::message::SignedBytes;
 use shared::time::UnixTime;
@@ -98,4 +100,24 @@ pub struct ObjectCounts {
     /// To be copied, or to be read again by now.
     pub waiting: u64,
     pub lost: u64,
+}
+
+/// The first data set of payments or batches that ends with a lower number than it did.
+pub fn set_back<'a>(before: &'a Manifest, now: &Manifest) -> Option<&'a str> {
+    let counts_up = |set: &&DataSet| match set.class {
+        DataClass::Transactions | DataClass::Batch => true,
+        DataClass::Journal
+        | DataClass::Config
+        | DataClass::Sales
+        | DataClass::Inventory
+        | DataClass::Customers
+        | DataClass::Logs => false,
+    };
+    let last_now = |name: &str| {
+        let set = now.data_sets.iter().find(|set| set.name == name);
+        set.and_then(|set| set.numbers).map_or(0, |numbers| numbers.last)
+    };
+    let is_lower =
+        |set: &&DataSet| set.numbers.is_some_and(|numbers| numbers.last > last_now(&set.name));
+    before.data_sets.iter().filter(counts_up).find(is_lower).map(|set| set.name.as_str())
 }

@@ -1,10 +1,14 @@
 //! What terminals save: repositories, objects, snapshots.
 
-use shared::backup::{Kind, ObjectName};
+use std::collections::BTreeMap;
+
+use shared::backup::{DataClass, Kind, ObjectName};
 use shared::digest::Digest;
+use shared::document::manifest::{DataSet, Numbers};
 use shared::document::{FORMAT, Manifest};
 use shared::id::{OrderId, RepositoryId, TerminalId};
 use shared::message::SignedBytes;
+use shared::signature::Envelope;
 use shared::time::{ClockConfidence, UnixTime};
 
 use super::fixture::{by, enrol, terminal_id};
@@ -15,6 +19,7 @@ use crate::registry::backup::snapshot::{
     DueObject, Examined, ManifestRefused, NewSnapshot, ObjectState,
 };
 use crate::registry::backup::{Admitted, NewObject, NotAdmitted};
+use crate::registry::delivery::AlarmKind;
 use crate::registry::page::Page;
 use crate::registry::{Registry, RegistryError};
 
@@ -56,8 +61,13 @@ fn snapshot(number: u64) -> NewSnapshot {
         sealed_key: Digest([1; 32]),
         roster_version: 1,
     };
-    let signed = SignedBytes::new(number.to_be_bytes().to_vec());
-    NewSnapshot { digest: Digest::of(&number.to_be_bytes()), manifest, signed, at: UnixTime(30) }
+    handed_in(manifest)
+}
+
+fn handed_in(manifest: Manifest) -> NewSnapshot {
+    let envelope = Envelope::unsigned(manifest);
+    let (digest, signed) = (envelope.digest(), SignedBytes::new(envelope.to_bytes()));
+    NewSnapshot { digest, manifest: envelope.document, signed, at: UnixTime(30) }
 }
 
 async fn hand_in(registry: &dyn Registry, number: u64) -> Result<Admitted, ManifestRefused> {
@@ -137,6 +147,45 @@ pub(super) async fn a_snapshot_is_as_good_as_the_least_of_its_objects(registry: 
     assert_eq!(state(registry).await, SnapshotState::Damaged);
     found(ObjectState::Proven, true, &[0]).await;
     assert_eq!(state(registry).await, SnapshotState::Available, "it came back");
+}
+
+pub(super) async fn a_till_that_begins_its_numbers_again_stands_out(registry: &dyn Registry) {
+    open_repository(registry).await;
+    assert_eq!(add(registry, key(Kind::Snapshots, 3)).await, Ok(Admitted::New));
+    let numbered = |number, class, last: Option<u64>| {
+        let set = DataSet {
+            name: "sales".to_owned(),
+            class,
+            schema: 1,
+            files: 1,
+            bytes: 1,
+            records: 1,
+            totals: BTreeMap::new(),
+            numbers: last.map(|last| Numbers { first: 1, last }),
+        };
+        handed_in(Manifest { data_sets: vec![set], ..snapshot(number).manifest })
+    };
+    let payments = DataClass::Transactions;
+    for (number, class, last) in [
+        (1, payments, None),
+        (2, payments, Some(900)),
+        (3, payments, Some(900)),
+        (4, payments, Some(12)),
+        (5, payments, Some(13)),
+        (6, payments, None),
+        (7, DataClass::Journal, Some(9)),
+        (8, DataClass::Journal, Some(1)),
+    ] {
+        let new = numbered(number, class, last);
+        let added = registry.add_snapshot(&new).await.expect("it is noted");
+        assert_eq!(added, Ok(Admitted::New), "{number}");
+    }
+    let alarms = registry.alarms(&Page::first(10)).await.expect("a list");
+    let told = alarms.iter().map(|(_, it)| (it.kind, it.subject.as_str())).collect::<Vec<_>>();
+    let lost = AlarmKind::TillDataLost;
+    assert_eq!(told, [(lost, "sales, snapshot 6"), (lost, "sales, snapshot 4")]);
+    let before = numbered(3, payments, Some(900)).digest;
+    assert!(alarms[1].1.detail.contains(&format!("`tillward restore plan {before}`")));
 }
 
 pub(super) async fn snapshots_are_numbered_and_listed(registry: &dyn Registry) {

@@ -236,6 +236,7 @@ pub(super) fn hello(epoch: u32, order_seq: u64) -> Hello {
         zone: "Europe/Berlin".to_owned(),
         ledger_lost: false,
         working_on: None,
+        recipient: None,
     }
 }
 

@@ -147,6 +147,30 @@ pub(super) async fn a_hello_says_what_is_installed_and_brings_a_terminal_online(
     assert_eq!(applied.strangers, 1, "a revoked terminal is not heard");
 }
 
+pub(super) async fn a_recipient_is_kept_until_another_is_said_or_the_key_changes(
+    registry: &dyn Registry,
+) {
+    enrol(registry, 1, 1).await;
+    let told = async || {
+        let terminal = registry.terminal(terminal_id(1)).await.expect("it is looked up");
+        terminal.expect("it is there").said.and_then(|said| said.recipient)
+    };
+    let naming = |byte| {
+        let recipient = Some(SignedBytes::new(vec![byte; 200]));
+        Hello { recipient, ..hello(1, 0) }
+    };
+    registry.apply(&[greeting(hello(1, 0), 40)]).await.expect("it is applied");
+    assert_eq!(told().await, None);
+    let both = [greeting(naming(1), 41), greeting(hello(1, 0), 42)];
+    registry.apply(&both).await.expect("they are applied");
+    registry.apply(&[greeting(hello(1, 0), 43)]).await.expect("it is applied");
+    assert_eq!(told().await, naming(1).recipient);
+    registry.apply(&[greeting(naming(2), 44)]).await.expect("it is applied");
+    assert_eq!(told().await, naming(2).recipient);
+    enrol(registry, 1, 2).await;
+    assert_eq!(told().await, None, "nobody but the old key signed it");
+}
+
 pub(super) async fn a_terminal_that_opens_windows_in_another_zone_stands_out(
     registry: &dyn Registry,
 ) {

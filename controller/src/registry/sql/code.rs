@@ -186,6 +186,7 @@ impl Code for AlarmKind {
         Self::OtherZone,
         Self::BackupDamaged,
         Self::BackupMissing,
+        Self::TillDataLost,
     ];
 
     fn code(self) -> &'static str {
@@ -198,6 +199,7 @@ impl Code for AlarmKind {
             Self::OtherZone => "other-zone",
             Self::BackupDamaged => "backup-damaged",
             Self::BackupMissing => "backup-missing",
+            Self::TillDataLost => "till-data-lost",
         }
     }
 }

@@ -5,6 +5,7 @@ use std::cmp::Ordering;
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
+use data_encoding::BASE64;
 use shared::id::TerminalId;
 use shared::message::Hello;
 use shared::time::UnixTime;
@@ -128,7 +129,10 @@ impl Known {
         self.adopt_numbers(hello);
         if self.heard_at.is_none_or(|heard| heard <= at) {
             self.heard_at = Some(at);
-            self.hello = Some((at, hello.clone()));
+            // Only the first hellos of a connection say it.
+            let before = self.hello.take().and_then(|(_, hello)| hello.recipient);
+            let recipient = hello.recipient.clone().or(before);
+            self.hello = Some((at, Hello { recipient, ..hello.clone() }));
         }
         self.serve();
     }
@@ -214,7 +218,7 @@ impl Known {
                  last_seen_at = $5, deliver_at = CASE $6 WHEN 1 THEN $5 ELSE deliver_at END,
                  working_on = $7, heard_at = $8, agent_version = $9, components = $10,
                  roster_version = $11, outbox_depth = $12, outbox_dropped = $13,
-                 said_zone = $14
+                 said_zone = $14, recipient = COALESCE($15, recipient)
              WHERE id = $1";
         let mut values = self.standing_values(serve);
         values.extend([
@@ -226,6 +230,7 @@ impl Known {
             int(hello.outbox_depth),
             int(hello.outbox_dropped),
             text(&hello.zone),
+            maybe_text(hello.recipient.as_ref().map(|it| BASE64.encode(it.as_slice()))),
         ]);
         tx.execute(update, values).await?;
         Ok(())

@@ -1,7 +1,8 @@
 //! Terminals: reading them, and the changes of their lives. What they say is in `reports`.
 
+use data_encoding::BASE64;
 use shared::id::TerminalId;
-use shared::message::{Component, Telemetry};
+use shared::message::{Component, SignedBytes, Telemetry};
 use shared::topic::Shard;
 
 use super::session::{
@@ -26,8 +27,8 @@ macro_rules! select_terminals {
             "SELECT id, serial, model, store, lane, labels, zone, unit, epoch, public_key,
                  certificate, certificate_expires_at, presence, last_seen_at, working_on,
                  heard_at, agent_version, components, roster_version, outbox_depth,
-                 outbox_dropped, said_zone, telemetry_at, disk_free_bytes, orders_refused,
-                 messages_unreadable, created_at
+                 outbox_dropped, said_zone, recipient, telemetry_at, disk_free_bytes,
+                 orders_refused, messages_unreadable, created_at
              FROM terminals ",
             $tail
         )
@@ -65,7 +66,7 @@ fn certificate(row: &mut Row) -> Result<Option<Certificate>> {
 }
 
 /// The columns of the last hello: all there or all absent, but for the zone, which earlier builds
-/// did not keep.
+/// did not keep, and the recipient, which not every terminal has.
 fn said(row: &mut Row) -> Result<Option<Said>> {
     let heard_at = row.maybe_time()?;
     let agent_version = row.maybe_text()?;
@@ -75,6 +76,7 @@ fn said(row: &mut Row) -> Result<Option<Said>> {
     };
     let (roster_version, outbox_depth, outbox_dropped) = (number()?, number()?, number()?);
     let zone = row.maybe_text()?;
+    let recipient = row.maybe_text()?;
     let Some(((heard_at, agent_version), components)) = heard_at.zip(agent_version).zip(components)
     else {
         return Ok(None);
@@ -89,6 +91,9 @@ fn said(row: &mut Row) -> Result<Option<Said>> {
         outbox_depth,
         outbox_dropped,
         zone,
+        recipient: recipient
+            .and_then(|text| BASE64.decode(text.as_bytes()).ok())
+            .map(SignedBytes::new),
     }))
 }
 
@@ -124,7 +129,7 @@ pub(super) async fn of(tx: &mut Transaction, ids: &[TerminalId]) -> Result<Vec<T
         "SELECT id, serial, model, store, lane, labels, zone, unit, epoch, public_key,
              certificate, certificate_expires_at, presence, last_seen_at, working_on,
              heard_at, agent_version, components, roster_version, outbox_depth,
-             outbox_dropped, said_zone, telemetry_at, disk_free_bytes, orders_refused,
+             outbox_dropped, said_zone, recipient, telemetry_at, disk_free_bytes, orders_refused,
              messages_unreadable, created_at
          FROM terminals WHERE id IN ",
         " ORDER BY id"
@@ -189,7 +194,8 @@ pub(super) async fn enrol(
 ) -> Result<()> {
     let update = "UPDATE terminals SET model = $2, store = $3, lane = $4, labels = $5, zone = $6,
              unit = $7, epoch = $8, public_key = $9, certificate = $10,
-             certificate_expires_at = $11, order_seq = 0, deliver_at = NULL
+             certificate_expires_at = $11, order_seq = 0, deliver_at = NULL,
+             recipient = NULL
          WHERE id = $1";
     let epoch = known.epoch.saturating_add(1);
     let values = vec![

@@ -41,6 +41,7 @@ fn manifest() -> Manifest {
         batch_open: true,
         data_sets: vec![
             set("batch-a", DataClass::Batch, Some(12)),
+            set("receipts", DataClass::Sales, None),
             set("sales", DataClass::Transactions, Some(900)),
         ],
         listing: Digest([7; 32]),
@@ -56,6 +57,7 @@ struct Till {
     software: Component,
     bindings: Vec<String>,
     last_batch: Option<u64>,
+    paths: Vec<AllowedPath>,
 }
 
 fn till() -> Till {
@@ -65,6 +67,11 @@ fn till() -> Till {
         software: component("2.9.0", 5),
         bindings: vec!["a".to_owned(), "b".to_owned()],
         last_batch: Some(12),
+        paths: vec![AllowedPath {
+            name: "receipts".to_owned(),
+            class: DataClass::Sales,
+            path: "/var/lib/till/receipts".into(),
+        }],
     }
 }
 
@@ -81,9 +88,10 @@ fn checked(selection: &Selection, till: &Till) -> Result<Vec<String>, Unfit> {
         software: std::slice::from_ref(&till.software),
         bindings: &till.bindings,
         hosts: &[host],
+        paths: &till.paths,
     };
     let manifest = manifest();
-    let sets = check(&manifest, selection, &here)?;
+    let sets = check(&manifest, &["receipts".to_owned()], selection, &here)?;
     Ok(sets.iter().map(|set| set.name.clone()).collect())
 }
 
@@ -93,7 +101,7 @@ fn named(name: &str) -> Selection {
 
 #[test]
 fn a_till_gets_back_what_is_its_own() {
-    let all = ["batch-a", "sales"];
+    let all = ["batch-a", "receipts", "sales"];
     for till in [
         till(),
         Till { software: component("2.10.0", 5), ..till() },
@@ -104,12 +112,16 @@ fn a_till_gets_back_what_is_its_own() {
         assert_eq!(checked(&Selection::Everything, &till).unwrap(), all);
     }
     assert_eq!(checked(&named("sales"), &till()).unwrap(), ["sales"]);
+    let receipt = Selection::File("paths/receipts/2026/1.txt".to_owned());
+    assert_eq!(checked(&receipt, &till()).unwrap(), ["receipts"]);
+    let without_paths = Till { paths: Vec::new(), ..till() };
+    assert_eq!(checked(&named("sales"), &without_paths).unwrap(), ["sales"]);
 }
 
 #[test]
 fn the_batch_stays_with_the_terminal_that_took_the_payments() {
     let other = Till { terminal: ELSEWHERE, ..till() };
-    assert_eq!(checked(&Selection::Everything, &other).unwrap(), ["sales"]);
+    assert_eq!(checked(&Selection::Everything, &other).unwrap(), ["receipts", "sales"]);
     let stays = Unfit::StaysThere("batch-a".to_owned());
     assert_eq!(checked(&named("batch-a"), &other), Err(stays));
 }
@@ -117,6 +129,7 @@ fn the_batch_stays_with_the_terminal_that_took_the_payments() {
 #[test]
 fn each_reason_has_its_words() {
     let file = Selection::File("export/sales.db".to_owned());
+    let receipt = Selection::File("paths/receipts/1.txt".to_owned());
     let everything = Selection::Everything;
     for (selection, till, words) in [
         (&everything, Till { model: "px5", ..till() }, "it is of a px7, this is a px5"),
@@ -142,6 +155,27 @@ fn each_reason_has_its_words() {
         ),
         (&named("stock"), till(), "it holds no data set `stock`"),
         (&Selection::DataSets(Vec::new()), till(), "nothing of it may be restored here"),
+        (
+            &everything,
+            Till { paths: Vec::new(), ..till() },
+            "`receipts` is not among `[[backup.paths]]` in this terminal's agent.toml",
+        ),
+        (
+            &receipt,
+            Till { paths: Vec::new(), ..till() },
+            "`receipts` is not among `[[backup.paths]]` in this terminal's agent.toml",
+        ),
+        (
+            &Selection::File("paths/stock/1".to_owned()),
+            till(),
+            "`paths/stock/1` is none of its files",
+        ),
+        (
+            &Selection::File("paths/sales/1".to_owned()),
+            till(),
+            "`paths/sales/1` is none of its files",
+        ),
+        (&Selection::File("listing".to_owned()), till(), "`listing` is none of its files"),
         (
             &file,
             till(),

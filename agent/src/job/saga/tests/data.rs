@@ -40,6 +40,11 @@ fn every_event_in_every_state_of_a_backup_is_answered_as_the_table_says() {
 #[test]
 fn every_event_in_every_state_of_a_restore_is_answered_as_the_table_says() {
     let held = || Rig::at(RESTORE, Action::Drain);
+    let held_export = || {
+        let mut rig = data(RESTORE, SettleFirst);
+        rig.reply(done());
+        rig
+    };
     let mut going_back = held();
     going_back.reply(not_yet());
     let table = table_of(vec![
@@ -50,14 +55,18 @@ fn every_event_in_every_state_of_a_restore_is_answered_as_the_table_says() {
         ("draining", held()),
         ("going back to wait", going_back),
         ("settling", data(RESTORE, SettleFirst)),
+        ("exporting while trading is held", held_export()),
         ("importing", data(RESTORE, Import)),
         ("importing after a restart", after_restart(data(RESTORE, Import))),
+        ("placing files", data(RESTORE, PlaceFiles)),
+        ("putting files back", undoing(data(RESTORE, PlaceFiles))),
         ("reconciling", data(RESTORE, Reconcile)),
         ("reverting", undoing(data(RESTORE, Reconcile))),
         ("reverting after a restart", after_restart(undoing(data(RESTORE, Reconcile)))),
         ("committing", data(RESTORE, CommitImport)),
         ("committing after a restart", after_restart(data(RESTORE, CommitImport))),
         ("releasing trading", Rig::at(RESTORE, Action::ReleaseTrading)),
+        ("sweeping files", data(RESTORE, KeepFiles)),
     ]);
     let expected = include_str!("restore.txt");
     assert!(table == expected, "the table is now:\n{table}");

@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 
 use shared::backup::{Available, Kind, Newest, ObjectName};
 use shared::digest::Digest;
+use shared::document::Manifest;
 use shared::id::{RepositoryId, TerminalId};
+use shared::signature::Envelope;
 use shared::time::UnixTime;
 
 use super::super::session::{
@@ -15,7 +17,7 @@ use super::{keeping, objects};
 use crate::backup::state::SnapshotState;
 use crate::registry::RegistryError;
 use crate::registry::audit::By;
-use crate::registry::backup::snapshot::{Hold, ManifestRefused, NewSnapshot, Snapshot};
+use crate::registry::backup::snapshot::{Hold, ManifestRefused, NewSnapshot, Snapshot, set_back};
 use crate::registry::backup::{Admitted, Repository};
 use crate::registry::delivery::{Alarm, AlarmKind};
 use crate::registry::page::Page;
@@ -135,8 +137,37 @@ pub(super) async fn add(
     if manifest.number > last + 1 {
         raise_missing(tx, new, last + 1).await?;
     }
+    raise_set_back(tx, new, last).await?;
     keeping::reconsider(tx, id, new.at).await?;
     Ok(Ok(Admitted::New))
+}
+
+/// A till that lost its data begins its numbers again, and sells all the same.
+async fn raise_set_back(tx: &mut Transaction, new: &NewSnapshot, last: u64) -> Result<()> {
+    let select = "SELECT manifest, signed FROM backup_snapshots
+         WHERE terminal = $1 AND number = $2";
+    let values = vec![text(new.manifest.terminal), int(last)];
+    let Some(mut row) = tx.row(select, values).await? else { return Ok(()) };
+    let (digest, signed): (Digest, _) = (row.parsed("digest")?, row.signed()?);
+    let before = Envelope::<Manifest>::from_bytes(signed.as_slice());
+    let before = before.map_err(|error| RegistryError::Unreadable {
+        what: "manifest",
+        value: format!("{digest}: {error}"),
+    })?;
+    let Some(set) = set_back(&before.document, &new.manifest) else { return Ok(()) };
+    let alarm = Alarm {
+        terminal: new.manifest.terminal,
+        kind: AlarmKind::TillDataLost,
+        subject: format!("{set}, snapshot {}", new.manifest.number),
+        detail: format!(
+            "`{set}` ends with a lower number than in snapshot {last} of {}: if the till lost its \
+             data, `tillward restore plan {digest}` shows what comes back; what it has sold since \
+             is in snapshot {}",
+            before.document.taken_at, new.manifest.number
+        ),
+        at: new.at,
+    };
+    raise(tx, &alarm).await
 }
 
 fn refused(repository: &Repository, new: &NewSnapshot) -> Option<ManifestRefused> {
