@@ -186,6 +186,9 @@ impl Code for AlarmKind {
         Self::OtherZone,
         Self::BackupDamaged,
         Self::BackupMissing,
+        Self::BackupOverdue,
+        Self::DrillFailed,
+        Self::DrillOverdue,
     ];
 
     fn code(self) -> &'static str {
@@ -198,6 +201,9 @@ impl Code for AlarmKind {
             Self::OtherZone => "other-zone",
             Self::BackupDamaged => "backup-damaged",
             Self::BackupMissing => "backup-missing",
+            Self::BackupOverdue => "backup-overdue",
+            Self::DrillFailed => "drill-failed",
+            Self::DrillOverdue => "drill-overdue",
         }
     }
 }
