@@ -118,7 +118,7 @@ impl World {
             }
             DataAction::FetchSnapshot => {
                 let failed = fails(Trouble::Rotten, FailureCode::SnapshotDamaged);
-                self.vault.staged = true;
+                self.vault.stage();
                 failed.unwrap_or_else(done)
             }
             DataAction::Import => {
@@ -131,7 +131,8 @@ impl World {
                 self.vault.revert();
                 done()
             }
-            DataAction::Rehearse => done_if(self.vault.staged, FailureCode::Internal),
+            DataAction::Rehearse => done_if(self.vault.rehearse(), FailureCode::Internal),
+            DataAction::Compare if !self.vault.counted => failed(FailureCode::Internal),
             DataAction::Compare | DataAction::Reconcile => {
                 fails(Trouble::TotalsDiffer, FailureCode::TotalsDiffer).unwrap_or_else(|| {
                     Reply::Done(Proof { version: Some("snapshot 1".to_owned()), findings: vec![] })
@@ -142,7 +143,7 @@ impl World {
                 done()
             }
             DataAction::DiscardStaged => {
-                self.vault.staged = false;
+                self.vault.discard_staged();
                 done()
             }
         }
@@ -251,7 +252,8 @@ pub(crate) fn changes_something(action: Action) -> bool {
             | DataAction::Find
             | DataAction::Confirm
             | DataAction::CheckTarget
-            | DataAction::Rehearse
+            | DataAction::AskSettled
+            | DataAction::Compare
             | DataAction::Reconcile
             | DataAction::SettleFirst,
         ) => false,
@@ -273,6 +275,7 @@ pub(crate) fn changes_something(action: Action) -> bool {
             | DataAction::Save
             | DataAction::DiscardExport
             | DataAction::FetchSnapshot
+            | DataAction::Rehearse
             | DataAction::Import
             | DataAction::RevertImport
             | DataAction::CommitImport

@@ -23,6 +23,8 @@ pub(crate) struct Vault {
     /// When what is in the export directory was exported.
     exported_at: Option<Duration>,
     pub(crate) staged: bool,
+    /// What a scratch till counted lies with what is staged.
+    pub(crate) counted: bool,
     /// When each snapshot was exported and saved.
     saved: Vec<(Duration, Duration)>,
 }
@@ -34,6 +36,7 @@ impl Vault {
             set_aside: None,
             exported_at: None,
             staged: false,
+            counted: false,
             saved: Vec::new(),
         }
     }
@@ -65,6 +68,19 @@ impl Vault {
             *taken + within >= now && *saved + VERIFIED_AFTER <= now
         };
         self.saved.iter().any(good)
+    }
+
+    pub(crate) fn stage(&mut self) {
+        (self.staged, self.counted) = (true, false);
+    }
+
+    pub(crate) fn rehearse(&mut self) -> bool {
+        self.counted = self.staged;
+        self.staged
+    }
+
+    pub(crate) fn discard_staged(&mut self) {
+        (self.staged, self.counted) = (false, false);
     }
 
     pub(crate) fn import(&mut self) -> bool {

@@ -99,3 +99,87 @@ fn shown(drill: stored::DrillReport, manifest: Option<&Manifest>) -> DrillReport
         at: drill.at,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use shared::backup::DataClass;
+    use shared::digest::Digest;
+    use shared::document::FORMAT;
+    use shared::document::manifest::DataSet;
+    use shared::drill::Counted;
+    use shared::id::{CampaignId, RepositoryId, TerminalId};
+    use shared::time::{ClockConfidence, UnixTime};
+
+    use super::*;
+
+    fn manifest(names: &[&str]) -> Manifest {
+        let set = |name: &&str| DataSet {
+            name: (*name).to_owned(),
+            class: DataClass::Sales,
+            schema: 1,
+            files: 1,
+            bytes: 9,
+            records: 3,
+            totals: BTreeMap::from([("CNY".to_owned(), 1250)]),
+            numbers: None,
+        };
+        Manifest {
+            format: FORMAT,
+            terminal: TerminalId::from_bytes([1; 16]),
+            serial: "PX-1".to_owned(),
+            model: "px7".to_owned(),
+            repository: RepositoryId::from_bytes([2; 16]),
+            number: 12,
+            snapshot: Digest([3; 32]),
+            order: OrderId::from_bytes([4; 16]),
+            taken_at: UnixTime(1),
+            clock: ClockConfidence::Attested,
+            software: vec![],
+            bindings: vec![],
+            batch_open: false,
+            data_sets: names.iter().map(set).collect(),
+            listing: Digest([5; 32]),
+            sealed_key: Digest([6; 32]),
+            roster_version: 1,
+        }
+    }
+
+    fn drill(counted: &[&str]) -> stored::DrillReport {
+        let counted = counted.iter().map(|name| Counted {
+            name: (*name).to_owned(),
+            records: 4,
+            totals: BTreeMap::new(),
+        });
+        stored::DrillReport {
+            seq: 1,
+            order: OrderId::from_bytes([4; 16]),
+            terminal: TerminalId::from_bytes([1; 16]),
+            campaign: CampaignId::from_bytes([7; 16]),
+            manifest: Some(Digest([8; 32])),
+            counted: counted.collect(),
+            took_ms: Some(5),
+            outcome: "failed".to_owned(),
+            failed_as: Some("totals-differ".to_owned()),
+            detail: String::new(),
+            at: UnixTime(9),
+        }
+    }
+
+    #[test]
+    fn what_was_expected_and_what_was_found_meet_by_name() {
+        let report = shown(drill(&["sales", "unknown"]), Some(&manifest(&["paths", "sales"])));
+        let records = |it: &Option<Tally>| it.as_ref().map(|it| it.records);
+        let sets = report.sets.iter();
+        let sets = sets.map(|it| (&*it.name, records(&it.expected), records(&it.found)));
+        let expected =
+            [("paths", Some(3), None), ("sales", Some(3), Some(4)), ("unknown", None, Some(4))];
+        assert_eq!(sets.collect::<Vec<_>>(), expected);
+        assert_eq!((report.number, report.code.as_deref()), (Some(12), Some("totals-differ")));
+    }
+
+    #[test]
+    fn a_drill_that_restored_nothing_has_no_numbers() {
+        let report = shown(drill(&[]), None);
+        assert_eq!((report.sets, report.number), (vec![], None));
+    }
+}
