@@ -1,3 +1,5 @@
+//! Each rule about what is too long, in tables.
+
 use shared::id::{OrderId, TerminalId};
 
 use super::*;

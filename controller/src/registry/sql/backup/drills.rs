@@ -119,7 +119,8 @@ pub(super) async fn last(
     );
     let mut last = BTreeMap::<_, Last>::new();
     for mut row in tx.rows(select, vec![list(of)]).await? {
-        last.entry(row.parsed("terminal")?).or_default().succeeded_at = Some(row.time()?);
+        let (terminal, at) = (row.parsed("terminal")?, row.time()?);
+        last.entry(terminal).or_default().succeeded_at = Some(at);
     }
     let select = with_id_list!(
         "SELECT terminal, order_id, at, failed_as, detail FROM backup_drills d
