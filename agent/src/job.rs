@@ -19,7 +19,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
-use shared::change::{Extent, Restore};
+use shared::change::{Backup, Restore};
 use shared::digest::Digest;
 use shared::document::Release;
 use shared::document::release::Settlement;
@@ -116,6 +116,9 @@ pub enum DataAction {
     /// Ask the controller for the newest snapshot: [`Reply::AlreadySo`] when one is verified in
     /// both places and young enough for the order.
     Find,
+    /// Find out whether the till has no open batch. While it has one: [`Reply::NotYet`], until the
+    /// order waits no longer.
+    AskSettled,
     /// Let the till write down what it has.
     Export,
     /// Take a snapshot of what was exported.
@@ -127,8 +130,10 @@ pub enum DataAction {
     CheckTarget,
     /// Stage the snapshot, all of it checked.
     FetchSnapshot,
-    /// Load what is staged into a scratch till, and compare its totals with the manifest's.
+    /// Load what is staged into a scratch till, and let it count.
     Rehearse,
+    /// Compare what was counted with the manifest.
+    Compare,
     /// Settle, if what is imported would replace an open batch.
     SettleFirst,
     /// Let what is staged take the place of what the till has; it can be reverted.
@@ -155,7 +160,7 @@ pub enum Subject {
         /// How old the newest verified snapshot may be.
         backup_within_s: Option<u64>,
     },
-    Backup(Extent),
+    Backup(Backup),
     Drill,
     Restore(Box<Restore>),
 }
@@ -190,6 +195,14 @@ impl Subject {
         match self {
             Self::Upgrade { backup_within_s, .. } => *backup_within_s,
             Self::Backup(_) | Self::Drill | Self::Restore(_) => None,
+        }
+    }
+
+    /// Whether it is not begun while a batch is open.
+    pub fn awaits_settlement(&self) -> bool {
+        match self {
+            Self::Backup(backup) => backup.settled_by.is_some(),
+            Self::Upgrade { .. } | Self::Drill | Self::Restore(_) => false,
         }
     }
 

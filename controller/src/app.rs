@@ -164,7 +164,7 @@ pub async fn serve(
         mqtt: parts.broker.as_ref().map(|broker| broker.address()),
     };
     start_delivery(config, keys, &papers, &parts, tasks).await?;
-    start_https(config, keys, &papers, &parts, https, tasks)?;
+    start_https(config, keys, &papers, &parts, https, tasks).await?;
     if let Some(file) = addresses_file {
         let text = serde_json::to_vec(&addresses).expect("addresses are texts");
         durable::replace_file(file, &text, Readers::Anyone)?;
@@ -333,7 +333,7 @@ async fn start_delivery(
     Ok(())
 }
 
-fn start_https(
+async fn start_https(
     config: &Config,
     keys: &OnlineKeys,
     papers: &Papers,
@@ -356,7 +356,7 @@ fn start_https(
     };
     make_directory(&config.blobs)?;
     let campaigns = Campaigns::new(registry.clone(), signer.clone());
-    let backup = backups::start(&config.backups, registry, &campaigns, execute, tasks)?;
+    let backup = backups::start(&config.backups, registry, &campaigns, execute, tasks).await?;
     let HttpsUrl(address) = &config.https.url;
     let api = Api {
         fleet: config.fleet,

@@ -1,16 +1,20 @@
-//! What terminals save: taken in ([`intake`]), kept in two places ([`keep`]). [`schedule`]
-//! asks for more of it. [`state`] is the life of a snapshot, and pure.
+//! What terminals save: taken in ([`intake`]), kept in two places ([`keep`]). [`schedule`] asks
+//! for more of it, and [`watch`] tells where it is missed. [`state`] is the life of a snapshot,
+//! [`drill`] reads what receipts say, [`overdue`] says what is too long; these three are pure.
 //!
 //! Everything is encrypted before it comes here, under keys that this program never sees: it
 //! knows how much there is and whether it is whole, and nothing else. A terminal adds; it replaces
 //! and deletes nothing.
 
+pub mod drill;
 pub mod intake;
 pub mod keep;
+pub mod overdue;
 mod pace;
 pub mod reading;
 pub mod schedule;
 pub mod state;
+pub mod watch;
 
 use std::fmt;
 

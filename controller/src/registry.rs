@@ -319,8 +319,11 @@ pub trait Registry: BackupRegistry + Debug + Send + Sync {
     /// Signed receipts for an order, oldest first.
     async fn receipts(&self, order: OrderId) -> Result<Vec<SignedBytes>>;
 
-    /// Newest first, by time and number of the one before.
+    /// Those that are not over, newest first, by time and number of the one before.
     async fn alarms(&self, page: &Page<u64>) -> Result<Vec<(u64, Alarm)>>;
+
+    /// As [`Self::alarms`], with those that are over.
+    async fn alarms_ever(&self, page: &Page<u64>) -> Result<Vec<(u64, Alarm)>>;
 
     // ── The audit log ──
 

@@ -6,6 +6,7 @@ use serde_bytes::ByteBuf;
 use crate::backup::{Selection, SnapshotOf};
 use crate::digest::Digest;
 use crate::id::BatchId;
+use crate::time::UnixTime;
 use crate::window::Window;
 
 /// The kinds of instruction. Whose signatures each needs is said in [`crate::floor`].
@@ -81,6 +82,9 @@ pub struct Backup {
     pub extent: Extent,
     /// When the terminal may begin; `None` is any time. A backup disturbs no sale.
     pub window: Option<Window>,
+    /// It is not begun while the till has an open batch, until then; afterwards it is taken all
+    /// the same, and says so. `None` waits for no settlement. The terminal never settles for it.
+    pub settled_by: Option<UnixTime>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]

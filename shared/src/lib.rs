@@ -18,6 +18,7 @@ pub mod claim;
 pub mod codec;
 pub mod digest;
 pub mod document;
+pub mod drill;
 pub mod durable;
 pub mod floor;
 pub mod id;

@@ -126,6 +126,8 @@ pub enum Waiting {
     Network,
     /// For another job on this terminal to end.
     Turn,
+    /// For the till's open batch to be settled.
+    Settlement,
 }
 
 /// Why an order was refused. Each check has its own word, so that an alarm can tell them apart.

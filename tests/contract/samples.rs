@@ -162,6 +162,8 @@ pub(crate) fn batches() -> Vec<(&'static str, Batch)> {
         let restore = Restore { of: of.clone(), selection, key, window: None };
         Ceremony::batch(1, Change::Restore(restore), &one)
     };
+    let backup =
+        |settled_by| Change::Backup(Backup { extent: Extent::Full, window: None, settled_by });
     let sets = Selection::DataSets(vec!["sales".to_owned(), "stock".to_owned()]);
     let night = Window { from_min: 22 * 60, to_min: 6 * 60 };
     let cancel = Cancel { batch: BatchId::from_bytes([9; 16]), reason: "wrong shop".to_owned() };
@@ -169,7 +171,8 @@ pub(crate) fn batches() -> Vec<(&'static str, Batch)> {
         ("batch-ping", batch(Change::Ping(Ping { note: String::new() }))),
         ("batch-upgrade", batch(upgrade(None, None))),
         ("batch-upgrade-at-night", batch(upgrade(Some(night), Some(86_400)))),
-        ("batch-backup", batch(Change::Backup(Backup { extent: Extent::Full, window: None }))),
+        ("batch-backup", batch(backup(None))),
+        ("batch-backup-after-settlement", batch(backup(Some(UnixTime(1_800_172_800))))),
         ("batch-drill", batch(Change::Drill(Drill { window: Some(night) }))),
         ("batch-restore", restore(Selection::Everything, None)),
         ("batch-restore-a-file", restore(Selection::File("sales/2026.db".to_owned()), None)),

@@ -73,6 +73,15 @@ fn saved_and_rehearsed() -> Result<()> {
     assert_eq!(overdue, Vec::<Value>::new());
     let drill = begun(&fleet, &["backup", "drill", "--select", "model=px7"])?;
     assert_eq!(fleet.complete(drill)?.states(), [State::Succeeded; 2]);
+    let reports: Vec<Value> = items(&fleet, &["backup", "drill", "list"])?;
+    assert_eq!(reports.len(), 2);
+    for report in reports {
+        assert_eq!(report["outcome"], "succeeded", "{report}");
+        let sets = report["sets"].as_array().expect("a list of data sets");
+        assert!(sets.iter().any(|set| set["found"]["records"].as_u64() > Some(0)), "{report}");
+        let same = |set: &Value| set["found"].is_null() || set["found"] == set["expected"];
+        assert!(sets.iter().all(same), "{report}");
+    }
     fleet.check_books()
 }
 

@@ -16,6 +16,13 @@ fn a_backup_ends_with_its_snapshot_wherever_the_power_fails() {
 }
 
 #[test]
+fn a_backup_waits_for_the_settlement_and_not_for_ever_wherever_the_power_fails() {
+    for scenario in [Scenario::after_settlement(), Scenario::never_settled()] {
+        interrupt_twice(&scenario, POWER_TWICE).expect_at_least(50);
+    }
+}
+
+#[test]
 fn a_drill_touches_no_till_wherever_the_power_fails() {
     interrupt_twice(&about(Job::Drill, None), POWER_TWICE).expect_at_least(50);
     for trouble in [Trouble::Rotten, Trouble::TotalsDiffer] {

@@ -99,7 +99,9 @@ impl World {
                 detail: "not verified yet".to_owned(),
                 again: Again::Worthwhile,
             },
+            DataAction::AskSettled => self.ask_settled(),
             DataAction::Export => {
+                self.watch_the_batch();
                 let failed = fails(Trouble::ExportFails, FailureCode::ExportFailed);
                 self.vault.export(self.now, self.till.sales());
                 failed.unwrap_or_else(done)
@@ -117,7 +119,7 @@ impl World {
             }
             DataAction::FetchSnapshot => {
                 let failed = fails(Trouble::Rotten, FailureCode::SnapshotDamaged);
-                self.vault.staged = true;
+                self.vault.stage();
                 failed.unwrap_or_else(done)
             }
             DataAction::Import => {
@@ -130,7 +132,9 @@ impl World {
                 self.vault.revert();
                 done()
             }
-            DataAction::Rehearse | DataAction::Reconcile => {
+            DataAction::Rehearse => done_if(self.vault.rehearse(), FailureCode::Internal),
+            DataAction::Compare if !self.vault.counted => failed(FailureCode::Internal),
+            DataAction::Compare | DataAction::Reconcile => {
                 fails(Trouble::TotalsDiffer, FailureCode::TotalsDiffer).unwrap_or_else(|| {
                     Reply::Done(Proof { version: Some("snapshot 1".to_owned()), findings: vec![] })
                 })
@@ -153,7 +157,7 @@ impl World {
                 done()
             }
             DataAction::DiscardStaged => {
-                self.vault.staged = false;
+                self.vault.discard_staged();
                 done()
             }
         }
@@ -162,6 +166,23 @@ impl World {
     fn has_verified(&self) -> bool {
         let within = self.scenario.backup_within.unwrap_or_default();
         self.vault.has_verified(within, self.now)
+    }
+
+    /// As the order has it: a till that was settled, or whose time to settle is over.
+    fn ask_settled(&mut self) -> Reply {
+        let settled = self.now >= self.scenario.batch_open_until;
+        match self.scenario.settled_by().is_some_and(|by| self.wall() < by) && !settled {
+            true => not_yet(Waiting::Settlement),
+            false => done(),
+        }
+    }
+
+    /// What the order waits for is waited for, as far as the terminal can know the time.
+    fn watch_the_batch(&mut self) {
+        let Some(by) = self.scenario.settled_by() else { return };
+        if self.now < self.scenario.batch_open_until && self.wall() < by {
+            self.breaches.push("a batch was open, and the backup was not kept waiting".to_owned());
+        }
     }
 
     fn watch_the_import(&mut self) {
@@ -250,7 +271,8 @@ pub(crate) fn changes_something(action: Action) -> bool {
             | DataAction::Find
             | DataAction::Confirm
             | DataAction::CheckTarget
-            | DataAction::Rehearse
+            | DataAction::AskSettled
+            | DataAction::Compare
             | DataAction::Reconcile
             | DataAction::SettleFirst,
         ) => false,
@@ -272,6 +294,7 @@ pub(crate) fn changes_something(action: Action) -> bool {
             | DataAction::Save
             | DataAction::DiscardExport
             | DataAction::FetchSnapshot
+            | DataAction::Rehearse
             | DataAction::Import
             | DataAction::RevertImport
             | DataAction::PlaceFiles

@@ -4,9 +4,11 @@ use std::time::Duration;
 
 use shared::document::release::Settlement;
 use shared::outcome::{FailureCode, Outcome};
+use shared::time::UnixTime;
 use shared::window::Window;
 
 use crate::network::Weather;
+use harness::keys::NOW;
 
 #[derive(Clone, Debug)]
 pub(crate) struct Scenario {
@@ -16,6 +18,9 @@ pub(crate) struct Scenario {
     pub(crate) trouble: Option<Trouble>,
     /// An upgrade asks for a snapshot that is no older.
     pub(crate) backup_within: Option<Duration>,
+    /// A backup waits for that long after the beginning for the till's batch to be settled.
+    pub(crate) settled_within: Option<Duration>,
+    pub(crate) batch_open_until: Duration,
     pub(crate) release: Release,
     pub(crate) settlement: Settlement,
     /// The simulation begins at 08:00 UTC, which is the shop's time too.
@@ -82,6 +87,8 @@ const QUIET: Scenario = Scenario {
     job: Job::Upgrade,
     trouble: None,
     backup_within: None,
+    settled_within: None,
+    batch_open_until: Duration::ZERO,
     release: Release::Good,
     settlement: Settlement::NotNeeded,
     window: None,
@@ -92,6 +99,8 @@ const QUIET: Scenario = Scenario {
     seed: 0,
     dark: LONG_DARK,
 };
+
+const BACKUP: Scenario = Scenario { job: Job::Backup, ..QUIET };
 
 impl Scenario {
     pub(crate) fn good() -> Self {
@@ -139,6 +148,18 @@ impl Scenario {
         Self { name: "snapshot first", backup_within, ..QUIET }
     }
 
+    /// The till is settled after five minutes, by whoever settles it.
+    pub(crate) fn after_settlement() -> Self {
+        let (settled_within, batch_open_until) = (Some(minutes(10)), minutes(5));
+        Self { name: "backup after settlement", settled_within, batch_open_until, ..BACKUP }
+    }
+
+    /// Nobody settles, and the backup is taken all the same.
+    pub(crate) fn never_settled() -> Self {
+        let (settled_within, batch_open_until) = (Some(minutes(10)), minutes(60 * 24 * 365));
+        Self { name: "backup without settlement", settled_within, batch_open_until, ..BACKUP }
+    }
+
     pub(crate) fn about_data(job: Job, trouble: Option<Trouble>) -> Self {
         let name = match job {
             Job::Upgrade => "upgrade",
@@ -163,6 +184,8 @@ impl Scenario {
             Self::cancelled_at(Duration::from_secs(8)),
             Self::backup_first(),
             Self::about_data(Job::Backup, None),
+            Self::after_settlement(),
+            Self::never_settled(),
             Self::about_data(Job::Drill, None),
             Self::about_data(Job::Restore, None),
             Self::about_data(Job::Restore, Some(Trouble::TotalsDiffer)),
@@ -175,6 +198,10 @@ impl Scenario {
 
     pub(crate) fn window(&self) -> Option<Window> {
         self.window.map(|text| text.parse().expect("a scenario's own window"))
+    }
+
+    pub(crate) fn settled_by(&self) -> Option<UnixTime> {
+        self.settled_within.map(|within| NOW.plus(within))
     }
 
     /// Whether the job may end like this.

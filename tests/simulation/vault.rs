@@ -28,6 +28,8 @@ pub(crate) struct Vault {
     /// When what is in the export directory was exported, and how many sales there were by then.
     exported: Option<(Duration, usize)>,
     pub(crate) staged: bool,
+    /// What a scratch till counted lies with what is staged.
+    pub(crate) counted: bool,
     saved: Vec<Saved>,
 }
 
@@ -48,6 +50,7 @@ impl Vault {
             files_aside: None,
             exported: None,
             staged: false,
+            counted: false,
             saved: Vec::new(),
         }
     }
@@ -83,6 +86,19 @@ impl Vault {
         let good =
             |it: &Saved| it.exported_at + within >= now && it.saved_at + VERIFIED_AFTER <= now;
         self.saved.iter().any(good)
+    }
+
+    pub(crate) fn stage(&mut self) {
+        (self.staged, self.counted) = (true, false);
+    }
+
+    pub(crate) fn rehearse(&mut self) -> bool {
+        self.counted = self.staged;
+        self.staged
+    }
+
+    pub(crate) fn discard_staged(&mut self) {
+        (self.staged, self.counted) = (false, false);
     }
 
     pub(crate) fn import(&mut self) -> bool {

@@ -184,7 +184,10 @@ fn parcels(ceremony: &Ceremony, scenario: &Scenario, release: &Release) -> Vec<P
     };
     let (change, release) = match scenario.job {
         Job::Upgrade => (Change::Upgrade(upgrade), Some(ceremony.signed_release(release))),
-        Job::Backup => (Change::Backup(Backup { extent: Extent::Incremental, window }), None),
+        Job::Backup => {
+            let settled_by = scenario.settled_by();
+            (Change::Backup(Backup { extent: Extent::Full, window, settled_by }), None)
+        }
         Job::Drill => (Change::Drill(Drill { window }), None),
         Job::Restore => {
             let of = SnapshotOf {

@@ -64,6 +64,7 @@ impl Hands {
         let proof = match action {
             DataAction::Admit => errand.admit(),
             DataAction::Find => return errand.find().unwrap_or_else(|reply| *reply),
+            DataAction::AskSettled => return errand.ask_settled(),
             DataAction::Export => errand.export(),
             DataAction::Save => errand.save(),
             DataAction::Confirm => errand.confirm(),
@@ -73,6 +74,7 @@ impl Hands {
             DataAction::CheckTarget => errand.check_target(),
             DataAction::FetchSnapshot => errand.fetch_snapshot(),
             DataAction::Rehearse => errand.rehearse(),
+            DataAction::Compare => errand.compare(),
             DataAction::SettleFirst => return errand.settle_first().unwrap_or_else(|it| *it),
             DataAction::Import => errand.import(),
             DataAction::RevertImport => errand.revert_import(),

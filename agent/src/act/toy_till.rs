@@ -105,7 +105,11 @@ impl PosApplication for std::sync::Arc<ToyTill> {
                 hold_expires_at: None,
                 bindings: vec![Binding {
                     binding: "a".to_owned(),
-                    open_batch: None::<OpenBatch>,
+                    open_batch: knobs.batch_open.then(|| OpenBatch {
+                        count: 2,
+                        total_minor: 700,
+                        currency: "CNY".to_owned(),
+                    }),
                     left: knobs.left,
                 }],
             })

@@ -213,6 +213,7 @@ impl Core {
             window: maintenance::window_open(job.window, time.wall, &self.profile.zone),
             settlement_asked: job.subject.asks_for_settlement(),
             backup_asked: job.subject.backup_within_s().is_some(),
+            settlement_awaited: job.subject.awaits_settlement(),
             connected: self.session.is_connected(),
             heard_at: self.heard_at,
             stated: job.subject.stated(),

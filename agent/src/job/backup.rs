@@ -1,10 +1,11 @@
-//! A backup, as a table to be read aloud. It disturbs no sale, so it waits for no till.
+//! A backup, as a table to be read aloud. It disturbs no sale, so it waits for no till; where the
+//! order says so, it waits for the day's batch to be settled, and never settles it itself.
 
 use shared::outcome::FailureCode::ExportFailed;
 
 use super::Action::Data;
-use super::DataAction::{Admit, DiscardExport, Export, Save};
-use super::step::Condition::WindowOpen;
+use super::DataAction::{Admit, AskSettled, DiscardExport, Export, Save};
+use super::step::Condition::{SettlementAwaited, WindowOpen};
 use super::step::{Step, Table};
 
 const HOUR: u64 = 3600;
@@ -12,6 +13,10 @@ const HOUR: u64 = 3600;
 pub static BACKUP: Table = &[
     Step::new("admit", Data(Admit)).tries(3, 30).within_s(180),
     Step::wait("window", WindowOpen),
+    Step::new("settled", Data(AskSettled))
+        .when(SettlementAwaited)
+        .only_while(WindowOpen, "window")
+        .within_s(300),
     Step::new("export", Data(Export))
         .tidied_by(&[Data(DiscardExport)])
         .failing_as(ExportFailed)

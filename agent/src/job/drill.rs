@@ -2,7 +2,7 @@
 //! scratch till. The till itself is not touched.
 
 use super::Action::Data;
-use super::DataAction::{Admit, DiscardStaged, FetchSnapshot, Rehearse};
+use super::DataAction::{Admit, Compare, DiscardStaged, FetchSnapshot, Rehearse};
 use super::step::Condition::WindowOpen;
 use super::step::{Step, Table};
 use shared::outcome::FailureCode::SnapshotDamaged;
@@ -18,5 +18,6 @@ pub static DRILL: Table = &[
         .tries(8, 60)
         .within_s(24 * HOUR),
     Step::new("rehearse", Data(Rehearse)).tries(3, 60).within_s(HOUR),
+    Step::new("compare", Data(Compare)).tries(3, 30).within_s(180),
     Step::new("tidy", Data(DiscardStaged)),
 ];

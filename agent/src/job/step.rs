@@ -54,6 +54,8 @@ pub enum Condition {
     SettlementAsked,
     /// The order asks for a verified snapshot first.
     BackupAsked,
+    /// The order waits for the open batches to be settled by whoever settles them.
+    SettlementAwaited,
     /// There is a connection to the controller.
     ControllerConnected,
     /// The controller has been heard since the step began.

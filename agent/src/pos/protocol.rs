@@ -172,6 +172,12 @@ pub struct Binding {
     pub left: Left,
 }
 
+impl Binding {
+    pub fn has_open_batch(&self) -> bool {
+        self.open_batch.as_ref().is_some_and(|open| open.count > 0)
+    }
+}
+
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 pub struct OpenBatch {
     pub count: u64,

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use axum::extract::State;
+use serde::Deserialize;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
@@ -16,12 +17,22 @@ pub(super) fn routes() -> OpenApiRouter<Arc<Api>> {
     OpenApiRouter::new().routes(routes!(list))
 }
 
-/// Alarms, newest first
+/// Which alarms are listed.
+#[derive(Debug, Deserialize, utoipa::IntoParams)]
+#[into_params(parameter_in = Query)]
+struct Which {
+    /// With those that are over, where it is `true`.
+    #[serde(default)]
+    #[param(required = false)]
+    ended: bool,
+}
+
+/// Alarms that are not over, newest first
 #[utoipa::path(
     get,
     path = "/v1/alarms",
     tag = "fleet",
-    params(Part),
+    params(Which, Part),
     security(("operator" = [])),
     responses((status = 200, body = Page<Alarm>), (status = "default", body = Problem)),
 )]
@@ -29,9 +40,13 @@ async fn list(
     _: Operator,
     State(api): State<Arc<Api>>,
     Query(part): Query<Part>,
+    Query(Which { ended }): Query<Which>,
 ) -> Result<axum::Json<Page<Alarm>>, Refusal> {
     let page = part.page::<u64>()?;
-    let alarms = api.registry.alarms(&page).await?;
+    let alarms = match ended {
+        true => api.registry.alarms_ever(&page).await?,
+        false => api.registry.alarms(&page).await?,
+    };
     Ok(listed(
         alarms,
         page.limit,
@@ -42,6 +57,7 @@ async fn list(
             subject: alarm.subject,
             detail: alarm.detail,
             at: alarm.at,
+            ended_at: alarm.ended_at,
         },
     ))
 }
@@ -57,5 +73,8 @@ fn kind(kind: AlarmKind) -> &'static str {
         AlarmKind::BackupDamaged => "backup-damaged",
         AlarmKind::BackupMissing => "backup-missing",
         AlarmKind::TillDataLost => "till-data-lost",
+        AlarmKind::BackupOverdue => "backup-overdue",
+        AlarmKind::DrillFailed => "drill-failed",
+        AlarmKind::DrillOverdue => "drill-overdue",
     }
 }

@@ -1,6 +1,7 @@
 //! What terminals save. A terminal adds objects to its own repositories and reads them; nobody
 //! replaces or deletes one here.
 
+mod drills;
 mod manifests;
 mod objects;
 mod schedules;
@@ -33,6 +34,7 @@ pub(super) fn brief_routes() -> OpenApiRouter<Arc<Api>> {
         .routes(routes!(snapshots::unhold))
         .routes(routes!(snapshots::coverage))
         .merge(schedules::routes())
+        .merge(drills::routes())
 }
 
 pub(super) fn routes() -> OpenApiRouter<Arc<Api>> {

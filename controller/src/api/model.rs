@@ -10,6 +10,7 @@ mod backup;
 mod campaign;
 mod change;
 mod claim;
+mod drill;
 mod enrolment;
 mod release;
 mod schedule;
@@ -26,6 +27,7 @@ pub use campaign::{
 };
 pub use change::{Backup, Change, Drill, Ping, Restore, Upgrade};
 pub use claim::{Claim, ClaimState, IssuedClaim, NewClaim};
+pub use drill::{DrillReport, DrillSet, Tally};
 pub use enrolment::{Base64, BeginEnrolment, Enrol, Enrolled, EnrolmentNonce, Own};
 pub use release::{ArtifactStored, Release, ReleaseArtifact, Roster, RosterKey, Signer};
 pub use schedule::{BackupSchedule, NewBackupSchedule, ScheduleEvery, ScheduledWork};
@@ -93,6 +95,8 @@ pub struct Status {
     pub campaigns_paused: u64,
     /// That a person should look at: `GET /v1/alarms`.
     pub alarms: u64,
+    /// Terminals of whose data some class was not saved for too long: `GET /v1/backups/coverage`.
+    pub backups_overdue: u64,
     pub roster_version: u64,
     /// Reports that are safe on disk here and not yet applied to the registry.
     pub reports_waiting: u64,
@@ -150,4 +154,8 @@ pub struct Alarm {
     pub detail: String,
     #[schema(value_type = i64)]
     pub at: UnixTime,
+    /// When it was over by itself; `null` while it is not, and for those that only a person can
+    /// judge.
+    #[schema(value_type = Option<i64>)]
+    pub ended_at: Option<UnixTime>,
 }

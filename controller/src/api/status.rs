@@ -48,6 +48,7 @@ async fn status(_: Operator, State(api): State<Arc<Api>>) -> Result<Json<Status>
         campaigns_running: tally.campaigns_running,
         campaigns_paused: tally.campaigns_paused,
         alarms: tally.alarms,
+        backups_overdue: tally.backups_overdue,
         roster_version: roster.map_or(0, |roster| roster.version),
         reports_waiting: api.vitals.reports_waiting(),
     }))

@@ -1,4 +1,4 @@
-//! Wires what keeps backups, and what asks for them.
+//! Wires what keeps backups, what asks for them, and what tells where they are missed.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -8,6 +8,7 @@ use crate::background::{Poke, Tasks, now};
 use crate::backup::intake::Intake;
 use crate::backup::keep::Keep;
 use crate::backup::schedule::Scheduling;
+use crate::backup::watch::Watch;
 use crate::blob::Places;
 use crate::campaign::Campaigns;
 use crate::config::Backups;
@@ -15,6 +16,7 @@ use crate::registry::{Registry, RegistryError};
 
 const KEEP_EVERY: Duration = Duration::from_secs(5);
 const SCHEDULE_EVERY: Duration = Duration::from_secs(60);
+const WATCH_EVERY: Duration = Duration::from_secs(60);
 
 /// What HTTPS takes objects in with, and wakes when it did.
 pub(super) struct Backup {
@@ -25,7 +27,7 @@ pub(super) struct Backup {
 }
 
 /// Opens the places, and begins to keep and to schedule.
-pub(super) fn start(
+pub(super) async fn start(
     config: &Backups,
     registry: &Arc<dyn Registry>,
     campaigns: &Campaigns,
@@ -40,6 +42,12 @@ pub(super) fn start(
     tasks.reconcile("keep", KEEP_EVERY, to_keep.clone(), move || {
         let keep = keep.clone();
         async move { keep.step(now()).await }
+    });
+    let watch = Arc::new(Watch::new(registry.clone(), config.overdue.clone()));
+    watch.begin(now()).await?;
+    tasks.reconcile("watch", WATCH_EVERY, Poke::new(), move || {
+        let watch = watch.clone();
+        async move { watch.step(now()).await }
     });
     let scheduling = Arc::new(Scheduling::new(registry.clone(), campaigns.clone()));
     let execute = execute.clone();

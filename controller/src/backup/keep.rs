@@ -175,7 +175,14 @@ impl Keep {
             Deed::Proven | Deed::Copy | Deed::AskAgain => return None,
         };
         let terminal = key.terminal;
-        Some(Alarm { terminal, kind: AlarmKind::BackupDamaged, subject, detail, at: now })
+        Some(Alarm {
+            terminal,
+            kind: AlarmKind::BackupDamaged,
+            subject,
+            detail,
+            at: now,
+            ended_at: None,
+        })
     }
 
     /// In about the time that was asked for; not all that came together again together.

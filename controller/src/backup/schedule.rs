@@ -46,8 +46,8 @@ impl Work {
         }
     }
 
-    fn change(self, window: Option<Window>) -> Change {
-        let backup = |extent| Change::Backup(Backup { extent, window });
+    fn change(self, window: Option<Window>, settled_by: Option<UnixTime>) -> Change {
+        let backup = |extent| Change::Backup(Backup { extent, window, settled_by });
         match self {
             Self::Incremental => backup(Extent::Incremental),
             Self::Full => backup(Extent::Full),
@@ -111,10 +111,40 @@ pub struct Schedule {
     pub max_parallel: u32,
     /// When terminals may begin, in the local time of each.
     pub window: Option<Window>,
+    /// How long after its campaign is made a till's open batch is waited for.
+    pub settlement: Option<Duration>,
     pub set_at: UnixTime,
     pub set_by: String,
     /// When its next campaign is to be made.
     pub next_at: UnixTime,
+}
+
+/// Why a schedule cannot wait for settlements like this.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum NotAWait {
+    #[error("a drill waits for no settlement: only backups do")]
+    Drill,
+    #[error("it is to wait for {} s: choose from an hour to {} s, so that it is over before the \
+        next period begins", asked.as_secs(), most.as_secs())]
+    Length { asked: Duration, most: Duration },
+}
+
+/// A till settles once a day; less than this is no wait.
+const SETTLEMENT_MIN: Duration = Duration::from_secs(3600);
+
+/// Whether a schedule can wait so long for a till's batch to be settled.
+pub fn check_wait(work: Work, every: Every, asked: Duration) -> Result<(), NotAWait> {
+    let day = Duration::from_secs(24 * 3600);
+    let most = match every {
+        Every::Day => day / 2,
+        Every::Week => 5 * day,
+        Every::Month => 14 * day,
+    };
+    match work {
+        Work::Drill => Err(NotAWait::Drill),
+        Work::Incremental | Work::Full if (SETTLEMENT_MIN..=most).contains(&asked) => Ok(()),
+        Work::Incremental | Work::Full => Err(NotAWait::Length { asked, most }),
+    }
 }
 
 impl Schedule {
@@ -187,10 +217,11 @@ impl Scheduling {
             None => {
                 // What is not done when the next one begins is the next one's.
                 let lifetime_s = next.since(now).as_secs().max(crate::campaign::LIFETIME_S_MIN);
+                let settled_by = schedule.settlement.map(|within| now.plus(within));
                 let new = NewCampaign {
                     id,
                     name: Some(schedule.name.clone()),
-                    change: schedule.work.change(schedule.window),
+                    change: schedule.work.change(schedule.window, settled_by),
                     selector: schedule.selector.clone(),
                     max_parallel: schedule.max_parallel,
                     lifetime_s,
@@ -229,6 +260,24 @@ mod tests {
         assert!(Every::Month.period(UnixTime(i64::MAX)).1 > UnixTime(0), "no panic");
     }
 
+    #[test]
+    fn a_settlement_is_waited_for_within_the_period_and_by_backups_alone() {
+        let hours = |hours: u64| Duration::from_secs(hours * 3600);
+        let (full, drill) = (Work::Full, Work::Drill);
+        for (work, every, wait, fits) in [
+            (full, Every::Day, hours(12), true),
+            (full, Every::Day, hours(13), false),
+            (full, Every::Week, hours(5 * 24), true),
+            (full, Every::Month, hours(14 * 24), true),
+            (full, Every::Month, hours(15 * 24), false),
+            (Work::Incremental, Every::Month, hours(1), true),
+            (full, Every::Month, Duration::from_secs(3599), false),
+        ] {
+            assert_eq!(check_wait(work, every, wait).is_ok(), fits, "{work:?} {every:?} {wait:?}");
+        }
+        assert_eq!(check_wait(drill, Every::Month, hours(2)), Err(NotAWait::Drill));
+    }
+
     fn schedule(name: &str) -> Schedule {
         Schedule {
             name: name.to_owned(),
@@ -237,6 +286,7 @@ mod tests {
             selector: "store=berlin-1".to_owned(),
             max_parallel: 5,
             window: None,
+            settlement: None,
             set_at: UnixTime(1),
             set_by: "ana".to_owned(),
             next_at: UnixTime(1),

@@ -165,6 +165,7 @@ fn why_under_way(standing: &Standing) -> Option<Why> {
                 Waiting::Till => "for the till",
                 Waiting::Network => "for the network",
                 Waiting::Turn => "for another job on this terminal",
+                Waiting::Settlement => "for the till's batch to be settled",
             };
             let detail = match detail.as_str() {
                 "" => what.to_owned(),

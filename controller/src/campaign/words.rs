@@ -7,6 +7,7 @@
 use shared::backup::{Selection, SnapshotOf};
 use shared::change::{Backup, Cancel, Change, Drill, Extent, Ping, Restore, Upgrade};
 use shared::digest::Digest;
+use shared::time::UnixTime;
 use shared::window::Window;
 
 /// A change in words.
@@ -24,9 +25,13 @@ pub fn of_change(change: &Change) -> Words {
         Change::Ping(Ping { note }) => {
             Words { what: "Ask each terminal to answer", terms: vec![("note", quoted(note))] }
         }
-        Change::Backup(Backup { extent, window }) => Words {
+        Change::Backup(Backup { extent, window, settled_by }) => Words {
             what: "Take a backup",
-            terms: vec![("extent", of_extent(*extent)), ("window", of_window(*window))],
+            terms: vec![
+                ("extent", of_extent(*extent)),
+                ("window", of_window(*window)),
+                ("settlement", of_settlement(*settled_by)),
+            ],
         },
         Change::Drill(Drill { window }) => Words {
             what: "Rehearse a restore in a scratch till",
@@ -45,6 +50,13 @@ pub fn of_change(change: &Change) -> Words {
             what: "Cancel what has not begun",
             terms: vec![("batch", batch.to_string()), ("reason", quoted(reason))],
         },
+    }
+}
+
+fn of_settlement(settled_by: Option<UnixTime>) -> String {
+    match settled_by {
+        Some(by) => format!("waited for until {by}; then it is taken all the same"),
+        None => "not waited for".to_owned(),
     }
 }
 

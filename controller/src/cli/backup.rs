@@ -1,6 +1,8 @@
 //! `tillward backup`: what terminals have saved, whether it is whole, and asking for more.
 
 mod ask;
+mod coverage;
+mod drill;
 mod export;
 mod schedule;
 pub(super) mod show;
@@ -20,10 +22,12 @@ use super::print::Print;
 #[derive(Debug, Subcommand)]
 pub(super) enum BackupCommand {
     Now(ask::Now),
-    Drill(ask::Drill),
+    Drill(drill::Drill),
     #[command(subcommand)]
     Schedule(schedule::ScheduleCommand),
     List(show::List),
+    Coverage(coverage::Coverage),
+    Classes(coverage::Classes),
     Show(show::Show),
     Verify(verify::Verify),
     Export(export::Export),
@@ -40,17 +44,19 @@ impl BackupCommand {
         now: UnixTime,
         print: &mut Print,
     ) -> Result<Exit, Failure> {
-        let client = Client::new(context.read()?)?;
+        let client = || -> Result<_, Failure> { Ok(Client::new(context.read()?)?) };
         match self {
-            Self::Now(args) => args.run(&client, print).await,
-            Self::Drill(args) => args.run(&client, print).await,
-            Self::Schedule(command) => command.run(&client, print).await,
-            Self::List(args) => args.run(&client, now, print).await,
-            Self::Show(args) => args.run(&client, print).await,
-            Self::Verify(args) => args.run(&client, print).await,
-            Self::Export(args) => args.run(&client, print).await,
-            Self::Hold(args) => args.run("hold", &client, print).await,
-            Self::Unhold(args) => args.run("unhold", &client, print).await,
+            Self::Now(args) => args.run(&client()?, now, print).await,
+            Self::Drill(args) => args.run(&client()?, print).await,
+            Self::Schedule(command) => command.run(&client()?, print).await,
+            Self::List(args) => args.run(&client()?, now, print).await,
+            Self::Coverage(args) => args.run(&client()?, now, print).await,
+            Self::Classes(args) => Ok(args.run(print)),
+            Self::Show(args) => args.run(&client()?, print).await,
+            Self::Verify(args) => args.run(&client()?, print).await,
+            Self::Export(args) => args.run(&client()?, print).await,
+            Self::Hold(args) => args.run("hold", &client()?, print).await,
+            Self::Unhold(args) => args.run("unhold", &client()?, print).await,
         }
     }
 }

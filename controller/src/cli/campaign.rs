@@ -3,6 +3,7 @@
 mod create;
 mod decide;
 mod frame;
+mod pace;
 pub(super) mod show;
 pub(super) mod watch;
 

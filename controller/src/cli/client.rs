@@ -11,14 +11,15 @@ use secrecy::{ExposeSecret as _, SecretString};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use shared::digest::Digest;
-use shared::id::{CampaignId, TerminalId};
+use shared::id::{CampaignId, OrderId, TerminalId};
 
 use super::context::Context;
 use super::failure::{Exit, Failure};
 use crate::api::model::{
     Alarm, Approval, ApprovalRequest, ArtifactStored, Assignment, AuditEntry, BackupSchedule,
-    Campaign, Claim, Coverage, Decision, HoldReason, IssuedClaim, NewBackupSchedule, NewCampaign,
-    NewClaim, Page, Problem, Release, Snapshot, SnapshotDetail, Status, Terminal, TerminalDetail,
+    Campaign, Claim, Coverage, Decision, DrillReport, HoldReason, IssuedClaim, NewBackupSchedule,
+    NewCampaign, NewClaim, Page, Problem, Release, Snapshot, SnapshotDetail, Status, Terminal,
+    TerminalDetail,
 };
 
 const CONNECT_WITHIN: Duration = Duration::from_secs(10);
@@ -272,6 +273,16 @@ impl Client {
         self.list("/v1/backups/coverage", &[]).await
     }
 
+    pub(super) async fn drills(&self, of: Option<TerminalId>) -> Answer<Vec<DrillReport>> {
+        let of = of.map(|id| id.to_string());
+        let query: Vec<_> = of.iter().map(|id| ("terminal", id.as_str())).collect();
+        self.list("/v1/backups/drills", &query).await
+    }
+
+    pub(super) async fn drill(&self, order: OrderId) -> Answer<DrillReport> {
+        self.json(self.request(Method::GET, &format!("/v1/backups/drills/{order}"), &[])).await
+    }
+
     pub(super) async fn schedules(&self) -> Answer<Vec<BackupSchedule>> {
         self.list("/v1/backups/schedules", &[]).await
     }
@@ -309,8 +320,10 @@ impl Client {
         }
     }
 
-    pub(super) async fn alarms(&self) -> Answer<Vec<Alarm>> {
-        self.list("/v1/alarms", &[]).await
+    /// With those that are over, if `ended_too`.
+    pub(super) async fn alarms(&self, ended_too: bool) -> Answer<Vec<Alarm>> {
+        let query: &[_] = if ended_too { &[("ended", "true")] } else { &[] };
+        self.list("/v1/alarms", query).await
     }
 
     /// Decisions after the one with this number.

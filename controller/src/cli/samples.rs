@@ -21,7 +21,7 @@ fn ago(seconds: i64) -> UnixTime {
     UnixTime(NOW.0 - seconds)
 }
 
-fn terminal_id(number: u8) -> TerminalId {
+pub(super) fn terminal_id(number: u8) -> TerminalId {
     TerminalId::from_bytes([number; 16])
 }
 
@@ -266,6 +266,7 @@ pub(super) fn status() -> Status {
         campaigns_running: 1,
         campaigns_paused: 0,
         alarms: 1,
+        backups_overdue: 2,
         roster_version: 1,
         reports_waiting: 0,
     }
@@ -278,6 +279,7 @@ pub(super) fn alarm() -> Alarm {
         subject: "epoch 1".to_owned(),
         detail: "the terminal lost its ledger; it takes orders again from epoch 2".to_owned(),
         at: ago(600),
+        ended_at: None,
     }
 }
 

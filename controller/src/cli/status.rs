@@ -8,7 +8,7 @@ use super::context::ContextArgs;
 use super::failure::{Exit, Failure};
 use super::measure::time_text;
 use super::print::Print;
-use super::words::counted;
+use super::words::{counted, or_nothing};
 use crate::api::model::{Alarm, AuditEntry, Status};
 
 /// Show how the controller and its fleet do
@@ -22,6 +22,9 @@ pub(super) struct ShowStatus {
 /// List what a person should look at
 #[derive(Debug, Args)]
 pub(super) struct ListAlarms {
+    /// With those that are over
+    #[arg(long)]
+    all: bool,
     /// Print JSON
     #[arg(long)]
     json: bool,
@@ -67,6 +70,7 @@ fn show(status: &Status, print: &mut Print) {
         "  campaigns   {} running, {} paused, {} waiting for approval",
         status.campaigns_running, status.campaigns_paused, status.campaigns_awaiting_approval
     ));
+    print.line(format_args!("  backups     {} overdue", status.backups_overdue));
     print.line(format_args!("  roster      {}", status.roster_version));
     print.line(format_args!("  reports     {} on disk, not applied yet", status.reports_waiting));
     print.line(format_args!("  its time    {}", time_text(status.now_at)));
@@ -84,7 +88,7 @@ impl ListAlarms {
         context: &ContextArgs,
         print: &mut Print,
     ) -> Result<Exit, Failure> {
-        let alarms = Client::new(context.read()?)?.alarms().await?;
+        let alarms = Client::new(context.read()?)?.alarms(self.all).await?;
         if self.json {
             print.json_list(&alarms);
             return Ok(Exit::Done);
@@ -96,11 +100,12 @@ impl ListAlarms {
 
 fn list_alarms(alarms: Vec<Alarm>, print: &mut Print) {
     let row = |alarm: Alarm| {
-        let Alarm { terminal, kind, subject, detail, at } = alarm;
-        [time_text(at), terminal.to_string(), kind, subject, detail]
+        let Alarm { terminal, kind, subject, detail, at, ended_at } = alarm;
+        let ended = or_nothing(ended_at.map(time_text));
+        [time_text(at), ended, terminal.to_string(), kind, subject, detail]
     };
     let rows = alarms.into_iter().map(row).collect();
-    print.table(["at", "terminal", "kind", "about", "detail"], rows, "no alarm");
+    print.table(["at", "ended", "terminal", "kind", "about", "detail"], rows, "no alarm");
 }
 
 impl ListAudit {

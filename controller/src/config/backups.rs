@@ -1,15 +1,23 @@
-//! Where backups are kept, and how much of the places one terminal may use.
+//! Where backups are kept, how much of the places one terminal may use, and what is too old.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use shared::backup::DataClass;
+
 use super::in_table;
 use super::reader::Reader;
 use crate::backup::PaceLimits;
+use crate::backup::overdue::{Rules, Unconfigured};
 
 const MIB: u64 = 1024 * 1024;
 const DAY: Duration = Duration::from_secs(24 * 3600);
+const HOUR: Duration = Duration::from_secs(3600);
+
+/// Ten years.
+const HOURS_MAX: u32 = 87_660;
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Backups {
@@ -18,6 +26,8 @@ pub struct Backups {
     pub pace: PaceLimits,
     /// How often everything is read again in both places.
     pub verify_every: Duration,
+    /// When missing backups and drills are told.
+    pub overdue: Rules,
     /// In the order in which objects come into them.
     pub places: [PlaceConfig; 2],
 }
@@ -63,6 +73,7 @@ pub(super) fn read(table: Reader<'_>, base: &Path) -> Option<Backups> {
         let mib_per_minute = table.number("terminal_mib_per_minute", 1..=1_048_576);
         let objects = table.number("terminal_objects_per_minute", 1..=1_000_000);
         let days = table.number("verify_days", 1..=365);
+        let overdue = read_overdue(table.table("overdue"));
         let places = table.tables("places").into_iter().map(|table| read_place(table, base));
         // Each is read before the first that is wrong ends the reading.
         let places = places.collect::<Vec<_>>().into_iter().collect::<Option<Vec<_>>>();
@@ -77,7 +88,34 @@ pub(super) fn read(table: Reader<'_>, base: &Path) -> Option<Backups> {
                 objects: u64::from(objects?),
             },
             verify_every: DAY * days?,
+            overdue: overdue?,
             places: places?,
+        })
+    })
+}
+
+fn read_overdue(table: Reader<'_>) -> Option<Rules> {
+    in_table(table, |table| {
+        let mut hours = |class: DataClass| table.number(class.as_str(), 0..=HOURS_MAX);
+        let within = DataClass::ALL.map(|class| (class, hours(class)));
+        let first = table.number("first", 1..=HOURS_MAX);
+        let days = table.number("drill_days", 0..=3653);
+        let unconfigured = table.text("unconfigured").and_then(|text| match text.as_str() {
+            "alarm" => Some(Unconfigured::Alarm),
+            "list" => Some(Unconfigured::List),
+            other => {
+                let what = format!("is `{other}`: write `alarm` or `list`");
+                table.mistake("unconfigured", what)
+            }
+        });
+        let within = within.into_iter().map(|(class, hours)| Some((class, HOUR * hours?)));
+        let within = within.collect::<Option<BTreeMap<_, _>>>();
+        let drill_within = DAY * days?;
+        Some(Rules {
+            within: within?.into_iter().filter(|(_, within)| !within.is_zero()).collect(),
+            grace: HOUR * first?,
+            unconfigured: unconfigured?,
+            drill_within: (!drill_within.is_zero()).then_some(drill_within),
         })
     })
 }
@@ -161,6 +199,30 @@ mod tests {
             let text: String = places.into_iter().map(String::as_str).collect();
             assert_eq!(parsed(&text).unwrap_err(), [format!("`backups.places` {expected}")]);
         }
+    }
+
+    #[test]
+    fn what_is_too_old_is_said_by_class_and_zero_is_never() {
+        let rules = parsed("").unwrap().overdue;
+        assert_eq!(rules.within.get(&DataClass::Batch), Some(&(HOUR * 26)));
+        assert_eq!(rules.within.get(&DataClass::Logs), None);
+        for (class, within) in &rules.within {
+            let wanted = class.policy().recovery_point_s.unwrap();
+            assert!(within.as_secs() >= wanted, "{class} has an hour or two more than a day");
+        }
+        assert_eq!(rules.drill_within, Some(DAY * 35));
+        let text = "[backups.overdue]\nbatch = 0\nunconfigured = 'list'\ndrill_days = 0\n";
+        let rules = parsed(text).unwrap().overdue;
+        assert_eq!(rules.within.get(&DataClass::Batch), None);
+        assert_eq!((rules.unconfigured, rules.drill_within), (Unconfigured::List, None));
+        let text = "[backups.overdue]\nsales = -1\nunconfigured = 'mail'\nbasket = 1\n";
+        let expected = [
+            "`backups.overdue.sales` is -1: choose a whole number from 0 to 87660",
+            "`backups.overdue.unconfigured` is `mail`: write `alarm` or `list`",
+        ];
+        let mistakes = parsed(text).unwrap_err();
+        assert_eq!(mistakes[..2], expected);
+        assert!(mistakes[2].starts_with("`backups.overdue.basket` is not a key"), "{mistakes:?}");
     }
 
     #[test]

@@ -2,13 +2,14 @@
 //! are in the places.
 
 pub mod snapshot;
+pub mod watch;
 
 use std::collections::BTreeMap;
 
 use async_trait::async_trait;
 use shared::backup::{Kind, Newest, ObjectName};
 use shared::digest::Digest;
-use shared::id::{RepositoryId, TerminalId};
+use shared::id::{OrderId, RepositoryId, TerminalId};
 use shared::time::UnixTime;
 
 use super::RegistryError;
@@ -17,6 +18,7 @@ use super::page::Page;
 use crate::backup::ObjectKey;
 use crate::backup::schedule::Schedule;
 use snapshot::{DueObject, Examined, ManifestRefused, NewSnapshot, ObjectCounts, Snapshot};
+use watch::{Coverage, DrillReport, Judged, Watched};
 
 type Result<T> = std::result::Result<T, RegistryError>;
 
@@ -168,8 +170,23 @@ pub trait BackupRegistry {
     /// Holds a snapshot, or lets it go.
     async fn hold_snapshot(&self, manifest: Digest, held: bool, by: &By) -> Result<()>;
 
-    /// When the newest available snapshot of each of these was taken, where there is one.
-    async fn covered(&self, of: &[TerminalId]) -> Result<BTreeMap<TerminalId, UnixTime>>;
+    /// How each of these is covered, where anything of it was ever saved or is overdue.
+    async fn coverage(&self, of: &[TerminalId]) -> Result<BTreeMap<TerminalId, Coverage>>;
+
+    /// Whose backups and drills are to be looked at by now, longest due first.
+    async fn watched_due(&self, now: UnixTime, limit: u32) -> Result<Vec<Watched>>;
+
+    /// Notes what was found, raises the alarms that stand from now on and ends those that do not.
+    /// A terminal about which something was learned since stays due.
+    async fn judged(&self, judged: &[Judged], now: UnixTime) -> Result<()>;
+
+    /// Everybody is due at once.
+    async fn watch_again(&self, now: UnixTime) -> Result<()>;
+
+    /// What came of drills, the latest first, by their `seq`; of one terminal or of all.
+    async fn drills(&self, of: Option<TerminalId>, page: &Page<u64>) -> Result<Vec<DrillReport>>;
+
+    async fn drill(&self, order: OrderId) -> Result<Option<DrillReport>>;
 
     /// How the objects of a repository are.
     async fn repository_objects(&self, id: RepositoryId, now: UnixTime) -> Result<ObjectCounts>;

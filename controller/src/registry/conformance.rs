@@ -10,6 +10,7 @@ mod fleet;
 mod orders;
 mod reports;
 mod terminals;
+mod watch;
 
 use std::sync::Arc;
 
@@ -88,6 +89,12 @@ pub const CHECKS: &[Check] = checks! {
         a_till_that_begins_its_numbers_again_stands_out,
         snapshots_are_numbered_and_listed,
         a_schedule_is_due_until_its_campaign_is_made;
+    watch:
+        an_alarm_that_is_looked_after_stands_once_and_ends,
+        what_is_learned_while_somebody_judges_is_judged_anew,
+        a_class_is_covered_by_the_newest_snapshot_that_is_available,
+        a_drill_is_reported_and_the_newest_one_counts,
+        the_newest_end_of_a_backup_counts_whichever_is_heard_first;
 };
 
 /// A registry in a new database of the server that `url` names. It is left there: such a server

@@ -124,6 +124,8 @@ pub struct Alarm {
     pub subject: String,
     pub detail: String,
     pub at: UnixTime,
+    /// When it was over by itself; only what is looked after again and again can be.
+    pub ended_at: Option<UnixTime>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -147,4 +149,10 @@ pub enum AlarmKind {
     /// Its payments or batches end with a lower number than in the snapshot before: the till lost
     /// its data and begins again, or an older snapshot was restored.
     TillDataLost,
+    /// Data of some class was not saved for too long.
+    BackupOverdue,
+    /// What it saved could not be restored into a scratch till.
+    DrillFailed,
+    /// No restore was rehearsed for too long.
+    DrillOverdue,
 }

@@ -32,7 +32,10 @@ pub struct FleetTally {
     pub campaigns_awaiting_approval: u64,
     pub campaigns_running: u64,
     pub campaigns_paused: u64,
+    /// That are not over.
     pub alarms: u64,
+    /// Terminals of whose data some class was not saved for too long.
+    pub backups_overdue: u64,
     /// How often a terminal was announced, enrolled or revoked, came or went. While it stays the
     /// same, so do the answers to whom a campaign may release.
     pub changes: u64,

@@ -431,7 +431,11 @@ impl<D: Database> Registry for SqlRegistry<D> {
     }
 
     async fn alarms(&self, page: &Page<u64>) -> Result<Vec<(u64, Alarm)>> {
-        read!(self, "list alarms", tx => alarms::page(tx, page))
+        read!(self, "list alarms", tx => alarms::page(tx, page, false))
+    }
+
+    async fn alarms_ever(&self, page: &Page<u64>) -> Result<Vec<(u64, Alarm)>> {
+        read!(self, "list alarms", tx => alarms::page(tx, page, true))
     }
 
     async fn note(&self, what: &str, object: &str, by: &By) -> Result<()> {

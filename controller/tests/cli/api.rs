@@ -38,7 +38,7 @@ fn status() -> Value {
         "broker": {"kind": "embedded", "address": "localhost:8883", "connected": true},
         "terminals": {"claimed": 0, "enrolled": 2, "revoked": 0, "online": 1},
         "campaigns_awaiting_approval": 0, "campaigns_running": 0, "campaigns_paused": 0,
-        "alarms": 0, "roster_version": 1,
+        "alarms": 0, "backups_overdue": 0, "roster_version": 1,
         "reports_waiting": 0, "a_field_from_the_future": true,
     })
 }

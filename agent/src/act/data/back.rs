@@ -1,9 +1,14 @@
 //! The way back: what was fetched is staged, rehearsed or imported, and counted by the till.
 
+use std::path::PathBuf;
+use std::time::Instant;
+
 use serde_json::Value;
 use shared::backup::{DataClass, Newest, Selection, SnapshotOf};
+use shared::digest::Digest;
 use shared::document::Manifest;
 use shared::document::manifest::DataSet;
+use shared::drill::{COUNTED_MAX, Counted, Took};
 use shared::outcome::FailureCode;
 
 use super::super::done;
@@ -19,7 +24,8 @@ impl Errand<'_> {
     /// Fetches the manifest alone, and finds out whether the snapshot belongs here.
     pub(super) fn check_target(&mut self) -> Result<Proof, NotDone> {
         self.admit()?;
-        let staged = Staged::read(self.fetch(Some(Selection::DataSets(Vec::new())))?)?;
+        let (_, fetched) = self.fetch(Some(Selection::DataSets(Vec::new())))?;
+        let staged = Staged::read(fetched)?;
         let wanted = self.fit(&staged)?;
         let (number, taken_at) = (staged.manifest.number, staged.manifest.taken_at);
         let note = format!("snapshot {number} of {taken_at} fits: {}", totals::summary(&wanted));
@@ -27,18 +33,19 @@ impl Errand<'_> {
     }
 
     pub(super) fn fetch_snapshot(&mut self) -> Result<Proof, NotDone> {
-        let fetched = self.fetch(None)?;
+        let since = Instant::now();
+        let (named, fetched) = self.fetch(None)?;
         keep(&self.backups.fetched(), &fetched.to_string())?;
         let (files, bytes) = (count(&fetched, "files")?, count(&fetched, "bytes")?);
         let Staged { manifest, .. } = Staged::read(fetched)?;
         let note =
             format!("snapshot {}: {files} files, {bytes} bytes, all checked", manifest.number);
-        let digest = Some(manifest.listing);
-        Ok(Proof { version: None, findings: vec![Finding { note, digest }] })
+        let findings = vec![Finding { note, digest: Some(named) }, took(since)];
+        Ok(Proof { version: None, findings })
     }
 
-    /// `only` stands above what the order selects.
-    fn fetch(&mut self, only: Option<Selection>) -> Result<Value, NotDone> {
+    /// With the digest of the manifest. `only` stands above what the order selects.
+    fn fetch(&mut self, only: Option<Selection>) -> Result<(Digest, Value), NotDone> {
         let (of, selection, key) = match &*self.task.subject {
             Subject::Restore(restore) => {
                 let key = restore.key.as_ref().map(|key| Sealed(key.to_vec()));
@@ -52,7 +59,10 @@ impl Errand<'_> {
         self.make_anew(&self.backups.fetched(), &into)?;
         let selection = only.unwrap_or(selection);
         let (reach, damage) = (self.reach(), Damage::Refuse);
-        self.ask(Task::Fetch, line(&Fetch { reach, of, selection, into, key, damage }))
+        let named = of.manifest;
+        let fetched =
+            self.ask(Task::Fetch, line(&Fetch { reach, of, selection, into, key, damage }))?;
+        Ok((named, fetched))
     }
 
     fn newest_of_own(&mut self) -> Result<SnapshotOf, NotDone> {
@@ -105,8 +115,25 @@ impl Errand<'_> {
         let staged = self.staged()?;
         let sets = staged.of_the_till(staged.manifest.data_sets.iter().collect());
         let from = self.backups.staged().join(EXPORT);
+        let since = Instant::now();
         let counted = self.hands.pos.rehearse(&from, &wanted(&sets));
         let counted = counted.map_err(|error| Box::new(not_done(&error, FailureCode::Internal)))?;
+        keep(&self.counted(), &line(&counted))?;
+        let told = counted.iter().take(COUNTED_MAX).map(of_counted).filter(Counted::fits);
+        let told = told.map(|it| found(it.to_string()));
+        let findings = told.chain([took(since)]).collect();
+        Ok(Proof { version: None, findings })
+    }
+
+    /// What the scratch till counted goes with what was staged.
+    fn counted(&self) -> PathBuf {
+        self.backups.staged().join("counted.json")
+    }
+
+    pub(super) fn compare(&mut self) -> Result<Proof, NotDone> {
+        let staged = self.staged()?;
+        let counted: Vec<pos::DataSet> = read(kept(&self.counted())?)?;
+        let sets = staged.of_the_till(staged.manifest.data_sets.iter().collect());
         compare(&staged.manifest, &sets, &counted)
     }
 
@@ -119,8 +146,7 @@ impl Errand<'_> {
         }
         let status = self.hands.pos.status();
         let status = status.map_err(|error| Box::new(not_done(&error, FailureCode::PosRefused)))?;
-        let is_open = |it: &pos::Binding| it.open_batch.as_ref().is_some_and(|open| open.count > 0);
-        match status.bindings.iter().any(is_open) {
+        match status.bindings.iter().any(pos::Binding::has_open_batch) {
             true => Ok(self.hands.settle()),
             false => Ok(done("no batch is open".to_owned())),
         }
@@ -196,6 +222,14 @@ impl Errand<'_> {
             .map_err(|error| Box::new(not_done(&error, FailureCode::PosRefused)))?;
         Ok(Proof::default())
     }
+}
+
+fn took(since: Instant) -> Finding {
+    found(Took(u64::try_from(since.elapsed().as_millis()).unwrap_or(u64::MAX)).to_string())
+}
+
+fn of_counted(set: &pos::DataSet) -> Counted {
+    Counted { name: set.name.clone(), records: set.records, totals: set.totals.clone() }
 }
 
 /// What matters of a `Fetched`.

@@ -6,13 +6,18 @@ use std::time::Duration;
 use serde_json::Value;
 use shared::backup::Newest;
 use shared::change::Extent;
-use shared::outcome::FailureCode;
+use shared::outcome::{FailureCode, Waiting};
 use shared::time::UnixTime;
 
+use super::super::done;
 use super::super::till::not_done;
 use super::{Errand, NotDone, count, found, keep, kept, nonsense, read, refused};
 use crate::job::{Again, Finding, Proof, Reply, Subject};
+use crate::pos::Binding;
 use crate::snapshot::protocol::{Save, Task, line};
+
+/// Whoever settles does so once a day; a till is asked for its status in between all the time.
+const SETTLED_AGAIN: Duration = Duration::from_secs(60);
 
 /// Nobody waits longer for a till that is asked what it has.
 const HELD_MS_MAX: u64 = 2_000;
@@ -44,6 +49,31 @@ impl Errand<'_> {
         let (number, taken_at) = (available.number, available.taken_at);
         let is_young = taken_at.plus(within) >= self.task.given.at;
         Ok((is_young, format!("snapshot {number} of {taken_at} is the newest verified one")))
+    }
+
+    /// Whether the till's batches are settled, or the order waits no longer for that. A till that
+    /// gives no answer is not known to have settled.
+    pub(super) fn ask_settled(&self) -> Reply {
+        let by = match &*self.task.subject {
+            Subject::Backup(backup) => backup.settled_by,
+            Subject::Upgrade { .. } | Subject::Drill | Subject::Restore(_) => None,
+        };
+        let open = match self.hands.pos.status() {
+            Ok(status) => {
+                let open = status.bindings.into_iter().filter(Binding::has_open_batch);
+                open.map(|it| it.binding).collect::<Vec<_>>().join(", ")
+            }
+            Err(error) => format!("the till does not say ({error})"),
+        };
+        match by {
+            _ if open.is_empty() => done("no batch is open".to_owned()),
+            Some(by) if self.task.given.at < by => Reply::NotYet {
+                waiting: Waiting::Settlement,
+                detail: format!("a batch is open: {open}; it waits until {by}"),
+                again_in: Some(SETTLED_AGAIN),
+            },
+            Some(_) | None => done(format!("not-settled: a batch is still open: {open}")),
+        }
     }
 
     pub(super) fn export(&mut self) -> Result<Proof, NotDone> {
@@ -122,7 +152,7 @@ impl Errand<'_> {
 
 fn extent(subject: &Subject) -> Extent {
     match subject {
-        Subject::Backup(extent) => *extent,
+        Subject::Backup(backup) => backup.extent,
         Subject::Upgrade { .. } | Subject::Drill | Subject::Restore(_) => Extent::Incremental,
     }
 }

@@ -5,10 +5,11 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::sync::Arc;
 
 use shared::backup::{Available, DataClass, Newest, Selection, SnapshotOf};
-use shared::change::{Extent, Restore};
+use shared::change::{Backup, Extent, Restore};
 use shared::digest::Digest;
 use shared::document::Manifest;
 use shared::document::manifest::{DataSet, Numbers};
+use shared::drill::Counted;
 use shared::id::{OrderId, RepositoryId};
 use shared::time::{ClockConfidence, UnixTime};
 
@@ -74,7 +75,11 @@ fn act_for(shop: &Shop, subject: Subject, action: DataAction) -> Reply {
 }
 
 fn backup(shop: &Shop, action: DataAction) -> Reply {
-    act_for(shop, Subject::Backup(Extent::Full), action)
+    act_for(shop, full(None), action)
+}
+
+fn full(settled_by: Option<UnixTime>) -> Subject {
+    Subject::Backup(Backup { extent: Extent::Full, window: None, settled_by })
 }
 
 #[track_caller]
@@ -169,7 +174,7 @@ fn a_key_for_one_recipient_is_never_made() {
         ticket: Ticket(1),
         order: OrderId::from_bytes([1; 16]),
         action: Action::Data(DataAction::Export),
-        subject: Arc::new(Subject::Backup(Extent::Full)),
+        subject: Arc::new(full(None)),
         given,
     };
     let reply = shop.hands.carry_out(&task, &Stop::new(), &mut |_, _| {});
@@ -268,6 +273,23 @@ fn what_the_program_says_is_what_the_job_hears() {
 }
 
 #[test]
+fn a_backup_waits_for_a_settlement_until_its_order_waits_no_longer() {
+    let shop = backing_up();
+    let ask = |by: i64| act_for(&shop, full(Some(UnixTime(by))), DataAction::AskSettled);
+    let note = |reply: Reply| done(reply).findings[0].note.clone();
+    assert_eq!(note(ask(NOW + 60)), "no batch is open");
+    shop.till.turn(|knobs| knobs.batch_open = true);
+    let reply = ask(NOW + 1);
+    assert!(matches!(reply, Reply::NotYet { waiting: Waiting::Settlement, .. }), "{reply:?}");
+    assert_eq!(note(ask(NOW)), "not-settled: a batch is still open: a");
+    shop.till.turn(|knobs| knobs.broken = Some(PosError::NotReady("starting".to_owned())));
+    let reply = ask(NOW + 1);
+    assert!(matches!(reply, Reply::NotYet { waiting: Waiting::Settlement, .. }), "{reply:?}");
+    assert!(note(ask(NOW)).starts_with("not-settled"), "no answer is no settlement");
+    assert!(shop.till.turn(|knobs| !knobs.asked.contains(&"settle")), "it never settles itself");
+}
+
+#[test]
 fn a_drill_rehearses_the_newest_snapshot_and_touches_no_till() {
     let shop = backing_up();
     answering(&shop, protocol::Task::Fetch, &fetched());
@@ -275,10 +297,19 @@ fn a_drill_rehearses_the_newest_snapshot_and_touches_no_till() {
     done(act_for(&shop, Subject::Drill, DataAction::FetchSnapshot));
     let asked: Fetch = asked(&shop, protocol::Task::Fetch);
     assert_eq!((asked.of.manifest, asked.key), (Digest([5; 32]), None));
-    let proof = done(act_for(&shop, Subject::Drill, DataAction::Rehearse));
-    assert_eq!(proof.version.as_deref(), Some("snapshot 12"));
+    let counts = || {
+        let proof = done(act_for(&shop, Subject::Drill, DataAction::Rehearse));
+        let notes = proof.findings.iter().map(|it| it.note.parse::<Counted>());
+        notes.filter_map(Result::ok).map(|it| it.to_string()).collect::<Vec<_>>()
+    };
+    assert_eq!(counts(), ["counted sales: 3 records, 1250 CNY"]);
+    for _ in 0..2 {
+        let proof = done(act_for(&shop, Subject::Drill, DataAction::Compare));
+        assert_eq!(proof.version.as_deref(), Some("snapshot 12"));
+    }
     shop.till.turn(|knobs| knobs.sales = 4);
-    let differ = failed(act_for(&shop, Subject::Drill, DataAction::Rehearse));
+    assert_eq!(counts(), ["counted sales: 4 records, 1250 CNY"], "it is told before it is judged");
+    let differ = failed(act_for(&shop, Subject::Drill, DataAction::Compare));
     assert_eq!(differ.0, FailureCode::TotalsDiffer);
     assert!(shop.till.turn(|knobs| !knobs.asked.contains(&"import")));
     answering(&shop, protocol::Task::Newest, &done_line(&Newest::default()));

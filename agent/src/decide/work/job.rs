@@ -86,7 +86,7 @@ impl Job {
                 let backup_within_s = upgrade.backup_within_s;
                 (Subject::Upgrade { digest, release, backup_within_s }, tables.upgrade)
             }
-            Change::Backup(backup) => (Subject::Backup(backup.extent), tables.backup),
+            Change::Backup(backup) => (Subject::Backup(backup.clone()), tables.backup),
             Change::Drill(_) => (Subject::Drill, tables.drill),
             Change::Restore(restore) => {
                 (Subject::Restore(Box::new(restore.clone())), tables.restore)

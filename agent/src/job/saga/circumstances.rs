@@ -21,6 +21,7 @@ pub struct Circumstances {
     pub window: Answer,
     pub settlement_asked: bool,
     pub backup_asked: bool,
+    pub settlement_awaited: bool,
     pub connected: bool,
     /// When the controller was last heard, in uptime.
     pub heard_at: Option<Duration>,
@@ -49,6 +50,7 @@ impl Circumstances {
             Condition::WindowOpen => return self.window.clone(),
             Condition::SettlementAsked => self.settlement_asked,
             Condition::BackupAsked => self.backup_asked,
+            Condition::SettlementAwaited => self.settlement_awaited,
             Condition::ControllerConnected => self.connected,
             Condition::ControllerReached => self.heard_at.is_some_and(|heard| heard > since),
         };

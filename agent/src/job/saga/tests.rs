@@ -38,6 +38,7 @@ fn circumstances() -> Circumstances {
         window: Answer::Yes,
         settlement_asked: false,
         backup_asked: false,
+        settlement_awaited: false,
         connected: true,
         heard_at: None,
         stated: Duration::from_secs(600),

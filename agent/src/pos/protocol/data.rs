@@ -24,7 +24,7 @@ pub(in crate::pos) struct DataSets {
 }
 
 /// One data set: exported, or counted again after it was loaded.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DataSet {
     pub name: String,
     pub class: DataClass,

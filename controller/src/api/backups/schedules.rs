@@ -1,6 +1,7 @@
 //! What is asked of terminals again and again.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::extract::State;
 use axum::http::StatusCode;
@@ -65,19 +66,27 @@ async fn set(
     if asked.max_parallel == 0 {
         return Err(Refusal::new(Code::Invalid, "with `max_parallel` 0 nobody would be asked"));
     }
+    let work = match asked.work {
+        ScheduledWork::Incremental => schedule::Work::Incremental,
+        ScheduledWork::Full => schedule::Work::Full,
+        ScheduledWork::Drill => schedule::Work::Drill,
+    };
+    let every = match asked.every {
+        ScheduleEvery::Day => schedule::Every::Day,
+        ScheduleEvery::Week => schedule::Every::Week,
+        ScheduleEvery::Month => schedule::Every::Month,
+    };
+    let settlement = asked.settlement_s.map(Duration::from_secs);
+    if let Some(wait) = settlement {
+        schedule::check_wait(work, every, wait)
+            .map_err(|why| Refusal::new(Code::Invalid, why.to_string()))?;
+    }
     let now = now();
     let schedule = Schedule {
         name,
-        work: match asked.work {
-            ScheduledWork::Incremental => schedule::Work::Incremental,
-            ScheduledWork::Full => schedule::Work::Full,
-            ScheduledWork::Drill => schedule::Work::Drill,
-        },
-        every: match asked.every {
-            ScheduleEvery::Day => schedule::Every::Day,
-            ScheduleEvery::Week => schedule::Every::Week,
-            ScheduleEvery::Month => schedule::Every::Month,
-        },
+        work,
+        every,
+        settlement,
         selector: asked.selector,
         max_parallel: asked.max_parallel,
         window: asked.window,
@@ -124,6 +133,7 @@ fn shown(schedule: Schedule) -> BackupSchedule {
         selector: schedule.selector,
         max_parallel: schedule.max_parallel,
         window: schedule.window,
+        settlement_s: schedule.settlement.map(|wait| wait.as_secs()),
         set_at: schedule.set_at,
         set_by: schedule.set_by,
         next_at: schedule.next_at,

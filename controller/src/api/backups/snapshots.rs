@@ -26,7 +26,7 @@ use crate::registry::{RegistryError, page};
 pub(super) struct Of {
     /// Of one terminal; of all where it is left out.
     #[param(value_type = Option<String>)]
-    terminal: Option<TerminalId>,
+    pub(super) terminal: Option<TerminalId>,
 }
 
 /// Snapshots, the latest first
@@ -143,7 +143,7 @@ async fn decide(
     Ok(axum::Json(detail(api, manifest).await?))
 }
 
-/// When the newest available snapshot of each enrolled terminal was taken, by id
+/// How each enrolled terminal is covered by verified snapshots, by id
 #[utoipa::path(
     get,
     path = "/v1/backups/coverage",
@@ -160,15 +160,20 @@ pub(super) async fn coverage(
     let page: page::Page<TerminalId> = part.page()?;
     let terminals = api.registry.terminals(&page).await?;
     let ids: Vec<_> = terminals.iter().map(|terminal| terminal.id).collect();
-    let covered = api.registry.covered(&ids).await?;
+    let mut coverage = api.registry.coverage(&ids).await?;
     let full = terminals.len() >= usize::try_from(page.limit).unwrap_or(usize::MAX);
     let next = ids.last().filter(|_| full).map(ToString::to_string);
     let enrolled = terminals.into_iter().filter(|terminal| terminal.unit == Unit::Enrolled);
-    let items = enrolled.map(|terminal| Coverage {
-        terminal: terminal.id,
-        serial: terminal.serial,
-        store: terminal.store,
-        covered_at: covered.get(&terminal.id).copied(),
+    let items = enrolled.map(|terminal| {
+        let of = coverage.remove(&terminal.id).unwrap_or_default();
+        Coverage {
+            terminal: terminal.id,
+            serial: terminal.serial,
+            store: terminal.store,
+            covered_at: of.covered.values().copied().flatten().max(),
+            classes: of.covered,
+            overdue: of.overdue,
+        }
     });
     Ok(axum::Json(Page { items: items.collect(), next }))
 }
@@ -192,7 +197,7 @@ async fn detail(api: &Api, manifest: Digest) -> Result<SnapshotDetail, Refusal> 
 }
 
 /// With what its terminal signed for.
-fn read(snapshot: stored::Snapshot) -> Result<(stored::Snapshot, Manifest), Refusal> {
+pub(super) fn read(snapshot: stored::Snapshot) -> Result<(stored::Snapshot, Manifest), Refusal> {
     let unreadable =
         || RegistryError::Unreadable { what: "manifest", value: snapshot.manifest.to_string() };
     let manifest = Envelope::<Manifest>::from_bytes(snapshot.signed.as_slice());

@@ -1,6 +1,9 @@
 //! What terminals have saved, as operators see it.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use serde::{Deserialize, Serialize};
+use shared::backup::DataClass;
 use shared::digest::Digest;
 use shared::document::manifest::DataSet;
 use shared::id::{OrderId, RepositoryId, TerminalId};
@@ -90,14 +93,21 @@ pub struct HoldReason {
     pub reason: String,
 }
 
-/// The newest available snapshot of a terminal that is enrolled.
+/// How a terminal that is enrolled is covered by snapshots that were verified in both places.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Coverage {
     #[schema(value_type = String)]
     pub terminal: TerminalId,
     pub serial: String,
     pub store: String,
-    /// When it was taken; `null` when there is none.
+    /// When the newest one was taken; `null` when there is none.
     #[schema(value_type = Option<i64>)]
     pub covered_at: Option<UnixTime>,
+    /// By class of data that it ever saved, when the newest one with such data was taken; `null`
+    /// when none is left.
+    #[schema(value_type = BTreeMap<String, Option<i64>>)]
+    pub classes: BTreeMap<DataClass, Option<UnixTime>>,
+    /// Classes whose newest is too old by `[backups.overdue]`.
+    #[schema(value_type = Vec<String>)]
+    pub overdue: BTreeSet<DataClass>,
 }

@@ -6,6 +6,7 @@ use shared::change as signed;
 use shared::change::Extent;
 use shared::digest::Digest;
 use shared::id::{RepositoryId, TerminalId};
+use shared::time::UnixTime;
 use shared::window::Window;
 use utoipa::ToSchema;
 
@@ -41,6 +42,11 @@ pub struct Backup {
     #[serde(default, with = "text::optional")]
     #[schema(value_type = Option<String>, example = "22:00-06:00")]
     pub window: Option<Window>,
+    /// It is not begun while the till has an open batch, until then; afterwards it is taken all
+    /// the same, and says so.
+    #[serde(default)]
+    #[schema(value_type = Option<i64>)]
+    pub settled_by: Option<UnixTime>,
 }
 
 /// Restore the newest snapshot into a scratch till and compare the totals.
@@ -99,8 +105,8 @@ impl From<Change> for signed::Change {
     fn from(change: Change) -> Self {
         match change {
             Change::Ping(Ping { note }) => Self::Ping(signed::Ping { note }),
-            Change::Backup(Backup { extent, window }) => {
-                Self::Backup(signed::Backup { extent, window })
+            Change::Backup(Backup { extent, window, settled_by }) => {
+                Self::Backup(signed::Backup { extent, window, settled_by })
             }
             Change::Drill(Drill { window }) => Self::Drill(signed::Drill { window }),
             Change::Upgrade(Upgrade { release, window, backup_within_s }) => {
@@ -129,8 +135,8 @@ impl TryFrom<signed::Change> for Change {
     fn try_from(change: signed::Change) -> Result<Self, PartOfAnAbort> {
         Ok(match change {
             signed::Change::Ping(signed::Ping { note }) => Self::Ping(Ping { note }),
-            signed::Change::Backup(signed::Backup { extent, window }) => {
-                Self::Backup(Backup { extent, window })
+            signed::Change::Backup(signed::Backup { extent, window, settled_by }) => {
+                Self::Backup(Backup { extent, window, settled_by })
             }
             signed::Change::Drill(signed::Drill { window }) => Self::Drill(Drill { window }),
             signed::Change::Upgrade(signed::Upgrade { release, window, backup_within_s }) => {
@@ -189,6 +195,7 @@ mod tests {
         let all = [
             r#"{"ping":{"note":"hello"}}"#,
             r#"{"backup":{"extent":"full"}}"#,
+            r#"{"backup":{"extent":"full","settled_by":1800172800}}"#,
             r#"{"drill":{"window":"22:00-06:00"}}"#,
             &upgrade,
             &restore,

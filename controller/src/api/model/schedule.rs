@@ -42,6 +42,10 @@ pub struct NewBackupSchedule {
     #[serde(default, with = "text::optional")]
     #[schema(value_type = Option<String>, example = "02:00-05:00")]
     pub window: Option<Window>,
+    /// For how many seconds a till's open batch is waited for before a backup begins: after that
+    /// it is taken all the same, and says that a batch was open. Without it, nothing is waited for.
+    #[serde(default)]
+    pub settlement_s: Option<u64>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -55,6 +59,8 @@ pub struct BackupSchedule {
     #[serde(default, with = "text::optional")]
     #[schema(value_type = Option<String>, example = "02:00-05:00")]
     pub window: Option<Window>,
+    /// For how many seconds a till's open batch is waited for.
+    pub settlement_s: Option<u64>,
     #[schema(value_type = i64)]
     pub set_at: UnixTime,
     pub set_by: String,

@@ -1,22 +1,23 @@
-//! `tillward backup now` and `drill`: a campaign that begins at once.
+//! `tillward backup now`, and what it has in common with `drill`: a campaign that begins at once.
 
 use std::time::Duration;
 
 use clap::Args;
 use shared::change::Extent;
+use shared::time::UnixTime;
 use shared::window::Window;
 
 use super::super::campaign::show::summary;
+use super::super::campaign::watch::Watch;
 use super::super::client::Client;
 use super::super::failure::{Exit, Failure};
 use super::super::measure;
 use super::super::print::Print;
-use crate::api::model::Drill as Rehearse;
 use crate::api::model::{Backup, CampaignState, Change, NewCampaign};
 
 /// Whom to ask, and when.
 #[derive(Debug, Args)]
-struct Whom {
+pub(super) struct Whom {
     /// Which terminals, for example `store=north & model=px7`
     #[arg(long, value_name = "SELECTOR")]
     select: String,
@@ -33,6 +34,9 @@ struct Whom {
     /// What people call it
     #[arg(long)]
     name: Option<String>,
+    /// Follow it to its end, as `tillward campaign watch` does
+    #[arg(long)]
+    watch: bool,
     /// Print JSON
     #[arg(long)]
     json: bool,
@@ -44,44 +48,42 @@ struct Whom {
 #[derive(Debug, Args)]
 #[command(after_long_help = "\
 Example:
-  tillward backup now --select 'store=north'")]
+  tillward backup now --select 'store=north' --watch")]
 pub(crate) struct Now {
     #[command(flatten)]
     whom: Whom,
     /// Save everything into a new repository, under a new key
     #[arg(long)]
     full: bool,
-}
-
-/// Ask terminals to restore their newest snapshot into a scratch till and compare the totals
-///
-/// The till itself is not touched.
-#[derive(Debug, Args)]
-#[command(after_long_help = "\
-Example:
-  tillward backup drill --select 'store=north & lane=1'")]
-pub(crate) struct Drill {
-    #[command(flatten)]
-    whom: Whom,
+    /// Wait until the till has no open batch, for so long at most; then save all the same
+    #[arg(long, value_name = "DURATION", value_parser = measure::duration, num_args = 0..=1,
+        require_equals = true, default_missing_value = "2d")]
+    after_settlement: Option<Duration>,
 }
 
 impl Now {
-    pub(super) async fn run(&self, client: &Client, print: &mut Print) -> Result<Exit, Failure> {
+    pub(super) async fn run(
+        &self,
+        client: &Client,
+        now: UnixTime,
+        print: &mut Print,
+    ) -> Result<Exit, Failure> {
         let extent = if self.full { Extent::Full } else { Extent::Incremental };
-        let change = Change::Backup(Backup { extent, window: self.whom.window });
-        self.whom.ask(change, client, print).await
-    }
-}
-
-impl Drill {
-    pub(super) async fn run(&self, client: &Client, print: &mut Print) -> Result<Exit, Failure> {
-        let change = Change::Drill(Rehearse { window: self.whom.window });
+        let change = Change::Backup(Backup {
+            extent,
+            window: self.whom.window,
+            settled_by: self.after_settlement.map(|within| now.plus(within)),
+        });
         self.whom.ask(change, client, print).await
     }
 }
 
 impl Whom {
-    async fn ask(
+    pub(super) fn window(&self) -> Option<Window> {
+        self.window
+    }
+
+    pub(super) async fn ask(
         &self,
         change: Change,
         client: &Client,
@@ -95,6 +97,9 @@ impl Whom {
             name: self.name.clone(),
         };
         let campaign = client.begin_campaign(&asked).await?;
+        if self.watch {
+            return Watch::of(campaign.id, self.json).run(client, print).await;
+        }
         match self.json {
             true => print.json(&campaign),
             false => {

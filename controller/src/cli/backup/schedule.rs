@@ -1,13 +1,15 @@
 //! `tillward backup schedule`: backups and drills that are asked for again and again.
 
+use std::time::Duration;
+
 use clap::{Args, Subcommand, ValueEnum};
 use shared::window::Window;
 
 use super::super::client::Client;
 use super::super::failure::{Exit, Failure};
-use super::super::measure::time_text;
+use super::super::measure::{duration, duration_text, time_text};
 use super::super::print::Print;
-use super::super::words::word;
+use super::super::words::{or_nothing, word};
 use crate::api::model::{BackupSchedule, NewBackupSchedule, ScheduleEvery, ScheduledWork};
 
 /// Ask for backups and drills again and again
@@ -25,7 +27,9 @@ pub(crate) enum ScheduleCommand {
 #[command(after_long_help = "\
 Example:
   tillward backup schedule set nightly --select 'store=north' --every day --window 02:00-05:00
-  tillward backup schedule set monthly-full --select 'store=north' --every month --work full")]
+  tillward backup schedule set monthly-full --select 'store=north' --every month --work full \
+    --after-settlement
+  tillward backup schedule set monthly-drill --select 'store=north' --every month --work drill")]
 pub(crate) struct Set {
     /// What it is called
     name: String,
@@ -45,6 +49,11 @@ pub(crate) struct Set {
     /// When they may begin, in each terminal's local time; else at any time
     #[arg(long, value_name = "HH:MM-HH:MM")]
     window: Option<Window>,
+    /// Wait until a till has no open batch, for so long at most; then save all the same, and say
+    /// `not-settled`. Without a duration it is two days
+    #[arg(long, value_name = "DURATION", value_parser = duration, num_args = 0..=1,
+        require_equals = true, default_missing_value = "2d")]
+    after_settlement: Option<Duration>,
     /// Print JSON
     #[arg(long)]
     json: bool,
@@ -117,6 +126,7 @@ impl Set {
             selector: self.select.clone(),
             max_parallel: self.max_parallel,
             window: self.window,
+            settlement_s: self.after_settlement.map(|within| within.as_secs()),
         };
         let schedule = client.set_schedule(&self.name, &asked).await?;
         match self.json {
@@ -137,11 +147,12 @@ fn list(schedules: Vec<BackupSchedule>, print: &mut Print) {
             word(&it.work),
             word(&it.every),
             it.window.map_or_else(|| "any time".to_owned(), |window| window.to_string()),
+            or_nothing(it.settlement_s.map(|s| duration_text(Duration::from_secs(s)))),
             it.selector,
             time_text(it.next_at),
             it.set_by,
         ]
     };
-    let header = ["name", "work", "every", "window", "where", "next", "set by"];
+    let header = ["name", "work", "every", "window", "settlement", "where", "next", "set by"];
     print.table(header, schedules.into_iter().map(row).collect(), "nothing is scheduled");
 }

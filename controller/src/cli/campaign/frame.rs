@@ -1,21 +1,25 @@
 //! What `tillward campaign watch` shows at one moment. Pure: the same answers give the same lines.
 
-use super::super::measure::size_text;
+use super::super::measure::{duration_text, size_text};
 use super::super::words::{NOTHING, counted, or_nothing, word};
+use super::pace::Pace;
 use super::what;
 use crate::api::model::{Assignment, AssignmentState, Campaign};
 
 /// Terminals that are shown one by one; the others are counted.
 pub(super) const ROWS_MAX: usize = 24;
 
+/// Characters between the ends of a bar.
+const BAR: usize = 10;
+
 /// The lines to show, the campaign first.
-pub(super) fn frame(campaign: &Campaign, assignments: &[Assignment]) -> Vec<String> {
+pub(super) fn frame(campaign: &Campaign, assignments: &[Assignment], pace: &Pace) -> Vec<String> {
     let mut lines = vec![headline(campaign), counts(campaign, assignments), String::new()];
     let shown = chosen(assignments);
     let header = ["SERIAL", "STORE", "STATE", "STEP", "PROGRESS", "REASON"].map(str::to_owned);
     let rows = shown.iter().map(|it| {
         let step = or_nothing(it.step.as_ref());
-        [it.serial.clone(), it.store.clone(), word(&it.state), step, progress(it), reason(it)]
+        [it.serial.clone(), it.store.clone(), word(&it.state), step, moving(it, pace), reason(it)]
     });
     let rows: Vec<_> = std::iter::once(header).chain(rows).collect();
     lines.extend(aligned(&rows));
@@ -83,15 +87,33 @@ fn urgency(state: AssignmentState) -> u8 {
     }
 }
 
+/// As [`progress`], with a bar and the time that is left, as far as it is known.
+fn moving(assignment: &Assignment, pace: &Pace) -> String {
+    let text = progress(assignment);
+    let Some(percent) = percent(assignment) else { return text };
+    let full = usize::try_from(percent / 10).unwrap_or(BAR).min(BAR);
+    let bar = format!("[{}{}]", "#".repeat(full), ".".repeat(BAR - full));
+    match pace.left(assignment.terminal) {
+        Some(left) => format!("{bar} {text}, {} left", duration_text(left)),
+        None => format!("{bar} {text}"),
+    }
+}
+
+/// Of the bytes of the present step.
+fn percent(assignment: &Assignment) -> Option<u128> {
+    let (done, total) = assignment.bytes_done.zip(assignment.bytes_total)?;
+    let moves = total > 0 && assignment.version_now.is_none() && !assignment.state.is_end();
+    moves.then(|| u128::from(done.min(total)) * 100 / u128::from(total))
+}
+
 /// `45 % of 12.3 MiB`, or the version that came of it.
 pub(super) fn progress(assignment: &Assignment) -> String {
-    match (assignment.bytes_done, assignment.bytes_total, &assignment.version_now) {
-        (_, _, Some(version)) => format!("now {version}"),
-        (Some(done), Some(total), None) if total > 0 && !assignment.state.is_end() => {
-            let percent = u128::from(done.min(total)) * 100 / u128::from(total);
-            format!("{percent} % of {}", size_text(total))
-        }
-        (Some(_) | None, Some(_) | None, None) => NOTHING.to_owned(),
+    if let Some(version) = &assignment.version_now {
+        return format!("now {version}");
+    }
+    match percent(assignment).zip(assignment.bytes_total) {
+        Some((percent, total)) => format!("{percent} % of {}", size_text(total)),
+        None => NOTHING.to_owned(),
     }
 }
 
@@ -118,11 +140,11 @@ mod tests {
 
     #[test]
     fn a_small_fleet_is_shown_whole_and_in_one_order() {
-        let ours = frame(&campaign(), &assignments()).join("\n");
+        let ours = frame(&campaign(), &assignments(), &Pace::default()).join("\n");
         golden::check("campaign-frame", &format!("{ours}\n"));
         let mut shuffled = assignments();
         shuffled.reverse();
-        assert_eq!(frame(&campaign(), &shuffled).join("\n"), ours);
+        assert_eq!(frame(&campaign(), &shuffled, &Pace::default()).join("\n"), ours);
     }
 
     #[test]
@@ -132,7 +154,7 @@ mod tests {
         all.extend((90..200).map(|number| assignment(number, Succeeded)));
         all.push(assignment(201, Working));
         all.push(assignment(202, RollbackFailed));
-        let lines = frame(&campaign(), &all);
+        let lines = frame(&campaign(), &all, &Pace::default());
         assert!(lines[4].starts_with("PX-202"), "{lines:#?}");
         assert!(lines[5].starts_with("PX-201"), "{lines:#?}");
         assert_eq!(lines.len(), 4 + ROWS_MAX + 1);

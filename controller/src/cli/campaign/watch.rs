@@ -1,7 +1,7 @@
 //! `tillward campaign watch`: follows a campaign to its end.
 
 use std::collections::BTreeMap;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use clap::Args;
 use serde::Serialize;
@@ -15,6 +15,7 @@ use super::super::print::Print;
 use super::super::words::word;
 use super::campaign_id;
 use super::frame::{change, frame};
+use super::pace::Pace;
 use crate::api::model::{Assignment, AssignmentState, Campaign, CampaignState};
 
 /// Follow a campaign to its end, terminal by terminal
@@ -45,6 +46,7 @@ pub(crate) struct Watch {
 struct Seen {
     state: Option<CampaignState>,
     assignments: BTreeMap<TerminalId, Assignment>,
+    pace: Pace,
 }
 
 #[derive(Serialize)]
@@ -54,10 +56,19 @@ enum Line<'a> {
     Assignment(&'a Assignment),
 }
 
+/// Time between two looks, unless somebody asks for another.
+const EVERY: Duration = Duration::from_secs(2);
+
 impl Watch {
+    /// Of a campaign that was just made.
+    pub(crate) fn of(campaign: CampaignId, json: bool) -> Self {
+        Self { campaign, every: EVERY, json }
+    }
+
     pub(crate) async fn run(&self, client: &Client, print: &mut Print) -> Result<Exit, Failure> {
         let mut seen = Seen::default();
         let mut lost = false;
+        let begun = Instant::now();
         let mut pause = tokio::time::interval(self.every.max(Duration::from_millis(100)));
         // A look at a large fleet may take longer than the pause: then there is no hurry.
         pause.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -66,6 +77,7 @@ impl Watch {
             match self.look(client).await {
                 Ok((campaign, assignments)) => {
                     lost = false;
+                    seen.pace.see(&assignments, begun.elapsed());
                     self.tell(&mut seen, &campaign, assignments, print);
                     if let Some(exit) = verdict(&campaign, seen.assignments.values()) {
                         print.end_live();
@@ -103,7 +115,7 @@ impl Watch {
     ) {
         let state_changed = seen.state.replace(campaign.state) != Some(campaign.state);
         if print.person_reads() && !self.json {
-            print.live(&frame(campaign, &assignments));
+            print.live(&frame(campaign, &assignments, &seen.pace));
         } else if state_changed {
             match self.json {
                 true => print.json_line(&Line::Campaign(campaign)),

@@ -1,6 +1,7 @@
 //! What terminals save: repositories, objects, snapshots.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use shared::backup::{DataClass, Kind, ObjectName};
 use shared::digest::Digest;
@@ -26,22 +27,22 @@ use crate::registry::{Registry, RegistryError};
 const REPOSITORY: RepositoryId = RepositoryId::from_bytes([7; 16]);
 const SHARE: u64 = 1000;
 
-fn key(kind: Kind, number: u8) -> ObjectKey {
+pub(super) fn key(kind: Kind, number: u8) -> ObjectKey {
     let name = ObjectName { kind, sha256: Digest([number; 32]) };
     ObjectKey { terminal: terminal_id(1), repository: REPOSITORY, name }
 }
 
-async fn add(registry: &dyn Registry, key: ObjectKey) -> Result<Admitted, NotAdmitted> {
+pub(super) async fn add(registry: &dyn Registry, key: ObjectKey) -> Result<Admitted, NotAdmitted> {
     let new = NewObject { key, bytes: 100, at: UnixTime(10) };
     registry.add_object(&new, SHARE).await.expect("it is noted")
 }
 
-async fn open_repository(registry: &dyn Registry) {
+pub(super) async fn open_repository(registry: &dyn Registry) {
     enrol(registry, 1, 1).await;
     assert_eq!(add(registry, key(Kind::SealedKey, 1)).await, Ok(Admitted::New));
 }
 
-fn snapshot(number: u64) -> NewSnapshot {
+pub(super) fn snapshot(number: u64) -> NewSnapshot {
     let manifest = Manifest {
         format: FORMAT,
         terminal: terminal_id(1),
@@ -219,6 +220,7 @@ pub(super) async fn a_schedule_is_due_until_its_campaign_is_made(registry: &dyn 
         selector: "store=berlin-1".to_owned(),
         max_parallel: 5,
         window: Some("02:00-05:00".parse().expect("a window")),
+        settlement: Some(Duration::from_secs(172_800)),
         set_at: UnixTime(set_at),
         set_by: "op".to_owned(),
         next_at: UnixTime(set_at),

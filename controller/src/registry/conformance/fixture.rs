@@ -125,7 +125,27 @@ pub(super) async fn start_then(
     members: &[u8],
     then: AfterStart,
 ) -> Campaign {
-    registry.add_campaign(&new_campaign(number), &by("op", 10)).await.expect("it is created");
+    start_made(registry, number, &new_campaign(number), members, then).await
+}
+
+/// As [`start`], for one that asks for something else.
+pub(super) async fn start_of(
+    registry: &dyn Registry,
+    number: u8,
+    new: &NewCampaign,
+    members: &[u8],
+) -> Campaign {
+    start_made(registry, number, new, members, AfterStart::Run).await
+}
+
+async fn start_made(
+    registry: &dyn Registry,
+    number: u8,
+    new: &NewCampaign,
+    members: &[u8],
+    then: AfterStart,
+) -> Campaign {
+    registry.add_campaign(new, &by("op", 10)).await.expect("it is created");
     let members: Vec<_> = members.iter().map(|number| terminal_id(*number)).collect();
     let start = Start {
         root: Membership::of(members.iter().copied()).root(),

@@ -1,10 +1,13 @@
 //! What a person should look at.
 
+use shared::id::TerminalId;
 use shared::message::SignedBytes;
+use shared::time::UnixTime;
 
-use super::session::{Row, Transaction, Value, code, int, text, time};
+use super::session::{Row, Transaction, Value, code, flag, int, text, time};
+use super::tally::Differences;
 use crate::registry::RegistryError;
-use crate::registry::delivery::Alarm;
+use crate::registry::delivery::{Alarm, AlarmKind};
 use crate::registry::page::Page;
 
 type Result<T> = std::result::Result<T, RegistryError>;
@@ -45,9 +48,68 @@ pub(super) async fn redate(tx: &mut Transaction, alarm: &Alarm) -> Result<()> {
     Ok(())
 }
 
-pub(super) async fn page(tx: &mut Transaction, page: &Page<u64>) -> Result<Vec<(u64, Alarm)>> {
-    let select = "SELECT seq, terminal, kind, subject, detail, at FROM alarms
-         WHERE seq < $1 ORDER BY seq DESC LIMIT $2";
+/// Makes this the one alarm of its kind that the terminal has, or ends the one that it had. The
+/// last one that ended is kept until the next is raised.
+pub(super) async fn stand(
+    tx: &mut Transaction,
+    terminal: TerminalId,
+    kind: AlarmKind,
+    alarm: Option<&Alarm>,
+    now: UnixTime,
+    differences: &mut Differences,
+) -> Result<()> {
+    let which = vec![text(terminal), code(kind)];
+    let select = "SELECT subject FROM alarms
+         WHERE terminal = $1 AND kind = $2 AND ended_at IS NULL";
+    let open = tx.row(select, which.clone()).await?.map(|mut row| row.text()).transpose()?;
+    match (open, alarm) {
+        (None, None) => Ok(()),
+        (Some(_), None) => {
+            let end = "UPDATE alarms SET ended_at = $3
+                 WHERE terminal = $1 AND kind = $2 AND ended_at IS NULL";
+            tx.execute(end, [which, vec![time(now)]].concat()).await?;
+            differences.alarm_ended();
+            Ok(())
+        }
+        (Some(subject), Some(alarm)) if subject == alarm.subject => {
+            let update = "UPDATE alarms SET detail = $3
+                 WHERE terminal = $1 AND kind = $2 AND ended_at IS NULL";
+            tx.execute(update, [which, vec![text(&alarm.detail)]].concat()).await?;
+            Ok(())
+        }
+        (open, Some(alarm)) => {
+            let forget = "DELETE FROM alarms WHERE terminal = $1 AND kind = $2";
+            tx.execute(forget, which).await?;
+            raise(tx, alarm, None).await?;
+            if open.is_none() {
+                differences.alarm();
+            }
+            Ok(())
+        }
+    }
+}
+
+/// Ends what is looked after of a terminal's backups.
+pub(super) async fn end_all_watched(
+    tx: &mut Transaction,
+    terminal: TerminalId,
+    now: UnixTime,
+    differences: &mut Differences,
+) -> Result<()> {
+    for kind in [AlarmKind::BackupOverdue, AlarmKind::DrillFailed, AlarmKind::DrillOverdue] {
+        stand(tx, terminal, kind, None, now, differences).await?;
+    }
+    Ok(())
+}
+
+/// Those that are not over, or all of them.
+pub(super) async fn page(
+    tx: &mut Transaction,
+    page: &Page<u64>,
+    ended_too: bool,
+) -> Result<Vec<(u64, Alarm)>> {
+    let select = "SELECT seq, terminal, kind, subject, detail, at, ended_at FROM alarms
+         WHERE seq < $1 AND (ended_at IS NULL OR $3 = 1) ORDER BY seq DESC LIMIT $2";
     let before = page.after.unwrap_or(u64::MAX);
     let alarm = |mut row: Row| {
         let seq = row.number()?;
@@ -57,9 +119,10 @@ pub(super) async fn page(tx: &mut Transaction, page: &Page<u64>) -> Result<Vec<(
             subject: row.text()?,
             detail: row.text()?,
             at: row.time()?,
+            ended_at: row.maybe_time()?,
         };
         Ok((seq, alarm))
     };
-    let rows = tx.rows(select, vec![int(before), int(page.items())]).await?;
+    let rows = tx.rows(select, vec![int(before), int(page.items()), flag(ended_too)]).await?;
     rows.into_iter().map(alarm).collect()
 }

@@ -1,16 +1,18 @@
 //! What terminals have saved: the trait's methods over the statements below it.
 
+pub(super) mod drills;
 mod keeping;
 mod objects;
 mod schedules;
 mod snapshots;
+pub(super) mod watch;
 
 use std::collections::BTreeMap;
 
 use async_trait::async_trait;
 use shared::backup::{Kind, Newest, ObjectName};
 use shared::digest::Digest;
-use shared::id::{RepositoryId, TerminalId};
+use shared::id::{OrderId, RepositoryId, TerminalId};
 use shared::time::UnixTime;
 
 use super::session::{Access, Database};
@@ -22,6 +24,7 @@ use crate::registry::audit::By;
 use crate::registry::backup::snapshot::{
     DueObject, Examined, ManifestRefused, NewSnapshot, ObjectCounts, Snapshot,
 };
+use crate::registry::backup::watch::{Coverage, DrillReport, Judged, Watched};
 use crate::registry::backup::{
     Admitted, BackupRegistry, NewObject, NotAdmitted, Repository, Standing, StoredObject,
 };
@@ -90,8 +93,28 @@ impl<D: Database> BackupRegistry for SqlRegistry<D> {
         write!(self, "hold a snapshot", tx => snapshots::hold(tx, manifest, held, by))
     }
 
-    async fn covered(&self, of: &[TerminalId]) -> Result<BTreeMap<TerminalId, UnixTime>> {
-        read!(self, "find who is covered", tx => snapshots::covered(tx, of))
+    async fn coverage(&self, of: &[TerminalId]) -> Result<BTreeMap<TerminalId, Coverage>> {
+        read!(self, "find who is covered", tx => watch::coverage(tx, of))
+    }
+
+    async fn watched_due(&self, now: UnixTime, limit: u32) -> Result<Vec<Watched>> {
+        read!(self, "find backups to look after", tx => watch::due(tx, now, limit))
+    }
+
+    async fn judged(&self, judged: &[Judged], now: UnixTime) -> Result<()> {
+        write!(self, "note how backups stand", tx => watch::judged(tx, judged, now))
+    }
+
+    async fn watch_again(&self, now: UnixTime) -> Result<()> {
+        write!(self, "look after all backups", tx => watch::again(tx, now))
+    }
+
+    async fn drills(&self, of: Option<TerminalId>, page: &Page<u64>) -> Result<Vec<DrillReport>> {
+        read!(self, "list drills", tx => drills::page(tx, of, page))
+    }
+
+    async fn drill(&self, order: OrderId) -> Result<Option<DrillReport>> {
+        read!(self, "find a drill", tx => drills::by_order(tx, order))
     }
 
     async fn repository_objects(&self, id: RepositoryId, now: UnixTime) -> Result<ObjectCounts> {

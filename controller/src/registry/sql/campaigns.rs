@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use shared::change::Change;
 use shared::codec;
 use shared::digest::Digest;
-use shared::id::{CampaignId, TerminalId};
+use shared::id::{CampaignId, OrderId, TerminalId};
 use shared::limits::DOCUMENT_BYTES_MAX;
 use shared::time::UnixTime;
 
@@ -64,6 +64,17 @@ fn change(bytes: &[u8]) -> Result<Change> {
         what: "change",
         value: format!("{} bytes", bytes.len()),
     })
+}
+
+/// What an order asks for, unless it is a cancellation.
+pub(super) async fn of_order(
+    tx: &mut Transaction,
+    order: OrderId,
+) -> Result<Option<(CampaignId, Change)>> {
+    let select = "SELECT c.id, c.change FROM orders o JOIN campaigns c ON c.id = o.campaign
+         WHERE o.id = $1 AND o.purpose = 'change'";
+    let Some(mut row) = tx.row(select, vec![text(order)]).await? else { return Ok(None) };
+    Ok(Some((row.parsed("campaign")?, change(&row.bytes()?)?)))
 }
 
 /// The columns that a start fills, which are all there or all absent.

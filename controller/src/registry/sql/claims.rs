@@ -149,7 +149,7 @@ pub(super) async fn enrol(
             if let Some(by) = terminals::at_place(tx, &claim).await? {
                 return Ok(Enrolled::Refused(ClaimRefusal::PlaceTaken { by }));
             }
-            terminals::enrol(tx, &terminal, &claim, enrolment).await?;
+            terminals::enrol(tx, &terminal, &claim, enrolment, by.at).await?;
             mark_used(tx, enrolment, by.at).await?;
         }
     }

@@ -187,6 +187,9 @@ impl Code for AlarmKind {
         Self::BackupDamaged,
         Self::BackupMissing,
         Self::TillDataLost,
+        Self::BackupOverdue,
+        Self::DrillFailed,
+        Self::DrillOverdue,
     ];
 
     fn code(self) -> &'static str {
@@ -200,6 +203,9 @@ impl Code for AlarmKind {
             Self::BackupDamaged => "backup-damaged",
             Self::BackupMissing => "backup-missing",
             Self::TillDataLost => "till-data-lost",
+            Self::BackupOverdue => "backup-overdue",
+            Self::DrillFailed => "drill-failed",
+            Self::DrillOverdue => "drill-overdue",
         }
     }
 }

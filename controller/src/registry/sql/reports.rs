@@ -7,17 +7,20 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use shared::change::Change;
 use shared::digest::Digest;
 use shared::document::receipt::{Receipt, Said as Answer};
 use shared::id::{OrderId, TerminalId};
 use shared::limits::short_text;
 use shared::message::{Hello, SignedBytes, Telemetry};
 use shared::outcome::Outcome;
+use shared::time::UnixTime;
 
 use super::presence::{self, Known};
 use super::session::{Row, Transaction, int, list, text, time, with_id_list};
 use super::tally::Differences;
-use super::{alarms, assignments, orders, receipts};
+use super::{alarms, assignments, backup, campaigns, orders, receipts};
+use crate::backup::drill;
 use crate::campaign::assignment::{Ended, Fact, Refused, Standing};
 use crate::registry::RegistryError;
 use crate::registry::campaign::Assignment;
@@ -167,6 +170,7 @@ impl Work {
             return self.alarm(tx, heard, kind, subject, why.to_owned(), Some(signed)).await;
         }
         receipts::keep(tx, receipt, signed, heard.at).await?;
+        note_backup(tx, receipt, heard.at).await?;
         if let Some(known) = self.known.get_mut(&terminal) {
             known.serve();
         }
@@ -197,7 +201,7 @@ impl Work {
         evidence: Option<&SignedBytes>,
     ) -> Result<()> {
         let (terminal, at, subject) = (heard.terminal, heard.at, subject.to_string());
-        let alarm = Alarm { terminal, kind, subject, detail, at };
+        let alarm = Alarm { terminal, kind, subject, detail, at, ended_at: None };
         if alarms::raise(tx, &alarm, evidence).await? {
             self.differences.alarm();
             self.applied.alarms += 1;
@@ -235,7 +239,8 @@ impl Work {
             let (terminal, kind) = (before.terminal, AlarmKind::Contradiction);
             let detail = "the terminal told two different ends of this order".to_owned();
             let at = now.state_since().1;
-            let alarm = Alarm { terminal, kind, subject: id.to_string(), detail, at };
+            let subject = id.to_string();
+            let alarm = Alarm { terminal, kind, subject, detail, at, ended_at: None };
             if alarms::raise(tx, &alarm, None).await? {
                 self.differences.alarm();
                 self.applied.alarms += 1;
@@ -278,6 +283,27 @@ fn orders_named(heard: &[Heard]) -> BTreeSet<OrderId> {
         },
     });
     named.collect()
+}
+
+/// What the end of a backup or a drill says about the backups of its terminal.
+async fn note_backup(tx: &mut Transaction, receipt: &Receipt, heard_at: UnixTime) -> Result<()> {
+    let Answer::Finished { outcome, evidence } = &receipt.said else { return Ok(()) };
+    let Some((campaign, change)) = campaigns::of_order(tx, receipt.order).await? else {
+        return Ok(());
+    };
+    // A terminal whose clock runs ahead has done nothing in the future.
+    let at = receipt.at.min(heard_at);
+    match change {
+        Change::Backup(_) => match drill::tried(outcome, at) {
+            Some(tried) => backup::watch::tried(tx, receipt.terminal, &tried, heard_at).await,
+            None => Ok(()),
+        },
+        Change::Drill(_) => {
+            let report = drill::report(receipt, campaign, outcome, evidence, at);
+            backup::drills::keep(tx, &report, heard_at).await
+        }
+        Change::Ping(_) | Change::Upgrade(_) | Change::Restore(_) | Change::Cancel(_) => Ok(()),
+    }
 }
 
 /// These orders, and those that they cancel.

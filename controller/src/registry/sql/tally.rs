@@ -17,6 +17,7 @@ type Result<T> = std::result::Result<T, RegistryError>;
 
 const FLEET: &str = "fleet";
 const ALARMS: &str = "alarms";
+const OVERDUE: &str = "backups-overdue";
 const ONLINE: &str = "online";
 const CHANGES: &str = "changes";
 const LATE: &str = "late-success";
@@ -33,6 +34,15 @@ impl Differences {
 
     pub(super) fn alarm(&mut self) {
         self.add(FLEET, ALARMS, 1);
+    }
+
+    pub(super) fn alarm_ended(&mut self) {
+        self.add(FLEET, ALARMS, -1);
+    }
+
+    /// Whether a terminal's backups are overdue.
+    pub(super) fn overdue(&mut self, from: bool, to: bool) {
+        self.add(FLEET, OVERDUE, i64::from(to) - i64::from(from));
     }
 
     pub(super) fn unit(&mut self, from: Option<Unit>, to: Unit) {
@@ -104,6 +114,7 @@ pub(super) async fn fleet(tx: &mut Transaction) -> Result<FleetTally> {
         campaigns_running: count(CampaignState::Running.code()),
         campaigns_paused: count(CampaignState::Paused.code()),
         alarms: count(ALARMS),
+        backups_overdue: count(OVERDUE),
         changes: count(CHANGES),
     })
 }

@@ -9,7 +9,7 @@ use super::session::{
     Row, Transaction, code, int, json, list, maybe_text, text, time, with_id_list,
 };
 use super::tally::Differences;
-use super::{audit, orders};
+use super::{audit, backup, orders};
 use crate::registry::RegistryError;
 use crate::registry::audit::By;
 use crate::registry::page::Page;
@@ -191,6 +191,7 @@ pub(super) async fn enrol(
     known: &Terminal,
     claim: &Claim,
     enrolment: &Enrolment,
+    at: UnixTime,
 ) -> Result<()> {
     let update = "UPDATE terminals SET model = $2, store = $3, lane = $4, labels = $5, zone = $6,
              unit = $7, epoch = $8, public_key = $9, certificate = $10,
@@ -213,6 +214,7 @@ pub(super) async fn enrol(
     ];
     tx.execute(update, values).await?;
     orders::void_before(tx, known.id, epoch).await?;
+    backup::watch::begin(tx, known.id, at).await?;
     let mut differences = Differences::default();
     differences.unit(Some(known.unit), Unit::Enrolled);
     differences.write(tx).await
@@ -239,6 +241,7 @@ pub(super) async fn revoke(tx: &mut Transaction, id: TerminalId, by: &By) -> Res
         orders::void_before(tx, id, known.epoch.saturating_add(1)).await?;
         let mut differences = Differences::default();
         differences.unit(Some(known.unit), Unit::Revoked);
+        backup::watch::end(tx, id, by.at, &mut differences).await?;
         differences.write(tx).await?;
         audit::append(tx, by, "terminal-revoked", id).await?;
     }

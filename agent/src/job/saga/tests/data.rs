@@ -21,17 +21,29 @@ fn after_restart(mut rig: Rig) -> Rig {
     rig
 }
 
+/// A backup that waits for a settlement, with its window open.
+fn awaiting(action: DataAction) -> Rig {
+    let mut rig = Rig::new(BACKUP);
+    rig.c.settlement_awaited = true;
+    rig.due();
+    rig.work_until(Action::Data(action));
+    rig
+}
+
 #[test]
 fn every_event_in_every_state_of_a_backup_is_answered_as_the_table_says() {
     let table = table_of(vec![
         ("admitting", data(BACKUP, Admit)),
+        ("awaiting the settlement", awaiting(AskSettled)),
+        ("awaiting the settlement after a restart", after_restart(awaiting(AskSettled))),
         ("exporting", data(BACKUP, Export)),
         ("saving", data(BACKUP, Save)),
         ("saving after a restart", after_restart(data(BACKUP, Save))),
         ("discarding the export", undoing(data(BACKUP, Save))),
         ("tidying up", data(BACKUP, DiscardExport)),
         ("rehearsing a drill", data(DRILL, Rehearse)),
-        ("discarding what a drill fetched", undoing(data(DRILL, Rehearse))),
+        ("comparing what a drill counted", data(DRILL, Compare)),
+        ("discarding what a drill fetched", undoing(data(DRILL, Compare))),
     ]);
     let expected = include_str!("backup.txt");
     assert!(table == expected, "the table is now:\n{table}");
@@ -70,6 +82,33 @@ fn every_event_in_every_state_of_a_restore_is_answered_as_the_table_says() {
     ]);
     let expected = include_str!("restore.txt");
     assert!(table == expected, "the table is now:\n{table}");
+}
+
+#[test]
+fn a_backup_waits_for_a_settlement_in_its_window_alone_and_only_where_it_is_asked_to() {
+    let mut rig = awaiting(AskSettled);
+    let waiting = Waiting::Settlement;
+    let detail = "a batch is open".to_owned();
+    let again_in = Some(Duration::from_secs(60));
+    rig.reply(Reply::NotYet { waiting, detail, again_in });
+    assert!(rig.after(59).is_empty(), "nobody asks in between");
+    rig.after(1);
+    rig.asks_for(Action::Data(AskSettled));
+    rig.reply(not_yet());
+    rig.c.window = closed();
+    rig.after(45);
+    assert!(rig.asked.is_empty(), "the window is closed: {:?}", rig.journal);
+    rig.c.window = Answer::Yes;
+    rig.after(900);
+    rig.asks_for(Action::Data(AskSettled));
+    rig.reply(done());
+    rig.asks_for(Action::Data(Export));
+    let unasked = data(BACKUP, Export);
+    let asked = unasked
+        .journal
+        .iter()
+        .any(|it| matches!(it, Entry::Intended { step, .. } if step == "settled"));
+    assert!(!asked, "without the order's word nobody asks the till");
 }
 
 /// An upgrade that asks for a snapshot, with its window open.

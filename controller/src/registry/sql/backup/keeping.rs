@@ -8,7 +8,7 @@ use shared::id::RepositoryId;
 use shared::time::UnixTime;
 
 use super::super::session::{Row, Transaction, code, int, maybe_time, text, time};
-use super::snapshots;
+use super::{snapshots, watch};
 use crate::backup::ObjectKey;
 use crate::backup::state::{Objects, SnapshotEvent, SnapshotState, step};
 use crate::registry::RegistryError;
@@ -98,7 +98,8 @@ pub(super) async fn reconsider(
          WHERE repository = $1 AND state = 'waiting'";
     let (lost, uncopied, unproven) =
         (least(tx, lost).await?, least(tx, uncopied).await?, least(tx, unproven).await?);
-    let select = "SELECT manifest, objects, state FROM backup_snapshots
+    let select = "SELECT manifest, objects, state, terminal, taken_at, received_at, classes
+         FROM backup_snapshots
          WHERE repository = $1 AND (state IN ('received', 'copied', 'damaged')
              OR (state = 'available' AND objects >= $2))";
     for mut row in tx.rows(select, vec![text(repository), int(lost)]).await? {
@@ -115,6 +116,15 @@ pub(super) async fn reconsider(
             let update = "UPDATE backup_snapshots SET state = $2, state_at = $3
                  WHERE manifest = $1";
             tx.execute(update, vec![text(manifest), code(after), time(now)]).await?;
+            let terminal = row.parsed("terminal")?;
+            // A terminal whose clock runs ahead is not covered for longer.
+            let taken_at = row.time()?.min(row.time()?);
+            if after == SnapshotState::Available {
+                let classes = row.maybe_text()?;
+                watch::cover(tx, terminal, taken_at, classes.as_deref(), now).await?;
+            } else if before == SnapshotState::Available {
+                watch::uncover(tx, terminal, now).await?;
+            }
         }
     }
     Ok(())

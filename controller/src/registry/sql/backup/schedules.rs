@@ -1,9 +1,11 @@
 //! What is asked of terminals again and again.
 
+use std::time::Duration;
+
 use shared::time::UnixTime;
 
 use super::super::audit;
-use super::super::session::{Row, Transaction, code, int, maybe_text, text, time};
+use super::super::session::{Row, Transaction, Value, code, int, maybe_text, text, time};
 use crate::backup::schedule::Schedule;
 use crate::registry::RegistryError;
 use crate::registry::audit::By;
@@ -14,7 +16,8 @@ type Result<T> = std::result::Result<T, RegistryError>;
 macro_rules! select_schedules {
     ($tail:literal) => {
         concat!(
-            "SELECT name, work, every, selector, max_parallel, time_window, set_at, set_by, next_at
+            "SELECT name, work, every, selector, max_parallel, time_window, settlement_s,
+                 set_at, set_by, next_at
              FROM backup_schedules ",
             $tail
         )
@@ -29,6 +32,10 @@ fn schedule(mut row: Row) -> Result<Schedule> {
         selector: row.text()?,
         max_parallel: row.number()?,
         window: row.maybe_parsed("window")?,
+        settlement: {
+            let seconds = row.maybe_int()?.and_then(|seconds| u64::try_from(seconds).ok());
+            seconds.map(Duration::from_secs)
+        },
         set_at: row.time()?,
         set_by: row.text()?,
         next_at: row.time()?,
@@ -37,10 +44,11 @@ fn schedule(mut row: Row) -> Result<Schedule> {
 
 pub(super) async fn put(tx: &mut Transaction, new: &Schedule, by: &By) -> Result<()> {
     let put = "INSERT INTO backup_schedules (name, work, every, selector, max_parallel,
-             time_window, set_at, set_by, next_at)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
+             time_window, settlement_s, set_at, set_by, next_at)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
          ON CONFLICT (name) DO UPDATE SET work = $2, every = $3, selector = $4,
-             max_parallel = $5, time_window = $6, set_at = $7, set_by = $8, next_at = $9";
+             max_parallel = $5, time_window = $6, settlement_s = $7, set_at = $8, set_by = $9,
+             next_at = $10";
     let values = vec![
         text(&new.name),
         code(new.work),
@@ -48,6 +56,7 @@ pub(super) async fn put(tx: &mut Transaction, new: &Schedule, by: &By) -> Result
         text(&new.selector),
         int(new.max_parallel),
         maybe_text(new.window),
+        Value::Int(new.settlement.and_then(|it| i64::try_from(it.as_secs()).ok())),
         time(new.set_at),
         text(&new.set_by),
         time(new.next_at),

@@ -1,19 +1,14 @@
 //! Snapshots: handed in, found, listed.
 
-use std::collections::BTreeMap;
-
 use shared::backup::{Available, Kind, Newest, ObjectName};
 use shared::digest::Digest;
 use shared::document::Manifest;
 use shared::id::{RepositoryId, TerminalId};
 use shared::signature::Envelope;
-use shared::time::UnixTime;
 
-use super::super::session::{
-    Row, Transaction, bytes, code, int, list, maybe_text, text, time, with_id_list,
-};
+use super::super::session::{Row, Transaction, bytes, code, int, maybe_text, text, time};
 use super::super::{alarms, audit, tally};
-use super::{keeping, objects};
+use super::{keeping, objects, watch};
 use crate::backup::state::SnapshotState;
 use crate::registry::RegistryError;
 use crate::registry::audit::By;
@@ -181,8 +176,9 @@ fn refused(repository: &Repository, new: &NewSnapshot) -> Option<ManifestRefused
 async fn insert(tx: &mut Transaction, new: &NewSnapshot, objects: u64) -> Result<()> {
     let NewSnapshot { digest, manifest, signed, at } = new;
     let insert = "INSERT INTO backup_snapshots (manifest, terminal, number, repository, snapshot,
-             order_id, taken_at, received_at, objects, state, state_at, signed)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $8, $11)";
+             order_id, taken_at, received_at, objects, state, state_at, signed, classes)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $8, $11, $12)";
+    let classes = manifest.data_sets.iter().map(|set| set.class).collect();
     let values = vec![
         text(digest),
         text(manifest.terminal),
@@ -195,6 +191,7 @@ async fn insert(tx: &mut Transaction, new: &NewSnapshot, objects: u64) -> Result
         int(objects),
         code(SnapshotState::Received),
         bytes(signed.as_slice()),
+        text(watch::classes_text(&classes)),
     ];
     tx.execute(insert, values).await?;
     Ok(())
@@ -223,6 +220,7 @@ async fn raise_missing(tx: &mut Transaction, new: &NewSnapshot, first: u64) -> R
         ),
         subject,
         at: new.at,
+        ended_at: None,
     };
     raise(tx, &alarm).await
 }
@@ -250,17 +248,4 @@ pub(super) async fn hold(
     tx.execute(update, vec![text(manifest), maybe_text(reason), maybe_text(who)]).await?;
     let what = if held { "snapshot-held" } else { "snapshot-no-longer-held" };
     audit::append(tx, by, what, manifest).await
-}
-
-pub(super) async fn covered(
-    tx: &mut Transaction,
-    of: &[TerminalId],
-) -> Result<BTreeMap<TerminalId, UnixTime>> {
-    let select = with_id_list!(
-        "SELECT terminal, MAX(taken_at) FROM backup_snapshots
-         WHERE state = 'available' AND terminal IN ",
-        " GROUP BY terminal"
-    );
-    let rows = tx.rows(select, vec![list(of)]).await?;
-    rows.into_iter().map(|mut row| Ok((row.parsed("terminal")?, row.time()?))).collect()
 }
