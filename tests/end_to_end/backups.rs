@@ -22,7 +22,7 @@ fn items<T: DeserializeOwned>(fleet: &Fleet, words: &[&str]) -> Result<Vec<T>> {
 }
 
 /// Every terminal saves what it has; the snapshots once each is whole in both places.
-fn saved(fleet: &mut Fleet, snapshots: usize) -> Result<Vec<Snapshot>> {
+pub(crate) fn saved(fleet: &mut Fleet, snapshots: usize) -> Result<Vec<Snapshot>> {
     let campaign = begun(fleet, &["backup", "now", "--select", "model=px7"])?;
     let ended = fleet.complete(campaign)?;
     let count = fleet.world.terminals.len();
@@ -39,7 +39,7 @@ fn saved(fleet: &mut Fleet, snapshots: usize) -> Result<Vec<Snapshot>> {
 }
 
 /// By the till's own count, all currencies of a data set.
-fn total_of(shown: &Value, set: &str) -> Result<i64> {
+pub(crate) fn total_of(shown: &Value, set: &str) -> Result<i64> {
     let sets = shown["data_sets"].as_array().context("a snapshot has data sets")?;
     let found = sets.iter().find(|it| it["name"] == set);
     let found = found.with_context(|| format!("no data set `{set}` in {shown:#}"))?;

@@ -22,4 +22,5 @@ mod programs;
 mod publisher;
 mod random;
 mod releases;
+mod round_trip;
 mod whole_path;

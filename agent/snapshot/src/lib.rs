@@ -12,6 +12,7 @@ pub mod failure;
 pub mod fetch;
 pub mod home;
 pub mod keys;
+pub mod known;
 pub mod listing;
 pub mod place;
 pub mod save;
