@@ -11,7 +11,7 @@ use crate::approvals::{exported, import, offline};
 use crate::fleet::{Fleet, SOON};
 
 /// What `tillward backup …` or `restore …` has begun.
-fn begun(fleet: &Fleet, words: &[&str]) -> Result<CampaignId> {
+pub(crate) fn begun(fleet: &Fleet, words: &[&str]) -> Result<CampaignId> {
     let made = fleet.world.tillward_json(words)?;
     Ok(made["id"].as_str().context("a campaign has an id")?.parse()?)
 }
@@ -27,6 +27,11 @@ pub(crate) fn saved(fleet: &mut Fleet, snapshots: usize) -> Result<Vec<Snapshot>
     let ended = fleet.complete(campaign)?;
     let count = fleet.world.terminals.len();
     assert_eq!(ended.states(), vec![State::Succeeded; count], "{:#?}", ended.terminals);
+    whole(fleet, snapshots)
+}
+
+/// So many snapshots, once each is whole in both places.
+pub(crate) fn whole(fleet: &Fleet, snapshots: usize) -> Result<Vec<Snapshot>> {
     Ok(wait_for("every snapshot is whole in both places", SOON, || {
         let list: Vec<Snapshot> =
             items(fleet, &["backup", "list"]).map_err(|error| format!("{error:#}"))?;

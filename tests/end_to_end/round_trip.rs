@@ -1,26 +1,40 @@
 //! What a terminal saved comes back the same without Tillward: with the copy of a repository, one
-//! recovery identity and stock restic.
+//! recovery identity and stock restic, also after the agent was killed while it saved.
 
 use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::time::Duration;
 
 use anyhow::{Context as _, Result, ensure};
+use controller::api::model::AssignmentState;
 use harness::dice::Dice;
-use harness::world::{Broker, Registry, recovery, run};
+use harness::world::{Broker, Registry, World, recovery, run};
 use rusqlite::Connection;
 use shared::digest::Digest;
 
-use crate::backups::{saved, total_of};
+use crate::backups::{begun, saved, total_of, whole};
 use crate::fleet::Fleet;
+use crate::random::Moments;
 
 /// What the till had sold before the test began.
 const EARLIER_SALES: u32 = 30_000;
 
 /// Of files beside the till's own.
 const TREE_BYTES: u64 = 100_000_000;
+
+/// The same, where the agent is killed while they are saved.
+const SMALL_TREE_BYTES: u64 = 12_000_000;
+
+const KILLS: u32 = 6;
+
+/// Reading takes about as long, and sending much longer.
+const APART_MAX: Duration = Duration::from_millis(1_500);
+
+/// So slow that no backup ends before the last kill.
+const LINE_BYTES_PER_S: u64 = 300_000;
 
 /// Where every system has many files of many kinds and sizes.
 const REAL_FILES: [&str; 2] = ["/usr/share/doc", "/usr/share/locale"];
@@ -34,21 +48,9 @@ fn a_hundred_megabytes_and_a_years_sales_come_back_the_same_by_stock_restic() {
 }
 
 fn saved_and_opened() -> Result<()> {
-    let mut fleet = Fleet::start(Broker::Embedded, &Registry::Sqlite)?;
-    let at = fleet.open_shop("north")?;
-    let tree = fleet.world.directory().join("tree");
-    grow(&tree)?;
-    let terminal = &fleet.world.terminals[at];
-    let mut configuration = File::options().append(true).open(terminal.configuration())?;
-    write!(
-        configuration,
-        "\n[[backup.paths]]\nname = \"tree\"\nclass = \"logs\"\npath = {tree:?}\n"
-    )?;
-    fleet.world.enrol_and_start(at)?;
-    fleet.wait_until_online(1)?;
-    fleet.wait_until_it_sells(at)?;
+    let (mut fleet, tree) = selling_beside_a_tree(TREE_BYTES)?;
     let (world, programs) = (&fleet.world, &fleet.world.programs);
-    world.terminals[at].sold_before(programs, &world.hosts[0], EARLIER_SALES)?;
+    world.terminals[0].sold_before(programs, &world.hosts[0], EARLIER_SALES)?;
     // From here on nobody sells: what is saved is what the till has.
     fleet.check_books()?;
 
@@ -67,12 +69,60 @@ fn saved_and_opened() -> Result<()> {
     compare(&tree, &restored.join("paths/tree"))?;
 
     let shown = fleet.world.tillward_json(&["backup", "show", &snapshot])?;
-    let journal = fleet.world.terminals[at].till_directory().join("till.db");
+    let journal = fleet.world.terminals[0].till_directory().join("till.db");
     let (sales, total) = sales(&restored.join("export/sales.db"))?;
     ensure!(sales.len() > EARLIER_SALES as usize, "only {} sales", sales.len());
     assert_eq!((sales, total), self::sales(&journal)?, "the restored books, and the till's");
     assert_eq!(total, total_of(&shown, "sales")?, "the restored books, and the manifest");
     fleet.check_books()
+}
+
+#[test]
+fn kills_at_random_moments_leave_one_snapshot_that_stock_restic_finds_whole() {
+    killed_while_sending().unwrap();
+}
+
+fn killed_while_sending() -> Result<()> {
+    let (mut fleet, tree) = selling_beside_a_tree(SMALL_TREE_BYTES)?;
+    fleet.world.https.slow_down(LINE_BYTES_PER_S);
+    let campaign = begun(&fleet, &["backup", "now", "--select", "model=px7"])?;
+    let mut moments = Moments::new(KILLS, APART_MAX);
+    let ended = fleet.follow(campaign, |world, _look| {
+        let World { terminals, programs, https, .. } = world;
+        if moments.has_come() {
+            terminals[0].kill_agent()?;
+            terminals[0].start_agent(programs)?;
+            moments.is_over();
+        }
+        if moments.left() == 0 {
+            https.full_speed();
+        }
+        Ok(())
+    })?;
+    assert_eq!((moments.left(), ended.states()), (0, vec![AssignmentState::Succeeded]));
+    let snapshots = whole(&fleet, 1)?;
+    assert_eq!(snapshots[0].number, 1);
+    let restored = open_by_restic(&fleet, &snapshots[0].manifest.to_string())?;
+    compare(&tree, &restored.join("paths/tree"))?;
+    fleet.check_books()
+}
+
+/// A shop with a terminal that also saves a tree of real files.
+fn selling_beside_a_tree(bytes: u64) -> Result<(Fleet, PathBuf)> {
+    let mut fleet = Fleet::start(Broker::Embedded, &Registry::Sqlite)?;
+    let at = fleet.open_shop("north")?;
+    let tree = fleet.world.directory().join("tree");
+    grow(&tree, bytes)?;
+    let terminal = &fleet.world.terminals[at];
+    let mut configuration = File::options().append(true).open(terminal.configuration())?;
+    write!(
+        configuration,
+        "\n[[backup.paths]]\nname = \"tree\"\nclass = \"logs\"\npath = {tree:?}\n"
+    )?;
+    fleet.world.enrol_and_start(at)?;
+    fleet.wait_until_online(1)?;
+    fleet.wait_until_it_sells(at)?;
+    Ok((fleet, tree))
 }
 
 /// Exports the repository, opens it with one of two recovery identities, and restores it.
@@ -101,8 +151,8 @@ fn open_by_restic(fleet: &Fleet, snapshot: &str) -> Result<PathBuf> {
 
 /// Copies real files until there are enough bytes; what is missing is made from a seed, of bytes
 /// that are no digits.
-fn grow(tree: &Path) -> Result<()> {
-    let mut left = TREE_BYTES;
+fn grow(tree: &Path, bytes: u64) -> Result<()> {
+    let mut left = bytes;
     for from in REAL_FILES {
         let from = Path::new(from);
         for path in files(from)?.into_iter().map(|path| from.join(path)) {
@@ -175,13 +225,10 @@ fn listed(restored: &Path) -> Result<BTreeMap<PathBuf, Digest>> {
 fn compare(saved: &Path, restored: &Path) -> Result<()> {
     let saved_files = files(saved)?;
     assert_eq!(saved_files, files(restored)?, "the same files");
-    let mut bytes = 0;
     for path in saved_files {
-        let one = fs::read(saved.join(&path))?;
-        ensure!(one == fs::read(restored.join(&path))?, "{} differs", path.display());
-        bytes += one.len() as u64;
+        let same = fs::read(saved.join(&path))? == fs::read(restored.join(&path))?;
+        ensure!(same, "{} differs", path.display());
     }
-    assert_eq!(bytes, TREE_BYTES);
     Ok(())
 }
 
