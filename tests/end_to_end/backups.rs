@@ -13,7 +13,7 @@ use crate::approvals::{exported, import, offline};
 use crate::fleet::{Fleet, SOON};
 
 /// What `tillward backup …` or `restore …` has begun.
-fn begun(fleet: &Fleet, words: &[&str]) -> Result<CampaignId> {
+pub(crate) fn begun(fleet: &Fleet, words: &[&str]) -> Result<CampaignId> {
     let made = fleet.world.tillward_json(words)?;
     Ok(made["id"].as_str().context("a campaign has an id")?.parse()?)
 }
@@ -29,6 +29,11 @@ pub(crate) fn saved(fleet: &mut Fleet, snapshots: usize) -> Result<Vec<Snapshot>
     let ended = fleet.complete(campaign)?;
     let count = fleet.world.terminals.len();
     assert_eq!(ended.states(), vec![State::Succeeded; count], "{:#?}", ended.terminals);
+    whole(fleet, snapshots)
+}
+
+/// So many snapshots, once each is whole in both places.
+pub(crate) fn whole(fleet: &Fleet, snapshots: usize) -> Result<Vec<Snapshot>> {
     Ok(wait_for("every snapshot is whole in both places", SOON, || {
         let list: Vec<Snapshot> =
             items(fleet, &["backup", "list"]).map_err(|error| format!("{error:#}"))?;
@@ -48,7 +53,7 @@ pub(crate) fn set_of<'a>(shown: &'a Value, set: &str) -> Result<&'a Value> {
 }
 
 /// By the till's own count, all currencies of a data set.
-fn total_of(shown: &Value, set: &str) -> Result<i64> {
+pub(crate) fn total_of(shown: &Value, set: &str) -> Result<i64> {
     let totals = set_of(shown, set)?["totals"].as_object().context("a data set has totals")?;
     Ok(totals.values().filter_map(Value::as_i64).sum())
 }

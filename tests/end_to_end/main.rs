@@ -23,4 +23,5 @@ mod publisher;
 mod random;
 mod releases;
 mod replacement;
+mod round_trip;
 mod whole_path;

@@ -118,8 +118,15 @@ impl Engine {
         })
     }
 
-    /// Saves everything that `source` gives, and then the snapshot, if `sound` lets it.
-    pub fn save<R>(self, source: &R, sound: Sound, about: &About) -> Result<Snapshot, EngineError>
+    /// Saves everything that `source` gives, and then the snapshot, if `sound` lets it. What
+    /// `parent` has with the same size and times is taken over from it, and not read.
+    pub fn save<R>(
+        self,
+        source: &R,
+        sound: Sound,
+        parent: Option<Digest>,
+        about: &About,
+    ) -> Result<Snapshot, EngineError>
     where
         R: ReadSource + 'static,
         R::Open: Send,
@@ -134,8 +141,11 @@ impl Engine {
                 .time(time.to_zoned(jiff::tz::TimeZone::UTC))
                 .command("tillward-snapshot".to_owned())
                 .add_tags(&about.tag)?;
-            let whole = ParentOptions::default().force(true);
-            let backup = BackupOptions::default().no_scan(true).parent_opts(whole);
+            let parent = match parent {
+                Some(parent) => ParentOptions::default().parents(vec![parent.to_string()]),
+                None => ParentOptions::default().force(true),
+            };
+            let backup = BackupOptions::default().no_scan(true).parent_opts(parent);
             let indexed = repository.to_indexed_ids()?;
             let paths = PathList::from_string("/")?.paths();
             indexed.archive(&backup, source, options.to_snapshot()?, &paths)

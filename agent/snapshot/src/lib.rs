@@ -13,6 +13,7 @@ pub mod fetch;
 pub mod files;
 pub mod home;
 pub mod keys;
+pub mod known;
 pub mod listing;
 pub mod place;
 pub mod save;

@@ -1,5 +1,5 @@
-//! What a snapshot is going to hold: every file with its size and SHA-256, found by reading all of
-//! them once, while looking for card data.
+//! What a snapshot is going to hold: every file with its size and SHA-256, found by reading once
+//! what is not known from the last snapshot, while looking for card data.
 //!
 //! Only what the POS application told and what the configuration allows is listed. Links are not
 //! followed, and nothing outside of the named directories is read.
@@ -14,12 +14,14 @@ use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::SystemTime;
 
 use agent::snapshot::protocol::{EXPORT, PATHS, Save};
 use sha2::{Digest as _, Sha256};
 use shared::digest::Digest;
 use shared::document::manifest::{DataSet, Numbers};
 
+use crate::known::{KnownFiles, Stat};
 use crate::scan::{Hit, Scanner};
 
 pub use text::{Listing, NotAListing};
@@ -68,21 +70,28 @@ pub struct Listed {
     pub listing: Listing,
     /// In the order of the listing.
     pub from: Vec<PathBuf>,
+    /// In the same order: how each is recognised, where it can be.
+    pub stats: Vec<Option<Stat>>,
     pub data_sets: Vec<DataSet>,
     /// What was left out, and why.
     pub findings: Vec<String>,
 }
 
-/// Reads everything that is to be saved. `progress` is told the bytes of each file that was read.
-pub fn list(save: &Save, progress: &(dyn Fn(u64) + Sync)) -> Result<Listed, ListingError> {
+/// Reads everything that is to be saved and is not known. `progress` is told the bytes of each file.
+pub fn list(
+    save: &Save,
+    known: Option<&KnownFiles>,
+    progress: &(dyn Fn(u64) + Sync),
+) -> Result<Listed, ListingError> {
     let mut findings = Vec::new();
     let mut wanted = exported(save, &mut findings)?;
     for allowed in &save.paths {
         wanted.extend(walk::allowed(allowed, &mut findings)?);
     }
     wanted.sort_by(|a, b| Path::new(&a.path).cmp(Path::new(&b.path)));
-    let read = read_all(&wanted, progress)?;
-    let entries = wanted.iter().zip(read).map(|(wanted, (bytes, sha256))| Entry {
+    let looked_at = look_at_all(&wanted, known, progress)?;
+    let stats = looked_at.iter().map(|it| it.stat).collect();
+    let entries = wanted.iter().zip(looked_at).map(|(wanted, Look { bytes, sha256, .. })| Entry {
         path: wanted.path.clone(),
         data_set: wanted.data_set.clone(),
         bytes,
@@ -91,7 +100,7 @@ pub fn list(save: &Save, progress: &(dyn Fn(u64) + Sync)) -> Result<Listed, List
     let listing = Listing(entries.collect());
     let data_sets = data_sets(save, &listing);
     let from = wanted.into_iter().map(|wanted| wanted.from).collect();
-    Ok(Listed { listing, from, data_sets, findings })
+    Ok(Listed { listing, from, stats, data_sets, findings })
 }
 
 fn no_data(what: String) -> ListingError {
@@ -135,11 +144,19 @@ fn exported(save: &Save, findings: &mut Vec<String>) -> Result<Vec<Wanted>, List
     Ok(wanted.into_values().collect())
 }
 
+/// What one file is.
+struct Look {
+    bytes: u64,
+    sha256: Digest,
+    stat: Option<Stat>,
+}
+
 /// On two threads: one waits for the disk while the other looks.
-fn read_all(
+fn look_at_all(
     wanted: &[Wanted],
+    known: Option<&KnownFiles>,
     progress: &(dyn Fn(u64) + Sync),
-) -> Result<Vec<(u64, Digest)>, ListingError> {
+) -> Result<Vec<Look>, ListingError> {
     let next = AtomicUsize::new(0);
     let results = Mutex::new(BTreeMap::new());
     let failure = Mutex::new(None);
@@ -148,10 +165,13 @@ fn read_all(
         loop {
             let at = next.fetch_add(1, Ordering::Relaxed);
             let Some(wanted) = wanted.get(at) else { return };
-            match read(wanted, &mut piece) {
-                Ok(result) => {
-                    progress(result.0);
-                    results.lock().expect("no thread panics here").insert(at, result);
+            match known
+                .and_then(|known| recognise(wanted, known))
+                .map_or_else(|| read(wanted, &mut piece), Ok)
+            {
+                Ok(look) => {
+                    progress(look.bytes);
+                    results.lock().expect("no thread panics here").insert(at, look);
                 }
                 Err(error) => {
                     // The others find nothing more to do.
@@ -172,9 +192,20 @@ fn read_all(
     }
 }
 
-fn read(wanted: &Wanted, piece: &mut [u8]) -> Result<(u64, Digest), ListingError> {
+/// A file that is as it was when it was last read, and looked through by the same rules.
+fn recognise(wanted: &Wanted, known: &KnownFiles) -> Option<Look> {
+    let about = fs::symlink_metadata(&wanted.from).ok().filter(fs::Metadata::is_file)?;
+    let stat = Stat::of(&about);
+    let sha256 = known.unchanged(&wanted.path, &stat)?;
+    Some(Look { bytes: about.len(), sha256, stat: Some(stat) })
+}
+
+fn read(wanted: &Wanted, piece: &mut [u8]) -> Result<Look, ListingError> {
     let unreadable = |source| ListingError::Unreadable { path: wanted.path.clone(), source };
+    let now = SystemTime::now();
     let mut file = open(&wanted.from).map_err(unreadable)?;
+    let stat_of = |file: &File| file.metadata().map(|about| Stat::of(&about)).map_err(unreadable);
+    let before = stat_of(&file)?;
     let mut scanner = Scanner::new();
     let mut hasher = Sha256::new();
     let mut bytes = 0;
@@ -192,9 +223,13 @@ fn read(wanted: &Wanted, piece: &mut [u8]) -> Result<(u64, Digest), ListingError
         hasher.update(read);
         bytes += count as u64;
     }
+    let after = stat_of(&file)?;
     match scanner.finish() {
         Some(hit) => Err(card_data(wanted, hit)),
-        None => Ok((bytes, Digest(hasher.finalize().into()))),
+        None => {
+            let stat = Some(before).filter(|it| it.is_settled(now) && *it == after);
+            Ok(Look { bytes, sha256: Digest(hasher.finalize().into()), stat })
+        }
     }
 }
 

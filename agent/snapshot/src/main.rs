@@ -158,7 +158,7 @@ fn tell<Answer: Serialize>(line: &Line<Answer>) -> Answered {
 fn forget(state: &Path) -> Result<Nothing, Failure> {
     let (path, _lock) = home::lock(state)?;
     Ring::new(&path).forget_others(None)?;
-    for file in ["restore-identity", "current", "pending-manifest"] {
+    for file in ["restore-identity", "current", "pending-manifest", "known-files"] {
         keys::shred(&path.join(file))
             .map_err(|source| Failure::Directory { path: path.join(file), source })?;
     }

@@ -16,6 +16,7 @@ use crate::engine::{self, Engine, EngineError, Snapshot};
 use crate::failure::Failure;
 use crate::home::Home;
 use crate::keys::{Recipients, Ring, RingError};
+use crate::known::{self, KnownFiles};
 use crate::listing::{self, Listed, Listing};
 use crate::place::PlaceError;
 use crate::source::{ABOUT, LISTING, Source};
@@ -31,13 +32,14 @@ pub fn save(home: &Home, request: &Save, progress: Progress<'_>) -> Result<Saved
         return Ok(saved);
     }
     let recipients = Recipients::parse(&request.recipients).map_err(RingError::Seal)?;
-    let listed = listing::list(request, &|bytes| progress(bytes, 0))?;
+    let known = KnownFiles::read(home.path());
+    let listed = listing::list(request, known.as_ref(), &|bytes| progress(bytes, 0))?;
     saving.findings.extend(listed.findings.iter().cloned());
     let mut outdated =
         books.outdated(request.order, request.extent, request.taken_at, &recipients.text());
     for _ in 0..2 {
         let current = saving.repository(&mut books, outdated, &recipients)?;
-        match saving.snapshot(&current, &listed) {
+        match saving.snapshot(&current, &listed, known.as_ref()) {
             Err(Failure::Engine(EngineError::PacksMissing)) if outdated.is_none() => {
                 outdated = Some(Begin::PacksMissing);
             }
@@ -170,7 +172,12 @@ impl Saving<'_> {
     }
 
     /// Takes the snapshot, or finds the one that an interrupted run took.
-    fn snapshot(&mut self, current: &Current, listed: &Listed) -> Result<Taken, Failure> {
+    fn snapshot(
+        &mut self,
+        current: &Current,
+        listed: &Listed,
+        known: Option<&KnownFiles>,
+    ) -> Result<Taken, Failure> {
         let ring = Ring::new(self.home.path());
         let key = ring.key(current.repository)?.ok_or(Failure::NoKey)?;
         let open = || {
@@ -191,19 +198,24 @@ impl Saving<'_> {
         }
         let about = About::new(self.request, listed.data_sets.clone());
         let text = serde_json::to_vec(&about).expect("ids, numbers and texts are JSON");
-        let source = Source::new(listed, text);
+        let parent = known.filter(|known| known.repository == current.repository);
+        let source = Source::new(listed, text, parent);
         let shown = engine::About {
             host: self.home.identity().facts.terminal.to_string(),
             tag,
             taken_at: self.request.taken_at,
         };
         let sent = engine.sent();
-        let saved = engine.save(&source, source.sound(), &shown);
+        let saved = engine.save(&source, source.sound(), parent.map(|it| it.snapshot), &shown);
         self.bytes_sent += sent.bytes();
         let snapshot = match saved {
-            Err(EngineError::Library { .. }) if !source.is_sound() => return Err(Failure::Changed),
+            Err(EngineError::Library { .. }) if !source.is_sound() => {
+                known::forget(self.home.path()).map_err(|error| self.home.failed(error))?;
+                return Err(Failure::Changed);
+            }
             saved => saved?,
         };
+        KnownFiles::of(current.repository, snapshot.id(), listed).write(self.home.path())?;
         Ok(Taken { snapshot, listing: listed.listing.clone(), about })
     }
 

@@ -1,8 +1,11 @@
 //! What the engine reads: the listed files, the listing, and what else a manifest is made of.
 //!
 //! Files say nothing of times and owners, so that a folder whose files are written anew with the
-//! same bytes is not saved again; those of configured paths say who may read them. Each file is
-//! hashed once more while it is saved: one that is not as it was listed spoils the snapshot.
+//! same bytes is not saved again; those of configured paths say who may read them. What a node has
+//! as the time of its last change is a mark of its file's SHA-256: by it the engine sees which files
+//! are in the snapshot before, and does not read them. Each file that it reads is hashed once more:
+//! one that is not as it was listed spoils the snapshot, and so does one that is new and was not
+//! read.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -10,15 +13,17 @@ use std::io::{self, Cursor, Read};
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::vec;
 
 use agent::snapshot::protocol::PATHS;
+use jiff::Timestamp;
 use rustic_core::{ReadSource, ReadSourceOpen};
 use sha2::{Digest as _, Sha256};
 use shared::digest::Digest;
 
 use crate::engine::{Metadata, Node, NodeType, ReadSourceEntry, RusticError, RusticResult, Sound};
+use crate::known::KnownFiles;
 use crate::listing::{self, Listed};
 
 /// In the snapshot: the listing.
@@ -27,21 +32,31 @@ pub const LISTING: &str = "listing";
 /// In the snapshot: what else the manifest says.
 pub const ABOUT: &str = "about.json";
 
-/// Counts the files that were saved as they were listed.
-#[derive(Clone, Debug, Default)]
-struct Seen(Arc<AtomicU64>);
+/// What became of the files.
+#[derive(Debug, Default)]
+struct Seen {
+    /// Of the new ones, how many were read to their ends and were as listed.
+    new: AtomicU64,
+    /// A file could not be read, or is not as it was listed.
+    spoiled: AtomicBool,
+}
 
 impl Seen {
-    fn count(&self) -> u64 {
-        self.0.load(Ordering::Acquire)
+    fn spoil(&self) {
+        self.spoiled.store(true, Ordering::Release);
+    }
+
+    fn is_sound(&self, new: u64) -> bool {
+        self.new.load(Ordering::Acquire) == new && !self.spoiled.load(Ordering::Acquire)
     }
 }
 
 #[derive(Debug)]
 pub struct Source {
     entries: Vec<Planned>,
-    files: u64,
-    seen: Seen,
+    /// Files that the snapshot before does not have.
+    new: u64,
+    seen: Arc<Seen>,
 }
 
 #[derive(Clone, Debug)]
@@ -50,6 +65,8 @@ struct Planned {
     size: u64,
     mode: u32,
     from: From,
+    mark: Timestamp,
+    is_new: bool,
 }
 
 #[derive(Clone, Debug)]
@@ -60,32 +77,63 @@ enum From {
 }
 
 impl Source {
-    pub fn new(listed: &Listed, about: Vec<u8>) -> Self {
+    /// `parent` is what the snapshot before holds.
+    pub fn new(listed: &Listed, about: Vec<u8>, parent: Option<&KnownFiles>) -> Self {
         let mut entries = Vec::new();
         for (entry, from) in listed.listing.0.iter().zip(&listed.from) {
-            let (path, mode) = (PathBuf::from(&entry.path), mode(&entry.path, from, 0o600));
-            let from = From::File { from: from.clone(), sha256: entry.sha256 };
-            entries.push(Planned { path, size: entry.bytes, mode, from });
+            let before = parent.and_then(|parent| parent.file(&entry.path)).map(|it| it.sha256);
+            entries.push(Planned {
+                path: PathBuf::from(&entry.path),
+                size: entry.bytes,
+                mode: mode(&entry.path, from, 0o600),
+                from: From::File { from: from.clone(), sha256: entry.sha256 },
+                mark: mark_beside(entry.sha256, before),
+                is_new: before != Some(entry.sha256),
+            });
         }
         for (path, bytes) in [(ABOUT, about), (LISTING, listed.listing.text().into_bytes())] {
-            let size = bytes.len() as u64;
-            let from = From::Memory(Arc::new(bytes));
-            entries.push(Planned { path: PathBuf::from(path), size, mode: 0o600, from });
+            let (size, mark) = (bytes.len() as u64, mark(Digest::of(&bytes)));
+            let (path, from) = (PathBuf::from(path), From::Memory(Arc::new(bytes)));
+            entries.push(Planned { path, size, mode: 0o600, from, mark, is_new: false });
         }
         entries.extend(directories(&entries));
         entries.sort_by(|a, b| a.path.cmp(&b.path));
-        let files = entries.iter().filter(|it| !matches!(it.from, From::Directory)).count() as u64;
-        Self { entries, files, seen: Seen::default() }
+        let new = entries.iter().filter(|entry| entry.is_new).count() as u64;
+        Self { entries, new, seen: Arc::default() }
     }
 
-    /// Whether every file was read to its end, and was what the listing says.
+    /// Whether every file that is new was read to its end, and everything that was read was what
+    /// the listing says.
     pub fn sound(&self) -> Sound {
-        let (seen, files) = (self.seen.clone(), self.files);
-        Sound::when(move || seen.count() == files)
+        let (seen, new) = (Arc::clone(&self.seen), self.new);
+        Sound::when(move || seen.is_sound(new))
     }
 
     pub fn is_sound(&self) -> bool {
-        self.seen.count() == self.files
+        self.seen.is_sound(self.new)
+    }
+}
+
+/// 67 bits of a digest, as a moment that every tool can print: in the years to 9892.
+fn mark(sha256: Digest) -> Timestamp {
+    const SECONDS: u64 = 250_000_000_000;
+    const NANOS: u32 = 1_000_000_000;
+    let [a, b, c, d, e, f, g, h, i, j, k, l, ..] = sha256.0;
+    let seconds = u64::from_be_bytes([a, b, c, d, e, f, g, h]) % SECONDS;
+    let nanos = u32::from_be_bytes([i, j, k, l]) % NANOS;
+    let moment = Timestamp::new(seconds.cast_signed(), nanos.cast_signed());
+    moment.expect("it is within the years that there are")
+}
+
+/// Another mark than that of another file which was in this place, even if somebody has found two
+/// whose marks are the same.
+fn mark_beside(sha256: Digest, before: Option<Digest>) -> Timestamp {
+    let own = mark(sha256);
+    match before {
+        Some(before) if before != sha256 && mark(before) == own => {
+            own + jiff::SignedDuration::from_secs(1)
+        }
+        Some(_) | None => own,
     }
 }
 
@@ -99,7 +147,14 @@ fn directories(entries: &[Planned]) -> Vec<Planned> {
         let mut from = from.ancestors().skip(1);
         for path in entry.path.ancestors().skip(1).filter(|path| path.parent().is_some()) {
             let mode = mode(path, from.next().unwrap_or(Path::new("")), 0o700);
-            let directory = Planned { path: path.to_owned(), size: 0, mode, from: From::Directory };
+            let directory = Planned {
+                path: path.to_owned(),
+                size: 0,
+                mode,
+                from: From::Directory,
+                mark: Timestamp::UNIX_EPOCH,
+                is_new: false,
+            };
             planned.entry(path).or_insert(directory);
         }
     }
@@ -117,25 +172,27 @@ fn mode(path: impl AsRef<Path>, from: &Path, least: u32) -> u32 {
 #[derive(Debug)]
 pub struct Open {
     from: From,
-    seen: Seen,
+    is_new: bool,
+    seen: Arc<Seen>,
 }
 
 impl ReadSourceOpen for Open {
     type Reader = Checked;
 
     fn open(self) -> RusticResult<Checked> {
-        let Self { from, seen } = self;
+        let Self { from, is_new, seen } = self;
         let (inner, sha256): (Box<dyn Read + Send>, _) = match from {
             From::Directory => (Box::new(io::empty()), None),
             From::Memory(bytes) => (Box::new(Cursor::new(bytes.as_ref().clone())), None),
             From::File { from, sha256 } => {
                 let file = listing::open(&from).map_err(|error| {
+                    seen.spoil();
                     RusticError::new(rustic_core::ErrorKind::InputOutput, error.to_string())
                 })?;
                 (Box::new(file), Some(sha256))
             }
         };
-        Ok(Checked { inner, expected: sha256, hasher: Sha256::new(), seen, ended: false })
+        Ok(Checked { inner, expected: sha256, hasher: Sha256::new(), is_new, seen, ended: false })
     }
 }
 
@@ -144,25 +201,37 @@ pub struct Checked {
     inner: Box<dyn Read + Send>,
     expected: Option<Digest>,
     hasher: Sha256,
-    seen: Seen,
+    is_new: bool,
+    seen: Arc<Seen>,
     ended: bool,
+}
+
+impl Checked {
+    fn compare(&mut self) -> io::Result<()> {
+        let Some(expected) = self.expected else { return Ok(()) };
+        if Digest(std::mem::take(&mut self.hasher).finalize().into()) != expected {
+            return Err(io::Error::other("it is not as it was listed"));
+        }
+        self.seen.new.fetch_add(u64::from(self.is_new), Ordering::Release);
+        Ok(())
+    }
 }
 
 impl Read for Checked {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let count = self.inner.read(buffer)?;
+        let spoiling = |error: io::Error| {
+            if error.kind() != io::ErrorKind::Interrupted {
+                self.seen.spoil();
+            }
+            error
+        };
+        let count = self.inner.read(buffer).map_err(spoiling)?;
         if self.expected.is_some() {
             self.hasher.update(&buffer[..count]);
         }
         if count == 0 && !buffer.is_empty() && !self.ended {
             self.ended = true;
-            let sha256 = Digest(std::mem::take(&mut self.hasher).finalize().into());
-            match self.expected {
-                Some(expected) if expected != sha256 => {
-                    return Err(io::Error::other("it is not as it was listed"));
-                }
-                Some(_) | None => self.seen.0.fetch_add(1, Ordering::Release),
-            };
+            self.compare().inspect_err(|_| self.seen.spoil())?;
         }
         Ok(count)
     }
@@ -178,23 +247,24 @@ impl std::fmt::Debug for Checked {
 #[derive(Debug)]
 pub struct Entries {
     entries: vec::IntoIter<Planned>,
-    seen: Seen,
+    seen: Arc<Seen>,
 }
 
 impl Iterator for Entries {
     type Item = RusticResult<ReadSourceEntry<Open>>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        let Planned { path, size, mode, from } = self.entries.next()?;
+        let Planned { path, size, mode, from, mark, is_new } = self.entries.next()?;
         let kind = match from {
             From::Directory => NodeType::Dir,
             From::File { .. } | From::Memory(_) => NodeType::File,
         };
-        let epoch = Some(jiff::Timestamp::UNIX_EPOCH);
-        let about = Metadata { mode: Some(mode), mtime: epoch, size, ..Metadata::default() };
+        let mtime = Some(Timestamp::UNIX_EPOCH);
+        let ctime = Some(mark);
+        let about = Metadata { mode: Some(mode), mtime, ctime, size, ..Metadata::default() };
         let name = path.file_name().expect("the root is not among the entries");
         let node = Node::new_node(name, kind, about);
-        let open = Some(Open { from, seen: self.seen.clone() });
+        let open = Some(Open { from, is_new, seen: Arc::clone(&self.seen) });
         Some(Ok(ReadSourceEntry { path, node, open }))
     }
 }
@@ -208,6 +278,6 @@ impl ReadSource for Source {
     }
 
     fn entries(&self) -> Entries {
-        Entries { entries: self.entries.clone().into_iter(), seen: self.seen.clone() }
+        Entries { entries: self.entries.clone().into_iter(), seen: Arc::clone(&self.seen) }
     }
 }

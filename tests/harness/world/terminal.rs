@@ -183,6 +183,13 @@ impl Terminal {
         Ok(())
     }
 
+    /// The till and this host have so many settled sales of earlier days in their books.
+    pub fn sold_before(&self, programs: &Programs, host: &Host, sales: u32) -> Result<()> {
+        let mut past = Command::new(programs.pos_sim(FIRST)?);
+        past.args(["past", "--sales", &sales.to_string(), "--till"]).arg(self.till_directory());
+        run(past.arg("--host").arg(host.directory())).map(|_| ())
+    }
+
     /// What the till says of itself.
     pub fn till_status(&self, programs: &Programs) -> Result<Value> {
         self.ask_till(programs, "{\"id\":1,\"do\":\"status\"}")

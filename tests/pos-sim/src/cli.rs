@@ -5,7 +5,7 @@ use clap::{Parser, Subcommand};
 
 use crate::edition;
 use crate::exit::Exit;
-use crate::{audit, driver, fault, host, keep, print, till};
+use crate::{audit, driver, fault, host, keep, past, print, till};
 
 /// A small till and its acquirer hosts, for the demo and the tests.
 #[derive(Debug, Parser)]
@@ -27,6 +27,8 @@ pub(crate) enum Command {
     Driver(driver::Arguments),
     /// Make a till misbehave, or behave again.
     Fault(fault::Arguments),
+    /// Give a till and its host settled sales of earlier days.
+    Past(past::Arguments),
     /// Compare the books of tills and hosts; ends with 1 if money was lost or doubled.
     Audit(audit::Arguments),
     /// Say which edition this is.
@@ -40,6 +42,7 @@ pub(crate) fn run(command: Command) -> Result<Exit> {
         Command::Keep(arguments) => keep::run(&arguments),
         Command::Driver(arguments) => driver::run(&arguments),
         Command::Fault(arguments) => fault::run(arguments),
+        Command::Past(arguments) => past::run(&arguments),
         Command::Audit(arguments) => audit::run(&arguments),
         Command::Version => {
             let edition::Edition { version, schema, .. } = edition::THIS;

@@ -25,6 +25,7 @@ mod file;
 mod host;
 mod json_lines;
 mod keep;
+mod past;
 mod places;
 mod print;
 mod protocol;

@@ -30,6 +30,20 @@ fn tampered_host(sql: &str) -> serde_json::Value {
 }
 
 #[test]
+fn a_shop_that_is_given_a_past_has_right_books_and_sells_on() {
+    let shop = Shop::selling();
+    let mut past = pos_sim();
+    past.args(["past", "--sales", "2500", "--till"]).arg(shop.till_data());
+    let said = past.arg("--host").arg(shop.host_data("a")).output().unwrap();
+    assert!(said.status.success(), "{said:?}");
+    shop.wait_for_sales(10);
+    shop.hold_and_settle();
+    let total = shop.assert_money_is_right();
+    assert!(total["sales"].as_i64().unwrap() > 2_500, "{total:#}");
+    assert_eq!((&total["open"], &total["in_doubt"]), (&0.into(), &0.into()), "{total:#}");
+}
+
+#[test]
 fn a_charge_that_vanished_at_the_host_is_a_lost_sale() {
     let total = tampered_host(
         "DELETE FROM movement WHERE id = (SELECT min(id) FROM movement WHERE what = 'charge')",

@@ -80,3 +80,40 @@ fn two_zero_bytes_are_an_end() {
     let bytes: Vec<u8> = NUMBER.bytes().flat_map(|byte| [byte, 0, 0, 0]).collect();
     assert_eq!(scan(&bytes), None);
 }
+
+/// Bytes are fed one by one, of which none is ever passed over, and all at once.
+#[test]
+fn what_is_passed_over_changes_nothing() {
+    const WORDS: [&[u8]; 14] = [
+        b"4111111111111111",
+        b"4111 1111 1111 1111",
+        b"4111-1111-1111-1111",
+        b"%B4111111111111111^",
+        b";4111111111111111=",
+        b"30121011",
+        b"4\x001\x001\x001\x001\x001\x001\x001\x001\x001\x001\x001\x001\x001\x001\x001\x00",
+        b"deadbeefdeadbeef",
+        b"the words of a shop",
+        b"\0\0",
+        b" \0-\0",
+        b".",
+        b"7",
+        b"\xff\xfe",
+    ];
+    let mut state = 7_u64;
+    let mut hits = 0;
+    for _ in 0..20_000 {
+        let mut text = Vec::new();
+        for _ in 0..12 {
+            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+            text.extend_from_slice(WORDS[(state >> 33) as usize % WORDS.len()]);
+        }
+        let (mut whole, mut single) = (Scanner::new(), Scanner::new());
+        let one_by_one = text.chunks(1).find_map(|byte| single.feed(byte));
+        let one_by_one = one_by_one.or_else(|| single.finish());
+        let at_once = whole.feed(&text).or_else(|| whole.finish());
+        assert_eq!(at_once, one_by_one, "{:?}", String::from_utf8_lossy(&text));
+        hits += u32::from(at_once.is_some());
+    }
+    assert!((2_000..18_000).contains(&hits), "{hits} hits");
+}

@@ -23,7 +23,9 @@ use tempfile::TempDir;
 pub(crate) const TAKEN_AT: i64 = 1_800_000_000;
 
 pub(crate) struct Rig {
-    directory: TempDir,
+    root: PathBuf,
+    /// Removed at the end, where it is of this rig alone.
+    _directory: Option<TempDir>,
     pub(crate) recovery: [Recovery; 2],
 }
 
@@ -34,14 +36,26 @@ pub(crate) fn order(number: u8) -> OrderId {
 impl Rig {
     pub(crate) fn new() -> Self {
         let directory = tempfile::tempdir().unwrap();
-        fs::create_dir_all(directory.path().join("export")).unwrap();
-        fs::create_dir_all(directory.path().join("state")).unwrap();
-        TerminalKey::generate().unwrap().write(&directory.path().join("terminal-key")).unwrap();
-        Self { directory, recovery: [Recovery::generate(), Recovery::generate()] }
+        let root = directory.path().to_owned();
+        let recovery = [Recovery::generate(), Recovery::generate()];
+        Self { _directory: Some(directory), ..Self::make(root, recovery) }
+    }
+
+    /// A new terminal in a directory that is there.
+    pub(crate) fn make(root: PathBuf, recovery: [Recovery; 2]) -> Self {
+        fs::create_dir_all(root.join("export")).unwrap();
+        fs::create_dir_all(root.join("state")).unwrap();
+        TerminalKey::generate().unwrap().write(&root.join("terminal-key")).unwrap();
+        Self::at(root, recovery)
+    }
+
+    /// The terminal that was made there.
+    pub(crate) fn at(root: PathBuf, recovery: [Recovery; 2]) -> Self {
+        Self { root, _directory: None, recovery }
     }
 
     pub(crate) fn path(&self, name: &str) -> PathBuf {
-        self.directory.path().join(name)
+        self.root.join(name)
     }
 
     /// What the till exported, by path.
