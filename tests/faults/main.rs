@@ -5,4 +5,5 @@
 
 mod disk;
 mod full_disk;
+mod full_place;
 mod power_cut;
