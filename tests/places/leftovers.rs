@@ -10,7 +10,7 @@ use controller::blob::{Memory, Place};
 use controller::config::{PlaceConfig, PlaceUrl};
 use shared::id::FleetId;
 
-fn files(directory: &Path) -> Vec<String> {
+pub(crate) fn files(directory: &Path) -> Vec<String> {
     let mut found = Vec::new();
     for entry in fs::read_dir(directory).unwrap() {
         let path = entry.unwrap().path();

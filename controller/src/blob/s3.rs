@@ -41,7 +41,10 @@ pub enum S3Error {
         source: io::Error,
     },
     /// The mode's last three digits.
-    #[error("everybody may read or change {}, which is of mode {mode:03o}: make it 600", path.display())]
+    #[error(
+        "everybody may read or change {}, which is of mode {mode:03o}: make it 600",
+        path.display()
+    )]
     Exposed { path: PathBuf, mode: u32 },
     #[error(
         "{} does not hold `access_key_id`, `secret_access_key` and at most `session_token`",

@@ -244,8 +244,8 @@ async fn a_new_disk_is_filled_without_alarm_once_it_is_adopted() {
         world.places.0[place].adopt(later).await.unwrap();
         assert_eq!(world.due(later).await, 0);
         assert_eq!(world.registry.examine_all_again(later).await.unwrap(), 2);
-        world.settle(later).await;
-        world.settle(later.plus(UNANSWERED_AFTER)).await;
+        world.settle(later.plus(Duration::from_secs(1))).await;
+        world.settle(later.plus(UNANSWERED_AFTER * 2)).await;
         assert_eq!(fs::read(world.file(name, &key)).unwrap(), b"pack", "{name}");
         assert_eq!(world.alarms().await, Vec::<String>::new(), "{name}");
         // From then on what goes missing there was lost.
