@@ -27,7 +27,7 @@ fn shop(directory: &Path, places: [&Path; 2]) -> Result<World> {
         format!("[[backups.places]]\nname = \"{name}\"\nregion = \"{name}\"\nurl = \"{path}\"\n")
     };
     let [first, second] = places;
-    world.place_backups(&[("first", first), ("second", second)].map(place).concat())?;
+    world.place_backups(&[("cellar", first), ("attic", second)].map(place).concat())?;
     let at = world.open_shop(&Shop {
         serial: "TW-1".to_owned(),
         store: "north".to_owned(),

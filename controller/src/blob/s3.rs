@@ -85,6 +85,8 @@ pub(super) fn store(bucket: &Bucket) -> Result<Arc<dyn ObjectStore>, S3Error> {
         // The bucket is part of the path: every implementation understands that.
         .with_endpoint(access.endpoint.url())
         .with_virtual_hosted_style_request(false)
+        // One by one: not every implementation has the other way.
+        .with_disable_bulk_delete(true)
         .with_credentials(Arc::new(StaticCredentialProvider::new(credentials)))
         .with_client_options(client_options(access)?)
         .with_retry(RetryConfig {

@@ -64,15 +64,6 @@ impl S3 {
         Ok(())
     }
 
-    /// Stops answering, and keeps its connections.
-    pub fn freeze(&self) -> Result<()> {
-        Ok(self.process.freeze()?)
-    }
-
-    pub fn thaw(&self) -> Result<()> {
-        Ok(self.process.thaw()?)
-    }
-
     pub fn endpoint(&self) -> String {
         format!("http://127.0.0.1:{}", self.port)
     }
