@@ -178,9 +178,11 @@ pub(super) fn judge(
 }
 
 /// Of the names that lie side by side in a place without a marker: one that is nothing of ours.
-/// A place of an older version holds folders of terminals, a new disk `lost+found`.
+/// A place of an older version holds folders of terminals, a new disk `lost+found`, and one that
+/// somebody else is just marking a marker.
 pub(super) fn stranger(names: impl IntoIterator<Item = impl AsRef<str>>) -> Option<String> {
-    let known = |name: &str| name == "lost+found" || name.parse::<TerminalId>().is_ok();
+    let known =
+        |name: &str| ["lost+found", MARKER].contains(&name) || name.parse::<TerminalId>().is_ok();
     let mut names = names.into_iter();
     names.find(|name| !known(name.as_ref())).map(|name| name.as_ref().to_owned())
 }
@@ -261,7 +263,7 @@ mod tests {
     fn only_our_own_layout_is_no_stranger() {
         let terminal = TerminalId::from_bytes([5; 16]).to_string();
         assert_eq!(stranger(Vec::<String>::new()), None);
-        assert_eq!(stranger(["lost+found", &terminal]), None);
+        assert_eq!(stranger(["lost+found", MARKER, &terminal]), None);
         assert_eq!(stranger([&terminal, "home"]), Some("home".to_owned()));
     }
 }

@@ -4,6 +4,7 @@
 use std::fmt;
 use std::io;
 use std::path::PathBuf;
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -28,6 +29,8 @@ const MARKER_WITHIN: Duration = Duration::from_secs(75);
 /// A new place is looked at three times: it is marked, remembered, and there. One that shows
 /// nothing of what was written into it is none.
 const LOOKS_MAX: usize = 4;
+
+static REMEMBERING: Mutex<()> = Mutex::new(());
 
 /// Which places this fleet has, in a directory beside the controller's other data.
 #[derive(Clone, Debug)]
@@ -113,8 +116,10 @@ impl Memory {
         }
     }
 
-    /// When this returns, a power cut cannot undo it.
+    /// When this returns, a power cut cannot undo it. Several who look at once may all have found
+    /// the same marker: one after another writes it down.
     fn remember(&self, record: &Record) -> Result<(), NotThere> {
+        let _one = REMEMBERING.lock().unwrap_or_else(PoisonError::into_inner);
         let path = self.path(&record.marker.place);
         std::fs::create_dir_all(&self.directory)
             .and_then(|()| durable::sync_directory(durable::parent_of(&self.directory)))
