@@ -14,6 +14,7 @@ use std::time::Duration;
 
 use serde::Serialize;
 use shared::durable::{self, NotWritten, Readers};
+use shared::id::PlaceId;
 use shared::queue::OpenError;
 use shared::tls::{self, ClientCertificate, TlsError};
 use tracing::info;
@@ -81,6 +82,8 @@ pub enum StartError {
     Spool(#[from] NotSpooled),
     #[error("artifacts and backups cannot be kept")]
     Blobs(#[from] BlobError),
+    #[error("there is no place `{name}` in the configuration: there are {known}")]
+    NoPlace { name: String, known: String },
     #[error(transparent)]
     Broker(#[from] BrokerError),
     #[error(transparent)]
@@ -103,6 +106,9 @@ impl StartError {
             Self::Https(error) => Some(error.hint()),
             // It says itself what to do.
             Self::Spool(NotSpooled::Open(OpenError::InUse { .. })) => None,
+            Self::Blobs(BlobError::NotThere { source, .. }) => Some(source.hint()),
+            // They say themselves what to do.
+            Self::Blobs(BlobError::Bucket { .. }) | Self::NoPlace { .. } => None,
             Self::Directory { .. } | Self::Spool(_) | Self::Blobs(_) | Self::Addresses(_) => {
                 Some("check the directory's permissions and free space")
             }
@@ -123,7 +129,9 @@ struct Addresses {
 pub fn check(config: &Config) -> Result<(), StartError> {
     Papers::read(&config.certificates)?.check(config, now())?;
     let rosters = papers::rosters(&config.rosters)?;
-    info!(rosters = rosters.len(), "looked at certificates and rosters");
+    // As far as that asks nobody: the files that a bucket needs.
+    backups::open(config)?;
+    info!(rosters = rosters.len(), "looked at certificates, rosters and places of backups");
     Ok(())
 }
 
@@ -134,6 +142,30 @@ pub async fn migrate(config: &Config) -> Result<i64, StartError> {
     let version = registry.migrate().await?;
     registry.belongs_to(config.fleet).await?;
     Ok(version)
+}
+
+/// What became of a place that replaces another one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Adopted {
+    pub place: PlaceId,
+    /// That are looked at again, and copied into it where it lacks them.
+    pub objects: u64,
+}
+
+/// Takes what is now in the place of this name for that place, and has everything looked at again.
+/// Doing it twice is as good as once.
+pub async fn adopt_place(config: &Config, name: &str) -> Result<Adopted, StartError> {
+    let places = backups::open(config)?;
+    let place = places.0.iter().find(|place| place.name == name).ok_or_else(|| {
+        let known = places.0.each_ref().map(|place| format!("`{}`", place.name));
+        StartError::NoPlace { name: name.to_owned(), known: known.join(", ") }
+    })?;
+    let registry = registry::open(config.registry.expose()).await?;
+    registry.check_schema().await?;
+    registry.belongs_to(config.fleet).await?;
+    let place = place.adopt(now()).await?;
+    let objects = registry.examine_all_again(now()).await?;
+    Ok(Adopted { place, objects })
 }
 
 /// Starts everything, serves until the tasks are asked to end, and says how they ended.
@@ -356,7 +388,7 @@ async fn start_https(
     };
     make_directory(&config.blobs)?;
     let campaigns = Campaigns::new(registry.clone(), signer.clone());
-    let backup = backups::start(&config.backups, registry, &campaigns, execute, tasks).await?;
+    let backup = backups::start(config, registry, &campaigns, execute, tasks).await?;
     let HttpsUrl(address) = &config.https.url;
     let api = Api {
         fleet: config.fleet,

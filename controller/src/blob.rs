@@ -5,10 +5,17 @@
 //! place where they will be, and take that place only when the digest is the promised one.
 
 mod artifacts;
+mod leftovers;
+mod marker;
 mod place;
+mod presence;
+mod s3;
 
 pub use artifacts::Blobs;
+pub use marker::Absent;
 pub use place::{Place, Places};
+pub use presence::{Memory, NotThere, Ready, Standing};
+pub use s3::S3Error;
 
 use std::io;
 use std::ops::Range;
@@ -23,6 +30,7 @@ use object_store::{
 };
 use sha2::{Digest as _, Sha256};
 use shared::digest::Digest;
+use tokio::runtime::Handle;
 
 /// Pieces of an upload that are being written at the same time.
 const PIECES_IN_FLIGHT_MAX: usize = 2;
@@ -35,6 +43,19 @@ pub enum BlobError {
         path: PathBuf,
         #[source]
         source: io::Error,
+    },
+    #[error("place `{place}` cannot be used")]
+    Bucket {
+        place: String,
+        #[source]
+        source: S3Error,
+    },
+    /// Neither what it holds nor what it lacks can be told.
+    #[error("place `{place}` is not there")]
+    NotThere {
+        place: String,
+        #[source]
+        source: NotThere,
     },
     #[error("{what} could not be stored")]
     Write {
@@ -141,6 +162,7 @@ impl Store {
     ) -> Result<Upload, BlobError> {
         let begun = self.0.put_multipart(&item.path).await.map_err(item.unwritten())?;
         let pieces = WriteMultipart::new(begun);
+        let pieces = Some(pieces);
         Ok(Upload { item, sha256, bytes_max, bytes: 0, hasher: Sha256::new(), pieces })
     }
 
@@ -152,6 +174,20 @@ impl Store {
             Err(object_store::Error::AlreadyExists { .. }) => Ok(false),
             Err(source) => Err(item.unwritten()(source)),
         }
+    }
+
+    /// What lies at its top, by name.
+    async fn names(&self, item: &Item) -> Result<Vec<String>, BlobError> {
+        let listed = self.0.list_with_delimiter(None).await.map_err(item.unread())?;
+        let files = listed.objects.into_iter().map(|object| object.location);
+        let paths = listed.common_prefixes.into_iter().chain(files);
+        Ok(paths.filter_map(|path| path.filename().map(str::to_owned)).collect())
+    }
+
+    /// Stores something small, whatever is there.
+    async fn replace(&self, item: &Item, bytes: Bytes) -> Result<(), BlobError> {
+        let made = self.0.put(&item.path, PutPayload::from(bytes)).await;
+        made.map(drop).map_err(item.unwritten())
     }
 
     /// What is not there is removed already.
@@ -171,7 +207,8 @@ pub struct Upload {
     bytes_max: u64,
     bytes: u64,
     hasher: Sha256,
-    pieces: WriteMultipart,
+    /// Until it is published or given up.
+    pieces: Option<WriteMultipart>,
 }
 
 impl Upload {
@@ -181,22 +218,38 @@ impl Upload {
             return Err(BlobError::TooLarge { what: self.item.what.clone(), max: self.bytes_max });
         }
         self.hasher.update(&bytes);
-        let room = self.pieces.wait_for_capacity(PIECES_IN_FLIGHT_MAX).await;
-        room.map_err(self.item.unwritten())?;
-        self.pieces.put(bytes);
+        if let Some(pieces) = &mut self.pieces {
+            let room = pieces.wait_for_capacity(PIECES_IN_FLIGHT_MAX).await;
+            room.map_err(self.item.unwritten())?;
+            pieces.put(bytes);
+        }
         Ok(())
     }
 
     /// Publishes it if its bytes are the promised ones, and gives its size. When this returns, a
     /// power cut cannot undo it.
-    pub async fn finish(self) -> Result<u64, BlobError> {
-        let (wanted, got) = (self.sha256, Digest(self.hasher.finalize().into()));
+    pub async fn finish(mut self) -> Result<u64, BlobError> {
+        let hasher = std::mem::take(&mut self.hasher);
+        let (wanted, got) = (self.sha256, Digest(hasher.finalize().into()));
+        let Some(pieces) = self.pieces.take() else { return Ok(self.bytes) };
         if got != wanted {
-            self.pieces.abort().await.map_err(self.item.unwritten())?;
+            pieces.abort().await.map_err(self.item.unwritten())?;
             return Err(BlobError::OtherBytes { wanted, got });
         }
-        self.pieces.finish().await.map_err(self.item.unwritten())?;
+        pieces.finish().await.map_err(self.item.unwritten())?;
         Ok(self.bytes)
+    }
+}
+
+impl Drop for Upload {
+    /// A bucket keeps the pieces of what nobody finishes until it is told. One that cannot be told
+    /// has a rule for that (deploy/backups.md).
+    fn drop(&mut self) {
+        if let (Some(pieces), Ok(runtime)) = (self.pieces.take(), Handle::try_current()) {
+            runtime.spawn(async move {
+                let _gone = pieces.abort().await;
+            });
+        }
     }
 }
 

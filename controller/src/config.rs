@@ -8,7 +8,7 @@ mod backups;
 mod beside;
 mod reader;
 
-pub use backups::{Backups, PlaceConfig, PlaceUrl};
+pub use backups::{Access, Backups, Bucket, Endpoint, PlaceConfig, PlaceUrl};
 
 use std::fmt;
 use std::net::SocketAddr;
@@ -41,6 +41,8 @@ pub struct Config {
     pub registry: RegistryUrl,
     pub spool: PathBuf,
     pub blobs: PathBuf,
+    /// What is remembered of the places of backups.
+    pub places: PathBuf,
     pub backups: Backups,
     pub secrets: Secrets,
     pub certificates: Certificates,
@@ -354,9 +356,9 @@ fn read(mut file: Reader<'_>, base: &Path) -> Option<Config> {
         let url = RegistryUrl::new(&table.text("url")?, base);
         url.map_or_else(|why| table.mistake("url", why), Some)
     });
-    let (spool, blobs) = {
+    let (spool, blobs, places) = {
         let mut data = file.table("data");
-        let paths = (data.text("spool"), data.text("blobs"));
+        let paths = (data.text("spool"), data.text("blobs"), data.text("places"));
         data.finish();
         paths
     };
@@ -392,6 +394,7 @@ fn read(mut file: Reader<'_>, base: &Path) -> Option<Config> {
         registry: registry?,
         spool: base.join(spool?),
         blobs: base.join(blobs?),
+        places: base.join(places?),
         backups: backups?,
         secrets: secrets?,
         certificates: certificates?,

@@ -43,8 +43,27 @@ enum Command {
         #[command(flatten)]
         config: ConfigArg,
     },
+    /// Care for the two places of backups
+    #[command(subcommand)]
+    Places(PlacesCommand),
     /// Say everything that is wrong with the configuration and the certificates beside it
     CheckConfig {
+        #[command(flatten)]
+        config: ConfigArg,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+enum PlacesCommand {
+    /// Say that a disk or bucket replaces the one that a place was on
+    ///
+    /// What is there now is marked as the place, and everything that the other place has is copied
+    /// into it. May be done while the controller serves, and again. What is marked as another place
+    /// is not taken.
+    Adopt {
+        /// Of the place, as the configuration has it
+        #[arg(value_name = "NAME")]
+        name: String,
         #[command(flatten)]
         config: ConfigArg,
     },
@@ -156,6 +175,16 @@ fn run(command: Command, print: &mut Print) -> Result<(), Failure> {
             let config = config.load()?;
             let version = runtime()?.block_on(app::migrate(&config))?;
             print.line(format_args!("{} is at schema version {version}", config.registry));
+            Ok(())
+        }
+        Command::Places(PlacesCommand::Adopt { name, config }) => {
+            let config = config.load()?;
+            let app::Adopted { place, objects } =
+                runtime()?.block_on(app::adopt_place(&config, &name))?;
+            print.line(format_args!(
+                "`{name}` is {place} from now on; {objects} objects are looked at, and copied into \
+                 it where it lacks them"
+            ));
             Ok(())
         }
         Command::CheckConfig { config } => {

@@ -100,6 +100,8 @@ typed_id! {
     FleetId = "flt";
     /// One signed instruction for one terminal; also the id of the job that carries it out.
     OrderId = "ord";
+    /// One disk or bucket for backups; another one in its place has another id.
+    PlaceId = "plc";
     /// The backups of one terminal under one key: a repository in restic's format.
     RepositoryId = "rep";
     /// A physical terminal, given at enrolment and never reused.

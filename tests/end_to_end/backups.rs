@@ -1,16 +1,22 @@
 //! What tills save: taken while they sell, kept in two places, rehearsed, and put back.
 
 use std::fs;
+use std::path::Path;
+use std::time::Duration;
 
 use anyhow::{Context as _, Result, ensure};
 use controller::api::model::{AssignmentState as State, CampaignState, Snapshot, SnapshotState};
 use harness::wait::wait_for;
+use harness::world::S3;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 use shared::id::CampaignId;
 
 use crate::approvals::{exported, import, offline};
 use crate::fleet::{Fleet, SOON};
+
+/// A place that did not answer is asked again after a minute.
+const KEPT: Duration = Duration::from_secs(150);
 
 /// What `tillward backup …` or `restore …` has begun.
 pub(crate) fn begun(fleet: &Fleet, words: &[&str]) -> Result<CampaignId> {
@@ -23,18 +29,18 @@ fn items<T: DeserializeOwned>(fleet: &Fleet, words: &[&str]) -> Result<Vec<T>> {
     Ok(serde_json::from_value(list["items"].clone())?)
 }
 
-/// Every terminal saves what it has; the snapshots once each is whole in both places.
-pub(crate) fn saved(fleet: &mut Fleet, snapshots: usize) -> Result<Vec<Snapshot>> {
+/// Every terminal saves what it has.
+fn save(fleet: &mut Fleet) -> Result<()> {
     let campaign = begun(fleet, &["backup", "now", "--select", "model=px7"])?;
     let ended = fleet.complete(campaign)?;
     let count = fleet.world.terminals.len();
     assert_eq!(ended.states(), vec![State::Succeeded; count], "{:#?}", ended.terminals);
-    whole(fleet, snapshots)
+    Ok(())
 }
 
 /// So many snapshots, once each is whole in both places.
 pub(crate) fn whole(fleet: &Fleet, snapshots: usize) -> Result<Vec<Snapshot>> {
-    Ok(wait_for("every snapshot is whole in both places", SOON, || {
+    Ok(wait_for("every snapshot is whole in both places", KEPT, || {
         let list: Vec<Snapshot> =
             items(fleet, &["backup", "list"]).map_err(|error| format!("{error:#}"))?;
         let whole = list.iter().filter(|it| it.state == SnapshotState::Available).count();
@@ -43,6 +49,12 @@ pub(crate) fn whole(fleet: &Fleet, snapshots: usize) -> Result<Vec<Snapshot>> {
             false => Err(format!("{whole} of {} are", list.len())),
         }
     })?)
+}
+
+/// Every terminal saves what it has; the snapshots once each is whole in both places.
+pub(crate) fn saved(fleet: &mut Fleet, snapshots: usize) -> Result<Vec<Snapshot>> {
+    save(fleet)?;
+    whole(fleet, snapshots)
 }
 
 /// One data set of a snapshot.
@@ -219,5 +231,109 @@ fn card_number_refused() -> Result<()> {
     assert_eq!(reason, Some("card-data-found"));
     let list: Vec<Snapshot> = items(&fleet, &["backup", "list"])?;
     assert_eq!(list, []);
+    fleet.check_books()
+}
+
+/// One of `[[backups.places]]`.
+fn directory_place(name: &str, directory: &Path) -> String {
+    format!(
+        "[[backups.places]]\nname = \"{name}\"\nregion = \"{name}\"\nurl = \"{}\"\n",
+        directory.display()
+    )
+}
+
+fn no_alarms(fleet: &Fleet) -> Result<()> {
+    let alarms: Vec<Value> = items(fleet, &["alarms"])?;
+    ensure!(alarms.is_empty(), "{alarms:#?}");
+    Ok(())
+}
+
+/// What the controller says of a place.
+fn wait_until_place_is(fleet: &Fleet, name: &str, there: bool) -> Result<Value> {
+    Ok(wait_for(&format!("`{name}` is there: {there}"), KEPT, || {
+        let status = fleet.world.tillward_json(&["status"]).map_err(|it| format!("{it:#}"))?;
+        let mut places = status["places"].as_array().into_iter().flatten();
+        match places.find(|place| place["name"] == name && place["there"] == there) {
+            Some(place) => Ok(place.clone()),
+            None => Err(format!("{status:#}")),
+        }
+    })?)
+}
+
+#[test]
+fn a_bucket_that_dies_while_tills_are_saved_has_everything_after_it_came_back() {
+    bucket_dies().unwrap();
+}
+
+fn bucket_dies() -> Result<()> {
+    let mut fleet = Fleet::small(&["north"])?;
+    let directory = fleet.world.directory().to_owned();
+    let mut s3 = S3::start(Path::new(env!("CARGO_BIN_EXE_s3-server")), &directory)?;
+    let first = directory_place("cellar", &directory.join("cellar"));
+    fleet.world.place_backups(&format!("{first}{}", s3.place("harbour", "shops")))?;
+    fleet.wait_until_online(1)?;
+    fleet.wait_until_it_sells(0)?;
+    saved(&mut fleet, 1)?;
+    s3.kill()?;
+    // The first place is enough for a terminal to go on selling and saving.
+    save(&mut fleet)?;
+    let place = wait_until_place_is(&fleet, "harbour", false)?;
+    ensure!(place["hint"].is_string(), "{place:#}");
+    let list: Vec<Snapshot> = items(&fleet, &["backup", "list"])?;
+    let states: Vec<_> = list.iter().map(|it| (it.number, it.state)).collect();
+    ensure!(states.contains(&(1, SnapshotState::Available)), "{states:?}");
+    ensure!(states.contains(&(2, SnapshotState::Received)), "{states:?}");
+    fleet.world.restart_controller()?;
+    s3.start_again()?;
+    whole(&fleet, 2)?;
+    wait_until_place_is(&fleet, "harbour", true)?;
+    no_alarms(&fleet)?;
+    let drill = begun(&fleet, &["backup", "drill", "--select", "model=px7"])?;
+    assert_eq!(fleet.complete(drill)?.states(), [State::Succeeded]);
+    fleet.check_books()
+}
+
+#[test]
+fn a_lost_disk_is_replaced_and_a_missing_one_is_waited_for() {
+    disk_replaced().unwrap();
+}
+
+fn disk_replaced() -> Result<()> {
+    let mut fleet = Fleet::small(&["north"])?;
+    let directory = fleet.world.directory().to_owned();
+    let (cellar, harbour) = (directory.join("cellar"), directory.join("harbour"));
+    let places = [("cellar", &cellar), ("harbour", &harbour)];
+    let places = places.map(|(name, path)| directory_place(name, path)).concat();
+    fleet.world.place_backups(&places)?;
+    fleet.wait_until_online(1)?;
+    fleet.wait_until_it_sells(0)?;
+    saved(&mut fleet, 1)?;
+    // Not mounted: an empty directory is what is left of it, and stays empty.
+    fs::rename(&harbour, directory.join("lost"))?;
+    fs::create_dir(&harbour)?;
+    save(&mut fleet)?;
+    wait_until_place_is(&fleet, "harbour", false)?;
+    ensure!(fs::read_dir(&harbour)?.next().is_none(), "something was written");
+    // It never comes back: what is there now replaces it.
+    let said = fleet.world.tillward_controller(&["places", "adopt", "harbour"])?;
+    ensure!(said.contains("`harbour` is plc-"), "{said}");
+    whole(&fleet, 2)?;
+    wait_until_place_is(&fleet, "harbour", true)?;
+    no_alarms(&fleet)?;
+    // Everything is in the new disk: the first one goes, and a till is rehearsed from the second.
+    let copied = |root: &Path| -> Result<usize> {
+        let listed = std::process::Command::new("find").arg(root).args(["-type", "f"]).output()?;
+        Ok(String::from_utf8(listed.stdout)?.lines().count())
+    };
+    wait_for("both disks have the same", KEPT, || {
+        let counted = [&cellar, &harbour].map(|root| copied(root).map_err(|it| format!("{it:#}")));
+        match counted {
+            [Ok(one), Ok(other)] if one == other => Ok(()),
+            counted => Err(format!("{counted:?}")),
+        }
+    })?;
+    fs::rename(&cellar, directory.join("lost-too"))?;
+    let drill = begun(&fleet, &["backup", "drill", "--select", "model=px7"])?;
+    assert_eq!(fleet.complete(drill)?.states(), [State::Succeeded]);
     fleet.check_books()
 }

@@ -34,11 +34,11 @@ impl Clock {
 }
 
 /// What fills the disk.
-struct Ballast<'a>(&'a Path);
+pub(crate) struct Ballast<'a>(&'a Path);
 
 impl<'a> Ballast<'a> {
     /// Leaves `free` bytes, as good as the file system can.
-    fn leaving(path: &'a Path, free: usize) -> Self {
+    pub(crate) fn leaving(path: &'a Path, free: usize) -> Self {
         let mut file = File::create(path).expect("room for a name");
         let step = vec![0; 4096];
         while file.write_all(&step).is_ok() {}

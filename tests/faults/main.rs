@@ -6,6 +6,7 @@
 mod backup_power_cut;
 mod disk;
 mod full_disk;
+mod full_place;
 mod power_cut;
 
 #[expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]

@@ -9,6 +9,7 @@ mod mosquitto;
 mod places;
 mod records;
 pub mod recovery;
+mod s3;
 mod terminal;
 
 use std::net::SocketAddr;
@@ -29,6 +30,7 @@ pub use host::Host;
 pub use mosquitto::Mosquitto;
 pub use places::Place;
 pub use records::Records;
+pub use s3::S3;
 pub use terminal::{Shop, Terminal};
 
 /// A program of ours on a busy machine with two cores starts well within this.
@@ -188,6 +190,19 @@ impl World {
             self.mqtt.point_to(embedded);
         }
         Ok(())
+    }
+
+    /// Gives the controller other places of backups, `[[backups.places]]` in TOML, and starts it
+    /// again.
+    pub fn place_backups(&mut self, places: &str) -> Result<()> {
+        self.controller.process.kill()?;
+        controller::place_backups(&self.directory, places)?;
+        self.start_controller_again()
+    }
+
+    /// Runs a command of the controller's own program with its configuration.
+    pub fn tillward_controller(&self, arguments: &[&str]) -> Result<String> {
+        controller::run_once(&self.programs, &self.directory, arguments)
     }
 
     /// Kills the broker and starts it again with nothing remembered.

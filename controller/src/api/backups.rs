@@ -49,6 +49,9 @@ pub(super) fn routes() -> OpenApiRouter<Arc<Api>> {
         .layer(DefaultBodyLimit::disable())
 }
 
+/// A disk is mounted by a person, and the place is looked for as often.
+const ABSENT_AGAIN_AFTER_S: u64 = 60;
+
 /// Why an object was not taken, and when it may come again.
 #[derive(Debug)]
 struct Declined {
@@ -78,6 +81,10 @@ impl From<NotTaken> for Declined {
             }
             NotTaken::Blob(BlobError::TooLarge { .. }) => {
                 Refusal::new(Code::TooLarge, detail).hint("make smaller objects").into()
+            }
+            NotTaken::Blob(error @ BlobError::NotThere { .. }) => {
+                let again_after_s = Some(ABSENT_AGAIN_AFTER_S);
+                Self { refusal: Refusal::from(error), again_after_s }
             }
             NotTaken::Blob(error) => Refusal::from(error).into(),
             NotTaken::Registry(error) => Refusal::from(error).into(),

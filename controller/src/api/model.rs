@@ -88,6 +88,8 @@ pub struct Status {
     /// `sqlite` or `postgres`.
     pub registry: String,
     pub broker: BrokerStatus,
+    /// Of backups, in the order in which objects come into them.
+    pub places: Vec<PlaceStatus>,
     pub terminals: TerminalCounts,
     /// That wait for approvers' signatures: `GET /v1/approvals`.
     pub campaigns_awaiting_approval: u64,
@@ -110,6 +112,21 @@ pub struct BrokerStatus {
     /// `host:port` that terminals are sent to.
     pub address: String,
     pub connected: bool,
+}
+
+/// A place of backups, as it was when the controller last looked for it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct PlaceStatus {
+    pub name: String,
+    pub region: String,
+    /// Nothing is written into it, or missed in it, while it is not.
+    pub there: bool,
+    /// Why it is not, where somebody has looked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub why: Option<String>,
+    /// What to do, in the imperative.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hint: Option<String>,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]

@@ -55,6 +55,7 @@ pub(super) enum Code {
     TooFast,
     QuotaExceeded,
     StorageFull,
+    PlaceAbsent,
     Contended,
     Internal,
 }
@@ -144,6 +145,9 @@ impl Code {
             }
             Self::StorageFull => {
                 (S::INSUFFICIENT_STORAGE, "storage-full", "The controller has no room")
+            }
+            Self::PlaceAbsent => {
+                (S::SERVICE_UNAVAILABLE, "place-absent", "A place of backups is not there")
             }
             Self::Contended => (S::SERVICE_UNAVAILABLE, "contended", "Too much at once"),
             Self::Internal => (S::INTERNAL_SERVER_ERROR, "internal", "The controller failed"),
@@ -238,7 +242,11 @@ impl From<BlobError> for Refusal {
                 error!(failure = &error as &dyn Error, "there is no room");
                 Self::new(Code::StorageFull, detail).hint("make room on the controller's disk")
             }
+            // Its standing is in the log and in the status.
+            BlobError::NotThere { .. } => Self::new(Code::PlaceAbsent, detail)
+                .hint("come again later; `tillward status` says what to do about the place"),
             BlobError::Open { .. }
+            | BlobError::Bucket { .. }
             | BlobError::Write { .. }
             | BlobError::Read { .. }
             | BlobError::Remove { .. } => Self::internal(&error),

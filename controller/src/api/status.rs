@@ -8,9 +8,10 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::extract::Operator;
-use super::model::{BrokerStatus, Problem, Status, TerminalCounts};
+use super::model::{BrokerStatus, PlaceStatus, Problem, Status, TerminalCounts};
 use super::problem::Refusal;
 use super::{Api, now};
+use crate::blob::{Place, Standing};
 
 pub(super) fn routes() -> OpenApiRouter<Arc<Api>> {
     OpenApiRouter::new().routes(routes!(status))
@@ -38,6 +39,7 @@ async fn status(_: Operator, State(api): State<Arc<Api>>) -> Result<Json<Status>
             address: addresses.collect::<Vec<_>>().join(", "),
             connected: api.vitals.broker_connected(),
         },
+        places: api.places.0.iter().map(|place| place_status(place)).collect(),
         terminals: TerminalCounts {
             claimed: tally.claimed,
             enrolled: tally.enrolled,
@@ -52,4 +54,14 @@ async fn status(_: Operator, State(api): State<Arc<Api>>) -> Result<Json<Status>
         roster_version: roster.map_or(0, |roster| roster.version),
         reports_waiting: api.vitals.reports_waiting(),
     }))
+}
+
+fn place_status(place: &Place) -> PlaceStatus {
+    let (name, region) = (place.name.clone(), place.region.clone());
+    let (there, why, hint) = match place.standing().clone() {
+        Standing::There => (true, None, None),
+        Standing::Unknown => (false, None, None),
+        Standing::NotThere { why, hint } => (false, Some(why), Some(hint.to_owned())),
+    };
+    PlaceStatus { name, region, there, why, hint }
 }

@@ -1,22 +1,31 @@
 //! Wires what keeps backups, what asks for them, and what tells where they are missed.
 
+use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
 
+use tracing::info;
+
 use super::StartError;
-use crate::background::{Poke, Tasks, now};
+use crate::background::{Poke, Progress, Tasks, now};
 use crate::backup::intake::Intake;
 use crate::backup::keep::Keep;
 use crate::backup::schedule::Scheduling;
 use crate::backup::watch::Watch;
-use crate::blob::Places;
+use crate::blob::{BlobError, Memory, Place, Places};
 use crate::campaign::Campaigns;
-use crate::config::Backups;
+use crate::config::Config;
 use crate::registry::{Registry, RegistryError};
 
 const KEEP_EVERY: Duration = Duration::from_secs(5);
 const SCHEDULE_EVERY: Duration = Duration::from_secs(60);
 const WATCH_EVERY: Duration = Duration::from_secs(60);
+
+/// How often it is seen that a place is gone, or back, while there is nothing to do in it.
+const LOOK_EVERY: Duration = Duration::from_secs(60);
+
+/// What killed uploads leave is cleared away when it is a day old.
+const CLEAR_EVERY: Duration = Duration::from_secs(6 * 3600);
 
 /// What HTTPS takes objects in with, and wakes when it did.
 pub(super) struct Backup {
@@ -26,15 +35,48 @@ pub(super) struct Backup {
     pub(super) schedule: Poke,
 }
 
+/// Opens the places without looking into them.
+pub(super) fn open(config: &Config) -> Result<Places, StartError> {
+    let memory = Memory { fleet: config.fleet, directory: config.places.clone() };
+    Ok(Places::open(&config.backups.places, &memory)?)
+}
+
+/// Looks for a place while nobody else does, and clears away what lies about in it.
+fn look_after(place: Arc<Place>, tasks: &Tasks) {
+    let looked_for = place.clone();
+    tasks.reconcile("place", LOOK_EVERY, Poke::new(), move || {
+        let place = looked_for.clone();
+        async move {
+            // Whether it is there is in the log and in the status.
+            let _ready = place.ready().await;
+            Ok::<_, Infallible>(Progress::Settled)
+        }
+    });
+    tasks.reconcile("leftovers", CLEAR_EVERY, Poke::new(), move || {
+        let place = place.clone();
+        async move {
+            let cleared = place.clear_leftovers().await?;
+            if cleared > 0 {
+                info!(place = place.name, cleared, "uploads that nobody finished are cleared away");
+            }
+            Ok::<_, BlobError>(Progress::Settled)
+        }
+    });
+}
+
 /// Opens the places, and begins to keep and to schedule.
 pub(super) async fn start(
-    config: &Backups,
+    config: &Config,
     registry: &Arc<dyn Registry>,
     campaigns: &Campaigns,
     execute: &Poke,
     tasks: &Tasks,
 ) -> Result<Backup, StartError> {
-    let places = Places::open(&config.places)?;
+    let places = open(config)?;
+    let config = &config.backups;
+    for place in places.0.clone() {
+        look_after(place, tasks);
+    }
     let intake =
         Intake::new(registry.clone(), places.clone(), config.terminal_bytes_max, config.pace);
     let (to_keep, to_schedule) = (Poke::new(), Poke::new());

@@ -14,7 +14,7 @@ use tracing::warn;
 
 use super::ObjectKey;
 use crate::background::Progress;
-use crate::blob::{BlobError, Place, Places};
+use crate::blob::{BlobError, Place, Places, Ready};
 use crate::registry::backup::snapshot::{DueObject, Examined, ObjectState};
 use crate::registry::delivery::{Alarm, AlarmKind};
 use crate::registry::{Registry, RegistryError};
@@ -38,7 +38,7 @@ pub enum Found {
     Missing,
     /// Nobody has put it there yet.
     NotYet,
-    /// The place did not answer.
+    /// The place did not answer, or is not there.
     Unknown,
 }
 
@@ -87,18 +87,27 @@ impl Keep {
         if due.is_empty() {
             return Ok(Progress::Settled);
         }
-        let examined = stream::iter(due).map(|object| self.examine(object, now));
+        let [first, second] = &self.places.0;
+        // Why one is not there is in the log by then.
+        let ready = [first.ready().await.ok(), second.ready().await.ok()];
+        let examined = stream::iter(due).map(|object| self.examine(object, ready, now));
         let examined: Vec<_> = examined.buffer_unordered(AT_ONCE).collect().await;
         self.registry.examined(&examined, now).await?;
         Ok(Progress::MoreToDo)
     }
 
-    async fn examine(&self, object: DueObject, now: UnixTime) -> Examined {
+    async fn examine(
+        &self,
+        object: DueObject,
+        ready: [Option<Ready>; 2],
+        now: UnixTime,
+    ) -> Examined {
         let (first, second) = (self.places.first(), self.places.second());
-        let in_first = look(first, &object.key).await;
-        let in_second = match object.copied_at {
-            Some(_) => look(second, &object.key).await,
-            None => Found::NotYet,
+        let in_first = look(first, ready[0], &object.key, object.first_at).await;
+        let in_second = match (object.copied_at, ready[1]) {
+            (Some(_), ready) => look(second, ready, &object.key, object.second_at).await,
+            (None, Some(_)) => Found::NotYet,
+            (None, None) => Found::Unknown,
         };
         let deed = deed(in_first, in_second);
         let done = match deed {
@@ -155,6 +164,8 @@ impl Keep {
         let [north, south] = self.places.0.each_ref().map(|place| place.name.as_str());
         let key = object.key;
         let (subject, detail) = match deed {
+            // That is how a place is filled that replaces another one.
+            Deed::MendFirst if first == Found::NotYet => return None,
             Deed::MendFirst => (
                 format!("{key} in `{north}`"),
                 format!("it was {} in `{north}`; repaired from `{south}`", is(first)),
@@ -203,16 +214,36 @@ fn is(found: Found) -> &'static str {
     }
 }
 
-async fn look(place: &Place, key: &ObjectKey) -> Found {
-    match place.digest(key).await {
-        Ok(Some(digest)) if digest == key.name.sha256 => Found::Whole,
+/// `seen_at` is when it was last read back from there. A place that is not there lacks nothing; one
+/// that replaces another lacks what it was never given.
+async fn look(
+    place: &Place,
+    ready: Option<Ready>,
+    key: &ObjectKey,
+    seen_at: Option<UnixTime>,
+) -> Found {
+    if ready.is_none() {
+        return Found::Unknown;
+    }
+    let found = match place.digest(key).await {
+        Ok(Some(digest)) if digest == key.name.sha256 => return Found::Whole,
         Ok(Some(_)) => Found::Rotten,
         Ok(None) => Found::Missing,
         Err(error) => {
             let error = &error as &dyn std::error::Error;
             warn!(%key, error, "a place does not answer; will ask again");
-            Found::Unknown
+            return Found::Unknown;
         }
+    };
+    // The place may have gone in between.
+    match place.ready().await {
+        Ok(Ready { adopted_at: Some(at) })
+            if found == Found::Missing && seen_at.is_none_or(|seen_at| seen_at <= at) =>
+        {
+            Found::NotYet
+        }
+        Ok(_) => found,
+        Err(_) => Found::Unknown,
     }
 }
 

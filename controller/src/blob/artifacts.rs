@@ -5,7 +5,7 @@ use std::io;
 use std::ops::Range;
 use std::path::Path as FilePath;
 use std::sync::Arc;
-use std::time::{Duration, SystemTime};
+use std::time::SystemTime;
 
 use bytes::Bytes;
 use futures::Stream;
@@ -13,13 +13,9 @@ use object_store::local::LocalFileSystem;
 use object_store::path::Path;
 use shared::digest::Digest;
 
-use super::{BlobError, Item, Store, Upload};
+use super::{BlobError, Item, Store, Upload, leftovers};
 
 const ARTIFACTS: &str = "artifacts";
-
-/// An upload that nobody finished is cleared away when it is this old: by then its sender has
-/// given up, also one that writes through another controller into the same directory.
-const ABANDONED_AFTER: Duration = Duration::from_secs(24 * 3600);
 
 /// Where artifacts are.
 #[derive(Clone, Debug)]
@@ -31,7 +27,7 @@ impl Blobs {
         let failed = |source| BlobError::Open { path: path.to_owned(), source };
         let artifacts = path.join(ARTIFACTS);
         fs::create_dir_all(&artifacts).map_err(failed)?;
-        clear_abandoned(&artifacts, SystemTime::now()).map_err(failed)?;
+        leftovers::clear(&artifacts, SystemTime::now()).map_err(failed)?;
         let store = LocalFileSystem::new_with_prefix(path)
             .map_err(|error| failed(io::Error::other(error)))?;
         Ok(Self(Store(Arc::new(store.with_fsync(true)))))
@@ -60,20 +56,6 @@ impl Blobs {
 fn item(sha256: Digest) -> Item {
     let path = Path::from_iter([ARTIFACTS, &sha256.to_string()]);
     Item { what: format!("artifact {sha256}"), path }
-}
-
-/// The store writes beside the final place, under a name with a `#`; a process that is killed
-/// leaves such a file behind.
-fn clear_abandoned(directory: &FilePath, now: SystemTime) -> io::Result<()> {
-    for entry in fs::read_dir(directory)? {
-        let entry = entry?;
-        let old = entry.metadata()?.modified()?;
-        let old = now.duration_since(old).is_ok_and(|age| age >= ABANDONED_AFTER);
-        if old && entry.file_name().to_string_lossy().contains('#') {
-            fs::remove_file(entry.path())?;
-        }
-    }
-    Ok(())
 }
 
 #[cfg(test)]
@@ -133,19 +115,5 @@ mod tests {
         upload.write(Bytes::from_static(b"0123456789")).await.unwrap();
         let refused = upload.write(Bytes::from_static(b"!")).await.unwrap_err();
         assert!(matches!(refused, BlobError::TooLarge { max: 10, .. }), "{refused:?}");
-    }
-
-    #[test]
-    fn only_old_unfinished_uploads_are_cleared_away() {
-        let directory = tempfile::tempdir().unwrap();
-        for name in ["aaaa", "bbbb#1"] {
-            fs::File::create(directory.path().join(name)).unwrap();
-        }
-        let names = || fs::read_dir(directory.path()).unwrap().count();
-        clear_abandoned(directory.path(), SystemTime::now()).unwrap();
-        assert_eq!(names(), 2);
-        clear_abandoned(directory.path(), SystemTime::now() + ABANDONED_AFTER).unwrap();
-        assert_eq!(names(), 1);
-        assert!(directory.path().join("aaaa").exists());
     }
 }

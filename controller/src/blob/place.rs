@@ -8,7 +8,8 @@ use std::fs;
 use std::io;
 use std::ops::Range;
 use std::path::Path as FilePath;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::time::SystemTime;
 
 use bytes::Bytes;
 use futures::{Stream, TryStreamExt as _};
@@ -19,7 +20,7 @@ use sha2::{Digest as _, Sha256};
 use shared::backup::Kind;
 use shared::digest::Digest;
 
-use super::{BlobError, Item, Store, Upload};
+use super::{BlobError, Item, Memory, Standing, Store, Upload, leftovers, s3};
 use crate::backup::ObjectKey;
 use crate::config::{PlaceConfig, PlaceUrl};
 
@@ -28,9 +29,10 @@ use crate::config::{PlaceConfig, PlaceUrl};
 pub struct Places(pub [Arc<Place>; 2]);
 
 impl Places {
-    pub fn open(places: &[PlaceConfig; 2]) -> Result<Self, BlobError> {
+    /// Without looking whether they are there ([`Place::ready`]).
+    pub fn open(places: &[PlaceConfig; 2], memory: &Memory) -> Result<Self, BlobError> {
         let [first, second] = places;
-        Ok(Self([Arc::new(Place::open(first)?), Arc::new(Place::open(second)?)]))
+        Ok(Self([Arc::new(Place::open(first, memory)?), Arc::new(Place::open(second, memory)?)]))
     }
 
     /// Where terminals write, and where they read first.
@@ -43,22 +45,59 @@ impl Places {
     }
 }
 
-/// One place.
+/// One place. Nothing is written into it and nothing removed from it unless it is there.
 #[derive(Debug)]
 pub struct Place {
     pub name: String,
     pub region: String,
-    store: Store,
+    pub(super) url: PlaceUrl,
+    pub(super) memory: Memory,
+    /// Once it could be opened.
+    store: OnceLock<Store>,
+    standing: Mutex<Standing>,
 }
 
 impl Place {
-    /// A directory is made when it is not there.
-    pub fn open(config: &PlaceConfig) -> Result<Self, BlobError> {
-        let PlaceConfig { name, region, url } = config;
-        let store: Arc<dyn ObjectStore> = match url {
+    /// A bucket's files are read now; a directory is opened when it is there.
+    pub fn open(config: &PlaceConfig, memory: &Memory) -> Result<Self, BlobError> {
+        let PlaceConfig { name, region, url } = config.clone();
+        let (memory, store, standing) = (memory.clone(), OnceLock::new(), Mutex::default());
+        let place = Self { name, region, url, memory, store, standing };
+        match &place.url {
+            PlaceUrl::Directory(_) => {}
+            PlaceUrl::S3(_) => drop(place.store()?),
+        }
+        Ok(place)
+    }
+
+    /// As it was when somebody last asked whether it is there.
+    pub fn standing(&self) -> MutexGuard<'_, Standing> {
+        self.standing.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// A directory that is gone is not made anew: that is for whoever marks it.
+    pub(super) fn store(&self) -> Result<&Store, BlobError> {
+        if let Some(store) = self.store.get() {
+            return Ok(store);
+        }
+        let opened: Arc<dyn ObjectStore> = match &self.url {
             PlaceUrl::Directory(path) => Arc::new(directory(path)?),
+            PlaceUrl::S3(bucket) => s3::store(bucket)
+                .map_err(|source| BlobError::Bucket { place: self.name.clone(), source })?,
         };
-        Ok(Self { name: name.clone(), region: region.clone(), store: Store(store) })
+        Ok(self.store.get_or_init(|| Store(opened)))
+    }
+
+    /// Clears away what uploads left behind that were cut off long ago; gives how many.
+    pub async fn clear_leftovers(&self) -> Result<u64, BlobError> {
+        let PlaceUrl::Directory(path) = &self.url else { return Ok(0) };
+        self.ready().await?;
+        let path = path.clone();
+        let cleared = tokio::task::spawn_blocking(move || {
+            let failed = |source| BlobError::Open { path: path.clone(), source };
+            leftovers::clear(&path, SystemTime::now()).map_err(failed)
+        });
+        cleared.await.unwrap_or_else(|panicked| std::panic::resume_unwind(panicked.into_panic()))
     }
 
     fn item(&self, key: &ObjectKey) -> Item {
@@ -82,27 +121,29 @@ impl Place {
         key: &ObjectKey,
         range: Range<u64>,
     ) -> Result<impl Stream<Item = Result<Bytes, BlobError>> + Send + use<>, BlobError> {
-        self.store.read(&self.item(key), range).await
+        self.store()?.read(&self.item(key), range).await
     }
 
     /// In bytes; `None` when it is not there.
     pub async fn size(&self, key: &ObjectKey) -> Result<Option<u64>, BlobError> {
-        self.store.size(&self.item(key)).await
+        self.store()?.size(&self.item(key)).await
     }
 
     /// Begins to store an object; the same object is replaced by itself.
     pub async fn upload(&self, key: &ObjectKey, bytes_max: u64) -> Result<Upload, BlobError> {
-        self.store.upload(self.item(key), key.name.sha256, bytes_max).await
+        self.ready().await?;
+        self.store()?.upload(self.item(key), key.name.sha256, bytes_max).await
     }
 
     /// Stores something small where nothing is; gives whether nothing was.
     pub async fn create(&self, key: &ObjectKey, bytes: Bytes) -> Result<bool, BlobError> {
-        self.store.create(&self.item(key), bytes).await
+        self.ready().await?;
+        self.store()?.create(&self.item(key), bytes).await
     }
 
     /// SHA-256 of the bytes that are there, by reading all of them; `None` when it is not there.
     pub async fn digest(&self, key: &ObjectKey) -> Result<Option<Digest>, BlobError> {
-        let Some(pieces) = self.store.read_all(&self.item(key)).await? else { return Ok(None) };
+        let Some(pieces) = self.store()?.read_all(&self.item(key)).await? else { return Ok(None) };
         let add = async |mut hasher: Sha256, piece: Bytes| {
             hasher.update(&piece);
             Ok(hasher)
@@ -113,7 +154,9 @@ impl Place {
 
     /// Writes what lies in another place over what may lie here; gives whether there was anything.
     pub async fn copy_from(&self, other: &Self, key: &ObjectKey) -> Result<bool, BlobError> {
-        let Some(pieces) = other.store.read_all(&other.item(key)).await? else { return Ok(false) };
+        let Some(pieces) = other.store()?.read_all(&other.item(key)).await? else {
+            return Ok(false);
+        };
         let mut upload = self.upload(key, u64::MAX).await?;
         let mut pieces = std::pin::pin!(pieces);
         while let Some(piece) = pieces.try_next().await? {
@@ -124,13 +167,14 @@ impl Place {
 
     /// What is not there is removed already.
     pub async fn remove(&self, key: &ObjectKey) -> Result<(), BlobError> {
-        self.store.remove(&self.item(key)).await
+        self.ready().await?;
+        self.store()?.remove(&self.item(key)).await
     }
 }
 
 fn directory(path: &FilePath) -> Result<LocalFileSystem, BlobError> {
     let failed = |source| BlobError::Open { path: path.to_owned(), source };
-    fs::create_dir_all(path).map_err(failed)?;
+    fs::metadata(path).map_err(failed)?;
     let store = LocalFileSystem::new_with_prefix(path);
     Ok(store.map_err(|error| failed(io::Error::other(error)))?.with_fsync(true))
 }

@@ -9,9 +9,9 @@ use shared::time::UnixTime;
 
 use crate::api::model::{
     Alarm, Approval, Approver, Assignment, AssignmentState, AuditEntry, Base64, BrokerStatus,
-    Campaign, CampaignState, Change, Component, Held, Lifecycle, Presence, Reason, Recipient,
-    Release, ReleaseArtifact, Signer, Software, Status, Telemetry, Term, Terminal, TerminalCounts,
-    Upgrade,
+    Campaign, CampaignState, Change, Component, Held, Lifecycle, PlaceStatus, Presence, Reason,
+    Recipient, Release, ReleaseArtifact, Signer, Software, Status, Telemetry, Term, Terminal,
+    TerminalCounts, Upgrade,
 };
 
 /// 2026-11-22 10:00 UTC.
@@ -261,6 +261,7 @@ pub(super) fn status() -> Status {
             address: "fleet.example:8883".to_owned(),
             connected: true,
         },
+        places: vec![place("cellar", None), place("harbour", Some("it does not answer"))],
         terminals: TerminalCounts { claimed: 1, enrolled: 8, revoked: 0, online: 7 },
         campaigns_awaiting_approval: 1,
         campaigns_running: 1,
@@ -269,6 +270,16 @@ pub(super) fn status() -> Status {
         backups_overdue: 2,
         roster_version: 1,
         reports_waiting: 0,
+    }
+}
+
+fn place(name: &str, why: Option<&str>) -> PlaceStatus {
+    PlaceStatus {
+        name: name.to_owned(),
+        region: "north".to_owned(),
+        there: why.is_none(),
+        why: why.map(str::to_owned),
+        hint: why.map(|_| "see why it does not answer: its disk, its server".to_owned()),
     }
 }
 

@@ -62,6 +62,14 @@ fn show(status: &Status, print: &mut Print) {
     print.line(format_args!("Controller {} of fleet {}", status.version, status.fleet));
     print.line(format_args!("  registry    {}", status.registry));
     print.line(format_args!("  broker      {} at {}, {wire}", broker.kind, broker.address));
+    for place in &status.places {
+        let standing = match (&place.why, place.there) {
+            (_, true) => "there".to_owned(),
+            (Some(why), false) => format!("NOT THERE: {why}"),
+            (None, false) => "not looked for yet".to_owned(),
+        };
+        print.line(format_args!("  place       {} in {}, {standing}", place.name, place.region));
+    }
     print.line(format_args!(
         "  terminals   {} enrolled, {} online; {} claimed, {} revoked",
         terminals.enrolled, terminals.online, terminals.claimed, terminals.revoked
@@ -74,6 +82,11 @@ fn show(status: &Status, print: &mut Print) {
     print.line(format_args!("  roster      {}", status.roster_version));
     print.line(format_args!("  reports     {} on disk, not applied yet", status.reports_waiting));
     print.line(format_args!("  its time    {}", time_text(status.now_at)));
+    for place in &status.places {
+        if let Some(hint) = &place.hint {
+            print.warning(format_args!("place `{}` is not there: {hint}", place.name));
+        }
+    }
     if status.alarms > 0 {
         print.warning(format_args!(
             "{}: `tillward alarms` shows them",

@@ -1,5 +1,9 @@
 //! Where backups are kept, how much of the places one terminal may use, and what is too old.
 
+mod s3;
+
+pub use s3::{Access, Bucket, Endpoint};
+
 use std::collections::BTreeMap;
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -45,23 +49,29 @@ pub struct PlaceConfig {
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum PlaceUrl {
     Directory(PathBuf),
+    S3(Bucket),
 }
 
 impl fmt::Display for PlaceUrl {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Directory(path) => write!(out, "{}", path.display()),
+            Self::S3(bucket) => write!(out, "{bucket}"),
         }
     }
 }
 
 impl PlaceUrl {
-    /// With a relative directory made relative to `base`.
-    fn read(text: &str, base: &Path) -> Result<Self, &'static str> {
+    /// Reads `url`, and the keys that belong to a place of its kind. A relative directory is made
+    /// relative to `base`.
+    fn read(table: &mut Reader<'_>, region: Option<&str>, base: &Path) -> Option<Self> {
+        const KINDS: &str = "write a directory, or `s3://bucket/prefix`";
+        let text = table.text("url")?;
         match text.split_once("://") {
-            None if text.is_empty() => Err("names nothing: write a directory"),
-            None => Ok(Self::Directory(base.join(text))),
-            Some(_) => Err("is no kind of place: write a directory"),
+            None if text.is_empty() => table.mistake("url", format!("names nothing: {KINDS}")),
+            None => Some(Self::Directory(base.join(text))),
+            Some(("s3", rest)) => Bucket::read(rest, table, region, base).map(Self::S3),
+            Some(_) => table.mistake("url", format!("is no kind of place: {KINDS}")),
         }
     }
 }
@@ -131,10 +141,7 @@ fn read_place(table: Reader<'_>, base: &Path) -> Option<PlaceConfig> {
             }
         };
         let (name, region) = (word("name"), word("region"));
-        let url = table.text("url").and_then(|text| match PlaceUrl::read(&text, base) {
-            Ok(url) => Some(url),
-            Err(why) => table.mistake("url", why),
-        });
+        let url = PlaceUrl::read(table, region.as_deref(), base);
         Some(PlaceConfig { name: name?, region: region?, url: url? })
     })
 }
@@ -236,11 +243,53 @@ mod tests {
              1048576",
             "`backups.places[1].name` is ``: write a word of at most 64 letters",
             "`backups.places[1].region` is `north south`: write a word of at most 64 letters",
-            "`backups.places[1].url` is no kind of place: write a directory",
+            "`backups.places[1].url` is no kind of place: write a directory, or `s3://bucket/prefix`",
             "`backups.places[2].name` is of type integer: write a text in quotation marks",
             "`backups.places[2].region` is missing",
             "`backups.places[2].url` is missing",
         ];
         assert_eq!(parsed(&text).unwrap_err(), expected);
+    }
+
+    const S3: &str = "[[backups.places]]\nname = 'b'\nregion = 'eu-1'\n";
+
+    #[test]
+    fn a_bucket_is_a_place_with_an_endpoint_and_credentials() {
+        let a = place("a", "north", "a");
+        let b = "url = 's3://tills/shops'\nendpoint = 'https://s3.example'\n\
+                 credentials_file = 's3.toml'\nca_file = '/etc/ca.pem'\n";
+        let backups = parsed(&format!("{a}{S3}{b}")).unwrap();
+        let PlaceUrl::S3(bucket) = &backups.places[1].url else { panic!("{backups:?}") };
+        assert_eq!(bucket.to_string(), "s3://tills/shops at https://s3.example");
+        let expected = Access {
+            endpoint: "https://s3.example".parse().unwrap(),
+            signing_region: "eu-1".to_owned(),
+            credentials_file: "/etc/tillward/s3.toml".into(),
+            ca_file: Some("/etc/ca.pem".into()),
+        };
+        assert_eq!(bucket.access, expected);
+        let backups = parsed(&format!("{a}{S3}{b}signing_region = 'us-east-1'\n")).unwrap();
+        let PlaceUrl::S3(bucket) = &backups.places[1].url else { panic!("{backups:?}") };
+        assert_eq!(bucket.access.signing_region, "us-east-1");
+    }
+
+    #[test]
+    fn keys_of_another_kind_of_place_are_mistakes() {
+        let a = place("a", "north", "a");
+        let mistakes = |b: &str| parsed(&format!("{a}{S3}{b}")).unwrap_err();
+        let missing = [
+            "`backups.places[2].endpoint` is missing",
+            "`backups.places[2].credentials_file` is missing",
+        ];
+        assert_eq!(mistakes("url = 's3://tills'\n"), missing);
+        let plain = "url = 's3://tills'\nendpoint = 'http://localhost:9000'\n\
+                     credentials_file = 's3.toml'\n";
+        assert!(parsed(&format!("{a}{S3}{plain}")).is_ok());
+        let no_use = "`backups.places[2].ca_file` is of no use: the endpoint is not `https://`";
+        assert_eq!(mistakes(&format!("{plain}ca_file = 'ca.pem'\n")), [no_use]);
+        let inline = mistakes(&format!("{plain}secret_access_key = 'x'\n"));
+        assert!(inline[0].contains("`backups.places[2].secret_access_key` is not a key"));
+        let directory = mistakes("url = '/b'\nendpoint = 'https://s3.example'\n");
+        assert!(directory[0].contains("`backups.places[2].endpoint` is not a key"));
     }
 }

@@ -11,6 +11,9 @@ use super::reader::{Mistakes, Reader};
 
 const CERTIFICATES: [&str; 4] = ["device_ca", "server_ca", "server", "controller"];
 
+/// Of a place in a bucket.
+const PLACE_FILES: [&str; 2] = ["credentials_file", "ca_file"];
+
 /// One sentence for each file that cannot be read, as far as the configuration can be: what is
 /// wrong with the configuration itself is not said here.
 pub(super) fn unreadable(text: &str, base: &Path) -> Vec<String> {
@@ -27,6 +30,14 @@ pub(super) fn unreadable(text: &str, base: &Path) -> Vec<String> {
     for key in CERTIFICATES {
         if let Some(name) = certificates.text(key) {
             look(format!("certificates.{key}"), name, |path| fs::read(path).map(drop));
+        }
+    }
+    for (at, mut place) in file.table("backups").tables("places").into_iter().enumerate() {
+        for key in PLACE_FILES.into_iter().filter(|key| place.names(key)).collect::<Vec<_>>() {
+            if let Some(name) = place.text(key) {
+                let key = format!("backups.places[{}].{key}", at + 1);
+                look(key, name, |path| fs::read(path).map(drop));
+            }
         }
     }
     if let Some(name) = file.table("rosters").text("directory") {

@@ -66,7 +66,7 @@ fn every_mistake_is_reported_at_once() {
         "`https.artifact_mib_max` is 0: choose a whole number from 1 to 65536",
         "`broker.connections_max` is of type string: write a whole number from 2 to 1000000",
         "`data.spool` is of type integer: write a text in quotation marks",
-        "`data.spul` is not a key; there are `blobs`, `spool`",
+        "`data.spul` is not a key; there are `blobs`, `places`, `spool`",
         "`enrolment.certificate_days` is 3650: choose a whole number from 1 to 90",
         "`operators[1].token_sha256` is `abc`: expected 64 hexadecimal digits in lower case, \
          got 3 characters",

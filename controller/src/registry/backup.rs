@@ -213,6 +213,9 @@ pub trait BackupRegistry {
 
     /// Objects of this repository are due at once; gives how many.
     async fn examine_again(&self, repository: RepositoryId, now: UnixTime) -> Result<u64>;
+
+    /// All objects of all repositories are due at once; gives how many.
+    async fn examine_all_again(&self, now: UnixTime) -> Result<u64>;
 }
 
 #[cfg(test)]

@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::path::Path;
 use std::process::Command;
 
-use anyhow::Result;
+use anyhow::{Context as _, Result};
 use serde::Deserialize;
 
 use super::records::Records;
@@ -58,6 +58,28 @@ fn command(programs: &Programs, directory: &Path, subcommand: &str) -> Result<Co
 /// Makes the registry's tables; a controller does not do that on a server by itself.
 pub(super) fn migrate(programs: &Programs, directory: &Path) -> Result<()> {
     run(&mut command(programs, directory, "migrate")?).map(|_| ())
+}
+
+/// Runs it to its end; what it printed.
+pub(super) fn run_once(
+    programs: &Programs,
+    directory: &Path,
+    arguments: &[&str],
+) -> Result<String> {
+    let mut command = Command::new(programs.controller()?);
+    command.args(arguments);
+    command.arg("--config").arg(directory.join("fleet/controller/controller.toml"));
+    run(&mut command)
+}
+
+pub(super) fn place_backups(directory: &Path, places: &str) -> Result<()> {
+    let path = directory.join("fleet/controller/controller.toml");
+    let mut configuration: toml::Table = fs::read_to_string(&path)?.parse()?;
+    let places: toml::Table = places.parse()?;
+    let given = places["backups"]["places"].clone();
+    let backups = configuration.get_mut("backups").and_then(toml::Value::as_table_mut);
+    backups.context("the configuration has backups")?.insert("places".to_owned(), given);
+    Ok(fs::write(&path, configuration.to_string())?)
 }
 
 /// Changes what `tillward init` wrote: free ports, the proxies' addresses, broker and registry.

@@ -40,6 +40,9 @@ const WAITS: [Duration; 6] = [
 /// Sending one object: a pack of 4 MiB over 64 kbit/s.
 const SEND: Duration = Duration::from_secs(550);
 
+/// The type of the problem document of a controller whose disk is full.
+const STORAGE_FULL: &str = "urn:tillward:problem:storage-full";
+
 /// Told the bytes of each body that went over the wire, whole.
 pub type Told = Arc<dyn Fn(u64) + Send + Sync>;
 
@@ -185,6 +188,11 @@ fn judge(
             let body = response.into_body().into_reader();
             // Half an explanation is better than none.
             let _cut = body.take(TEXT_BYTES_MAX as u64).read_to_string(&mut why);
+            // Whoever keeps the controller makes room; a terminal that used up its share waits for
+            // nobody.
+            if status == 507 && why.contains(STORAGE_FULL) {
+                return Ok(Attempt::Later("the controller has no room".to_owned()));
+            }
             Err(PlaceError::Refused { what: what.to_owned(), status, why: short_text(&why) })
         }
     }

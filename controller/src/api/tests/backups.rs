@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use reqwest::{Client, Response, StatusCode};
+use serde_json::Value;
 use shared::backup::{Kind, Listed, OBJECT_BYTES_MAX, ObjectName, kind_path, object_path};
 use shared::digest::Digest;
 use shared::id::{RepositoryId, TerminalId};
@@ -291,4 +292,29 @@ async fn what_the_first_place_has_lost_is_read_from_the_second() {
     assert_eq!(till.get(name).await.text().await.unwrap(), "pack");
     places.second().remove(&key).await.unwrap();
     assert_eq!(problem(till.get(name).await).await, "internal");
+}
+
+/// The disk of the first place is not mounted: an empty directory is where it was.
+#[tokio::test]
+async fn nothing_is_taken_while_the_first_place_is_not_there() {
+    let fixture = Fixture::start().await;
+    let till = Till::ready(&fixture, "PX-1").await;
+    assert_eq!(till.put(Kind::Data, b"pack").await.status(), StatusCode::CREATED);
+    let (north, disk) = (fixture.blobs.path().join("north"), fixture.blobs.path().join("disk"));
+    std::fs::rename(&north, &disk).unwrap();
+    std::fs::create_dir(&north).unwrap();
+    let refused = till.put(Kind::Data, b"another pack").await;
+    assert_eq!(refused.status(), StatusCode::SERVICE_UNAVAILABLE);
+    assert_eq!(refused.headers()["retry-after"], "60");
+    assert_eq!(problem(refused).await, "place-absent");
+    let elsewhere = Till { repository: RepositoryId::generate(), ..till };
+    assert_eq!(problem(elsewhere.put(Kind::SealedKey, b"sealed").await).await, "place-absent");
+    let status = fixture.get("/v1/status").await.json::<Value>().await.unwrap();
+    assert_eq!(status["places"][0]["there"], false, "{status:#}");
+    assert!(status["places"][0]["hint"].as_str().unwrap().contains("adopt"), "{status:#}");
+    std::fs::remove_dir(&north).expect("nothing was written there");
+    std::fs::rename(&disk, &north).unwrap();
+    assert_eq!(elsewhere.put(Kind::SealedKey, b"sealed").await.status(), StatusCode::CREATED);
+    let status: Value = fixture.get("/v1/status").await.json().await.unwrap();
+    assert_eq!(status["places"][0]["there"], true, "{status:#}");
 }

@@ -15,6 +15,7 @@ use shared::tls::ClientCertificate;
 use super::super::*;
 use crate::auth::Token;
 use crate::backup::PaceLimits;
+use crate::blob::Memory;
 use crate::config::{PlaceConfig, PlaceUrl};
 use crate::delivery::Signer;
 use crate::key_file::SecretKey;
@@ -119,7 +120,8 @@ impl Fixture {
         registry.put_operator(&operator, &by).await.unwrap();
 
         let blobs = tempfile::tempdir().unwrap();
-        let places = Places::open(&places_in(blobs.path())).unwrap();
+        let memory = Memory { fleet, directory: blobs.path().join("memory") };
+        let places = Places::open(&places_in(blobs.path()), &memory).unwrap();
         let listener = Listener::bind(SocketAddr::from((Ipv4Addr::LOCALHOST, 0))).await.unwrap();
         let address = listener.address();
         let api = Arc::new(Api {

@@ -5,9 +5,10 @@ use std::path::PathBuf;
 
 use bytes::Bytes;
 use shared::backup::{Kind, ObjectName};
-use shared::id::{RepositoryId, TerminalId};
+use shared::id::{FleetId, RepositoryId, TerminalId};
 
 use super::*;
+use crate::blob::{Memory, NotThere};
 use crate::config::{PlaceConfig, PlaceUrl};
 use crate::registry::audit::By;
 use crate::registry::backup::{Admitted, NewObject};
@@ -53,7 +54,11 @@ impl World {
             region: name.into(),
             url: PlaceUrl::Directory(directory.path().join(name)),
         };
-        let places = Places::open(&[place("north"), place("south")]).unwrap();
+        let memory = Memory {
+            fleet: FleetId::from_bytes([1; 16]),
+            directory: directory.path().join("memory"),
+        };
+        let places = Places::open(&[place("north"), place("south")], &memory).unwrap();
         let registry = crate::registry::in_memory().await.unwrap();
         let claim = NewClaim {
             id: shared::id::ClaimId::generate(),
@@ -97,6 +102,23 @@ impl World {
         let folder = self.directory.path().join(place).join(key.terminal.to_string());
         let folder = folder.join(key.repository.to_string()).join("data");
         folder.join(&digest[..2]).join(digest)
+    }
+
+    /// The disk of a place goes, or comes back: an empty directory is left where it was mounted.
+    fn unmount(&self, place: &str) {
+        let mounted = self.directory.path().join(place);
+        fs::rename(&mounted, self.directory.path().join(format!("{place}-disk"))).unwrap();
+        fs::create_dir(&mounted).unwrap();
+    }
+
+    fn mount(&self, place: &str) {
+        let mounted = self.directory.path().join(place);
+        fs::remove_dir(&mounted).expect("nothing was written where no disk was");
+        fs::rename(self.directory.path().join(format!("{place}-disk")), mounted).unwrap();
+    }
+
+    async fn due(&self, now: UnixTime) -> usize {
+        self.registry.objects_due(now, 100).await.unwrap().len()
     }
 
     async fn alarms(&self) -> Vec<String> {
@@ -175,4 +197,69 @@ async fn a_kill_between_copying_and_noting_is_made_good() {
     while again.step(AT).await.unwrap() == Progress::MoreToDo {}
     assert_eq!(world.registry.objects_due(AT, 10).await.unwrap(), []);
     assert!(world.alarms().await.is_empty());
+}
+
+#[tokio::test]
+async fn a_disk_that_is_not_mounted_lacks_nothing_and_gets_nothing() {
+    for place in ["north", "south"] {
+        let world = World::new().await;
+        world.store(Kind::SealedKey, b"sealed").await;
+        let proven = world.store(Kind::Data, b"pack").await;
+        world.settle(AT).await;
+        // One that is not copied yet.
+        let new = world.store(Kind::Data, b"new pack").await;
+        world.unmount(place);
+        let later = AT.plus(MONTH * 2);
+        world.settle(later).await;
+        assert_eq!(
+            world.due(later.plus(UNANSWERED_AFTER)).await,
+            3,
+            "{place}: all are asked for again"
+        );
+        assert_eq!(world.due(later).await, 0, "{place}: later");
+        assert_eq!(world.alarms().await, Vec::<String>::new(), "{place}");
+        world.mount(place);
+        let later = later.plus(UNANSWERED_AFTER);
+        world.settle(later).await;
+        for (key, bytes) in [(proven, &b"pack"[..]), (new, b"new pack")] {
+            for place in ["north", "south"] {
+                assert_eq!(fs::read(world.file(place, &key)).unwrap(), bytes, "{place}");
+            }
+        }
+        assert_eq!(world.due(later).await, 0, "{place}");
+        assert_eq!(world.alarms().await, Vec::<String>::new(), "{place}");
+    }
+}
+
+#[tokio::test]
+async fn a_new_disk_is_filled_without_alarm_once_it_is_adopted() {
+    for place in [0, 1] {
+        let world = World::new().await;
+        world.store(Kind::SealedKey, b"sealed").await;
+        let key = world.store(Kind::Data, b"pack").await;
+        world.settle(AT).await;
+        let name = ["north", "south"][place];
+        world.unmount(name);
+        let later = AT.plus(UNANSWERED_AFTER);
+        world.places.0[place].adopt(later).await.unwrap();
+        assert_eq!(world.due(later).await, 0);
+        assert_eq!(world.registry.examine_all_again(later).await.unwrap(), 2);
+        world.settle(later.plus(Duration::from_secs(1))).await;
+        world.settle(later.plus(UNANSWERED_AFTER * 2)).await;
+        assert_eq!(fs::read(world.file(name, &key)).unwrap(), b"pack", "{name}");
+        assert_eq!(world.alarms().await, Vec::<String>::new(), "{name}");
+        // From then on what goes missing there was lost.
+        fs::remove_file(world.file(name, &key)).unwrap();
+        world.settle(later.plus(MONTH * 2)).await;
+        assert_eq!(fs::read(world.file(name, &key)).unwrap(), b"pack", "{name}");
+        assert_eq!(world.alarms().await.len(), 1, "{name}");
+        // The old disk is another one now.
+        fs::remove_dir_all(world.directory.path().join(name)).unwrap();
+        fs::create_dir(world.directory.path().join(name)).unwrap();
+        world.mount(name);
+        let refused = world.places.0[place].ready().await.unwrap_err();
+        let BlobError::NotThere { source, .. } = refused else { panic!("{refused:?}") };
+        let NotThere::Absent(absent) = source else { panic!("{source:?}") };
+        assert!(matches!(absent, crate::blob::Absent::Replaced { .. }), "{absent:?}");
+    }
 }

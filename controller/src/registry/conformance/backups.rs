@@ -148,6 +148,12 @@ pub(super) async fn a_snapshot_is_as_good_as_the_least_of_its_objects(registry: 
     assert_eq!(state(registry).await, SnapshotState::Damaged);
     found(ObjectState::Proven, true, &[0]).await;
     assert_eq!(state(registry).await, SnapshotState::Available, "it came back");
+    // Nothing is due at 39, and everything of everybody once that is asked for.
+    let due = async || registry.objects_due(UnixTime(39), 10).await.expect("a list").len();
+    assert_eq!(due().await, 1, "the one that was never looked at");
+    assert_eq!(registry.examine_all_again(UnixTime(39)).await.expect("it is noted"), 2);
+    assert_eq!(registry.examine_all_again(UnixTime(39)).await.expect("it is noted"), 0);
+    assert_eq!(due().await, 3);
 }
 
 pub(super) async fn a_till_that_begins_its_numbers_again_stands_out(registry: &dyn Registry) {

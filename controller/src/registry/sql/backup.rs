@@ -152,4 +152,8 @@ impl<D: Database> BackupRegistry for SqlRegistry<D> {
     async fn examine_again(&self, repository: RepositoryId, now: UnixTime) -> Result<u64> {
         write!(self, "look at a repository again", tx => keeping::again(tx, repository, now))
     }
+
+    async fn examine_all_again(&self, now: UnixTime) -> Result<u64> {
+        write!(self, "look at all backups again", tx => keeping::all_again(tx, now))
+    }
 }

@@ -78,6 +78,11 @@ pub(super) async fn again(
     tx.execute(update, vec![text(repository), time(now)]).await
 }
 
+pub(super) async fn all_again(tx: &mut Transaction, now: UnixTime) -> Result<u64> {
+    let update = "UPDATE backup_objects SET due_at = $1 WHERE due_at > $1";
+    tx.execute(update, vec![time(now)]).await
+}
+
 /// Brings the states of a repository's snapshots up to date with those of its objects. It looks
 /// only at objects that are not proven, and at snapshots that these concern.
 pub(super) async fn reconsider(
