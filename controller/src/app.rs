@@ -356,7 +356,7 @@ fn start_https(
     };
     make_directory(&config.blobs)?;
     let campaigns = Campaigns::new(registry.clone(), signer.clone());
-    let backup = backups::start(&config.backups, registry, &campaigns, execute, tasks)?;
+    let backup = backups::start(&config.backups, registry, &campaigns, signer, execute, tasks)?;
     let HttpsUrl(address) = &config.https.url;
     let api = Api {
         fleet: config.fleet,
@@ -366,6 +366,7 @@ fn start_https(
         blobs: Blobs::in_directory(&config.blobs)?,
         places: backup.places,
         intake: backup.intake,
+        retention: config.backups.retention,
         brokers: brokers.clone(),
         url: HttpsUrl(address.or_port(listener.address().port())),
         server_ca_pem: papers.server_ca_text()?,

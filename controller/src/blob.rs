@@ -8,7 +8,7 @@ mod artifacts;
 mod place;
 
 pub use artifacts::Blobs;
-pub use place::{Place, Places};
+pub use place::{Left, Place, Places};
 
 use std::io;
 use std::ops::Range;
@@ -16,7 +16,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use futures::{Stream, TryStreamExt as _};
+use futures::{Stream, StreamExt as _, TryStreamExt as _};
 use object_store::path::Path;
 use object_store::{
     GetOptions, GetRange, ObjectStore, ObjectStoreExt as _, PutMode, PutPayload, WriteMultipart,
@@ -56,6 +56,12 @@ pub enum BlobError {
         what: String,
         #[source]
         source: object_store::Error,
+    },
+    #[error("the folder {} could not be removed", path.display())]
+    Sweep {
+        path: PathBuf,
+        #[source]
+        source: io::Error,
     },
     #[error("what was sent as {wanted} is {got}")]
     OtherBytes { wanted: Digest, got: Digest },
@@ -152,6 +158,13 @@ impl Store {
             Err(object_store::Error::AlreadyExists { .. }) => Ok(false),
             Err(source) => Err(item.unwritten()(source)),
         }
+    }
+
+    /// Some of what lies in this folder and below it.
+    async fn list(&self, folder: &Item, limit: usize) -> Result<Vec<Path>, BlobError> {
+        let found = self.0.list(Some(&folder.path)).take(limit);
+        let paths = found.map_ok(|meta| meta.location).try_collect();
+        paths.await.map_err(folder.unread())
     }
 
     /// What is not there is removed already.

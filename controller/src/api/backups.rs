@@ -1,8 +1,10 @@
 //! What terminals save. A terminal adds objects to its own repositories and reads them; nobody
-//! replaces or deletes one here.
+//! replaces one here, and operators say at most what may go.
 
 mod manifests;
 mod objects;
+mod purges;
+mod retention;
 mod schedules;
 mod snapshots;
 
@@ -32,6 +34,11 @@ pub(super) fn brief_routes() -> OpenApiRouter<Arc<Api>> {
         .routes(routes!(snapshots::hold))
         .routes(routes!(snapshots::unhold))
         .routes(routes!(snapshots::coverage))
+        .routes(routes!(retention::policy))
+        .routes(routes!(retention::list))
+        .routes(routes!(retention::certificate))
+        .routes(routes!(purges::look))
+        .routes(routes!(purges::ask))
         .merge(schedules::routes())
 }
 
@@ -91,7 +98,7 @@ fn refused(why: NotAdmitted, detail: String) -> Refusal {
         NotAdmitted::Differs(_) => (Code::ObjectDiffers, "read the one that is there"),
         NotAdmitted::Quota { .. } => (
             Code::QuotaExceeded,
-            "purge old repositories, or raise `backups.terminal_mib_max` in the controller's \
+            "purge old repositories (`tillward backup retention`), or raise `backups.terminal_mib_max` in the controller's \
              configuration",
         ),
     };

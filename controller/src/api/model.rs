@@ -11,6 +11,7 @@ mod campaign;
 mod change;
 mod claim;
 mod enrolment;
+mod purge;
 mod release;
 mod schedule;
 mod terminal;
@@ -27,6 +28,10 @@ pub use campaign::{
 pub use change::{Backup, Change, Drill, Ping, Restore, Upgrade};
 pub use claim::{Claim, ClaimState, IssuedClaim, NewClaim};
 pub use enrolment::{Base64, BeginEnrolment, Enrol, Enrolled, EnrolmentNonce, Own};
+pub use purge::{
+    NewPurge, PlannedRepository, PlannedSnapshot, PurgePlan, PurgeRefused, RepositoryRetention,
+    RepositoryState, RetainedSnapshot, RetentionPolicy, StayReason, TerminalRetention,
+};
 pub use release::{ArtifactStored, Release, ReleaseArtifact, Roster, RosterKey, Signer};
 pub use schedule::{BackupSchedule, NewBackupSchedule, ScheduleEvery, ScheduledWork};
 pub use terminal::{Component, Lifecycle, Presence, Telemetry, Terminal, TerminalDetail};

@@ -7,7 +7,7 @@
 use std::fs;
 use std::io;
 use std::ops::Range;
-use std::path::Path as FilePath;
+use std::path::{Path as FilePath, PathBuf};
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -18,6 +18,7 @@ use object_store::path::Path;
 use sha2::{Digest as _, Sha256};
 use shared::backup::Kind;
 use shared::digest::Digest;
+use shared::id::{RepositoryId, TerminalId};
 
 use super::{BlobError, Item, Store, Upload};
 use crate::backup::ObjectKey;
@@ -49,16 +50,26 @@ pub struct Place {
     pub name: String,
     pub region: String,
     store: Store,
+    /// Where it is one: what uploads that were cut left behind is no object, and is swept out.
+    directory: Option<PathBuf>,
+}
+
+/// Something that lies in the folder of a repository.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Left {
+    path: Path,
+    pub is_sealed_key: bool,
 }
 
 impl Place {
     /// A directory is made when it is not there.
     pub fn open(config: &PlaceConfig) -> Result<Self, BlobError> {
         let PlaceConfig { name, region, url } = config;
-        let store: Arc<dyn ObjectStore> = match url {
-            PlaceUrl::Directory(path) => Arc::new(directory(path)?),
+        let (store, directory): (Arc<dyn ObjectStore>, _) = match url {
+            PlaceUrl::Directory(path) => (Arc::new(directory(path)?), Some(path.clone())),
         };
-        Ok(Self { name: name.clone(), region: region.clone(), store: Store(store) })
+        let (name, region, store) = (name.clone(), region.clone(), Store(store));
+        Ok(Self { name, region, store, directory })
     }
 
     fn item(&self, key: &ObjectKey) -> Item {
@@ -122,9 +133,66 @@ impl Place {
         upload.finish().await.map(|_bytes| true)
     }
 
+    fn folder(&self, terminal: TerminalId, repository: RepositoryId) -> Item {
+        let path = Path::from_iter([terminal.to_string(), repository.to_string()]);
+        Item { what: format!("{repository} in place `{}`", self.name), path }
+    }
+
+    /// Some of what lies in the folder of a repository, whether anybody knows of it or not.
+    pub async fn left_of(
+        &self,
+        terminal: TerminalId,
+        repository: RepositoryId,
+        limit: usize,
+    ) -> Result<Vec<Left>, BlobError> {
+        let paths = self.store.list(&self.folder(terminal, repository), limit).await?;
+        let is_sealed_key =
+            |path: &Path| path.parts().any(|part| part.as_ref() == Kind::SealedKey.as_str());
+        let left = |path: Path| Left { is_sealed_key: is_sealed_key(&path), path };
+        Ok(paths.into_iter().map(left).collect())
+    }
+
     /// What is not there is removed already.
+    #[cfg(test)]
     pub async fn remove(&self, key: &ObjectKey) -> Result<(), BlobError> {
         self.store.remove(&self.item(key)).await
+    }
+
+    /// What is not there is removed already.
+    pub async fn remove_left(&self, left: &Left) -> Result<(), BlobError> {
+        let what = format!("{} in place `{}`", left.path, self.name);
+        self.store.remove(&Item { what, path: left.path.clone() }).await
+    }
+
+    /// Removes the folder of a repository of which nothing is left, with what is no object in it,
+    /// so that a power cut does not bring it back.
+    pub async fn sweep(
+        &self,
+        terminal: TerminalId,
+        repository: RepositoryId,
+    ) -> Result<(), BlobError> {
+        let Some(directory) = self.directory.clone() else { return Ok(()) };
+        let of_terminal = directory.join(terminal.to_string());
+        let folder = of_terminal.join(repository.to_string());
+        let swept = tokio::task::spawn_blocking({
+            let folder = folder.clone();
+            move || sweep(&folder, &of_terminal)
+        });
+        let swept = swept.await.unwrap_or_else(|panicked| Err(io::Error::other(panicked)));
+        swept.map_err(|source| BlobError::Sweep { path: folder, source })
+    }
+}
+
+fn sweep(folder: &FilePath, of_terminal: &FilePath) -> io::Result<()> {
+    match fs::remove_dir_all(folder) {
+        Ok(()) => {}
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+        Err(error) => return Err(error),
+    }
+    match fs::File::open(of_terminal) {
+        Ok(directory) => directory.sync_all(),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        Err(error) => Err(error),
     }
 }
 

@@ -1,6 +1,7 @@
 //! What terminals have saved, as the registry knows it: repositories and their objects. The bytes
 //! are in the places.
 
+pub mod retention;
 pub mod snapshot;
 
 use std::collections::BTreeMap;
@@ -16,6 +17,7 @@ use super::audit::By;
 use super::page::Page;
 use crate::backup::ObjectKey;
 use crate::backup::schedule::Schedule;
+use retention::HoldRefused;
 use snapshot::{DueObject, Examined, ManifestRefused, NewSnapshot, ObjectCounts, Snapshot};
 
 type Result<T> = std::result::Result<T, RegistryError>;
@@ -34,7 +36,9 @@ pub struct Repository {
     pub opened_at: UnixTime,
     /// When the terminal went on to a newer one, or was revoked.
     pub closed_at: Option<UnixTime>,
-    /// When its objects were deleted.
+    /// Since when its objects are deleted, and nobody reads or holds anything in it.
+    pub purging_at: Option<UnixTime>,
+    /// When that was done.
     pub purged_at: Option<UnixTime>,
 }
 
@@ -165,8 +169,14 @@ pub trait BackupRegistry {
 
     async fn newest_snapshot(&self, of: TerminalId) -> Result<Newest>;
 
-    /// Holds a snapshot, or lets it go.
-    async fn hold_snapshot(&self, manifest: Digest, held: bool, by: &By) -> Result<()>;
+    /// Holds a snapshot, or lets it go. One that expires comes back by being held, until its purge
+    /// begins.
+    async fn hold_snapshot(
+        &self,
+        manifest: Digest,
+        held: bool,
+        by: &By,
+    ) -> Result<std::result::Result<(), HoldRefused>>;
 
     /// When the newest available snapshot of each of these was taken, where there is one.
     async fn covered(&self, of: &[TerminalId]) -> Result<BTreeMap<TerminalId, UnixTime>>;
@@ -223,6 +233,7 @@ mod tests {
             objects,
             opened_at: UnixTime(1),
             closed_at: None,
+            purging_at: None,
             purged_at: None,
         }
     }
