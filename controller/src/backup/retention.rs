@@ -150,16 +150,17 @@ pub fn decide(of: &Holding, policy: &Policy, now: UnixTime) -> Vec<Verdict> {
     of.snapshots.iter().map(verdict).collect()
 }
 
-/// Whether an operator asked for it to go.
+/// Whether an operator asked for it to go, and nobody holds it since.
 fn is_asked(it: &Candidate) -> bool {
-    matches!(it.expires_for, Some(PurgeReason::Asked { .. }))
+    !it.is_held && matches!(it.expires_for, Some(PurgeReason::Asked { .. }))
 }
 
 /// The one that is left when all others go: the newest that can be restored. An operator who asks
 /// for that one must say so, and whoever asked while there was another one did not.
 fn protected(of: &Holding) -> Option<(Digest, StayReason)> {
     let is_last_asked = |it: &&Candidate| {
-        matches!(it.expires_for, Some(PurgeReason::Asked { last_copy: true, .. }))
+        let last_copy = matches!(it.expires_for, Some(PurgeReason::Asked { last_copy: true, .. }));
+        last_copy && is_asked(it)
     };
     let mut whole = of.snapshots.iter().filter(|it| it.is_whole && !is_last_asked(it));
     let unasked = whole.clone().filter(|it| !is_asked(it)).max_by_key(|it| it.number);

@@ -1,7 +1,10 @@
 //! `tillward backup`: what terminals have saved, whether it is whole, and asking for more.
 
 mod ask;
+mod certificate;
 mod export;
+mod purge;
+mod retention;
 mod schedule;
 pub(super) mod show;
 mod verify;
@@ -31,6 +34,10 @@ pub(super) enum BackupCommand {
     Hold(show::Hold),
     /// No longer hold a snapshot
     Unhold(show::Hold),
+    Retention(retention::Retention),
+    Purge(purge::Purge),
+    #[command(subcommand)]
+    Certificate(certificate::CertificateCommand),
 }
 
 impl BackupCommand {
@@ -40,17 +47,21 @@ impl BackupCommand {
         now: UnixTime,
         print: &mut Print,
     ) -> Result<Exit, Failure> {
-        let client = Client::new(context.read()?)?;
+        // A certificate is checked without a controller.
+        let client = || Ok::<_, Failure>(Client::new(context.read()?)?);
         match self {
-            Self::Now(args) => args.run(&client, print).await,
-            Self::Drill(args) => args.run(&client, print).await,
-            Self::Schedule(command) => command.run(&client, print).await,
-            Self::List(args) => args.run(&client, now, print).await,
-            Self::Show(args) => args.run(&client, print).await,
-            Self::Verify(args) => args.run(&client, print).await,
-            Self::Export(args) => args.run(&client, print).await,
-            Self::Hold(args) => args.run("hold", &client, print).await,
-            Self::Unhold(args) => args.run("unhold", &client, print).await,
+            Self::Certificate(command) => command.run(context, print).await,
+            Self::Now(args) => args.run(&client()?, print).await,
+            Self::Drill(args) => args.run(&client()?, print).await,
+            Self::Schedule(command) => command.run(&client()?, print).await,
+            Self::List(args) => args.run(&client()?, now, print).await,
+            Self::Show(args) => args.run(&client()?, print).await,
+            Self::Verify(args) => args.run(&client()?, print).await,
+            Self::Export(args) => args.run(&client()?, print).await,
+            Self::Hold(args) => args.run("hold", &client()?, print).await,
+            Self::Unhold(args) => args.run("unhold", &client()?, print).await,
+            Self::Retention(args) => args.run(&client()?, print).await,
+            Self::Purge(args) => args.run(&client()?, print).await,
         }
     }
 }

@@ -9,6 +9,7 @@ mod fixture;
 mod fleet;
 mod orders;
 mod reports;
+mod retention;
 mod terminals;
 
 use std::sync::Arc;
@@ -86,6 +87,10 @@ pub const CHECKS: &[Check] = checks! {
         a_snapshot_is_as_good_as_the_least_of_its_objects,
         snapshots_are_numbered_and_listed,
         a_schedule_is_due_until_its_campaign_is_made;
+    retention:
+        what_expires_comes_back_by_being_held_until_its_purge_begins,
+        a_purge_begins_only_when_all_of_a_closed_repository_has_expired,
+        a_purge_is_finished_once_and_gives_its_bytes_back;
 };
 
 /// A registry in a new database of the server that `url` names. It is left there: such a server

@@ -18,25 +18,25 @@ use crate::registry::backup::{Admitted, NewObject, NotAdmitted};
 use crate::registry::page::Page;
 use crate::registry::{Registry, RegistryError};
 
-const REPOSITORY: RepositoryId = RepositoryId::from_bytes([7; 16]);
+pub(super) const REPOSITORY: RepositoryId = RepositoryId::from_bytes([7; 16]);
 const SHARE: u64 = 1000;
 
-fn key(kind: Kind, number: u8) -> ObjectKey {
+pub(super) fn key(kind: Kind, number: u8) -> ObjectKey {
     let name = ObjectName { kind, sha256: Digest([number; 32]) };
     ObjectKey { terminal: terminal_id(1), repository: REPOSITORY, name }
 }
 
-async fn add(registry: &dyn Registry, key: ObjectKey) -> Result<Admitted, NotAdmitted> {
+pub(super) async fn add(registry: &dyn Registry, key: ObjectKey) -> Result<Admitted, NotAdmitted> {
     let new = NewObject { key, bytes: 100, at: UnixTime(10) };
     registry.add_object(&new, SHARE).await.expect("it is noted")
 }
 
-async fn open_repository(registry: &dyn Registry) {
+pub(super) async fn open_repository(registry: &dyn Registry) {
     enrol(registry, 1, 1).await;
     assert_eq!(add(registry, key(Kind::SealedKey, 1)).await, Ok(Admitted::New));
 }
 
-fn snapshot(number: u64) -> NewSnapshot {
+pub(super) fn snapshot(number: u64) -> NewSnapshot {
     let manifest = Manifest {
         format: FORMAT,
         terminal: terminal_id(1),
@@ -60,7 +60,10 @@ fn snapshot(number: u64) -> NewSnapshot {
     NewSnapshot { digest: Digest::of(&number.to_be_bytes()), manifest, signed, at: UnixTime(30) }
 }
 
-async fn hand_in(registry: &dyn Registry, number: u64) -> Result<Admitted, ManifestRefused> {
+pub(super) async fn hand_in(
+    registry: &dyn Registry,
+    number: u64,
+) -> Result<Admitted, ManifestRefused> {
     registry.add_snapshot(&snapshot(number)).await.expect("it is noted")
 }
 
@@ -102,7 +105,7 @@ pub(super) async fn a_sealed_key_that_protects_nothing_yet_is_replaced(registry:
     assert_eq!(add(registry, key(Kind::SealedKey, 3)).await, Err(late));
 }
 
-async fn state(registry: &dyn Registry) -> SnapshotState {
+pub(super) async fn state(registry: &dyn Registry) -> SnapshotState {
     let found = registry.snapshot(snapshot(1).digest).await.expect("it is looked up");
     found.expect("it was handed in").state
 }
