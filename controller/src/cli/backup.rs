@@ -56,7 +56,7 @@ impl BackupCommand {
             Self::Schedule(command) => command.run(&client()?, print).await,
             Self::List(args) => args.run(&client()?, now, print).await,
             Self::Show(args) => args.run(&client()?, print).await,
-            Self::Verify(args) => args.run(&client()?, print).await,
+            Self::Verify(args) => args.run(&client()?, now, print).await,
             Self::Export(args) => args.run(&client()?, print).await,
             Self::Hold(args) => args.run("hold", &client()?, print).await,
             Self::Unhold(args) => args.run("unhold", &client()?, print).await,

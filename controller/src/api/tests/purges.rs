@@ -77,7 +77,7 @@ async fn retention_says_of_each_snapshot_why_it_stays_or_when_it_goes() {
     assert_eq!(old.snapshots[0].goes.as_deref(), Some("no rule keeps it"));
     assert!(old.purge_at.unwrap() > now().plus(DAY * 6));
     assert_eq!((new.repository, new.state), (till.repository, RepositoryState::Open));
-    assert_eq!(new.snapshots[0].stays, [StayReason::Last, StayReason::OnlyAvailable]);
+    assert_eq!(new.snapshots[0].stays, [StayReason::Last, StayReason::NewestAvailable]);
     let one = format!("/v1/backups/retention?terminal={}", till.id);
     let one: Page<TerminalRetention> = fixture.get(&one).await.json().await.unwrap();
     assert_eq!(one.items, shown.items);

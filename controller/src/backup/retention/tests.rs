@@ -164,7 +164,7 @@ fn what_an_operator_asked_for_goes_unless_it_became_the_last_copy_or_is_held() {
     assert_eq!(reasons.last(), Some(&StayReason::OnlyAvailable));
     assert_eq!(stay(&holding(vec![going(true)]), &by, 9), Vec::<u64>::new());
     let held = Candidate { is_held: true, ..going(true) };
-    assert_eq!(why(&holding(vec![held]), &by, 1), [StayReason::Held]);
+    assert!(why(&holding(vec![held]), &by, 1).contains(&StayReason::Held));
 }
 
 #[test]
