@@ -164,7 +164,11 @@ fn protected(of: &Holding) -> Option<(Digest, StayReason)> {
     };
     let mut whole = of.snapshots.iter().filter(|it| it.is_whole && !is_last_asked(it));
     let unasked = whole.clone().filter(|it| !is_asked(it)).max_by_key(|it| it.number);
-    let newest = unasked.or_else(|| whole.clone().max_by_key(|it| it.number))?;
+    let newest = match of.closed_at {
+        // A closed terminal needs nothing to go on with.
+        Some(_) => unasked?,
+        None => unasked.or_else(|| whole.clone().max_by_key(|it| it.number))?,
+    };
     let others = whole.any(|it| it.manifest != newest.manifest && !is_asked(it));
     let reason = if others { StayReason::NewestAvailable } else { StayReason::OnlyAvailable };
     Some((newest.manifest, reason))

@@ -47,7 +47,7 @@ impl BackupCommand {
         now: UnixTime,
         print: &mut Print,
     ) -> Result<Exit, Failure> {
-        // A certificate is checked without a controller.
+        // Made when it is needed: a certificate is checked without a controller.
         let client = || Ok::<_, Failure>(Client::new(context.read()?)?);
         match self {
             Self::Certificate(command) => command.run(context, print).await,

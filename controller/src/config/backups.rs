@@ -4,11 +4,12 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use shared::document::purge_certificate::KeepRules;
+
 use super::in_table;
 use super::reader::Reader;
 use crate::backup::PaceLimits;
 use crate::backup::retention::Policy;
-use shared::document::purge_certificate::KeepRules;
 
 const MIB: u64 = 1024 * 1024;
 const DAY: Duration = Duration::from_secs(24 * 3600);

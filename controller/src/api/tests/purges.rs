@@ -11,6 +11,7 @@ use shared::document::PurgeCertificate;
 use shared::document::purge_certificate::PurgeReason;
 use shared::id::RepositoryId;
 use shared::signature::{Envelope, KnownKeys, open};
+use shared::time::UnixTime;
 
 use super::super::model::{
     Page, PurgePlan, RepositoryState, SnapshotDetail, SnapshotState, StayReason, TerminalRetention,
@@ -22,7 +23,6 @@ use crate::background::{Progress, now};
 use crate::backup::expire::Expire;
 use crate::backup::purge::Purging;
 use crate::delivery::Signer;
-use shared::time::UnixTime;
 
 const DAY: Duration = Duration::from_secs(24 * 3600);
 

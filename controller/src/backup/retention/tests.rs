@@ -160,6 +160,8 @@ fn what_an_operator_asked_for_goes_unless_it_became_the_last_copy_or_is_held() {
     };
     assert_eq!(stay(&holding(vec![going(false), snapshot(2, 2)]), &by, 9), [2]);
     assert_eq!(stay(&holding(vec![going(false)]), &by, 9), [1]);
+    let closed = Holding { closed_at: Some(UnixTime(BEGIN)), ..holding(vec![going(false)]) };
+    assert_eq!(stay(&closed, &by, 9), Vec::<u64>::new());
     let reasons = why(&holding(vec![going(false)]), &by, 1);
     assert_eq!(reasons.last(), Some(&StayReason::OnlyAvailable));
     assert_eq!(stay(&holding(vec![going(true)]), &by, 9), Vec::<u64>::new());

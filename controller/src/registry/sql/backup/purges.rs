@@ -59,8 +59,8 @@ pub(super) async fn begin(
 pub(super) async fn going_on(tx: &mut Transaction, limit: u32) -> Result<Vec<Purge>> {
     let select = "SELECT p.repository, p.begun_at, p.first_last_at, p.first_gone_at,
              p.second_last_at, p.second_gone_at, t.serial,
-             CASE WHEN EXISTS (SELECT 1 FROM backup_objects o
-                 WHERE o.repository = p.repository AND o.state = 'proven') THEN 1 ELSE 0 END
+             EXISTS (SELECT 1 FROM backup_objects o
+                 WHERE o.repository = p.repository AND o.state = 'proven')
          FROM backup_purges p
          JOIN backup_repositories r ON r.id = p.repository
          JOIN terminals t ON t.id = r.terminal

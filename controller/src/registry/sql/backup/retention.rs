@@ -1,7 +1,5 @@
 //! What of a terminal is there, and what expires.
 
-use std::collections::BTreeSet;
-
 use shared::digest::Digest;
 use shared::document::purge_certificate::PurgeReason;
 use shared::id::{RepositoryId, TerminalId};
@@ -45,9 +43,9 @@ pub(super) async fn holding(tx: &mut Transaction, of: TerminalId) -> Result<Opti
     // What is available is whole by definition; of what expires it is found out.
     let select = "SELECT s.manifest, s.number, s.repository, s.taken_at, s.received_at, s.state,
              s.state_at, s.held_for, s.expires_for,
-             CASE WHEN s.state = 'available' OR (s.state = 'expiring' AND NOT EXISTS (
+             (s.state = 'available' OR (s.state = 'expiring' AND NOT EXISTS (
                  SELECT 1 FROM backup_objects o WHERE o.repository = s.repository
-                     AND o.state <> 'proven' AND o.seq <= s.objects)) THEN 1 ELSE 0 END
+                     AND o.state <> 'proven' AND o.seq <= s.objects)))
          FROM backup_snapshots s WHERE s.terminal = $1 AND s.state <> 'purged' ORDER BY s.number";
     let rows = tx.rows(select, vec![text(of)]).await?;
     let snapshots = rows.into_iter().map(candidate).collect::<Result<_>>()?;
@@ -65,7 +63,7 @@ fn candidate(mut row: Row) -> Result<Candidate> {
         state_at: row.time()?,
         is_held: row.maybe_text()?.is_some(),
         expires_for: row.maybe_text()?.map(|it| reason(&it)).transpose()?,
-        is_whole: row.int()? != 0,
+        is_whole: row.flag()?,
     })
 }
 
@@ -127,11 +125,8 @@ async fn rescue(tx: &mut Transaction, manifest: Digest, at: UnixTime) -> Result<
     if tx.execute(update, vec![text(manifest), code(kept), time(at)]).await? == 0 {
         return Ok(false);
     }
-    let snapshot = snapshots::by_manifest(tx, manifest).await?;
-    let repositories: BTreeSet<RepositoryId> =
-        snapshot.into_iter().map(|it| it.repository).collect();
-    for repository in repositories {
-        keeping::reconsider(tx, repository, at).await?;
+    if let Some(snapshot) = snapshots::by_manifest(tx, manifest).await? {
+        keeping::reconsider(tx, snapshot.repository, at).await?;
     }
     Ok(true)
 }
