@@ -1,6 +1,6 @@
-//! What terminals save: taken in ([`intake`]), kept in two places ([`keep`]), until [`expire`] finds
-//! that nobody wants it and [`purge`] deletes it. [`schedule`] asks for more of it. [`state`] is the
-//! life of a snapshot, [`retention`] says which ones stay; both are pure.
+//! What terminals save: taken in ([`intake`]), kept in two places ([`keep`]), until [`expire`]
+//! finds that nobody wants it and [`purge`] deletes it. [`schedule`] asks for more of it. [`state`]
+//! is the life of a snapshot, [`retention`] says which ones stay; both are pure.
 //!
 //! Everything is encrypted before it comes here, under keys that this program never sees: it
 //! knows how much there is and whether it is whole, and nothing else. A terminal adds; it replaces

@@ -9,8 +9,8 @@
 //! come in pages, progress is counted as it changes, and nothing costs as much as the fleet is
 //! large.
 //!
-//! Deliberately absent: deletion. Campaigns, receipts and the audit log only grow; of what terminals
-//! saved, only the list of a purged repository's objects is forgotten.
+//! Deliberately absent: deletion. Campaigns, receipts and the audit log only grow; of what
+//! terminals saved, only the list of a purged repository's objects is forgotten.
 
 pub mod audit;
 pub mod backup;

@@ -98,7 +98,7 @@ fn refused(why: NotAdmitted, detail: String) -> Refusal {
         NotAdmitted::Differs(_) => (Code::ObjectDiffers, "read the one that is there"),
         NotAdmitted::Quota { .. } => (
             Code::QuotaExceeded,
-            "purge old repositories (`tillward backup retention`), or raise `backups.terminal_mib_max` in the controller's \
+            "purge old repositories, or raise `backups.terminal_mib_max` in the controller's \
              configuration",
         ),
     };

@@ -108,13 +108,14 @@ mod tests {
         ];
         #[rustfmt::skip]
         let table = [
-            //           lost      uncopied   unproven   proven     expire    keep       purge
-            (Received,  [Damaged,  Received,  Copied,    Available, Expiring, Received,  Received]),
-            (Copied,    [Damaged,  Copied,    Copied,    Available, Expiring, Copied,    Copied]),
-            (Available, [Damaged,  Available, Available, Available, Expiring, Available, Available]),
-            (Damaged,   [Damaged,  Damaged,   Copied,    Available, Expiring, Damaged,   Damaged]),
-            (Expiring,  [Expiring, Expiring,  Expiring,  Expiring,  Expiring, Received,  Purged]),
-            (Purged,    [Purged,   Purged,    Purged,    Purged,    Purged,   Purged,    Purged]),
+            //          lost      uncopied   unproven   proven     expire    keep       purge
+            (Received, [Damaged,  Received,  Copied,    Available, Expiring, Received,  Received]),
+            (Copied,   [Damaged,  Copied,    Copied,    Available, Expiring, Copied,    Copied]),
+            (Available,
+                       [Damaged,  Available, Available, Available, Expiring, Available, Available]),
+            (Damaged,  [Damaged,  Damaged,   Copied,    Available, Expiring, Damaged,   Damaged]),
+            (Expiring, [Expiring, Expiring,  Expiring,  Expiring,  Expiring, Received,  Purged]),
+            (Purged,   [Purged,   Purged,    Purged,    Purged,    Purged,   Purged,    Purged]),
         ];
         assert_eq!(table.map(|(state, _)| state), SnapshotState::ALL);
         for (state, expected) in table {

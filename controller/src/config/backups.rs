@@ -173,7 +173,8 @@ mod tests {
             "`backups.retention.keep_last` is 0: choose a whole number from 1 to 1000",
             "`backups.retention.keep_daily` is -1: choose a whole number from 0 to 1000",
             "`backups.retention.keep_weekly` is 521: choose a whole number from 0 to 520",
-            "`backups.retention.keep_monthly` is of type string: write a whole number from 0 to 120",
+            "`backups.retention.keep_monthly` is of type string: write a whole number from 0 to \
+             120",
             "`backups.retention.purge_after_days` is 0: choose a whole number from 1 to 365",
             "`backups.retention.closed_days` is of type float: write a whole number from 1 to 3650",
             "`backups.retention.keep_yearly` is not a key; there are `closed_days`, `keep_daily`, \

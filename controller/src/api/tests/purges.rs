@@ -87,7 +87,10 @@ async fn retention_says_of_each_snapshot_why_it_stays_or_when_it_goes() {
 async fn a_purge_is_refused_by_name_planned_asked_for_and_certified() {
     let fixture = Fixture::start().await;
     let (till, closed, [first, second]) = saved_twice(&fixture, "PX-1").await;
-    let wish = |repositories: &[RepositoryId], snapshots: &[Digest]| json!({"repositories": repositories, "snapshots": snapshots, "reason": "asked to"});
+    let wish = |repositories: &[RepositoryId], snapshots: &[Digest]| {
+        let reason = "asked to";
+        json!({"repositories": repositories, "snapshots": snapshots, "reason": reason})
+    };
     let empty = json!({"repositories": [closed], "reason": " "});
     assert_eq!(ask(&fixture, "", empty).await, Err("invalid".into()));
     assert_eq!(ask(&fixture, "", wish(&[], &[])).await, Err("invalid".into()));
