@@ -40,6 +40,7 @@ use utoipa_axum::router::OpenApiRouter;
 
 use crate::background::{Tasks, now};
 use crate::backup::intake::Intake;
+use crate::backup::retention::Policy;
 use crate::blob::{Blobs, Places};
 use crate::broker::Brokers;
 use crate::campaign::Campaigns;
@@ -67,6 +68,7 @@ pub struct Api {
     pub blobs: Blobs,
     pub places: Places,
     pub intake: Intake,
+    pub retention: Policy,
     pub brokers: Brokers,
     /// Where terminals and operators connect, with the real port.
     pub url: HttpsUrl,

@@ -388,7 +388,7 @@ async fn start_https(
     };
     make_directory(&config.blobs)?;
     let campaigns = Campaigns::new(registry.clone(), signer.clone());
-    let backup = backups::start(config, registry, &campaigns, execute, tasks).await?;
+    let backup = backups::start(config, registry, &campaigns, signer, execute, tasks).await?;
     let HttpsUrl(address) = &config.https.url;
     let api = Api {
         fleet: config.fleet,
@@ -398,6 +398,7 @@ async fn start_https(
         blobs: Blobs::in_directory(&config.blobs)?,
         places: backup.places,
         intake: backup.intake,
+        retention: config.backups.retention,
         brokers: brokers.clone(),
         url: HttpsUrl(address.or_port(listener.address().port())),
         server_ca_pem: papers.server_ca_text()?,

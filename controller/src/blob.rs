@@ -13,7 +13,7 @@ mod s3;
 
 pub use artifacts::Blobs;
 pub use marker::Absent;
-pub use place::{Place, Places};
+pub use place::{Left, Place, Places};
 pub use presence::{Memory, NotThere, Ready, Standing};
 pub use s3::S3Error;
 
@@ -23,7 +23,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use futures::{Stream, TryStreamExt as _};
+use futures::{Stream, StreamExt as _, TryStreamExt as _};
 use object_store::path::Path;
 use object_store::{
     GetOptions, GetRange, ObjectStore, ObjectStoreExt as _, PutMode, PutPayload, WriteMultipart,
@@ -77,6 +77,12 @@ pub enum BlobError {
         what: String,
         #[source]
         source: object_store::Error,
+    },
+    #[error("the folder {} could not be removed", path.display())]
+    Sweep {
+        path: PathBuf,
+        #[source]
+        source: io::Error,
     },
     #[error("what was sent as {wanted} is {got}")]
     OtherBytes { wanted: Digest, got: Digest },
@@ -188,6 +194,13 @@ impl Store {
     async fn replace(&self, item: &Item, bytes: Bytes) -> Result<(), BlobError> {
         let made = self.0.put(&item.path, PutPayload::from(bytes)).await;
         made.map(drop).map_err(item.unwritten())
+    }
+
+    /// Some of what lies in this folder and below it.
+    async fn list(&self, folder: &Item, limit: usize) -> Result<Vec<Path>, BlobError> {
+        let found = self.0.list(Some(&folder.path)).take(limit);
+        let paths = found.map_ok(|meta| meta.location).try_collect();
+        paths.await.map_err(folder.unread())
     }
 
     /// What is not there is removed already.

@@ -23,7 +23,7 @@ use std::time::Duration;
 use shared::change::{Change, Verb};
 use shared::digest::Digest;
 use shared::floor;
-use shared::id::{CampaignId, TerminalId};
+use shared::id::{CampaignId, RepositoryId, TerminalId};
 use shared::limits::{APPROVED_ORDER_LIFETIME_S_MAX, ROUTINE_ORDER_LIFETIME_S_MAX, SIGNATURES_MAX};
 use shared::membership::Membership;
 use shared::time::UnixTime;
@@ -61,6 +61,8 @@ pub enum CampaignError {
     Window { from_min: u16, to_min: u16 },
     #[error("a cancellation is part of the campaign that is aborted, not one of its own")]
     CancelByItself,
+    #[error("{repository} is purged, or being purged, since {at}: nothing is restored from it")]
+    Purged { repository: RepositoryId, at: UnixTime },
     #[error("no terminal can read a batch that {0} approvers have signed")]
     TooManyApprovers(u8),
     #[error("{0} asks for nobody's approval")]
@@ -88,6 +90,7 @@ impl CampaignError {
             Self::Lifetime { .. } => None,
             Self::Window { .. } => Some("write for example `22:00-06:00`"),
             Self::CancelByItself => Some("abort the campaign"),
+            Self::Purged { .. } => Some("choose another snapshot"),
             Self::TooManyApprovers(_) => {
                 Some("add a next roster that asks for fewer approvers, signed by the root keys")
             }
@@ -175,9 +178,8 @@ impl Campaigns {
             return Err(CampaignError::Window { from_min, to_min });
         }
         let upgrade = match change {
-            Change::Ping(_) | Change::Backup(_) | Change::Drill(_) | Change::Restore(_) => {
-                return Ok(());
-            }
+            Change::Ping(_) | Change::Backup(_) | Change::Drill(_) => return Ok(()),
+            Change::Restore(restore) => return self.is_there(restore.of.repository).await,
             Change::Cancel(_) => return Err(CampaignError::CancelByItself),
             Change::Upgrade(upgrade) => upgrade,
         };
@@ -187,6 +189,15 @@ impl Campaigns {
         match release.expires_at {
             at if at <= now => Err(CampaignError::ReleaseExpired { digest, at }),
             _ => Ok(()),
+        }
+    }
+
+    /// Nothing is restored from what is gone or going; and whoever restores keeps it from going.
+    async fn is_there(&self, id: RepositoryId) -> Result<(), CampaignError> {
+        let repository = self.registry.repository(id).await?;
+        match repository.and_then(|it| it.purged_at.or(it.purging_at)) {
+            Some(at) => Err(CampaignError::Purged { repository: id, at }),
+            None => Ok(()),
         }
     }
 
@@ -241,6 +252,9 @@ impl Campaigns {
     /// approvers have signed too where the roster asks for any.
     pub async fn start(&self, id: CampaignId, by: &By) -> Result<Campaign, CampaignError> {
         let campaign = self.known(id).await?;
+        if let Change::Restore(restore) = &campaign.change {
+            self.is_there(restore.of.repository).await?;
+        }
         let verb = campaign.change.verb();
         // How many terminals there are changes how many approvers, never whether there are any.
         let (then, event) = match self.approvers(verb, 1).await? {

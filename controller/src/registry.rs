@@ -9,7 +9,8 @@
 //! come in pages, progress is counted as it changes, and nothing costs as much as the fleet is
 //! large.
 //!
-//! Deliberately absent: deletion. Campaigns, receipts and the audit log only grow.
+//! Deliberately absent: deletion. Campaigns, receipts and the audit log only grow; of what
+//! terminals saved, only the list of a purged repository's objects is forgotten.
 
 pub mod audit;
 pub mod backup;
@@ -44,6 +45,7 @@ use crate::campaign::state::CampaignEvent;
 
 use audit::{AuditEntry, By};
 use backup::BackupRegistry;
+use backup::retention::RetentionRegistry;
 use campaign::{
     Approval, Assignment, Campaign, CampaignTally, NewCampaign, Purpose, SignedAnew, Start,
     StoredBatch,
@@ -84,7 +86,7 @@ pub(crate) async fn in_memory_with_fuse(fuse: sql::fuse::Fuse) -> Result<Arc<dyn
 }
 
 #[async_trait]
-pub trait Registry: BackupRegistry + Debug + Send + Sync {
+pub trait Registry: BackupRegistry + RetentionRegistry + Debug + Send + Sync {
     /// `sqlite` or `postgres`.
     fn kind(&self) -> &'static str;
 

@@ -7,10 +7,11 @@ use shared::backup::{Selection, SnapshotOf};
 use shared::change::{Backup, Cancel, Change, Drill, Extent, Ping, Restore, Upgrade, Verb};
 use shared::digest::{Digest, Nonce};
 use shared::document::order::Stream;
+use shared::document::purge_certificate::{Emptied, KeepRules, PurgeReason, PurgedSnapshot};
 use shared::document::receipt::{Evidence, Said};
 use shared::document::roster::RecoveryRecipient;
 use shared::document::{
-    Batch, FORMAT, FleetTime, Order, Receipt, RecipientStatement, Release, Roster,
+    Batch, FORMAT, FleetTime, Order, PurgeCertificate, Receipt, RecipientStatement, Release, Roster,
 };
 use shared::floor::{Requirement, Signers};
 use shared::id::{BatchId, OrderId, RepositoryId};
@@ -246,6 +247,51 @@ pub(crate) fn receipts() -> Vec<(&'static str, Receipt)> {
     ]
 }
 
+pub(crate) fn purge_certificates() -> Vec<(&'static str, PurgeCertificate)> {
+    let place = |name: &str, region: &str| Emptied {
+        name: name.to_owned(),
+        region: region.to_owned(),
+        verified_at: NOW,
+    };
+    let mut certificate = PurgeCertificate {
+        format: FORMAT,
+        terminal: terminal(3),
+        serial: "PX-3".to_owned(),
+        repository: RepositoryId::from_bytes([8; 16]),
+        sealed_key: Digest::of(b"sealed"),
+        opened_at: UnixTime(NOW.0 - 90 * 86_400),
+        closed_at: UnixTime(NOW.0 - 60 * 86_400),
+        snapshots: 0,
+        manifests: Digest::of(&[]),
+        listed: vec![],
+        objects: 70_000,
+        bytes: 8_000_000_000,
+        begun_at: NOW,
+        finished_at: NOW,
+        places: vec![place("north", "cellar"), place("south", "other-town")],
+    };
+    let nothing = certificate.clone();
+    let snapshot = |number: u64, why| {
+        let manifest = Digest::of(&number.to_be_bytes());
+        (PurgedSnapshot { number, manifest, taken_at: certificate.opened_at }, why)
+    };
+    let rules = KeepRules { last: 7, daily: 14, weekly: 8, monthly: 12 };
+    let asked = PurgeReason::Asked {
+        by: "ana".to_owned(),
+        reason: "the merchant asked for it".to_owned(),
+        last_copy: true,
+    };
+    let closed = PurgeReason::TerminalClosed { closed_at: NOW, kept_days: 90 };
+    let all = [
+        snapshot(4, PurgeReason::NotKept { rules }),
+        snapshot(5, asked),
+        snapshot(6, closed),
+        snapshot(7, PurgeReason::NotKept { rules }),
+    ];
+    certificate.list(&all);
+    vec![("purge-certificate", certificate), ("purge-certificate-of-nothing", nothing)]
+}
+
 /// Every document, rightly signed.
 pub(crate) fn signed() -> Vec<(&'static str, SignedBytes)> {
     let ceremony = ceremony();
@@ -269,6 +315,9 @@ pub(crate) fn signed() -> Vec<(&'static str, SignedBytes)> {
     }
     for (name, document) in receipts() {
         signed.push((name, ceremony.sign(document, &[&own])));
+    }
+    for (name, document) in purge_certificates() {
+        signed.push((name, ceremony.sign(document, &[controller])));
     }
     signed
 }

@@ -73,4 +73,5 @@ fn every_envelope_is_what_the_standard_says() {
     opens(samples::orders());
     opens(samples::fleet_times());
     opens(samples::receipts());
+    opens(samples::purge_certificates());
 }

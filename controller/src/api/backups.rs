@@ -1,9 +1,11 @@
 //! What terminals save. A terminal adds objects to its own repositories and reads them; nobody
-//! replaces or deletes one here.
+//! replaces one here, and operators say at most what may go.
 
 mod drills;
 mod manifests;
 mod objects;
+mod purges;
+mod retention;
 mod schedules;
 mod snapshots;
 
@@ -33,6 +35,11 @@ pub(super) fn brief_routes() -> OpenApiRouter<Arc<Api>> {
         .routes(routes!(snapshots::hold))
         .routes(routes!(snapshots::unhold))
         .routes(routes!(snapshots::coverage))
+        .routes(routes!(retention::policy))
+        .routes(routes!(retention::list))
+        .routes(routes!(retention::certificate))
+        .routes(routes!(purges::look))
+        .routes(routes!(purges::ask))
         .merge(schedules::routes())
         .merge(drills::routes())
 }

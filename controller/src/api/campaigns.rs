@@ -246,6 +246,7 @@ impl From<CampaignError> for Refusal {
             | CampaignError::Window { .. }
             | CampaignError::CancelByItself
             | CampaignError::Nobody(_) => Code::Invalid,
+            CampaignError::Purged { .. } => Code::RepositoryPurged,
             CampaignError::TooManyApprovers(_) | CampaignError::NoRoster => Code::WrongState,
             CampaignError::Approval(
                 ApprovalRefused::NothingNew | ApprovalRefused::SameOwner { .. },

@@ -12,6 +12,7 @@ mod change;
 mod claim;
 mod drill;
 mod enrolment;
+mod purge;
 mod release;
 mod schedule;
 mod terminal;
@@ -29,6 +30,10 @@ pub use change::{Backup, Change, Drill, Ping, Restore, Upgrade};
 pub use claim::{Claim, ClaimState, IssuedClaim, NewClaim};
 pub use drill::{DrillReport, DrillSet, Tally};
 pub use enrolment::{Base64, BeginEnrolment, Enrol, Enrolled, EnrolmentNonce, Own};
+pub use purge::{
+    NewPurge, PlannedRepository, PlannedSnapshot, PurgePlan, PurgeRefused, RepositoryRetention,
+    RepositoryState, RetainedSnapshot, RetentionPolicy, StayReason, TerminalRetention,
+};
 pub use release::{ArtifactStored, Release, ReleaseArtifact, Roster, RosterKey, Signer};
 pub use schedule::{BackupSchedule, NewBackupSchedule, ScheduleEvery, ScheduledWork};
 pub use terminal::{

@@ -8,8 +8,10 @@ use axum::response::{IntoResponse, Response};
 use tracing::error;
 
 use super::model;
+use crate::backup::retention::plan::WishRefused;
 use crate::blob::BlobError;
 use crate::registry::RegistryError;
+use crate::registry::backup::retention::HoldRefused;
 use crate::registry::terminal::ClaimRefusal;
 use crate::terminal::certificate::{AuthorityError, RequestRefused};
 use crate::terminal::enrolment::EnrolmentRefused;
@@ -47,6 +49,11 @@ pub(super) enum Code {
     ArtifactMismatch,
     NotYours,
     RepositoryClosed,
+    RepositoryOpen,
+    RepositoryPurging,
+    RepositoryPurged,
+    SnapshotHeld,
+    LastCopy,
     NoSealedKey,
     ObjectDiffers,
     ObjectMismatch,
@@ -128,6 +135,19 @@ impl Code {
             Self::RepositoryClosed => {
                 (S::FORBIDDEN, "repository-closed", "The repository takes nothing more")
             }
+            Self::RepositoryOpen => {
+                (S::CONFLICT, "repository-open", "Its terminal still writes into the repository")
+            }
+            Self::RepositoryPurging => {
+                (S::CONFLICT, "repository-purging", "The repository is being purged")
+            }
+            Self::RepositoryPurged => (S::GONE, "repository-purged", "The repository was purged"),
+            Self::SnapshotHeld => (S::CONFLICT, "snapshot-held", "The snapshot is held"),
+            Self::LastCopy => (
+                S::CONFLICT,
+                "last-copy",
+                "Nothing that can be restored would be left of the terminal",
+            ),
             Self::NoSealedKey => {
                 (S::PRECONDITION_REQUIRED, "no-sealed-key", "The sealed key comes first")
             }
@@ -183,6 +203,11 @@ impl Refusal {
         Self::new(Code::NotFound, format!("there is no {what} `{which}`"))
     }
 
+    /// Its code as it is written.
+    pub(super) fn code_text(&self) -> &'static str {
+        self.code.parts().1
+    }
+
     fn document(&self) -> model::Problem {
         let (status, code, title) = self.code.parts();
         model::Problem {
@@ -229,6 +254,28 @@ impl From<RegistryError> for Refusal {
     }
 }
 
+impl From<HoldRefused> for Refusal {
+    fn from(refused: HoldRefused) -> Self {
+        let code = match refused {
+            HoldRefused::Purging { .. } => Code::RepositoryPurging,
+            HoldRefused::Purged { .. } => Code::RepositoryPurged,
+        };
+        Self::new(code, refused.to_string())
+    }
+}
+
+impl From<WishRefused> for Refusal {
+    fn from(refused: WishRefused) -> Self {
+        let code = match refused {
+            WishRefused::Held(_) => Code::SnapshotHeld,
+            WishRefused::LastCopy(_) => Code::LastCopy,
+            WishRefused::Open(_) => Code::RepositoryOpen,
+            WishRefused::Purging(_) => Code::RepositoryPurging,
+        };
+        Self::new(code, refused.to_string()).hint(refused.hint())
+    }
+}
+
 impl From<BlobError> for Refusal {
     fn from(error: BlobError) -> Self {
         let detail = error.to_string();
@@ -249,7 +296,8 @@ impl From<BlobError> for Refusal {
             | BlobError::Bucket { .. }
             | BlobError::Write { .. }
             | BlobError::Read { .. }
-            | BlobError::Remove { .. } => Self::internal(&error),
+            | BlobError::Remove { .. }
+            | BlobError::Sweep { .. } => Self::internal(&error),
         }
     }
 }

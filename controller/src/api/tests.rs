@@ -8,5 +8,6 @@ mod connections;
 mod enrolment;
 mod fixture;
 mod operators;
+mod purges;
 mod schedules;
 mod snapshots;

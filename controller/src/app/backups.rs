@@ -8,13 +8,16 @@ use tracing::info;
 
 use super::StartError;
 use crate::background::{Poke, Progress, Tasks, now};
+use crate::backup::expire::Expire;
 use crate::backup::intake::Intake;
 use crate::backup::keep::Keep;
+use crate::backup::purge::Purging;
 use crate::backup::schedule::Scheduling;
 use crate::backup::watch::Watch;
 use crate::blob::{BlobError, Memory, Place, Places};
 use crate::campaign::Campaigns;
 use crate::config::Config;
+use crate::delivery::Signer;
 use crate::registry::{Registry, RegistryError};
 
 const KEEP_EVERY: Duration = Duration::from_secs(5);
@@ -26,6 +29,8 @@ const LOOK_EVERY: Duration = Duration::from_secs(60);
 
 /// What killed uploads leave is cleared away when it is a day old.
 const CLEAR_EVERY: Duration = Duration::from_secs(6 * 3600);
+/// What expires is decided by the day.
+const EXPIRE_EVERY: Duration = Duration::from_secs(3600);
 
 /// What HTTPS takes objects in with, and wakes when it did.
 pub(super) struct Backup {
@@ -69,6 +74,7 @@ pub(super) async fn start(
     config: &Config,
     registry: &Arc<dyn Registry>,
     campaigns: &Campaigns,
+    signer: &Arc<Signer>,
     execute: &Poke,
     tasks: &Tasks,
 ) -> Result<Backup, StartError> {
@@ -81,9 +87,22 @@ pub(super) async fn start(
         Intake::new(registry.clone(), places.clone(), config.terminal_bytes_max, config.pace);
     let (to_keep, to_schedule) = (Poke::new(), Poke::new());
     let keep = Arc::new(Keep::new(registry.clone(), places.clone(), config.verify_every));
+    let purging = Purging::new(registry.clone(), places.clone(), signer.clone());
+    let purging = Arc::new(purging);
+    // One after the other, so that nothing is copied anew while it is deleted.
     tasks.reconcile("keep", KEEP_EVERY, to_keep.clone(), move || {
-        let keep = keep.clone();
-        async move { keep.step(now()).await }
+        let (keep, purging) = (keep.clone(), purging.clone());
+        async move {
+            match (keep.step(now()).await?, purging.step(now()).await?) {
+                (Progress::Settled, Progress::Settled) => Ok::<_, RegistryError>(Progress::Settled),
+                (Progress::MoreToDo, _) | (_, Progress::MoreToDo) => Ok(Progress::MoreToDo),
+            }
+        }
+    });
+    let expire = Arc::new(Expire::new(registry.clone(), config.retention));
+    tasks.reconcile("expire", EXPIRE_EVERY, Poke::new(), move || {
+        let expire = expire.clone();
+        async move { expire.step(now()).await }
     });
     let watch = Arc::new(Watch::new(registry.clone(), config.overdue.clone()));
     watch.begin(now()).await?;

@@ -35,8 +35,10 @@ pub enum Objects {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SnapshotEvent {
     Seen(Objects),
-    /// No rule keeps it.
+    /// No rule keeps it, or an operator asked for it to go.
     Expire,
+    /// It is kept after all: what its objects make of it is found out anew.
+    Keep,
     Purge,
 }
 
@@ -72,12 +74,13 @@ impl fmt::Display for SnapshotState {
 /// is purged, and nothing comes back from there.
 pub fn step(state: SnapshotState, event: SnapshotEvent) -> SnapshotState {
     use Objects::{Lost, Proven, Uncopied, Unproven};
-    use SnapshotEvent::{Expire, Purge, Seen};
+    use SnapshotEvent::{Expire, Keep, Purge, Seen};
     use SnapshotState::{Available, Copied, Damaged, Expiring, Purged, Received};
     match (state, event) {
         (Expiring, Purge) => Purged,
+        (Expiring, Keep) => Received,
         (Expiring | Purged, _) => state,
-        (_, Purge) => state,
+        (_, Purge | Keep) => state,
         (_, Expire) => Expiring,
         (_, Seen(Lost)) => Damaged,
         (_, Seen(Proven)) => Available,
@@ -100,17 +103,19 @@ mod tests {
             SnapshotEvent::Seen(Objects::Unproven),
             SnapshotEvent::Seen(Objects::Proven),
             SnapshotEvent::Expire,
+            SnapshotEvent::Keep,
             SnapshotEvent::Purge,
         ];
         #[rustfmt::skip]
         let table = [
-            //           lost     uncopied   unproven   proven     expire    purge
-            (Received,  [Damaged, Received,  Copied,    Available, Expiring, Received]),
-            (Copied,    [Damaged, Copied,    Copied,    Available, Expiring, Copied]),
-            (Available, [Damaged, Available, Available, Available, Expiring, Available]),
-            (Damaged,   [Damaged, Damaged,   Copied,    Available, Expiring, Damaged]),
-            (Expiring,  [Expiring, Expiring, Expiring,  Expiring,  Expiring, Purged]),
-            (Purged,    [Purged,  Purged,    Purged,    Purged,    Purged,   Purged]),
+            //          lost      uncopied   unproven   proven     expire    keep       purge
+            (Received, [Damaged,  Received,  Copied,    Available, Expiring, Received,  Received]),
+            (Copied,   [Damaged,  Copied,    Copied,    Available, Expiring, Copied,    Copied]),
+            (Available,
+                       [Damaged,  Available, Available, Available, Expiring, Available, Available]),
+            (Damaged,  [Damaged,  Damaged,   Copied,    Available, Expiring, Damaged,   Damaged]),
+            (Expiring, [Expiring, Expiring,  Expiring,  Expiring,  Expiring, Received,  Purged]),
+            (Purged,   [Purged,   Purged,    Purged,    Purged,    Purged,   Purged,    Purged]),
         ];
         assert_eq!(table.map(|(state, _)| state), SnapshotState::ALL);
         for (state, expected) in table {

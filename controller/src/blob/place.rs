@@ -19,6 +19,7 @@ use object_store::path::Path;
 use sha2::{Digest as _, Sha256};
 use shared::backup::Kind;
 use shared::digest::Digest;
+use shared::id::{RepositoryId, TerminalId};
 
 use super::{BlobError, Item, Memory, Standing, Store, Upload, leftovers, s3};
 use crate::backup::ObjectKey;
@@ -55,6 +56,13 @@ pub struct Place {
     /// Once it could be opened.
     store: OnceLock<Store>,
     standing: Mutex<Standing>,
+}
+
+/// Something that lies in the folder of a repository.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Left {
+    path: Path,
+    pub is_sealed_key: bool,
 }
 
 impl Place {
@@ -165,10 +173,70 @@ impl Place {
         upload.finish().await.map(|_bytes| true)
     }
 
+    fn folder(&self, terminal: TerminalId, repository: RepositoryId) -> Item {
+        let path = Path::from_iter([terminal.to_string(), repository.to_string()]);
+        Item { what: format!("{repository} in place `{}`", self.name), path }
+    }
+
+    /// Some of what lies in the folder of a repository, whether anybody knows of it or not.
+    pub async fn left_of(
+        &self,
+        terminal: TerminalId,
+        repository: RepositoryId,
+        limit: usize,
+    ) -> Result<Vec<Left>, BlobError> {
+        self.ready().await?;
+        let paths = self.store()?.list(&self.folder(terminal, repository), limit).await?;
+        let is_sealed_key =
+            |path: &Path| path.parts().any(|part| part.as_ref() == Kind::SealedKey.as_str());
+        let left = |path: Path| Left { is_sealed_key: is_sealed_key(&path), path };
+        Ok(paths.into_iter().map(left).collect())
+    }
+
     /// What is not there is removed already.
+    #[cfg(test)]
     pub async fn remove(&self, key: &ObjectKey) -> Result<(), BlobError> {
         self.ready().await?;
         self.store()?.remove(&self.item(key)).await
+    }
+
+    /// What is not there is removed already.
+    pub async fn remove_left(&self, left: &Left) -> Result<(), BlobError> {
+        self.ready().await?;
+        let what = format!("{} in place `{}`", left.path, self.name);
+        self.store()?.remove(&Item { what, path: left.path.clone() }).await
+    }
+
+    /// Removes the folder of a repository of which nothing is left, with what is no object in it,
+    /// so that a power cut does not bring it back.
+    pub async fn sweep(
+        &self,
+        terminal: TerminalId,
+        repository: RepositoryId,
+    ) -> Result<(), BlobError> {
+        let PlaceUrl::Directory(directory) = &self.url else { return Ok(()) };
+        self.ready().await?;
+        let of_terminal = directory.join(terminal.to_string());
+        let folder = of_terminal.join(repository.to_string());
+        let swept = tokio::task::spawn_blocking({
+            let folder = folder.clone();
+            move || sweep(&folder, &of_terminal)
+        });
+        let swept = swept.await.unwrap_or_else(|panicked| Err(io::Error::other(panicked)));
+        swept.map_err(|source| BlobError::Sweep { path: folder, source })
+    }
+}
+
+fn sweep(folder: &FilePath, of_terminal: &FilePath) -> io::Result<()> {
+    match fs::remove_dir_all(folder) {
+        Ok(()) => {}
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+        Err(error) => return Err(error),
+    }
+    match fs::File::open(of_terminal) {
+        Ok(directory) => directory.sync_all(),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        Err(error) => Err(error),
     }
 }
 

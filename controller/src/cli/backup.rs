@@ -1,9 +1,12 @@
 //! `tillward backup`: what terminals have saved, whether it is whole, and asking for more.
 
 mod ask;
+mod certificate;
 mod coverage;
 mod drill;
 mod export;
+mod purge;
+mod retention;
 mod schedule;
 pub(super) mod show;
 mod verify;
@@ -35,6 +38,10 @@ pub(super) enum BackupCommand {
     Hold(show::Hold),
     /// No longer hold a snapshot
     Unhold(show::Hold),
+    Retention(retention::Retention),
+    Purge(purge::Purge),
+    #[command(subcommand)]
+    Certificate(certificate::CertificateCommand),
 }
 
 impl BackupCommand {
@@ -44,8 +51,10 @@ impl BackupCommand {
         now: UnixTime,
         print: &mut Print,
     ) -> Result<Exit, Failure> {
-        let client = || -> Result<_, Failure> { Ok(Client::new(context.read()?)?) };
+        // Made when it is needed: a certificate is checked without a controller.
+        let client = || Ok::<_, Failure>(Client::new(context.read()?)?);
         match self {
+            Self::Certificate(command) => command.run(context, print).await,
             Self::Now(args) => args.run(&client()?, now, print).await,
             Self::Drill(args) => args.run(&client()?, print).await,
             Self::Schedule(command) => command.run(&client()?, print).await,
@@ -53,10 +62,12 @@ impl BackupCommand {
             Self::Coverage(args) => args.run(&client()?, now, print).await,
             Self::Classes(args) => Ok(args.run(print)),
             Self::Show(args) => args.run(&client()?, print).await,
-            Self::Verify(args) => args.run(&client()?, print).await,
+            Self::Verify(args) => args.run(&client()?, now, print).await,
             Self::Export(args) => args.run(&client()?, print).await,
             Self::Hold(args) => args.run("hold", &client()?, print).await,
             Self::Unhold(args) => args.run("unhold", &client()?, print).await,
+            Self::Retention(args) => args.run(&client()?, print).await,
+            Self::Purge(args) => args.run(&client()?, print).await,
         }
     }
 }

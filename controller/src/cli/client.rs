@@ -18,8 +18,8 @@ use super::failure::{Exit, Failure};
 use crate::api::model::{
     Alarm, Approval, ApprovalRequest, ArtifactStored, Assignment, AuditEntry, BackupSchedule,
     Campaign, Claim, Coverage, Decision, DrillReport, HoldReason, IssuedClaim, NewBackupSchedule,
-    NewCampaign, NewClaim, Page, Problem, Release, Snapshot, SnapshotDetail, Status, Terminal,
-    TerminalDetail,
+    NewCampaign, NewClaim, NewPurge, Page, Problem, PurgePlan, Release, RetentionPolicy, Snapshot,
+    SnapshotDetail, Status, Terminal, TerminalDetail, TerminalRetention,
 };
 
 const CONNECT_WITHIN: Duration = Duration::from_secs(10);
@@ -267,6 +267,25 @@ impl Client {
         reason: &HoldReason,
     ) -> Answer<SnapshotDetail> {
         self.post(&format!("/v1/backups/snapshots/{manifest}/{action}"), reason).await
+    }
+
+    pub(super) async fn retention_policy(&self) -> Answer<RetentionPolicy> {
+        self.get("/v1/backups/retention/policy", &[]).await
+    }
+
+    pub(super) async fn retention(&self, of: Option<TerminalId>) -> Answer<Vec<TerminalRetention>> {
+        let of = of.map(|id| id.to_string());
+        let query: Vec<_> = of.as_deref().map(|id| ("terminal", id)).into_iter().collect();
+        self.list("/v1/backups/retention", &query).await
+    }
+
+    /// What it would come to; nothing is done.
+    pub(super) async fn plan_purge(&self, asked: &NewPurge) -> Answer<PurgePlan> {
+        self.post("/v1/backups/purges/plan", asked).await
+    }
+
+    pub(super) async fn purge(&self, asked: &NewPurge) -> Answer<PurgePlan> {
+        self.post("/v1/backups/purges", asked).await
     }
 
     pub(super) async fn coverage(&self) -> Answer<Vec<Coverage>> {

@@ -3,15 +3,19 @@
 use std::collections::BTreeMap;
 
 use shared::digest::{Digest, KeyId};
-use shared::id::{BatchId, CampaignId, FleetId, OrderId, TerminalId};
+use shared::document::purge_certificate::{Emptied, KeepRules, PurgeReason, PurgedSnapshot};
+use shared::document::{FORMAT, PurgeCertificate};
+use shared::id::{BatchId, CampaignId, FleetId, OrderId, RepositoryId, TerminalId};
 use shared::signature::PrivateKey;
 use shared::time::UnixTime;
 
 use crate::api::model::{
     Alarm, Approval, Approver, Assignment, AssignmentState, AuditEntry, Base64, BrokerStatus,
-    Campaign, CampaignState, Change, Component, Held, Lifecycle, PlaceStatus, Presence, Reason,
-    Recipient, Release, ReleaseArtifact, Signer, Software, Status, Telemetry, Term, Terminal,
-    TerminalCounts, Upgrade,
+    Campaign, CampaignState, Change, Component, Held, Lifecycle, PlaceStatus, PlannedRepository,
+    PlannedSnapshot, Presence, PurgePlan, PurgeRefused, Reason, Recipient, Release,
+    ReleaseArtifact, RepositoryRetention, RepositoryState, RetainedSnapshot, RetentionPolicy,
+    Signer, SnapshotState, Software, Status, StayReason, Telemetry, Term, Terminal, TerminalCounts,
+    TerminalRetention, Upgrade,
 };
 
 /// 2026-11-22 10:00 UTC.
@@ -305,4 +309,122 @@ pub(super) fn audit_entry() -> AuditEntry {
         previous: Digest::of(b"6"),
         digest: Digest::of(b"7"),
     }
+}
+
+pub(super) fn retention_policy() -> RetentionPolicy {
+    RetentionPolicy {
+        keep_last: 7,
+        keep_daily: 14,
+        keep_weekly: 8,
+        keep_monthly: 12,
+        purge_after_days: 7,
+        closed_days: 90,
+    }
+}
+
+/// A repository that is written to, one that goes, one that is deleted and held no snapshot.
+pub(super) fn retention() -> Vec<TerminalRetention> {
+    let snapshot =
+        |number: u64, state, stays: Vec<StayReason>, goes: Option<&str>| RetainedSnapshot {
+            manifest: Digest::of(&number.to_be_bytes()),
+            number,
+            taken_at: ago(86_400 * 50 - 86_400 * number as i64),
+            state,
+            stays,
+            goes: goes.map(str::to_owned),
+        };
+    let repository = |number: u8, state, purge_at, snapshots| RepositoryRetention {
+        repository: RepositoryId::from_bytes([number; 16]),
+        state,
+        bytes: 70_000_000,
+        opened_at: ago(86_400 * 60),
+        purge_at,
+        snapshots,
+    };
+    let (last, newest) = (StayReason::Last, StayReason::NewestAvailable);
+    let expiring = vec![
+        snapshot(1, SnapshotState::Expiring, vec![], Some("no rule keeps it")),
+        snapshot(2, SnapshotState::Expiring, vec![], Some("ana asked: the merchant left")),
+    ];
+    let open = vec![
+        snapshot(3, SnapshotState::Available, vec![StayReason::Held, StayReason::Weekly], None),
+        snapshot(4, SnapshotState::Available, vec![last, StayReason::Daily, newest], None),
+    ];
+    vec![TerminalRetention {
+        terminal: terminal_id(1),
+        serial: "PX-1".to_owned(),
+        closed_at: None,
+        repositories: vec![
+            repository(1, RepositoryState::Purging, Some(ago(600)), vec![]),
+            repository(2, RepositoryState::Expiring, Some(UnixTime(NOW.0 + 86_400)), expiring),
+            repository(3, RepositoryState::Open, None, open),
+        ],
+    }]
+}
+
+pub(super) fn purge_plan() -> PurgePlan {
+    let snapshot = |number: u64, goes, stays| PlannedSnapshot {
+        manifest: Digest::of(&number.to_be_bytes()),
+        number,
+        taken_at: ago(86_400),
+        goes,
+        stays,
+    };
+    let held = Digest::of(&2_u64.to_be_bytes());
+    PurgePlan {
+        snapshots: 1,
+        repositories: vec![PlannedRepository {
+            repository: RepositoryId::from_bytes([2; 16]),
+            terminal: terminal_id(1),
+            serial: "PX-1".to_owned(),
+            bytes: 70_000_000,
+            purge_at: None,
+            snapshots: vec![
+                snapshot(1, true, vec![]),
+                snapshot(2, false, vec![StayReason::Held, StayReason::Daily]),
+            ],
+        }],
+        refused: vec![PurgeRefused {
+            code: "snapshot-held".to_owned(),
+            detail: format!("snapshot {held} is held"),
+            hint: "let it go first with `tillward backup unhold`".to_owned(),
+        }],
+    }
+}
+
+pub(super) fn purge_certificate() -> PurgeCertificate {
+    let place = |name: &str, region: &str| Emptied {
+        name: name.to_owned(),
+        region: region.to_owned(),
+        verified_at: ago(60),
+    };
+    let mut certificate = PurgeCertificate {
+        format: FORMAT,
+        terminal: terminal_id(1),
+        serial: "PX-1".to_owned(),
+        repository: RepositoryId::from_bytes([2; 16]),
+        sealed_key: Digest::of(b"sealed"),
+        opened_at: ago(86_400 * 90),
+        closed_at: ago(86_400 * 60),
+        snapshots: 0,
+        manifests: Digest::of(&[]),
+        listed: vec![],
+        objects: 120,
+        bytes: 70_000_000,
+        begun_at: ago(120),
+        finished_at: ago(30),
+        places: vec![place("first", "here"), place("second", "elsewhere")],
+    };
+    let snapshot = |number: u64, why| {
+        let manifest = Digest::of(&number.to_be_bytes());
+        (PurgedSnapshot { number, manifest, taken_at: ago(86_400 * 80) }, why)
+    };
+    let rules = KeepRules { last: 7, daily: 14, weekly: 8, monthly: 12 };
+    let (by, reason) = ("ana".to_owned(), "the merchant left".to_owned());
+    certificate.list(&[
+        snapshot(1, PurgeReason::NotKept { rules }),
+        snapshot(2, PurgeReason::TerminalClosed { closed_at: ago(86_400 * 97), kept_days: 90 }),
+        snapshot(3, PurgeReason::Asked { by, reason, last_copy: true }),
+    ]);
+    certificate
 }

@@ -10,11 +10,13 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use shared::backup::DataClass;
+use shared::document::purge_certificate::KeepRules;
 
 use super::in_table;
 use super::reader::Reader;
 use crate::backup::PaceLimits;
 use crate::backup::overdue::{Rules, Unconfigured};
+use crate::backup::retention::Policy;
 
 const MIB: u64 = 1024 * 1024;
 const DAY: Duration = Duration::from_secs(24 * 3600);
@@ -32,6 +34,8 @@ pub struct Backups {
     pub verify_every: Duration,
     /// When missing backups and drills are told.
     pub overdue: Rules,
+    /// What is kept, and for how long what is not.
+    pub retention: Policy,
     /// In the order in which objects come into them.
     pub places: [PlaceConfig; 2],
 }
@@ -84,6 +88,7 @@ pub(super) fn read(table: Reader<'_>, base: &Path) -> Option<Backups> {
         let objects = table.number("terminal_objects_per_minute", 1..=1_000_000);
         let days = table.number("verify_days", 1..=365);
         let overdue = read_overdue(table.table("overdue"));
+        let retention = read_retention(table.table("retention"));
         let places = table.tables("places").into_iter().map(|table| read_place(table, base));
         // Each is read before the first that is wrong ends the reading.
         let places = places.collect::<Vec<_>>().into_iter().collect::<Option<Vec<_>>>();
@@ -99,6 +104,7 @@ pub(super) fn read(table: Reader<'_>, base: &Path) -> Option<Backups> {
             },
             verify_every: DAY * days?,
             overdue: overdue?,
+            retention: retention?,
             places: places?,
         })
     })
@@ -126,6 +132,25 @@ fn read_overdue(table: Reader<'_>) -> Option<Rules> {
             grace: HOUR * first?,
             unconfigured: unconfigured?,
             drill_within: (!drill_within.is_zero()).then_some(drill_within),
+        })
+    })
+}
+
+fn read_retention(table: Reader<'_>) -> Option<Policy> {
+    in_table(table, |table| {
+        // Something is always kept of a terminal that goes on; the most are beyond what the share
+        // of a terminal holds, and within what is decided about in one go.
+        let last = table.number("keep_last", 1..=1000);
+        let daily = table.number("keep_daily", 0..=1000);
+        let weekly = table.number("keep_weekly", 0..=520);
+        let monthly = table.number("keep_monthly", 0..=120);
+        // A day is the least in which somebody can notice.
+        let purge_days = table.number("purge_after_days", 1..=365);
+        let closed_days = table.number("closed_days", 1..=3650);
+        Some(Policy {
+            rules: KeepRules { last: last?, daily: daily?, weekly: weekly?, monthly: monthly? },
+            purge_after_days: purge_days?,
+            closed_days: closed_days?,
         })
     })
 }
@@ -177,6 +202,29 @@ mod tests {
 
     fn place(name: &str, region: &str, url: &str) -> String {
         format!("[[backups.places]]\nname = '{name}'\nregion = '{region}'\nurl = '{url}'\n")
+    }
+
+    #[test]
+    fn what_is_kept_is_said_in_whole_numbers_within_bounds() {
+        let rules = KeepRules { last: 7, daily: 14, weekly: 8, monthly: 12 };
+        let usual = Policy { rules, purge_after_days: 7, closed_days: 90 };
+        assert_eq!(parsed("").unwrap().retention, usual);
+        let one = parsed("[backups.retention]\nkeep_daily = 0\n").unwrap().retention;
+        assert_eq!(one, Policy { rules: KeepRules { daily: 0, ..rules }, ..usual });
+        let text = "[backups.retention]\nkeep_last = 0\nkeep_daily = -1\nkeep_weekly = 521\n\
+                    keep_monthly = 'x'\npurge_after_days = 0\nclosed_days = 1.5\nkeep_yearly = 1\n";
+        let expected = [
+            "`backups.retention.keep_last` is 0: choose a whole number from 1 to 1000",
+            "`backups.retention.keep_daily` is -1: choose a whole number from 0 to 1000",
+            "`backups.retention.keep_weekly` is 521: choose a whole number from 0 to 520",
+            "`backups.retention.keep_monthly` is of type string: write a whole number from 0 to \
+             120",
+            "`backups.retention.purge_after_days` is 0: choose a whole number from 1 to 365",
+            "`backups.retention.closed_days` is of type float: write a whole number from 1 to 3650",
+            "`backups.retention.keep_yearly` is not a key; there are `closed_days`, `keep_daily`, \
+             `keep_last`, `keep_monthly`, `keep_weekly`, `purge_after_days`",
+        ];
+        assert_eq!(parsed(text).unwrap_err(), expected);
     }
 
     #[test]

@@ -6,7 +6,7 @@
 use shared::change::Change;
 use shared::digest::{Digest, Nonce};
 use shared::document::order::Stream;
-use shared::document::{Batch, Document, FORMAT, FleetTime, Order};
+use shared::document::{Batch, Document, FORMAT, FleetTime, Order, PurgeCertificate};
 use shared::id::{BatchId, FleetId, OrderId, TerminalId};
 use shared::membership::{Membership, Proof};
 use shared::message::SignedBytes;
@@ -91,6 +91,11 @@ impl Signer {
             not_after,
         };
         self.sign(document).signed
+    }
+
+    /// That a repository is gone.
+    pub fn purge_certificate(&self, certificate: PurgeCertificate) -> Paper {
+        self.sign(certificate)
     }
 
     /// The answer to one hello.

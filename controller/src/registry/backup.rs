@@ -1,6 +1,7 @@
 //! What terminals have saved, as the registry knows it: repositories and their objects. The bytes
 //! are in the places.
 
+pub mod retention;
 pub mod snapshot;
 pub mod watch;
 
@@ -17,6 +18,7 @@ use super::audit::By;
 use super::page::Page;
 use crate::backup::ObjectKey;
 use crate::backup::schedule::Schedule;
+use retention::HoldRefused;
 use snapshot::{DueObject, Examined, ManifestRefused, NewSnapshot, ObjectCounts, Snapshot};
 use watch::{Coverage, DrillReport, Judged, Watched};
 
@@ -36,7 +38,9 @@ pub struct Repository {
     pub opened_at: UnixTime,
     /// When the terminal went on to a newer one, or was revoked.
     pub closed_at: Option<UnixTime>,
-    /// When its objects were deleted.
+    /// Since when its objects are deleted, and nobody reads or holds anything in it.
+    pub purging_at: Option<UnixTime>,
+    /// When that was done.
     pub purged_at: Option<UnixTime>,
 }
 
@@ -167,8 +171,14 @@ pub trait BackupRegistry {
 
     async fn newest_snapshot(&self, of: TerminalId) -> Result<Newest>;
 
-    /// Holds a snapshot, or lets it go.
-    async fn hold_snapshot(&self, manifest: Digest, held: bool, by: &By) -> Result<()>;
+    /// Holds a snapshot, or lets it go. One that expires comes back by being held, until its purge
+    /// begins.
+    async fn hold_snapshot(
+        &self,
+        manifest: Digest,
+        held: bool,
+        by: &By,
+    ) -> Result<std::result::Result<(), HoldRefused>>;
 
     /// How each of these is covered, where anything of it was ever saved or is overdue.
     async fn coverage(&self, of: &[TerminalId]) -> Result<BTreeMap<TerminalId, Coverage>>;
@@ -243,6 +253,7 @@ mod tests {
             objects,
             opened_at: UnixTime(1),
             closed_at: None,
+            purging_at: None,
             purged_at: None,
         }
     }

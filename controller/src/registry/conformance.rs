@@ -9,6 +9,7 @@ mod fixture;
 mod fleet;
 mod orders;
 mod reports;
+mod retention;
 mod terminals;
 mod watch;
 
@@ -95,6 +96,10 @@ pub const CHECKS: &[Check] = checks! {
         a_class_is_covered_by_the_newest_snapshot_that_is_available,
         a_drill_is_reported_and_the_newest_one_counts,
         the_newest_end_of_a_backup_counts_whichever_is_heard_first;
+    retention:
+        what_expires_comes_back_by_being_held_until_its_purge_begins,
+        a_purge_begins_only_when_all_of_a_closed_repository_has_expired,
+        a_purge_is_finished_once_and_gives_its_bytes_back;
 };
 
 /// A registry in a new database of the server that `url` names. It is left there: such a server

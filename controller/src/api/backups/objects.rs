@@ -237,7 +237,28 @@ pub(super) async fn readable(
             reading::may_read(&*api.registry, terminal.id, &repository).await?
         }
     };
-    if may { Ok(repository) } else { Err(missing()) }
+    if !may {
+        return Err(missing());
+    }
+    not_purged(&repository)?;
+    Ok(repository)
+}
+
+/// Whether there is anything that could be read, or is for long.
+pub(super) fn not_purged(repository: &Repository) -> Result<(), Refusal> {
+    let id = repository.id;
+    match (repository.purging_at, repository.purged_at) {
+        (_, Some(at)) => {
+            let detail = format!("{id} was purged at {at}");
+            let hint = format!("`tillward backup certificate show {id}` says why");
+            Err(Refusal::new(Code::RepositoryPurged, detail).hint(hint))
+        }
+        (Some(since), None) => {
+            let detail = format!("{id} is being purged since {since}: nothing in it can be read");
+            Err(Refusal::new(Code::RepositoryPurging, detail).hint("choose another snapshot"))
+        }
+        (None, None) => Ok(()),
+    }
 }
 
 fn kind_of(text: &str) -> Result<Kind, Refusal> {

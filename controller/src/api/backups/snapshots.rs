@@ -1,13 +1,15 @@
 //! Snapshots as operators see them, and what operators decide about them.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use axum::extract::State;
 use serde::Deserialize;
 use shared::digest::Digest;
 use shared::document::Manifest;
-use shared::id::TerminalId;
+use shared::id::{RepositoryId, TerminalId};
 use shared::signature::Envelope;
+use shared::time::UnixTime;
 
 use super::super::extract::{Json, Operator, Part, Path, Query, listed};
 use super::super::model::{
@@ -15,6 +17,8 @@ use super::super::model::{
 };
 use super::super::problem::{Code, Refusal};
 use super::super::{Api, now};
+use super::objects::not_purged;
+use super::retention::{departures, words};
 use crate::backup::state;
 use crate::registry::backup::snapshot as stored;
 use crate::registry::terminal::Unit;
@@ -46,8 +50,11 @@ pub(super) async fn list(
 ) -> Result<axum::Json<Page<Snapshot>>, Refusal> {
     let page = part.page::<u64>()?;
     let snapshots = api.registry.snapshots(terminal, &page).await?;
+    let expiring = snapshots.iter().filter(|it| it.state == state::SnapshotState::Expiring);
+    let departures = departures(&api, expiring.map(|it| it.terminal).collect()).await?;
     let snapshots: Result<Vec<_>, _> = snapshots.into_iter().map(read).collect();
-    Ok(listed(snapshots?, page.limit, |(it, _)| it.seq.to_string(), |(it, of)| shown(&it, &of)))
+    let shown = |(it, of): (stored::Snapshot, Manifest)| shown(&it, &of, &departures);
+    Ok(listed(snapshots?, page.limit, |(it, _)| it.seq.to_string(), shown))
 }
 
 /// One snapshot, what it holds, and how its repository is
@@ -84,6 +91,9 @@ pub(super) async fn verify(
     Path(manifest): Path<Digest>,
 ) -> Result<axum::Json<SnapshotDetail>, Refusal> {
     let snapshot = known(&api, manifest).await?;
+    if let Some(repository) = api.registry.repository(snapshot.repository).await? {
+        not_purged(&repository)?;
+    }
     let now = now();
     api.registry.examine_again(snapshot.repository, now).await?;
     let (what, by) = ("backup-verified-again", operator.by(None, now));
@@ -139,7 +149,7 @@ async fn decide(
         return Err(Refusal::new(Code::Invalid, "the reason is empty"));
     }
     let by = operator.by(Some(&why.reason), now());
-    api.registry.hold_snapshot(manifest, held, &by).await?;
+    api.registry.hold_snapshot(manifest, held, &by).await??;
     Ok(axum::Json(detail(api, manifest).await?))
 }
 
@@ -187,8 +197,9 @@ async fn detail(api: &Api, manifest: Digest) -> Result<SnapshotDetail, Refusal> 
     let (snapshot, said) = read(known(api, manifest).await?)?;
     let counts = api.registry.repository_objects(snapshot.repository, now()).await?;
     let stored::ObjectCounts { count, bytes, waiting, lost } = counts;
+    let departures = departures(api, BTreeSet::from([snapshot.terminal])).await?;
     Ok(SnapshotDetail {
-        snapshot: shown(&snapshot, &said),
+        snapshot: shown(&snapshot, &said, &departures),
         sealed_key: said.sealed_key,
         roster_version: said.roster_version,
         data_sets: said.data_sets,
@@ -205,7 +216,12 @@ pub(super) fn read(snapshot: stored::Snapshot) -> Result<(stored::Snapshot, Mani
     Ok((snapshot, manifest))
 }
 
-fn shown(snapshot: &stored::Snapshot, said: &Manifest) -> Snapshot {
+/// `departures` says when repositories go.
+fn shown(
+    snapshot: &stored::Snapshot,
+    said: &Manifest,
+    departures: &BTreeMap<RepositoryId, UnixTime>,
+) -> Snapshot {
     let hold = snapshot.hold.clone();
     let (held_for, held_by) = hold.map(|hold| (hold.reason, hold.by)).unzip();
     let sum = |part: fn(&shared::document::manifest::DataSet) -> u64| {
@@ -220,19 +236,32 @@ fn shown(snapshot: &stored::Snapshot, said: &Manifest) -> Snapshot {
         order: snapshot.order,
         taken_at: snapshot.taken_at,
         received_at: snapshot.received_at,
-        state: match snapshot.state {
-            state::SnapshotState::Received => SnapshotState::Received,
-            state::SnapshotState::Copied => SnapshotState::Copied,
-            state::SnapshotState::Available => SnapshotState::Available,
-            state::SnapshotState::Damaged => SnapshotState::Damaged,
-            state::SnapshotState::Expiring => SnapshotState::Expiring,
-            state::SnapshotState::Purged => SnapshotState::Purged,
-        },
+        state: state_shown(snapshot.state),
         state_at: snapshot.state_at,
         held_for,
         held_by,
+        expires_for: snapshot.expires_for.as_ref().map(words),
+        purge_at: match snapshot.state {
+            state::SnapshotState::Expiring => departures.get(&snapshot.repository).copied(),
+            state::SnapshotState::Received
+            | state::SnapshotState::Copied
+            | state::SnapshotState::Available
+            | state::SnapshotState::Damaged
+            | state::SnapshotState::Purged => None,
+        },
         bytes: sum(|set| set.bytes),
         records: sum(|set| set.records),
         batch_open: said.batch_open,
+    }
+}
+
+pub(super) fn state_shown(state: state::SnapshotState) -> SnapshotState {
+    match state {
+        state::SnapshotState::Received => SnapshotState::Received,
+        state::SnapshotState::Copied => SnapshotState::Copied,
+        state::SnapshotState::Available => SnapshotState::Available,
+        state::SnapshotState::Damaged => SnapshotState::Damaged,
+        state::SnapshotState::Expiring => SnapshotState::Expiring,
+        state::SnapshotState::Purged => SnapshotState::Purged,
     }
 }

@@ -37,6 +37,13 @@ pub struct Snapshot {
     /// Somebody says that it must not go: why, and who.
     pub held_for: Option<String>,
     pub held_by: Option<String>,
+    /// Why it expires or went, in words; `null` for one that stays.
+    #[serde(default)]
+    pub expires_for: Option<String>,
+    /// When it is deleted with its repository; `null` as long as something in that stays.
+    #[serde(default)]
+    #[schema(value_type = Option<i64>)]
+    pub purge_at: Option<UnixTime>,
     /// Of the till's files.
     pub bytes: u64,
     pub records: u64,

@@ -7,6 +7,7 @@ use reqwest::{Client, Method, RequestBuilder, Response};
 use serde_json::Value;
 use shared::backup::OBJECT_BYTES_MAX;
 use shared::claim::Seed;
+use shared::document::purge_certificate::KeepRules;
 use shared::document::roster::{Role, RosterKey, Thresholds};
 use shared::document::{FORMAT, Roster};
 use shared::signature::{Envelope, PrivateKey};
@@ -38,6 +39,13 @@ pub(super) struct Fixture {
 pub(super) const TERMINAL_BYTES_MAX: u64 = 3 * OBJECT_BYTES_MAX;
 
 pub(super) const PACE: PaceLimits = PaceLimits { bytes: 1 << 40, objects: 100 };
+
+/// The newest one is kept of each terminal.
+pub(super) const RETENTION: Policy = Policy {
+    rules: KeepRules { last: 1, daily: 0, weekly: 0, monthly: 0 },
+    purge_after_days: 7,
+    closed_days: 90,
+};
 
 fn places_in(directory: &std::path::Path) -> [PlaceConfig; 2] {
     ["north", "south"].map(|name| PlaceConfig {
@@ -134,6 +142,7 @@ impl Fixture {
             },
             campaigns: Campaigns::new(registry.clone(), Arc::new(Signer::new(fleet, key(21)))),
             intake: Intake::new(registry.clone(), places.clone(), TERMINAL_BYTES_MAX, PACE),
+            retention: RETENTION,
             registry,
             blobs: Blobs::in_directory(blobs.path()).unwrap(),
             places,

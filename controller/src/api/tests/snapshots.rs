@@ -60,7 +60,12 @@ pub(super) fn manifest(till: &Till<'_>, serial: &str, number: u64) -> Manifest {
     }
 }
 
-async fn hand_in(fixture: &Fixture, till: &Till<'_>, of: Manifest, by: &PrivateKey) -> Response {
+pub(super) async fn hand_in(
+    fixture: &Fixture,
+    till: &Till<'_>,
+    of: Manifest,
+    by: &PrivateKey,
+) -> Response {
     let mut envelope = Envelope::unsigned(of);
     envelope.sign(fixture.authority.fleet, by);
     let post = till.client.post(fixture.url(&manifests_path(till.repository)));

@@ -95,11 +95,13 @@ fn list(snapshots: Vec<Snapshot>, print: &mut Print) {
             time_text(it.taken_at),
             size_text(it.bytes),
             word(&it.state),
+            or_nothing(it.purge_at.map(time_text)),
             or_nothing(it.held_for),
             it.manifest.to_string(),
         ]
     };
-    let header = ["terminal", "number", "taken", "size", "state", "held for", "snapshot"];
+    let header =
+        ["terminal", "number", "taken", "size", "state", "goes at", "held for", "snapshot"];
     print.table(header, snapshots.into_iter().map(row).collect(), "nothing was saved");
 }
 
@@ -149,6 +151,12 @@ fn whole(detail: SnapshotDetail, print: &mut Print) {
     let SnapshotDetail { snapshot: it, data_sets, sealed_key, roster_version, objects } = detail;
     print.line(format_args!("Snapshot {} of {}", it.number, it.terminal));
     print.line(format_args!("  state       {}, since {}", word(&it.state), time_text(it.state_at)));
+    if let Some(why) = &it.expires_for {
+        print.line(format_args!("  expires     {why}"));
+    }
+    if let Some(at) = it.purge_at {
+        print.line(format_args!("  goes        with its repository at {}", time_text(at)));
+    }
     if let Some((reason, by)) = it.held_for.as_ref().zip(it.held_by.as_ref()) {
         print.line(format_args!("  held        by {by}: {reason}"));
     }

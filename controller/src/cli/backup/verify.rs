@@ -8,12 +8,13 @@ use clap::Args;
 use indicatif::{ProgressBar, ProgressStyle};
 use shared::digest::Digest;
 use shared::id::TerminalId;
+use shared::time::UnixTime;
 
 use super::super::client::Client;
 use super::super::failure::{Exit, Failure};
 use super::super::print::Print;
 use super::super::words::{counted, word};
-use crate::api::model::{SnapshotDetail, SnapshotState};
+use crate::api::model::{Snapshot, SnapshotDetail, SnapshotState};
 
 /// How often it is asked how far it is.
 const ASK_EVERY: Duration = Duration::from_millis(500);
@@ -44,13 +45,21 @@ fn what(text: &str) -> Result<What, String> {
 }
 
 impl Verify {
-    pub(super) async fn run(&self, client: &Client, print: &mut Print) -> Result<Exit, Failure> {
+    pub(super) async fn run(
+        &self,
+        client: &Client,
+        now: UnixTime,
+        print: &mut Print,
+    ) -> Result<Exit, Failure> {
         // One snapshot of each repository stands for it.
         let snapshots = match self.what {
             What::Snapshot(manifest) => vec![manifest],
             What::Terminal(terminal) => {
                 let there = client.snapshots(Some(terminal)).await?;
-                let there = there.into_iter().filter(|it| it.state != SnapshotState::Purged);
+                // What is being deleted, or is to be by now, is not read any more.
+                let goes = |it: &Snapshot| it.purge_at.is_some_and(|at| at <= now);
+                let there = there.into_iter();
+                let there = there.filter(|it| it.state != SnapshotState::Purged && !goes(it));
                 let newest = there.rev().map(|it| (it.repository, it.manifest));
                 newest.collect::<BTreeMap<_, _>>().into_values().collect()
             }

@@ -64,11 +64,28 @@ impl Plan {
 fn concerns(of: &SnapshotDetail, terminal: &Terminal) -> Vec<String> {
     let it = &of.snapshot;
     let mut concerns = Vec::new();
-    if it.state != SnapshotState::Available {
-        concerns.push(format!(
-            "the snapshot is {}: it was not read back whole from both places",
-            word(&it.state)
-        ));
+    match it.state {
+        SnapshotState::Available => {}
+        SnapshotState::Received | SnapshotState::Copied | SnapshotState::Damaged => {
+            concerns.push(format!(
+                "the snapshot is {}: it was not read back whole from both places",
+                word(&it.state)
+            ));
+        }
+        SnapshotState::Expiring => {
+            let when = it.purge_at.map(|at| format!(" and goes at {}", time_text(at)));
+            concerns.push(format!(
+                "the snapshot is expiring{}: hold it first with `tillward backup hold {}`",
+                when.unwrap_or_default(),
+                it.manifest
+            ));
+        }
+        SnapshotState::Purged => concerns.push(format!(
+            "the snapshot was purged at {}: nothing of it is left; `tillward backup certificate \
+             show {}` says why",
+            time_text(it.state_at),
+            it.repository
+        )),
     }
     if it.terminal != terminal.id {
         concerns.push(format!(

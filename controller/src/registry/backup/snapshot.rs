@@ -4,6 +4,7 @@ use shared::backup::DataClass;
 use shared::digest::Digest;
 use shared::document::Manifest;
 use shared::document::manifest::DataSet;
+use shared::document::purge_certificate::PurgeReason;
 use shared::id::{OrderId, RepositoryId, TerminalId};
 use shared::message::SignedBytes;
 use shared::time::UnixTime;
@@ -38,6 +39,8 @@ pub struct Snapshot {
     pub state: SnapshotState,
     pub state_at: UnixTime,
     pub hold: Option<Hold>,
+    /// Why it expires, or went; `None` for one that stays.
+    pub expires_for: Option<PurgeReason>,
     pub signed: SignedBytes,
 }
 

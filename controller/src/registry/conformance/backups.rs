@@ -24,7 +24,7 @@ use crate::registry::delivery::AlarmKind;
 use crate::registry::page::Page;
 use crate::registry::{Registry, RegistryError};
 
-const REPOSITORY: RepositoryId = RepositoryId::from_bytes([7; 16]);
+pub(super) const REPOSITORY: RepositoryId = RepositoryId::from_bytes([7; 16]);
 const SHARE: u64 = 1000;
 
 pub(super) fn key(kind: Kind, number: u8) -> ObjectKey {
@@ -71,7 +71,10 @@ fn handed_in(manifest: Manifest) -> NewSnapshot {
     NewSnapshot { digest, manifest: envelope.document, signed, at: UnixTime(30) }
 }
 
-async fn hand_in(registry: &dyn Registry, number: u64) -> Result<Admitted, ManifestRefused> {
+pub(super) async fn hand_in(
+    registry: &dyn Registry,
+    number: u64,
+) -> Result<Admitted, ManifestRefused> {
     registry.add_snapshot(&snapshot(number)).await.expect("it is noted")
 }
 
@@ -113,7 +116,7 @@ pub(super) async fn a_sealed_key_that_protects_nothing_yet_is_replaced(registry:
     assert_eq!(add(registry, key(Kind::SealedKey, 3)).await, Err(late));
 }
 
-async fn state(registry: &dyn Registry) -> SnapshotState {
+pub(super) async fn state(registry: &dyn Registry) -> SnapshotState {
     let found = registry.snapshot(snapshot(1).digest).await.expect("it is looked up");
     found.expect("it was handed in").state
 }

@@ -3,6 +3,8 @@
 pub(super) mod drills;
 mod keeping;
 mod objects;
+mod purges;
+pub(super) mod retention;
 mod schedules;
 mod snapshots;
 pub(super) mod watch;
@@ -12,15 +14,21 @@ use std::collections::BTreeMap;
 use async_trait::async_trait;
 use shared::backup::{Kind, Newest, ObjectName};
 use shared::digest::Digest;
+use shared::document::purge_certificate::{PurgeReason, PurgedSnapshot};
 use shared::id::{OrderId, RepositoryId, TerminalId};
+use shared::message::SignedBytes;
 use shared::time::UnixTime;
 
 use super::session::{Access, Database};
 use super::{SqlRegistry, finish, read, transaction, write};
 use crate::backup::ObjectKey;
+use crate::backup::retention::Holding;
 use crate::backup::schedule::Schedule;
 use crate::registry::RegistryError;
 use crate::registry::audit::By;
+use crate::registry::backup::retention::{
+    Emptying, HoldRefused, NewCertificate, NotBegun, Purge, RetentionRegistry, Side,
+};
 use crate::registry::backup::snapshot::{
     DueObject, Examined, ManifestRefused, NewSnapshot, ObjectCounts, Snapshot,
 };
@@ -89,7 +97,12 @@ impl<D: Database> BackupRegistry for SqlRegistry<D> {
         read!(self, "find the newest snapshot", tx => snapshots::newest(tx, of))
     }
 
-    async fn hold_snapshot(&self, manifest: Digest, held: bool, by: &By) -> Result<()> {
+    async fn hold_snapshot(
+        &self,
+        manifest: Digest,
+        held: bool,
+        by: &By,
+    ) -> Result<std::result::Result<(), HoldRefused>> {
         write!(self, "hold a snapshot", tx => snapshots::hold(tx, manifest, held, by))
     }
 
@@ -155,5 +168,58 @@ impl<D: Database> BackupRegistry for SqlRegistry<D> {
 
     async fn examine_all_again(&self, now: UnixTime) -> Result<u64> {
         write!(self, "look at all backups again", tx => keeping::all_again(tx, now))
+    }
+}
+
+#[async_trait]
+impl<D: Database> RetentionRegistry for SqlRegistry<D> {
+    async fn holders(&self, after: Option<TerminalId>, limit: u32) -> Result<Vec<TerminalId>> {
+        read!(self, "list who has backups", tx => retention::holders(tx, after, limit))
+    }
+
+    async fn holding(&self, of: TerminalId) -> Result<Option<Holding>> {
+        read!(self, "tell what a terminal has saved", tx => retention::holding(tx, of))
+    }
+
+    async fn expire(
+        &self,
+        going: &[(Digest, PurgeReason)],
+        at: UnixTime,
+        by: Option<&By>,
+    ) -> Result<u64> {
+        write!(self, "let snapshots expire", tx => retention::expire(tx, going, at, by))
+    }
+
+    async fn keep_again(&self, staying: &[Digest], by: &By) -> Result<u64> {
+        write!(self, "keep snapshots again", tx => retention::keep_again(tx, staying, by))
+    }
+
+    async fn begin_purge(
+        &self,
+        id: RepositoryId,
+        expired_by: UnixTime,
+        by: &By,
+    ) -> Result<std::result::Result<(), NotBegun>> {
+        write!(self, "begin a purge", tx => purges::begin(tx, id, expired_by, by))
+    }
+
+    async fn purges(&self, limit: u32) -> Result<Vec<Purge>> {
+        read!(self, "list purges", tx => purges::going_on(tx, limit))
+    }
+
+    async fn note_emptying(&self, id: RepositoryId, side: Side, emptying: Emptying) -> Result<()> {
+        write!(self, "note how far a purge is", tx => purges::note(tx, id, side, emptying))
+    }
+
+    async fn leaving(&self, id: RepositoryId) -> Result<Vec<(PurgedSnapshot, PurgeReason)>> {
+        read!(self, "list what is purged", tx => purges::leaving(tx, id))
+    }
+
+    async fn finish_purge(&self, certificate: &NewCertificate, by: &By) -> Result<bool> {
+        write!(self, "finish a purge", tx => purges::finish(tx, certificate, by))
+    }
+
+    async fn purge_certificate(&self, of: RepositoryId) -> Result<Option<SignedBytes>> {
+        read!(self, "find a certificate", tx => purges::certificate(tx, of))
     }
 }

@@ -236,8 +236,10 @@ pub(super) async fn revoke(tx: &mut Transaction, id: TerminalId, by: &By) -> Res
     let missing = || RegistryError::Missing { what: "terminal", which: id.to_string() };
     let known = by_id(tx, id).await?.ok_or_else(missing)?;
     if known.unit != Unit::Revoked {
-        let update = "UPDATE terminals SET unit = $2, deliver_at = NULL WHERE id = $1";
-        tx.execute(update, vec![text(id), code(Unit::Revoked)]).await?;
+        let update = "UPDATE terminals SET unit = $2, deliver_at = NULL, revoked_at = $3
+             WHERE id = $1";
+        tx.execute(update, vec![text(id), code(Unit::Revoked), time(by.at)]).await?;
+        backup::retention::close_all(tx, id, by.at).await?;
         orders::void_before(tx, id, known.epoch.saturating_add(1)).await?;
         let mut differences = Differences::default();
         differences.unit(Some(known.unit), Unit::Revoked);

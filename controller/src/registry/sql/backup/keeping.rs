@@ -41,9 +41,12 @@ pub(super) async fn examined(
     examined: &[Examined],
     now: UnixTime,
 ) -> Result<()> {
+    // Looked at while its purge began: nobody looks at it again.
     let update = "UPDATE backup_objects SET copied_at = $4, first_at = $5, second_at = $6,
              state = $7, due_at = $8
-         WHERE repository = $1 AND kind = $2 AND sha256 = $3";
+         WHERE repository = $1 AND kind = $2 AND sha256 = $3
+             AND EXISTS (SELECT 1 FROM backup_repositories r
+                 WHERE r.id = backup_objects.repository AND r.purging_at IS NULL)";
     let mut repositories = BTreeSet::new();
     for Examined { object, due_at, alarm } in examined {
         let ObjectKey { repository, name, .. } = object.key;
@@ -57,9 +60,9 @@ pub(super) async fn examined(
             code(object.state),
             time(*due_at),
         ];
-        tx.execute(update, values).await?;
+        let is_kept = tx.execute(update, values).await? > 0;
         repositories.insert(repository);
-        if let Some(alarm) = alarm {
+        if let Some(alarm) = alarm.as_ref().filter(|_| is_kept) {
             snapshots::raise(tx, alarm).await?;
         }
     }
@@ -74,7 +77,10 @@ pub(super) async fn again(
     repository: RepositoryId,
     now: UnixTime,
 ) -> Result<u64> {
-    let update = "UPDATE backup_objects SET due_at = $2 WHERE repository = $1 AND due_at > $2";
+    // What is being purged is left alone.
+    let update = "UPDATE backup_objects SET due_at = $2 WHERE repository = $1 AND due_at > $2
+         AND EXISTS (SELECT 1 FROM backup_repositories r
+             WHERE r.id = backup_objects.repository AND r.purging_at IS NULL)";
     tx.execute(update, vec![text(repository), time(now)]).await
 }
 

@@ -17,19 +17,26 @@ pub(super) async fn repository(
     tx: &mut Transaction,
     id: RepositoryId,
 ) -> Result<Option<Repository>> {
-    let select = "SELECT terminal, sealed_key, bytes, objects, opened_at, closed_at, purged_at
+    let select =
+        "SELECT id, terminal, sealed_key, bytes, objects, opened_at, closed_at, purging_at,
+             purged_at
          FROM backup_repositories WHERE id = $1";
-    let Some(mut row) = tx.row(select, vec![text(id)]).await? else { return Ok(None) };
-    Ok(Some(Repository {
-        id,
+    tx.row(select, vec![text(id)]).await?.map(read_repository).transpose()
+}
+
+/// All columns of a repository, in the order in which [`repository`] selects them.
+pub(super) fn read_repository(mut row: Row) -> Result<Repository> {
+    Ok(Repository {
+        id: row.parsed("repository")?,
         terminal: row.parsed("terminal")?,
         sealed_key: row.parsed("digest")?,
         bytes: row.number()?,
         objects: row.number()?,
         opened_at: row.time()?,
         closed_at: row.maybe_time()?,
+        purging_at: row.maybe_time()?,
         purged_at: row.maybe_time()?,
-    }))
+    })
 }
 
 fn object(mut row: Row) -> Result<StoredObject> {

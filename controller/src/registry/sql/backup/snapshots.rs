@@ -8,10 +8,11 @@ use shared::signature::Envelope;
 
 use super::super::session::{Row, Transaction, bytes, code, int, maybe_text, text, time};
 use super::super::{alarms, audit, tally};
-use super::{keeping, objects, watch};
+use super::{keeping, objects, retention, watch};
 use crate::backup::state::SnapshotState;
 use crate::registry::RegistryError;
 use crate::registry::audit::By;
+use crate::registry::backup::retention::HoldRefused;
 use crate::registry::backup::snapshot::{Hold, ManifestRefused, NewSnapshot, Snapshot, set_back};
 use crate::registry::backup::{Admitted, Repository};
 use crate::registry::delivery::{Alarm, AlarmKind};
@@ -24,7 +25,7 @@ macro_rules! select_snapshots {
     ($tail:literal) => {
         concat!(
             "SELECT seq, manifest, terminal, number, repository, snapshot, order_id, taken_at,
-                 received_at, state, state_at, held_for, held_by, signed
+                 received_at, state, state_at, held_for, held_by, expires_for, signed
              FROM backup_snapshots ",
             $tail
         )
@@ -48,6 +49,7 @@ fn snapshot(mut row: Row) -> Result<Snapshot> {
             let (reason, by) = (row.maybe_text()?, row.maybe_text()?);
             reason.zip(by).map(|(reason, by)| Hold { reason, by })
         },
+        expires_for: row.maybe_text()?.map(|it| retention::reason(&it)).transpose()?,
         signed: row.signed()?,
     })
 }
@@ -239,13 +241,19 @@ pub(super) async fn hold(
     manifest: Digest,
     held: bool,
     by: &By,
-) -> Result<()> {
+) -> Result<std::result::Result<(), HoldRefused>> {
     let missing = || RegistryError::Missing { what: "snapshot", which: manifest.to_string() };
-    by_manifest(tx, manifest).await?.ok_or_else(missing)?;
+    let known = by_manifest(tx, manifest).await?.ok_or_else(missing)?;
+    if held
+        && let Err(refused) = retention::before_hold(tx, manifest, known.repository, by.at).await?
+    {
+        return Ok(Err(refused));
+    }
     let update = "UPDATE backup_snapshots SET held_for = $2, held_by = $3 WHERE manifest = $1";
     let hold = held.then_some((&by.why, &by.who));
     let (reason, who) = hold.unzip();
     tx.execute(update, vec![text(manifest), maybe_text(reason), maybe_text(who)]).await?;
     let what = if held { "snapshot-held" } else { "snapshot-no-longer-held" };
-    audit::append(tx, by, what, manifest).await
+    audit::append(tx, by, what, manifest).await?;
+    Ok(Ok(()))
 }
