@@ -90,7 +90,7 @@ fn run(cli: Cli) -> Result<(), Failure> {
         Command::Status { json } => {
             let overview = status::overview(&state()?)?;
             match json {
-                true => say(&serde_json::to_string_pretty(&overview).expect("only text keys")),
+                true => say(&overview.json()),
                 false => say(&overview.text()),
             }
         }

@@ -51,18 +51,23 @@ pub struct Running {
 pub struct Job {
     pub order: OrderId,
     pub step: String,
-    #[serde(flatten)]
     pub state: JobState,
+    /// What it waits for, or why it is undone.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub detail: Option<String>,
+    /// How it ended.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub outcome: Option<String>,
     pub at: UnixTime,
 }
 
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case", tag = "state")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum JobState {
     Running,
-    Waiting { detail: String },
-    Undoing { detail: String },
-    Finished { outcome: String },
+    Waiting,
+    Undoing,
+    Finished,
 }
 
 /// Gathers what happens and writes it down now and then.
@@ -113,24 +118,30 @@ impl StatusFile {
             let Write::Post(post) = write else { continue };
             match post {
                 Post::Progress(progress) => {
-                    let state = match &progress.state {
-                        StepState::Running => JobState::Running,
-                        StepState::Waiting { detail, .. } => {
-                            JobState::Waiting { detail: detail.clone() }
-                        }
-                        StepState::Undoing { detail } => {
-                            JobState::Undoing { detail: detail.clone() }
-                        }
+                    let (state, detail) = match &progress.state {
+                        StepState::Running => (JobState::Running, None),
+                        StepState::Waiting { detail, .. } => (JobState::Waiting, Some(detail)),
+                        StepState::Undoing { detail } => (JobState::Undoing, Some(detail)),
                     };
-                    let (order, step, at) = (progress.order, progress.step.clone(), progress.at);
-                    self.running.job = Some(Job { order, step, state, at });
+                    self.running.job = Some(Job {
+                        order: progress.order,
+                        step: progress.step.clone(),
+                        state,
+                        detail: detail.cloned(),
+                        outcome: None,
+                        at: progress.at,
+                    });
                 }
                 Post::Receipt(receipt) => {
                     if let Said::Finished { outcome, .. } = &receipt.said {
-                        let state = JobState::Finished { outcome: in_words(outcome) };
-                        let step = "end".to_owned();
-                        let (order, at) = (receipt.order, receipt.at);
-                        self.running.job = Some(Job { order, step, state, at });
+                        self.running.job = Some(Job {
+                            order: receipt.order,
+                            step: "end".to_owned(),
+                            state: JobState::Finished,
+                            detail: None,
+                            outcome: Some(in_words(outcome)),
+                            at: receipt.at,
+                        });
                     }
                 }
                 Post::Telemetry(_) => {}
@@ -260,6 +271,13 @@ fn is_locked(path: &Path) -> bool {
 }
 
 impl Overview {
+    /// For a program. By way of a value: a second way of writing these types costs the agent, which
+    /// is small, several KiB.
+    pub fn json(&self) -> String {
+        let value = serde_json::to_string(self).and_then(|text| text.parse::<Value>());
+        format!("{:#}", value.expect("an overview has only text keys"))
+    }
+
     /// For a person.
     pub fn text(&self) -> String {
         let mut text = String::new();
@@ -291,7 +309,7 @@ impl Overview {
             line("connected", if self.agent_runs && running.connected { "yes" } else { "no" });
             line("outbox", &format!("{} records wait", running.outbox_depth));
             if let Some(job) = &running.job {
-                line("job", &format!("{} at {}: {}", job.order, job.step, job.state));
+                line("job", &format!("{} at {}: {job}", job.order, job.step));
             }
             if running.worries.time_is_stale {
                 line("time", TIME_IS_STALE);
@@ -306,13 +324,15 @@ impl Overview {
     }
 }
 
-impl std::fmt::Display for JobState {
+/// Where it stands.
+impl std::fmt::Display for Job {
     fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self {
-            Self::Running => out.write_str("running"),
-            Self::Waiting { detail } => write!(out, "waiting: {detail}"),
-            Self::Undoing { detail } => write!(out, "undoing: {detail}"),
-            Self::Finished { outcome } => write!(out, "finished, {outcome}"),
+        let (detail, outcome) = (self.detail.as_deref(), self.outcome.as_deref());
+        match self.state {
+            JobState::Running => out.write_str("running"),
+            JobState::Waiting => write!(out, "waiting: {}", detail.unwrap_or_default()),
+            JobState::Undoing => write!(out, "undoing: {}", detail.unwrap_or_default()),
+            JobState::Finished => write!(out, "finished, {}", outcome.unwrap_or_default()),
         }
     }
 }

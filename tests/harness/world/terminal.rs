@@ -92,7 +92,8 @@ impl Terminal {
         let driver = programs.pos_sim(FIRST)?;
         let text = format!(
             "state_dir = {:?}\nmodel = {:?}\n\n[pos]\ncomponent = \"pos-sim\"\n\
-             driver = [{:?}, \"driver\", \"--data\", {:?}]\n\n[backup]\nprogram = {:?}\n\n[[backup.paths]]\n\
+             driver = [{:?}, \"driver\", \"--data\", {:?}]\n\n\
+             [backup]\nprogram = {:?}\n\n[[backup.paths]]\n\
              name = \"receipts\"\nclass = \"sales\"\npath = {:?}\n",
             self.state(),
             self.shop.model,
