@@ -238,7 +238,8 @@ fn sales(database: &Path) -> Result<(Vec<String>, i64)> {
     let is_sound: String = books.query_row("PRAGMA integrity_check", [], |row| row.get(0))?;
     assert_eq!(is_sound, "ok", "{}", database.display());
     let mut rows = books.prepare(
-        "SELECT concat_ws(' ', stan, binding, batch, kind, state, amount_minor, begun_ms, changed_ms)
+        "SELECT concat_ws(' ', stan, binding, batch, kind, state, amount_minor, begun_ms,
+                changed_ms)
          FROM sale ORDER BY stan",
     )?;
     let rows = rows.query_map([], |row| row.get(0))?.collect::<rusqlite::Result<_>>()?;

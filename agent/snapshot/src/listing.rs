@@ -77,7 +77,8 @@ pub struct Listed {
     pub findings: Vec<String>,
 }
 
-/// Reads everything that is to be saved and is not known. `progress` is told the bytes of each file.
+/// Reads everything that is to be saved and is not known. `progress` is told the bytes of each
+/// file.
 pub fn list(
     save: &Save,
     known: Option<&KnownFiles>,
