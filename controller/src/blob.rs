@@ -241,8 +241,8 @@ impl Upload {
 }
 
 impl Drop for Upload {
-    /// A bucket keeps the pieces of what nobody finishes until it is told. Nobody waits for that: one
-    /// that is not told has a rule for it (deploy/backups.md).
+    /// A bucket keeps the pieces of what nobody finishes until it is told. Nobody waits for that:
+    /// one that is not told has a rule for it (deploy/backups.md).
     fn drop(&mut self) {
         if let (Some(pieces), Ok(runtime)) = (self.pieces.take(), Handle::try_current()) {
             runtime.spawn(async move {
