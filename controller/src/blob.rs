@@ -167,8 +167,7 @@ impl Store {
         bytes_max: u64,
     ) -> Result<Upload, BlobError> {
         let begun = self.0.put_multipart(&item.path).await.map_err(item.unwritten())?;
-        let pieces = WriteMultipart::new(begun);
-        let pieces = Some(pieces);
+        let pieces = Some(WriteMultipart::new(begun));
         Ok(Upload { item, sha256, bytes_max, bytes: 0, hasher: Sha256::new(), pieces })
     }
 
@@ -255,8 +254,8 @@ impl Upload {
 }
 
 impl Drop for Upload {
-    /// A bucket keeps the pieces of what nobody finishes until it is told. One that cannot be told
-    /// has a rule for that (deploy/backups.md).
+    /// A bucket keeps the pieces of what nobody finishes until it is told. Nobody waits for that:
+    /// one that is not told has a rule for it (deploy/backups.md).
     fn drop(&mut self) {
         if let (Some(pieces), Ok(runtime)) = (self.pieces.take(), Handle::try_current()) {
             runtime.spawn(async move {

@@ -20,6 +20,7 @@ use s3s::service::S3ServiceBuilder;
 use s3s::{S3, S3Request, S3Response, S3Result};
 use s3s_fs::FileSystem;
 use tokio::net::TcpListener;
+use tokio::task::JoinSet;
 
 /// Of each part of a key. The file system makes one file name of a whole key and more, and our keys
 /// would make it too long.
@@ -79,10 +80,12 @@ async fn main() -> anyhow::Result<()> {
     service.set_auth(SimpleAuth::from_single(access_key, secret_key));
     let service = service.build();
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port)).await.context("listening")?;
+    let mut connections = JoinSet::new();
     loop {
         let (stream, _) = listener.accept().await.context("accepting")?;
         let service = service.clone();
-        tokio::spawn(async move {
+        while connections.try_join_next().is_some() {}
+        connections.spawn(async move {
             let server = Builder::new(TokioExecutor::new());
             // Whoever goes away in the middle is expected to.
             let _ended = server.serve_connection(TokioIo::new(stream), service).await;

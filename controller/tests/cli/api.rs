@@ -36,6 +36,7 @@ fn status() -> Value {
         "version": "0.1.0", "fleet": format!("flt-{}", "01".repeat(16)), "now_at": 1_795_341_600,
         "registry": "sqlite",
         "broker": {"kind": "embedded", "address": "localhost:8883", "connected": true},
+        "places": [{"name": "cellar", "region": "north", "there": true}],
         "terminals": {"claimed": 0, "enrolled": 2, "revoked": 0, "online": 1},
         "campaigns_awaiting_approval": 0, "campaigns_running": 0, "campaigns_paused": 0,
         "alarms": 0, "backups_overdue": 0, "roster_version": 1,

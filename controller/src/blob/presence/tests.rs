@@ -175,10 +175,12 @@ async fn a_damaged_marker_is_mended_by_an_operator_only() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn two_that_mark_a_new_place_at_once_agree() {
     let disk = Disk::new();
-    let places: Vec<_> = (0..8).map(|_| disk.north()).collect();
-    let looked = places.into_iter().map(|place| tokio::spawn(async move { place.ready().await }));
-    for looked in futures::future::join_all(looked.collect::<Vec<_>>()).await {
-        assert!(matches!(looked, Ok(Ok(Ready { adopted_at: None }))), "{looked:?}");
+    let mut looking = tokio::task::JoinSet::new();
+    for place in (0..8).map(|_| disk.north()) {
+        looking.spawn(async move { place.ready().await });
+    }
+    for looked in looking.join_all().await {
+        assert!(matches!(looked, Ok(Ready { adopted_at: None })), "{looked:?}");
     }
     assert_eq!(disk.names(), [MARKER]);
 }
