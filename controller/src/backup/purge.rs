@@ -3,8 +3,8 @@
 //! That it goes is in the registry before the first object goes ([`super::expire`]). A place is
 //! emptied until one object is left, which is noted, and only then is that one removed: a place
 //! that shows nothing at all before that is not believed, since a directory that is not mounted
-//! shows nothing either. What is looked for is everything in the repository's folder, also what a cut
-//! upload left there and no list knows.
+//! shows nothing either. What is looked for is everything in the repository's folder, also what a
+//! cut upload left there and no list knows.
 //!
 //! What is done next follows from what is noted and what the place shows ([`next`], pure), so
 //! whoever is killed anywhere goes on.

@@ -307,7 +307,7 @@ async fn a_place_that_is_not_mounted_is_waited_for_and_nothing_is_claimed() {
             fs::create_dir(&south).unwrap();
         }
         world.go_on(due()).await.unwrap();
-        assert_eq!(world.folder("north", 1).exists(), false);
+        assert!(!world.folder("north", 1).exists());
         assert_eq!(world.certificate(1).await, None);
         assert_eq!(world.state(1).await, SnapshotState::Expiring);
     }
