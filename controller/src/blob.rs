@@ -48,7 +48,7 @@ pub enum BlobError {
     Bucket {
         place: String,
         #[source]
-        source: S3Error,
+        source: Box<S3Error>,
     },
     /// Neither what it holds nor what it lacks can be told.
     #[error("place `{place}` is not there")]

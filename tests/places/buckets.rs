@@ -29,19 +29,19 @@ struct World {
 impl World {
     fn start() -> Self {
         shared::tls::install_provider();
-        let directory = tempfile::tempdir().unwrap();
+        let directory = tempfile::tempdir().expect("a directory is made");
         let program = Path::new(env!("CARGO_BIN_EXE_s3-server"));
-        let s3 = S3::start(program, directory.path()).unwrap();
+        let s3 = S3::start(program, directory.path()).expect("the server starts");
         Self { directory, s3 }
     }
 
     fn place(&self) -> Place {
-        place(&self.access(), S3::BUCKET, self.directory.path()).unwrap()
+        place(&self.access(), S3::BUCKET, self.directory.path()).expect("the place opens")
     }
 
     fn access(&self) -> Access {
         Access {
-            endpoint: self.s3.endpoint().parse().unwrap(),
+            endpoint: self.s3.endpoint().parse().expect("it is an endpoint"),
             signing_region: "eu-1".into(),
             credentials_file: self.s3.credentials(),
             ca_file: None,
@@ -101,9 +101,14 @@ async fn objects_are_stored_once_and_read_back_by_their_digest() {
         assert_eq!(place.digest(&name).await.unwrap(), Some(name.name.sha256));
     }
     let large = key(Kind::Data, &bytes(320_000));
-    place.remove(&large).await.unwrap();
-    place.remove(&large).await.unwrap();
+    let left = place.left_of(large.terminal, large.repository, 100).await.unwrap();
+    assert_eq!(left.len(), 4, "all that was stored");
+    for left in &left {
+        place.remove_left(left).await.unwrap();
+        place.remove_left(left).await.unwrap();
+    }
     assert_eq!(place.size(&large).await.unwrap(), None);
+    assert!(place.left_of(large.terminal, large.repository, 1).await.unwrap().is_empty());
 }
 
 #[tokio::test]
@@ -160,10 +165,8 @@ async fn a_server_that_dies_lacks_nothing_and_comes_back_as_the_same_place() {
 }
 
 fn not_there(error: BlobError) -> NotThere {
-    match error {
-        BlobError::NotThere { source, .. } => source,
-        other => panic!("{other:?}"),
-    }
+    let BlobError::NotThere { source, .. } = error else { panic!("{error:?}") };
+    source
 }
 
 /// It takes as long as an answer may take.
@@ -171,7 +174,7 @@ fn not_there(error: BlobError) -> NotThere {
 async fn a_server_that_does_not_answer_is_not_waited_for_for_ever() {
     let world = World::start();
     // It is connected to by the kernel alone: nobody takes the connection up.
-    let silent = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+    let silent = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a port is free");
     let endpoint = format!("http://{}", silent.local_addr().unwrap()).parse().unwrap();
     let access = Access { endpoint, ..world.access() };
     let place = place(&access, S3::BUCKET, world.directory.path()).unwrap();
@@ -182,12 +185,12 @@ async fn a_server_that_does_not_answer_is_not_waited_for_for_ever() {
 /// Answers every request with this status, and counts them.
 fn server_that_answers(status: &'static str) -> (String, Arc<AtomicUsize>) {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
-    let url = format!("http://{}", listener.local_addr().unwrap());
+    let url = format!("http://{}", listener.local_addr().expect("it listens"));
     let asked = Arc::new(AtomicUsize::new(0));
     let counted = asked.clone();
     thread::spawn(move || {
         for stream in listener.incoming() {
-            let mut stream = stream.unwrap();
+            let mut stream = stream.expect("somebody connects");
             let _request = stream.read(&mut [0; 16 * 1024]);
             counted.fetch_add(1, Ordering::Relaxed);
             let answer =

@@ -12,8 +12,8 @@ use shared::id::FleetId;
 
 pub(crate) fn files(directory: &Path) -> Vec<String> {
     let mut found = Vec::new();
-    for entry in fs::read_dir(directory).unwrap() {
-        let path = entry.unwrap().path();
+    for entry in fs::read_dir(directory).expect("it is a directory") {
+        let path = entry.expect("it is read").path();
         match path.is_dir() {
             true => found.extend(files(&path)),
             false => found.push(path.display().to_string()),

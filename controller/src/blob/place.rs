@@ -91,6 +91,7 @@ impl Place {
         let opened: Arc<dyn ObjectStore> = match &self.url {
             PlaceUrl::Directory(path) => Arc::new(directory(path)?),
             PlaceUrl::S3(bucket) => s3::store(bucket)
+                .map_err(Box::new)
                 .map_err(|source| BlobError::Bucket { place: self.name.clone(), source })?,
         };
         Ok(self.store.get_or_init(|| Store(opened)))

@@ -61,10 +61,13 @@ impl Folder {
             Err(rustix::io::Errno::NOENT) => return Ok(None),
             about => about?,
         };
-        let is = match FileType::from_raw_mode(about.st_mode) {
-            FileType::Directory => Is::Folder,
-            FileType::RegularFile => Is::File,
-            _ => Is::Other,
+        let kind = FileType::from_raw_mode(about.st_mode);
+        let is = if kind.is_dir() {
+            Is::Folder
+        } else if kind.is_file() {
+            Is::File
+        } else {
+            Is::Other
         };
         let owner = Owner(about.st_uid, about.st_gid);
         Ok(Some(Found { inode: about.st_ino, is, owner }))

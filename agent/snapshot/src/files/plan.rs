@@ -99,6 +99,6 @@ fn make_folders(path: &Path) -> Result<(), Failure> {
     let failed = |source| Failure::Directory { path: path.to_owned(), source };
     let missing: Vec<_> = path.ancestors().take_while(|path| !path.exists()).collect();
     fs::create_dir_all(path).map_err(failed)?;
-    let parents = missing.into_iter().map(durable::parent_of);
-    parents.map(durable::sync_directory).collect::<io::Result<()>>().map_err(failed)
+    let mut parents = missing.into_iter().map(durable::parent_of);
+    parents.try_for_each(durable::sync_directory).map_err(failed)
 }

@@ -74,7 +74,8 @@ fn subject(of: &Watched) -> String {
 fn a_class_is_overdue_by_its_own_hours() {
     use DataClass::{Batch, Config, Customers, Logs, Transactions};
     let all = "transactions, batch, config";
-    let cases: &[(&str, &[(DataClass, Option<u32>)], &str)] = &[
+    type Covered = &'static [(DataClass, Option<u32>)];
+    let cases: &[(&str, Covered, &str)] = &[
         ("all are young", &[(Transactions, Some(25)), (Batch, Some(25)), (Config, Some(25))], ""),
         ("one is old", &[(Transactions, Some(2)), (Batch, Some(26))], "batch"),
         ("both are old", &[(Transactions, Some(27)), (Batch, Some(26))], "transactions, batch"),

@@ -20,6 +20,7 @@ use crate::backup::expire::Expire;
 use crate::backup::keep::Keep;
 use crate::backup::retention::Policy;
 use crate::backup::state::SnapshotState;
+use crate::blob::Memory;
 use crate::config::{PlaceConfig, PlaceUrl};
 use crate::registry::backup::retention::HoldRefused;
 use crate::registry::backup::snapshot::NewSnapshot;
@@ -83,7 +84,8 @@ impl World {
             region: format!("{name}-town"),
             url: PlaceUrl::Directory(directory.path().join(name)),
         };
-        let places = Places::open(&[place("north"), place("south")]).unwrap();
+        let memory = Memory { fleet: FLEET, directory: directory.path().join("memory") };
+        let places = Places::open(&[place("north"), place("south")], &memory).unwrap();
         let fuse = Fuse::endless();
         let registry = crate::registry::in_memory_with_fuse(fuse.clone()).await.unwrap();
         let claim = NewClaim {

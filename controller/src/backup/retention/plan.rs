@@ -91,6 +91,6 @@ fn last_copy(of: &Holding, going: &BTreeSet<Digest>) -> Option<Digest> {
     let goes = |it: &&Candidate| it.is_whole && going.contains(&it.manifest);
     match is_left {
         true => None,
-        false => of.snapshots.iter().filter(goes).next_back().map(|it| it.manifest),
+        false => of.snapshots.iter().rfind(goes).map(|it| it.manifest),
     }
 }

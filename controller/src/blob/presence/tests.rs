@@ -53,10 +53,11 @@ impl Disk {
 }
 
 fn absent(looked: Result<Ready, BlobError>) -> Absent {
-    match looked.unwrap_err() {
-        BlobError::NotThere { source: NotThere::Absent(absent), .. } => absent,
-        other => panic!("{other:?}"),
-    }
+    let error = looked.unwrap_err();
+    let BlobError::NotThere { source: NotThere::Absent(absent), .. } = error else {
+        panic!("{error:?}");
+    };
+    absent
 }
 
 fn key() -> ObjectKey {

@@ -163,6 +163,7 @@ async fn raise_set_back(tx: &mut Transaction, new: &NewSnapshot, last: u64) -> R
             before.document.taken_at, new.manifest.number
         ),
         at: new.at,
+        ended_at: None,
     };
     raise(tx, &alarm).await
 }
