@@ -146,6 +146,8 @@ pub enum Waiting {
     Network,
     /// For another job on this terminal to end.
     Turn,
+    /// For the new provider to have been watched for long enough; the shop sells.
+    Watch,
 }
 
 /// Why an order was refused. Each check has its own word, so that an alarm can tell them apart.

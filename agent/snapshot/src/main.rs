@@ -11,7 +11,9 @@ use std::sync::Arc;
 use std::sync::mpsc::{Sender, channel};
 use std::thread;
 
-use agent::snapshot::protocol::{self, LINE_BYTES_MAX, Line, Nothing, Reach, Recipient, Sealed};
+use agent::snapshot::protocol::{
+    self, LINE_BYTES_MAX, Line, Nothing, Reach, Recipient, Sealed, Unseal, Unsealed,
+};
 use agent::stop::Stop;
 use clap::{Parser, ValueEnum};
 use serde::Serialize;
@@ -41,6 +43,7 @@ enum Task {
     Newest,
     ForgetKey,
     Recipient,
+    Unseal,
 }
 
 /// How the run ended.
@@ -118,6 +121,7 @@ fn run(state: &Path, task: Task, line: &str, stop: &Stop) -> Answered {
         Task::Newest => answer(line, |reach: Reach| Ok(home(&reach)?.place().newest()?)),
         Task::ForgetKey => answer(line, |Nothing {}| forget(state)),
         Task::Recipient => answer(line, |Nothing {}| recipient(state)),
+        Task::Unseal => answer(line, |request: Unseal| unseal(state, &request)),
     }
 }
 
@@ -163,6 +167,14 @@ fn recipient(state: &Path) -> Result<Recipient, Failure> {
     });
     statement.sign(identity.facts.fleet, identity.key.private());
     Ok(Recipient { recipient, statement: Sealed(statement.to_bytes()) })
+}
+
+/// Secrets of a new binding: to the agent, which hands them to the till, and to nobody else.
+fn unseal(state: &Path, request: &Unseal) -> Result<Unsealed, Failure> {
+    let (path, _lock) = home::lock(state)?;
+    let own = keys::restore_identity(&path.join("restore-identity")).map_err(Failure::Unsealed)?;
+    let secret = keys::unseal(&request.sealed.0, &own).map_err(Failure::Unsealed)?;
+    Ok(Unsealed { secret: Sealed(secret.to_vec()) })
 }
 
 #[cfg(test)]

@@ -42,11 +42,13 @@ pub enum Task {
     ForgetKey,
     /// [`Nothing`], answered by [`Recipient`]: to whom a key is sealed that this terminal needs.
     Recipient,
+    /// [`Unseal`], answered by [`Unsealed`]: opens what is sealed to this terminal.
+    Unseal,
 }
 
 impl Task {
-    pub const ALL: [Self; 5] =
-        [Self::Save, Self::Fetch, Self::Newest, Self::ForgetKey, Self::Recipient];
+    pub const ALL: [Self; 6] =
+        [Self::Save, Self::Fetch, Self::Newest, Self::ForgetKey, Self::Recipient, Self::Unseal];
 
     pub fn as_str(self) -> &'static str {
         match self {
@@ -55,6 +57,7 @@ impl Task {
             Self::Newest => "newest",
             Self::ForgetKey => "forget-key",
             Self::Recipient => "recipient",
+            Self::Unseal => "unseal",
         }
     }
 }
@@ -186,6 +189,26 @@ pub struct Recipient {
     pub recipient: String,
     /// A [`shared::document::RecipientStatement`] under the terminal's key, in base64.
     pub statement: Sealed,
+}
+
+/// Secrets of a new binding, as [`shared::document::Profile::sealed`] has them.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Unseal {
+    pub sealed: Sealed,
+}
+
+/// What was sealed.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Unsealed {
+    pub secret: Sealed,
+}
+
+impl std::fmt::Debug for Unsealed {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        out.write_str("Unsealed([redacted])")
+    }
 }
 
 /// Bytes that are base64 in JSON.
@@ -326,6 +349,6 @@ mod tests {
     #[test]
     fn every_task_has_a_word_of_its_own() {
         let words = Task::ALL.map(Task::as_str);
-        assert_eq!(words, ["save", "fetch", "newest", "forget-key", "recipient"]);
+        assert_eq!(words, ["save", "fetch", "newest", "forget-key", "recipient", "unseal"]);
     }
 }

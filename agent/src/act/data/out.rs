@@ -111,6 +111,8 @@ impl Errand<'_> {
 fn extent(subject: &Subject) -> Extent {
     match subject {
         Subject::Backup(extent) => *extent,
-        Subject::Upgrade { .. } | Subject::Drill | Subject::Restore(_) => Extent::Incremental,
+        Subject::Upgrade { .. } | Subject::Drill | Subject::Restore(_) | Subject::Rebind(_) => {
+            Extent::Incremental
+        }
     }
 }
