@@ -175,9 +175,11 @@ impl Campaigns {
             return Err(CampaignError::Window { from_min, to_min });
         }
         let upgrade = match change {
-            Change::Ping(_) | Change::Backup(_) | Change::Drill(_) | Change::Restore(_) => {
-                return Ok(());
-            }
+            Change::Ping(_)
+            | Change::Backup(_)
+            | Change::Drill(_)
+            | Change::Restore(_)
+            | Change::Rebind(_) => return Ok(()),
             Change::Cancel(_) => return Err(CampaignError::CancelByItself),
             Change::Upgrade(upgrade) => upgrade,
         };
@@ -220,6 +222,7 @@ impl Campaigns {
             | Change::Backup(_)
             | Change::Drill(_)
             | Change::Restore(_)
+            | Change::Rebind(_)
             | Change::Cancel(_) => None,
         };
         let mut preview = Preview::default();

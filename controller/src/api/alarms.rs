@@ -56,5 +56,6 @@ fn kind(kind: AlarmKind) -> &'static str {
         AlarmKind::OtherZone => "other-zone",
         AlarmKind::BackupDamaged => "backup-damaged",
         AlarmKind::BackupMissing => "backup-missing",
+        AlarmKind::Suspicion => "suspicion",
     }
 }

@@ -165,6 +165,7 @@ fn why_under_way(standing: &Standing) -> Option<Why> {
                 Waiting::Till => "for the till",
                 Waiting::Network => "for the network",
                 Waiting::Turn => "for another job on this terminal",
+                Waiting::Watch => "while the new provider is watched",
             };
             let detail = match detail.as_str() {
                 "" => what.to_owned(),

@@ -186,6 +186,7 @@ impl Code for AlarmKind {
         Self::OtherZone,
         Self::BackupDamaged,
         Self::BackupMissing,
+        Self::Suspicion,
     ];
 
     fn code(self) -> &'static str {
@@ -198,6 +199,7 @@ impl Code for AlarmKind {
             Self::OtherZone => "other-zone",
             Self::BackupDamaged => "backup-damaged",
             Self::BackupMissing => "backup-missing",
+            Self::Suspicion => "suspicion",
         }
     }
 }
