@@ -5,6 +5,7 @@
 //!
 //! Deliberately absent: which action comes next. That is the job's table.
 
+mod binding;
 pub mod data;
 pub mod locate;
 mod preflight;
@@ -83,6 +84,13 @@ impl Hands {
             Action::Drain => self.drain(),
             Action::Settle => self.settle(),
             Action::Data(action) => self.data(action, task, stop, progress),
+            Action::Rebind(action) => match &*task.subject {
+                Subject::Rebind(change) => self.rebind(action, change, task, stop),
+                Subject::Upgrade { .. }
+                | Subject::Backup(_)
+                | Subject::Drill
+                | Subject::Restore(_) => misplaced(task.action),
+            },
             Action::Admit
             | Action::Fetch
             | Action::Verify
@@ -99,7 +107,9 @@ impl Hands {
                 Subject::Upgrade { release, .. } => {
                     self.upgrade(task.action, release, stop, progress)
                 }
-                Subject::Backup(_) | Subject::Drill | Subject::Restore(_) => misplaced(task.action),
+                Subject::Backup(_) | Subject::Drill | Subject::Restore(_) | Subject::Rebind(_) => {
+                    misplaced(task.action)
+                }
             },
         }
     }
@@ -139,7 +149,8 @@ impl Hands {
             | Action::ReleaseTrading
             | Action::Drain
             | Action::Settle
-            | Action::Data(_) => misplaced(action),
+            | Action::Data(_)
+            | Action::Rebind(_) => misplaced(action),
         }
     }
 
@@ -189,7 +200,8 @@ pub fn changes_slots(action: Action) -> bool {
         | Action::ProveHealth
         | Action::DiscardStaged
         | Action::DiscardDownload
-        | Action::Data(_) => false,
+        | Action::Data(_)
+        | Action::Rebind(_) => false,
     }
 }
 

@@ -10,6 +10,7 @@
 
 pub mod backup;
 pub mod drill;
+pub mod rebind;
 pub mod restore;
 pub mod saga;
 pub mod step;
@@ -28,6 +29,7 @@ use shared::outcome::{FailureCode, Waiting};
 use shared::time::{ClockConfidence, UnixTime};
 
 use crate::maintenance::{self, Work};
+use rebind::RebindAction;
 use step::Table;
 
 /// How long trading stays held without being renewed. Long enough for a slow till to answer
@@ -44,6 +46,9 @@ pub struct Tables {
     pub backup: Table,
     pub drill: Table,
     pub restore: Table,
+    pub rebind: Table,
+    /// A rebind whose old registration was released before.
+    pub rebind_released: Table,
 }
 
 impl Tables {
@@ -52,6 +57,8 @@ impl Tables {
         backup: backup::BACKUP,
         drill: drill::DRILL,
         restore: restore::RESTORE,
+        rebind: rebind::REBIND,
+        rebind_released: rebind::RELEASED,
     };
 }
 
@@ -105,6 +112,7 @@ pub enum Action {
     /// Remove the downloaded bytes. Idempotent.
     DiscardDownload,
     Data(DataAction),
+    Rebind(RebindAction),
 }
 
 /// One thing that is done with the till's data. All are idempotent.
@@ -163,6 +171,7 @@ pub enum Subject {
     Backup(Backup),
     Drill,
     Restore(Box<Restore>),
+    Rebind(Box<rebind::Change>),
 }
 
 /// What the executor and its owner ask of a job, whatever it is about.
@@ -177,7 +186,7 @@ impl Subject {
         };
         match self {
             Self::Upgrade { release, .. } => upgrade::judge(release, action, reply),
-            Self::Backup(_) | Self::Drill | Self::Restore(_) => reply,
+            Self::Backup(_) | Self::Drill | Self::Restore(_) | Self::Rebind(_) => reply,
         }
     }
 
@@ -185,7 +194,7 @@ impl Subject {
     pub fn asks_for_settlement(&self) -> bool {
         match self {
             Self::Upgrade { release, .. } => release.settlement == Settlement::Before,
-            Self::Backup(_) | Self::Drill | Self::Restore(_) => false,
+            Self::Backup(_) | Self::Drill | Self::Restore(_) | Self::Rebind(_) => false,
         }
     }
 
@@ -194,7 +203,7 @@ impl Subject {
     pub fn backup_within_s(&self) -> Option<u64> {
         match self {
             Self::Upgrade { backup_within_s, .. } => *backup_within_s,
-            Self::Backup(_) | Self::Drill | Self::Restore(_) => None,
+            Self::Backup(_) | Self::Drill | Self::Restore(_) | Self::Rebind(_) => None,
         }
     }
 
@@ -212,6 +221,7 @@ impl Subject {
             Self::Upgrade { release, .. } => format!("upgrade to {}", release.version),
             Self::Backup(_) | Self::Drill => "backup".to_owned(),
             Self::Restore(_) => "restore of a backup".to_owned(),
+            Self::Rebind(change) => format!("change of provider to {}", change.rebind.to),
         }
     }
 
@@ -219,7 +229,7 @@ impl Subject {
     pub fn stated(&self) -> Duration {
         match self {
             Self::Upgrade { release, .. } => Duration::from_secs(release.health.within_s.into()),
-            Self::Backup(_) | Self::Drill | Self::Restore(_) => Duration::ZERO,
+            Self::Backup(_) | Self::Drill | Self::Restore(_) | Self::Rebind(_) => Duration::ZERO,
         }
     }
 
@@ -229,7 +239,7 @@ impl Subject {
             Self::Upgrade { release, .. } => {
                 release.raise_floor_to.map(|floor| (release.component.as_str(), floor))
             }
-            Self::Backup(_) | Self::Drill | Self::Restore(_) => None,
+            Self::Backup(_) | Self::Drill | Self::Restore(_) | Self::Rebind(_) => None,
         }
     }
 }

@@ -39,6 +39,10 @@ pub enum Entry {
         evidence: Vec<Evidence>,
         version: Option<String>,
     },
+    /// Established on the way back.
+    Noted {
+        piece: Evidence,
+    },
     /// The step was not called for.
     Skipped {
         step: String,

@@ -15,12 +15,14 @@
 //! 9. Its life is not too long, and now is within it, as far as the clock can be believed.
 //! 10. For an upgrade: the release is the one that the batch names by digest, signed by enough
 //!     release keys, sound, valid, for this model, and no step back ([`release`]).
+//!     For a rebind: the profile is the one that people signed for this terminal ([`profile`]).
 //!
 //! The order only narrows what the batch says: who signs batches decides, who signs orders
 //! delivers. Nothing is changed here; the caller enters an admitted order into the
 //! [`ReplayState`] in the same commit that accepts it. Not here: whether the shop may be
 //! disturbed now ([`crate::maintenance`]).
 
+mod profile;
 mod release;
 mod replay;
 
@@ -32,7 +34,7 @@ use shared::change::{Change, Verb};
 use shared::codec::Unreadable;
 use shared::document::order::Stream;
 use shared::document::roster::Role;
-use shared::document::{Batch, Document, Order, Release, Roster};
+use shared::document::{Batch, Document, Order, Profile, Release, Roster};
 use shared::floor;
 use shared::id::{OrderId, TerminalId};
 use shared::limits::{self, short_text};
@@ -66,6 +68,8 @@ pub struct Admitted {
     pub batch: Batch,
     /// For an upgrade.
     pub release: Option<Release>,
+    /// For a rebind.
+    pub profile: Option<Profile>,
     /// The later of the order's and the batch's beginning.
     pub not_before: UnixTime,
     /// The earlier of the order's and the batch's end.
@@ -124,15 +128,21 @@ fn check_signed(
     let not_after = order.not_after.min(batch.not_after);
     check_lifetime(&batch)?;
     check_time(verb, not_before, not_after, known.time)?;
-    let release = match &batch.change {
-        Change::Upgrade(upgrade) => Some(release::check(upgrade, parcel, roster, known)?),
+    let (mut release, mut profile) = (None, None);
+    match &batch.change {
+        Change::Upgrade(upgrade) => {
+            release = Some(release::check(upgrade, parcel, roster, known)?);
+        }
+        Change::Rebind(rebind) => {
+            profile = Some(profile::check(rebind, parcel, order.index, batch.terminals, known)?);
+        }
         Change::Ping(_)
         | Change::Backup(_)
         | Change::Drill(_)
         | Change::Restore(_)
-        | Change::Cancel(_) => None,
-    };
-    Ok(Admitted { order, batch, release, not_before, not_after })
+        | Change::Cancel(_) => {}
+    }
+    Ok(Admitted { order, batch, release, profile, not_before, not_after })
 }
 
 fn check_epoch(order: &Order, own: u32) -> Result<(), Refused> {

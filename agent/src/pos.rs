@@ -15,8 +15,8 @@ use shared::outcome::FailureCode;
 
 pub use driver::DriverProgram;
 pub use protocol::{
-    Application, Binding, Check, DataSet, Export, Host, Left, SelfTest, Settled, Status, Trading,
-    Wanted,
+    Application, Binding, BindingState, Check, DataSet, Export, Figures, Host, Left, SelfTest,
+    Settled, Status, Suspicion, Tested, Trading, Trial, Tuple, Wanted,
 };
 
 /// A till. Each call can be repeated: a lost answer is asked for again.
@@ -30,12 +30,13 @@ pub trait PosApplication: Send + Sync {
     /// Lets the shop sell.
     fn release(&self) -> Result<(), PosError>;
 
-    /// Sends what can be sent now, and says what is left.
-    fn drain(&self) -> Result<Left, PosError>;
+    /// Sends what can be sent now, each to the host that it belongs to, and says what is left; of
+    /// one binding or of all.
+    fn drain(&self, binding: Option<&str>) -> Result<Left, PosError>;
 
-    /// Closes each open batch; asked again, answers with the same batches and settles nothing
-    /// twice.
-    fn settle(&self) -> Result<Vec<Settled>, PosError>;
+    /// Closes each open batch, of one binding or of all; asked again, answers with the same batches
+    /// and settles nothing twice.
+    fn settle(&self, binding: Option<&str>) -> Result<Vec<Settled>, PosError>;
 
     fn self_test(&self) -> Result<SelfTest, PosError>;
 
@@ -63,6 +64,28 @@ pub trait PosApplication: Send + Sync {
 
     /// Keeps an import for good; nothing where there is none.
     fn commit_import(&self) -> Result<(), PosError>;
+
+    /// Puts a tuple into the free slot, durably; the shop does not notice.
+    fn stage_binding(&self, binding: &str, tuple: &Tuple) -> Result<(), PosError>;
+
+    /// Makes a binding the active one, the whole tuple at once, while trading is held; says which
+    /// is active then.
+    fn switch_binding(&self, to: &str) -> Result<String, PosError>;
+
+    /// Does one test, once for each key.
+    fn test_transaction(&self, trial: &Trial<'_>) -> Result<Tested, PosError>;
+
+    /// Takes back every test sale that was not taken back; says how many are left.
+    fn void_tests(&self, binding: &str) -> Result<u64, PosError>;
+
+    /// A slot and its keys go; refused while it is active, or has anything to send or to settle.
+    fn erase_binding(&self, binding: &str) -> Result<(), PosError>;
+
+    /// How payments went since the binding became active.
+    fn figures(&self, binding: &str) -> Result<Figures, PosError>;
+
+    /// No sale any more, across restarts, until trading is released.
+    fn stop_trading(&self, message: &str) -> Result<(), PosError>;
 }
 
 /// Why a POS did not do what it was asked.

@@ -178,7 +178,9 @@ impl Campaigns {
             return Err(CampaignError::Window { from_min, to_min });
         }
         let upgrade = match change {
-            Change::Ping(_) | Change::Backup(_) | Change::Drill(_) => return Ok(()),
+            Change::Ping(_) | Change::Backup(_) | Change::Drill(_) | Change::Rebind(_) => {
+                return Ok(());
+            }
             Change::Restore(restore) => return self.is_there(restore.of.repository).await,
             Change::Cancel(_) => return Err(CampaignError::CancelByItself),
             Change::Upgrade(upgrade) => upgrade,
@@ -231,6 +233,7 @@ impl Campaigns {
             | Change::Backup(_)
             | Change::Drill(_)
             | Change::Restore(_)
+            | Change::Rebind(_)
             | Change::Cancel(_) => None,
         };
         let mut preview = Preview::default();

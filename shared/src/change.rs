@@ -1,5 +1,7 @@
 //! What can be asked of a terminal: the verbs, and the parameters of each change.
 
+pub mod rebind;
+
 use serde::{Deserialize, Serialize};
 use serde_bytes::ByteBuf;
 
@@ -8,6 +10,8 @@ use crate::digest::Digest;
 use crate::id::BatchId;
 use crate::time::UnixTime;
 use crate::window::Window;
+
+pub use rebind::Rebind;
 
 /// The kinds of instruction. Whose signatures each needs is said in [`crate::floor`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -53,7 +57,8 @@ pub enum Change {
     Drill(Drill),
     Upgrade(Upgrade),
     Restore(Restore),
-    /// Undo what has not begun of an earlier batch.
+    Rebind(Box<Rebind>),
+    /// Undo what has not begun of an earlier batch; a rebind is undone until it is committed.
     Cancel(Cancel),
 }
 
@@ -130,6 +135,7 @@ impl Change {
             Self::Backup(_) | Self::Drill(_) => Verb::Backup,
             Self::Upgrade(_) => Verb::Upgrade,
             Self::Restore(_) => Verb::Restore,
+            Self::Rebind(_) => Verb::Rebind,
             Self::Cancel(_) => Verb::Cancel,
         }
     }
@@ -141,6 +147,7 @@ impl Change {
             Self::Drill(drill) => drill.window,
             Self::Upgrade(upgrade) => upgrade.window,
             Self::Restore(restore) => restore.window,
+            Self::Rebind(rebind) => rebind.window,
             Self::Ping(_) | Self::Cancel(_) => None,
         }
     }

@@ -92,6 +92,8 @@ macro_rules! typed_id {
 typed_id! {
     /// One signed statement of what is to be done, and on which terminals.
     BatchId = "bat";
+    /// One provider's tuple for one position: MID, TID, name and what goes with them.
+    BindingId = "bnd";
     /// A change for many terminals, followed to its end.
     CampaignId = "cmp";
     /// A one-time permission for one serial number to enrol.
@@ -102,8 +104,12 @@ typed_id! {
     OrderId = "ord";
     /// One disk or bucket for backups; another one in its place has another id.
     PlaceId = "plc";
+    /// A place in a store that a terminal fills: a lane, a counter.
+    PositionId = "pos";
     /// The backups of one terminal under one key: a repository in restic's format.
     RepositoryId = "rep";
+    /// Somebody's wish for a change, and how it was verified.
+    RequestId = "req";
     /// A physical terminal, given at enrolment and never reused.
     TerminalId = "trm";
 }

@@ -15,6 +15,7 @@
 pub mod backup;
 pub mod change;
 pub mod claim;
+pub mod code_words;
 pub mod codec;
 pub mod digest;
 pub mod document;

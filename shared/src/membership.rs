@@ -1,5 +1,7 @@
-//! Which terminals a batch is for: a Merkle tree over their ids, hashed as in RFC 6962 §2.1, so
-//! that one signed root stands for all and each terminal can prove that it is one of them.
+//! Which terminals a batch is for, and what of it is each one's own: Merkle trees hashed as in
+//! RFC 6962 §2.1, so that one signed root stands for all and each terminal can prove its part.
+
+use std::collections::BTreeMap;
 
 use crate::digest::Digest;
 use crate::id::TerminalId;
@@ -9,16 +11,53 @@ fn leaf(terminal: TerminalId) -> Digest {
     Digest::of_parts(&[&[0x00], terminal.to_string().as_bytes()])
 }
 
+/// Of the payload of a terminal's profile, which names the terminal.
+fn profile_leaf(payload: &[u8]) -> Digest {
+    Digest::of_parts(&[&[0x00], b"profile/", payload])
+}
+
 fn node(left: Digest, right: Digest) -> Digest {
     Digest::of_parts(&[&[0x01], &left.0, &right.0])
+}
+
+/// From the leaves to the root; an odd last node rises unchanged.
+#[derive(Debug)]
+struct Levels(Vec<Vec<Digest>>);
+
+impl Levels {
+    fn over(leaves: Vec<Digest>) -> Self {
+        let mut levels = vec![leaves];
+        while let Some(below) = levels.last().filter(|level| level.len() > 1) {
+            let above = below
+                .chunks(2)
+                .map(|pair| pair.get(1).map_or(pair[0], |right| node(pair[0], *right)));
+            levels.push(above.collect());
+        }
+        Self(levels)
+    }
+
+    /// Of nothing: the digest of nothing, as RFC 6962 has it.
+    fn root(&self) -> Digest {
+        let top = self.0.last().and_then(|level| level.first());
+        top.copied().unwrap_or_else(|| Digest::of(&[]))
+    }
+
+    fn path(&self, index: usize) -> Vec<Digest> {
+        let mut at = index;
+        let mut path = Vec::new();
+        for level in &self.0 {
+            path.extend(level.get(at ^ 1));
+            at /= 2;
+        }
+        path
+    }
 }
 
 /// The tree over a batch's members.
 #[derive(Debug)]
 pub struct Membership {
     members: Vec<TerminalId>,
-    /// From the leaves to the root; an odd last node rises unchanged.
-    levels: Vec<Vec<Digest>>,
+    levels: Levels,
 }
 
 impl Membership {
@@ -27,20 +66,13 @@ impl Membership {
         let mut members: Vec<_> = terminals.into_iter().collect();
         members.sort_unstable();
         members.dedup();
-        let mut levels = vec![members.iter().map(|member| leaf(*member)).collect::<Vec<_>>()];
-        while let Some(below) = levels.last().filter(|level| level.len() > 1) {
-            let above = below
-                .chunks(2)
-                .map(|pair| pair.get(1).map_or(pair[0], |right| node(pair[0], *right)));
-            levels.push(above.collect());
-        }
+        let levels = Levels::over(members.iter().map(|member| leaf(*member)).collect());
         Self { members, levels }
     }
 
-    /// The digest that is signed. Of nobody: the digest of nothing, as RFC 6962 has it.
+    /// The digest that is signed.
     pub fn root(&self) -> Digest {
-        let top = self.levels.last().and_then(|level| level.first());
-        top.copied().unwrap_or_else(|| Digest::of(&[]))
+        self.levels.root()
     }
 
     pub fn count(&self) -> usize {
@@ -50,16 +82,40 @@ impl Membership {
     /// The place and the siblings that prove membership; `None` for a stranger.
     pub fn proof(&self, terminal: TerminalId) -> Option<Proof> {
         let index = self.members.binary_search(&terminal).ok()?;
-        let mut at = index;
-        let mut path = Vec::new();
-        for level in &self.levels {
-            if let Some(sibling) = level.get(at ^ 1) {
-                path.push(*sibling);
-            }
-            at /= 2;
-        }
+        let path = self.levels.path(index);
         Some(Proof { index: u32::try_from(index).ok()?, path })
     }
+}
+
+/// The tree over the profiles of a batch's members, in the members' order.
+#[derive(Debug)]
+pub struct Profiles {
+    members: Vec<TerminalId>,
+    levels: Levels,
+}
+
+impl Profiles {
+    /// By terminal: the payload of its [`crate::document::Profile`].
+    pub fn of(payloads: &BTreeMap<TerminalId, Vec<u8>>) -> Self {
+        let levels = Levels::over(payloads.values().map(|it| profile_leaf(it)).collect());
+        Self { members: payloads.keys().copied().collect(), levels }
+    }
+
+    /// The digest that is signed, as a part of the change.
+    pub fn root(&self) -> Digest {
+        self.levels.root()
+    }
+
+    /// The siblings that prove the profile of a member; its place is the member's.
+    pub fn path(&self, terminal: TerminalId) -> Option<Vec<Digest>> {
+        let index = self.members.binary_search(&terminal).ok()?;
+        Some(self.levels.path(index))
+    }
+}
+
+/// Whether this profile is the one at this place of the `count` profiles under `root`.
+pub fn profile_holds(payload: &[u8], proof: &Proof, count: u32, root: Digest) -> bool {
+    proof.leads(profile_leaf(payload), count, root)
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -72,11 +128,15 @@ pub struct Proof {
 impl Proof {
     /// Whether `terminal` is the member at this place of the `count` members under `root`.
     pub fn holds(&self, terminal: TerminalId, count: u32, root: Digest) -> bool {
+        self.leads(leaf(terminal), count, root)
+    }
+
+    fn leads(&self, leaf: Digest, count: u32, root: Digest) -> bool {
         if self.index >= count || self.path.len() > MEMBERSHIP_PATH_MAX {
             return false;
         }
         let (mut at, mut last) = (self.index, count - 1);
-        let mut hash = leaf(terminal);
+        let mut hash = leaf;
         let mut path = self.path.iter();
         while last > 0 {
             let alone = at == last && at % 2 == 0;
@@ -129,5 +189,36 @@ mod tests {
         let forward = Membership::of((0..9).map(terminal));
         let backward = Membership::of((0..9).rev().chain(3..5).map(terminal));
         assert_eq!(forward.root(), backward.root());
+    }
+
+    #[test]
+    fn a_profile_is_proven_at_its_members_place_and_nowhere_else() {
+        for count in 1..20 {
+            let payload = |number: u32| format!("profile of {number}").into_bytes();
+            let payloads = (0..count).map(|number| (terminal(number), payload(number))).collect();
+            let (tree, members) =
+                (Profiles::of(&payloads), Membership::of((0..count).map(terminal)));
+            assert_eq!(tree.path(terminal(count)), None);
+            for number in 0..count {
+                let Proof { index, .. } = members.proof(terminal(number)).unwrap();
+                let path = tree.path(terminal(number)).unwrap();
+                let proof = Proof { index, path };
+                let root = tree.root();
+                let holds =
+                    |payload: &[u8], proof: &Proof| profile_holds(payload, proof, count, root);
+                assert!(holds(&payload(number), &proof));
+                assert!(!holds(b"another", &proof));
+                assert!(!holds(&payload((number + 1) % count), &proof) || count == 1);
+                let elsewhere = Proof { index: (number + 1) % count, ..proof };
+                assert!(count == 1 || !holds(&payload(number), &elsewhere));
+            }
+        }
+    }
+
+    #[test]
+    fn a_profile_that_reads_like_a_terminal_proves_no_membership() {
+        let one = terminal(1);
+        let payloads = BTreeMap::from([(one, one.to_string().into_bytes())]);
+        assert_ne!(Profiles::of(&payloads).root(), Membership::of([one]).root());
     }
 }

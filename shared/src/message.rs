@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use serde_bytes::ByteBuf;
 
 use crate::digest::{Digest, Nonce};
+use crate::document::profile::Enclosed;
 use crate::id::OrderId;
 use crate::outcome::Waiting;
 use crate::time::UnixTime;
@@ -98,6 +99,8 @@ pub enum Body {
     Progress(Progress),
     /// A signed [`crate::document::Receipt`].
     Receipt(SignedBytes),
+    /// Somebody at the till does not believe what is ordered: see [`Suspicion`].
+    Suspicion(Suspicion),
     Telemetry(Telemetry),
 }
 
@@ -121,6 +124,16 @@ pub enum StepState {
     Running,
     Waiting { reason: Waiting, detail: String },
     Undoing { detail: String },
+}
+
+/// Raised by a person at the terminal. Freezes what is ordered there until people have looked; it
+/// stops nothing that has begun to disturb the shop.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Suspicion {
+    pub at: UnixTime,
+    /// The order that is doubted, where it is one.
+    pub order: Option<OrderId>,
+    pub note: String,
 }
 
 /// How the terminal does. Dropped first when the outbox is full.
@@ -151,6 +164,9 @@ pub struct Parcel {
     pub batch: SignedBytes,
     /// For an upgrade: the signed [`crate::document::Release`].
     pub release: Option<SignedBytes>,
+    /// For a rebind: this terminal's [`crate::document::Profile`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub profile: Option<Enclosed>,
 }
 
 /// Everything up to here is durable on the controller's side.

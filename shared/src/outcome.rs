@@ -68,6 +68,18 @@ pub enum FailureCode {
     NotRestorable,
     /// What was restored does not add up to what was saved.
     TotalsDiffer,
+    /// The terminal is bound to another provider, merchant or TID than the change was planned for.
+    OtherBinding,
+    /// There is no free place for a second binding on this terminal.
+    NoFreeSlot,
+    /// The secrets of the new binding cannot be opened here.
+    NotSealedToThis,
+    /// A test on the new binding failed.
+    TestFailed,
+    /// The new provider did worse than the old one while it was watched.
+    WatchBreached,
+    /// Withdrawn by people after it had begun, and undone.
+    Withdrawn,
     /// What was to be cancelled had begun to disturb the shop, or was over.
     TooLate,
     Internal,
@@ -108,6 +120,14 @@ impl FailureCode {
             Self::SnapshotDamaged => "restore an older snapshot, and verify this one",
             Self::NotRestorable => "choose a snapshot that fits this till",
             Self::TotalsDiffer => "restore an older snapshot; the till has what it had before",
+            Self::OtherBinding => "plan the change again: this till has moved meanwhile",
+            Self::NoFreeSlot => "replace the unit: this one has no second place for keys",
+            Self::NotSealedToThis => "seal the secrets to this terminal's present recipient",
+            Self::TestFailed => {
+                "ask the new provider why: the till sells with the old one as before"
+            }
+            Self::WatchBreached => "compare the figures in the evidence with the new provider",
+            Self::Withdrawn => "nothing: people asked for it",
             Self::TooLate => "wait for the outcome of the job that was to be cancelled",
             Self::Internal => "collect the agent's log and report it",
         }
@@ -128,6 +148,8 @@ pub enum Waiting {
     Turn,
     /// For the till's open batch to be settled.
     Settlement,
+    /// For the new provider to have been watched for long enough; the shop sells.
+    Watch,
 }
 
 /// Why an order was refused. Each check has its own word, so that an alarm can tell them apart.
@@ -166,6 +188,11 @@ pub enum Refusal {
     ReleaseExpired,
     OtherRelease,
     UnsoundRelease,
+    /// A rebind without this terminal's profile.
+    ProfileMissing,
+    /// A profile that no approver signed for, or another terminal's.
+    OtherProfile,
+    UnsoundProfile,
     OtherModel,
     CounterTooLow,
     /// What runs is older than the release can take over from.
@@ -206,6 +233,9 @@ impl Refusal {
             | Self::ReleaseExpired
             | Self::OtherRelease
             | Self::UnsoundRelease
+            | Self::ProfileMissing
+            | Self::OtherProfile
+            | Self::UnsoundProfile
             | Self::OtherModel
             | Self::CounterTooLow
             | Self::RunningTooOld => false,

@@ -50,7 +50,7 @@ fn changes(scene: &Scene) -> [Change; 2] {
 fn ordered(scene: &Scene, batch: &Batch, signed: SignedBytes) -> Parcel {
     let order = Ceremony::order(1, scene.terminal, batch, &scene.members);
     let order = scene.ceremony.sign(order, &[&scene.ceremony.controller]);
-    Parcel { order, batch: signed, release: None }
+    Parcel { order, batch: signed, release: None, profile: None }
 }
 
 /// The batch of this change with the signatures of these keys.
@@ -201,6 +201,6 @@ fn what_an_approver_cancelled_was_cancelled_for_these_terminals_alone() {
     let mut order = Ceremony::order(1, scene.terminal, &batch, &scene.members);
     order.index += 1;
     let order = scene.ceremony.sign(order, &[controller]);
-    let moved = scene.check(&Parcel { order, batch: by_one, release: None });
+    let moved = scene.check(&Parcel { order, batch: by_one, release: None, profile: None });
     assert_eq!(moved.expect_err("it is not this member").refusal, Refusal::NotAMember);
 }

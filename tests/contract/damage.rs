@@ -115,6 +115,7 @@ fn generously_signed(scene: &Scene) -> Parcel {
         release: Some(
             scene.ceremony.sign(papers.release, &[&release[0], &release[1], &release[2]]),
         ),
+        profile: None,
     }
 }
 

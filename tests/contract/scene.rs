@@ -107,6 +107,7 @@ impl Scene {
             order: self.ceremony.sign(order, &[controller]),
             batch: self.ceremony.sign(batch, &[controller, &approver[0]]),
             release: None,
+            profile: None,
         }
     }
 }

@@ -179,6 +179,7 @@ impl Ceremony {
             order: self.sign(order, &[&self.controller]),
             batch: self.sign(batch, &[&self.controller]),
             release: None,
+            profile: None,
         }
     }
 

@@ -229,6 +229,7 @@ fn in_epochs(ceremony: &Ceremony, seq: u64, change: Change) -> impl Iterator<Ite
             order: ceremony.sign(Order { epoch, ..order }, &[&ceremony.controller]),
             batch: ceremony.sign(batch.clone(), &signers),
             release: None,
+            profile: None,
         }
     })
 }

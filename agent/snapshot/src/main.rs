@@ -11,7 +11,9 @@ use std::sync::Arc;
 use std::sync::mpsc::{Sender, channel};
 use std::thread;
 
-use agent::snapshot::protocol::{self, LINE_BYTES_MAX, Line, Nothing, Reach, Recipient, Sealed};
+use agent::snapshot::protocol::{
+    self, LINE_BYTES_MAX, Line, Nothing, Reach, Recipient, Sealed, Unseal, Unsealed,
+};
 use agent::stop::Stop;
 use clap::{Parser, ValueEnum};
 use serde::Serialize;
@@ -44,6 +46,7 @@ enum Task {
     Place,
     PutBack,
     Keep,
+    Unseal,
 }
 
 /// How the run ended.
@@ -133,6 +136,7 @@ fn run(state: &Path, task: Task, line: &str, stop: &Stop) -> Answered {
             let (home, _lock) = home::lock(state)?;
             files::keep(&home, &request).map(|()| Nothing {})
         }),
+        Task::Unseal => answer(line, |request: Unseal| unseal(state, &request)),
     }
 }
 
@@ -178,6 +182,14 @@ fn recipient(state: &Path) -> Result<Recipient, Failure> {
     });
     statement.sign(identity.facts.fleet, identity.key.private());
     Ok(Recipient { recipient, statement: Sealed(statement.to_bytes()) })
+}
+
+/// Secrets of a new binding: to the agent, which hands them to the till, and to nobody else.
+fn unseal(state: &Path, request: &Unseal) -> Result<Unsealed, Failure> {
+    let (path, _lock) = home::lock(state)?;
+    let own = keys::restore_identity(&path.join("restore-identity")).map_err(Failure::Unsealed)?;
+    let secret = keys::unseal(&request.sealed.0, &own).map_err(Failure::Unsealed)?;
+    Ok(Unsealed { secret: Sealed(secret.to_vec()) })
 }
 
 #[cfg(test)]

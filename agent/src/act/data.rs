@@ -16,6 +16,7 @@ use serde_json::Value;
 use shared::backup::RECIPIENTS_MIN;
 use shared::durable::{self, Readers};
 use shared::outcome::{FailureCode, Waiting};
+use shared::time::UnixTime;
 
 use super::Hands;
 use crate::config::StateDir;
@@ -46,7 +47,7 @@ struct Errand<'a> {
 }
 
 /// Why an action on data was not done; it becomes the reply.
-type NotDone = Box<Reply>;
+pub(super) type NotDone = Box<Reply>;
 
 impl Hands {
     pub(super) fn data(
@@ -182,12 +183,22 @@ fn on_disk(path: &Path, error: &io::Error) -> Reply {
     Reply::Failed { code, detail, again: Again::Worthwhile }
 }
 
+/// How the controller is reached for this task, as a request.
+pub(super) fn reach(backups: &Backups, task: &Task) -> String {
+    protocol::line(&Reach { url: backups.url.clone(), time_floor: task.given.floor })
+}
+
+/// When what is to be saved was exported.
+pub(super) fn kept_at(backups: &Backups) -> Result<UnixTime, NotDone> {
+    kept(&backups.exported())?["taken_at"].as_i64().map(UnixTime).ok_or_else(nonsense)
+}
+
 /// Trying again changes nothing.
 fn refused(code: FailureCode, detail: String) -> NotDone {
     Box::new(Reply::Failed { code, detail, again: Again::Pointless })
 }
 
-fn unanswered(error: Unanswered) -> Reply {
+pub(super) fn unanswered(error: Unanswered) -> Reply {
     let detail = error.to_string();
     match error {
         Unanswered::Failed(failed) => {
@@ -221,4 +232,4 @@ fn found(note: String) -> Finding {
 }
 
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;

@@ -13,7 +13,7 @@ use crate::lock::lock;
 use crate::machine::Timekeeper;
 use crate::maintenance::Work;
 use crate::pos::protocol;
-use crate::pos::{PosError, Settled};
+use crate::pos::{Left, PosError, Settled};
 use crate::stop::Waited;
 
 /// For a new process to answer after a restart, at most. A till on old hardware takes a minute.
@@ -92,37 +92,17 @@ impl Hands {
     }
 
     pub(super) fn drain(&self) -> Reply {
-        let left = match self.pos.drain() {
-            Ok(left) => left,
-            Err(error) => return not_done(&error, FailureCode::DrainIncomplete),
-        };
-        if left.unsent_reversals > 0 || left.stored_offline > 0 {
-            let detail = format!(
-                "{} reversals and {} stored payments wait to be sent",
-                left.unsent_reversals, left.stored_offline
-            );
-            return Reply::NotYet { waiting: Waiting::Till, detail, again_in: None };
+        match self.pos.drain(None) {
+            Ok(left) => left_over(left),
+            Err(error) => not_done(&error, FailureCode::DrainIncomplete),
         }
-        done(format!(
-            "nothing is left to be sent; {} pre-authorisations stay open",
-            left.open_preauthorisations
-        ))
     }
 
     pub(super) fn settle(&self) -> Reply {
-        let batches = match self.pos.settle() {
-            Ok(batches) => batches,
-            Err(error) => return not_done(&error, FailureCode::SettlementMismatch),
-        };
-        if let Some(odd) = batches.iter().find(|batch| !batch.is_settled()) {
-            return Reply::Failed {
-                code: FailureCode::SettlementMismatch,
-                detail: told(odd),
-                again: Again::Pointless,
-            };
+        match self.pos.settle(None) {
+            Ok(batches) => settled(&batches),
+            Err(error) => not_done(&error, FailureCode::SettlementMismatch),
         }
-        let findings = batches.iter().map(|batch| Finding { note: told(batch), digest: None });
-        Reply::Done(Proof { version: None, findings: findings.collect() })
     }
 
     /// Done when another process answers than before; if nothing answered before, when one does.
@@ -183,6 +163,34 @@ pub(super) fn not_done(error: &PosError, otherwise: FailureCode) -> Reply {
             Reply::Failed { code: error.code(otherwise), detail, again: Again::Worthwhile }
         }
     }
+}
+
+/// What a till that was drained still has.
+pub(super) fn left_over(left: Left) -> Reply {
+    if left.unsent_reversals > 0 || left.stored_offline > 0 {
+        let detail = format!(
+            "{} reversals and {} stored payments wait to be sent",
+            left.unsent_reversals, left.stored_offline
+        );
+        return Reply::NotYet { waiting: Waiting::Till, detail, again_in: None };
+    }
+    done(format!(
+        "nothing is left to be sent; {} pre-authorisations stay open",
+        left.open_preauthorisations
+    ))
+}
+
+/// Both sides must have counted the same for every batch.
+pub(super) fn settled(batches: &[Settled]) -> Reply {
+    if let Some(odd) = batches.iter().find(|batch| !batch.is_settled()) {
+        return Reply::Failed {
+            code: FailureCode::SettlementMismatch,
+            detail: told(odd),
+            again: Again::Pointless,
+        };
+    }
+    let findings = batches.iter().map(|batch| Finding { note: told(batch), digest: None });
+    Reply::Done(Proof { version: None, findings: findings.collect() })
 }
 
 /// Totals and reference of one batch, for the receipt.

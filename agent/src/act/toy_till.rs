@@ -12,8 +12,8 @@ use shared::durable::{self, Readers};
 use crate::machine::Timekeeper;
 use crate::pos::protocol::{OpenBatch, Work};
 use crate::pos::{
-    Application, Binding, Check, DataSet, Export, Host, Left, PosApplication, PosError, SelfTest,
-    Settled, Status, Trading, Wanted,
+    Application, Binding, BindingState, Check, DataSet, Export, Figures, Host, Left,
+    PosApplication, PosError, SelfTest, Settled, Status, Tested, Trading, Trial, Tuple, Wanted,
 };
 use crate::stop::Waited;
 
@@ -41,6 +41,18 @@ pub(crate) struct Knobs {
     pub(crate) sales: u64,
     pub(crate) batch_open: bool,
     pub(crate) held_ms: u64,
+    /// The binding `a` of provider alpha is active at first, and alone.
+    pub(crate) bindings: Vec<Binding>,
+    /// Whether there is room for a second binding.
+    pub(crate) slot: bool,
+    pub(crate) staged: Option<Tuple>,
+    pub(crate) tested: Vec<String>,
+    /// Of the test sales.
+    pub(crate) declines: bool,
+    /// Test sales that were not taken back.
+    pub(crate) tests_left: u64,
+    pub(crate) figures: Figures,
+    pub(crate) stopped: Option<String>,
     /// What it was asked, in order.
     pub(crate) asked: Vec<&'static str>,
 }
@@ -69,6 +81,14 @@ impl ToyTill {
             sales: 3,
             batch_open: false,
             held_ms: 0,
+            bindings: vec![binding("a", BindingState::Active, "alpha", "A-MID", "A-1")],
+            slot: true,
+            staged: None,
+            tested: Vec::new(),
+            declines: false,
+            tests_left: 0,
+            figures: Figures::default(),
+            stopped: None,
             asked: Vec::new(),
         }))
     }
@@ -103,15 +123,21 @@ impl PosApplication for std::sync::Arc<ToyTill> {
                 work: knobs.work,
                 trading: Trading::Open,
                 hold_expires_at: None,
-                bindings: vec![Binding {
-                    binding: "a".to_owned(),
-                    open_batch: knobs.batch_open.then(|| OpenBatch {
-                        count: 2,
-                        total_minor: 700,
-                        currency: "CNY".to_owned(),
-                    }),
-                    left: knobs.left,
-                }],
+                bindings: knobs
+                    .bindings
+                    .iter()
+                    .map(|it| Binding {
+                        left: knobs.left,
+                        open_batch: knobs.batch_open.then(|| OpenBatch {
+                            count: 2,
+                            total_minor: 700,
+                            currency: "CNY".to_owned(),
+                        }),
+                        ..it.clone()
+                    })
+                    .collect(),
+                stopped: knobs.stopped.clone(),
+                suspicion: None,
             })
         })
     }
@@ -124,11 +150,11 @@ impl PosApplication for std::sync::Arc<ToyTill> {
         self.answer("release", |_| Ok(()))
     }
 
-    fn drain(&self) -> Result<Left, PosError> {
+    fn drain(&self, _binding: Option<&str>) -> Result<Left, PosError> {
         self.answer("drain", |knobs| Ok(knobs.left))
     }
 
-    fn settle(&self) -> Result<Vec<Settled>, PosError> {
+    fn settle(&self, _binding: Option<&str>) -> Result<Vec<Settled>, PosError> {
         self.answer("settle", |knobs| {
             Ok(vec![Settled {
                 binding: "a".to_owned(),
@@ -160,12 +186,13 @@ impl PosApplication for std::sync::Arc<ToyTill> {
                 return Err(PosError::Unsupported("no".to_owned()));
             }
             let detail = "refused".to_owned();
-            Ok(vec![Host {
-                binding: "a".to_owned(),
+            let host = |it: &Binding| Host {
+                binding: it.binding.clone(),
                 reachable: knobs.host,
-                detail,
+                detail: detail.clone(),
                 last_batch: None,
-            }])
+            };
+            Ok(knobs.bindings.iter().map(host).collect())
         })
     }
 
@@ -208,6 +235,81 @@ impl PosApplication for std::sync::Arc<ToyTill> {
 
     fn commit_import(&self) -> Result<(), PosError> {
         self.answer("commit_import", |_| Ok(()))
+    }
+
+    fn stage_binding(&self, name: &str, tuple: &Tuple) -> Result<(), PosError> {
+        self.answer("stage_binding", |knobs| {
+            if !knobs.slot {
+                return Err(PosError::Refused("there is one slot".to_owned()));
+            }
+            knobs.bindings.retain(|it| it.binding != name);
+            let staged = BindingState::Staged;
+            let Tuple { provider, mid, tid, .. } = tuple;
+            knobs.bindings.push(binding(name, staged, provider, mid, tid));
+            knobs.staged = Some(tuple.clone());
+            Ok(())
+        })
+    }
+
+    fn switch_binding(&self, to: &str) -> Result<String, PosError> {
+        self.answer("switch_binding", |knobs| {
+            if !knobs.bindings.iter().any(|it| it.binding == to) {
+                return Err(PosError::Refused(format!("{to} is not staged")));
+            }
+            for it in &mut knobs.bindings {
+                let active = it.binding == to;
+                it.state = Some(if active { BindingState::Active } else { BindingState::Standby });
+            }
+            Ok(to.to_owned())
+        })
+    }
+
+    fn test_transaction(&self, trial: &Trial<'_>) -> Result<Tested, PosError> {
+        self.answer("test_transaction", |knobs| {
+            knobs.tested.push(format!("{} {}", trial.key, trial.test.kind.as_str()));
+            let (reference, detail) = ("r-1".to_owned(), "the host said so".to_owned());
+            Ok(Tested { passed: !knobs.declines, reference, detail })
+        })
+    }
+
+    fn void_tests(&self, _binding: &str) -> Result<u64, PosError> {
+        self.answer("void_tests", |knobs| Ok(knobs.tests_left))
+    }
+
+    fn erase_binding(&self, name: &str) -> Result<(), PosError> {
+        self.answer("erase_binding", |knobs| {
+            knobs.bindings.retain(|it| it.binding != name);
+            Ok(())
+        })
+    }
+
+    fn figures(&self, _binding: &str) -> Result<Figures, PosError> {
+        self.answer("figures", |knobs| Ok(knobs.figures))
+    }
+
+    fn stop_trading(&self, message: &str) -> Result<(), PosError> {
+        self.answer("stop_trading", |knobs| {
+            knobs.stopped = Some(message.to_owned());
+            Ok(())
+        })
+    }
+}
+
+pub(crate) fn binding(
+    name: &str,
+    state: BindingState,
+    provider: &str,
+    mid: &str,
+    tid: &str,
+) -> Binding {
+    Binding {
+        binding: name.to_owned(),
+        open_batch: None::<OpenBatch>,
+        left: Left::default(),
+        state: Some(state),
+        provider: Some(provider.to_owned()),
+        mid: Some(mid.to_owned()),
+        tid: Some(tid.to_owned()),
     }
 }
 

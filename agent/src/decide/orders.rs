@@ -106,7 +106,11 @@ impl Core {
                 self.finish(id, outcome, Vec::new(), now, out);
             }
             Change::Cancel(cancel) => self.cancel(id, &cancel, now, out),
-            Change::Backup(_) | Change::Drill(_) | Change::Upgrade(_) | Change::Restore(_) => {
+            Change::Backup(_)
+            | Change::Drill(_)
+            | Change::Upgrade(_)
+            | Change::Restore(_)
+            | Change::Rebind(_) => {
                 self.take_on(admitted, batch_id, parcel, now, out);
             }
         }

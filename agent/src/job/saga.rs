@@ -40,11 +40,13 @@ use record::{Course, Goal, Record, Standing};
 /// it may be what brings the machine down.
 const INTERRUPTIONS_MAX: u32 = 5;
 
-const UNDO_ATTEMPTS: u32 = 6;
 const PROBE_ATTEMPTS: u32 = 6;
 
 /// Between two attempts to undo or to find out something.
 const UNDO_DELAY: Duration = Duration::from_secs(10);
+
+/// The same, for what is tried many times.
+const UNDO_DELAY_MAX: Duration = Duration::from_secs(60);
 
 /// Before the next chance is taken, when nobody says how long. Each chance that disturbed the
 /// shop for nothing doubles it, up to the second.
@@ -265,6 +267,10 @@ impl Saga {
     }
 
     fn withdraw(&mut self, outcome: Outcome) -> Result<(), Refused> {
+        if self.is_watching() {
+            self.take_back(&outcome);
+            return Ok(());
+        }
         let late = match &self.record.course {
             Course::Forward => self.record.is_disturbed(),
             Course::Back { goal: Goal::Retreat { .. }, .. } => false,
@@ -279,6 +285,29 @@ impl Saga {
         }
         self.write(Entry::Withdrawn { outcome });
         Ok(())
+    }
+
+    /// Whether the present step only watches while the shop sells, and can be taken back.
+    fn is_watching(&self) -> bool {
+        let watches = self.step().is_some_and(|step| step.watches);
+        watches && self.record.course == Course::Forward && !self.record.is_final()
+    }
+
+    /// Something was done already: withdrawing it is undoing it.
+    fn take_back(&mut self, outcome: &Outcome) {
+        let detail = match outcome {
+            Outcome::Cancelled { reason } => reason.as_str(),
+            Outcome::Superseded => "a newer order came",
+            Outcome::Expired
+            | Outcome::Succeeded { .. }
+            | Outcome::RolledBack { .. }
+            | Outcome::Failed { .. }
+            | Outcome::RollbackFailed { .. } => "withdrawn",
+        };
+        let step = self.step_name().unwrap_or_default();
+        let failure = failure(step, FailureCode::Withdrawn, detail);
+        self.abandon();
+        self.write(Entry::Failed { failure, disturbed: true });
     }
 
     /// Stops whatever the shell does for the present step.
@@ -312,7 +341,7 @@ impl Saga {
             Errand::Run => self.hear_run(action, reply, since, c),
             Errand::Probe => self.hear_probe(action, reply, c),
             Errand::Reclaim => self.hear_reclaim(&reply, since),
-            Errand::Undo => self.hear_undo(action, reply, c),
+            Errand::Undo => self.hear_undo(action, reply, since, c),
         }
         Ok(())
     }

@@ -8,6 +8,9 @@ use shared::outcome::FailureCode;
 
 use super::Action;
 
+/// Where a step does not say otherwise: a till may need a minute to come back.
+pub(super) const UNDO_ATTEMPTS: u32 = 6;
+
 /// A job, from its first row to its last.
 pub type Table = &'static [Step];
 
@@ -30,6 +33,16 @@ pub struct Step {
     pub back_to: Option<&'static str>,
     pub mark: Mark,
     pub already_so: AlreadySo,
+    /// Instead of [`Self::undo`], or of [`Self::run`], when something that mattered could be
+    /// neither done nor undone: what leaves the shop safe.
+    pub stranded: &'static [Action],
+    /// When it fails where there is no way back, the job is stranded.
+    pub vital: bool,
+    /// The shop sells meanwhile: the job can still be withdrawn, and restarts are no sign that it
+    /// brings the machine down.
+    pub watches: bool,
+    /// How often an undoing is tried before it has failed.
+    pub undo_attempts: u32,
     pub deadline: Deadline,
     /// What it is called when the step fails and nobody said why: its time ran out, it was
     /// interrupted too often, or a probe could not tell.
@@ -180,6 +193,10 @@ impl Step {
             back_to: None,
             mark: Mark::Plain,
             already_so: AlreadySo::Misfit,
+            stranded: &[],
+            vital: false,
+            watches: false,
+            undo_attempts: UNDO_ATTEMPTS,
             deadline: Deadline::Within(Duration::from_secs(60)),
             failing: FailureCode::TimedOut,
             retry: Retry { attempts: 1, delay: Duration::from_secs(10) },
@@ -237,6 +254,29 @@ impl Step {
 
     pub const fn tidied_by(mut self, actions: &'static [Action]) -> Self {
         self.undo = Undo::Tidy(actions);
+        self
+    }
+
+    /// What is done instead where the job can be neither finished nor undone.
+    pub const fn stranded_by(mut self, actions: &'static [Action]) -> Self {
+        self.stranded = actions;
+        self
+    }
+
+    pub const fn is_vital(mut self) -> Self {
+        self.vital = true;
+        self
+    }
+
+    /// Waits as long as the shell says, while the shop sells.
+    pub const fn sits_and_watches(mut self) -> Self {
+        self.watches = true;
+        self
+    }
+
+    /// So many attempts to undo it.
+    pub const fn patiently(mut self, attempts: u32) -> Self {
+        self.undo_attempts = attempts;
         self
     }
 

@@ -70,6 +70,7 @@ impl Log {
             | Entry::Happened { step, .. }
             | Entry::Skipped { step } => before.contains(&step.as_str()),
             Entry::Resumed
+            | Entry::Noted { .. }
             | Entry::PassedOver { .. }
             | Entry::Failed { .. }
             | Entry::Withdrawn { .. }

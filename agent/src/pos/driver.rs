@@ -19,8 +19,9 @@ use serde::de::DeserializeOwned;
 use tracing::{info, warn};
 
 use super::protocol::{
-    Answer, Ask, Batches, DataSet, DataSets, Done, Drained, Export, Host, Hosts, LINE_BYTES_MAX,
-    Left, SelfTest, Settled, Status, Wanted,
+    Answer, Ask, Batches, DataSet, DataSets, Done, Drained, Export, Figures, Host, Hosts,
+    LINE_BYTES_MAX, Left, SelfTest, Settled, Status, Switched, Tested, TestsLeft, Trial, Tuple,
+    Wanted,
 };
 use super::{PosApplication, PosError};
 use crate::lock::lock;
@@ -294,12 +295,12 @@ impl PosApplication for DriverProgram {
         self.ask(&Ask::Release).map(|Done {}| ())
     }
 
-    fn drain(&self) -> Result<Left, PosError> {
-        self.ask(&Ask::Drain).map(|drained: Drained| drained.left)
+    fn drain(&self, binding: Option<&str>) -> Result<Left, PosError> {
+        self.ask(&Ask::Drain { binding }).map(|drained: Drained| drained.left)
     }
 
-    fn settle(&self) -> Result<Vec<Settled>, PosError> {
-        self.ask(&Ask::Settle).map(|batches: Batches| batches.batches)
+    fn settle(&self, binding: Option<&str>) -> Result<Vec<Settled>, PosError> {
+        self.ask(&Ask::Settle { binding }).map(|batches: Batches| batches.batches)
     }
 
     fn self_test(&self) -> Result<SelfTest, PosError> {
@@ -336,6 +337,34 @@ impl PosApplication for DriverProgram {
 
     fn commit_import(&self) -> Result<(), PosError> {
         self.ask(&Ask::CommitImport).map(|Done {}| ())
+    }
+
+    fn stage_binding(&self, binding: &str, tuple: &Tuple) -> Result<(), PosError> {
+        self.ask(&Ask::StageBinding { binding, tuple }).map(|Done {}| ())
+    }
+
+    fn switch_binding(&self, to: &str) -> Result<String, PosError> {
+        self.ask(&Ask::SwitchBinding { to }).map(|it: Switched| it.active)
+    }
+
+    fn test_transaction(&self, trial: &Trial<'_>) -> Result<Tested, PosError> {
+        self.ask(&Ask::TestTransaction(trial))
+    }
+
+    fn void_tests(&self, binding: &str) -> Result<u64, PosError> {
+        self.ask(&Ask::VoidTests { binding }).map(|it: TestsLeft| it.left)
+    }
+
+    fn erase_binding(&self, binding: &str) -> Result<(), PosError> {
+        self.ask(&Ask::EraseBinding { binding }).map(|Done {}| ())
+    }
+
+    fn figures(&self, binding: &str) -> Result<Figures, PosError> {
+        self.ask(&Ask::Figures { binding })
+    }
+
+    fn stop_trading(&self, message: &str) -> Result<(), PosError> {
+        self.ask(&Ask::StopTrading { message }).map(|Done {}| ())
     }
 }
 

@@ -1,6 +1,7 @@
 //! The driver-program protocol, version 1: one JSON object a line each way. An answer may have
 //! fields that we do not know, so that a driver can be newer than the agent.
 
+mod binding;
 mod data;
 
 use std::path::Path;
@@ -12,6 +13,8 @@ use serde_json::{Value, json};
 
 use super::PosError;
 
+pub use binding::{Binding, BindingState, Figures, Tested, Trial, Tuple};
+pub(super) use binding::{Switched, TestsLeft};
 pub(super) use data::DataSets;
 pub use data::{DataSet, Export, Wanted};
 
@@ -27,8 +30,8 @@ pub(super) enum Ask<'a> {
     Status,
     Hold { lease: Duration, reason: &'a str },
     Release,
-    Drain,
-    Settle,
+    Drain { binding: Option<&'a str> },
+    Settle { binding: Option<&'a str> },
     SelfTest,
     HostCheck,
     Restart,
@@ -38,6 +41,13 @@ pub(super) enum Ask<'a> {
     Import { from: &'a Path, data_sets: &'a [Wanted] },
     RevertImport,
     CommitImport,
+    StageBinding { binding: &'a str, tuple: &'a Tuple },
+    SwitchBinding { to: &'a str },
+    TestTransaction(&'a Trial<'a>),
+    VoidTests { binding: &'a str },
+    EraseBinding { binding: &'a str },
+    Figures { binding: &'a str },
+    StopTrading { message: &'a str },
 }
 
 impl Ask<'_> {
@@ -48,8 +58,8 @@ impl Ask<'_> {
                 json!({"id": id, "do": "hold", "lease_s": lease.as_secs(), "reason": reason})
             }
             Self::Release => json!({"id": id, "do": "release"}),
-            Self::Drain => json!({"id": id, "do": "drain"}),
-            Self::Settle => json!({"id": id, "do": "settle"}),
+            Self::Drain { binding } => of_binding(id, "drain", *binding),
+            Self::Settle { binding } => of_binding(id, "settle", *binding),
             Self::SelfTest => json!({"id": id, "do": "self_test"}),
             Self::HostCheck => json!({"id": id, "do": "host_check"}),
             Self::Restart => json!({"id": id, "do": "restart"}),
@@ -63,6 +73,20 @@ impl Ask<'_> {
             }
             Self::RevertImport => json!({"id": id, "do": "revert_import"}),
             Self::CommitImport => json!({"id": id, "do": "commit_import"}),
+            Self::StageBinding { binding, tuple } => {
+                json!({"id": id, "do": "stage_binding", "binding": binding, "profile": tuple})
+            }
+            Self::SwitchBinding { to } => json!({"id": id, "do": "switch_binding", "to": to}),
+            Self::TestTransaction(Trial { binding, key, test }) => json!({
+                "id": id, "do": "test_transaction", "binding": binding, "key": key,
+                "kind": test.kind.as_str(), "amount_minor": test.amount_minor,
+            }),
+            Self::VoidTests { binding } => of_binding(id, "void_tests", Some(*binding)),
+            Self::EraseBinding { binding } => of_binding(id, "erase_binding", Some(*binding)),
+            Self::Figures { binding } => of_binding(id, "figures", Some(*binding)),
+            Self::StopTrading { message } => {
+                json!({"id": id, "do": "stop_trading", "message": message})
+            }
         };
         let mut line = object.to_string().into_bytes();
         line.push(b'\n');
@@ -73,16 +97,31 @@ impl Ask<'_> {
     /// minutes at a slow host; settling asks every host for its totals.
     pub(super) fn patience(&self) -> Duration {
         let seconds = match self {
-            Self::Status | Self::ShowNotice { .. } => 10,
-            Self::Release => 20,
+            Self::Status | Self::ShowNotice { .. } | Self::Figures { .. } => 10,
+            Self::Release | Self::StopTrading { .. } => 20,
             Self::HostCheck => 45,
-            Self::SelfTest | Self::Restart => 60,
-            Self::Drain | Self::RevertImport | Self::CommitImport => 120,
+            Self::SelfTest
+            | Self::Restart
+            | Self::StageBinding { .. }
+            | Self::SwitchBinding { .. }
+            | Self::TestTransaction(_)
+            | Self::EraseBinding { .. } => 60,
+            Self::VoidTests { .. }
+            | Self::Drain { .. }
+            | Self::RevertImport
+            | Self::CommitImport => 120,
             Self::Hold { .. } => 150,
-            Self::Settle => 180,
+            Self::Settle { .. } => 180,
             Self::Export { .. } | Self::Rehearse { .. } | Self::Import { .. } => 600,
         };
         Duration::from_secs(seconds)
+    }
+}
+
+fn of_binding(id: u64, what: &str, binding: Option<&str>) -> Value {
+    match binding {
+        Some(binding) => json!({"id": id, "do": what, "binding": binding}),
+        None => json!({"id": id, "do": what}),
     }
 }
 
@@ -136,6 +175,21 @@ pub struct Status {
     pub hold_expires_at: Option<i64>,
     #[serde(default)]
     pub bindings: Vec<Binding>,
+    /// What the till says instead of selling, where trading was stopped for good.
+    #[serde(default)]
+    pub stopped: Option<String>,
+    /// Somebody at the till does not believe what is ordered.
+    #[serde(default)]
+    pub suspicion: Option<Suspicion>,
+}
+
+/// Raised by a person at the till.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+pub struct Suspicion {
+    /// Seconds since 1970, by the till's clock; tells one from the next.
+    pub at: i64,
+    #[serde(default)]
+    pub note: String,
 }
 
 /// The process that answers.
@@ -161,15 +215,6 @@ pub enum Work {
 pub enum Trading {
     Open,
     Held,
-}
-
-/// What is open at one provider.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
-pub struct Binding {
-    pub binding: String,
-    pub open_batch: Option<OpenBatch>,
-    #[serde(flatten)]
-    pub left: Left,
 }
 
 impl Binding {

@@ -48,10 +48,12 @@ pub enum Task {
     PutBack,
     /// [`OfOrder`], answered by [`Nothing`]: what was there before [`Self::Place`] goes for good.
     Keep,
+    /// [`Unseal`], answered by [`Unsealed`]: opens what is sealed to this terminal.
+    Unseal,
 }
 
 impl Task {
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::Save,
         Self::Fetch,
         Self::Newest,
@@ -60,6 +62,7 @@ impl Task {
         Self::Place,
         Self::PutBack,
         Self::Keep,
+        Self::Unseal,
     ];
 
     pub fn as_str(self) -> &'static str {
@@ -72,6 +75,7 @@ impl Task {
             Self::Place => "place",
             Self::PutBack => "put-back",
             Self::Keep => "keep",
+            Self::Unseal => "unseal",
         }
     }
 }
@@ -237,6 +241,26 @@ pub struct Recipient {
     pub statement: Sealed,
 }
 
+/// Secrets of a new binding, as [`shared::document::Profile::sealed`] has them.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Unseal {
+    pub sealed: Sealed,
+}
+
+/// What was sealed.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Unsealed {
+    pub secret: Sealed,
+}
+
+impl std::fmt::Debug for Unsealed {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        out.write_str("Unsealed([redacted])")
+    }
+}
+
 /// Bytes that are base64 in JSON.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Sealed(pub Vec<u8>);
@@ -375,9 +399,17 @@ mod tests {
     #[test]
     fn every_task_has_a_word_of_its_own() {
         let words = Task::ALL.map(Task::as_str);
-        assert_eq!(
-            words,
-            ["save", "fetch", "newest", "forget-key", "recipient", "place", "put-back", "keep",]
-        );
+        let expected = [
+            "save",
+            "fetch",
+            "newest",
+            "forget-key",
+            "recipient",
+            "place",
+            "put-back",
+            "keep",
+            "unseal",
+        ];
+        assert_eq!(words, expected);
     }
 }

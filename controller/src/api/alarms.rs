@@ -76,5 +76,6 @@ fn kind(kind: AlarmKind) -> &'static str {
         AlarmKind::BackupOverdue => "backup-overdue",
         AlarmKind::DrillFailed => "drill-failed",
         AlarmKind::DrillOverdue => "drill-overdue",
+        AlarmKind::Suspicion => "suspicion",
     }
 }

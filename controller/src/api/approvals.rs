@@ -93,6 +93,7 @@ async fn request(
         | Change::Backup(_)
         | Change::Drill(_)
         | Change::Restore(_)
+        | Change::Rebind(_)
         | Change::Cancel(_) => None,
     };
     Ok(axum::Json(ApprovalRequest {

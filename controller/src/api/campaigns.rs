@@ -310,9 +310,11 @@ async fn shown(api: &Api, id: CampaignId) -> Result<Campaign, Refusal> {
 async fn software(api: &Api, change: &Change) -> Result<Option<Software>, Refusal> {
     let digest = match change {
         Change::Upgrade(Upgrade { release, .. }) => *release,
-        Change::Ping(_) | Change::Backup(_) | Change::Drill(_) | Change::Restore(_) => {
-            return Ok(None);
-        }
+        Change::Ping(_)
+        | Change::Backup(_)
+        | Change::Drill(_)
+        | Change::Restore(_)
+        | Change::Rebind(_) => return Ok(None),
     };
     let which = digest.to_string();
     let release = api.registry.release(digest).await?;

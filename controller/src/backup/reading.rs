@@ -39,6 +39,7 @@ fn restores_from(change: &Change, repository: &Repository) -> bool {
         | Change::Backup(_)
         | Change::Drill(_)
         | Change::Upgrade(_)
+        | Change::Rebind(_)
         | Change::Cancel(_) => None,
     };
     of == Some((repository.id, repository.terminal))

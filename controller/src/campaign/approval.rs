@@ -210,7 +210,8 @@ pub fn check_cancellation(
         | Change::Backup(_)
         | Change::Drill(_)
         | Change::Upgrade(_)
-        | Change::Restore(_) => {
+        | Change::Restore(_)
+        | Change::Rebind(_) => {
             return Err(ApprovalRefused::NotItsCancellation { campaign });
         }
     };

@@ -166,6 +166,7 @@ fn why_under_way(standing: &Standing) -> Option<Why> {
                 Waiting::Network => "for the network",
                 Waiting::Turn => "for another job on this terminal",
                 Waiting::Settlement => "for the till's batch to be settled",
+                Waiting::Watch => "while the new provider is watched",
             };
             let detail = match detail.as_str() {
                 "" => what.to_owned(),

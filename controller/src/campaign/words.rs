@@ -5,6 +5,7 @@
 //! left out.
 
 use shared::backup::{Selection, SnapshotOf};
+use shared::change::rebind::{Rebind, RegistryOrder, Test, TestKind, Watch};
 use shared::change::{Backup, Cancel, Change, Drill, Extent, Ping, Restore, Upgrade};
 use shared::digest::Digest;
 use shared::time::UnixTime;
@@ -46,6 +47,7 @@ pub fn of_change(change: &Change) -> Words {
             ],
         },
         Change::Restore(restore) => of_restore(restore),
+        Change::Rebind(rebind) => of_rebind(rebind),
         Change::Cancel(Cancel { batch, reason }) => Words {
             what: "Cancel what has not begun",
             terms: vec![("batch", batch.to_string()), ("reason", quoted(reason))],
@@ -80,6 +82,77 @@ fn of_restore(restore: &Restore) -> Words {
             ("window", of_window(*window)),
         ],
     }
+}
+
+/// Who clears the payments of these shops from now on.
+fn of_rebind(rebind: &Rebind) -> Words {
+    let Rebind {
+        request,
+        from,
+        to,
+        profiles,
+        reason,
+        ordered_by,
+        note,
+        registry_order,
+        tests,
+        watch,
+        window,
+    } = rebind;
+    Words {
+        what: "Change the payment provider",
+        terms: vec![
+            ("from", quoted(from)),
+            ("to", quoted(to)),
+            ("reason", reason.as_str().to_owned()),
+            ("ordered by", quoted(ordered_by)),
+            ("note", quoted(note)),
+            ("request", request.to_string()),
+            ("each terminal's MID, TID and name", format!("profiles {profiles}")),
+            ("no way back", of_registry_order(*registry_order).to_owned()),
+            ("tests", of_tests(tests)),
+            ("watched", of_watch(*watch)),
+            ("window", of_window(*window)),
+        ],
+    }
+}
+
+fn of_registry_order(order: RegistryOrder) -> &'static str {
+    match order {
+        RegistryOrder::NewFirst => "once the watch is over and the old keys are erased",
+        RegistryOrder::ReleaseOldFirst => {
+            "BEFORE THE SWITCH: the old registration is released first; a terminal whose tests \
+             fail then stops"
+        }
+    }
+}
+
+fn of_tests(tests: &[Test]) -> String {
+    let each = tests.iter().map(|Test { kind, amount_minor }| match kind {
+        TestKind::Diagnosis | TestKind::Receipt | TestKind::BatchClose => kind.as_str().to_owned(),
+        TestKind::Sale | TestKind::Void | TestKind::Refund | TestKind::Qr => {
+            format!("{} of {amount_minor} (smallest unit)", kind.as_str())
+        }
+    });
+    each.collect::<Vec<_>>().join(", ")
+}
+
+fn of_watch(watch: Watch) -> String {
+    let Watch {
+        for_s,
+        payments_min,
+        at_most_s,
+        approval_drop_max,
+        host_errors_max,
+        slower_max,
+        crashes_max,
+    } = watch;
+    format!(
+        "for {for_s} s and {payments_min} payments, {at_most_s} s at most; undone by itself when \
+         approvals fall by more than {approval_drop_max} points, more than {host_errors_max} of \
+         100 payments end in an error, a payment takes more than {slower_max} % longer, or the till \
+         crashes more than {crashes_max} times"
+    )
 }
 
 fn of_selection(selection: &Selection) -> String {

@@ -67,6 +67,7 @@ pub(super) fn what(campaign: &Campaign) -> String {
         (Change::Backup(_), _) => "backup".to_owned(),
         (Change::Drill(_), _) => "restore drill".to_owned(),
         (Change::Restore(_), _) => "restore".to_owned(),
+        (Change::Rebind(rebind), _) => format!("{} to {}", rebind.from, rebind.to),
     }
 }
 

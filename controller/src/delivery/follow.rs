@@ -104,6 +104,7 @@ impl Follow {
                 report: match record.body {
                     Body::Progress(progress) => Report::Progress(progress),
                     Body::Telemetry(telemetry) => Report::Telemetry(telemetry),
+                    Body::Suspicion(suspicion) => Report::Suspicion(suspicion),
                     Body::Receipt(signed) => self.prove(terminal, signed, keys.get(&terminal)),
                 },
             },

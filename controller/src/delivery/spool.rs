@@ -171,7 +171,7 @@ fn class(said: &Up) -> Class {
         Up::Hello(_) | Up::Gone => Class::Telemetry,
         Up::Record(record) => match record.body {
             Body::Telemetry(_) | Body::Progress(_) => Class::Report,
-            Body::Receipt(_) => Class::Receipt,
+            Body::Receipt(_) | Body::Suspicion(_) => Class::Receipt,
         },
     }
 }

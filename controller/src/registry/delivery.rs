@@ -6,7 +6,7 @@ use shared::digest::Digest;
 use shared::document::order::Stream;
 use shared::document::receipt::Receipt;
 use shared::id::{CampaignId, OrderId, TerminalId};
-use shared::message::{Hello, Parcel, Progress, SignedBytes, Telemetry};
+use shared::message::{Hello, Parcel, Progress, SignedBytes, Suspicion, Telemetry};
 use shared::time::UnixTime;
 
 use super::campaign::Purpose;
@@ -101,6 +101,8 @@ pub enum Report {
         why: String,
     },
     Telemetry(Telemetry),
+    /// Somebody at the terminal does not believe what is ordered.
+    Suspicion(Suspicion),
 }
 
 /// What a batch of sayings changed.
@@ -155,4 +157,6 @@ pub enum AlarmKind {
     DrillFailed,
     /// No restore was rehearsed for too long.
     DrillOverdue,
+    /// Somebody at the terminal does not believe what is ordered there.
+    Suspicion,
 }

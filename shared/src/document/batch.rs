@@ -3,11 +3,15 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::change::rebind::{Rebind, TestKind};
 use crate::change::{Change, Restore};
 use crate::digest::Digest;
 use crate::id::BatchId;
 use crate::time::UnixTime;
 use crate::window::Window;
+
+/// Tests of a new binding. Each is a sale or a question to a host while the shop waits.
+pub const TESTS_MAX: usize = 16;
 
 const MINUTES_OF_A_DAY: u16 = 24 * 60;
 
@@ -36,6 +40,12 @@ pub enum UnsoundBatch {
     WindowBeyondTheDay { from_min: u16, to_min: u16 },
     #[error("a key that is sealed to one terminal is in a batch for {0}")]
     KeyForMany(u32),
+    #[error("the change from `{from}` to `{to}` is none")]
+    SameProvider { from: String, to: String },
+    #[error("{0} tests: there are 1 to {TESTS_MAX}, and a diagnosis and a sale are among them")]
+    Tests(usize),
+    #[error("a watch of {for_s} s, or {at_most_s} s at most: the second is not the longer one")]
+    Watch { for_s: u32, at_most_s: u32 },
 }
 
 impl Batch {
@@ -57,6 +67,7 @@ impl Batch {
             Change::Restore(Restore { key: Some(_), .. }) if terminals > 1 => {
                 Err(UnsoundBatch::KeyForMany(terminals))
             }
+            Change::Rebind(rebind) => check_rebind(rebind),
             Change::Restore(_)
             | Change::Ping(_)
             | Change::Backup(_)
@@ -65,4 +76,20 @@ impl Batch {
             | Change::Cancel(_) => Ok(()),
         }
     }
+}
+
+fn check_rebind(rebind: &Rebind) -> Result<(), UnsoundBatch> {
+    let Rebind { from, to, tests, watch, .. } = rebind;
+    if from == to {
+        return Err(UnsoundBatch::SameProvider { from: from.clone(), to: to.clone() });
+    }
+    let has = |kind| tests.iter().any(|test| test.kind == kind);
+    if tests.len() > TESTS_MAX || !has(TestKind::Diagnosis) || !has(TestKind::Sale) {
+        return Err(UnsoundBatch::Tests(tests.len()));
+    }
+    if watch.at_most_s < watch.for_s {
+        let (for_s, at_most_s) = (watch.for_s, watch.at_most_s);
+        return Err(UnsoundBatch::Watch { for_s, at_most_s });
+    }
+    Ok(())
 }

@@ -184,6 +184,7 @@ fn what_the_clock_cannot_know_is_not_done() {
             order: scene.ceremony.sign(order, &[controller]),
             batch: scene.ceremony.sign(batch, &[controller]),
             release: None,
+            profile: None,
         }
     };
     assert!(scene.check(&ping(0)).is_ok(), "a ping harms nobody");
@@ -283,6 +284,7 @@ fn one_approver_is_enough_to_cancel() {
         order: scene.ceremony.sign(order.clone(), &[controller]),
         batch: scene.ceremony.sign(batch.clone(), keys),
         release: None,
+        profile: None,
     };
     assert!(scene.check(&by(&[&approver[2]])).is_ok());
     assert!(scene.check(&by(&[controller])).is_ok());

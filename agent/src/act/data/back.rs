@@ -51,7 +51,7 @@ impl Errand<'_> {
                 let key = restore.key.as_ref().map(|key| Sealed(key.to_vec()));
                 (restore.of.clone(), restore.selection.clone(), key)
             }
-            Subject::Drill | Subject::Backup(_) | Subject::Upgrade { .. } => {
+            Subject::Drill | Subject::Backup(_) | Subject::Upgrade { .. } | Subject::Rebind(_) => {
                 (self.newest_of_own()?, Selection::Everything, None)
             }
         };

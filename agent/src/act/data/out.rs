@@ -153,6 +153,8 @@ impl Errand<'_> {
 fn extent(subject: &Subject) -> Extent {
     match subject {
         Subject::Backup(backup) => backup.extent,
-        Subject::Upgrade { .. } | Subject::Drill | Subject::Restore(_) => Extent::Incremental,
+        Subject::Upgrade { .. } | Subject::Drill | Subject::Restore(_) | Subject::Rebind(_) => {
+            Extent::Incremental
+        }
     }
 }

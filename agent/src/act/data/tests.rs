@@ -25,7 +25,7 @@ use serde::Serialize;
 const DAY_S: u64 = 24 * 3600;
 const NOW: i64 = 1_800_000_000;
 
-fn backing_up() -> Shop {
+pub(crate) fn backing_up() -> Shop {
     let mut shop = shop();
     let state = shop.directory.path().join("state");
     fs::create_dir_all(state.join("backup")).unwrap();
@@ -42,7 +42,7 @@ fn backing_up() -> Shop {
 }
 
 /// The program keeps the request as `<task>.json`, and answers with this.
-fn answering(shop: &Shop, task: protocol::Task, answer: &str) {
+pub(crate) fn answering(shop: &Shop, task: protocol::Task, answer: &str) {
     let directory = shop.directory.path();
     let word = task.as_str();
     fs::write(directory.join(format!("{word}.answer")), format!("{answer}\n")).unwrap();
@@ -58,7 +58,7 @@ fn answering(shop: &Shop, task: protocol::Task, answer: &str) {
     fs::set_permissions(&program, fs::Permissions::from_mode(0o755)).unwrap();
 }
 
-fn asked<T: DeserializeOwned>(shop: &Shop, task: protocol::Task) -> T {
+pub(crate) fn asked<T: DeserializeOwned>(shop: &Shop, task: protocol::Task) -> T {
     let path = shop.directory.path().join(format!("{}.json", task.as_str()));
     protocol::parse(fs::read_to_string(path).unwrap().trim()).unwrap()
 }
@@ -105,7 +105,7 @@ fn newest(taken_at: i64) -> String {
     done_line(&Newest { number: 13, available: Some(available) })
 }
 
-fn done_line<T: Serialize>(answer: &T) -> String {
+pub(crate) fn done_line<T: Serialize>(answer: &T) -> String {
     format!(r#"{{"done":{}}}"#, line(answer))
 }
 

@@ -4,17 +4,19 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use shared::change::Change;
-use shared::document::{Batch, Order, Release};
+use shared::change::rebind::RegistryOrder;
+use shared::document::{Batch, Order, Profile, Release, profile};
 use shared::id::{BatchId, OrderId};
 use shared::message::{Parcel, Progress, StepState};
 use shared::signature::Envelope;
 use shared::time::UnixTime;
 use shared::window::Window;
+use shared::{code_words, codec};
 
 use crate::decide::effect::Write;
 use crate::job::saga::Saga;
 use crate::job::step::Table;
-use crate::job::{Subject, Tables, Ticket};
+use crate::job::{Subject, Tables, Ticket, rebind};
 use crate::journal::Entry;
 use crate::journal::log::Log;
 use crate::order::Admitted;
@@ -47,9 +49,10 @@ impl Job {
         turn: u64,
         tables: Tables,
     ) -> Option<(Self, Vec<Write>)> {
-        let Admitted { order, batch, release, not_after, .. } = admitted;
+        let Admitted { order, batch, release, profile, not_after, .. } = admitted;
         let log = Log::new(order.id);
-        let mut job = Self::new(order.id, &batch, release, not_after, turn, log, tables)?;
+        let papers = Papers { order, batch, release, enclosed: profile };
+        let mut job = Self::new(papers, not_after, turn, log, tables)?;
         let entry = Entry::Accepted { turn, parcel: Box::new(parcel) };
         let writes = job.log.append(entry, job.table);
         Some((job, writes))
@@ -61,25 +64,24 @@ impl Job {
             return Err(log);
         }
         let Some(Entry::Accepted { turn, parcel }) = log.entries().next() else { return Err(log) };
-        let Some((order, batch, release)) = read_again(parcel) else { return Err(log) };
-        let not_after = order.not_after.min(batch.not_after);
+        let Some(papers) = read_again(parcel) else { return Err(log) };
+        let not_after = papers.order.not_after.min(papers.batch.not_after);
         let turn = *turn;
         let begun = log.entries().nth(1).is_some();
-        let job = Self::new(order.id, &batch, release, not_after, turn, log.clone(), tables);
+        let job = Self::new(papers, not_after, turn, log.clone(), tables);
         let Some(job) = job else { return Err(log) };
         let saga = begun.then(|| Saga::replay(job.table, log.entries(), Ticket(0))).transpose();
         saga.map(|saga| Self { saga, ..job }).map_err(|_unreplayable| log)
     }
 
     fn new(
-        order: OrderId,
-        batch: &Batch,
-        release: Option<Release>,
+        papers: Papers,
         not_after: UnixTime,
         turn: u64,
         log: Log,
         tables: Tables,
     ) -> Option<Self> {
+        let Papers { order, batch, release, enclosed } = papers;
         let (subject, table) = match &batch.change {
             Change::Upgrade(upgrade) => {
                 let (digest, release) = (upgrade.release, Box::new(release?));
@@ -91,11 +93,21 @@ impl Job {
             Change::Restore(restore) => {
                 (Subject::Restore(Box::new(restore.clone())), tables.restore)
             }
+            Change::Rebind(rebind) => {
+                let table = match rebind.registry_order {
+                    RegistryOrder::NewFirst => tables.rebind,
+                    RegistryOrder::ReleaseOldFirst => tables.rebind_released,
+                };
+                let profile = enclosed?;
+                let code = code_words::code(order.batch, profile.terminal);
+                let change = rebind::Change { rebind: (**rebind).clone(), profile, code };
+                (Subject::Rebind(Box::new(change)), table)
+            }
             Change::Ping(_) | Change::Cancel(_) => return None,
         };
         Some(Self {
             turn,
-            order,
+            order: order.id,
             batch: batch.id,
             not_after,
             window: batch.change.window(),
@@ -129,11 +141,26 @@ impl Job {
     }
 }
 
+/// What an order came with.
+struct Papers {
+    order: Order,
+    batch: Batch,
+    /// For an upgrade.
+    release: Option<Release>,
+    /// For a rebind.
+    enclosed: Option<Profile>,
+}
+
 /// What was checked when it was accepted is only read.
-fn read_again(parcel: &Parcel) -> Option<(Order, Batch, Option<Release>)> {
+fn read_again(parcel: &Parcel) -> Option<Papers> {
     let order = Envelope::<Order>::from_bytes(parcel.order.as_slice()).ok()?.document;
     let batch = Envelope::<Batch>::from_bytes(parcel.batch.as_slice()).ok()?.document;
     let release = parcel.release.as_ref().map(|it| Envelope::<Release>::from_bytes(it.as_slice()));
     let release = release.transpose().ok()?.map(|it| it.document);
-    Some((order, batch, release))
+    let enclosed = parcel
+        .profile
+        .as_ref()
+        .map(|it| codec::decode_document::<Profile>(&it.profile, profile::PROFILE_BYTES_MAX));
+    let enclosed = enclosed.transpose().ok()?;
+    Some(Papers { order, batch, release, enclosed })
 }

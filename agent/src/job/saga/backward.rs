@@ -1,13 +1,21 @@
 //! One step back: what stands is undone, highest first, down to where the job waits again or to
 //! its end.
 
+use std::time::Duration;
+
 use shared::message::StepState;
 use shared::outcome::{FailureCode, Outcome};
 
-use super::super::{Action, Reply};
+use super::super::step::Mark;
+use super::super::{Action, Finding, Reply};
 use super::record::{Course, Ending, Goal, Standing};
-use super::{Circumstances, Errand, Next, Saga, UNDO_ATTEMPTS, UNDO_DELAY, failure, misfit};
+use super::{
+    Circumstances, Errand, Next, Saga, UNDO_DELAY, UNDO_DELAY_MAX, evidence_of, failure, misfit,
+};
 use crate::journal::Entry;
+
+/// Attempts to undo that follow one another quickly.
+const FIRST_ATTEMPTS: u32 = 6;
 
 impl Saga {
     pub(super) fn backward(&mut self, c: &Circumstances) -> Next {
@@ -30,7 +38,7 @@ impl Saga {
             self.lease_given_back();
         }
         let step = &self.table[place];
-        let action = step.undo.actions()[undoing.unwrap_or(0)];
+        let action = self.record.undo_actions(place)[undoing.unwrap_or(0)];
         if undoing.is_none() {
             self.write(Entry::Undoing { step: step.name.to_owned(), action });
         }
@@ -45,13 +53,19 @@ impl Saga {
                 Standing::Intended | Standing::Over => true,
                 Standing::Pending | Standing::Skipped => false,
             };
-            begun && !self.table[*place].undo.actions().is_empty()
+            begun && !self.record.undo_actions(*place).is_empty()
         })
     }
 
-    pub(super) fn hear_undo(&mut self, action: Action, reply: Reply, c: &Circumstances) {
+    pub(super) fn hear_undo(
+        &mut self,
+        action: Action,
+        reply: Reply,
+        asked_at: Duration,
+        c: &Circumstances,
+    ) {
         match reply {
-            Reply::Done(_) => self.undone(),
+            Reply::Done(proof) => self.undone(proof.findings, asked_at, c),
             Reply::NotYet { detail, .. } => self.undo_failed(FailureCode::TimedOut, detail, c),
             Reply::Failed { code, detail, .. } => self.undo_failed(code, detail, c),
             Reply::AlreadySo(_) | Reply::Found(_) | Reply::Till { .. } => {
@@ -60,21 +74,36 @@ impl Saga {
         }
     }
 
-    fn undone(&mut self) {
+    fn undone(&mut self, findings: Vec<Finding>, asked_at: Duration, c: &Circumstances) {
         let Some((place, which)) = self.present_undo() else { return };
-        let step = self.table[place].name.to_owned();
-        match self.table[place].undo.actions().get(which + 1) {
+        let (name, mark) = (self.table[place].name, self.table[place].mark);
+        let step = name.to_owned();
+        self.found_on_the_way_back(name, findings, c);
+        match self.record.undo_actions(place).get(which + 1) {
             Some(next) => self.write(Entry::Undoing { step, action: *next }),
             None => self.write(Entry::Undone { step }),
         }
         self.begin_anew();
+        // The lease was given back, and is had again.
+        if mark == Mark::EndsLease && self.lease_in_force().is_some() {
+            self.lease_confirmed(asked_at);
+        }
+    }
+
+    /// What a way back established belongs in the receipt like all else.
+    fn found_on_the_way_back(&mut self, step: &str, findings: Vec<Finding>, c: &Circumstances) {
+        for piece in evidence_of(step, findings, c.at) {
+            self.write(Entry::Noted { piece });
+        }
     }
 
     pub(super) fn undo_failed(&mut self, code: FailureCode, detail: String, c: &Circumstances) {
         let Some((place, _)) = self.present_undo() else { return };
         self.attempts += 1;
-        if self.attempts < UNDO_ATTEMPTS {
-            return self.pause(c, UNDO_DELAY);
+        if self.attempts < self.table[place].undo_attempts {
+            // The first minute may be all that it takes; after that it is a matter of hours.
+            let many = self.attempts >= FIRST_ATTEMPTS;
+            return self.pause(c, if many { UNDO_DELAY_MAX } else { UNDO_DELAY });
         }
         let step = self.table[place].name;
         let failure = failure(step, code, &detail);

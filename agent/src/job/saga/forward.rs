@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use shared::message::StepState;
-use shared::outcome::{FailureCode, Outcome, Waiting};
+use shared::outcome::{Failure, FailureCode, Outcome, Waiting};
 
 use super::super::step::{AfterRestart, AlreadySo, Condition, Mark, Postponed, Run, Step, When};
 use super::super::{Action, Again, Found, Proof, Reply};
@@ -23,7 +23,17 @@ impl Saga {
         let at = self.record.at();
         let Some(step) = self.table.get(at) else {
             let now = self.record.version.take().unwrap_or_default();
-            return self.finish(Outcome::Succeeded { now });
+            let outcome = match self.record.trouble.take() {
+                None => Outcome::Succeeded { now },
+                Some(failure) => {
+                    let undoing = Failure {
+                        detail: "there was no way back any more".to_owned(),
+                        ..failure.clone()
+                    };
+                    Outcome::RollbackFailed { failure, undoing }
+                }
+            };
+            return self.finish(outcome);
         };
         if self.has_expired(c) {
             self.write(Entry::Withdrawn { outcome: Outcome::Expired });
@@ -49,17 +59,23 @@ impl Saga {
         }
         match step.run {
             Run::Await(condition) => self.wait_for(step, condition, c),
-            Run::Act(action) => self.begin(step, at, action, c),
+            Run::Act(action) => {
+                let instead = step.stranded.first().filter(|_| self.record.is_stranded());
+                self.begin(step, at, instead.copied().unwrap_or(action), c)
+            }
         }
     }
 
     fn is_interrupted_too_often(&self, step: &Step) -> bool {
         let bound_to_go_on = step.back_to.is_none() && self.record.is_disturbed();
-        bound_to_go_on && self.record.interruptions > INTERRUPTIONS_MAX
+        bound_to_go_on && !step.watches && self.record.interruptions > INTERRUPTIONS_MAX
     }
 
     fn is_called_for(&self, step: &Step, at: usize, c: &Circumstances) -> bool {
         let undecided = self.record.standing[at] == Standing::Pending;
+        if self.record.is_stranded() && step.stranded.is_empty() {
+            return false;
+        }
         match step.when {
             When::Holds(condition) if undecided => c.holds(condition),
             When::Noted(earlier) if undecided => self.record.noted.get(earlier) == Some(&true),
@@ -182,6 +198,10 @@ impl Saga {
             },
             Reply::NotYet { waiting, detail, again_in } => match step.postponed {
                 Postponed::AskAgain => {
+                    if step.watches {
+                        // It was heard of: what failed before that was passing.
+                        self.attempts = 0;
+                    }
                     self.report(step.name, StepState::Waiting { reason: waiting, detail });
                     self.pause(c, again_in.unwrap_or(PAUSE));
                 }

@@ -6,6 +6,7 @@ use shared::document::receipt::Evidence;
 use shared::limits::EVIDENCE_MAX;
 use shared::outcome::{Failure, Outcome};
 
+use super::super::Action;
 use super::super::step::{Lasts, Mark, Table, Undo};
 use crate::journal::Entry;
 
@@ -96,12 +97,16 @@ impl Record {
                 evidence.iter().for_each(|piece| self.note(piece.clone()));
                 self.version = version.clone().or(self.version.take());
             }
+            Entry::Noted { piece } => self.note(piece.clone()),
             Entry::Skipped { step } => {
                 self.stands(step, Standing::Skipped)?;
             }
             Entry::PassedOver { failure, at } => {
-                self.stands(&failure.step, Standing::Over)?;
+                let place = self.stands(&failure.step, Standing::Over)?;
                 self.note_failure("not done", failure, *at);
+                if self.table[place].vital {
+                    self.trouble.get_or_insert_with(|| failure.clone());
+                }
             }
             Entry::Failed { failure, disturbed } => {
                 let ending = Ending::Failed { failure: failure.clone(), disturbed: *disturbed };
@@ -116,7 +121,7 @@ impl Record {
             }
             Entry::Undoing { step, action } => {
                 let at = self.place(step)?;
-                let actions = self.table[at].undo.actions();
+                let actions = self.undo_actions(at);
                 let which = actions.iter().position(|known| known == action);
                 let which = which.ok_or_else(|| Unreplayable { step: step.clone() })?;
                 if let Course::Back { undoing, .. } = &mut self.course {
@@ -143,6 +148,20 @@ impl Record {
             }
         }
         Ok(())
+    }
+
+    /// How the step at `place` is undone, as things stand.
+    pub(super) fn undo_actions(&self, place: usize) -> &'static [Action] {
+        match self.is_stranded() {
+            true => self.table[place].stranded,
+            false => self.table[place].undo.actions(),
+        }
+    }
+
+    /// Something that mattered could be neither done nor undone, and the table says what leaves
+    /// the shop safe: nothing else is done any more, so that people are called at once.
+    pub(super) fn is_stranded(&self) -> bool {
+        self.trouble.is_some() && self.table.iter().any(|step| !step.stranded.is_empty())
     }
 
     /// The first step that is not over.

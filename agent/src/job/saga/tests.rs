@@ -3,6 +3,7 @@
 mod data;
 mod errand;
 mod pairs;
+mod provider;
 mod stories;
 
 use std::time::Duration;

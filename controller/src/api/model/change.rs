@@ -4,8 +4,9 @@ use serde::{Deserialize, Serialize};
 use shared::backup::{Selection, SnapshotOf};
 use shared::change as signed;
 use shared::change::Extent;
+use shared::change::rebind::{Reason, RegistryOrder, Test, Watch};
 use shared::digest::Digest;
-use shared::id::{RepositoryId, TerminalId};
+use shared::id::{RepositoryId, RequestId, TerminalId};
 use shared::time::UnixTime;
 use shared::window::Window;
 use utoipa::ToSchema;
@@ -22,6 +23,7 @@ pub enum Change {
     Drill(Drill),
     Upgrade(Upgrade),
     Restore(Restore),
+    Rebind(Rebind),
 }
 
 /// Answer, to show that orders arrive.
@@ -101,6 +103,98 @@ pub struct Restore {
     pub window: Option<Window>,
 }
 
+/// Change the payment provider. Planned and begun by `/v1/rebinds`, never as a campaign by itself:
+/// each terminal's profile belongs to it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Rebind {
+    /// The verified request that this carries out.
+    #[schema(value_type = String)]
+    pub request: RequestId,
+    pub from: String,
+    pub to: String,
+    /// Merkle root over the terminals' profiles.
+    #[schema(value_type = String)]
+    pub profiles: Digest,
+    #[schema(value_type = String, example = "fee")]
+    pub reason: Reason,
+    pub ordered_by: String,
+    pub note: String,
+    /// `new-first`, or `release-old-first`: no way back from the switch on.
+    #[schema(value_type = String, example = "new-first")]
+    pub registry_order: RegistryOrder,
+    #[schema(value_type = Vec<Object>)]
+    pub tests: Vec<Test>,
+    #[schema(value_type = Object)]
+    pub watch: Watch,
+    /// When shops may be disturbed.
+    #[serde(default, with = "text::optional")]
+    #[schema(value_type = Option<String>, example = "22:00-06:00")]
+    pub window: Option<Window>,
+}
+
+impl From<Rebind> for signed::Rebind {
+    fn from(rebind: Rebind) -> Self {
+        let Rebind {
+            request,
+            from,
+            to,
+            profiles,
+            reason,
+            ordered_by,
+            note,
+            registry_order,
+            tests,
+            watch,
+            window,
+        } = rebind;
+        Self {
+            request,
+            from,
+            to,
+            profiles,
+            reason,
+            ordered_by,
+            note,
+            registry_order,
+            tests,
+            watch,
+            window,
+        }
+    }
+}
+
+impl From<signed::Rebind> for Rebind {
+    fn from(rebind: signed::Rebind) -> Self {
+        let signed::Rebind {
+            request,
+            from,
+            to,
+            profiles,
+            reason,
+            ordered_by,
+            note,
+            registry_order,
+            tests,
+            watch,
+            window,
+        } = rebind;
+        Self {
+            request,
+            from,
+            to,
+            profiles,
+            reason,
+            ordered_by,
+            note,
+            registry_order,
+            tests,
+            watch,
+            window,
+        }
+    }
+}
+
 impl From<Change> for signed::Change {
     fn from(change: Change) -> Self {
         match change {
@@ -113,6 +207,7 @@ impl From<Change> for signed::Change {
                 Self::Upgrade(signed::Upgrade { release, window, backup_within_s })
             }
             Change::Restore(restore) => Self::Restore(restore.into()),
+            Change::Rebind(rebind) => Self::Rebind(Box::new(rebind.into())),
         }
     }
 }
@@ -155,6 +250,7 @@ impl TryFrom<signed::Change> for Change {
                     window,
                 })
             }
+            signed::Change::Rebind(rebind) => Self::Rebind((*rebind).into()),
             signed::Change::Cancel(_) => return Err(PartOfAnAbort),
         })
     }
@@ -167,6 +263,7 @@ impl Change {
             Self::Drill(drill) => drill.window,
             Self::Upgrade(upgrade) => upgrade.window,
             Self::Restore(restore) => restore.window,
+            Self::Rebind(rebind) => rebind.window,
             Self::Ping(_) => None,
         }
     }

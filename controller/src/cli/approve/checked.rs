@@ -127,6 +127,7 @@ fn release(
         | Change::Backup(_)
         | Change::Drill(_)
         | Change::Restore(_)
+        | Change::Rebind(_)
         | Change::Cancel(_) => return Ok(None),
     };
     let bytes = request.release.as_ref().ok_or_else(|| wrong("the release is not in the file"))?;

@@ -225,6 +225,7 @@ async fn out_of_all_order(streams: &[Vec<Word>], order: &[Index], at_once: usize
             let report = match record.body {
                 Body::Progress(progress) => Report::Progress(progress),
                 Body::Telemetry(telemetry) => Report::Telemetry(telemetry),
+                Body::Suspicion(suspicion) => Report::Suspicion(suspicion),
                 Body::Receipt(signed) => {
                     let read = Envelope::<Receipt>::from_bytes(signed.as_slice()).unwrap();
                     let key = PrivateKey::from_seed(&[number; 32]).public().key_id();

@@ -208,7 +208,8 @@ impl Terminal {
                 | Change::Backup(_)
                 | Change::Drill(_)
                 | Change::Upgrade(_)
-                | Change::Restore(_) => self.go_on_with(id, rounds, batch.id, now),
+                | Change::Restore(_)
+                | Change::Rebind(_) => self.go_on_with(id, rounds, batch.id, now),
             }
         }
     }

@@ -144,6 +144,7 @@ pub(super) async fn add(tx: &mut Transaction, new: &NewCampaign, by: &By) -> Res
         | Change::Backup(_)
         | Change::Drill(_)
         | Change::Restore(_)
+        | Change::Rebind(_)
         | Change::Cancel(_) => None,
     };
     let values = vec![

@@ -190,6 +190,7 @@ impl Code for AlarmKind {
         Self::BackupOverdue,
         Self::DrillFailed,
         Self::DrillOverdue,
+        Self::Suspicion,
     ];
 
     fn code(self) -> &'static str {
@@ -206,6 +207,7 @@ impl Code for AlarmKind {
             Self::BackupOverdue => "backup-overdue",
             Self::DrillFailed => "drill-failed",
             Self::DrillOverdue => "drill-overdue",
+            Self::Suspicion => "suspicion",
         }
     }
 }

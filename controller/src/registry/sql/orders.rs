@@ -174,6 +174,7 @@ pub(super) async fn owed(
                 order: row.signed()?,
                 batch: row.signed()?,
                 release: row.maybe_bytes()?.map(SignedBytes::new),
+                profile: None,
             },
         })
     };

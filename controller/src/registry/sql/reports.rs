@@ -12,7 +12,7 @@ use shared::digest::Digest;
 use shared::document::receipt::{Receipt, Said as Answer};
 use shared::id::{OrderId, TerminalId};
 use shared::limits::short_text;
-use shared::message::{Hello, SignedBytes, Telemetry};
+use shared::message::{Hello, SignedBytes, Suspicion, Telemetry};
 use shared::outcome::Outcome;
 use shared::time::UnixTime;
 
@@ -137,6 +137,7 @@ impl Work {
                 Ok(())
             }
             Report::Telemetry(telemetry) => put_telemetry(tx, heard.terminal, telemetry).await,
+            Report::Suspicion(suspicion) => self.suspicion(tx, heard, suspicion).await,
             Report::Unproven { signed, why } => {
                 let subject = Digest::of(signed.as_slice());
                 let kind = AlarmKind::UnprovenReceipt;
@@ -144,6 +145,19 @@ impl Work {
             }
             Report::Receipt { receipt, signed } => self.receipt(tx, heard, receipt, signed).await,
         }
+    }
+
+    async fn suspicion(
+        &mut self,
+        tx: &mut Transaction,
+        heard: &Heard,
+        suspicion: &Suspicion,
+    ) -> Result<()> {
+        let Suspicion { at, order, note } = suspicion;
+        let about = order.map_or_else(|| "no order named".to_owned(), |order| order.to_string());
+        let subject = format!("{about}, at {at}");
+        let detail = format!("reported at the till as suspicious: {}", short_text(note));
+        self.alarm(tx, heard, AlarmKind::Suspicion, subject, detail, None).await
     }
 
     async fn receipt(
@@ -279,6 +293,7 @@ fn orders_named(heard: &[Heard]) -> BTreeSet<OrderId> {
         Saying::Report { report, .. } => match report {
             Report::Progress(progress) => Some(progress.order),
             Report::Receipt { receipt, .. } => Some(receipt.order),
+            Report::Suspicion(suspicion) => suspicion.order,
             Report::Unproven { .. } | Report::Telemetry(_) => None,
         },
     });

@@ -123,6 +123,7 @@ fn shown_entry(entry: &Entry) -> String {
         Entry::Resumed => "resumed".to_owned(),
         Entry::Intended { step, .. } => format!("intended {step}"),
         Entry::Happened { step, .. } => format!("happened {step}"),
+        Entry::Noted { piece } => format!("noted {}", piece.step),
         Entry::Skipped { step } => format!("skipped {step}"),
         Entry::PassedOver { failure, .. } => format!("passed over {}", failure.step),
         Entry::Failed { failure, .. } => format!("failed {} {:?}", failure.step, failure.code),

@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 
 use shared::message::StepState;
 
-use super::super::{UNDO_ATTEMPTS, Unreplayable};
+use super::super::super::step::UNDO_ATTEMPTS;
+use super::super::Unreplayable;
 use super::*;
 use crate::job::{Finding, HOLD_LEASE, HOLD_RENEWAL};
 

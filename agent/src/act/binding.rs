@@ -1,0 +1,430 @@
+//! Actions on the till's bindings. Which is the old one and which the new one is the till's own
+//! word: the new one is named by the profile, the old one is any other that is or was active.
+
+use std::time::{Duration, Instant};
+
+use serde_json::{Value, json};
+use shared::backup::Newest;
+use shared::document::Profile;
+use shared::outcome::{FailureCode, Waiting};
+
+use super::data::kept_at;
+use super::till::{left_over, not_done, settled};
+use super::{Hands, done};
+use crate::job::rebind::watch::{self, Verdict};
+use crate::job::rebind::{Change, RebindAction};
+use crate::job::{Again, Finding, Found, Proof, Reply, Task};
+use crate::pos::{Binding, BindingState, PosError, Trial, Tuple};
+use crate::snapshot::protocol;
+use crate::stop::Stop;
+use shared::change::rebind::Test;
+
+/// How long a snapshot may take from the last byte sent to being verified in both places, while
+/// the shop waits.
+const VERIFIED_WITHIN: Duration = Duration::from_secs(180);
+const LOOK_EVERY: Duration = Duration::from_secs(1);
+
+/// One action of a change of provider.
+struct Errand<'a> {
+    hands: &'a Hands,
+    change: &'a Change,
+    task: &'a Task,
+    stop: &'a Stop,
+}
+
+/// Why it was not done; it becomes the reply.
+type NotDone = Box<Reply>;
+
+impl Hands {
+    pub(super) fn rebind(
+        &self,
+        action: RebindAction,
+        change: &Change,
+        task: &Task,
+        stop: &Stop,
+    ) -> Reply {
+        let errand = Errand { hands: self, change, task, stop };
+        let reply = match action {
+            RebindAction::CheckBinding => errand.check_binding(),
+            RebindAction::Announce => errand.announce(),
+            RebindAction::Stage => errand.stage(),
+            RebindAction::Preflight => errand.preflight(),
+            RebindAction::DrainOld => errand.drain_old(),
+            RebindAction::SettleOld => errand.settle_old(),
+            RebindAction::ConfirmSaved => errand.confirm_saved(),
+            RebindAction::Switch => errand.switch(),
+            RebindAction::ProbeSwitch => errand.probe_switch(),
+            RebindAction::TestNew => errand.test_new(),
+            RebindAction::Watch => errand.watch(),
+            RebindAction::EraseOld => errand.erase_old(),
+            RebindAction::EmptyNew => errand.empty_new(),
+            RebindAction::SwitchBack => errand.switch_back(),
+            RebindAction::TestOld => errand.test_old(),
+            RebindAction::EraseNew => errand.erase_new(),
+            RebindAction::StopTrading => errand.stop_trading(),
+        };
+        reply.unwrap_or_else(|reply| *reply)
+    }
+}
+
+impl Errand<'_> {
+    fn profile(&self) -> &Profile {
+        &self.change.profile
+    }
+
+    /// How the till calls the new binding.
+    fn new(&self) -> String {
+        self.profile().binding.to_string()
+    }
+
+    fn bindings(&self) -> Result<Vec<Binding>, NotDone> {
+        let status = self.hands.pos.status();
+        status.map(|status| status.bindings).map_err(|error| pos(&error, FailureCode::PosRefused))
+    }
+
+    fn active(&self) -> Result<Option<Binding>, NotDone> {
+        let is_active = |it: &Binding| it.state.is_none_or(|state| state == BindingState::Active);
+        Ok(self.bindings()?.into_iter().find(is_active))
+    }
+
+    /// The binding that the job began with: active before the switch, standing by after it.
+    fn old(&self) -> Result<Binding, NotDone> {
+        let new = self.new();
+        let was_active = |it: &Binding| {
+            let used = match it.state {
+                None | Some(BindingState::Active | BindingState::Standby) => true,
+                Some(BindingState::Staged | BindingState::Retiring) => false,
+            };
+            used && it.binding != new
+        };
+        let old = self.bindings()?.into_iter().find(was_active);
+        old.ok_or_else(|| {
+            let detail = "the till knows no binding to return to".to_owned();
+            failed(FailureCode::OtherBinding, detail, Again::Worthwhile)
+        })
+    }
+
+    fn check_binding(&self) -> Result<Reply, NotDone> {
+        let Change { rebind, profile, .. } = self.change;
+        let Some(active) = self.active()? else {
+            return Err(other_binding("the till has no active binding".to_owned()));
+        };
+        if active.binding == self.new() {
+            return Err(other_binding(format!("{} is active already", active.binding)));
+        }
+        let is = |said: &Option<String>, wanted: &str| said.as_deref() == Some(wanted);
+        let replaced = &profile.replaces;
+        let right = is(&active.provider, &rebind.from)
+            && is(&active.mid, &replaced.mid)
+            && is(&active.tid, &replaced.tid)
+            && replaced.binding.is_none_or(|it| it.to_string() == active.binding);
+        if !right {
+            let or_none = |said: Option<String>| said.unwrap_or_else(|| "nothing".to_owned());
+            return Err(other_binding(format!(
+                "the till is bound to {} with MID {} and TID {}; the change is from {} with {} \
+                 and {}",
+                or_none(active.provider),
+                or_none(active.mid),
+                or_none(active.tid),
+                rebind.from,
+                replaced.mid,
+                replaced.tid,
+            )));
+        }
+        Ok(done(format!("bound to {} as {}", rebind.from, active.binding)))
+    }
+
+    fn announce(&self) -> Result<Reply, NotDone> {
+        let shown = self.hands.pos.show_notice(&self.change.notice());
+        match shown {
+            Ok(()) => Ok(done(format!("the till shows the code {}", self.change.code))),
+            // A till without a screen for this sells on; the evidence says so.
+            Err(PosError::Unsupported(why)) => Ok(done(format!("the till shows no notice: {why}"))),
+            Err(error) => Err(pos(&error, FailureCode::PosRefused)),
+        }
+    }
+
+    fn stage(&self) -> Result<Reply, NotDone> {
+        let profile = self.profile();
+        let tuple = Tuple {
+            version: profile.version,
+            provider: profile.provider.clone(),
+            mid: profile.merchant.mid.clone(),
+            tid: profile.merchant.tid.clone(),
+            name: profile.merchant.name.clone(),
+            mcc: profile.merchant.mcc.clone(),
+            currency: profile.currency.clone(),
+            hosts: profile.hosts.clone(),
+            secret: self.secret()?,
+        };
+        match self.hands.pos.stage_binding(&self.new(), &tuple) {
+            Ok(()) => Ok(done(format!("{} stands by as {}", profile.provider, profile.binding))),
+            Err(error) => Err(pos(&error, FailureCode::NoFreeSlot)),
+        }
+    }
+
+    /// Opened by the program that holds this terminal's key, and kept nowhere.
+    fn secret(&self) -> Result<Option<String>, NotDone> {
+        let Some(sealed) = &self.profile().sealed else { return Ok(None) };
+        let Some(backups) = &self.hands.backups else { return Err(no_backups()) };
+        let request = json!({ "sealed": data_encoding::BASE64.encode(sealed) }).to_string();
+        let said = backups.program.ask(protocol::Task::Unseal, request, self.stop, &mut |_, _| {});
+        let said = said.map_err(|error| {
+            let reply = super::data::unanswered(error);
+            Box::new(match reply {
+                Reply::Failed { detail, again, .. } => {
+                    Reply::Failed { code: FailureCode::NotSealedToThis, detail, again }
+                }
+                other => other,
+            })
+        })?;
+        match said.get("secret").and_then(Value::as_str) {
+            Some(secret) => Ok(Some(secret.to_owned())),
+            None => {
+                let detail = "the backup program's answer has no secret".to_owned();
+                Err(failed(FailureCode::Internal, detail, Again::Worthwhile))
+            }
+        }
+    }
+
+    fn preflight(&self) -> Result<Reply, NotDone> {
+        if self.hands.backups.is_none() {
+            return Err(no_backups());
+        }
+        let hosts = self.hands.pos.host_check();
+        let hosts = hosts.map_err(|error| pos(&error, FailureCode::PosRefused))?;
+        let mut missing: Vec<_> = hosts
+            .iter()
+            .filter(|host| !host.reachable)
+            .map(|host| format!("{}: {}", host.binding, host.detail))
+            .collect();
+        for wanted in [self.new(), self.old()?.binding] {
+            if !hosts.iter().any(|host| host.binding == wanted) {
+                missing.push(format!("{wanted}: the till did not ask its host"));
+            }
+        }
+        match missing.is_empty() {
+            true => Ok(done("both hosts answer".to_owned())),
+            false => {
+                let detail = format!("not reached: {}", missing.join("; "));
+                Ok(Reply::NotYet { waiting: Waiting::Network, detail, again_in: None })
+            }
+        }
+    }
+
+    fn drain_old(&self) -> Result<Reply, NotDone> {
+        self.drained(&self.old()?.binding)
+    }
+
+    fn drained(&self, binding: &str) -> Result<Reply, NotDone> {
+        let left = self.hands.pos.drain(Some(binding));
+        Ok(left_over(left.map_err(|error| pos(&error, FailureCode::DrainIncomplete))?))
+    }
+
+    fn settle_old(&self) -> Result<Reply, NotDone> {
+        self.settled(&self.old()?.binding)
+    }
+
+    fn settled(&self, binding: &str) -> Result<Reply, NotDone> {
+        let batches = self.hands.pos.settle(Some(binding));
+        Ok(settled(&batches.map_err(|error| pos(&error, FailureCode::SettlementMismatch))?))
+    }
+
+    /// Until the snapshot of what was exported under this hold, or a later one, is available.
+    fn confirm_saved(&self) -> Result<Reply, NotDone> {
+        let Some(backups) = &self.hands.backups else { return Err(no_backups()) };
+        let taken_at = kept_at(backups)?;
+        let deadline = Instant::now() + VERIFIED_WITHIN;
+        loop {
+            let request = super::data::reach(backups, self.task);
+            let said =
+                backups.program.ask(protocol::Task::Newest, request, self.stop, &mut |_, _| {});
+            let said = said.map_err(|error| Box::new(super::data::unanswered(error)))?;
+            let newest: Newest = crate::snapshot::read(said)
+                .map_err(|error| Box::new(super::data::unanswered(error)))?;
+            if let Some(available) = newest.available.filter(|it| it.taken_at >= taken_at) {
+                let number = available.number;
+                let note = format!("snapshot {number} is verified in both places");
+                let finding = Finding { note, digest: Some(available.manifest) };
+                return Ok(Reply::Done(Proof { version: None, findings: vec![finding] }));
+            }
+            if Instant::now() >= deadline || self.stop.is_asked() {
+                let detail = "the snapshot is not verified in both places yet".to_owned();
+                return Ok(Reply::NotYet { waiting: Waiting::Network, detail, again_in: None });
+            }
+            self.stop.wait(LOOK_EVERY);
+        }
+    }
+
+    fn switch(&self) -> Result<Reply, NotDone> {
+        self.switched(&self.new())
+    }
+
+    fn switched(&self, to: &str) -> Result<Reply, NotDone> {
+        let active = self.hands.pos.switch_binding(to);
+        let active = active.map_err(|error| pos(&error, FailureCode::SwitchFailed))?;
+        match active == to {
+            true => Ok(done(format!("{to} is active"))),
+            false => {
+                let detail = format!("the till says that {active} is active, not {to}");
+                Err(failed(FailureCode::SwitchFailed, detail, Again::Worthwhile))
+            }
+        }
+    }
+
+    fn probe_switch(&self) -> Result<Reply, NotDone> {
+        let active = self.active()?;
+        let found = match active {
+            Some(active) if active.binding == self.new() => Found::Happened,
+            Some(_) => Found::DidNot,
+            None => Found::Unknown,
+        };
+        Ok(Reply::Found(found))
+    }
+
+    /// Each test once, however often this is asked; the first that fails ends it.
+    fn test_new(&self) -> Result<Reply, NotDone> {
+        let binding = self.new();
+        let mut findings = Vec::new();
+        for (number, test) in self.change.rebind.tests.iter().enumerate() {
+            if self.stop.is_asked() {
+                let detail = "it was given up".to_owned();
+                return Err(failed(FailureCode::TestFailed, detail, Again::Worthwhile));
+            }
+            let key = format!("{}/{number}", self.task.order);
+            findings.push(self.tested(&binding, key, *test)?);
+        }
+        let version = Some(format!("{} as {binding}", self.profile().provider));
+        Ok(Reply::Done(Proof { version, findings }))
+    }
+
+    fn tested(&self, binding: &str, key: String, test: Test) -> Result<Finding, NotDone> {
+        let kind = test.kind.as_str();
+        let tested = self.hands.pos.test_transaction(&Trial { binding, key, test });
+        let tested = tested.map_err(|error| pos(&error, FailureCode::TestFailed))?;
+        if !tested.passed {
+            let detail = format!("{kind}: {}", tested.detail);
+            return Err(failed(FailureCode::TestFailed, detail, Again::Pointless));
+        }
+        let note = format!("{kind} passed, reference {}; {}", tested.reference, tested.detail);
+        Ok(Finding { note, digest: None })
+    }
+
+    fn watch(&self) -> Result<Reply, NotDone> {
+        let figures = |binding: &str| {
+            let figures = self.hands.pos.figures(binding);
+            // A till that does not answer any more is no better than one that crashed.
+            figures.map_err(|error| {
+                let detail = error.to_string();
+                failed(FailureCode::WatchBreached, detail, Again::Worthwhile)
+            })
+        };
+        let (before, now) = (figures(&self.old()?.binding)?, figures(&self.new())?);
+        Ok(match watch::judge(&self.change.rebind.watch, &before, &now) {
+            Verdict::GoOn { detail, again_in } => {
+                Reply::NotYet { waiting: Waiting::Watch, detail, again_in: Some(again_in) }
+            }
+            Verdict::Kept { note } => done(note),
+            Verdict::Breached { detail } => {
+                *failed(FailureCode::WatchBreached, detail, Again::Pointless)
+            }
+        })
+    }
+
+    fn erase_old(&self) -> Result<Reply, NotDone> {
+        let new = self.new();
+        if self.active()?.is_none_or(|active| active.binding != new) {
+            let detail = format!("{new} is not the active binding");
+            return Err(failed(FailureCode::OtherBinding, detail, Again::Worthwhile));
+        }
+        let others = self.bindings()?.into_iter().map(|it| it.binding).filter(|it| *it != new);
+        let mut erased = Vec::new();
+        for other in others {
+            // What it has to send is sent to its own host first, and settled there.
+            for reply in [self.drained(&other)?, self.settled(&other)?] {
+                if !matches!(reply, Reply::Done(_)) {
+                    return Ok(reply);
+                }
+            }
+            self.erased(&other)?;
+            erased.push(other);
+        }
+        Ok(done(format!("erased: {}", erased.join(", "))))
+    }
+
+    fn erased(&self, binding: &str) -> Result<(), NotDone> {
+        let erased = self.hands.pos.erase_binding(binding);
+        erased.map_err(|error| pos(&error, FailureCode::PosRefused))
+    }
+
+    fn erase_new(&self) -> Result<Reply, NotDone> {
+        self.erased(&self.new())?;
+        Ok(done(format!("{} is erased", self.new())))
+    }
+
+    fn empty_new(&self) -> Result<Reply, NotDone> {
+        let new = self.new();
+        if !self.bindings()?.iter().any(|it| it.binding == new) {
+            return Ok(Reply::Done(Proof::default()));
+        }
+        let drained = self.drained(&new)?;
+        if !matches!(drained, Reply::Done(_)) {
+            return Ok(drained);
+        }
+        let left = self.hands.pos.void_tests(&new);
+        let left = left.map_err(|error| pos(&error, FailureCode::DrainIncomplete))?;
+        if left > 0 {
+            let detail = format!("{left} tests at {} are not voided yet", self.profile().provider);
+            return Ok(Reply::NotYet { waiting: Waiting::Till, detail, again_in: None });
+        }
+        self.settled(&new)
+    }
+
+    fn switch_back(&self) -> Result<Reply, NotDone> {
+        self.switched(&self.old()?.binding)
+    }
+
+    fn test_old(&self) -> Result<Reply, NotDone> {
+        let old = self.old()?.binding;
+        let hosts = self.hands.pos.host_check();
+        let hosts = hosts.map_err(|error| pos(&error, FailureCode::TestFailed))?;
+        match hosts.iter().find(|host| host.binding == old) {
+            Some(host) if host.reachable => Ok(done(format!("the host of {old} answers"))),
+            Some(host) => {
+                let detail = format!("the host of {old} does not answer: {}", host.detail);
+                Err(failed(FailureCode::TestFailed, detail, Again::Worthwhile))
+            }
+            None => {
+                let detail = format!("the till did not ask the host of {old}");
+                Err(failed(FailureCode::TestFailed, detail, Again::Worthwhile))
+            }
+        }
+    }
+
+    fn stop_trading(&self) -> Result<Reply, NotDone> {
+        let stopped = self.hands.pos.stop_trading(&self.change.fallback());
+        stopped.map_err(|error| pos(&error, FailureCode::PosRefused))?;
+        Ok(done("trading is stopped, and the till says what to do instead".to_owned()))
+    }
+}
+
+fn pos(error: &PosError, otherwise: FailureCode) -> NotDone {
+    Box::new(not_done(error, otherwise))
+}
+
+fn failed(code: FailureCode, detail: String, again: Again) -> NotDone {
+    Box::new(Reply::Failed { code, detail, again })
+}
+
+fn other_binding(detail: String) -> NotDone {
+    failed(FailureCode::OtherBinding, detail, Again::Pointless)
+}
+
+fn no_backups() -> NotDone {
+    let detail = "this terminal makes no backups, and none is rebound without one: its agent.toml \
+                  has no `[backup]`";
+    failed(FailureCode::NotApplicable, detail.to_owned(), Again::Pointless)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,283 @@
+//! Each action on bindings, with a till in memory.
+
+use std::sync::Arc;
+
+use shared::change::Rebind;
+use shared::change::rebind::{Reason, RegistryOrder, TestKind, Watch};
+use shared::digest::Digest;
+use shared::document::FORMAT;
+use shared::document::profile::{Merchant, Replaced};
+use shared::id::{BindingId, OrderId, PositionId, RequestId};
+
+use super::super::data::tests::{answering, asked, backing_up, done_line};
+use super::super::tests::{Shop, given};
+use super::super::toy_till::binding;
+use super::*;
+use crate::job::{Action, Subject, Ticket};
+use crate::pos::Figures;
+use crate::snapshot::protocol::{Sealed, Unseal, Unsealed};
+
+const NEW: BindingId = BindingId::from_bytes([3; 16]);
+
+fn profile() -> Profile {
+    Profile {
+        format: FORMAT,
+        terminal: given().terminal,
+        position: PositionId::from_bytes([2; 16]),
+        binding: NEW,
+        version: 2,
+        provider: "beta".to_owned(),
+        merchant: Merchant {
+            mid: "B-MID".to_owned(),
+            tid: "B-1".to_owned(),
+            name: "North Store".to_owned(),
+            mcc: "5411".to_owned(),
+        },
+        currency: "CNY".to_owned(),
+        hosts: vec!["127.0.0.1:9001".to_owned()],
+        sealed: None,
+        replaces: Replaced { binding: None, mid: "A-MID".to_owned(), tid: "A-1".to_owned() },
+    }
+}
+
+fn change() -> Change {
+    let test = |kind, amount_minor| Test { kind, amount_minor };
+    let rebind = Rebind {
+        request: RequestId::from_bytes([1; 16]),
+        from: "alpha".to_owned(),
+        to: "beta".to_owned(),
+        profiles: Digest([0; 32]),
+        reason: Reason::Fee,
+        ordered_by: "head office".to_owned(),
+        note: String::new(),
+        registry_order: RegistryOrder::NewFirst,
+        tests: vec![test(TestKind::Diagnosis, 0), test(TestKind::Sale, 1), test(TestKind::Void, 1)],
+        watch: Watch {
+            for_s: 60,
+            payments_min: 5,
+            at_most_s: 600,
+            approval_drop_max: 10,
+            host_errors_max: 10,
+            slower_max: 100,
+            crashes_max: 0,
+        },
+        window: None,
+    };
+    Change { rebind, profile: profile(), code: "babab-babab".to_owned() }
+}
+
+fn task(change: Change, action: RebindAction) -> Task {
+    Task {
+        ticket: Ticket(1),
+        order: OrderId::from_bytes([1; 16]),
+        action: Action::Rebind(action),
+        subject: Arc::new(Subject::Rebind(Box::new(change))),
+        given: given(),
+    }
+}
+
+fn of(shop: &Shop, change: Change, action: RebindAction) -> Reply {
+    shop.hands.carry_out(&task(change, action), &Stop::new(), &mut |_, _| {})
+}
+
+fn act(shop: &Shop, action: RebindAction) -> Reply {
+    of(shop, change(), action)
+}
+
+#[track_caller]
+fn is_done(reply: Reply) -> String {
+    let Reply::Done(proof) = reply else { panic!("{reply:?}") };
+    proof.findings.first().map(|it| it.note.clone()).unwrap_or_default()
+}
+
+#[track_caller]
+fn failure(reply: Reply) -> (FailureCode, String) {
+    let Reply::Failed { code, detail, .. } = reply else { panic!("{reply:?}") };
+    (code, detail)
+}
+
+fn active(shop: &Shop) -> String {
+    let is_active = |it: &&Binding| it.state == Some(BindingState::Active);
+    shop.till.turn(|knobs| knobs.bindings.iter().find(is_active).unwrap().binding.clone())
+}
+
+#[test]
+fn a_till_that_has_moved_since_the_plan_is_left_alone() {
+    let shop = backing_up();
+    is_done(act(&shop, RebindAction::CheckBinding));
+    type Move = fn(&mut Binding);
+    let moves: [Move; 3] = [
+        |it| it.provider = Some("gamma".to_owned()),
+        |it| it.mid = Some("OTHER".to_owned()),
+        |it| it.tid = None,
+    ];
+    for moved in moves {
+        let shop = backing_up();
+        shop.till.turn(|knobs| moved(&mut knobs.bindings[0]));
+        assert_eq!(failure(act(&shop, RebindAction::CheckBinding)).0, FailureCode::OtherBinding);
+    }
+    let mut by_id = change();
+    by_id.profile.replaces.binding = Some(BindingId::from_bytes([9; 16]));
+    let (code, _) = failure(of(&shop, by_id, RebindAction::CheckBinding));
+    assert_eq!(code, FailureCode::OtherBinding);
+}
+
+#[test]
+fn the_till_shows_who_orders_it_and_why_and_the_code() {
+    let shown = change().notice();
+    for word in ["alpha", "beta", "head office", "fee", "babab-babab", "suspicious"] {
+        assert!(shown.contains(word), "{shown}");
+    }
+    is_done(act(&backing_up(), RebindAction::Announce));
+}
+
+#[test]
+fn secrets_are_opened_by_the_program_that_has_the_key_and_handed_to_the_till() {
+    let shop = backing_up();
+    let secret = Sealed(b"terminal master key".to_vec());
+    answering(&shop, protocol::Task::Unseal, &done_line(&Unsealed { secret }));
+    let mut sealed = change();
+    sealed.profile.sealed = Some(b"sealed".to_vec().into());
+    is_done(of(&shop, sealed, RebindAction::Stage));
+    let request: Unseal = asked(&shop, protocol::Task::Unseal);
+    assert_eq!(request.sealed.0, b"sealed");
+    let staged = shop.till.turn(|knobs| knobs.staged.clone()).unwrap();
+    assert_eq!(staged.secret.as_deref(), Some("dGVybWluYWwgbWFzdGVyIGtleQ=="));
+    assert_eq!((staged.mid.as_str(), staged.hosts.len()), ("B-MID", 1));
+    assert_eq!(active(&shop), "a", "the shop does not notice");
+}
+
+#[test]
+fn secrets_that_are_another_terminals_are_named_as_that() {
+    let shop = backing_up();
+    let no = r#"{"failed":{"code":"internal","detail":"not for this terminal","again":false}}"#;
+    answering(&shop, protocol::Task::Unseal, no);
+    let mut sealed = change();
+    sealed.profile.sealed = Some(b"sealed".to_vec().into());
+    let (code, detail) = failure(of(&shop, sealed, RebindAction::Stage));
+    assert_eq!(code, FailureCode::NotSealedToThis);
+    assert!(detail.contains("not for this terminal"), "{detail}");
+    assert_eq!(shop.till.turn(|knobs| knobs.staged.clone()), None);
+}
+
+#[test]
+fn nothing_is_disturbed_while_a_host_is_away() {
+    let shop = backing_up();
+    is_done(act(&shop, RebindAction::SwitchBack));
+    is_done(act(&shop, RebindAction::Stage));
+    is_done(act(&shop, RebindAction::Preflight));
+    shop.till.turn(|knobs| knobs.host = false);
+    let reply = act(&shop, RebindAction::Preflight);
+    assert!(matches!(reply, Reply::NotYet { waiting: Waiting::Network, .. }), "{reply:?}");
+}
+
+#[test]
+fn a_switch_is_probed_and_repeated_and_taken_back() {
+    let shop = backing_up();
+    is_done(act(&shop, RebindAction::Stage));
+    assert_eq!(act(&shop, RebindAction::ProbeSwitch), Reply::Found(Found::DidNot));
+    for _twice in 0..2 {
+        is_done(act(&shop, RebindAction::Switch));
+        assert_eq!(active(&shop), NEW.to_string());
+    }
+    assert_eq!(act(&shop, RebindAction::ProbeSwitch), Reply::Found(Found::Happened));
+    for _twice in 0..2 {
+        is_done(act(&shop, RebindAction::SwitchBack));
+        assert_eq!(active(&shop), "a");
+    }
+    is_done(act(&shop, RebindAction::TestOld));
+    is_done(act(&shop, RebindAction::EraseNew));
+    assert_eq!(shop.till.turn(|knobs| knobs.bindings.len()), 1);
+}
+
+#[test]
+fn tests_are_done_in_their_order_under_names_of_their_own_and_one_that_fails_ends_them() {
+    let shop = backing_up();
+    is_done(act(&shop, RebindAction::Stage));
+    is_done(act(&shop, RebindAction::Switch));
+    let Reply::Done(proof) = act(&shop, RebindAction::TestNew) else { panic!("it passes") };
+    assert_eq!(proof.findings.len(), 3);
+    assert_eq!(proof.version, Some(format!("beta as {NEW}")));
+    let order = OrderId::from_bytes([1; 16]);
+    let tested = shop.till.turn(|knobs| std::mem::take(&mut knobs.tested));
+    let expected = ["0 diagnosis", "1 sale", "2 void"].map(|it| format!("{order}/{it}"));
+    assert_eq!(tested, expected);
+    shop.till.turn(|knobs| knobs.declines = true);
+    let (code, detail) = failure(act(&shop, RebindAction::TestNew));
+    assert_eq!(code, FailureCode::TestFailed);
+    assert!(detail.starts_with("diagnosis"), "{detail}");
+    assert_eq!(shop.till.turn(|knobs| knobs.tested.len()), 1);
+}
+
+#[test]
+fn a_new_binding_is_empty_only_when_its_tests_are_taken_back() {
+    let shop = backing_up();
+    is_done(act(&shop, RebindAction::EmptyNew));
+    is_done(act(&shop, RebindAction::Stage));
+    shop.till.turn(|knobs| knobs.tests_left = 1);
+    assert!(matches!(act(&shop, RebindAction::EmptyNew), Reply::NotYet { .. }));
+    shop.till.turn(|knobs| (knobs.tests_left, knobs.left.unsent_reversals) = (0, 1));
+    assert!(matches!(act(&shop, RebindAction::EmptyNew), Reply::NotYet { .. }));
+    shop.till.turn(|knobs| knobs.left.unsent_reversals = 0);
+    is_done(act(&shop, RebindAction::EmptyNew));
+    shop.till.turn(|knobs| knobs.host_reference = "");
+    let (code, _) = failure(act(&shop, RebindAction::EmptyNew));
+    assert_eq!(code, FailureCode::SettlementMismatch, "a batch that nobody vouches for is open");
+}
+
+#[test]
+fn the_old_keys_go_only_while_the_new_binding_is_active() {
+    let shop = backing_up();
+    is_done(act(&shop, RebindAction::Stage));
+    let (code, _) = failure(act(&shop, RebindAction::EraseOld));
+    assert_eq!(code, FailureCode::OtherBinding);
+    is_done(act(&shop, RebindAction::Switch));
+    for _twice in 0..2 {
+        is_done(act(&shop, RebindAction::EraseOld));
+        assert_eq!(active(&shop), NEW.to_string());
+        assert_eq!(shop.till.turn(|knobs| knobs.bindings.len()), 1);
+    }
+}
+
+#[test]
+fn a_watch_goes_on_until_its_time_is_over_and_ends_at_once_when_it_is_breached() {
+    let shop = backing_up();
+    is_done(act(&shop, RebindAction::Stage));
+    is_done(act(&shop, RebindAction::Switch));
+    let figures = |active_s, host_errors| Figures {
+        active_s: Some(active_s),
+        payments: 20,
+        approved: 20,
+        host_errors,
+        time_ms: 2_000,
+        crashes: 0,
+    };
+    shop.till.turn(|knobs| knobs.figures = figures(10, 0));
+    let reply = act(&shop, RebindAction::Watch);
+    assert!(matches!(reply, Reply::NotYet { waiting: Waiting::Watch, again_in: Some(_), .. }));
+    shop.till.turn(|knobs| knobs.figures = figures(60, 0));
+    assert!(is_done(act(&shop, RebindAction::Watch)).contains("20 payments in 60 s"));
+    shop.till.turn(|knobs| knobs.figures = figures(10, 10));
+    assert_eq!(failure(act(&shop, RebindAction::Watch)).0, FailureCode::WatchBreached);
+    shop.till.turn(|knobs| knobs.broken = Some(PosError::NotReady("it is dead".to_owned())));
+    let reply = act(&shop, RebindAction::Watch);
+    assert!(!matches!(reply, Reply::Done(_)), "{reply:?}");
+}
+
+#[test]
+fn a_till_that_is_stranded_says_what_to_do_instead() {
+    let shop = backing_up();
+    is_done(act(&shop, RebindAction::StopTrading));
+    let message = shop.till.turn(|knobs| knobs.stopped.clone()).unwrap();
+    assert!(message.contains("cash") && message.contains("beta"), "{message}");
+}
+
+#[test]
+fn a_terminal_without_backups_is_never_rebound() {
+    let shop = super::super::tests::shop();
+    let (code, detail) = failure(act(&shop, RebindAction::Preflight));
+    assert_eq!(code, FailureCode::NotApplicable);
+    assert!(detail.contains("no `[backup]`"), "{detail}");
+    let one = binding("a", BindingState::Active, "alpha", "A-MID", "A-1");
+    assert_eq!(shop.till.turn(|knobs| knobs.bindings.clone()), [one]);
+}

@@ -1,0 +1,244 @@
+//! A change of provider, as a table to be read aloud.
+//!
+//! Up to `till` the shop sells on and does not notice. From `hold` to `tidy-export` a job that cannot
+//! go on lets the shop sell again, with the old provider, and waits for the next chance. From
+//! `switch` on it goes forward, or back to the old provider by itself: what was sent to the new one is
+//! drained and reversed there first. No controller is needed from then on. `commit` erases the
+//! keys of the old binding; from there on there is only forward.
+//!
+//! Where the old registration had to be released before ([`RELEASED`]), the switch itself is the
+//! point of no return: a till whose tests fail then stops, says what to do instead, and calls people.
+
+pub mod watch;
+
+use shared::change::rebind::Rebind;
+use shared::document::Profile;
+use shared::outcome::FailureCode::{
+    ExportFailed, OtherBinding, PosNotReady, SwitchFailed, TestFailed,
+};
+
+use super::Action::{self, AskTill, Data, HoldTrading, ReleaseTrading};
+use super::DataAction::{DiscardExport, Export, Save};
+use super::step::Condition::WindowOpen;
+use super::step::{Step, Table};
+use serde::{Deserialize, Serialize};
+
+const HOUR: u64 = 3600;
+
+/// One thing that is done with the till's bindings: *old* is the active one when the job begins,
+/// *new* the profile's. All are idempotent but for [`Self::Switch`], which is probed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum RebindAction {
+    /// Find out whether this till is bound as the change was planned for. Changes nothing.
+    CheckBinding,
+    /// Show who orders the change, why, and the code to compare.
+    Announce,
+    /// Unseal the secrets, and put the new binding beside the active one.
+    Stage,
+    /// Ask both hosts whether they are there, and whether this terminal makes backups.
+    Preflight,
+    /// Send the old binding's reversals and stored payments to its own host.
+    DrainOld,
+    /// Close the old binding's batch; both sides must count the same.
+    SettleOld,
+    /// Wait until the snapshot of this job is verified in both places.
+    ConfirmSaved,
+    /// Make the new binding the active one, the whole tuple at once.
+    Switch,
+    /// Find out which is active: [`super::Found::Happened`] when it is the new one.
+    ProbeSwitch,
+    /// The test plan on the new binding.
+    TestNew,
+    /// Look how the new provider does.
+    Watch,
+    /// The old binding's slot and keys go.
+    EraseOld,
+    /// Send what the new binding has to send to its own host, void the tests, and settle it.
+    EmptyNew,
+    /// Make the old binding the active one again. When it already is: done.
+    SwitchBack,
+    /// Does the old host answer?
+    TestOld,
+    /// The new binding's slot and keys go.
+    EraseNew,
+    /// Nothing can be sold here until people have looked: durably, with words on the screen.
+    StopTrading,
+}
+
+use RebindAction::{
+    Announce, CheckBinding, ConfirmSaved, DrainOld, EmptyNew, EraseNew, EraseOld, Preflight,
+    ProbeSwitch, SettleOld, Stage, StopTrading, Switch, SwitchBack, TestNew, TestOld, Watch,
+};
+
+const fn rebind(action: RebindAction) -> Action {
+    Action::Rebind(action)
+}
+
+/// Until the till has taken the hold back that a way back needs: the shop sells meanwhile.
+const HOLD_ATTEMPTS: u32 = 60;
+
+/// Until the new host has taken what is its own: about 12 hours. The shop sells with the old one.
+const EMPTY_ATTEMPTS: u32 = 720;
+
+const ADMIT: Step =
+    Step::new("admit", rebind(CheckBinding)).failing_as(OtherBinding).tries(8, 60).within_s(HOUR);
+
+const ANNOUNCE: Step = Step::new("announce", rebind(Announce)).tries(3, 10).within_s(120);
+
+const STAGE: Step = Step::new("stage", rebind(Stage))
+    .tidied_by(&[rebind(EmptyNew), rebind(EraseNew)])
+    .patiently(EMPTY_ATTEMPTS)
+    .tries(8, 60)
+    .within_s(HOUR);
+
+const WINDOW: Step = Step::wait("window", WindowOpen);
+
+const PREFLIGHT: Step = Step::new("preflight", rebind(Preflight))
+    .only_while(WindowOpen, "window")
+    .tries(8, 60)
+    .within_s(HOUR);
+
+const TILL: Step = Step::new("till", AskTill).only_while(WindowOpen, "window").within_s(HOUR);
+
+const HOLD: Step = Step::new("hold", HoldTrading)
+    .only_while(WindowOpen, "window")
+    .or_back()
+    .takes_lease()
+    .undone_by(&[ReleaseTrading])
+    .stranded_by(&[rebind(StopTrading)])
+    .failing_as(PosNotReady)
+    .within_s(300);
+
+const DRAIN: Step = Step::new("drain", rebind(DrainOld))
+    .only_while(WindowOpen, "window")
+    .or_back()
+    .tries(3, 10)
+    .within_s(300);
+
+const SETTLE: Step = Step::new("settle", rebind(SettleOld))
+    .only_while(WindowOpen, "window")
+    .or_back()
+    .tries(3, 10)
+    .within_s(600);
+
+const EXPORT: Step = Step::new("export", Data(Export))
+    .only_while(WindowOpen, "window")
+    .or_back()
+    .tidied_by(&[Data(DiscardExport)])
+    .failing_as(ExportFailed)
+    .tries(2, 10)
+    .within_s(600);
+
+const SAVE: Step = Step::new("save", Data(Save))
+    .only_while(WindowOpen, "window")
+    .or_back()
+    .tries(3, 10)
+    .within_s(900);
+
+const VERIFIED: Step = Step::new("verified", rebind(ConfirmSaved))
+    .only_while(WindowOpen, "window")
+    .or_back()
+    .tries(3, 10)
+    .within_s(600);
+
+const SWITCH: Step = Step::new("switch", rebind(Switch))
+    .only_while(WindowOpen, "window")
+    .without_waiting()
+    .probed_by(rebind(ProbeSwitch))
+    .failing_as(SwitchFailed)
+    .tries(3, 10)
+    .within_s(300);
+
+const TEST: Step =
+    Step::new("test", rebind(TestNew)).without_waiting().failing_as(TestFailed).within_s(900);
+
+const RELEASE: Step =
+    Step::new("release", ReleaseTrading).ends_lease().without_waiting().tries(10, 10).within_s(300);
+
+const COMMIT: Step =
+    Step::new("commit", rebind(EraseOld)).without_waiting().tries(30, 60).within_s(HOUR);
+
+const TIDY_EXPORT: Step = Step::new("tidy-export", Data(DiscardExport));
+
+pub static REBIND: Table = &[
+    // The shop sells on and does not notice.
+    ADMIT,
+    ANNOUNCE,
+    STAGE,
+    WINDOW,
+    PREFLIGHT,
+    TILL,
+    // Trading is held. Whatever cannot be done now is tried again at the next chance.
+    HOLD,
+    DRAIN,
+    SETTLE,
+    EXPORT,
+    SAVE,
+    VERIFIED,
+    TIDY_EXPORT,
+    // The old binding stands by until the new one has proven itself.
+    SWITCH.undone_by(&[rebind(SwitchBack), rebind(TestOld)]).patiently(30),
+    TEST.tidied_by(&[rebind(EmptyNew)]),
+    RELEASE.undone_by(&[HoldTrading]).patiently(HOLD_ATTEMPTS),
+    // The shop sells with the new provider; people may still take it back.
+    Step::new("watch", rebind(Watch)).sits_and_watches().tries(30, 60).within_s(12 * HOUR),
+    // Kept for good. What fails from here on is told, not undone.
+    COMMIT.point_of_no_return(),
+];
+
+/// As [`REBIND`], where the registry has let go of the old binding before the job begins.
+pub static RELEASED: Table = &[
+    ADMIT,
+    ANNOUNCE,
+    STAGE,
+    WINDOW,
+    PREFLIGHT,
+    TILL,
+    HOLD,
+    DRAIN,
+    SETTLE,
+    EXPORT,
+    SAVE,
+    VERIFIED,
+    TIDY_EXPORT,
+    // There is no old provider to return to.
+    SWITCH.point_of_no_return().is_vital().tries(10, 10),
+    TEST.is_vital().tries(10, 30),
+    RELEASE.stranded_by(&[rebind(StopTrading)]),
+    Step::new("watch", rebind(Watch)).tries(30, 60).within_s(12 * HOUR),
+    COMMIT,
+];
+
+/// What the job is about.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Change {
+    pub rebind: Rebind,
+    pub profile: Profile,
+    /// What console and till both show.
+    pub code: String,
+}
+
+impl Change {
+    /// For the people at the till.
+    pub fn notice(&self) -> String {
+        let Rebind { from, to, reason, ordered_by, note, .. } = &self.rebind;
+        let note = if note.is_empty() { String::new() } else { format!(" ({note})") };
+        format!(
+            "Payments move from {from} to {to}. Ordered by {ordered_by}, because of: \
+             {reason}{note}. Compare this code with the one that you are told: {code}. If it is \
+             another, report it as suspicious.",
+            reason = reason.as_str(),
+            code = self.code,
+        )
+    }
+
+    /// For a till that can sell with neither provider.
+    pub fn fallback(&self) -> String {
+        format!(
+            "No card payments here for now: the change to {} could not be finished or undone. Take \
+             another till or cash. Support has been alarmed.",
+            self.rebind.to
+        )
+    }
+}
