@@ -5,7 +5,7 @@ use clap::{Parser, Subcommand};
 
 use crate::edition;
 use crate::exit::Exit;
-use crate::{audit, driver, fault, host, keep, print, till};
+use crate::{audit, driver, fault, host, keep, print, suspicious, till};
 
 /// A small till and its acquirer hosts, for the demo and the tests.
 #[derive(Debug, Parser)]
@@ -25,8 +25,10 @@ pub(crate) enum Command {
     Keep(keep::Arguments),
     /// Speak the driver protocol on standard input and output for a till.
     Driver(driver::Arguments),
-    /// Make a till misbehave, or behave again.
+    /// Make a till or a host misbehave, or behave again.
     Fault(fault::Arguments),
+    /// Report something suspicious, as a person at the till does by pressing a button.
+    Suspicious(suspicious::Arguments),
     /// Compare the books of tills and hosts; ends with 1 if money was lost or doubled.
     Audit(audit::Arguments),
     /// Say which edition this is.
@@ -40,6 +42,7 @@ pub(crate) fn run(command: Command) -> Result<Exit> {
         Command::Keep(arguments) => keep::run(&arguments),
         Command::Driver(arguments) => driver::run(&arguments),
         Command::Fault(arguments) => fault::run(arguments),
+        Command::Suspicious(arguments) => suspicious::run(&arguments),
         Command::Audit(arguments) => audit::run(&arguments),
         Command::Version => {
             let edition::Edition { version, schema, .. } = edition::THIS;
