@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 pub(crate) use backup::{DataSet, Exported};
-pub(crate) use binding::{Figures, Profile, Test, TestKind, TestResult};
+pub(crate) use binding::{Figures, Profile, Secret, Test, TestKind, TestResult};
 
 /// One line from the agent.
 #[derive(Clone, Debug, PartialEq)]

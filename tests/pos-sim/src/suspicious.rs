@@ -7,7 +7,7 @@ use anyhow::{Context as _, Result};
 
 use crate::exit::Exit;
 use crate::protocol::Suspicion;
-use crate::{clock, file};
+use crate::{clock, file, print};
 
 const FILE: &str = "suspicion.json";
 
@@ -35,18 +35,23 @@ pub(crate) fn run(arguments: &Arguments) -> Result<Exit> {
     Ok(Exit::Done)
 }
 
-/// The last time that somebody pressed it.
-pub(crate) fn last(data: &Path) -> Result<Option<Suspicion>> {
+/// The last time that somebody pressed it. A file that cannot be read is no suspicion, and stderr says
+/// so: the rest of the status matters more.
+pub(crate) fn last(data: &Path) -> Option<Suspicion> {
     let path = data.join(FILE);
-    match std::fs::read(&path) {
-        Ok(bytes) => {
-            let suspicion = serde_json::from_slice(&bytes)
-                .with_context(|| format!("cannot understand {}", path.display()))?;
-            Ok(Some(suspicion))
+    let bytes = match std::fs::read(&path) {
+        Ok(bytes) => bytes,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return None,
+        Err(error) => {
+            print::note(&format!("cannot read {}: {error}", path.display()));
+            return None;
         }
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
-        Err(error) => Err(error).with_context(|| format!("cannot read {}", path.display())),
-    }
+    };
+    serde_json::from_slice(&bytes)
+        .inspect_err(|error| {
+            print::note(&format!("cannot understand {}: {error}", path.display()));
+        })
+        .ok()
 }
 
 #[cfg(test)]
@@ -57,11 +62,13 @@ mod tests {
     fn the_button_can_be_pressed_before_there_is_a_till_and_the_last_press_counts() {
         let dir = tempfile::tempdir().unwrap();
         let data = dir.path().join("till");
-        assert_eq!(last(&data).unwrap(), None);
+        assert_eq!(last(&data), None);
         for note in ["a letter\nwith a line", &"x".repeat(900)] {
             run(&Arguments { data: data.clone(), note: note.to_owned() }).unwrap();
         }
-        let note = last(&data).unwrap().unwrap().note;
+        let note = last(&data).unwrap().note;
         assert_eq!(note, "x".repeat(500));
+        std::fs::write(data.join(FILE), "{\"at\":").unwrap();
+        assert_eq!(last(&data), None, "a torn file blinds nobody");
     }
 }

@@ -23,7 +23,7 @@ pub(super) fn compare(before: &[Till], hosts: &[Host], after: &[Till]) -> Report
                 Wrong::Lost => counts.lost += count,
                 Wrong::Doubled => counts.doubled += count,
                 Wrong::SettledTwice => counts.settled_twice += count,
-                Wrong::WrongHost => counts.wrong_host += count,
+                Wrong::AnotherHost => counts.wrong_host += count,
                 Wrong::TestLeft => counts.tests_left += count,
             }
         }
@@ -236,7 +236,7 @@ fn judge_sale(
         *host != home && it.what != Direction::Charge && (before.is_some() || after.is_some())
     });
     if let Some((host, _)) = strange {
-        return Some((Wrong::WrongHost, format!("a sale of {home}, and {host} was told of it")));
+        return Some((Wrong::AnotherHost, format!("a sale of {home}, and {host} was told of it")));
     }
     let charges: Vec<_> = of(movements, Direction::Charge).collect();
     let reversals = of(movements, Direction::Reversal).count();

@@ -89,7 +89,7 @@ pub(super) enum Wrong {
     Lost,
     Doubled,
     SettledTwice,
-    WrongHost,
+    AnotherHost,
     TestLeft,
 }
 

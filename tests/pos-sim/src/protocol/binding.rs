@@ -1,5 +1,7 @@
 //! The verbs of a change of provider: what they are asked with, and the shapes of their answers.
 
+use std::fmt;
+
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -30,9 +32,25 @@ pub(crate) struct Profile {
     pub(crate) currency: String,
     /// `host:port`, in the order in which they are tried.
     pub(crate) hosts: Vec<String>,
-    /// Base64. Kept and never shown again.
     #[serde(default)]
-    pub(crate) secret: Option<String>,
+    pub(crate) secret: Option<Secret>,
+}
+
+/// A key in base64: kept, and never shown again.
+#[derive(Clone, PartialEq, Eq, Deserialize)]
+#[serde(transparent)]
+pub(crate) struct Secret(String);
+
+impl Secret {
+    pub(crate) fn text(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str("(secret)")
+    }
 }
 
 impl Profile {
@@ -62,7 +80,7 @@ impl Profile {
         if let Some(host) = self.hosts.iter().find(|host| !is_address(host)) {
             return Some(format!("the host `{host}` is not HOST:PORT"));
         }
-        let secret = self.secret.as_deref().unwrap_or("");
+        let secret = self.secret.as_ref().map_or("", Secret::text);
         let is_base64 = |byte: u8| byte.is_ascii_alphanumeric() || b"+/=-_".contains(&byte);
         let fits = secret.len() <= SECRET_CHARACTERS_MAX && secret.bytes().all(is_base64);
         (!fits).then(|| "`secret` is not base64, or is too long".to_owned())
@@ -335,6 +353,8 @@ mod tests {
             spoiled[part] = value.clone();
             assert_eq!(stage(spoiled), Err(Code::Refused), "{part} {value}");
         }
+        let told = format!("{:?}", stage(profile()).unwrap());
+        assert!(told.contains("B0000001") && !told.contains("c2VjcmV0"), "{told}");
         let mut without = profile();
         without["secret"] = Value::Null;
         assert!(stage(without).is_ok());

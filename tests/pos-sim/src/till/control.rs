@@ -98,7 +98,7 @@ impl Till {
             trading: if is_closed && !selling { Trading::Held } else { Trading::Open },
             hold_expires_at: lease.map(|lease| lease.expires_at()),
             stopped,
-            suspicion: suspicious::last(&self.data)?,
+            suspicion: suspicious::last(&self.data),
             bindings,
         })
     }

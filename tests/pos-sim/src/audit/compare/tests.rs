@@ -187,7 +187,7 @@ fn another_host_that_is_told_of_a_sale_is_found_whatever_it_made_of_it() {
         let told = movement(what);
         for movements in [&[("a", &charge), ("b", &told)][..], &[("b", &told)]] {
             let judged = judge_sale(Some(&till), movements, Some(&till), "a");
-            assert_eq!(judged.unwrap().0, Wrong::WrongHost, "{movements:?}");
+            assert_eq!(judged.unwrap().0, Wrong::AnotherHost, "{movements:?}");
         }
         let home = judge_sale(Some(&till), &[("a", &told)], Some(&till), "a");
         assert_eq!(home.is_some(), what == REVERSAL, "a bar at its own host is in order");

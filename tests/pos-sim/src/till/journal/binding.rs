@@ -3,12 +3,12 @@
 //!
 //! Sales, reversals and batches name their binding and never move to another.
 
-use anyhow::{Context as _, Result, bail, ensure};
+use anyhow::{Context as _, Result, ensure};
 use rusqlite::types::{FromSql, FromSqlError, FromSqlResult, ToSqlOutput, ValueRef};
 use rusqlite::{Connection, Row, ToSql, Transaction, params};
 
 use super::{Journal, hold};
-use crate::protocol::{BindingState, Code, Profile, Refusal};
+use crate::protocol::{BindingState, Code, Profile, Refusal, Secret};
 
 /// One binding as the till has it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -118,7 +118,8 @@ impl Journal {
             } else {
                 let hosts = serde_json::to_string(&[address])?;
                 change.execute(
-                    "UPDATE binding SET hosts = ?2 WHERE name = ?1 AND state != 'erased'",
+                    "UPDATE binding SET hosts = ?2
+                     WHERE name = ?1 AND provider = name AND state != 'erased'",
                     [name, &hosts],
                 )?;
             }
@@ -208,24 +209,31 @@ impl Journal {
         Ok(())
     }
 
-    /// Frees the slot of `name`: its keys and its tuple are gone from the file, not only from view.
+    /// Frees the slot of `name`: its keys and its tuple are gone from the files, not only from view.
+    /// Not ready as long as somebody reads what has to go.
     pub(crate) fn erase(&mut self, name: &str) -> Result<(), Refusal> {
         let change = self.db.transaction().map_err(anyhow::Error::from)?;
         let all = read_all(&change)?;
-        let Some(binding) = all.iter().find(|binding| binding.name == name) else { return Ok(()) };
-        if binding.state == BindingState::Active {
-            return Err(Refusal::new(Code::Refused, format!("{name} is active")));
+        if let Some(binding) = all.iter().find(|binding| binding.name == name) {
+            if binding.state == BindingState::Active {
+                return Err(Refusal::new(Code::Refused, format!("{name} is active")));
+            }
+            if let Some(debt) = debt(&change, name)? {
+                return Err(Refusal::new(Code::Refused, format!("{name} still has {debt}")));
+            }
+            wipe(&change, name)?;
         }
-        if let Some(debt) = debt(&change, name)? {
-            return Err(Refusal::new(Code::Refused, format!("{name} still has {debt}")));
-        }
-        wipe(&change, name)?;
         change.commit().map_err(anyhow::Error::from)?;
-        // Freed pages are overwritten (`secure_delete`); the log's older pages go too.
-        self.db
-            .query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_row| Ok(()))
+        // Freed pages are overwritten (`secure_delete`); the log's older pages must go too, also
+        // those that a kill has kept from going the last time.
+        let is_read: bool = self
+            .db
+            .query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get(0))
             .map_err(anyhow::Error::from)?;
-        Ok(())
+        match is_read {
+            true => Err(Refusal::not_ready("the journal is being read: ask again")),
+            false => Ok(()),
+        }
     }
 }
 
@@ -275,7 +283,7 @@ fn is_of(db: &Connection, name: &str, profile: &Profile) -> Result<bool> {
             merchant,
             mcc,
             serde_json::to_string(hosts)?,
-            secret
+            secret.as_ref().map(Secret::text)
         ],
         |row| row.get(0),
     )?;
@@ -294,7 +302,7 @@ fn write(change: &Transaction<'_>, name: &str, profile: &Profile) -> Result<()> 
     )?;
     change.execute("DELETE FROM binding_key WHERE name = ?1", [name])?;
     if let Some(secret) = secret {
-        change.execute("INSERT INTO binding_key VALUES (?1, ?2)", [name, secret])?;
+        change.execute("INSERT INTO binding_key VALUES (?1, ?2)", [name, secret.text()])?;
     }
     Ok(())
 }
@@ -343,9 +351,7 @@ fn wipe(change: &Transaction<'_>, name: &str) -> Result<()> {
          WHERE name = ?1 AND state IN ('staged', 'standby')",
         [name],
     )?;
-    if wiped != 1 {
-        bail!("{name} cannot be erased");
-    }
+    ensure!(wiped == 1, "{name} cannot be erased");
     change.execute("DELETE FROM binding_key WHERE name = ?1", [name])?;
     Ok(())
 }

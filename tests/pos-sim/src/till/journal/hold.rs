@@ -49,7 +49,10 @@ impl Journal {
 
     /// Ends the hold, and lets a shop that was stopped for good sell again.
     pub(crate) fn release(&mut self) -> Result<()> {
-        self.db.execute_batch("BEGIN; DELETE FROM hold; DELETE FROM stopped; COMMIT")?;
+        let change = self.db.transaction()?;
+        change.execute("DELETE FROM hold", [])?;
+        change.execute("DELETE FROM stopped", [])?;
+        change.commit()?;
         Ok(())
     }
 
