@@ -1,5 +1,5 @@
-//! Faults on request: kept in `faults.json` of a till's or a host's data directory, read by the till,
-//! its driver or the host each time they matter, so that a test can set and clear them while
+//! Faults on request: kept in `faults.json` of a till's or a host's data directory, read by the
+//! till, its driver or the host each time they matter, so that a test can set and clear them while
 //! everything runs.
 
 use std::collections::BTreeMap;

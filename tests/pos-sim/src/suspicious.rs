@@ -35,8 +35,8 @@ pub(crate) fn run(arguments: &Arguments) -> Result<Exit> {
     Ok(Exit::Done)
 }
 
-/// The last time that somebody pressed it. A file that cannot be read is no suspicion, and stderr says
-/// so: the rest of the status matters more.
+/// The last time that somebody pressed it. A file that cannot be read is no suspicion, and stderr
+/// says so: the rest of the status matters more.
 pub(crate) fn last(data: &Path) -> Option<Suspicion> {
     let path = data.join(FILE);
     let bytes = match std::fs::read(&path) {

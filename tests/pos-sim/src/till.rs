@@ -3,8 +3,8 @@
 //! Three parties share it. The **seller** (`seller`) serves one customer after another; the
 //! **control** side (`control`) answers whoever connects; both must have the **desk** (`desk`) to
 //! do anything with money, so that there is never more than one thing under way. What they know is
-//! in the **journal** (`journal`), which is the till's only memory. Whom the till works with is in there
-//! too (`journal/binding`): the flags count at the very first start.
+//! in the **journal** (`journal`), which is the till's only memory. Whom the till works with is in
+//! there too (`journal/binding`): the flags count at the very first start.
 //!
 //! **Deliberately absent:** any state that a kill could lose. There is no shutdown work: a till
 //! that stops finishes the sale in flight as a courtesy to the customer, and correctness does not

@@ -349,6 +349,10 @@ fn tests_fail_time_out_and_hang_on_request_and_nobody_pays_for_it() {
         let nothing = driver.ok(&test(&format!("o/{kind}"), kind));
         assert_eq!(nothing["passed"], false, "there is no approved test sale: {nothing:#}");
     }
+    let killed = "INSERT INTO test (key, binding, kind, amount_minor, at_ms)
+                  VALUES ('o/killed', 'bnd-0a0a', 'void', 0, 0)";
+    shop.journal().execute(killed, []).unwrap();
+    assert_eq!(driver.ok(&test("o/killed", "void"))["passed"], false, "it can be answered");
     shop.fault(&["self-test-fails=1"]);
     assert_eq!(driver.ok(&test("o/3", "receipt"))["passed"], false);
     shop.fault(&["test-hangs"]);

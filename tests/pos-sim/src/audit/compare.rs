@@ -100,7 +100,8 @@ impl TillAudit<'_> {
         }
     }
 
-    /// A test sale costs nobody anything in the end. While trading is held, it may not be the end yet.
+    /// A test sale costs nobody anything in the end. While trading is held, it may not be the end
+    /// yet.
     fn judge_tests(&self, findings: &mut Vec<Finding>) {
         if self.after.is_held {
             return;

@@ -44,8 +44,9 @@ const SCHEMA: &str = "
     COMMIT;
 ";
 
-/// Whose movement or settlement it is, by the names that acquirers give; and the sale that a refund,
-/// which is a charge below zero, gives back. Added to books that were opened before they had them.
+/// Whose movement or settlement it is, by the names that acquirers give; and the sale that a
+/// refund, which is a charge below zero, gives back. Added to books that were opened before they
+/// had them.
 const COLUMNS: [(&str, &str, &str); 5] = [
     ("movement", "mid", "TEXT NOT NULL DEFAULT ''"),
     ("movement", "tid", "TEXT NOT NULL DEFAULT ''"),
@@ -85,8 +86,8 @@ struct Charge {
 }
 
 impl Past {
-    /// Whether the sale was made under another MID or TID. Books from before these were written down
-    /// do not say.
+    /// Whether the sale was made under another MID or TID. Books from before these were written
+    /// down do not say.
     fn is_of_another(&self, merchant: &Merchant) -> bool {
         let owner = self.merchant.as_ref().filter(|owner| **owner != Merchant::default());
         owner.is_some_and(|owner| owner != merchant)
@@ -138,7 +139,7 @@ impl Ledger {
             Ask::Diagnose { terminal } => {
                 let last_batch = books.query_row(
                     "SELECT max(batch) FROM settlement
-                     WHERE terminal = ?1 AND mid = ?2 AND tid = ?3",
+                     WHERE terminal = ?1 AND (mid = ?2 AND tid = ?3 OR mid = '')",
                     params![terminal, merchant.mid, merchant.tid],
                     |row| row.get(0),
                 )?;

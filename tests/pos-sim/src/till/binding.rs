@@ -3,12 +3,13 @@
 
 use std::time::Duration;
 
+use serde_json::json;
+
 use super::Till;
 use super::settlement::{DESK_PATIENCE, desk_is_taken};
 use crate::clock;
 use crate::fault::Fault;
 use crate::protocol::{BindingState, Code, Figures, Outcome, Profile, Refusal, done};
-use serde_json::json;
 
 /// How often a till that hangs on request looks whether it still should.
 const HANG_LOOK: Duration = Duration::from_millis(100);

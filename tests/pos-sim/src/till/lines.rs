@@ -1,5 +1,5 @@
-//! The till's lines to the hosts of its bindings, and what is sent on them while nobody asks for it:
-//! what a binding that is not active still owes its host.
+//! The till's lines to the hosts of its bindings, and what is sent on them while nobody asks for
+//! it: what a binding that is not active still owes its host.
 //!
 //! What a binding owes is sent by one party at a time: whoever sends has its line's `sending`. So a
 //! host that does not answer holds up nobody but those who want something of the same host.
@@ -72,8 +72,8 @@ impl Till {
         }
     }
 
-    /// Sends what bindings that are not active still owe, until the till stops. It neither takes the
-    /// desk nor waits for customers.
+    /// Sends what bindings that are not active still owe, until the till stops. It neither takes
+    /// the desk nor waits for customers.
     pub(super) fn send_in_the_background(&self) {
         let mut pause = LOOK_FIRST;
         while self.desk.stopping().is_none() {

@@ -150,8 +150,8 @@ impl Till {
         }
     }
 
-    /// The customer pays a part of what is held. The till approves; the host that holds it is told at
-    /// once if it can be reached, and later if not.
+    /// The customer pays a part of what is held. The till approves; the host that holds it is told
+    /// at once if it can be reached, and later if not.
     fn complete(&self, percent: i64) -> Result<()> {
         let held = self.journal().oldest_held()?;
         let Some(held) = held else { return Ok(()) };

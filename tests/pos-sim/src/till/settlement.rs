@@ -31,8 +31,8 @@ impl Till {
         Ok(all)
     }
 
-    /// Closes every batch that holds a sale, of one binding or of all. A binding with nothing to close answers with the batch
-    /// it closed last: the caller may have lost that answer.
+    /// Closes every batch that holds a sale, of one binding or of all. A binding with nothing to
+    /// close answers with the batch it closed last: the caller may have lost that answer.
     pub(super) fn settle(&self, named: Option<&str>) -> Result<Vec<SettledBatch>, Refusal> {
         if self.faults.strikes(Fault::RefuseSettle) {
             return Err(Refusal::new(Code::Refused, "the fault refuse-settle is set"));

@@ -1,6 +1,7 @@
-//! Tests of a binding. The same key is the same test: it is written down before anything is done, and
-//! its answer is written down before it is given. A test sale whose answer never came is reversed at
-//! its host before the test is answered; as long as that cannot be done, the test has no answer.
+//! Tests of a binding. The same key is the same test: it is written down before anything is done,
+//! and its answer is written down before it is given. A test sale whose answer never came is
+//! reversed at its host before the test is answered; as long as that cannot be done, the test has
+//! no answer.
 
 use std::fmt::Write as _;
 
@@ -44,27 +45,34 @@ impl Till {
             (TestKind::Void, None) => self.test_void(test, &binding),
             (
                 TestKind::Sale | TestKind::Qr | TestKind::Refund | TestKind::Void,
-                Some(TestRow { stan: Some(stan), .. }),
-            ) => self.finish(test, &binding, stan),
-            (TestKind::Sale | TestKind::Qr | TestKind::Refund | TestKind::Void, Some(_)) => {
-                let text = format!("the test {} has lost its sale", test.key);
-                Err(Refusal::new(Code::Failed, text))
+                Some(TestRow { stan, .. }),
+            ) => match stan {
+                Some(stan) => self.finish(test, &binding, stan),
+                None => self.answer(test, None, nothing_to_undo()),
+            },
+            (TestKind::Diagnosis, known) => {
+                self.note(test, known)?;
+                self.answer(test, None, self.diagnose(&binding))
             }
-            (TestKind::Diagnosis | TestKind::Receipt | TestKind::BatchClose, known) => {
-                if known.is_none() {
-                    self.journal().begin_test(test, clock::unix_ms())?;
-                }
-                let result = match test.kind {
-                    TestKind::Diagnosis => self.diagnose(&binding),
-                    TestKind::Receipt => self.print_receipt(test, &binding)?,
-                    TestKind::BatchClose => self.close_batch(&binding)?,
-                    TestKind::Sale | TestKind::Qr | TestKind::Refund | TestKind::Void => {
-                        unreachable!("sales are dealt with above")
-                    }
-                };
+            (TestKind::Receipt, known) => {
+                self.note(test, known)?;
+                let result = self.print_receipt(test, &binding)?;
+                self.answer(test, None, result)
+            }
+            (TestKind::BatchClose, known) => {
+                self.note(test, known)?;
+                let result = self.close_batch(&binding)?;
                 self.answer(test, None, result)
             }
         }
+    }
+
+    /// Writes down a test that makes no sale, unless it stands there already.
+    fn note(&self, test: &Test, known: Option<TestRow>) -> Result<(), Refusal> {
+        if known.is_none() {
+            self.journal().begin_test(test, clock::unix_ms())?;
+        }
+        Ok(())
     }
 
     fn test_sale(&self, test: &Test, binding: &Binding) -> Result<TestResult, Refusal> {
@@ -86,7 +94,10 @@ impl Till {
 
     fn test_refund(&self, test: &Test, binding: &Binding) -> Result<TestResult, Refusal> {
         let newest = self.journal().tests_to_undo(&binding.name)?.into_iter().next();
-        let Some(Undone { sale, .. }) = newest else { return self.nothing_to_undo(test) };
+        let Some(Undone { sale, .. }) = newest else {
+            self.note(test, None)?;
+            return self.answer(test, None, nothing_to_undo());
+        };
         let refund = self.journal().begin_refund(Some(test), &sale, clock::unix_ms())?;
         let ask = self.refund_of(&sale, &refund);
         self.ask_for_money(test, binding, &refund, &ask)
@@ -95,21 +106,16 @@ impl Till {
     fn test_void(&self, test: &Test, binding: &Binding) -> Result<TestResult, Refusal> {
         let newest = self.journal().tests_to_undo(&binding.name)?.into_iter().next();
         let Some(Undone { sale, batch_is_open }) = newest else {
-            return self.nothing_to_undo(test);
+            self.note(test, None)?;
+            return self.answer(test, None, nothing_to_undo());
         };
         if !batch_is_open {
-            self.journal().begin_test(test, clock::unix_ms())?;
+            self.note(test, None)?;
             let result = failed(binding, &sale, "its batch is closed: it can only be refunded");
             return self.answer(test, None, result);
         }
         self.journal().begin_void(test, &sale, clock::unix_ms())?;
         self.finish(test, binding, sale.stan)
-    }
-
-    fn nothing_to_undo(&self, test: &Test) -> Result<TestResult, Refusal> {
-        self.journal().begin_test(test, clock::unix_ms())?;
-        let detail = "no approved test sale is left".to_owned();
-        self.answer(test, None, TestResult { passed: false, reference: String::new(), detail })
     }
 
     /// Asks the host, and writes down what became of it together with the test's answer.
@@ -216,7 +222,8 @@ impl Till {
         Ok(TestResult { passed: true, reference: RECEIPT.to_owned(), detail })
     }
 
-    /// Closes the batch with the tests, which may be empty by now: its host has to agree either way.
+    /// Closes the batch with the tests, which may be empty by now: its host has to agree either
+    /// way.
     fn close_batch(&self, binding: &Binding) -> Result<TestResult, Refusal> {
         self.forward(&binding.name)?;
         self.nothing_is_unsent(&binding.name)?;
@@ -284,6 +291,11 @@ impl Till {
             batch: refund.batch,
         }
     }
+}
+
+fn nothing_to_undo() -> TestResult {
+    let detail = "there is no approved test sale to undo".to_owned();
+    TestResult { passed: false, reference: String::new(), detail }
 }
 
 fn passed(binding: &Binding, sale: &Sale, detail: &str) -> TestResult {

@@ -152,7 +152,8 @@ impl Journal {
         Ok(self.bindings()?.into_iter().find(|binding| binding.name == name))
     }
 
-    /// Puts a profile into the free slot. One that was staged before and never was active gives way.
+    /// Puts a profile into the free slot. One that was staged before and never was active gives
+    /// way.
     pub(crate) fn stage(&mut self, name: &str, profile: &Profile) -> Result<(), Refusal> {
         let change = self.db.transaction().map_err(anyhow::Error::from)?;
         let others: Vec<_> = read_all(&change)?;
@@ -184,8 +185,8 @@ impl Journal {
         Ok(())
     }
 
-    /// Makes `to` the active one and the active one the standby, in one step. Refused while the shop
-    /// may sell; the caller has the desk.
+    /// Makes `to` the active one and the active one the standby, in one step. Refused while the
+    /// shop may sell; the caller has the desk.
     pub(crate) fn switch(&mut self, to: &str, now_ms: i64) -> Result<(), Refusal> {
         let change = self.db.transaction().map_err(anyhow::Error::from)?;
         let all = read_all(&change)?;
@@ -209,8 +210,8 @@ impl Journal {
         Ok(())
     }
 
-    /// Frees the slot of `name`: its keys and its tuple are gone from the files, not only from view.
-    /// Not ready as long as somebody reads what has to go.
+    /// Frees the slot of `name`: its keys and its tuple are gone from the files, not only from
+    /// view. Not ready as long as somebody reads what has to go.
     pub(crate) fn erase(&mut self, name: &str) -> Result<(), Refusal> {
         let change = self.db.transaction().map_err(anyhow::Error::from)?;
         let all = read_all(&change)?;

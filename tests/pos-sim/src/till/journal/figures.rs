@@ -53,8 +53,8 @@ impl Journal {
         Ok(Some(figures))
     }
 
-    /// The till starts. If the one before did not end of its own accord, that is a crash in the time
-    /// of the binding that is active.
+    /// The till starts. If the one before did not end of its own accord, that is a crash in the
+    /// time of the binding that is active.
     pub(crate) fn begin_run(&mut self) -> Result<()> {
         let change = self.db.transaction()?;
         change.execute(

@@ -176,6 +176,13 @@ fn build(new: &Path, from: &Path, parts: &[Part]) -> Result<Vec<DataSet>> {
         "UPDATE sqlite_sequence SET seq = max(seq, (SELECT coalesce(max(stan), 0) FROM sale))
          WHERE name = 'sale'",
     )?;
+    // What was sold with a binding that nobody here knows is still owed to somebody.
+    change.execute(
+        "INSERT OR IGNORE INTO binding
+            (name, state, provider, version, mid, tid, merchant, mcc, hosts)
+         SELECT DISTINCT binding, 'standby', binding, 0, '', '', '', '', '[]' FROM batch",
+        [],
+    )?;
     change.execute("DELETE FROM binding_key WHERE name NOT IN (SELECT name FROM binding)", [])?;
     change.execute_batch(TABLE)?;
     let text = serde_json::to_string(&answer)?;

@@ -1,6 +1,6 @@
-//! Tests of a binding: each is written down under its key before anything is done, and answered from
-//! here once it is done, so that no test is done twice. Test sales stand among the sales, marked, and
-//! count at their host like any other; each is to be undone.
+//! Tests of a binding: each is written down under its key before anything is done, and answered
+//! from here once it is done, so that no test is done twice. Test sales stand among the sales,
+//! marked, and count at their host like any other; each is to be undone.
 
 use anyhow::{Result, ensure};
 use rusqlite::{Connection, OptionalExtension as _, Row, Transaction, params};
@@ -27,8 +27,8 @@ pub(crate) struct Undone {
 }
 
 impl Journal {
-    /// What is known of the test; none if it was never asked for. Another test under the same key is
-    /// refused.
+    /// What is known of the test; none if it was never asked for. Another test under the same key
+    /// is refused.
     pub(crate) fn test(&self, test: &Test) -> Result<Option<TestRow>, Refusal> {
         let Test { binding, key, kind, amount_minor } = test;
         let row = self

@@ -483,3 +483,17 @@ fn a_till_that_lost_everything_gets_its_bindings_back() {
     sold.journal.import(sold.dir.path(), from.path(), &names).unwrap();
     sold.assert_states(&[("a", Active), ("b", Standby)]);
 }
+
+#[test]
+fn what_was_sold_with_a_binding_that_nobody_knows_stays_in_sight() {
+    let mut scene = Scene::new();
+    scene.journal.stage("b", &profile("B1")).unwrap();
+    scene.sell("b", State::Stored, NOTHING);
+    let from = tempfile::tempdir().unwrap();
+    export(scene.dir.path(), from.path()).unwrap();
+    let names = ["batch-b".to_owned(), "sales".to_owned()];
+    let mut fresh = Scene::new();
+    fresh.journal.import(fresh.dir.path(), from.path(), &names).unwrap();
+    fresh.assert_states(&[("a", Active), ("b", Standby)]);
+    assert_eq!(fresh.journal.left("b").unwrap().stored_offline, 1);
+}
