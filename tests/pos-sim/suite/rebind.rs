@@ -352,6 +352,15 @@ fn tests_fail_time_out_and_hang_on_request_and_nobody_pays_for_it() {
     let killed = "INSERT INTO test (key, binding, kind, amount_minor, at_ms)
                   VALUES ('o/killed', 'bnd-0a0a', 'void', 0, 0)";
     shop.journal().execute(killed, []).unwrap();
+    let begun = "INSERT INTO sale (binding, batch, kind, state, amount_minor, begun_ms, changed_ms,
+                    is_test)
+                 SELECT binding, number, 'sale', 'begun', 100, 0, 0, 1 FROM batch
+                 WHERE binding = 'bnd-0a0a'";
+    shop.journal().execute(begun, []).unwrap();
+    let its_test = "INSERT INTO test (key, binding, kind, amount_minor, stan, at_ms)
+                    SELECT 'o/begun', 'bnd-0a0a', 'sale', 100, max(stan), 0 FROM sale";
+    shop.journal().execute(its_test, []).unwrap();
+    assert_eq!(driver.ok(&test("o/begun", "sale"))["passed"], false, "reversed");
     assert_eq!(driver.ok(&test("o/killed", "void"))["passed"], false, "it can be answered");
     shop.fault(&["self-test-fails=1"]);
     assert_eq!(driver.ok(&test("o/3", "receipt"))["passed"], false);

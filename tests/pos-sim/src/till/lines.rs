@@ -13,6 +13,7 @@ use anyhow::{Result, anyhow};
 use super::Till;
 use super::acquirer::{Acquirer, Asked};
 use super::journal::Binding;
+use crate::fault::Fault;
 use crate::host::message::{Ask, Merchant};
 use crate::print;
 use crate::protocol::BindingState;
@@ -78,6 +79,9 @@ impl Till {
         let mut pause = LOOK_FIRST;
         while self.desk.stopping().is_none() {
             self.desk.pause(pause);
+            if self.faults.active(Fault::Hang) {
+                continue;
+            }
             pause = match self.send_what_is_owed() {
                 Ok(true) => LOOK_FIRST,
                 Ok(false) => (pause * 2).min(LOOK_MAX),

@@ -157,6 +157,11 @@ impl Till {
 
     /// Answers a test whose sale is to be reversed: once its host knows.
     fn finish(&self, test: &Test, binding: &Binding, stan: i64) -> Result<TestResult, Refusal> {
+        let begun = self.journal().sale(stan)?.filter(|sale| sale.state == State::Begun);
+        if let Some(begun) = begun {
+            // It was asked for before, and how it went could not be written down.
+            self.journal().mark(&begun, State::Reversing, clock::unix_ms())?;
+        }
         self.forward(&binding.name)?;
         let sale = self.journal().sale(stan)?;
         let Some(sale) = sale else {
