@@ -211,7 +211,7 @@ impl Subject {
     pub fn awaits_settlement(&self) -> bool {
         match self {
             Self::Backup(backup) => backup.settled_by.is_some(),
-            Self::Upgrade { .. } | Self::Drill | Self::Restore(_) => false,
+            Self::Upgrade { .. } | Self::Drill | Self::Restore(_) | Self::Rebind(_) => false,
         }
     }
 

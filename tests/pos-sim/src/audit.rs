@@ -35,9 +35,9 @@ pub(crate) fn run(arguments: &Arguments) -> Result<Exit> {
     let hosts = hosts.collect::<Result<Vec<_>>>()?;
     let after = read_tills().collect::<Result<Vec<_>>>()?;
     for till in &after {
-        for binding in till.bindings() {
-            let known = hosts.iter().any(|host| host.name == binding);
-            ensure!(known, "till {} sold to host {binding}: give its --host too", till.terminal);
+        for sold_to in till.hosts_sold_to() {
+            let known = hosts.iter().any(|host| host.name == sold_to);
+            ensure!(known, "till {} sold to host {sold_to}: give its --host too", till.terminal);
         }
     }
     let report = compare::compare(&before, &hosts, &after);

@@ -5,7 +5,7 @@ use clap::{Parser, Subcommand};
 
 use crate::edition;
 use crate::exit::Exit;
-use crate::{audit, driver, fault, host, keep, past, print, till};
+use crate::{audit, driver, fault, host, keep, past, print, suspicious, till};
 
 /// A small till and its acquirer hosts, for the demo and the tests.
 #[derive(Debug, Parser)]
@@ -25,10 +25,12 @@ pub(crate) enum Command {
     Keep(keep::Arguments),
     /// Speak the driver protocol on standard input and output for a till.
     Driver(driver::Arguments),
-    /// Make a till misbehave, or behave again.
+    /// Make a till or a host misbehave, or behave again.
     Fault(fault::Arguments),
     /// Give a till and its host settled sales of earlier days.
     Past(past::Arguments),
+    /// Report something suspicious, as a person at the till does by pressing a button.
+    Suspicious(suspicious::Arguments),
     /// Compare the books of tills and hosts; ends with 1 if money was lost or doubled.
     Audit(audit::Arguments),
     /// Say which edition this is.
@@ -43,6 +45,7 @@ pub(crate) fn run(command: Command) -> Result<Exit> {
         Command::Driver(arguments) => driver::run(&arguments),
         Command::Fault(arguments) => fault::run(arguments),
         Command::Past(arguments) => past::run(&arguments),
+        Command::Suspicious(arguments) => suspicious::run(&arguments),
         Command::Audit(arguments) => audit::run(&arguments),
         Command::Version => {
             let edition::Edition { version, schema, .. } = edition::THIS;

@@ -52,6 +52,9 @@ pub(crate) fn run(arguments: &Arguments) -> Result<Exit> {
 /// What goes through all of the till's data may take so many times as long as other requests.
 const TIMES_FOR_ALL_DATA: u32 = 12;
 
+/// A test asks its host and may have to take back what it asked.
+const TIMES_FOR_TESTS: u32 = 3;
+
 struct Driver {
     limit: Duration,
     faults: Faults,
@@ -72,6 +75,7 @@ impl Service for Driver {
         }
         let deadline = Deadline::after(match request.verb.as_str() {
             "export" | "rehearse" | "import" => self.limit.saturating_mul(TIMES_FOR_ALL_DATA),
+            "test_transaction" | "void_tests" => self.limit.saturating_mul(TIMES_FOR_TESTS),
             _other => self.limit,
         });
         let answer = if request.verb == "restart" {

@@ -1,5 +1,6 @@
-//! Faults on request: kept in `faults.json` of a till's data directory, read by the till and its
-//! driver each time they matter, so that a test can set and clear them while everything runs.
+//! Faults on request: kept in `faults.json` of a till's or a host's data directory, read by the
+//! till, its driver or the host each time they matter, so that a test can set and clear them while
+//! everything runs.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -52,6 +53,24 @@ pub(crate) enum Fault {
     RevertFails,
     /// The till cannot make an import final.
     CommitFails,
+    /// The till cannot take a new profile.
+    StageFails,
+    /// The till cannot switch, and stays as it is.
+    SwitchFails,
+    /// The till switches, and never answers that it has.
+    SwitchHangs,
+    /// The card of a test sale is declined.
+    TestDeclined,
+    /// The host takes a test sale or a refund, and its answer is lost.
+    TestTimesOut,
+    /// The till never answers how a test went.
+    TestHangs,
+    /// The till cannot erase a binding.
+    EraseFails,
+    /// The till reports worse figures of the active binding than it has.
+    FiguresBad,
+    /// The till cannot stop trading for good.
+    StopFails,
     /// The self-test says that the printer is broken.
     SelfTestFails,
     /// The till cannot reach any host.
@@ -66,6 +85,14 @@ pub(crate) enum Fault {
     DriverGarbage,
     /// The driver ends when it is asked anything.
     DriverExits,
+    /// A host refuses whatever it is asked (set it in the host's data directory).
+    HostRefuses,
+    /// A host hears and neither does nor answers anything (in the host's directory).
+    HostHangs,
+    /// A host does what it is asked and hangs up without an answer (in the host's directory).
+    HostLosesAnswer,
+    /// A host does what it is asked and answers when nobody waits any more (in its directory).
+    HostAnswersLate,
 }
 
 impl Fault {
@@ -85,16 +112,29 @@ impl Fault {
             | Self::ImportLies
             | Self::RevertFails
             | Self::CommitFails
+            | Self::StageFails
+            | Self::SwitchFails
+            | Self::TestDeclined
+            | Self::TestTimesOut
+            | Self::EraseFails
+            | Self::StopFails
             | Self::SelfTestFails
             | Self::CrashAtStart
             | Self::DriverSilent
             | Self::DriverGarbage
-            | Self::DriverExits => true,
+            | Self::DriverExits
+            | Self::HostRefuses
+            | Self::HostLosesAnswer
+            | Self::HostAnswersLate => true,
             Self::Hang
             | Self::Busy
             | Self::Postpone
             | Self::ExportHangs
             | Self::ImportHangs
+            | Self::SwitchHangs
+            | Self::TestHangs
+            | Self::FiguresBad
+            | Self::HostHangs
             | Self::HostUnreachable
             | Self::WrongVersion => false,
         }
@@ -108,7 +148,7 @@ impl Fault {
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Arguments {
-    /// The till's data directory.
+    /// The till's data directory, or the host's.
     #[arg(long, value_name = "DIR")]
     data: PathBuf,
     /// A fault, or `clear [FAULT]`, or `list`. `FAULT=N` strikes N times and is over.

@@ -95,8 +95,16 @@ fn start(arguments: &Arguments) -> Result<Child> {
     let installed =
         fs::canonicalize(slot).with_context(|| format!("no version at {}", slot.display()))?;
     let program = installed.join("bin").join("pos-sim");
-    let till::Arguments { data, terminal, hosts, active, pace_ms, seed, until_stdin_ends: _ } =
-        till;
+    let till::Arguments {
+        data,
+        terminal,
+        hosts,
+        active,
+        position,
+        pace_ms,
+        seed,
+        until_stdin_ends: _,
+    } = till;
     let mut command = Command::new(&program);
     command.arg("till").arg("--until-stdin-ends").arg("--data").arg(data);
     command.arg("--terminal").arg(terminal).arg("--pace-ms").arg(pace_ms.to_string());
@@ -105,6 +113,12 @@ fn start(arguments: &Arguments) -> Result<Child> {
     }
     if let Some(active) = active {
         command.arg("--active").arg(active);
+    }
+    let till::Position { mid, tid, name } = position;
+    for (flag, value) in [("--mid", mid), ("--tid", tid), ("--name", name)] {
+        if let Some(value) = value {
+            command.arg(flag).arg(value);
+        }
     }
     if let Some(seed) = seed {
         command.arg("--seed").arg(seed.to_string());

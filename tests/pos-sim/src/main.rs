@@ -31,6 +31,7 @@ mod print;
 mod protocol;
 mod random;
 mod socket;
+mod suspicious;
 mod till;
 
 use std::process::ExitCode;

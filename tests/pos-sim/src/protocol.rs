@@ -3,13 +3,15 @@
 //! output and on the till's socket.
 
 mod backup;
+mod binding;
 
 use std::path::PathBuf;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 pub(crate) use backup::{DataSet, Exported};
+pub(crate) use binding::{Figures, Profile, Secret, Test, TestKind, TestResult};
 
 /// One line from the agent.
 #[derive(Clone, Debug, PartialEq)]
@@ -38,8 +40,8 @@ pub(crate) enum Verb {
     Status,
     Hold { lease_s: u32, reason: String },
     Release,
-    Drain,
-    Settle,
+    Drain { binding: Option<String> },
+    Settle { binding: Option<String> },
     SelfTest,
     HostCheck,
     Restart,
@@ -49,6 +51,13 @@ pub(crate) enum Verb {
     Import(Source),
     RevertImport,
     CommitImport,
+    StageBinding { binding: String, profile: Profile },
+    SwitchBinding { to: String },
+    TestTransaction(Test),
+    VoidTests { binding: String },
+    EraseBinding { binding: String },
+    Figures { binding: String },
+    StopTrading { message: String },
 }
 
 /// What an earlier export left, or a part of it.
@@ -73,8 +82,8 @@ impl Verb {
             "status" => Self::Status,
             "hold" => Self::Hold { lease_s: lease(request)?, reason: text(request, "reason")? },
             "release" => Self::Release,
-            "drain" => Self::Drain,
-            "settle" => Self::Settle,
+            "drain" => Self::Drain { binding: binding::optional_binding(request)? },
+            "settle" => Self::Settle { binding: binding::optional_binding(request)? },
             "self_test" => Self::SelfTest,
             "host_check" => Self::HostCheck,
             "restart" => Self::Restart,
@@ -84,6 +93,18 @@ impl Verb {
             "import" => Self::Import(backup::source(request)?),
             "revert_import" => Self::RevertImport,
             "commit_import" => Self::CommitImport,
+            "stage_binding" => Self::StageBinding {
+                binding: binding::binding(request, "binding")?,
+                profile: binding::profile(request)?,
+            },
+            "switch_binding" => Self::SwitchBinding { to: binding::binding(request, "to")? },
+            "test_transaction" => Self::TestTransaction(binding::test(request)?),
+            "void_tests" => Self::VoidTests { binding: binding::binding(request, "binding")? },
+            "erase_binding" => {
+                Self::EraseBinding { binding: binding::binding(request, "binding")? }
+            }
+            "figures" => Self::Figures { binding: binding::binding(request, "binding")? },
+            "stop_trading" => Self::StopTrading { message: text(request, "message")? },
             unknown => {
                 let why = format!("this POS does not know `{unknown}`");
                 return Err(Refusal::new(Code::Unsupported, why));
@@ -173,7 +194,19 @@ pub(crate) struct Status {
     pub(crate) trading: Trading,
     /// Seconds since 1970.
     pub(crate) hold_expires_at: Option<i64>,
+    /// What the screen says while trading is stopped until somebody releases it.
+    pub(crate) stopped: Option<String>,
+    /// The last time that a person found something suspicious.
+    pub(crate) suspicion: Option<Suspicion>,
+    /// The active one first.
     pub(crate) bindings: Vec<BindingStatus>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Suspicion {
+    /// Seconds since 1970.
+    pub(crate) at: i64,
+    pub(crate) note: String,
 }
 
 #[derive(Debug, Serialize)]
@@ -207,9 +240,27 @@ pub(crate) enum Trading {
 #[derive(Debug, Serialize)]
 pub(crate) struct BindingStatus {
     pub(crate) binding: String,
+    pub(crate) state: BindingState,
+    pub(crate) provider: String,
+    pub(crate) mid: String,
+    pub(crate) tid: String,
+    /// As it stands on receipts.
+    pub(crate) name: String,
     pub(crate) open_batch: OpenBatch,
     #[serde(flatten)]
     pub(crate) left: Left,
+}
+
+/// Which part a binding plays.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum BindingState {
+    /// New sales go there.
+    Active,
+    /// Ready to become active, and never was.
+    Staged,
+    /// Was active, and may still owe something or be switched back to.
+    Standby,
 }
 
 /// What is approved and not yet settled.
@@ -279,8 +330,7 @@ mod tests {
             (r#""do":"status""#, Verb::Status),
             (r#""do":"hold","lease_s":120,"reason":"upgrade""#, hold),
             (r#""do":"release""#, Verb::Release),
-            (r#""do":"drain""#, Verb::Drain),
-            (r#""do":"settle""#, Verb::Settle),
+            (r#""do":"settle""#, Verb::Settle { binding: None }),
             (r#""do":"self_test""#, Verb::SelfTest),
             (r#""do":"host_check""#, Verb::HostCheck),
             (r#""do":"restart""#, Verb::Restart),
@@ -319,8 +369,15 @@ mod tests {
             work: Work::Free,
             trading: Trading::Open,
             hold_expires_at: None,
+            stopped: None,
+            suspicion: Some(Suspicion { at: 1_790_000_001, note: "odd letter".into() }),
             bindings: vec![BindingStatus {
                 binding: "a".into(),
+                state: BindingState::Active,
+                provider: "alpha".into(),
+                mid: "898440154110001".into(),
+                tid: "A0000001".into(),
+                name: "North Store".into(),
                 open_batch: OpenBatch { count: 3, total_minor: 1250, currency: "CNY" },
                 left: Left::default(),
             }],
@@ -328,7 +385,10 @@ mod tests {
         let page: Value = serde_json::from_str(
             r#"{"id":7,"ok":{"application":{"component":"pos-sim","version":"2.0.0",
             "instance":"5f","started_at":1790000000}, "work":"free", "trading":"open",
-            "hold_expires_at":null, "bindings":[{"binding":"a","open_batch":{"count":3,
+            "hold_expires_at":null, "stopped":null,
+            "suspicion":{"at":1790000001,"note":"odd letter"},
+            "bindings":[{"binding":"a","state":"active","provider":"alpha",
+            "mid":"898440154110001","tid":"A0000001","name":"North Store","open_batch":{"count":3,
             "total_minor":1250,"currency":"CNY"},"unsent_reversals":0,"stored_offline":0,
             "open_preauthorisations":0}]}}"#,
         )

@@ -3,7 +3,8 @@
 //! Three parties share it. The **seller** (`seller`) serves one customer after another; the
 //! **control** side (`control`) answers whoever connects; both must have the **desk** (`desk`) to
 //! do anything with money, so that there is never more than one thing under way. What they know is
-//! in the **journal** (`journal`), which is the till's only memory.
+//! in the **journal** (`journal`), which is the till's only memory. Whom the till works with is in
+//! there too (`journal/binding`): the flags count at the very first start.
 //!
 //! **Deliberately absent:** any state that a kill could lose. There is no shutdown work: a till
 //! that stops finishes the sale in flight as a courtesy to the customer, and correctness does not
@@ -12,14 +13,16 @@
 mod acquirer;
 mod backup;
 mod basket;
+mod binding;
 mod control;
 mod desk;
 mod forward;
 pub(crate) mod journal;
+mod lines;
 mod seller;
 mod settlement;
+mod testing;
 
-use std::collections::BTreeMap;
 use std::io::{BufReader, Read as _};
 use std::net::SocketAddr;
 use std::os::unix::net::{UnixListener, UnixStream};
@@ -29,15 +32,15 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use std::thread;
 use std::time::Duration;
 
-use anyhow::{Context as _, Result, anyhow, bail, ensure};
+use anyhow::{Context as _, Result, anyhow, ensure};
 
 use crate::edition::Edition;
 use crate::exit::Exit;
 use crate::fault::{Fault, Faults};
 use crate::places::Places;
-use crate::till::acquirer::Acquirer;
 use crate::till::desk::Desk;
-use crate::till::journal::Journal;
+use crate::till::journal::{Given, Journal, Merchant};
+use crate::till::lines::Lines;
 use crate::{clock, file, json_lines, print, socket};
 
 /// Every amount of this shop.
@@ -64,9 +67,12 @@ pub(crate) struct Arguments {
     /// A host and where it listens; repeat for each.
     #[arg(long = "host", value_name = "NAME=ADDRESS", required = true)]
     pub(crate) hosts: Vec<HostAddress>,
-    /// The host that new sales go to; the first one if not given.
+    /// The host that new sales go to at the very first start; the first one if not given. After
+    /// that the till knows its bindings itself.
     #[arg(long, value_name = "NAME")]
     pub(crate) active: Option<String>,
+    #[command(flatten)]
+    pub(crate) position: Position,
     /// Milliseconds from the start of one sale to the start of the next; with 0 nobody comes.
     #[arg(long, value_name = "MS", default_value_t = 120)]
     #[arg(value_parser = clap::value_parser!(u64).range(..=600_000))]
@@ -77,6 +83,50 @@ pub(crate) struct Arguments {
     /// Stop when standard input ends: how `keep` takes its till with it.
     #[arg(long, hide = true)]
     pub(crate) until_stdin_ends: bool,
+}
+
+/// What the hosts given know the till by, from its very first start on.
+#[derive(Clone, Debug, clap::Args)]
+#[group(skip)]
+pub(crate) struct Position {
+    /// The merchant's number; a made-up one if not given.
+    #[arg(long, value_name = "MID", value_parser = number)]
+    pub(crate) mid: Option<String>,
+    /// The terminal's number; made of the end of its id if not given.
+    #[arg(long, value_name = "TID", value_parser = number)]
+    pub(crate) tid: Option<String>,
+    /// The merchant's name, as it stands on receipts; `Shop` if not given.
+    #[arg(long, value_name = "NAME", value_parser = shown_name)]
+    pub(crate) name: Option<String>,
+}
+
+impl Position {
+    fn merchant(&self, terminal: &str) -> Merchant {
+        Merchant {
+            mid: self.mid.clone().unwrap_or_else(|| "000000000000001".to_owned()),
+            tid: self.tid.clone().unwrap_or_else(|| tid_of(terminal)),
+            name: self.name.clone().unwrap_or_else(|| "Shop".to_owned()),
+        }
+    }
+}
+
+/// Eight letters and digits, as in ISO 8583: the last ones of the terminal's id.
+fn tid_of(terminal: &str) -> String {
+    let letters = terminal.chars().filter(char::is_ascii_alphanumeric);
+    let letters: Vec<_> = letters.map(|letter| letter.to_ascii_uppercase()).collect();
+    let last: String = letters[letters.len().saturating_sub(8)..].iter().collect();
+    format!("{last:0>8}")
+}
+
+fn number(text: &str) -> Result<String, String> {
+    let fits =
+        (1..=15).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_alphanumeric());
+    if fits { Ok(text.to_owned()) } else { Err("use 1 to 15 of A–Z a–z 0–9".into()) }
+}
+
+fn shown_name(text: &str) -> Result<String, String> {
+    let fits = (1..=64).contains(&text.chars().count()) && !text.chars().any(char::is_control);
+    if fits { Ok(text.to_owned()) } else { Err("use 1 to 64 printable characters".into()) }
 }
 
 /// `a=127.0.0.1:9000`
@@ -108,8 +158,6 @@ fn terminal_id(text: &str) -> Result<String, String> {
 struct Till {
     edition: &'static Edition,
     terminal: String,
-    /// The binding of new sales.
-    active: String,
     pace: Duration,
     seed: u64,
     faults: Faults,
@@ -120,9 +168,7 @@ struct Till {
     data: PathBuf,
     journal: Mutex<Journal>,
     desk: Desk,
-    /// By binding; used by whoever has the desk.
-    acquirers: BTreeMap<String, Mutex<Acquirer>>,
-    addresses: BTreeMap<String, SocketAddr>,
+    lines: Lines,
     connections: Places,
 }
 
@@ -139,6 +185,7 @@ pub(crate) fn run(arguments: &Arguments, edition: &'static Edition) -> Result<Ex
     file::replace(&data.join("till.pid"), format!("{}\n", std::process::id()).as_bytes())?;
     let till = Arc::new(Till::new(arguments, edition, faults)?);
     let in_doubt = till.journal().recover(clock::unix_ms())?;
+    till.journal().begin_run()?;
     let listener = socket::listen(data, SOCKET).context("cannot listen on till.sock")?;
     let Edition { version, .. } = edition;
     let terminal = &till.terminal;
@@ -150,39 +197,43 @@ pub(crate) fn run(arguments: &Arguments, edition: &'static Edition) -> Result<Ex
     }
     let answering = Arc::clone(&till);
     thread::spawn(move || answering.accept(&listener));
-    till.sell_until_stopped()
+    let sending = Arc::clone(&till);
+    thread::spawn(move || sending.send_in_the_background());
+    let exit = till.sell_until_stopped()?;
+    till.journal().end_run()?;
+    Ok(exit)
 }
 
 impl Till {
     fn new(arguments: &Arguments, edition: &'static Edition, faults: Faults) -> Result<Self> {
-        let Arguments { data, terminal, hosts, active, pace_ms, seed, .. } = arguments;
-        let (mut acquirers, mut addresses) = (BTreeMap::new(), BTreeMap::new());
+        let Arguments { data, terminal, hosts, active, position, pace_ms, seed, .. } = arguments;
+        let mut given: Vec<Given> = Vec::new();
         for HostAddress { name, address } in hosts {
-            let acquirer = Mutex::new(Acquirer::new(*address, faults.clone()));
-            addresses.insert(name.clone(), *address);
-            ensure!(acquirers.insert(name.clone(), acquirer).is_none(), "host {name} given twice");
+            ensure!(given.iter().all(|other| other.name != *name), "host {name} given twice");
+            given.push(Given { name: name.clone(), address: address.to_string() });
         }
         let first = hosts.first().context("no host is given")?;
-        let active = active.clone().unwrap_or_else(|| first.name.clone());
-        if !acquirers.contains_key(&active) {
-            bail!("the active host {active} is none of the hosts given");
-        }
+        let active = active.as_ref().unwrap_or(&first.name);
+        ensure!(
+            given.iter().any(|given| given.name == *active),
+            "the active host {active} is none of the hosts given"
+        );
+        let mut journal = Journal::open(data, terminal, edition)?;
+        journal.begin_with(&given, active, &position.merchant(terminal), clock::unix_ms())?;
         let random = getrandom::u64()
             .map_err(|error| anyhow!("the system gives no random numbers: {error}"))?;
         Ok(Self {
             edition,
             terminal: terminal.clone(),
-            active,
             pace: Duration::from_millis(*pace_ms),
             seed: seed.unwrap_or(random),
             faults,
             instance: format!("{random:016x}"),
             started_ms: clock::unix_ms(),
             data: data.clone(),
-            journal: Mutex::new(Journal::open(data, terminal, edition)?),
+            journal: Mutex::new(journal),
             desk: Desk::default(),
-            acquirers,
-            addresses,
+            lines: Lines::default(),
             connections: Places::new(CONNECTIONS_MAX),
         })
     }
@@ -236,6 +287,17 @@ mod tests {
         assert_eq!((read.name.as_str(), read.address.port()), ("a", 9000));
         for bad in ["", "a", "a=", "=127.0.0.1:1", "a=127.0.0.1", "a b=127.0.0.1:1"] {
             assert!(bad.parse::<HostAddress>().is_err(), "{bad}");
+        }
+    }
+    #[test]
+    fn a_terminal_number_has_eight_letters_and_digits() {
+        for (terminal, tid) in [
+            ("T1", "000000T1"),
+            ("SN-2026.00042", "02600042"),
+            ("trm-0b2f44c0a9", "2F44C0A9"),
+            ("-", "00000000"),
+        ] {
+            assert_eq!(tid_of(terminal), tid);
         }
     }
 }

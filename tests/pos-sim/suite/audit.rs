@@ -90,6 +90,43 @@ fn a_batch_that_was_settled_twice_is_found() {
 }
 
 #[test]
+fn a_reversal_at_another_host_is_found() {
+    let shop = closed_shop();
+    let moved = "INSERT INTO movement (terminal, stan, what, amount_minor, batch, at_ms)
+                 SELECT 'T1', max(stan), 'bar', 0, NULL, 0 FROM till.sale WHERE binding = 'a'";
+    let books = shop.ledger("b");
+    let till = shop.till_data().join("till.db");
+    books.execute("ATTACH ?1 AS till", [till.to_str().unwrap()]).unwrap();
+    assert_eq!(books.execute(moved, []).unwrap(), 1);
+    drop(books);
+    let (code, report) = shop.audit();
+    assert_eq!((code, &report["total"]["wrong_host"]), (1, &1.into()), "{report:#}");
+}
+
+#[test]
+fn a_test_sale_that_nobody_voided_is_found() {
+    let shop = closed_shop();
+    let test = "UPDATE sale SET is_test = 1 WHERE stan =
+                (SELECT max(stan) FROM sale WHERE state = 'approved')";
+    assert_eq!(shop.journal().execute(test, []).unwrap(), 1);
+    let (code, _) = shop.audit();
+    assert_eq!(code, 0, "trading is held: it may still be voided");
+    shop.journal().execute("DELETE FROM hold", []).unwrap();
+    let (code, report) = shop.audit();
+    assert_eq!((code, &report["total"]["tests_left"]), (1, &1.into()), "{report:#}");
+}
+
+#[test]
+fn a_sale_that_was_given_back_twice_is_doubled() {
+    let total = tampered_host(
+        "INSERT INTO movement (terminal, stan, what, amount_minor, batch, at_ms, refund_of)
+         SELECT terminal, 999999, 'charge', -2 * amount_minor, 2, 0, stan
+         FROM movement WHERE id = (SELECT min(id) FROM movement WHERE what = 'charge')",
+    );
+    assert_eq!(total["doubled"], 1, "{total:#}");
+}
+
+#[test]
 fn a_settlement_that_vanished_is_lost_with_all_its_sales() {
     let total = tampered_host("DELETE FROM settlement");
     assert!(total["lost"].as_i64().unwrap() > 1, "{total:#}");

@@ -79,11 +79,23 @@ fn the_status_has_exactly_the_fields_of_the_protocol() {
     let keys = |value: &serde_json::Value| -> Vec<String> {
         value.as_object().unwrap().keys().cloned().collect()
     };
-    assert_eq!(keys(&status), ["application", "bindings", "hold_expires_at", "trading", "work"]);
+    let expected =
+        ["application", "bindings", "hold_expires_at", "stopped", "suspicion", "trading", "work"];
+    assert_eq!(keys(&status), expected);
     assert_eq!(keys(&status["application"]), ["component", "instance", "started_at", "version"]);
     let binding = &status["bindings"][0];
-    let expected =
-        ["binding", "open_batch", "open_preauthorisations", "stored_offline", "unsent_reversals"];
+    let expected = [
+        "binding",
+        "mid",
+        "name",
+        "open_batch",
+        "open_preauthorisations",
+        "provider",
+        "state",
+        "stored_offline",
+        "tid",
+        "unsent_reversals",
+    ];
     assert_eq!(keys(binding), expected);
     assert_eq!(keys(&binding["open_batch"]), ["count", "currency", "total_minor"]);
     assert!(status["hold_expires_at"].is_u64());

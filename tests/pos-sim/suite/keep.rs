@@ -159,6 +159,26 @@ fn stopping_the_keeper_stops_the_till_and_a_new_keeper_takes_over() {
 }
 
 #[test]
+fn the_keeper_hands_on_what_the_hosts_know_the_till_by() {
+    let mut kept = Kept::start();
+    let mut driver = kept.shop.ready_driver();
+    let first = driver.ok(STATUS)["bindings"][0].clone();
+    assert_eq!((&first["provider"], &first["tid"]), (&"a".into(), &"000000T1".into()));
+    kept.keeper.kill();
+    kept.shop.wait_until_till_is_gone();
+    fs::remove_dir_all(kept.shop.till_data()).unwrap();
+    let mut keep = pos_sim();
+    keep.arg("keep").arg("--slot").arg(kept.shop.path().join("current"));
+    keep.args(kept.shop.till_flags());
+    keep.args(["--mid", "105440154110001", "--tid", "A0000001", "--name", "North Store"]);
+    kept.keeper = Process::start(&mut keep);
+    let mut driver = kept.shop.ready_driver();
+    let named = driver.ok(STATUS)["bindings"][0].clone();
+    let tuple = ["mid", "tid", "name"].map(|part| named[part].clone());
+    assert_eq!(tuple, ["105440154110001", "A0000001", "North Store"], "{named:#}");
+}
+
+#[test]
 fn a_second_keeper_is_refused() {
     let kept = Kept::start();
     kept.shop.ready_driver();

@@ -10,6 +10,7 @@ mod faults;
 mod hold;
 mod keep;
 mod money;
+mod rebind;
 mod settle;
 
 mod driver_program;

@@ -78,11 +78,15 @@ impl Shop {
     }
 
     pub(crate) fn start_host(&mut self, name: &'static str) {
+        self.start_host_with(name, &[]);
+    }
+
+    pub(crate) fn start_host_with(&mut self, name: &'static str, flags: &[&str]) {
         let data = self.host_data(name);
         let port_file = self.dir.path().join(format!("{name}.port"));
         let host = self.hosts.get_mut(name).unwrap();
         let mut command = pos_sim();
-        command.args(["host", "--name", name, "--data"]).arg(&data);
+        command.args(["host", "--name", name, "--data"]).arg(&data).args(flags);
         command.arg("--listen").arg(format!("127.0.0.1:{}", host.port));
         fs::remove_file(&port_file).ok();
         command.arg("--port-file").arg(&port_file);
@@ -101,6 +105,10 @@ impl Shop {
         self.hosts[name].process.as_ref().unwrap().id()
     }
 
+    pub(crate) fn host_port(&self, name: &str) -> u16 {
+        self.hosts[name].port
+    }
+
     pub(crate) fn driver(&self) -> Driver {
         Driver::start(&self.till_data(), 20_000)
     }
@@ -116,9 +124,11 @@ impl Shop {
     }
 
     pub(crate) fn fault(&self, arguments: &[&str]) {
-        let mut command = pos_sim();
-        command.arg("fault").arg("--data").arg(self.till_data()).args(arguments);
-        assert!(command.status().unwrap().success(), "{arguments:?}");
+        set_fault(&self.till_data(), arguments);
+    }
+
+    pub(crate) fn host_fault(&self, name: &str, arguments: &[&str]) {
+        set_fault(&self.host_data(name), arguments);
     }
 
     /// The exit code of an audit of everything, and what it says.
@@ -185,4 +195,10 @@ impl Shop {
         let Ok(lock) = File::open(self.till_data().join("till.lock")) else { return };
         wait_for("the till to be gone", || lock.try_lock());
     }
+}
+
+fn set_fault(data: &Path, arguments: &[&str]) {
+    let mut command = pos_sim();
+    command.arg("fault").arg("--data").arg(data).args(arguments);
+    assert!(command.status().unwrap().success(), "{arguments:?}");
 }

@@ -193,7 +193,9 @@ impl Errand<'_> {
                 Selection::File(path) => Some(path.clone()),
                 Selection::Everything | Selection::DataSets(_) => None,
             },
-            Subject::Drill | Subject::Backup(_) | Subject::Upgrade { .. } => None,
+            Subject::Drill | Subject::Backup(_) | Subject::Upgrade { .. } | Subject::Rebind(_) => {
+                None
+            }
         };
         let (order, staged) = (self.task.order, self.backups.staged());
         let placed = self.ask(Task::Place, line(&PlaceFiles { order, staged, paths, only }))?;

@@ -56,7 +56,9 @@ impl Errand<'_> {
     pub(super) fn ask_settled(&self) -> Reply {
         let by = match &*self.task.subject {
             Subject::Backup(backup) => backup.settled_by,
-            Subject::Upgrade { .. } | Subject::Drill | Subject::Restore(_) => None,
+            Subject::Upgrade { .. } | Subject::Drill | Subject::Restore(_) | Subject::Rebind(_) => {
+                None
+            }
         };
         let open = match self.hands.pos.status() {
             Ok(status) => {

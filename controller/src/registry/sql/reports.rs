@@ -317,7 +317,11 @@ async fn note_backup(tx: &mut Transaction, receipt: &Receipt, heard_at: UnixTime
             let report = drill::report(receipt, campaign, outcome, evidence, at);
             backup::drills::keep(tx, &report, heard_at).await
         }
-        Change::Ping(_) | Change::Upgrade(_) | Change::Restore(_) | Change::Cancel(_) => Ok(()),
+        Change::Ping(_)
+        | Change::Upgrade(_)
+        | Change::Restore(_)
+        | Change::Rebind(_)
+        | Change::Cancel(_) => Ok(()),
     }
 }
 

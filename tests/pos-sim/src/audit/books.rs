@@ -6,13 +6,17 @@ use std::path::Path;
 use anyhow::{Context as _, Result};
 use rusqlite::{Connection, OpenFlags, Row};
 
-use crate::host;
 use crate::till::journal::{self, Sale};
+use crate::{clock, host};
 
 /// A till's journal.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Till {
     pub(super) terminal: String,
+    /// Trading is held now: a change may be under way.
+    pub(super) is_held: bool,
+    /// The host of each binding that it has or had.
+    pub(super) hosts: BTreeMap<String, String>,
     /// By the till's number for the sale.
     pub(super) sales: BTreeMap<i64, Sale>,
     /// By binding and number.
@@ -54,12 +58,17 @@ pub(super) struct Movement {
     pub(super) what: Direction,
     pub(super) amount_minor: i64,
     pub(super) batch: i64,
+    /// The sale that it gives back.
+    pub(super) refund_of: Option<i64>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Direction {
+    /// Below zero for a refund.
     Charge,
     Reversal,
+    /// Anything else that concerns a sale and moves no money by itself.
+    Other,
 }
 
 #[derive(Clone, Debug)]
@@ -71,8 +80,14 @@ pub(super) struct Settlement {
 }
 
 impl Till {
-    pub(super) fn bindings(&self) -> BTreeSet<&str> {
-        self.sales.values().map(|sale| sale.binding.as_str()).collect()
+    /// The hosts that it has sold to.
+    pub(super) fn hosts_sold_to(&self) -> BTreeSet<&str> {
+        self.sales.values().map(|sale| self.host_of(&sale.binding)).collect()
+    }
+
+    /// The name of a binding's host: its own, where the till has never heard of bindings.
+    pub(super) fn host_of<'a>(&'a self, binding: &'a str) -> &'a str {
+        self.hosts.get(binding).map_or(binding, String::as_str)
     }
 }
 
@@ -83,8 +98,12 @@ pub(super) fn read_till(data: &Path) -> Result<Till> {
         let sales = format!("SELECT {} FROM sale", Sale::COLUMNS);
         let batches = "SELECT binding, number, state, count, total_minor FROM batch";
         let selling = "SELECT version, from_ms, until_ms FROM selling ORDER BY id";
+        let held = "SELECT EXISTS (SELECT 1 FROM hold WHERE expires_ms > ?1)";
+        let hosts = "SELECT name, provider FROM binding";
         Ok(Till {
             terminal,
+            is_held: db.query_row(held, [clock::unix_ms()], |row| row.get(0))?,
+            hosts: all(db, hosts, |row| Ok((row.get(0)?, row.get(1)?)))?.into_iter().collect(),
             sales: all(db, &sales, |row| Ok((row.get("stan")?, Sale::read(row)?)))?
                 .into_iter()
                 .collect(),
@@ -112,8 +131,8 @@ pub(super) fn read_host(data: &Path) -> Result<Host> {
     let path = host::ledger::path(data);
     read(&path, |db| {
         let name = db.query_row("SELECT name FROM host", [], |row| row.get(0))?;
-        let movements = "SELECT terminal, stan, what, amount_minor, batch FROM movement
-                         WHERE what IN ('charge', 'reversal') ORDER BY id";
+        let movements = "SELECT terminal, stan, what, amount_minor, coalesce(batch, 0) AS batch,
+                         refund_of FROM movement ORDER BY id";
         let settlements = "SELECT terminal, batch, count, total_minor FROM settlement ORDER BY id";
         let repeats = "SELECT settlement.terminal, count(*) FROM settlement_repeat AS again
                        JOIN settlement ON settlement.id = again.settlement
@@ -140,9 +159,14 @@ fn movement(row: &Row<'_>) -> rusqlite::Result<Movement> {
     Ok(Movement {
         terminal: row.get("terminal")?,
         stan: row.get("stan")?,
-        what: if what == "charge" { Direction::Charge } else { Direction::Reversal },
+        what: match what.as_str() {
+            "charge" => Direction::Charge,
+            "reversal" => Direction::Reversal,
+            _hold_release_bar_or_decline => Direction::Other,
+        },
         amount_minor: row.get("amount_minor")?,
         batch: row.get("batch")?,
+        refund_of: row.get("refund_of")?,
     })
 }
 

@@ -23,6 +23,8 @@ pub(super) fn compare(before: &[Till], hosts: &[Host], after: &[Till]) -> Report
                 Wrong::Lost => counts.lost += count,
                 Wrong::Doubled => counts.doubled += count,
                 Wrong::SettledTwice => counts.settled_twice += count,
+                Wrong::AnotherHost => counts.wrong_host += count,
+                Wrong::TestLeft => counts.tests_left += count,
             }
         }
         total.add(&counts);
@@ -57,12 +59,67 @@ impl TillAudit<'_> {
         for stan in stans {
             let movements = at_hosts.get(&stan).map_or(&[][..], Vec::as_slice);
             let (before, after) = (self.before.sales.get(&stan), self.after.sales.get(&stan));
-            if let Some((wrong, why)) = judge_sale(before, movements, after) {
+            let home = |sale: &Sale| self.after.host_of(&sale.binding).to_owned();
+            let home = after.or(before).map(home).unwrap_or_default();
+            if let Some((wrong, why)) = judge_sale(before, movements, after, &home) {
                 findings.push(self.finding(wrong, 1, format!("sale {stan}: {why}")));
             }
         }
+        self.judge_refunds(&at_hosts, &mut findings);
+        self.judge_tests(&mut findings);
         self.judge_batches(&mut findings);
         findings
+    }
+
+    /// A sale is given back once, whole, and by the host that took it.
+    fn judge_refunds(
+        &self,
+        at_hosts: &BTreeMap<i64, Vec<AtHost<'_>>>,
+        findings: &mut Vec<Finding>,
+    ) {
+        let mut given_back: BTreeMap<(&str, i64), i64> = BTreeMap::new();
+        for movements in at_hosts.values() {
+            let reversed = of(movements, Direction::Reversal).next().is_some();
+            for (host, refund) in of(movements, Direction::Charge) {
+                if let (Some(of), false) = (refund.refund_of, reversed) {
+                    *given_back.entry((host, of)).or_default() -= refund.amount_minor;
+                }
+            }
+        }
+        for ((host, stan), amount_minor) in given_back {
+            let movements = at_hosts.get(&stan).map_or(&[][..], Vec::as_slice);
+            let at_host = |what| {
+                let there = of(movements, what).filter(|(name, _)| *name == host);
+                there.map(|(_, movement)| movement.amount_minor).sum::<i64>()
+            };
+            let charged = at_host(Direction::Charge) - at_host(Direction::Reversal);
+            if amount_minor > charged {
+                let why = format!("{host} charged {charged} and gave back {amount_minor}");
+                findings.push(self.finding(Wrong::Doubled, 1, format!("sale {stan}: {why}")));
+            }
+        }
+    }
+
+    /// A test sale costs nobody anything in the end. While trading is held, it may not be the end
+    /// yet.
+    fn judge_tests(&self, findings: &mut Vec<Finding>) {
+        if self.after.is_held {
+            return;
+        }
+        let refunded: BTreeSet<_> = self
+            .after
+            .sales
+            .values()
+            .filter(|refund| refund.state == State::Approved)
+            .filter_map(|refund| refund.refund_of)
+            .collect();
+        for sale in self.after.sales.values() {
+            let is_paid = sale.is_test && sale.refund_of.is_none() && sale.state == State::Approved;
+            if is_paid && !refunded.contains(&sale.stan) {
+                let what = format!("test sale {} of {} stands", sale.stan, sale.binding);
+                findings.push(self.finding(Wrong::TestLeft, 1, what));
+            }
+        }
     }
 
     fn movements_by_sale(&self) -> BTreeMap<i64, Vec<AtHost<'_>>> {
@@ -90,7 +147,7 @@ impl TillAudit<'_> {
         for (batch, settlements) in &settled {
             let (wrong, count, why) = judge_settlements(
                 settlements,
-                self.after.batches.get(batch),
+                self.batch_at(&self.after.batches, batch),
                 self.taken_by_host(&batch.0, batch.1),
             );
             if let Some(wrong) = wrong {
@@ -98,14 +155,24 @@ impl TillAudit<'_> {
                 findings.push(self.finding(wrong, count, what));
             }
         }
-        for (batch, figures) in &self.before.batches {
-            if figures.is_settled && !settled.contains_key(batch) {
-                let (binding, number) = batch;
+        for ((binding, number), figures) in &self.before.batches {
+            let at_host = (self.after.host_of(binding).to_owned(), *number);
+            if figures.is_settled && !settled.contains_key(&at_host) {
                 let what =
                     format!("batch {number} of {binding}: settled on the till, not at the host");
                 findings.push(self.finding(Wrong::Lost, figures.count.max(1), what));
             }
         }
+    }
+
+    /// The till's batch of that number at that host; a number is used once, whatever the binding.
+    fn batch_at<'b>(
+        &self,
+        batches: &'b BTreeMap<(String, i64), Batch>,
+        (host, number): &(String, i64),
+    ) -> Option<&'b Batch> {
+        let ours = |key: &(String, i64)| key.1 == *number && self.after.host_of(&key.0) == host;
+        batches.iter().find(|(key, _)| ours(key)).map(|(_, batch)| batch)
     }
 
     /// Count and total of what the host has charged in the batch.
@@ -116,6 +183,7 @@ impl TillAudit<'_> {
         ours.fold((0, 0), |(count, total), movement| match movement.what {
             Direction::Charge => (count + 1, total + movement.amount_minor),
             Direction::Reversal => (count - 1, total - movement.amount_minor),
+            Direction::Other => (count, total),
         })
     }
 
@@ -127,6 +195,12 @@ impl TillAudit<'_> {
         let mut counts = Counts::default();
         for sale in self.after.sales.values() {
             match sale.state {
+                State::Approved | State::Stored if sale.is_test => {
+                    counts.tests += i64::from(sale.refund_of.is_none());
+                }
+                State::Reversed if sale.is_test => {
+                    counts.tests += i64::from(sale.refund_of.is_none());
+                }
                 State::Approved | State::Stored => {
                     counts.sales += 1;
                     counts.amount_minor += sale.amount_minor;
@@ -157,7 +231,14 @@ fn judge_sale(
     before: Option<&Sale>,
     movements: &[AtHost<'_>],
     after: Option<&Sale>,
+    home: &str,
 ) -> Option<(Wrong, String)> {
+    let strange = movements.iter().find(|(host, it)| {
+        *host != home && it.what != Direction::Charge && (before.is_some() || after.is_some())
+    });
+    if let Some((host, _)) = strange {
+        return Some((Wrong::AnotherHost, format!("a sale of {home}, and {host} was told of it")));
+    }
     let charges: Vec<_> = of(movements, Direction::Charge).collect();
     let reversals = of(movements, Direction::Reversal).count();
     if charges.len() > 1 {
@@ -184,7 +265,7 @@ fn judge_sale(
         State::Reversed if was_reversed => lost(format!("reversed, and still charged by {host}")),
         State::Reversed | State::Begun | State::Reversing => None,
         State::Approved | State::Stored => {
-            let till = (sale.binding.as_str(), sale.batch, sale.amount_minor);
+            let till = (home, sale.batch, sale.amount_minor);
             let there = (host, charge.batch, charge.amount_minor);
             (till != there).then(|| {
                 let why = format!("(host, batch, amount) is {till:?} on the till, {there:?} there");

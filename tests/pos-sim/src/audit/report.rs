@@ -38,6 +38,12 @@ pub(super) struct Counts {
     pub(super) doubled: i64,
     /// Settlements of a batch after the first.
     pub(super) settled_twice: i64,
+    /// Sales of which another host than their own was told anything.
+    pub(super) wrong_host: i64,
+    /// Test sales that nobody has voided, reversed or refunded, while the till may sell.
+    pub(super) tests_left: i64,
+    /// Test sales that were not declined, whatever became of them. They are not among `sales`.
+    pub(super) tests: i64,
     /// Sales that are in no settled batch yet: neither lost nor doubled.
     pub(super) open: i64,
     /// Nobody knows yet: asked and unanswered, or reversed and the host not told.
@@ -53,7 +59,7 @@ pub(super) struct Counts {
 
 impl Counts {
     pub(super) fn is_right(&self) -> bool {
-        self.lost == 0 && self.doubled == 0 && self.settled_twice == 0
+        [self.lost, self.doubled, self.settled_twice, self.wrong_host, self.tests_left] == [0; 5]
     }
 
     pub(super) fn add(&mut self, other: &Self) {
@@ -64,6 +70,9 @@ impl Counts {
         self.lost += other.lost;
         self.doubled += other.doubled;
         self.settled_twice += other.settled_twice;
+        self.wrong_host += other.wrong_host;
+        self.tests_left += other.tests_left;
+        self.tests += other.tests;
         self.open += other.open;
         self.in_doubt += other.in_doubt;
         self.open_preauthorisations += other.open_preauthorisations;
@@ -80,6 +89,8 @@ pub(super) enum Wrong {
     Lost,
     Doubled,
     SettledTwice,
+    AnotherHost,
+    TestLeft,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, Result, ensure};
 use rusqlite::{Connection, Transaction, TransactionBehavior, params};
 
-use crate::host::message::{Answer, Ask, Authorise, Upload};
+use crate::host::message::{Answer, Ask, Authorise, Call, Merchant, Upload};
 
 const SCHEMA: &str = "
     PRAGMA journal_mode = WAL;
@@ -44,6 +44,17 @@ const SCHEMA: &str = "
     COMMIT;
 ";
 
+/// Whose movement or settlement it is, by the names that acquirers give; and the sale that a
+/// refund, which is a charge below zero, gives back. Added to books that were opened before they
+/// had them.
+const COLUMNS: [(&str, &str, &str); 5] = [
+    ("movement", "mid", "TEXT NOT NULL DEFAULT ''"),
+    ("movement", "tid", "TEXT NOT NULL DEFAULT ''"),
+    ("movement", "refund_of", "INTEGER"),
+    ("settlement", "mid", "TEXT NOT NULL DEFAULT ''"),
+    ("settlement", "tid", "TEXT NOT NULL DEFAULT ''"),
+];
+
 /// The file of the books in a host's data directory.
 pub(crate) fn path(data: &Path) -> PathBuf {
     data.join("host.db")
@@ -64,6 +75,8 @@ struct Past {
     declined: bool,
     /// Reversed, released or barred: nothing may come of it any more.
     undone: bool,
+    /// Whose it is.
+    merchant: Option<Merchant>,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -72,11 +85,27 @@ struct Charge {
     batch: i64,
 }
 
+impl Past {
+    /// Whether the sale was made under another MID or TID. Books from before these were written
+    /// down do not say.
+    fn is_of_another(&self, merchant: &Merchant) -> bool {
+        let owner = self.merchant.as_ref().filter(|owner| **owner != Merchant::default());
+        owner.is_some_and(|owner| owner != merchant)
+    }
+}
+
+const ANOTHER_MERCHANT: &str = "the number belongs to another merchant or terminal";
+
 impl Ledger {
     pub(crate) fn open(data: &Path, name: &str) -> Result<Self> {
         let path = path(data);
         let opened = Connection::open(&path).and_then(|db| {
             db.execute_batch(SCHEMA)?;
+            for (table, column, kind) in COLUMNS {
+                if !db.column_exists(None, table, column)? {
+                    db.execute_batch(&format!("ALTER TABLE {table} ADD COLUMN {column} {kind}"))?;
+                }
+            }
             db.execute("INSERT INTO host SELECT ?1 WHERE NOT EXISTS (SELECT 1 FROM host)", [name])?;
             let owner: String = db.query_row("SELECT name FROM host", [], |row| row.get(0))?;
             Ok((db, owner))
@@ -86,11 +115,12 @@ impl Ledger {
         Ok(Self { db, name: owner })
     }
 
-    /// Carries out `ask`. The answer is given only after the books hold it.
-    pub(crate) fn answer(&mut self, ask: &Ask, now_ms: i64) -> Result<Answer> {
+    /// Carries out what is asked. The answer is given only after the books hold it.
+    pub(crate) fn answer(&mut self, call: &Call, now_ms: i64) -> Result<Answer> {
+        let Call { merchant, ask } = call;
         let host = self.name.clone();
         let books = self.db.transaction_with_behavior(TransactionBehavior::Immediate)?;
-        let entry = |terminal, stan| Entry { books: &books, terminal, stan, now_ms };
+        let entry = |terminal, stan| Entry { books: &books, merchant, terminal, stan, now_ms };
         let answer = match ask {
             Ask::Authorise { terminal, stan, kind, amount_minor, batch } => {
                 entry(terminal, *stan).authorise(*kind, *amount_minor, *batch)?
@@ -99,14 +129,18 @@ impl Ledger {
             Ask::Upload { terminal, stan, kind, amount_minor, batch } => {
                 entry(terminal, *stan).upload(*kind, *amount_minor, *batch)?
             }
+            Ask::Refund { terminal, stan, of, amount_minor, batch } => {
+                entry(terminal, *stan).refund(*of, *amount_minor, *batch)?
+            }
             Ask::Settle { terminal, batch, count, total_minor } => {
                 let claim = Figures { count: *count, total_minor: *total_minor };
-                settle(&books, &host, terminal, *batch, claim, now_ms)?
+                settle(&books, (&host, merchant), terminal, *batch, claim, now_ms)?
             }
             Ask::Diagnose { terminal } => {
                 let last_batch = books.query_row(
-                    "SELECT max(batch) FROM settlement WHERE terminal = ?1",
-                    [terminal],
+                    "SELECT max(batch) FROM settlement
+                     WHERE terminal = ?1 AND (mid = ?2 AND tid = ?3 OR mid = '')",
+                    params![terminal, merchant.mid, merchant.tid],
                     |row| row.get(0),
                 )?;
                 Answer::Here { host, last_batch }
@@ -120,6 +154,7 @@ impl Ledger {
 /// One sale in the books.
 struct Entry<'a> {
     books: &'a Transaction<'a>,
+    merchant: &'a Merchant,
     terminal: &'a str,
     stan: i64,
     now_ms: i64,
@@ -128,8 +163,11 @@ struct Entry<'a> {
 impl Entry<'_> {
     fn authorise(&self, kind: Authorise, amount_minor: i64, batch: i64) -> Result<Answer> {
         let past = self.past()?;
+        if past.is_of_another(self.merchant) {
+            return Ok(declined(ANOTHER_MERCHANT));
+        }
         let before = match kind {
-            Authorise::Sale => past.charged.map(|charge| charge.amount_minor),
+            Authorise::Sale | Authorise::Qr => past.charged.map(|charge| charge.amount_minor),
             Authorise::Preauthorisation => past.held_minor,
         };
         if past.undone {
@@ -153,7 +191,7 @@ impl Entry<'_> {
             return Ok(declined("insufficient funds"));
         }
         match kind {
-            Authorise::Sale => self.write("charge", amount_minor, batch)?,
+            Authorise::Sale | Authorise::Qr => self.write("charge", amount_minor, batch)?,
             Authorise::Preauthorisation => self.write("hold", amount_minor, batch)?,
         }
         Ok(Answer::Approved)
@@ -162,6 +200,9 @@ impl Entry<'_> {
     /// A reversal that overtakes its sale leaves a bar, so that the sale cannot charge later.
     fn reverse(&self) -> Result<Answer> {
         let past = self.past()?;
+        if past.is_of_another(self.merchant) {
+            return Ok(refused(ANOTHER_MERCHANT));
+        }
         if past.undone {
             return Ok(Answer::Reversed);
         }
@@ -180,6 +221,9 @@ impl Entry<'_> {
 
     fn upload(&self, kind: Upload, amount_minor: i64, batch: i64) -> Result<Answer> {
         let past = self.past()?;
+        if past.is_of_another(self.merchant) {
+            return Ok(refused(ANOTHER_MERCHANT));
+        }
         if let Some(charge) = past.charged {
             let same = charge.amount_minor == amount_minor && charge.batch == batch;
             return Ok(if same { Answer::Taken } else { refused("the number is taken") });
@@ -203,6 +247,49 @@ impl Entry<'_> {
         Ok(Answer::Taken)
     }
 
+    /// Gives back a charge, once and whole, in a batch of its own time.
+    fn refund(&self, of: i64, amount_minor: i64, batch: i64) -> Result<Answer> {
+        let past = self.past()?;
+        if past.undone {
+            return Ok(declined("reversed before it arrived"));
+        }
+        if let Some(charge) = past.charged {
+            let same = charge.amount_minor == -amount_minor;
+            return Ok(if same { Answer::Approved } else { declined("the number is taken") });
+        }
+        let refunded = Self { stan: of, ..*self }.past()?;
+        if refunded.is_of_another(self.merchant) {
+            return Ok(declined(ANOTHER_MERCHANT));
+        }
+        let charge = refunded.charged.filter(|_| !refunded.undone);
+        if charge.is_none_or(|charge| charge.amount_minor != amount_minor) {
+            return Ok(declined("no such sale was charged"));
+        }
+        if self.is_refunded(of)? {
+            return Ok(declined("it was refunded before"));
+        }
+        if let Some(objection) = self.objection(amount_minor, batch)? {
+            return Ok(declined(objection));
+        }
+        self.write("charge", -amount_minor, batch)?;
+        let newest = "UPDATE movement SET refund_of = ?1 WHERE id = last_insert_rowid()";
+        self.books.execute(newest, [of])?;
+        Ok(Answer::Approved)
+    }
+
+    /// Whether a refund of sale `of` stands.
+    fn is_refunded(&self, of: i64) -> Result<bool> {
+        let stands = self.books.query_row(
+            "SELECT EXISTS (SELECT 1 FROM movement AS refund
+                WHERE terminal = ?1 AND refund_of = ?2 AND NOT EXISTS (
+                    SELECT 1 FROM movement AS undone WHERE undone.terminal = ?1
+                        AND undone.stan = refund.stan AND undone.what = 'reversal'))",
+            params![self.terminal, of],
+            |row| row.get(0),
+        )?;
+        Ok(stands)
+    }
+
     /// Why a new charge cannot enter the books, if so.
     fn objection(&self, amount_minor: i64, batch: i64) -> Result<Option<&'static str>> {
         if amount_minor <= 0 {
@@ -214,13 +301,14 @@ impl Entry<'_> {
 
     fn past(&self) -> Result<Past> {
         let mut rows = self.books.prepare_cached(
-            "SELECT what, amount_minor, batch FROM movement WHERE terminal = ?1 AND stan = ?2 \
-             ORDER BY id",
+            "SELECT what, amount_minor, batch, mid, tid FROM movement \
+             WHERE terminal = ?1 AND stan = ?2 ORDER BY id",
         )?;
         let mut past = Past::default();
         let mut rows = rows.query(params![self.terminal, self.stan])?;
         while let Some(row) = rows.next()? {
             let amount_minor = row.get("amount_minor")?;
+            past.merchant = Some(Merchant { mid: row.get("mid")?, tid: row.get("tid")? });
             match row.get::<_, String>("what")?.as_str() {
                 "charge" => {
                     past.undone = false; // what was held has been completed, not released
@@ -237,9 +325,18 @@ impl Entry<'_> {
 
     fn write(&self, what: &str, amount_minor: i64, batch: impl Into<Option<i64>>) -> Result<()> {
         self.books.execute(
-            "INSERT INTO movement (terminal, stan, what, amount_minor, batch, at_ms) \
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
-            params![self.terminal, self.stan, what, amount_minor, batch.into(), self.now_ms],
+            "INSERT INTO movement (terminal, stan, what, amount_minor, batch, at_ms, mid, tid) \
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+            params![
+                self.terminal,
+                self.stan,
+                what,
+                amount_minor,
+                batch.into(),
+                self.now_ms,
+                self.merchant.mid,
+                self.merchant.tid
+            ],
         )?;
         Ok(())
     }
@@ -255,7 +352,7 @@ struct Figures {
 /// closed again: the same figures get the same reference, and the repeat is counted.
 fn settle(
     books: &Transaction<'_>,
-    host: &str,
+    (host, merchant): (&str, &Merchant),
     terminal: &str,
     batch: i64,
     claim: Figures,
@@ -270,9 +367,17 @@ fn settle(
         let own = taken(books, terminal, batch)?;
         if own == claim {
             books.execute(
-                "INSERT INTO settlement (terminal, batch, count, total_minor, at_ms) \
-                 VALUES (?1, ?2, ?3, ?4, ?5)",
-                params![terminal, batch, own.count, own.total_minor, now_ms],
+                "INSERT INTO settlement (terminal, batch, count, total_minor, at_ms, mid, tid) \
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+                params![
+                    terminal,
+                    batch,
+                    own.count,
+                    own.total_minor,
+                    now_ms,
+                    merchant.mid,
+                    merchant.tid
+                ],
             )?;
         }
         (books.last_insert_rowid(), own)

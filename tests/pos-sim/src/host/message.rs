@@ -2,6 +2,22 @@
 
 use serde::{Deserialize, Serialize};
 
+/// A line of a till: who asks, by the names that acquirers give, and what.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Call {
+    #[serde(default)]
+    pub(crate) merchant: Merchant,
+    #[serde(flatten)]
+    pub(crate) ask: Ask,
+}
+
+/// Empty where a till does not say.
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub(crate) struct Merchant {
+    pub(crate) mid: String,
+    pub(crate) tid: String,
+}
+
 /// A till's request. `stan` is the till's number for a sale, never used again; asking twice under
 /// the same number is asking once.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -13,6 +29,8 @@ pub(crate) enum Ask {
     Reverse { terminal: String, stan: i64 },
     /// This was approved without the host: an offline sale, or the completion of what was held.
     Upload { terminal: String, stan: i64, kind: Upload, amount_minor: i64, batch: i64 },
+    /// Give back what was charged under the number `of`, whose batch may be settled.
+    Refund { terminal: String, stan: i64, of: i64, amount_minor: i64, batch: i64 },
     /// These are the till's figures for the batch; close it if they are the host's too.
     Settle { terminal: String, batch: i64, count: i64, total_minor: i64 },
     /// Is anybody there?
@@ -23,6 +41,8 @@ pub(crate) enum Ask {
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Authorise {
     Sale,
+    /// A sale by QR code.
+    Qr,
     Preauthorisation,
 }
 
@@ -36,9 +56,9 @@ pub(crate) enum Upload {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Answer {
-    /// To `authorise`.
+    /// To `authorise` and `refund`.
     Approved,
-    /// To `authorise`: nothing was charged and nothing is held.
+    /// To `authorise` and `refund`: nothing was charged, held or given back.
     Declined { reason: String },
     /// To `reverse`.
     Reversed,
@@ -51,7 +71,7 @@ pub(crate) enum Answer {
     /// To `diagnose`.
     Here {
         host: String,
-        /// The newest batch that the host has closed for the terminal.
+        /// The newest batch that the host has closed for this terminal of this merchant.
         #[serde(default)]
         last_batch: Option<i64>,
     },

@@ -1,13 +1,13 @@
 //! The till's line to one host.
 
 use std::io::{BufReader, ErrorKind, Write as _};
-use std::net::{SocketAddr, TcpStream};
+use std::net::{TcpStream, ToSocketAddrs as _};
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, anyhow};
 
 use crate::fault::{Fault, Faults};
-use crate::host::message::{Answer, Ask};
+use crate::host::message::{Answer, Ask, Call, Merchant};
 use crate::json_lines::{Line, read_line};
 
 /// A host on the same machine or in the same city accepts at once.
@@ -28,7 +28,9 @@ pub(super) enum Asked {
 
 #[derive(Debug)]
 pub(super) struct Acquirer {
-    address: SocketAddr,
+    /// `host:port`, in the order in which they are tried.
+    hosts: Vec<String>,
+    merchant: Merchant,
     faults: Faults,
     /// Kept between requests; dropped after the first irregularity, so that a late answer is never
     /// taken for the answer to something else.
@@ -36,8 +38,8 @@ pub(super) struct Acquirer {
 }
 
 impl Acquirer {
-    pub(super) fn new(address: SocketAddr, faults: Faults) -> Self {
-        Self { address, faults, line: None }
+    pub(super) fn new(hosts: Vec<String>, merchant: Merchant, faults: Faults) -> Self {
+        Self { hosts, merchant, faults, line: None }
     }
 
     pub(super) fn ask(&mut self, ask: &Ask) -> Asked {
@@ -45,7 +47,8 @@ impl Acquirer {
             Ok(line) => line,
             Err(error) => return Asked::NotSent(error),
         };
-        match exchange(&mut line, ask) {
+        let call = Call { merchant: self.merchant.clone(), ask: ask.clone() };
+        match exchange(&mut line, &call) {
             Ok(answer) => {
                 self.line = Some(line);
                 Asked::Answered(answer)
@@ -67,16 +70,26 @@ impl Acquirer {
         }
     }
 
+    /// The first host that can be reached: nothing has been sent to any of them yet.
     fn connect(&self) -> Result<BufReader<TcpStream>> {
-        let connect = || {
-            let stream = TcpStream::connect_timeout(&self.address, CONNECT_PATIENCE)?;
-            stream.set_nodelay(true)?;
-            stream.set_read_timeout(Some(ANSWER_PATIENCE))?;
-            stream.set_write_timeout(Some(ANSWER_PATIENCE))?;
-            Ok::<_, std::io::Error>(BufReader::new(stream))
-        };
-        connect().with_context(|| format!("cannot reach the host at {}", self.address))
+        let mut last = anyhow!("no host is given");
+        for host in &self.hosts {
+            match connect(host).with_context(|| format!("cannot reach the host at {host}")) {
+                Ok(line) => return Ok(line),
+                Err(error) => last = error,
+            }
+        }
+        Err(last)
     }
+}
+
+fn connect(host: &str) -> Result<BufReader<TcpStream>> {
+    let address = host.to_socket_addrs()?.next().context("the name has no address")?;
+    let stream = TcpStream::connect_timeout(&address, CONNECT_PATIENCE)?;
+    stream.set_nodelay(true)?;
+    stream.set_read_timeout(Some(ANSWER_PATIENCE))?;
+    stream.set_write_timeout(Some(ANSWER_PATIENCE))?;
+    Ok(BufReader::new(stream))
 }
 
 /// Whether the line is open with nothing to read on it.
@@ -90,8 +103,8 @@ fn is_quiet(stream: &TcpStream) -> bool {
     peek().is_err_and(|error| error.kind() == ErrorKind::WouldBlock)
 }
 
-fn exchange(line: &mut BufReader<TcpStream>, ask: &Ask) -> Result<Answer> {
-    let mut bytes = serde_json::to_vec(ask).context("cannot encode the request")?;
+fn exchange(line: &mut BufReader<TcpStream>, call: &Call) -> Result<Answer> {
+    let mut bytes = serde_json::to_vec(call).context("cannot encode the request")?;
     bytes.push(b'\n');
     line.get_mut().write_all(&bytes).context("cannot send to the host")?;
     match read_line(line).context("the host does not answer")? {

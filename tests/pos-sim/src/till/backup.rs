@@ -2,18 +2,15 @@
 
 use std::fs;
 use std::path::Path;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use anyhow::Context as _;
 
-use super::settlement::DESK_PATIENCE;
+use super::settlement::{DESK_PATIENCE, desk_is_taken};
 use super::{Till, journal};
 use crate::fault::Fault;
 use crate::print;
-use crate::protocol::{Code, DataSet, Exported, Outcome, Refusal, Source, done};
-
-/// How often a till that hangs on request looks whether it still should.
-const HANG_LOOK: Duration = Duration::from_millis(100);
+use crate::protocol::{DataSet, Exported, Outcome, Refusal, Source, done};
 
 /// A well-known test number that passes the check of its last digit.
 const CARD_NUMBER: &str = "4111111111111111";
@@ -76,20 +73,6 @@ impl Till {
         done()
     }
 
-    fn fails_by(&self, fault: Fault) -> Result<(), Refusal> {
-        match self.faults.strikes(fault) {
-            true => Err(Refusal::new(Code::Failed, format!("the fault {fault:?} struck"))),
-            false => Ok(()),
-        }
-    }
-
-    /// Waits until the fault is over, or the till stops.
-    fn hangs_by(&self, fault: Fault) {
-        while self.desk.stopping().is_none() && self.faults.active(fault) {
-            self.desk.pause_until_change(HANG_LOOK);
-        }
-    }
-
     fn lies_by(&self, fault: Fault, data_sets: &mut [DataSet]) {
         if self.faults.strikes(fault) {
             for set in data_sets.iter_mut().filter(|set| set.class == "transactions") {
@@ -106,8 +89,4 @@ fn remove_all(directory: &Path) -> anyhow::Result<()> {
         }
         Ok(()) | Err(_) => Ok(()),
     }
-}
-
-fn desk_is_taken() -> Refusal {
-    Refusal::not_ready("the sale in flight takes too long")
 }

@@ -28,11 +28,19 @@ pub(super) enum Wish {
     Cancel,
 }
 
-/// The next customer of a shop that holds `open_preauthorisations`.
-pub(super) fn next_customer(random: &mut Random, open_preauthorisations: i64) -> Wish {
+/// Pre-authorisations that are open.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Open {
+    pub(super) active: i64,
+    /// With a provider that the shop leaves, or has tried: they are dealt with first.
+    pub(super) elsewhere: i64,
+}
+
+/// The next customer of a shop with these pre-authorisations.
+pub(super) fn next_customer(random: &mut Random, open: Open) -> Wish {
     let amount_minor = i64::try_from(random.below(DEAREST_MINOR)).unwrap_or(0) + 1;
-    let is_full = open_preauthorisations >= PREAUTHORISATIONS_MAX;
-    if open_preauthorisations > 0 && (is_full || random.chance(8)) {
+    let is_due = open.active >= PREAUTHORISATIONS_MAX || open.elsewhere > 0;
+    if is_due || (open.active > 0 && random.chance(8)) {
         let percent = i64::try_from(random.below(100)).unwrap_or(0) + 1;
         return if random.chance(30) { Wish::Cancel } else { Wish::Complete { percent } };
     }
@@ -53,7 +61,7 @@ mod tests {
         let mut seen = [0; 5];
         for turn in 0..2_000 {
             let open = turn % (PREAUTHORISATIONS_MAX + 1);
-            let wish = next_customer(&mut random, open);
+            let wish = next_customer(&mut random, Open { active: open, elsewhere: 0 });
             match wish {
                 Wish::Pay { amount_minor } => {
                     assert!(amount_minor > 0);
@@ -78,5 +86,13 @@ mod tests {
             }
         }
         assert!(seen.iter().all(|count| *count > 20), "{seen:?}");
+    }
+    #[test]
+    fn what_another_provider_holds_is_dealt_with_first() {
+        let mut random = Random::seeded(2);
+        for elsewhere in 1..50 {
+            let wish = next_customer(&mut random, Open { active: 0, elsewhere });
+            assert!(matches!(wish, Wish::Cancel | Wish::Complete { .. }), "{wish:?}");
+        }
     }
 }

@@ -5,17 +5,18 @@ use serde_json::json;
 
 use super::Till;
 use super::acquirer::{Acquirer, Asked};
+use super::journal::Binding;
 use super::settlement::DESK_PATIENCE;
-use crate::clock;
 use crate::edition::SelfTest;
 use crate::exit::Exit;
 use crate::fault::Fault;
-use crate::host::message::{Answer, Ask};
+use crate::host::message::{Answer, Ask, Merchant};
 use crate::json_lines::{Reply, Service};
 use crate::protocol::{
     Application, BindingStatus, Check, Code, HostReached, Outcome, Refusal, Request, Status,
     Trading, Verb, Work, done, ok,
 };
+use crate::{clock, suspicious};
 
 impl Service for Till {
     fn serve(&self, request: Request, reply: Reply) {
@@ -42,8 +43,8 @@ impl Till {
             Verb::Status => ok(&self.status()?),
             Verb::Hold { lease_s, reason } => self.hold(lease_s, &reason),
             Verb::Release => self.release(),
-            Verb::Drain => Ok(json!({ "left": self.drain()? })),
-            Verb::Settle => Ok(json!({ "batches": self.settle()? })),
+            Verb::Drain { binding } => Ok(json!({ "left": self.drain(binding.as_deref())? })),
+            Verb::Settle { binding } => Ok(json!({ "batches": self.settle(binding.as_deref())? })),
             Verb::SelfTest => Ok(self.self_test()),
             Verb::HostCheck => Ok(json!({ "hosts": self.host_check()? })),
             Verb::Restart => self.prepare_restart(),
@@ -56,12 +57,23 @@ impl Till {
             Verb::Import(source) => Ok(json!({ "data_sets": self.import(&source)? })),
             Verb::RevertImport => self.revert_import(),
             Verb::CommitImport => self.commit_import(),
+            Verb::StageBinding { binding, profile } => self.stage_binding(&binding, &profile),
+            Verb::SwitchBinding { to } => self.switch_binding(&to),
+            Verb::TestTransaction(test) => ok(&self.test_transaction(&test)?),
+            Verb::VoidTests { binding } => Ok(json!({ "left": self.void_tests(&binding)? })),
+            Verb::EraseBinding { binding } => self.erase_binding(&binding),
+            Verb::Figures { binding } => ok(&self.figures(&binding)?),
+            Verb::StopTrading { message } => self.stop_trading(&message),
         }
     }
 
     fn status(&self) -> anyhow::Result<Status> {
         // In this order, or a sale could begin between the two looks and be overlooked.
-        let lease = self.journal().held(clock::unix_ms())?;
+        let journal = self.journal();
+        let lease = journal.held(clock::unix_ms())?;
+        let stopped = journal.stopped()?;
+        drop(journal);
+        let is_closed = lease.is_some() || stopped.is_some();
         let selling = self.desk.sale_is_in_flight();
         let work = if self.faults.active(Fault::Postpone) {
             Work::Postpone
@@ -72,14 +84,9 @@ impl Till {
         };
         let version =
             if self.faults.active(Fault::WrongVersion) { "0.0.0" } else { self.edition.version };
-        let mut bindings = Vec::new();
-        for binding in self.bindings()? {
-            let journal = self.journal();
-            let open_batch = journal.open_figures(&binding)?;
-            let left = journal.left(&binding)?;
-            drop(journal);
-            bindings.push(BindingStatus { binding, open_batch, left });
-        }
+        let bindings = self.journal().bindings()?;
+        let bindings = bindings.into_iter().map(|binding| self.binding_status(binding));
+        let bindings = bindings.collect::<anyhow::Result<_>>()?;
         Ok(Status {
             application: Application {
                 component: "pos-sim",
@@ -88,10 +95,20 @@ impl Till {
                 started_at: self.started_ms / 1000,
             },
             work,
-            trading: if lease.is_some() && !selling { Trading::Held } else { Trading::Open },
+            trading: if is_closed && !selling { Trading::Held } else { Trading::Open },
             hold_expires_at: lease.map(|lease| lease.expires_at()),
+            stopped,
+            suspicion: suspicious::last(&self.data),
             bindings,
         })
+    }
+
+    fn binding_status(&self, binding: Binding) -> anyhow::Result<BindingStatus> {
+        let Binding { name: binding, state, provider, mid, tid, merchant, hosts: _ } = binding;
+        let journal = self.journal();
+        let open_batch = journal.open_figures(&binding)?;
+        let left = journal.left(&binding)?;
+        Ok(BindingStatus { binding, state, provider, mid, tid, name: merchant, open_batch, left })
     }
 
     fn hold(&self, lease_s: u32, reason: &str) -> Outcome {
@@ -135,18 +152,21 @@ impl Till {
     fn host_check(&self) -> anyhow::Result<Vec<HostReached>> {
         let ask = Ask::Diagnose { terminal: self.terminal.clone() };
         let mut hosts = Vec::new();
-        for (binding, address) in &self.addresses {
-            let asked = Acquirer::new(*address, self.faults.clone()).ask(&ask);
+        let bindings = self.journal().bindings()?;
+        for Binding { name, provider, mid, tid, hosts: addresses, .. } in bindings {
+            let merchant = Merchant { mid, tid };
+            let asked = Acquirer::new(addresses, merchant, self.faults.clone()).ask(&ask);
             let (reachable, detail, last_batch) = match asked {
-                Asked::Answered(Answer::Here { host, last_batch }) if host == *binding => {
+                Asked::Answered(Answer::Here { host, last_batch }) if host == provider => {
                     (true, String::new(), last_batch)
                 }
+                Asked::Answered(Answer::Refused { reason }) => (false, reason, None),
                 Asked::Answered(other) => (false, format!("another host answers: {other:?}"), None),
                 Asked::NotSent(error) | Asked::InDoubt(error) => {
                     (false, format!("{error:#}"), None)
                 }
             };
-            hosts.push(HostReached { binding: binding.clone(), reachable, detail, last_batch });
+            hosts.push(HostReached { binding: name, reachable, detail, last_batch });
         }
         Ok(hosts)
     }

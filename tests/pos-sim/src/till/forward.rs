@@ -1,5 +1,5 @@
 //! Tells a host what it must still hear: reversals first, then what was approved without it.
-//! Whoever calls has the desk.
+//! Each goes to the host of its own binding, whichever is active.
 
 use anyhow::Result;
 
@@ -13,6 +13,8 @@ impl Till {
     /// Sends what can be sent now. What the host does not take stays in the journal for next time;
     /// after the first silence the rest is left for next time too.
     pub(super) fn forward(&self, binding: &str) -> Result<()> {
+        let line = self.line(binding)?;
+        let _nobody_else_sends = line.sending();
         let to_forward = self.journal().to_forward(binding)?;
         for sale in to_forward {
             let (ask, concluded) = self.message(&sale);
@@ -42,15 +44,5 @@ impl Till {
             Kind::Preauthorisation => Upload::Completion,
         };
         (Ask::Upload { terminal, stan, kind, amount_minor, batch }, State::Approved)
-    }
-
-    /// Asks the host of `binding`.
-    pub(super) fn ask(&self, binding: &str, ask: &Ask) -> Asked {
-        match self.acquirers.get(binding) {
-            Some(acquirer) => {
-                acquirer.lock().expect("nothing panics while it asks a host").ask(ask)
-            }
-            None => Asked::NotSent(anyhow::anyhow!("no host is given for binding {binding}")),
-        }
     }
 }

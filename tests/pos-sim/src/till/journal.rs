@@ -5,12 +5,15 @@
 //! changes nothing.
 
 mod batch;
+mod binding;
 mod data_sets;
+mod figures;
 mod hold;
 mod sale;
 mod schema;
 mod selling;
 mod swap;
+mod test_sale;
 
 use std::path::{Path, PathBuf};
 
@@ -20,8 +23,10 @@ use rusqlite::{Connection, TransactionBehavior};
 use crate::edition::Edition;
 
 pub(crate) use batch::Batch;
-pub(crate) use data_sets::{export, rehearse};
-pub(crate) use sale::{Kind, NewSale, Sale, State};
+pub(crate) use binding::{Binding, Given, Merchant};
+pub(crate) use data_sets::{export, fits_into_a_path, rehearse};
+pub(crate) use sale::{HostSaid, HostTook, Kind, NewSale, Sale, State};
+pub(crate) use test_sale::{TestRow, Undone};
 
 /// The file of the journal in a till's data directory.
 pub(crate) fn path(data: &Path) -> PathBuf {

@@ -4,14 +4,14 @@
 //! it is approved only **after** the host's answer is in the journal. Whatever ends the till in
 //! between leaves a sale that is `begun`, and the next start reverses it.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::Result;
 
 use super::Till;
 use super::acquirer::Asked;
-use super::basket::{self, FLOOR_LIMIT_MINOR, STORED_SALES_MAX, Wish};
-use super::journal::{Kind, NewSale, Sale, State};
+use super::basket::{self, FLOOR_LIMIT_MINOR, Open, STORED_SALES_MAX, Wish};
+use super::journal::{HostSaid, HostTook, Kind, NewSale, Sale, State};
 use crate::clock;
 use crate::exit::Exit;
 use crate::fault::Fault;
@@ -65,7 +65,7 @@ impl Till {
         let trading_is_open = || {
             let mut journal = self.journal();
             let now_ms = clock::unix_ms();
-            let is_open = journal.held(now_ms)?.is_none();
+            let is_open = !journal.is_closed(now_ms)?;
             if is_open {
                 journal.begin_to_sell(now_ms)?;
             } else {
@@ -77,75 +77,100 @@ impl Till {
             return Ok(false);
         };
         self.desk.pause(self.handling_time());
-        let open = self.journal().left(&self.active)?.open_preauthorisations;
-        match basket::next_customer(random, open) {
-            Wish::Pay { amount_minor } => self.pay(amount_minor, random)?,
-            Wish::PayOffline { amount_minor } => self.pay_offline(amount_minor)?,
-            Wish::Hold { amount_minor } => self.preauthorise(amount_minor)?,
+        let active = self.journal().active_binding()?;
+        match basket::next_customer(random, self.open_preauthorisations(&active)?) {
+            Wish::Pay { amount_minor } => self.pay(&active, amount_minor, random)?,
+            Wish::PayOffline { amount_minor } => self.pay_offline(&active, amount_minor)?,
+            Wish::Hold { amount_minor } => self.preauthorise(&active, amount_minor)?,
             Wish::Complete { percent } => self.complete(percent)?,
             Wish::Cancel => self.cancel()?,
         }
         if random.chance(FORWARD_PERCENT) && self.desk.stopping().is_none() {
-            self.forward(&self.active)?;
+            self.forward(&active)?;
         }
         self.desk.pause(self.handling_time());
         Ok(true)
     }
 
-    fn pay(&self, amount_minor: i64, random: &mut Random) -> Result<()> {
-        let tip_minor = if random.chance(TIP_PERCENT) { amount_minor / 10 } else { 0 };
-        let sale = self.begin(Kind::Sale, amount_minor, tip_minor)?;
-        match self.authorise(&sale, Authorise::Sale) {
-            Asked::Answered(Answer::Approved) => self.conclude(&sale, State::Approved),
-            Asked::Answered(Answer::Declined { .. }) => self.conclude(&sale, State::Declined),
-            Asked::NotSent(_) if self.may_store(amount_minor)? => {
-                self.conclude(&sale, State::Stored)
+    /// What is held, with the active binding and with those before it.
+    fn open_preauthorisations(&self, active: &str) -> Result<Open> {
+        let mut open = Open::default();
+        let journal = self.journal();
+        for binding in journal.bindings()? {
+            let held = journal.left(&binding.name)?.open_preauthorisations;
+            if binding.name == active {
+                open.active += held;
+            } else {
+                open.elsewhere += held;
             }
-            Asked::NotSent(_) => self.give_up(&sale, State::Declined),
-            Asked::Answered(_) | Asked::InDoubt(_) => self.give_up(&sale, State::Reversing),
+        }
+        Ok(open)
+    }
+
+    fn pay(&self, active: &str, amount_minor: i64, random: &mut Random) -> Result<()> {
+        let tip_minor = if random.chance(TIP_PERCENT) { amount_minor / 10 } else { 0 };
+        let sale = self.begin(active, Kind::Sale, amount_minor, tip_minor)?;
+        let asked = Instant::now();
+        match self.authorise(&sale, Authorise::Sale) {
+            Asked::Answered(Answer::Approved) => {
+                self.conclude(&sale, State::Approved, HostSaid::Yes, asked)
+            }
+            Asked::Answered(Answer::Declined { .. }) => {
+                self.conclude(&sale, State::Declined, HostSaid::No, asked)
+            }
+            Asked::NotSent(_) if self.may_store(active, amount_minor)? => {
+                self.conclude(&sale, State::Stored, HostSaid::Nothing, asked)
+            }
+            Asked::NotSent(_) => self.give_up(&sale, State::Declined, asked),
+            Asked::Answered(_) | Asked::InDoubt(_) => self.give_up(&sale, State::Reversing, asked),
         }
     }
 
-    fn pay_offline(&self, amount_minor: i64) -> Result<()> {
-        if !self.may_store(amount_minor)? {
+    fn pay_offline(&self, active: &str, amount_minor: i64) -> Result<()> {
+        if !self.may_store(active, amount_minor)? {
             self.journal().unable_to_sell();
             return Ok(());
         }
-        self.begin(Kind::Offline, amount_minor, 0)?;
+        self.begin(active, Kind::Offline, amount_minor, 0)?;
         self.journal().able_to_sell(clock::unix_ms())
     }
 
-    fn preauthorise(&self, amount_minor: i64) -> Result<()> {
-        let sale = self.begin(Kind::Preauthorisation, amount_minor, 0)?;
+    fn preauthorise(&self, active: &str, amount_minor: i64) -> Result<()> {
+        let sale = self.begin(active, Kind::Preauthorisation, amount_minor, 0)?;
+        let asked = Instant::now();
         match self.authorise(&sale, Authorise::Preauthorisation) {
-            Asked::Answered(Answer::Approved) => self.conclude(&sale, State::Held),
-            Asked::Answered(Answer::Declined { .. }) => self.conclude(&sale, State::Declined),
-            Asked::NotSent(_) => self.give_up(&sale, State::Declined),
-            Asked::Answered(_) | Asked::InDoubt(_) => self.give_up(&sale, State::Reversing),
+            Asked::Answered(Answer::Approved) => {
+                self.conclude(&sale, State::Held, HostSaid::Yes, asked)
+            }
+            Asked::Answered(Answer::Declined { .. }) => {
+                self.conclude(&sale, State::Declined, HostSaid::No, asked)
+            }
+            Asked::NotSent(_) => self.give_up(&sale, State::Declined, asked),
+            Asked::Answered(_) | Asked::InDoubt(_) => self.give_up(&sale, State::Reversing, asked),
         }
     }
 
-    /// The customer pays a part of what is held. The till approves; the host is told at once if it
-    /// can be reached, and later if not.
+    /// The customer pays a part of what is held. The till approves; the host that holds it is told
+    /// at once if it can be reached, and later if not.
     fn complete(&self, percent: i64) -> Result<()> {
-        let held = self.journal().oldest_held(&self.active)?;
+        let held = self.journal().oldest_held()?;
         let Some(held) = held else { return Ok(()) };
         let amount_minor = (held.amount_minor * percent / 100).max(1);
         self.journal().complete(&held, amount_minor, clock::unix_ms())?;
-        self.forward(&self.active)?;
+        self.forward(&held.binding)?;
         Ok(())
     }
 
     fn cancel(&self) -> Result<()> {
-        let held = self.journal().oldest_held(&self.active)?;
+        let held = self.journal().oldest_held()?;
         let Some(held) = held else { return Ok(()) };
         self.journal().mark(&held, State::Reversing, clock::unix_ms())?;
-        self.forward(&self.active)?;
+        self.forward(&held.binding)?;
         Ok(())
     }
 
-    fn begin(&self, kind: Kind, amount_minor: i64, tip_minor: i64) -> Result<Sale> {
-        let new = NewSale { binding: &self.active, kind, amount_minor, tip_minor };
+    fn begin(&self, active: &str, kind: Kind, amount_minor: i64, tip_minor: i64) -> Result<Sale> {
+        let new = NewSale { binding: active, kind, amount_minor, tip_minor };
         self.journal().begin(new, clock::unix_ms())
     }
 
@@ -163,19 +188,21 @@ impl Till {
     }
 
     /// The customer has an answer.
-    fn conclude(&self, sale: &Sale, to: State) -> Result<()> {
-        self.journal().conclude(sale, to, clock::unix_ms())
+    fn conclude(&self, sale: &Sale, to: State, said: HostSaid, asked: Instant) -> Result<()> {
+        let host = HostTook { said, took_ms: ms_since(asked) };
+        self.journal().conclude(sale, to, host, clock::unix_ms())
     }
 
     /// The customer leaves without an answer: for that long, the till was not able to sell.
-    fn give_up(&self, sale: &Sale, to: State) -> Result<()> {
+    fn give_up(&self, sale: &Sale, to: State, asked: Instant) -> Result<()> {
+        let host = HostTook { said: HostSaid::Nothing, took_ms: ms_since(asked) };
         let mut journal = self.journal();
         journal.unable_to_sell();
-        journal.mark(sale, to, clock::unix_ms())
+        journal.give_up(sale, to, host, clock::unix_ms())
     }
 
-    fn may_store(&self, amount_minor: i64) -> Result<bool> {
-        let stored = self.journal().left(&self.active)?.stored_offline;
+    fn may_store(&self, active: &str, amount_minor: i64) -> Result<bool> {
+        let stored = self.journal().left(active)?.stored_offline;
         Ok(amount_minor <= FLOOR_LIMIT_MINOR && stored < STORED_SALES_MAX)
     }
 
@@ -186,7 +213,7 @@ impl Till {
             self.desk.pause(IDLE_SIGN_OF_LIFE);
             let mut journal = self.journal();
             let now_ms = clock::unix_ms();
-            if journal.held(now_ms)?.is_some() || self.faults.active(Fault::Hang) {
+            if journal.is_closed(now_ms)? || self.faults.active(Fault::Hang) {
                 return Ok(());
             }
             journal.able_to_sell(now_ms)?;
@@ -201,4 +228,8 @@ impl Till {
         let lease = self.journal().held(now_ms)?;
         Ok(lease.map_or(CLOSED_LOOK, |lease| Duration::from_millis(lease.left_ms(now_ms))))
     }
+}
+
+fn ms_since(asked: Instant) -> i64 {
+    i64::try_from(asked.elapsed().as_millis()).unwrap_or(i64::MAX)
 }

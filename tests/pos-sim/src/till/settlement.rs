@@ -17,11 +17,11 @@ use crate::protocol::{Code, Left, Refusal, SettledBatch};
 pub(super) const DESK_PATIENCE: Duration = Duration::from_secs(20);
 
 impl Till {
-    /// Sends what can be sent, for all bindings; returns what is left.
-    pub(super) fn drain(&self) -> Result<Left, Refusal> {
+    /// Sends what can be sent, for one binding or all; returns what is left.
+    pub(super) fn drain(&self, named: Option<&str>) -> Result<Left, Refusal> {
         let _seat = self.desk.take_for_bookkeeping(DESK_PATIENCE).ok_or_else(desk_is_taken)?;
         let mut all = Left::default();
-        for binding in self.bindings()? {
+        for binding in self.meant(named)? {
             self.forward(&binding)?;
             let left = self.journal().left(&binding)?;
             all.unsent_reversals += left.unsent_reversals;
@@ -31,15 +31,15 @@ impl Till {
         Ok(all)
     }
 
-    /// Closes every batch that holds a sale. A binding with nothing to close answers with the batch
-    /// it closed last: the caller may have lost that answer.
-    pub(super) fn settle(&self) -> Result<Vec<SettledBatch>, Refusal> {
+    /// Closes every batch that holds a sale, of one binding or of all. A binding with nothing to
+    /// close answers with the batch it closed last: the caller may have lost that answer.
+    pub(super) fn settle(&self, named: Option<&str>) -> Result<Vec<SettledBatch>, Refusal> {
         if self.faults.strikes(Fault::RefuseSettle) {
             return Err(Refusal::new(Code::Refused, "the fault refuse-settle is set"));
         }
         let _seat = self.desk.take_for_bookkeeping(DESK_PATIENCE).ok_or_else(desk_is_taken)?;
         let mut answer = Vec::new();
-        for binding in self.bindings()? {
+        for binding in self.meant(named)? {
             self.settle_binding(&binding, &mut answer)?;
         }
         Ok(answer)
@@ -47,13 +47,7 @@ impl Till {
 
     fn settle_binding(&self, binding: &str, answer: &mut Vec<SettledBatch>) -> Result<(), Refusal> {
         self.forward(binding)?;
-        let Left { unsent_reversals, stored_offline, .. } = self.journal().left(binding)?;
-        if unsent_reversals + stored_offline > 0 {
-            return Err(Refusal::not_ready(format!(
-                "{unsent_reversals} reversal(s) and {stored_offline} stored sale(s) of binding \
-                 {binding} have not reached its host: drain first",
-            )));
-        }
+        self.nothing_is_unsent(binding)?;
         self.journal().offer_open_batch(binding)?;
         let offered = self.journal().offered_batches(binding)?;
         if offered.is_empty() {
@@ -66,7 +60,18 @@ impl Till {
         Ok(())
     }
 
-    fn settle_batch(&self, batch: &Batch) -> Result<SettledBatch, Refusal> {
+    pub(super) fn nothing_is_unsent(&self, binding: &str) -> Result<(), Refusal> {
+        let Left { unsent_reversals, stored_offline, .. } = self.journal().left(binding)?;
+        if unsent_reversals + stored_offline > 0 {
+            return Err(Refusal::not_ready(format!(
+                "{unsent_reversals} reversal(s) and {stored_offline} stored sale(s) of binding \
+                 {binding} have not reached its host: drain first",
+            )));
+        }
+        Ok(())
+    }
+
+    pub(super) fn settle_batch(&self, batch: &Batch) -> Result<SettledBatch, Refusal> {
         let Batch { binding, number, mut count, mut total_minor, .. } = batch.clone();
         if self.faults.strikes(Fault::LieAboutTotals) {
             (count, total_minor) = (count + 1, total_minor + 100);
@@ -106,15 +111,6 @@ impl Till {
             host_reference,
         })
     }
-
-    /// All bindings there are to answer for: those with a host, and those with a past.
-    pub(super) fn bindings(&self) -> Result<Vec<String>> {
-        let mut bindings = self.journal().known_bindings()?;
-        bindings.extend(self.acquirers.keys().cloned());
-        bindings.sort();
-        bindings.dedup();
-        Ok(bindings)
-    }
 }
 
 /// A host settles only on equal figures, so the till's are the host's.
@@ -132,6 +128,6 @@ fn settled_before(batch: Batch) -> SettledBatch {
     }
 }
 
-fn desk_is_taken() -> Refusal {
+pub(super) fn desk_is_taken() -> Refusal {
     Refusal::not_ready("the sale in flight takes too long")
 }

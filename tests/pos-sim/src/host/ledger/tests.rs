@@ -16,7 +16,16 @@ impl Host {
     }
 
     fn ask(&mut self, ask: &Ask) -> Answer {
-        self.ledger.answer(ask, 0).unwrap()
+        self.ask_as("T0000001", ask)
+    }
+
+    fn ask_as(&mut self, tid: &str, ask: &Ask) -> Answer {
+        let merchant = Merchant { mid: "M1".into(), tid: tid.into() };
+        self.ledger.answer(&Call { merchant, ask: ask.clone() }, 0).unwrap()
+    }
+
+    fn refund(&mut self, stan: i64, of: i64, amount_minor: i64, batch: i64) -> Answer {
+        self.ask(&Ask::Refund { terminal: TERMINAL.into(), stan, of, amount_minor, batch })
     }
 
     fn sale(&mut self, stan: i64, amount_minor: i64, batch: i64) -> Answer {
@@ -154,4 +163,72 @@ fn books_open_again_under_their_name_only() {
     drop(Ledger::open(dir.path(), "a").unwrap());
     drop(Ledger::open(dir.path(), "a").unwrap());
     assert!(Ledger::open(dir.path(), "b").is_err());
+}
+
+#[test]
+fn a_refund_gives_back_once_also_what_was_settled() {
+    let mut host = Host::new();
+    host.sale(1, 500, 1);
+    host.settle(1, 1, 500);
+    assert!(is_refused(&host.refund(2, 1, 499, 2)), "another amount");
+    assert!(is_refused(&host.refund(2, 7, 500, 2)), "no such sale");
+    assert!(is_refused(&host.refund(2, 1, 500, 1)), "into a settled batch");
+    assert_eq!(host.refund(3, 1, 500, 2), Answer::Approved);
+    assert_eq!(host.refund(3, 1, 500, 2), Answer::Approved, "asked twice");
+    assert!(is_refused(&host.refund(4, 1, 500, 2)), "given back before");
+    assert_eq!(host.books(2), (1, -500));
+    assert!(matches!(host.settle(2, 1, -500), Answer::Settled { .. }));
+}
+
+#[test]
+fn a_refund_that_is_reversed_can_be_made_again_and_a_reversed_sale_cannot_be_refunded() {
+    let mut host = Host::new();
+    host.sale(1, 500, 1);
+    host.refund(2, 1, 500, 1);
+    assert_eq!(host.reverse(2), Answer::Reversed);
+    assert!(is_refused(&host.refund(2, 1, 500, 1)), "the number is used up");
+    assert_eq!(host.books(1), (1, 500));
+    assert_eq!(host.refund(3, 1, 500, 1), Answer::Approved);
+    assert_eq!(host.books(1), (2, 0));
+    host.sale(4, 700, 1);
+    host.reverse(4);
+    assert!(is_refused(&host.refund(5, 4, 700, 1)));
+    assert_eq!(host.reverse(6), Answer::Reversed);
+    assert!(is_refused(&host.refund(6, 1, 500, 1)), "its reversal overtook it");
+}
+
+#[test]
+fn the_books_know_whose_a_sale_is_and_which_batches_are_whose() {
+    let mut host = Host::new();
+    assert_eq!(host.sale(1, 500, 1), Answer::Approved);
+    host.settle(1, 1, 500);
+    host.sale(2, 500, 2);
+    let other = "T0000002";
+    let terminal = || TERMINAL.to_owned();
+    for ask in [
+        Ask::Reverse { terminal: terminal(), stan: 2 },
+        Ask::Refund { terminal: terminal(), stan: 3, of: 1, amount_minor: 500, batch: 2 },
+        Ask::Upload {
+            terminal: terminal(),
+            stan: 2,
+            kind: Upload::OfflineSale,
+            amount_minor: 500,
+            batch: 2,
+        },
+    ] {
+        assert!(is_refused(&host.ask_as(other, &ask)), "{ask:?}");
+    }
+    let diagnose = Ask::Diagnose { terminal: terminal() };
+    let here = |last_batch| Answer::Here { host: "a".into(), last_batch };
+    assert_eq!(host.ask(&diagnose), here(Some(1)));
+    assert_eq!(host.ask_as(other, &diagnose), here(None));
+}
+
+#[test]
+fn a_call_without_a_merchant_is_understood() {
+    let line = r#"{"do":"reverse","terminal":"T1","stan":7}"#;
+    let call: Call = serde_json::from_str(line).unwrap();
+    assert_eq!(call.merchant, Merchant::default());
+    let line = serde_json::to_string(&call).unwrap();
+    assert_eq!(serde_json::from_str::<Call>(&line).unwrap(), call);
 }

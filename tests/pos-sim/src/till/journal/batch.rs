@@ -1,9 +1,10 @@
 //! Batches: `open` takes sales, `offered` has been shown to the host with fixed figures, `settled`
 //! has its reference. A batch that was offered never takes a sale again, whatever became of the
-//! answer: sales that follow go into the next one.
+//! answer: sales that follow go into the next one. No two batches of a till have the same number,
+//! whatever their bindings: two bindings may end at the same host.
 
 use anyhow::{Result, ensure};
-use rusqlite::{OptionalExtension as _, Row, Transaction, params};
+use rusqlite::{Connection, OptionalExtension as _, Row, Transaction, params};
 
 use super::Journal;
 use crate::protocol::OpenBatch;
@@ -46,7 +47,7 @@ pub(super) fn open_batch(change: &Transaction<'_>, binding: &str) -> Result<i64>
     }
     let next = change.query_row(
         "INSERT INTO batch (binding, number, state)
-         SELECT ?1, coalesce(max(number), 0) + 1, 'open' FROM batch WHERE binding = ?1
+         SELECT ?1, coalesce(max(number), 0) + 1, 'open' FROM batch
          RETURNING number",
         [binding],
         |row| row.get(0),
@@ -54,25 +55,38 @@ pub(super) fn open_batch(change: &Transaction<'_>, binding: &str) -> Result<i64>
     Ok(next)
 }
 
-impl Journal {
-    /// Bindings that the journal has ever seen a sale for, configured now or not.
-    pub(crate) fn known_bindings(&self) -> Result<Vec<String>> {
-        let mut statement = self.db.prepare_cached("SELECT DISTINCT binding FROM batch")?;
-        let bindings = statement.query_map([], |row| row.get(0))?;
-        Ok(bindings.collect::<rusqlite::Result<_>>()?)
-    }
+/// How many sales and refunds of `binding` are approved and not yet settled.
+pub(super) fn open_count(db: &Connection, binding: &str) -> Result<i64> {
+    Ok(open_figures(db, binding)?.count)
+}
 
+fn open_figures(db: &Connection, binding: &str) -> Result<OpenBatch> {
+    let mut statement = db.prepare_cached(
+        "SELECT count(*), coalesce(sum(amount_minor), 0)
+         FROM batch CROSS JOIN sale ON sale.binding = batch.binding AND sale.batch = number
+         WHERE batch.binding = ?1 AND batch.state != 'settled' AND sale.state = 'approved'",
+    )?;
+    let figures = statement.query_row([binding], |row| {
+        Ok(OpenBatch { count: row.get(0)?, total_minor: row.get(1)?, currency: CURRENCY })
+    })?;
+    Ok(figures)
+}
+
+impl Journal {
     /// What is approved under `binding` and not yet settled.
     pub(crate) fn open_figures(&self, binding: &str) -> Result<OpenBatch> {
-        let mut statement = self.db.prepare_cached(
-            "SELECT count(*), coalesce(sum(amount_minor), 0)
-             FROM batch CROSS JOIN sale ON sale.binding = batch.binding AND sale.batch = number
-             WHERE batch.binding = ?1 AND batch.state != 'settled' AND sale.state = 'approved'",
+        open_figures(&self.db, binding)
+    }
+
+    /// Closes the open batch, also one in which every sale was undone: the host then has to agree
+    /// that nothing is left.
+    pub(crate) fn offer_whatever_is_open(&mut self, binding: &str) -> Result<()> {
+        self.offer_open_batch(binding)?;
+        self.db.execute(
+            "UPDATE batch SET state = 'offered' WHERE binding = ?1 AND state = 'open'",
+            [binding],
         )?;
-        let figures = statement.query_row([binding], |row| {
-            Ok(OpenBatch { count: row.get(0)?, total_minor: row.get(1)?, currency: CURRENCY })
-        })?;
-        Ok(figures)
+        Ok(())
     }
 
     /// Closes the open batch for good, with its figures as they are now, if it holds a sale.

@@ -1,5 +1,6 @@
 //! The till's data as sets that are saved, restored and counted each as one: payments, batches of
-//! each binding, and the till's own log. Each set is a SQLite file of its own.
+//! each binding, the bindings themselves without their keys, and the till's own log. Each set is a
+//! SQLite file of its own.
 //!
 //! An export is one read transaction on a connection of its own, which in SQLite's WAL mode keeps
 //! nobody from writing: the till sells meanwhile.
@@ -18,6 +19,7 @@ use crate::till::CURRENCY;
 
 pub(super) const SALES: &str = "sales";
 pub(super) const LOG: &str = "journal";
+pub(super) const CONFIG: &str = "config";
 
 /// Followed by the binding: batch numbers count for each host on its own.
 const BATCHES: &str = "batch-";
@@ -26,8 +28,12 @@ const BATCHES: &str = "batch-";
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Part {
     Sales,
-    Batches { binding: String },
+    Batches {
+        binding: String,
+    },
     Log,
+    /// The bindings.
+    Config,
 }
 
 impl Part {
@@ -35,6 +41,7 @@ impl Part {
         Ok(match name {
             SALES => Self::Sales,
             LOG => Self::Log,
+            CONFIG => Self::Config,
             other => match other.strip_prefix(BATCHES) {
                 Some(binding) if fits_into_a_path(binding) => {
                     Self::Batches { binding: binding.to_owned() }
@@ -49,6 +56,7 @@ impl Part {
             Self::Sales => SALES.to_owned(),
             Self::Batches { binding } => format!("{BATCHES}{binding}"),
             Self::Log => LOG.to_owned(),
+            Self::Config => CONFIG.to_owned(),
         }
     }
 
@@ -61,6 +69,7 @@ impl Part {
             Self::Sales => "transactions",
             Self::Batches { .. } => "batch",
             Self::Log => "journal",
+            Self::Config => "config",
         }
     }
 
@@ -71,6 +80,7 @@ impl Part {
             // A binding's name has no quote: see `fits_into_a_path`.
             Self::Batches { binding } => vec![("batch", format!("binding = '{binding}'"))],
             Self::Log => vec![("selling", "TRUE".to_owned()), ("notice", "TRUE".to_owned())],
+            Self::Config => vec![("binding", "TRUE".to_owned())],
         }
     }
 
@@ -89,20 +99,22 @@ impl Part {
             Self::Log => "SELECT (SELECT count(*) FROM selling) + (SELECT count(*) FROM notice),
                         0, NULL, NULL"
                 .to_owned(),
+            Self::Config => "SELECT count(*), 0, NULL, NULL FROM binding".to_owned(),
         };
         let (records, total, first, last) = db.query_row(&figures, [], |row| {
             Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?))
         })?;
         let totals = match self {
             Self::Sales | Self::Batches { .. } => BTreeMap::from([(CURRENCY.to_owned(), total)]),
-            Self::Log => BTreeMap::new(),
+            Self::Log | Self::Config => BTreeMap::new(),
         };
         let (class, files) = (self.class().to_owned(), vec![self.file()]);
         Ok(DataSet { name: self.name(), class, schema, files, records, totals, first, last })
     }
 }
 
-fn fits_into_a_path(binding: &str) -> bool {
+/// Whether a binding's name can stand in a file's name and in a query.
+pub(crate) fn fits_into_a_path(binding: &str) -> bool {
     let fits = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte);
     !binding.is_empty() && binding.bytes().all(fits)
 }
@@ -158,7 +170,7 @@ fn attach(db: &Connection, file: &Path, place: usize) -> Result<()> {
 fn parts(db: &Connection) -> Result<Vec<Part>> {
     let mut statement = db.prepare("SELECT DISTINCT binding FROM batch ORDER BY binding")?;
     let bindings = statement.query_map([], |row| row.get::<_, String>(0))?;
-    let mut parts = vec![Part::Sales, Part::Log];
+    let mut parts = vec![Part::Sales, Part::Log, Part::Config];
     for binding in bindings {
         parts.push(Part::named(&format!("{BATCHES}{}", binding?))?);
     }

@@ -1,8 +1,9 @@
 //! The hold on trading: a lease in the journal, so that it survives a restart of the till, and ends
-//! by itself, so that a dead agent does not close a shop.
+//! by itself, so that a dead agent does not close a shop. Beside it, trading can be stopped for
+//! good, which ends only when somebody releases it.
 
 use anyhow::Result;
-use rusqlite::{OptionalExtension as _, params};
+use rusqlite::{Connection, OptionalExtension as _, params};
 
 use super::Journal;
 
@@ -46,19 +47,58 @@ impl Journal {
         Ok(())
     }
 
+    /// Ends the hold, and lets a shop that was stopped for good sell again.
     pub(crate) fn release(&mut self) -> Result<()> {
-        self.db.execute("DELETE FROM hold", [])?;
+        let change = self.db.transaction()?;
+        change.execute("DELETE FROM hold", [])?;
+        change.execute("DELETE FROM stopped", [])?;
+        change.commit()?;
         Ok(())
+    }
+
+    /// Stops trading until it is released, and shows `message` for as long.
+    pub(crate) fn stop_trading(&mut self, message: &str, now_ms: i64) -> Result<()> {
+        let change = self.db.transaction()?;
+        change.execute(
+            "INSERT OR REPLACE INTO stopped (only_one, message, at_ms) VALUES (1, ?1, ?2)",
+            params![message, now_ms],
+        )?;
+        change.execute("INSERT INTO notice (at_ms, text) VALUES (?1, ?2)", (now_ms, message))?;
+        change.commit()?;
+        Ok(())
+    }
+
+    /// What the screen says, if trading was stopped for good.
+    pub(crate) fn stopped(&self) -> Result<Option<String>> {
+        stopped(&self.db)
     }
 
     /// The lease in force, if any.
     pub(crate) fn held(&self, now_ms: i64) -> Result<Option<Lease>> {
-        let mut statement = self.db.prepare_cached("SELECT taken_ms, expires_ms FROM hold")?;
-        let lease = statement
-            .query_row([], |row| Ok(Lease { taken_ms: row.get(0)?, expires_ms: row.get(1)? }))
-            .optional()?;
-        Ok(lease.filter(|lease| lease.is_in_force(now_ms)))
+        held(&self.db, now_ms)
     }
+
+    /// Whether no sale may begin now: trading is held, or stopped for good.
+    pub(crate) fn is_closed(&self, now_ms: i64) -> Result<bool> {
+        is_closed(&self.db, now_ms)
+    }
+}
+
+fn held(db: &Connection, now_ms: i64) -> Result<Option<Lease>> {
+    let mut statement = db.prepare_cached("SELECT taken_ms, expires_ms FROM hold")?;
+    let lease = statement
+        .query_row([], |row| Ok(Lease { taken_ms: row.get(0)?, expires_ms: row.get(1)? }))
+        .optional()?;
+    Ok(lease.filter(|lease| lease.is_in_force(now_ms)))
+}
+
+fn stopped(db: &Connection) -> Result<Option<String>> {
+    let mut statement = db.prepare_cached("SELECT message FROM stopped")?;
+    Ok(statement.query_row([], |row| row.get(0)).optional()?)
+}
+
+pub(super) fn is_closed(db: &Connection, now_ms: i64) -> Result<bool> {
+    Ok(held(db, now_ms)?.is_some() || stopped(db)?.is_some())
 }
 
 #[cfg(test)]

@@ -11,7 +11,7 @@
 
 use anyhow::{Result, ensure};
 use rusqlite::types::{FromSql, FromSqlError, FromSqlResult, ToSqlOutput, ValueRef};
-use rusqlite::{OptionalExtension as _, Row, ToSql, Transaction, params};
+use rusqlite::{Connection, OptionalExtension as _, Row, ToSql, Transaction, params};
 
 use super::Journal;
 use crate::edition::Schema;
@@ -26,7 +26,12 @@ pub(crate) struct Sale {
     pub(crate) batch: i64,
     pub(crate) kind: Kind,
     pub(crate) state: State,
+    /// Below zero for a refund.
     pub(crate) amount_minor: i64,
+    /// Nobody's purchase: made to see whether a binding works.
+    pub(crate) is_test: bool,
+    /// The sale that this one gives back.
+    pub(crate) refund_of: Option<i64>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -114,7 +119,8 @@ impl FromSql for State {
 
 impl Sale {
     /// The columns that [`Sale::read`] needs.
-    pub(crate) const COLUMNS: &str = "stan, binding, batch, kind, state, amount_minor";
+    pub(crate) const COLUMNS: &str =
+        "stan, binding, batch, kind, state, amount_minor, is_test, refund_of";
 
     pub(crate) fn read(row: &Row<'_>) -> rusqlite::Result<Self> {
         Ok(Self {
@@ -124,7 +130,35 @@ impl Sale {
             kind: row.get("kind")?,
             state: row.get("state")?,
             amount_minor: row.get("amount_minor")?,
+            is_test: row.get("is_test")?,
+            refund_of: row.get("refund_of")?,
         })
+    }
+}
+
+/// How the provider's host took a customer's payment, which is what it is measured by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct HostTook {
+    pub(crate) said: HostSaid,
+    /// From the request to the answer, or to giving up.
+    pub(crate) took_ms: i64,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum HostSaid {
+    Yes,
+    No,
+    /// It could not be reached, or nobody knows what it said.
+    Nothing,
+}
+
+impl HostSaid {
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Yes => "approved",
+            Self::No => "declined",
+            Self::Nothing => "error",
+        }
     }
 }
 
@@ -142,34 +176,45 @@ impl Journal {
     /// Writes down a sale in the binding's open batch, in the state it starts in: an offline sale
     /// is stored at once, all others are begun.
     pub(crate) fn begin(&mut self, new: NewSale<'_>, now_ms: i64) -> Result<Sale> {
-        let NewSale { binding, kind, amount_minor, tip_minor } = new;
-        let state = match kind {
-            Kind::Offline => State::Stored,
-            Kind::Sale | Kind::Preauthorisation => State::Begun,
-        };
         let change = self.db.transaction()?;
-        let batch = super::batch::open_batch(&change, binding)?;
-        change.execute(
-            "INSERT INTO sale (binding, batch, kind, state, amount_minor, begun_ms, changed_ms) \
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?6)",
-            params![binding, batch, kind, state, amount_minor, now_ms],
-        )?;
-        let stan = change.last_insert_rowid();
+        let sale = insert(&change, new, (false, None), now_ms)?;
         if self.edition.schema >= Schema::Two {
-            let tip = params![stan, tip_minor];
+            let tip = params![sale.stan, new.tip_minor];
             change.execute("UPDATE sale SET tip_minor = ?2 WHERE stan = ?1", tip)?;
         }
         change.commit()?;
-        Ok(Sale { stan, binding: binding.to_owned(), batch, kind, state, amount_minor })
+        Ok(sale)
     }
 
     /// Writes down what the customer is told, and with it that the till was able to sell.
-    pub(crate) fn conclude(&mut self, sale: &Sale, to: State, now_ms: i64) -> Result<()> {
+    pub(crate) fn conclude(
+        &mut self,
+        sale: &Sale,
+        to: State,
+        host: HostTook,
+        now_ms: i64,
+    ) -> Result<()> {
         let change = self.db.transaction()?;
         change_state(&change, sale, to, now_ms)?;
+        measure(&change, sale, host)?;
         let span = super::selling::extend(&change, self.span, self.edition, now_ms)?;
         change.commit()?;
         self.span = Some(span);
+        Ok(())
+    }
+
+    /// Writes down that the customer left without an answer.
+    pub(crate) fn give_up(
+        &mut self,
+        sale: &Sale,
+        to: State,
+        host: HostTook,
+        now_ms: i64,
+    ) -> Result<()> {
+        let change = self.db.transaction()?;
+        change_state(&change, sale, to, now_ms)?;
+        measure(&change, sale, host)?;
+        change.commit()?;
         Ok(())
     }
 
@@ -214,32 +259,28 @@ impl Journal {
         Ok(sales.collect::<rusqlite::Result<_>>()?)
     }
 
-    /// The pre-authorisation that is open longest.
-    pub(crate) fn oldest_held(&self, binding: &str) -> Result<Option<Sale>> {
+    /// The pre-authorisation that is open longest, whichever binding holds it.
+    pub(crate) fn oldest_held(&self) -> Result<Option<Sale>> {
         let mut statement = self.db.prepare_cached(&format!(
-            "SELECT {} FROM sale WHERE state = 'held' AND binding = ?1 ORDER BY stan LIMIT 1",
+            "SELECT {} FROM sale WHERE state = 'held' ORDER BY stan LIMIT 1",
             Sale::COLUMNS
         ))?;
-        Ok(statement.query_row([binding], Sale::read).optional()?)
+        Ok(statement.query_row([], Sale::read).optional()?)
+    }
+
+    /// The sale of that number, as it is now.
+    pub(crate) fn sale(&self, stan: i64) -> Result<Option<Sale>> {
+        let mut statement = self
+            .db
+            .prepare_cached(&format!("SELECT {} FROM sale WHERE stan = ?1", Sale::COLUMNS))?;
+        Ok(statement.query_row([stan], Sale::read).optional()?)
     }
 
     /// What still ties the till to the host of `binding`. A sale that was begun and is in flight
     /// is none of it: `status` calls the till busy instead.
     pub(crate) fn left(&self, binding: &str) -> Result<Left> {
-        let mut statement = self.db.prepare_cached(
-            "SELECT coalesce(sum(state = 'reversing'), 0) AS reversing,
-                    coalesce(sum(state = 'stored'), 0) AS stored,
-                    coalesce(sum(state = 'held'), 0) AS held
-             FROM sale WHERE state IN ('held', 'stored', 'reversing') AND binding = ?1",
-        )?;
-        let left = statement.query_row([binding], |row| {
-            Ok(Left {
-                unsent_reversals: row.get("reversing")?,
-                stored_offline: row.get("stored")?,
-                open_preauthorisations: row.get("held")?,
-            })
-        })?;
-        Ok(left)
+        let (unsent_reversals, stored_offline, open_preauthorisations) = owed(&self.db, binding)?;
+        Ok(Left { unsent_reversals, stored_offline, open_preauthorisations })
     }
 
     /// The highest number given to a sale so far.
@@ -248,7 +289,58 @@ impl Journal {
     }
 }
 
-fn change_state(change: &Transaction<'_>, sale: &Sale, to: State, now_ms: i64) -> Result<()> {
+/// Writes down a sale as it starts: whether it is a test, and which sale it gives back.
+pub(super) fn insert(
+    change: &Transaction<'_>,
+    new: NewSale<'_>,
+    (is_test, refund_of): (bool, Option<i64>),
+    now_ms: i64,
+) -> Result<Sale> {
+    let NewSale { binding, kind, amount_minor, tip_minor: _ } = new;
+    let state = match kind {
+        Kind::Offline => State::Stored,
+        Kind::Sale | Kind::Preauthorisation => State::Begun,
+    };
+    let batch = super::batch::open_batch(change, binding)?;
+    change.execute(
+        "INSERT INTO sale (binding, batch, kind, state, amount_minor, begun_ms, changed_ms,
+            is_test, refund_of)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?6, ?7, ?8)",
+        params![binding, batch, kind, state, amount_minor, now_ms, is_test, refund_of],
+    )?;
+    let (stan, binding) = (change.last_insert_rowid(), binding.to_owned());
+    Ok(Sale { stan, binding, batch, kind, state, amount_minor, is_test, refund_of })
+}
+
+fn measure(change: &Transaction<'_>, sale: &Sale, host: HostTook) -> Result<()> {
+    let HostTook { said, took_ms } = host;
+    change.execute(
+        "UPDATE sale SET answer = ?2, took_ms = ?3 WHERE stan = ?1",
+        params![sale.stan, said.name(), took_ms],
+    )?;
+    Ok(())
+}
+
+/// Reversals and stored sales that the host of `binding` must still be told, and what it holds.
+pub(super) fn owed(db: &Connection, binding: &str) -> Result<(i64, i64, i64)> {
+    let mut statement = db.prepare_cached(
+        "SELECT coalesce(sum(state = 'reversing'), 0) AS reversing,
+                coalesce(sum(state = 'stored'), 0) AS stored,
+                coalesce(sum(state = 'held'), 0) AS held
+         FROM sale WHERE state IN ('held', 'stored', 'reversing') AND binding = ?1",
+    )?;
+    let owed = statement.query_row([binding], |row| {
+        Ok((row.get("reversing")?, row.get("stored")?, row.get("held")?))
+    })?;
+    Ok(owed)
+}
+
+pub(super) fn change_state(
+    change: &Transaction<'_>,
+    sale: &Sale,
+    to: State,
+    now_ms: i64,
+) -> Result<()> {
     let changed = change.execute(
         "UPDATE sale SET state = ?3, changed_ms = ?4 WHERE stan = ?1 AND state = ?2",
         params![sale.stan, sale.state, to, now_ms],

@@ -158,10 +158,15 @@ fn build(new: &Path, from: &Path, parts: &[Part]) -> Result<Vec<DataSet>> {
         "PRAGMA synchronous = FULL;
          CREATE TEMP TABLE settled AS SELECT * FROM batch WHERE state = 'settled';
          CREATE TEMP TABLE paid AS SELECT sale.* FROM sale JOIN settled
-             ON sale.binding = settled.binding AND sale.batch = settled.number",
+             ON sale.binding = settled.binding AND sale.batch = settled.number;
+         CREATE TEMP TABLE bound AS SELECT * FROM binding",
     )?;
+    let has_sold = db.query_row("SELECT EXISTS (SELECT 1 FROM sale)", [], |row| row.get(0))?;
     let answer = load(&mut db, from, parts)?;
     let change = db.transaction()?;
+    if parts.contains(&Part::Config) && (has_sold || !one_is_active(&change)?) {
+        keep_bindings(&change)?;
+    }
     change.execute_batch(
         "INSERT OR REPLACE INTO batch SELECT * FROM settled;
          INSERT OR REPLACE INTO sale SELECT * FROM paid",
@@ -171,11 +176,35 @@ fn build(new: &Path, from: &Path, parts: &[Part]) -> Result<Vec<DataSet>> {
         "UPDATE sqlite_sequence SET seq = max(seq, (SELECT coalesce(max(stan), 0) FROM sale))
          WHERE name = 'sale'",
     )?;
+    // What was sold with a binding that nobody here knows is still owed to somebody.
+    change.execute(
+        "INSERT OR IGNORE INTO binding
+            (name, state, provider, version, mid, tid, merchant, mcc, hosts)
+         SELECT DISTINCT binding, 'standby', binding, 0, '', '', '', '', '[]' FROM batch",
+        [],
+    )?;
+    change.execute("DELETE FROM binding_key WHERE name NOT IN (SELECT name FROM binding)", [])?;
     change.execute_batch(TABLE)?;
     let text = serde_json::to_string(&answer)?;
     change.execute("INSERT INTO imported VALUES (?1)", [text])?;
     change.commit()?;
     Ok(answer)
+}
+
+fn one_is_active(db: &Connection) -> Result<bool> {
+    let one = "SELECT count(*) = 1 FROM binding WHERE state = 'active'";
+    Ok(db.query_row(one, [], |row| row.get(0))?)
+}
+
+/// An import switches no provider: a till that has sold keeps the bindings that it has, in the
+/// state that they are in. What it does not know comes back on standby, for what is owed there.
+fn keep_bindings(change: &Connection) -> Result<()> {
+    change.execute_batch(
+        "DELETE FROM binding WHERE name IN (SELECT name FROM bound);
+         UPDATE binding SET state = 'standby', since_ms = NULL WHERE state = 'active';
+         INSERT INTO binding SELECT * FROM bound",
+    )?;
+    Ok(())
 }
 
 #[cfg(test)]

@@ -11,6 +11,8 @@ fn open(data: &Path, edition: &'static Edition) -> Journal {
     Journal::open(data, "T1", edition).unwrap()
 }
 
+const YES: HostTook = HostTook { said: HostSaid::Yes, took_ms: 5 };
+
 fn begin(journal: &mut Journal, kind: Kind, amount_minor: i64) -> Sale {
     let new = NewSale { binding: "a", kind, amount_minor, tip_minor: 7 };
     journal.begin(new, 0).unwrap()
@@ -18,7 +20,7 @@ fn begin(journal: &mut Journal, kind: Kind, amount_minor: i64) -> Sale {
 
 fn approve(journal: &mut Journal, amount_minor: i64) -> Sale {
     let sale = begin(journal, Kind::Sale, amount_minor);
-    journal.conclude(&sale, State::Approved, 0).unwrap();
+    journal.conclude(&sale, State::Approved, YES, 0).unwrap();
     sale
 }
 
@@ -46,7 +48,7 @@ fn a_sale_changes_only_from_the_state_it_is_in() {
     let dir = tempfile::tempdir().unwrap();
     let mut journal = open(dir.path(), &THIS);
     let sale = begin(&mut journal, Kind::Sale, 100);
-    journal.conclude(&sale, State::Approved, 0).unwrap();
+    journal.conclude(&sale, State::Approved, YES, 0).unwrap();
     let error = journal.mark(&sale, State::Reversing, 0).unwrap_err();
     assert_eq!(error.to_string(), "sale 1 is not begun any more and cannot become reversing");
     assert_eq!(figures(&journal), (1, 100));
@@ -60,7 +62,7 @@ fn reversals_are_told_before_stored_sales() {
     let doubtful = begin(&mut journal, Kind::Sale, 200);
     journal.mark(&doubtful, State::Reversing, 0).unwrap();
     let held = begin(&mut journal, Kind::Preauthorisation, 300);
-    journal.conclude(&held, State::Held, 0).unwrap();
+    journal.conclude(&held, State::Held, YES, 0).unwrap();
     let stans: Vec<_> = journal.to_forward("a").unwrap().iter().map(|sale| sale.stan).collect();
     assert_eq!(stans, [doubtful.stan, stored.stan]);
     let left = Left { unsent_reversals: 1, stored_offline: 1, open_preauthorisations: 1 };
@@ -73,10 +75,10 @@ fn a_completion_enters_the_batch_that_is_open_then() {
     let dir = tempfile::tempdir().unwrap();
     let mut journal = open(dir.path(), &THIS);
     let held = begin(&mut journal, Kind::Preauthorisation, 300);
-    journal.conclude(&held, State::Held, 0).unwrap();
+    journal.conclude(&held, State::Held, YES, 0).unwrap();
     approve(&mut journal, 100);
     journal.offer_open_batch("a").unwrap();
-    let held = journal.oldest_held("a").unwrap().unwrap();
+    let held = journal.oldest_held().unwrap().unwrap();
     let completed = journal.complete(&held, 250, 0).unwrap();
     assert_eq!((completed.batch, completed.amount_minor), (2, 250));
     journal.mark(&completed, State::Approved, 0).unwrap();
@@ -150,7 +152,7 @@ fn spans_of_selling_are_extended_until_the_till_cannot_sell() {
     journal.able_to_sell(20).unwrap();
     journal.unable_to_sell();
     let sale = begin(&mut journal, Kind::Sale, 100);
-    journal.conclude(&sale, State::Declined, 50).unwrap();
+    journal.conclude(&sale, State::Declined, YES, 50).unwrap();
     drop(journal);
     let mut journal = open(dir.path(), &TWO);
     journal.able_to_sell(90).unwrap();

@@ -5,11 +5,13 @@ use std::collections::BTreeMap;
 use anyhow::bail;
 use tempfile::TempDir;
 
-use super::super::{Kind, NewSale, State, export, rehearse};
+use super::super::{HostSaid, HostTook, Kind, NewSale, State, export, rehearse};
 use super::*;
 use crate::edition::{Edition, Schema, SelfTest, THIS};
 
 const TWO: Edition = Edition { version: "2", schema: Schema::Two, self_test: SelfTest::Honest };
+
+const YES: HostTook = HostTook { said: HostSaid::Yes, took_ms: 5 };
 
 /// A till that has exported three sales, and has sold a fourth since.
 struct Scene {
@@ -61,7 +63,7 @@ impl Scene {
 fn sell(journal: &mut Journal, amount_minor: i64) {
     let new = NewSale { binding: "a", kind: Kind::Sale, amount_minor, tip_minor: 0 };
     let sale = journal.begin(new, 0).unwrap();
-    journal.conclude(&sale, State::Approved, 0).unwrap();
+    journal.conclude(&sale, State::Approved, YES, 0).unwrap();
 }
 
 fn total(journal: &Journal) -> (i64, i64) {
@@ -76,8 +78,8 @@ const NEW: (i64, i64) = (4, 5250);
 fn an_export_counts_what_it_holds() {
     let scene = Scene::new();
     let names: Vec<_> = scene.names.iter().map(String::as_str).collect();
-    assert_eq!(names, ["batch-a", "journal", "sales"]);
-    let sales = &scene.exported[2];
+    assert_eq!(names, ["batch-a", "config", "journal", "sales"]);
+    let sales = &scene.exported[3];
     assert_eq!((sales.records, sales.first, sales.last), (3, Some(1), Some(3)));
     assert_eq!(sales.totals, BTreeMap::from([("CNY".to_owned(), 1250)]));
     let batch = &scene.exported[0];
@@ -135,7 +137,7 @@ fn one_data_set_comes_back_alone() {
     let mut journal = scene.journal();
     let log = ["journal".to_owned()];
     let answer = journal.import(scene.dir.path(), &scene.from(), &log).unwrap();
-    assert_eq!(answer, [scene.exported[1].clone()]);
+    assert_eq!(answer, [scene.exported[2].clone()]);
     assert_eq!(total(&journal), NEW);
 }
 

@@ -1,0 +1,107 @@
+//! Changes of the till's provider: a profile is staged, switched to, and erased; each is durable
+//! before it is answered, and each can be asked for again.
+
+use std::time::Duration;
+
+use serde_json::json;
+
+use super::Till;
+use super::settlement::{DESK_PATIENCE, desk_is_taken};
+use crate::clock;
+use crate::fault::Fault;
+use crate::protocol::{BindingState, Code, Figures, Outcome, Profile, Refusal, done};
+
+/// How often a till that hangs on request looks whether it still should.
+const HANG_LOOK: Duration = Duration::from_millis(100);
+
+impl Till {
+    pub(super) fn stage_binding(&self, name: &str, profile: &Profile) -> Outcome {
+        self.fails_by(Fault::StageFails)?;
+        let _seat = self.desk.take_for_bookkeeping(DESK_PATIENCE).ok_or_else(desk_is_taken)?;
+        self.journal().stage(name, profile)?;
+        done()
+    }
+
+    /// The desk says that no sale is in flight; the journal, that none can begin.
+    pub(super) fn switch_binding(&self, to: &str) -> Outcome {
+        self.fails_by(Fault::SwitchFails)?;
+        let seat = self.desk.take_for_bookkeeping(DESK_PATIENCE).ok_or_else(desk_is_taken)?;
+        self.journal().switch(to, clock::unix_ms())?;
+        drop(seat);
+        self.hangs_by(Fault::SwitchHangs);
+        Ok(json!({ "active": to }))
+    }
+
+    pub(super) fn erase_binding(&self, name: &str) -> Outcome {
+        self.fails_by(Fault::EraseFails)?;
+        let _seat = self.desk.take_for_bookkeeping(DESK_PATIENCE).ok_or_else(desk_is_taken)?;
+        let line = self.line(name).ok();
+        let _nobody_sends = line.as_ref().map(|line| line.sending());
+        self.journal().erase(name)?;
+        done()
+    }
+
+    pub(super) fn figures(&self, name: &str) -> Result<Figures, Refusal> {
+        let journal = self.journal();
+        let figures = journal.figures(name, clock::unix_ms())?.ok_or_else(|| no_binding(name))?;
+        let state = journal.binding(name)?.map(|binding| binding.state);
+        drop(journal);
+        let is_active = state == Some(BindingState::Active);
+        Ok(if is_active && self.faults.active(Fault::FiguresBad) {
+            worse(figures)
+        } else {
+            figures
+        })
+    }
+
+    pub(super) fn stop_trading(&self, message: &str) -> Outcome {
+        self.fails_by(Fault::StopFails)?;
+        self.journal().stop_trading(message, clock::unix_ms())?;
+        if !self.desk.wait_until_no_sale(DESK_PATIENCE) {
+            let text = "trading is stopped; the sale in flight is not over yet";
+            return Err(Refusal::not_ready(text));
+        }
+        done()
+    }
+
+    /// The bindings that are meant: the one that is named, or all.
+    pub(super) fn meant(&self, named: Option<&str>) -> Result<Vec<String>, Refusal> {
+        let all = self.journal().bindings()?.into_iter().map(|binding| binding.name);
+        match named {
+            None => Ok(all.collect()),
+            Some(name) => {
+                let found: Vec<_> = all.filter(|binding| binding == name).collect();
+                if found.is_empty() { Err(no_binding(name)) } else { Ok(found) }
+            }
+        }
+    }
+
+    pub(super) fn fails_by(&self, fault: Fault) -> Result<(), Refusal> {
+        match self.faults.strikes(fault) {
+            true => Err(Refusal::new(Code::Failed, format!("the fault {fault:?} struck"))),
+            false => Ok(()),
+        }
+    }
+
+    /// Waits until the fault is over, or the till stops.
+    pub(super) fn hangs_by(&self, fault: Fault) {
+        while self.desk.stopping().is_none() && self.faults.active(fault) {
+            self.desk.pause_until_change(HANG_LOOK);
+        }
+    }
+}
+
+pub(super) fn no_binding(name: &str) -> Refusal {
+    Refusal::new(Code::Refused, format!("there is no binding {name}"))
+}
+
+/// A provider that approves half, errs in a quarter of all cases, and takes three times as long.
+fn worse(figures: Figures) -> Figures {
+    Figures {
+        approved: figures.approved / 2,
+        host_errors: figures.host_errors + (figures.payments - figures.host_errors) / 4,
+        time_ms: figures.time_ms * 3,
+        crashes: figures.crashes + 3,
+        ..figures
+    }
+}
