@@ -101,6 +101,7 @@ impl StatusFile {
             | Input::ActionProgressed { .. }
             | Input::RecordsSent { .. }
             | Input::Installed(_)
+            | Input::Suspected { .. }
             | Input::TimerFired
             | Input::Stop => {}
         }
@@ -131,7 +132,7 @@ impl StatusFile {
                         self.running.job = Some(Job { order, step, state, at });
                     }
                 }
-                Post::Telemetry(_) => {}
+                Post::Suspicion(_) | Post::Telemetry(_) => {}
             }
         }
     }

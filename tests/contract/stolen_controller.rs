@@ -202,6 +202,7 @@ impl Attempt {
             order: scene.ceremony.sign(order, &[controller]),
             batch: self.batch_hands.sign(scene, batch, &batches, approver),
             release: Some(self.release_hands.sign(scene, release, &releases, release_keys)),
+            profile: None,
         }
     }
 }

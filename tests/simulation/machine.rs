@@ -12,7 +12,7 @@ use shared::message::{Component, Up};
 
 use crate::hands::changes_something;
 use crate::network::Parcelled;
-use crate::scenario::Release;
+use crate::scenario::{Release, Trouble};
 use crate::slots::Version;
 use crate::world::World;
 
@@ -26,6 +26,9 @@ const PATIENCE: Duration = Duration::from_secs(30 * 3600);
 
 /// Events without any time passing: more is a loop.
 const EVENTS_AT_ONCE_MAX: u32 = 2_000;
+
+/// Much longer than a job takes.
+pub(crate) const CONTROLLER_GONE: Duration = Duration::from_secs(4 * 3600);
 
 /// How long the shop is watched after everything is over.
 const AFTERMATH: Duration = Duration::from_secs(300);
@@ -153,7 +156,10 @@ impl<'a> Machine<'a> {
     /// A version that breaks the line does so while it runs.
     fn feel_the_line(&mut self) {
         let isolating = self.world.scenario.release == Release::Isolating;
-        let broken = isolating && self.world.till.running() == Some(Version::New);
+        let gone = self.world.scenario.trouble == Some(Trouble::ControllerGone);
+        let since = self.world.switched_at.filter(|_| gone);
+        let broken = isolating && self.world.till.running() == Some(Version::New)
+            || since.is_some_and(|at| self.world.now < at + CONTROLLER_GONE);
         self.world.network.line = !broken;
         let broke = std::mem::take(&mut self.world.network.broke);
         if (broken || broke) && self.world.network.connected {
@@ -234,7 +240,11 @@ impl<'a> Machine<'a> {
             let Write::Post(Post::Receipt(receipt)) = write else { return false };
             receipt.order == self.world.upgrade && matches!(receipt.said, Said::Finished { .. })
         });
-        if ends && self.world.till.running().is_some() && self.world.till.is_held() {
+        if ends {
+            self.world.ended_at = Some(self.world.now);
+        }
+        let open = self.world.till.is_stopped() || !self.world.till.is_held();
+        if ends && self.world.till.running().is_some() && !open {
             self.world.breaches.push("the job is over and trading is still held".to_owned());
         }
     }

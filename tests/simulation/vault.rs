@@ -8,6 +8,9 @@ use std::time::Duration;
 /// How long both places take to verify a snapshot.
 const VERIFIED_AFTER: Duration = Duration::from_secs(400);
 
+/// The same, where a shop waits for it.
+const VERIFIED_SOON: Duration = Duration::from_secs(60);
+
 /// Which data the till works with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Data {
@@ -65,6 +68,16 @@ impl Vault {
             *taken + within >= now && *saved + VERIFIED_AFTER <= now
         };
         self.saved.iter().any(good)
+    }
+
+    /// Whether what is exported now is saved and verified.
+    pub(crate) fn is_kept_verified(&self, now: Duration) -> bool {
+        self.exported_at.is_some_and(|at| self.is_verified_since(at, now))
+    }
+
+    /// Whether what was there at that moment is saved and verified.
+    pub(crate) fn is_verified_since(&self, since: Duration, now: Duration) -> bool {
+        self.saved.iter().any(|(taken, saved)| *taken >= since && *saved + VERIFIED_SOON <= now)
     }
 
     pub(crate) fn import(&mut self) -> bool {
