@@ -7,6 +7,7 @@ use agent::decide::Core;
 use agent::decide::effect::{Decision, Effect, Post, Write};
 use agent::decide::input::{Input, Now};
 use agent::job::{Action, Tables, Task, Ticket};
+use harness::keys::NOW;
 use shared::document::receipt::Said;
 use shared::message::{Component, Up};
 
@@ -104,9 +105,20 @@ impl<'a> Machine<'a> {
         let events = BTreeMap::new();
         let mut machine = Self { core, world, events, events_ever: 0, on_cut, offered: None };
         machine.input(Input::Started);
+        machine.suspect();
         machine.input(Input::Store(machine.world.disk.state()));
         machine.tell_installed();
         machine
+    }
+
+    /// Whoever reports something is heard after every start, again and again.
+    fn suspect(&mut self) {
+        let Some(at) = self.world.scenario.suspected_at else { return };
+        let suspected = Input::Suspected { at: NOW.plus(at), note: "who is that?".to_owned() };
+        for again in [Duration::ZERO, Duration::from_secs(60)] {
+            let after = (at + again).saturating_sub(self.world.now);
+            self.later(after, Event::Input(suspected.clone()));
+        }
     }
 
     fn is_over(&self) -> bool {

@@ -207,7 +207,7 @@ fn a_way_back_that_does_not_hold_the_till_first_is_caught() {
 
 #[test]
 fn what_one_binding_sends_to_the_other_host_is_caught() {
-    let mixed = rebind(Some(Trouble::MixesHosts));
+    let mixed = Scenario { mixes_hosts: true, ..rebind(Some(Trouble::BreachAway)) };
     is_caught(&mixed, Tables::BUILT_IN, "told to the other host");
 }
 

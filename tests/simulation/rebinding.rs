@@ -172,7 +172,8 @@ impl World {
     }
 
     fn watch(&mut self) -> Reply {
-        let failing = self.scenario.trouble == Some(Trouble::Breach);
+        let away = self.scenario.trouble == Some(Trouble::BreachAway);
+        let failing = away || self.scenario.trouble == Some(Trouble::Breach);
         let bank = &self.till.bank;
         let before = bank.figures(Side::Old, false, self.now);
         let figures = bank.figures(Side::New, failing, self.now);
@@ -186,6 +187,9 @@ impl World {
             }
             Verdict::Breached { .. } => {
                 self.watched = true;
+                if away {
+                    self.till.bank.away_until[Side::New as usize] = self.now + HOUR;
+                }
                 failed(FailureCode::WatchBreached)
             }
         }

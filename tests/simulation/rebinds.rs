@@ -51,6 +51,7 @@ fn whatever_hosts_and_tills_do_there_is_one_provider_or_none_and_everybody_knows
         Trouble::TestLate,
         Trouble::NewGone,
         Trouble::Breach,
+        Trouble::BreachAway,
         Trouble::Stranded,
         Trouble::StopSlow,
         Trouble::EraseSlow,
@@ -98,6 +99,21 @@ fn a_rebind_can_be_withdrawn_until_trading_is_held_and_again_while_it_is_watched
     for wanted in ["cancelled", "back", "too late"] {
         assert!(ends.contains(&wanted), "{wanted}: {ends:?}");
     }
+}
+
+#[test]
+fn a_suspicion_ends_what_has_not_begun_and_nothing_else_wherever_the_power_fails() {
+    let mut granted = Vec::new();
+    for second in (0..90).step_by(10) {
+        let suspected_at = Some(Duration::from_secs(second));
+        let scenario = Scenario { suspected_at, ..Scenario::rebind(None) };
+        interrupt_once(&scenario, Tables::BUILT_IN, Cut::Power).expect_at_least(5);
+        let end = undisturbed(scenario);
+        granted.push(matches!(end.outcome_in_ledger(), Some(Outcome::Cancelled { .. })));
+        assert_eq!(verdict(end), Vec::<String>::new());
+    }
+    assert!(granted.is_sorted_by(|earlier, later| earlier >= later), "{granted:?}");
+    assert_eq!((granted.first(), granted.last()), (Some(&true), Some(&false)));
 }
 
 #[test]

@@ -27,6 +27,8 @@ pub(crate) struct Scenario {
     /// When somebody at the till reports something.
     pub(crate) suspected_at: Option<Duration>,
     pub(crate) registry_order: RegistryOrder,
+    /// A broken till: what one binding has to send goes to the active one's host.
+    pub(crate) mixes_hosts: bool,
     pub(crate) weather: Weather,
     pub(crate) seed: u64,
     /// How long a power cut lasts. A hold outlives a short one.
@@ -87,8 +89,8 @@ pub(crate) enum Trouble {
     /// As [`Self::Stranded`], and the till takes long to hear that it must not sell.
     StopSlow,
     EraseSlow,
-    /// The till is broken: what one binding has to send goes to the active one's host.
-    MixesHosts,
+    /// As [`Self::Breach`], and its host is away for an hour then.
+    BreachAway,
     /// There is no line to the controller from the switch on.
     ControllerGone,
 }
@@ -119,6 +121,7 @@ const QUIET: Scenario = Scenario {
     cancelled_at: None,
     suspected_at: None,
     registry_order: RegistryOrder::NewFirst,
+    mixes_hosts: false,
     weather: Weather { drop: 0, double: 0, delay_ms: 0, disconnect: 0 },
     seed: 0,
     dark: LONG_DARK,
@@ -273,10 +276,12 @@ impl Scenario {
                 | Trouble::Stranded
                 | Trouble::StopSlow,
             ) => Some(FailureCode::TestFailed),
-            Some(Trouble::Breach) if !released => Some(FailureCode::WatchBreached),
+            Some(Trouble::Breach | Trouble::BreachAway) if !released => {
+                Some(FailureCode::WatchBreached)
+            }
             Some(
                 Trouble::Breach
-                | Trouble::MixesHosts
+                | Trouble::BreachAway
                 | Trouble::OldAway
                 | Trouble::SwitchUnanswered
                 | Trouble::TestLate

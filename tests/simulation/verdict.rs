@@ -38,6 +38,10 @@ pub(crate) fn verdict(mut world: World) -> Vec<String> {
         world.controller.refusal(order).map(|refusal| format!("an order was refused: {refusal}"))
     }));
     check_cancellation(&world, told.as_ref(), &mut wrong);
+    let suspicions = usize::from(world.scenario.suspected_at.is_some());
+    if world.controller.suspicions != suspicions && !world.lost_its_database {
+        wrong.push(format!("{} suspicions were told", world.controller.suspicions));
+    }
     if !world.disk.journal_is_empty() {
         wrong.push("something is left in the journal".to_owned());
     }
