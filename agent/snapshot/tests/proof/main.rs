@@ -9,3 +9,4 @@ mod restic;
 mod rig;
 mod round_trip;
 mod secrets;
+mod unseal;
