@@ -1,5 +1,5 @@
-//! A report that something is not as it should be, made at the terminal by command line: a file that
-//! the running agent finds. An agent that does not run finds it when it starts.
+//! A report that something is not as it should be, made at the terminal by command line: a file
+//! that the running agent finds. An agent that does not run finds it when it starts.
 
 use std::fs::File;
 use std::io::Read as _;

@@ -275,6 +275,26 @@ mod tests {
     }
 
     #[test]
+    fn a_report_at_the_till_is_seen_while_nothing_else_is_done_there() {
+        on_one_thread(async {
+            let shop = shop();
+            let (release, till) = (shop.release.clone(), Arc::clone(&shop.till));
+            let suspicion = Suspicion { at: 7, note: "who is that?".to_owned() };
+            till.turn(|knobs| knobs.suspicion = Some(suspicion.clone()));
+            let mut worker = Worker::start(shop.hands).unwrap();
+            worker.look_at_till();
+            assert_eq!(worker.next().await, Told::Suspected(suspicion));
+            worker.begin(task(&release, 1, Action::AskTill));
+            let asked =
+                |till: &super::super::toy_till::ToyTill| till.turn(|knobs| knobs.asked.len());
+            assert!(matches!(worker.told.recv().await, Some(Told::Done { .. })));
+            let before = asked(&till);
+            worker.look_at_till();
+            assert_eq!(asked(&till), before, "an action has not been taken note of yet");
+        });
+    }
+
+    #[test]
     fn a_hold_is_renewed_while_another_action_takes_long() {
         on_one_thread(async {
             let mut shop = shop();
