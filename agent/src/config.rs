@@ -86,6 +86,10 @@ impl StateDir {
     pub fn status(&self) -> PathBuf {
         self.0.join("status.json")
     }
+
+    pub fn suspicion(&self) -> PathBuf {
+        self.0.join("suspicion.json")
+    }
 }
 
 /// Why there is no configuration.

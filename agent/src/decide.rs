@@ -7,7 +7,8 @@
 //! the shell ends when what it had begun has ended and was told.
 //!
 //! What belongs to one subject is said in one file: [`conversation`] (the controller and its
-//! acknowledgements), [`orders`] (accepting and refusing), [`work`] (the jobs).
+//! acknowledgements), [`orders`] (accepting and refusing), [`work`] (the jobs), [`suspicion`] (people
+//! who doubt them).
 
 mod beginning;
 mod conversation;
@@ -15,6 +16,7 @@ pub mod effect;
 pub mod input;
 mod orders;
 mod restraint;
+mod suspicion;
 mod work;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -37,7 +39,7 @@ use work::job::Job;
 
 use crate::clock::{Clock, TimeFloor};
 use crate::job::Tables;
-use crate::journal::facts::{self, Withdrawn};
+use crate::journal::facts::{self, Suspected, Withdrawn};
 use crate::journal::ledger::Ledger;
 use crate::journal::log::Log;
 use crate::order::ReplayState;
@@ -97,6 +99,7 @@ pub struct Core {
     ledger: Ledger,
     counter_floors: BTreeMap<String, u64>,
     withdrawn: Withdrawn,
+    suspected: Suspected,
     restraint: Restraint,
     session: Session,
     outbox: Outbox,
@@ -143,6 +146,7 @@ impl Core {
             Input::RecordsSent { seqs } => self.outbox.sent(&seqs, now.uptime),
             Input::Store(state) => self.store = state,
             Input::Installed(components) => self.installed = components,
+            Input::Suspected { at, note } => self.suspected(at, &note, now, &mut out),
             Input::TimerFired => {}
             Input::Stop => self.stop(&mut out),
         }

@@ -7,10 +7,12 @@
 pub mod keeping;
 
 use std::collections::VecDeque;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use shared::message::{Record, Up};
 use shared::queue::StoreError;
+use shared::time::UnixTime;
 use shared::tls::CertificateTime;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::time::sleep;
@@ -24,15 +26,18 @@ use crate::decide::input::{Input, StoreState};
 use crate::job::Action;
 use crate::machine;
 use crate::mqtt::{Event, Mqtt, NotSent};
+use crate::pos::Suspicion;
 use crate::status::StatusFile;
+use crate::suspicion;
 use keeping::Keeper;
 
 /// For what has begun to end after a request to stop. What has not ended by then is found out
 /// about after the restart, as after a power cut; a hold ends by itself.
 const STOP_PATIENCE: Duration = Duration::from_secs(15);
 
-/// The timers of the runtime do not count time asleep: it looks at the real clock this often.
-const LOOK_AT_CLOCK_EVERY: Duration = Duration::from_secs(60);
+/// The timers of the runtime do not count time asleep: it looks at the real clock this often, and
+/// for what people at the terminal report.
+const LOOK_EVERY: Duration = Duration::from_secs(15);
 
 /// How the loop ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -69,6 +74,8 @@ pub struct EventLoop {
     pub certificate_time: CertificateTime,
     pub status: StatusFile,
     pub signals: Signals,
+    /// Where a report of something suspicious would be.
+    pub suspicion: PathBuf,
 }
 
 /// What changes while it turns.
@@ -81,6 +88,9 @@ struct Turn {
     linked: bool,
     /// In uptime.
     stop_by: Option<Duration>,
+    /// When reports were last looked for, in uptime, and the newest that was found in the file.
+    looked_at: Option<Duration>,
+    reported: Option<Suspicion>,
 }
 
 impl EventLoop {
@@ -96,7 +106,7 @@ impl EventLoop {
             }
             let input = match turn.next.pop_front() {
                 Some(input) => input,
-                None => self.next(&turn).await,
+                None => self.next(&mut turn).await,
             };
             trace!(?input, "input");
             self.note(&input, &mut turn);
@@ -108,9 +118,12 @@ impl EventLoop {
     }
 
     /// What happens next. Stopping comes first, then what ends before what begins.
-    async fn next(&mut self, turn: &Turn) -> Input {
+    async fn next(&mut self, turn: &mut Turn) -> Input {
         let stopping = turn.stop_by.is_some();
         loop {
+            if let Some(reported) = self.look(turn).filter(|_| !stopping) {
+                return reported.into();
+            }
             let pause = self.pause(turn);
             let Self { signals, worker, locator, mqtt, .. } = &mut *self;
             let input = tokio::select! {
@@ -133,12 +146,29 @@ impl EventLoop {
         }
     }
 
+    /// A report of something suspicious that was not seen in this run. Whether it is new is the
+    /// core's to know.
+    fn look(&self, turn: &mut Turn) -> Option<Suspicion> {
+        let now = machine::uptime();
+        if turn.looked_at.is_some_and(|at| now < at + LOOK_EVERY) {
+            return None;
+        }
+        turn.looked_at = Some(now);
+        if self.core.has_work() {
+            self.worker.look_at_till();
+        }
+        let reported =
+            suspicion::read(&self.suspicion).filter(|it| turn.reported.as_ref() != Some(it))?;
+        turn.reported = Some(reported.clone());
+        Some(reported)
+    }
+
     /// Until something is due by the clock.
     fn pause(&self, turn: &Turn) -> Duration {
         let now = machine::uptime();
         let due = [self.core.wakes_at(), self.status.due_at(), turn.stop_by].into_iter().flatten();
-        let pause = due.map(|at| at.saturating_sub(now)).min().unwrap_or(LOOK_AT_CLOCK_EVERY);
-        pause.min(LOOK_AT_CLOCK_EVERY)
+        let pause = due.map(|at| at.saturating_sub(now)).min().unwrap_or(LOOK_EVERY);
+        pause.min(LOOK_EVERY)
     }
 
     fn note(&mut self, input: &Input, turn: &mut Turn) {
@@ -155,6 +185,9 @@ impl EventLoop {
             }
             Input::ActionDone { ticket, reply } => {
                 info!(ticket = ticket.0, ?reply, "action ended");
+            }
+            Input::Suspected { at, note } => {
+                warn!(%at, note, "reported at this terminal as suspicious");
             }
             Input::Unreadable => warn!("a message from the broker makes no sense"),
             Input::Started
@@ -257,7 +290,14 @@ impl From<Told> for Input {
                 Self::ActionProgressed { ticket, bytes_done, bytes_total }
             }
             Told::Installed(components) => Self::Installed(components),
+            Told::Suspected(suspicion) => suspicion.into(),
         }
+    }
+}
+
+impl From<Suspicion> for Input {
+    fn from(Suspicion { at, note }: Suspicion) -> Self {
+        Self::Suspected { at: UnixTime(at), note }
     }
 }
 

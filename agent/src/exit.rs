@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use shared::claim::NotAClaim;
+use shared::durable::NotWritten;
 use shared::queue::{OpenError, StoreError};
 
 use crate::config::ConfigError;
@@ -48,6 +49,8 @@ pub enum Failure {
     Downloads(#[source] DownloadError),
     #[error("the identity cannot be used for TLS")]
     Tls(#[source] shared::tls::TlsError),
+    #[error("the report is not kept")]
+    NotReported(#[from] NotWritten),
     #[error(transparent)]
     Chance(#[from] NoRandomness),
     #[error("the system lets the agent do no {what}")]
@@ -76,7 +79,11 @@ impl Failure {
             Self::StoreNotOpened(OpenError::InUse { .. }) => {
                 Some("stop the agent that runs already")
             }
-            Self::StoreNotOpened(_) | Self::NotKept(_) | Self::Slots(_) | Self::Downloads(_) => {
+            Self::StoreNotOpened(_)
+            | Self::NotKept(_)
+            | Self::NotReported(_)
+            | Self::Slots(_)
+            | Self::Downloads(_) => {
                 Some("check the state directory's permissions, free space and disk")
             }
             Self::Chance(_) | Self::System { .. } => None,
@@ -94,6 +101,7 @@ impl Failure {
             | Self::Roster(_)
             | Self::StoreNotOpened(_)
             | Self::NotKept(_)
+            | Self::NotReported(_)
             | Self::Slots(_)
             | Self::Downloads(_)
             | Self::Tls(_)

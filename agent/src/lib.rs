@@ -36,3 +36,4 @@ pub mod session;
 pub mod snapshot;
 pub mod status;
 pub mod stop;
+pub mod suspicion;

@@ -6,7 +6,7 @@ use std::process::ExitCode;
 
 use agent::config::{self, StateDir};
 use agent::exit::{Exit, Failure};
-use agent::{enrolment, print, program, status};
+use agent::{enrolment, machine, print, program, status, suspicion};
 use clap::{Parser, Subcommand};
 use shared::claim::{CLAIM_BYTES_MAX, Claim};
 use tracing::Level;
@@ -51,6 +51,13 @@ enum Command {
         #[arg(long)]
         json: bool,
     },
+    /// Report something suspicious: what has not begun to disturb the shop is withdrawn, and people
+    /// are alarmed.
+    ReportSuspicious {
+        /// What is suspicious, for the people who look into it.
+        #[arg(long, value_name = "TEXT")]
+        note: String,
+    },
     /// Say which version this is.
     Version,
 }
@@ -93,6 +100,11 @@ fn run(cli: Cli) -> Result<(), Failure> {
                 true => say(&overview.json()),
                 false => say(&overview.text()),
             }
+        }
+        Command::ReportSuspicious { note } => {
+            let path = state()?.suspicion();
+            suspicion::report(&path, machine::now().rtc, &note)?;
+            say("reported: the agent withdraws what has not begun, and tells the controller")
         }
         Command::Version => say(concat!("tillward-agent ", env!("CARGO_PKG_VERSION"))),
     }

@@ -63,6 +63,7 @@ pub fn run(config: &Config) -> Result<(), Failure> {
             locator: Locator::new(Arc::clone(&identity), time.clone()),
             certificate_time: time,
             status: StatusFile::new(config.state.status()),
+            suspicion: config.state.suspicion(),
             signals: Signals::listen().map_err(system("listening for signals"))?,
         };
         event_loop.run().await.map_err(Failure::NotKept)

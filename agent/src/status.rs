@@ -108,6 +108,7 @@ impl StatusFile {
             | Input::ActionProgressed { .. }
             | Input::RecordsSent { .. }
             | Input::Installed(_)
+            | Input::Suspected { .. }
             | Input::TimerFired
             | Input::Stop => {}
         }
@@ -144,7 +145,7 @@ impl StatusFile {
                         });
                     }
                 }
-                Post::Telemetry(_) => {}
+                Post::Suspicion(_) | Post::Telemetry(_) => {}
             }
         }
     }

@@ -2,6 +2,7 @@
 
 mod envelopes;
 mod orders;
+mod rebinds;
 
 use shared::message::{Parcel, SignedBytes};
 use shared::outcome::Refusal;

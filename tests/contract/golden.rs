@@ -70,6 +70,7 @@ fn samples_bytes(name: &str) -> Vec<u8> {
 fn every_message_is_written_and_read_as_it_ever_was() {
     samples::up().iter().for_each(|(name, message)| check_message(name, message));
     samples::down().iter().for_each(|(name, message)| check_message(name, message));
+    samples::profiles().iter().for_each(|(name, profile)| check_message(name, profile));
 }
 
 #[test]
@@ -98,5 +99,6 @@ fn nothing_is_held_that_is_no_longer_written() {
     let mut written: BTreeSet<_> = samples::signed().iter().map(|it| it.0.to_owned()).collect();
     written.extend(samples::up().iter().map(|it| it.0.to_owned()));
     written.extend(samples::down().iter().map(|it| it.0.to_owned()));
+    written.extend(samples::profiles().iter().map(|it| it.0.to_owned()));
     assert_eq!(files.collect::<BTreeSet<_>>(), written);
 }

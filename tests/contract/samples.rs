@@ -3,22 +3,26 @@
 use std::collections::BTreeMap;
 
 use harness::keys::{Ceremony, NOW, terminal};
+use harness::rebind::{Portfolio, profile, rebind};
 use shared::backup::{Selection, SnapshotOf};
-use shared::change::{Backup, Cancel, Change, Drill, Extent, Ping, Restore, Upgrade, Verb};
+use shared::change::rebind::RegistryOrder;
+use shared::change::{Backup, Cancel, Change, Drill, Extent, Ping, Rebind, Restore, Upgrade, Verb};
 use shared::digest::{Digest, Nonce};
 use shared::document::order::Stream;
+use shared::document::profile::Replaced;
 use shared::document::purge_certificate::{Emptied, KeepRules, PurgeReason, PurgedSnapshot};
 use shared::document::receipt::{Evidence, Said};
 use shared::document::roster::RecoveryRecipient;
 use shared::document::{
-    Batch, FORMAT, FleetTime, Order, PurgeCertificate, Receipt, RecipientStatement, Release, Roster,
+    Batch, FORMAT, FleetTime, Order, Profile, PurgeCertificate, Receipt, RecipientStatement,
+    Release, Roster,
 };
 use shared::floor::{Requirement, Signers};
-use shared::id::{BatchId, OrderId, RepositoryId};
+use shared::id::{BatchId, BindingId, OrderId, RepositoryId};
 use shared::membership::Membership;
 use shared::message::{
-    Ack, Body, Component, Down, Hello, Parcel, Progress, Record, SignedBytes, StepState, Telemetry,
-    Up,
+    Ack, Body, Component, Down, Hello, Parcel, Progress, Record, SignedBytes, StepState, Suspicion,
+    Telemetry, Up,
 };
 use shared::outcome::{Failure, FailureCode, Outcome, Refusal, Waiting};
 use shared::signature::PrivateKey;
@@ -61,6 +65,10 @@ pub(crate) fn up() -> Vec<(&'static str, Up)> {
         messages_unreadable: 0,
     };
     let waiting = StepState::Waiting { reason: Waiting::Window, detail: detail() };
+    let suspicion = |order| {
+        let note = "nobody told us of this".to_owned();
+        Body::Suspicion(Suspicion { at: NOW, order, note })
+    };
     let (_, receipt) = receipts().swap_remove(0);
     let receipt = ceremony().sign(receipt, &[&terminal_key()]);
     vec![
@@ -70,6 +78,8 @@ pub(crate) fn up() -> Vec<(&'static str, Up)> {
         ("up-progress-waiting", record(8, progress(waiting))),
         ("up-progress-undoing", record(9, progress(StepState::Undoing { detail: detail() }))),
         ("up-receipt", record(10, Body::Receipt(receipt))),
+        ("up-suspicion", record(12, suspicion(Some(ORDER)))),
+        ("up-suspicion-of-nothing", record(13, suspicion(None))),
         ("up-telemetry", record(11, Body::Telemetry(telemetry))),
         ("up-gone", Up::Gone),
     ]
@@ -121,8 +131,48 @@ pub(crate) fn down() -> Vec<(&'static str, Down)> {
         ("down-rosters", Down::Rosters(vec![ceremony.signed_roster(), next])),
         ("down-order-upgrade", Down::Order(upgrade)),
         ("down-order-ping", Down::Order(Parcel { release: None, ..ping })),
+        ("down-order-rebind", Down::Order(rebind_parcel(&ceremony))),
         ("down-ack", Down::Ack(Ack { epoch: 1, up_to: 65_536 })),
     ]
+}
+
+/// Signed by the controller and two approvers, with the terminal's profile beside it.
+fn rebind_parcel(ceremony: &Ceremony) -> Parcel {
+    let members = Membership::of((0..5).map(terminal));
+    let (portfolio, batch) = (portfolio(), rebind_batch(&members, RegistryOrder::NewFirst));
+    let order = Ceremony::order(3, terminal(2), &batch, &members);
+    let Ceremony { controller, approver, .. } = ceremony;
+    Parcel {
+        order: ceremony.sign(order, &[controller]),
+        batch: ceremony.sign(batch, &[controller, &approver[0], &approver[1]]),
+        release: None,
+        profile: portfolio.enclosed(terminal(2)),
+    }
+}
+
+fn portfolio() -> Portfolio {
+    Portfolio::of(
+        profiles()
+            .into_iter()
+            .map(|(_, profile)| profile)
+            .chain([0, 1, 4].map(|number| profile(terminal(number)))),
+    )
+}
+
+fn rebind_batch(members: &Membership, registry_order: RegistryOrder) -> Batch {
+    let night = Window { from_min: 22 * 60, to_min: 6 * 60 };
+    let window = (registry_order == RegistryOrder::NewFirst).then_some(night);
+    let rebind = Rebind { registry_order, window, ..rebind(portfolio().root()) };
+    Ceremony::batch(3, Change::Rebind(Box::new(rebind)), members)
+}
+
+/// What travels beside an order and is bound by its batch.
+pub(crate) fn profiles() -> Vec<(&'static str, Profile)> {
+    let plain = profile(terminal(2));
+    let sealed = profile(terminal(3));
+    let replaces = Replaced { binding: Some(BindingId::from_bytes([7; 16])), ..sealed.replaces };
+    let sealed = Profile { sealed: Some(vec![1, 2, 3].into()), replaces, ..sealed };
+    vec![("profile", plain), ("profile-sealed", sealed)]
 }
 
 pub(crate) fn rosters() -> Vec<(&'static str, Roster)> {
@@ -178,6 +228,8 @@ pub(crate) fn batches() -> Vec<(&'static str, Batch)> {
         ("batch-restore", restore(Selection::Everything, None)),
         ("batch-restore-a-file", restore(Selection::File("sales/2026.db".to_owned()), None)),
         ("batch-restore-elsewhere", restore(sets, Some(vec![1, 2, 3].into()))),
+        ("batch-rebind", rebind_batch(&members, RegistryOrder::NewFirst)),
+        ("batch-rebind-released", rebind_batch(&members, RegistryOrder::ReleaseOldFirst)),
         ("batch-cancel", batch(Change::Cancel(cancel))),
     ]
 }

@@ -90,6 +90,7 @@ impl Scene {
             order: self.ceremony.sign(papers.order.clone(), &[controller]),
             batch: self.ceremony.sign(papers.batch.clone(), &[controller, &approver[0]]),
             release: Some(self.ceremony.sign(papers.release.clone(), &[&release[0], &release[1]])),
+            profile: None,
         }
     }
 

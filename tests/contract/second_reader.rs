@@ -29,6 +29,7 @@ fn reads<T: Serialize + DeserializeOwned + PartialEq + Debug>(name: &str, messag
 fn another_library_reads_and_writes_every_message_as_we_do() {
     samples::up().iter().for_each(|(name, message)| reads(name, message));
     samples::down().iter().for_each(|(name, message)| reads(name, message));
+    samples::profiles().iter().for_each(|(name, profile)| reads(name, profile));
 }
 
 /// The public keys of everyone who signs in the samples.

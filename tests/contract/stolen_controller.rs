@@ -2,6 +2,8 @@
 //! He signs what he likes with that key, and moves genuine signatures wherever he likes. What he
 //! cannot do is what the other keys are for.
 
+mod rebinds;
+
 use agent::order::Admitted;
 use harness::keys::{Ceremony, NOW, payload_digest, terminal};
 use proptest::prelude::*;
@@ -202,6 +204,7 @@ impl Attempt {
             order: scene.ceremony.sign(order, &[controller]),
             batch: self.batch_hands.sign(scene, batch, &batches, approver),
             release: Some(self.release_hands.sign(scene, release, &releases, release_keys)),
+            profile: None,
         }
     }
 }

@@ -10,5 +10,6 @@ pub mod ports;
 pub mod process;
 pub mod programs;
 pub mod proxy;
+pub mod rebind;
 pub mod wait;
 pub mod world;

@@ -29,6 +29,7 @@ pub(crate) struct Controller {
     /// Everything up to here is durable here.
     have: u64,
     early: BTreeMap<u64, Record>,
+    pub(crate) suspicions: usize,
     pub(crate) breaches: Vec<String>,
 }
 
@@ -46,7 +47,15 @@ struct Owed {
 impl Controller {
     pub(crate) fn new(office: Rc<Office>) -> Self {
         let orders = BTreeMap::new();
-        Self { office, epoch: 1, orders, have: 0, early: BTreeMap::new(), breaches: Vec::new() }
+        Self {
+            office,
+            epoch: 1,
+            orders,
+            have: 0,
+            early: BTreeMap::new(),
+            suspicions: 0,
+            breaches: Vec::new(),
+        }
     }
 
     /// Owes this order from that moment on. `parcels` has it for the first epoch, the second, ….
@@ -140,8 +149,10 @@ impl Controller {
                 return;
             }
             self.have = seq;
-            if let Body::Receipt(signed) = &record.body {
-                self.file(signed);
+            match &record.body {
+                Body::Receipt(signed) => self.file(signed),
+                Body::Suspicion(_) => self.suspicions += 1,
+                Body::Progress(_) | Body::Telemetry(_) => {}
             }
         }
     }

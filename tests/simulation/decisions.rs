@@ -3,6 +3,7 @@
 
 mod accepting;
 mod refusing;
+mod suspecting;
 mod taking_turns;
 
 use std::time::Duration;

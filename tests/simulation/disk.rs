@@ -123,6 +123,7 @@ impl Disk {
 fn body(post: Post, fleet: FleetId, key: &PrivateKey) -> Body {
     match post {
         Post::Progress(progress) => Body::Progress(progress),
+        Post::Suspicion(suspicion) => Body::Suspicion(suspicion),
         Post::Telemetry(telemetry) => Body::Telemetry(telemetry),
         Post::Receipt(receipt) => {
             let mut envelope = Envelope::unsigned(receipt);

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use agent::job::rebind::RebindAction;
 use agent::job::{Action, Again, DataAction, Finding, Found, HOLD_LEASE, Proof, Reply};
 use agent::maintenance::Work;
 use jiff::tz::TimeZone;
@@ -47,7 +48,10 @@ impl World {
             Action::ReleaseTrading if self.till.running().is_none() => {
                 return patiently(waited, FailureCode::PosNotReady);
             }
-            Action::ReleaseTrading => done_if(self.till.release(), FailureCode::PosNotReady),
+            Action::ReleaseTrading => {
+                self.watch_the_release();
+                done_if(self.till.release(), FailureCode::PosNotReady)
+            }
             Action::Drain if self.till.drain() => done(),
             Action::Drain => not_yet(Waiting::Till),
             Action::Settle => {
@@ -82,6 +86,7 @@ impl World {
                 done()
             }
             Action::Data(action) => self.data(action),
+            Action::Rebind(action) => return self.rebind(action, waited),
         };
         Ok((reply, soon))
     }
@@ -238,7 +243,7 @@ impl World {
 
     /// Nobody's shop is disturbed when it may not be, as far as the terminal can know the time:
     /// what the controller says of it was on its way for a while.
-    fn watch_the_window(&mut self) {
+    pub(crate) fn watch_the_window(&mut self) {
         if self.scenario.backup_within.is_some() && !self.has_verified() {
             self.breaches.push("the shop was disturbed without a verified snapshot".to_owned());
         }
@@ -266,6 +271,15 @@ pub(crate) fn changes_something(action: Action) -> bool {
         | Action::RunPreflight
         | Action::AskTill
         | Action::ProbeSlot
+        | Action::Rebind(
+            RebindAction::CheckBinding
+            | RebindAction::Announce
+            | RebindAction::Preflight
+            | RebindAction::ConfirmSaved
+            | RebindAction::ProbeSwitch
+            | RebindAction::Watch
+            | RebindAction::TestOld,
+        )
         | Action::Data(
             DataAction::Admit
             | DataAction::Find
@@ -289,6 +303,18 @@ pub(crate) fn changes_something(action: Action) -> bool {
         | Action::CommitSlot
         | Action::DiscardStaged
         | Action::DiscardDownload
+        | Action::Rebind(
+            RebindAction::Stage
+            | RebindAction::DrainOld
+            | RebindAction::SettleOld
+            | RebindAction::Switch
+            | RebindAction::TestNew
+            | RebindAction::EraseOld
+            | RebindAction::EmptyNew
+            | RebindAction::SwitchBack
+            | RebindAction::EraseNew
+            | RebindAction::StopTrading,
+        )
         | Action::Data(
             DataAction::Export
             | DataAction::Save
@@ -307,14 +333,14 @@ pub(crate) fn changes_something(action: Action) -> bool {
 }
 
 /// An application that starts answers a little later; one that never does has failed.
-fn patiently(waited: Duration, code: FailureCode) -> Answered {
+pub(crate) fn patiently(waited: Duration, code: FailureCode) -> Answered {
     if waited < Duration::from_secs(25) {
         return Err(Duration::from_secs(2));
     }
     Ok((failed(code), Duration::from_millis(100)))
 }
 
-fn done() -> Reply {
+pub(crate) fn done() -> Reply {
     let finding = Finding { note: "as asked".to_owned(), digest: None };
     Reply::Done(Proof { version: None, findings: vec![finding] })
 }
@@ -323,15 +349,15 @@ fn proof(version: Version) -> Proof {
     Proof { version: Some(version.name().to_owned()), findings: Vec::new() }
 }
 
-fn done_if(done_so: bool, code: FailureCode) -> Reply {
+pub(crate) fn done_if(done_so: bool, code: FailureCode) -> Reply {
     if done_so { done() } else { failed(code) }
 }
 
-fn failed(code: FailureCode) -> Reply {
+pub(crate) fn failed(code: FailureCode) -> Reply {
     Reply::Failed { code, detail: format!("{code:?}"), again: Again::Pointless }
 }
 
-fn not_yet(waiting: Waiting) -> Reply {
+pub(crate) fn not_yet(waiting: Waiting) -> Reply {
     let again_in = Some(Duration::from_secs(45));
     Reply::NotYet { waiting, detail: "not now".to_owned(), again_in }
 }

@@ -7,12 +7,13 @@ use agent::decide::Core;
 use agent::decide::effect::{Decision, Effect, Post, Write};
 use agent::decide::input::{Input, Now};
 use agent::job::{Action, Tables, Task, Ticket};
+use harness::keys::NOW;
 use shared::document::receipt::Said;
 use shared::message::{Component, Up};
 
 use crate::hands::changes_something;
 use crate::network::Parcelled;
-use crate::scenario::Release;
+use crate::scenario::{Release, Trouble};
 use crate::slots::Version;
 use crate::world::World;
 
@@ -26,6 +27,9 @@ const PATIENCE: Duration = Duration::from_secs(30 * 3600);
 
 /// Events without any time passing: more is a loop.
 const EVENTS_AT_ONCE_MAX: u32 = 2_000;
+
+/// Much longer than a job takes.
+pub(crate) const CONTROLLER_GONE: Duration = Duration::from_secs(4 * 3600);
 
 /// How long the shop is watched after everything is over.
 const AFTERMATH: Duration = Duration::from_secs(300);
@@ -101,9 +105,20 @@ impl<'a> Machine<'a> {
         let events = BTreeMap::new();
         let mut machine = Self { core, world, events, events_ever: 0, on_cut, offered: None };
         machine.input(Input::Started);
+        machine.suspect();
         machine.input(Input::Store(machine.world.disk.state()));
         machine.tell_installed();
         machine
+    }
+
+    /// Whoever reports something is heard after every start, again and again.
+    fn suspect(&mut self) {
+        let Some(at) = self.world.scenario.suspected_at else { return };
+        let suspected = Input::Suspected { at: NOW.plus(at), note: "who is that?".to_owned() };
+        for again in [Duration::ZERO, Duration::from_secs(60)] {
+            let after = (at + again).saturating_sub(self.world.now);
+            self.later(after, Event::Input(suspected.clone()));
+        }
     }
 
     fn is_over(&self) -> bool {
@@ -153,7 +168,10 @@ impl<'a> Machine<'a> {
     /// A version that breaks the line does so while it runs.
     fn feel_the_line(&mut self) {
         let isolating = self.world.scenario.release == Release::Isolating;
-        let broken = isolating && self.world.till.running() == Some(Version::New);
+        let gone = self.world.scenario.trouble == Some(Trouble::ControllerGone);
+        let since = self.world.switched_at.filter(|_| gone);
+        let broken = isolating && self.world.till.running() == Some(Version::New)
+            || since.is_some_and(|at| self.world.now < at + CONTROLLER_GONE);
         self.world.network.line = !broken;
         let broke = std::mem::take(&mut self.world.network.broke);
         if (broken || broke) && self.world.network.connected {
@@ -234,7 +252,11 @@ impl<'a> Machine<'a> {
             let Write::Post(Post::Receipt(receipt)) = write else { return false };
             receipt.order == self.world.upgrade && matches!(receipt.said, Said::Finished { .. })
         });
-        if ends && self.world.till.running().is_some() && self.world.till.is_held() {
+        if ends {
+            self.world.ended_at = Some(self.world.now);
+        }
+        let open = self.world.till.is_stopped() || !self.world.till.is_held();
+        if ends && self.world.till.running().is_some() && !open {
             self.world.breaches.push("the job is over and trading is still held".to_owned());
         }
     }

@@ -3,6 +3,7 @@
 //! again at every point of the recovery. `TILLWARD_SEEDS=1000` runs more random weather, and
 //! `TILLWARD_SEED=17` repeats one that failed.
 
+mod bank;
 mod controller;
 mod cuts;
 mod data;
@@ -12,6 +13,8 @@ mod hands;
 mod machine;
 mod network;
 mod planted;
+mod rebinding;
+mod rebinds;
 mod scenario;
 mod slots;
 mod till;

@@ -1,6 +1,7 @@
 //! Bugs planted on purpose. A simulation that lets one of these pass is worth nothing.
 
 use agent::job::Tables;
+use agent::job::rebind::{REBIND, RELEASED};
 use agent::job::restore::RESTORE;
 use agent::job::step::{Condition, Lasts, Mark, Step, Table, Undo};
 use agent::job::upgrade::UPGRADE;
@@ -165,4 +166,87 @@ fn a_restore_that_is_never_committed_is_caught() {
 fn an_upgrade_without_the_snapshot_that_was_asked_for_is_caught() {
     let tables = spoilt("verified", |_| None);
     is_caught(&Scenario::backup_first(), tables, "without a verified snapshot");
+}
+
+/// As [`spoilt`], for a rebind.
+fn spoilt_rebind(step: &str, spoil: impl Fn(Step) -> Option<Step>) -> Tables {
+    Tables { rebind: spoilt_table(REBIND, step, spoil), ..Tables::BUILT_IN }
+}
+
+fn rebind(trouble: Option<Trouble>) -> Scenario {
+    Scenario::rebind(trouble)
+}
+
+#[test]
+fn a_rebind_that_does_not_settle_first_is_caught() {
+    is_caught(&rebind(None), spoilt_rebind("settle", |_| None), "money of the old provider open");
+}
+
+#[test]
+fn a_rebind_without_a_verified_snapshot_is_caught() {
+    let tables = spoilt_rebind("verified", |_| None);
+    is_caught(&rebind(None), tables, "without a verified snapshot");
+}
+
+#[test]
+fn trading_that_is_released_before_the_tests_is_caught() {
+    let mut table = REBIND.to_vec();
+    let place = |name| REBIND.iter().position(|step| step.name == name).expect("a step");
+    table.swap(place("test"), place("release"));
+    let tables = Tables { rebind: Vec::leak(table), ..Tables::BUILT_IN };
+    is_caught(&rebind(None), tables, "released with what was not tested");
+}
+
+#[test]
+fn a_rebind_without_tests_is_caught() {
+    let tables = spoilt_rebind("test", |_| None);
+    is_caught(&rebind(None), tables, "released with what was not tested");
+}
+
+#[test]
+fn keys_that_are_erased_before_the_watch_are_caught() {
+    let tables = spoilt_rebind("watch", |_| None);
+    is_caught(&rebind(None), tables, "erased before the watch was over");
+}
+
+#[test]
+fn a_new_binding_that_is_not_emptied_on_the_way_back_is_caught() {
+    let mut table = REBIND.to_vec();
+    table.iter_mut().filter(|step| ["stage", "test"].contains(&step.name)).for_each(|step| {
+        step.undo = Undo::Nothing;
+    });
+    let tables = Tables { rebind: Vec::leak(table), ..Tables::BUILT_IN };
+    is_caught(&rebind(Some(Trouble::Breach)), tables, "the till has old and new: [true, true]");
+}
+
+#[test]
+fn a_way_back_that_does_not_hold_the_till_first_is_caught() {
+    let tables = spoilt_rebind("release", |it| Some(Step { undo: Undo::Nothing, ..it }));
+    is_caught(&rebind(Some(Trouble::Breach)), tables, "RollbackFailed");
+}
+
+#[test]
+fn what_one_binding_sends_to_the_other_host_is_caught() {
+    let mixed = Scenario { mixes_hosts: true, ..rebind(Some(Trouble::BreachAway)) };
+    is_caught(&mixed, Tables::BUILT_IN, "told to the other host");
+}
+
+#[test]
+fn a_till_that_is_stranded_and_released_is_caught() {
+    let stranded = || Some(Trouble::Stranded);
+    let releases =
+        |step: Step| Some(Step { stranded: &[agent::job::Action::ReleaseTrading], ..step });
+    let tables = spoilt_rebind("hold", releases);
+    is_caught(&rebind(stranded()), tables, "released with what was not tested");
+    let released = spoilt_table(RELEASED, "release", |step| Some(Step { stranded: &[], ..step }));
+    let tables = Tables { rebind_released: released, ..Tables::BUILT_IN };
+    is_caught(&Scenario::released(stranded()), tables, "trading is stopped: false");
+}
+
+#[test]
+fn tests_that_do_not_matter_after_a_release_are_caught() {
+    let released = spoilt_table(RELEASED, "test", |step| Some(Step { vital: false, ..step }));
+    let tables = Tables { rebind_released: released, ..Tables::BUILT_IN };
+    let declined = Scenario::released(Some(Trouble::TestDeclined));
+    is_caught(&declined, tables, "released with what was not tested");
 }

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use shared::change::rebind::RegistryOrder;
 use shared::document::release::Settlement;
 use shared::outcome::{FailureCode, Outcome};
 use shared::time::UnixTime;
@@ -28,6 +29,11 @@ pub(crate) struct Scenario {
     pub(crate) till_postpones_until: Duration,
     pub(crate) drain_leaves_until: Duration,
     pub(crate) cancelled_at: Option<Duration>,
+    /// When somebody at the till reports something.
+    pub(crate) suspected_at: Option<Duration>,
+    pub(crate) registry_order: RegistryOrder,
+    /// A broken till: what one binding has to send goes to the active one's host.
+    pub(crate) mixes_hosts: bool,
     pub(crate) weather: Weather,
     pub(crate) seed: u64,
     /// How long a power cut lasts. A hold outlives a short one.
@@ -54,6 +60,7 @@ pub(crate) enum Job {
     Backup,
     Drill,
     Restore,
+    Rebind,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -67,6 +74,32 @@ pub(crate) enum Trouble {
     /// The till says so, and has imported nevertheless.
     ImportFails,
     TotalsDiffer,
+    /// The till has no slot for the new binding.
+    StageRefused,
+    /// The old provider's host is away for ten minutes, just when it is needed.
+    OldAway,
+    SwitchRefused,
+    /// The till has switched, and its answer was lost.
+    SwitchUnanswered,
+    TestDeclined,
+    /// The new host has booked the test, and its answer was lost.
+    TestUnanswered,
+    TestHangs,
+    /// Every answer of the new host takes longer than a hold that nobody renews.
+    TestLate,
+    /// The new provider's host is away for hours once it is needed.
+    NewGone,
+    /// The new provider fails the shop while it is watched.
+    Breach,
+    /// The test is declined, and the till does not switch back.
+    Stranded,
+    /// As [`Self::Stranded`], and the till takes long to hear that it must not sell.
+    StopSlow,
+    EraseSlow,
+    /// As [`Self::Breach`], and its host is away for an hour then.
+    BreachAway,
+    /// There is no line to the controller from the switch on.
+    ControllerGone,
 }
 
 /// One minute a day.
@@ -95,6 +128,9 @@ const QUIET: Scenario = Scenario {
     till_postpones_until: Duration::ZERO,
     drain_leaves_until: Duration::ZERO,
     cancelled_at: None,
+    suspected_at: None,
+    registry_order: RegistryOrder::NewFirst,
+    mixes_hosts: false,
     weather: Weather { drop: 0, double: 0, delay_ms: 0, disconnect: 0 },
     seed: 0,
     dark: LONG_DARK,
@@ -166,8 +202,19 @@ impl Scenario {
             Job::Backup => "backup",
             Job::Drill => "drill",
             Job::Restore => "restore",
+            Job::Rebind => "rebind",
         };
         Self { name, job, trouble, ..QUIET }
+    }
+
+    pub(crate) fn rebind(trouble: Option<Trouble>) -> Self {
+        Self { name: "rebind", job: Job::Rebind, trouble, ..QUIET }
+    }
+
+    /// Where the old registration was released before.
+    pub(crate) fn released(trouble: Option<Trouble>) -> Self {
+        let registry_order = RegistryOrder::ReleaseOldFirst;
+        Self { name: "rebind, released", registry_order, ..Self::rebind(trouble) }
     }
 
     pub(crate) fn all() -> Vec<Self> {
@@ -189,6 +236,10 @@ impl Scenario {
             Self::about_data(Job::Drill, None),
             Self::about_data(Job::Restore, None),
             Self::about_data(Job::Restore, Some(Trouble::TotalsDiffer)),
+            Self::rebind(None),
+            Self::rebind(Some(Trouble::TestDeclined)),
+            Self::rebind(Some(Trouble::Breach)),
+            Self::released(None),
         ]
     }
 
@@ -214,6 +265,9 @@ impl Scenario {
             | Outcome::Expired
             | Outcome::Superseded => false,
         };
+        if self.job == Job::Rebind {
+            return self.allows_of_rebind(outcome);
+        }
         match self.trouble {
             None => {}
             Some(Trouble::ExportFails) => return failed_with(FailureCode::ExportFailed),
@@ -223,6 +277,7 @@ impl Scenario {
             Some(Trouble::Rotten) => return failed_with(FailureCode::SnapshotDamaged),
             Some(Trouble::ImportFails) => return failed_with(FailureCode::PosRefused),
             Some(Trouble::TotalsDiffer) => return failed_with(FailureCode::TotalsDiffer),
+            Some(other) => panic!("{other:?} is no trouble of this job"),
         }
         let cancelled = matches!(outcome, Outcome::Cancelled { .. });
         match self.release {
@@ -236,6 +291,57 @@ impl Scenario {
                 failed_with(FailureCode::HealthNotProven)
             }
             Release::Corrupt => failed_with(FailureCode::ArtifactMismatch),
+        }
+    }
+
+    fn allows_of_rebind(&self, outcome: &Outcome) -> bool {
+        let released = self.registry_order == RegistryOrder::ReleaseOldFirst;
+        let wanted = match self.trouble {
+            Some(Trouble::StageRefused) => Some(FailureCode::NoFreeSlot),
+            Some(Trouble::SwitchRefused) => Some(FailureCode::SwitchFailed),
+            Some(
+                Trouble::TestDeclined
+                | Trouble::TestUnanswered
+                | Trouble::TestHangs
+                | Trouble::NewGone
+                | Trouble::Stranded
+                | Trouble::StopSlow,
+            ) => Some(FailureCode::TestFailed),
+            Some(Trouble::Breach | Trouble::BreachAway) if !released => {
+                Some(FailureCode::WatchBreached)
+            }
+            Some(
+                Trouble::Breach
+                | Trouble::BreachAway
+                | Trouble::OldAway
+                | Trouble::SwitchUnanswered
+                | Trouble::TestLate
+                | Trouble::EraseSlow
+                | Trouble::ControllerGone,
+            )
+            | None => None,
+            Some(
+                Trouble::ExportFails
+                | Trouble::Unfit
+                | Trouble::Rotten
+                | Trouble::ImportFails
+                | Trouble::TotalsDiffer,
+            ) => panic!("no trouble of a rebind"),
+        };
+        let strands = matches!(self.trouble, Some(Trouble::Stranded | Trouble::StopSlow))
+            || (released && wanted.is_some() && self.trouble != Some(Trouble::StageRefused));
+        let withdrawn = self.cancelled_at.is_some();
+        match outcome {
+            Outcome::Succeeded { .. } => wanted.is_none(),
+            Outcome::Failed { failure } => wanted == Some(failure.code),
+            Outcome::RolledBack { failure } => {
+                (wanted == Some(failure.code) && !strands)
+                    || (withdrawn && failure.code == FailureCode::Withdrawn)
+            }
+            Outcome::RollbackFailed { failure, .. } => strands && wanted == Some(failure.code),
+            Outcome::Cancelled { .. } => withdrawn || self.suspected_at.is_some(),
+            Outcome::Expired => self.window == Some(NARROW),
+            Outcome::Superseded => false,
         }
     }
 }

@@ -1,5 +1,4 @@
-//! A till that sells, and the provider's host that books: two ledgers, so that what was lost or
-//! booked twice can be counted.
+//! A till that sells; what it sold is in the [`Bank`].
 //!
 //! Deliberately unkind: a restart in the middle of a sale loses it, a new version cannot read
 //! what the old one had not sent, and where a release asks for settlement it cannot settle the
@@ -7,15 +6,12 @@
 
 use std::time::Duration;
 
+use crate::bank::{Audit, Bank};
 use crate::slots::Version;
 
 const SALE_EVERY: Duration = Duration::from_secs(30);
 const SALE_TAKES: Duration = Duration::from_secs(4);
 const START_TAKES: Duration = Duration::from_secs(5);
-
-/// Each so many-th sale is stored first and sent later.
-const STORED_EVERY: usize = 4;
-const SENT_EVERY: usize = 8;
 
 #[derive(Clone, Debug)]
 pub(crate) struct Till {
@@ -30,13 +26,11 @@ pub(crate) struct Till {
     at: Duration,
     next_sale: Duration,
     sale_ends: Option<Duration>,
-    /// How often the host booked each sale that the till made.
-    booked: Vec<u8>,
-    unsent: Vec<usize>,
-    /// The open batch begins with this sale.
-    batch_from: usize,
-    settled: Vec<(usize, usize)>,
-    pub(crate) lost: usize,
+    /// When the last sale was made.
+    pub(crate) sold_at: Duration,
+    /// No sales until people have looked, whatever happens to the hold.
+    stopped: bool,
+    pub(crate) bank: Bank,
     last_version: Version,
 }
 
@@ -68,11 +62,9 @@ impl Till {
             at: Duration::ZERO,
             next_sale: Duration::from_secs(3),
             sale_ends: None,
-            booked: Vec::new(),
-            unsent: Vec::new(),
-            batch_from: 0,
-            settled: Vec::new(),
-            lost: 0,
+            sold_at: Duration::ZERO,
+            stopped: false,
+            bank: Bank::new(),
             last_version: Version::Old,
         }
     }
@@ -87,7 +79,8 @@ impl Till {
                 self.started(version);
             } else if self.sale_ends == Some(next) {
                 self.sale_ends = None;
-                self.sold();
+                self.sold_at = next;
+                self.bank.sell(next);
             } else {
                 self.next_sale = next + SALE_EVERY;
                 if self.is_selling() {
@@ -109,41 +102,28 @@ impl Till {
     fn started(&mut self, version: Version) {
         self.process = Process::Running(version);
         if (self.last_version, version) == (Version::Old, Version::New) {
-            self.lost += self.unsent.len();
-            self.unsent.clear();
-            if self.batch_must_be_settled {
-                self.lost += self.booked.len() - self.batch_from;
-                self.batch_from = self.booked.len();
-            }
+            self.bank.forget_unsent(self.batch_must_be_settled);
         }
         self.last_version = version;
     }
 
-    fn sold(&mut self) {
-        let sale = self.booked.len();
-        self.booked.push(0);
-        if sale.is_multiple_of(STORED_EVERY) {
-            self.unsent.push(sale);
-        } else {
-            self.booked[sale] += 1;
-        }
-        if sale % SENT_EVERY == SENT_EVERY - 1 {
-            self.send();
-        }
-    }
-
-    fn send(&mut self) {
-        for sale in std::mem::take(&mut self.unsent) {
-            self.booked[sale] += 1;
-        }
-    }
-
     pub(crate) fn is_selling(&self) -> bool {
-        matches!(self.process, Process::Running(_)) && !self.is_held()
+        matches!(self.process, Process::Running(_)) && !self.is_held() && !self.stopped
     }
 
     pub(crate) fn is_held(&self) -> bool {
         self.held_until.is_some_and(|until| self.at < until)
+    }
+
+    pub(crate) fn is_stopped(&self) -> bool {
+        self.stopped
+    }
+
+    /// Whether the till heard it.
+    pub(crate) fn stop(&mut self) -> bool {
+        let hears = matches!(self.process, Process::Running(_));
+        self.stopped |= hears;
+        hears
     }
 
     pub(crate) fn running(&self) -> Option<Version> {
@@ -162,7 +142,7 @@ impl Till {
     }
 
     pub(crate) fn sales(&self) -> usize {
-        self.booked.len()
+        self.bank.sales()
     }
 
     pub(crate) fn hold(&mut self, lease: Duration) -> Hold {
@@ -181,7 +161,7 @@ impl Till {
     pub(crate) fn release(&mut self) -> bool {
         let hears = matches!(self.process, Process::Running(_));
         if hears {
-            self.held_until = None;
+            (self.held_until, self.stopped) = (None, false);
         }
         hears
     }
@@ -191,23 +171,18 @@ impl Till {
         if self.at < self.drain_leaves_until {
             return false;
         }
-        self.send();
-        true
+        self.bank.send(self.bank.active(), self.at)
     }
 
-    /// Closes the open batch; a batch without sales is closed already.
+    /// Closes the open batch.
     pub(crate) fn settle(&mut self) {
-        let end = self.booked.len();
-        if end > self.batch_from {
-            self.settled.push((self.batch_from, end));
-            self.batch_from = end;
-        }
+        self.bank.settle(self.bank.active(), self.at);
     }
 
     /// Restarts into the version that is current.
     pub(crate) fn restart(&mut self, version: Version) {
         if self.sale_ends.take().is_some() {
-            self.lost += 1;
+            self.bank.lost += 1;
         }
         self.process = Process::Starting(version, self.at + START_TAKES);
     }
@@ -215,6 +190,7 @@ impl Till {
     /// The power fails. The till reverses the sale in flight by itself when it comes back.
     pub(crate) fn cut(&mut self) {
         self.sale_ends = None;
+        self.bank.lose_answer();
         self.process = Process::Off;
     }
 
@@ -222,14 +198,8 @@ impl Till {
         self.process = Process::Starting(version, self.at + START_TAKES);
     }
 
-    /// Sends what is left and compares the two ledgers: lost, booked twice, settled twice.
-    pub(crate) fn audit(&mut self) -> (usize, usize, usize) {
-        self.send();
-        let never = self.booked.iter().filter(|times| **times == 0).count();
-        let twice = self.booked.iter().filter(|times| **times > 1).count();
-        let overlap = |(a, b): (&(usize, usize), &(usize, usize))| a.1 > b.0;
-        let settled_twice =
-            self.settled.iter().zip(self.settled.iter().skip(1)).filter(|p| overlap(*p));
-        (self.lost.max(never), twice, settled_twice.count())
+    /// Sends what is left and compares the till with the hosts.
+    pub(crate) fn audit(&mut self) -> Audit {
+        self.bank.audit()
     }
 }

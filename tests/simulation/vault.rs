@@ -9,6 +9,9 @@ use std::time::Duration;
 /// How long both places take to verify a snapshot.
 const VERIFIED_AFTER: Duration = Duration::from_secs(400);
 
+/// The same, where a shop waits for it.
+const VERIFIED_SOON: Duration = Duration::from_secs(60);
+
 /// Which data the till works with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Data {
@@ -99,6 +102,17 @@ impl Vault {
 
     pub(crate) fn discard_staged(&mut self) {
         (self.staged, self.counted) = (false, false);
+    }
+
+    /// Whether what is exported now is saved and verified.
+    pub(crate) fn is_kept_verified(&self, now: Duration) -> bool {
+        self.exported.is_some_and(|(at, _)| self.is_verified_since(at, now))
+    }
+
+    /// Whether what was there at that moment is saved and verified.
+    pub(crate) fn is_verified_since(&self, since: Duration, now: Duration) -> bool {
+        let good = |it: &Saved| it.exported_at >= since && it.saved_at + VERIFIED_SOON <= now;
+        self.saved.iter().any(good)
     }
 
     pub(crate) fn import(&mut self) -> bool {

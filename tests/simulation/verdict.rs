@@ -1,8 +1,11 @@
 //! What must be so at the end of every run, however it was interrupted.
 
-use shared::outcome::Outcome;
+use shared::change::rebind::RegistryOrder;
+use shared::outcome::{FailureCode, Outcome};
 
-use crate::scenario::Job;
+use crate::bank::{Audit, Side};
+use crate::machine::CONTROLLER_GONE;
+use crate::scenario::{Job, Trouble};
 use crate::slots::Version;
 use crate::vault::Data;
 use crate::world::World;
@@ -15,6 +18,7 @@ pub(crate) fn verdict(mut world: World) -> Vec<String> {
     check_shop(&mut world, &mut wrong);
     check_version(&world, told.as_ref(), &mut wrong);
     check_data(&world, told.as_ref(), &mut wrong);
+    check_bindings(&world, told.as_ref(), &mut wrong);
     match world.controller.finals(world.upgrade) {
         1 => {}
         count => wrong.push(format!("the controller has {count} different final receipts")),
@@ -26,6 +30,7 @@ pub(crate) fn verdict(mut world: World) -> Vec<String> {
     }
     match &told {
         Some(outcome) if world.scenario.allows(outcome) => {}
+        Some(outcome) if is_of_a_lost_test(&world, outcome) => {}
         other => wrong.push(format!("the job must not end like this: {other:?}")),
     }
     let refused = [Some(world.upgrade), world.cancel].into_iter().flatten();
@@ -33,6 +38,10 @@ pub(crate) fn verdict(mut world: World) -> Vec<String> {
         world.controller.refusal(order).map(|refusal| format!("an order was refused: {refusal}"))
     }));
     check_cancellation(&world, told.as_ref(), &mut wrong);
+    let suspicions = usize::from(world.scenario.suspected_at.is_some());
+    if world.controller.suspicions != suspicions && !world.lost_its_database {
+        wrong.push(format!("{} suspicions were told", world.controller.suspicions));
+    }
     if !world.disk.journal_is_empty() {
         wrong.push("something is left in the journal".to_owned());
     }
@@ -41,15 +50,16 @@ pub(crate) fn verdict(mut world: World) -> Vec<String> {
 
 /// The shop sells, and nothing that it sold was lost or booked twice.
 fn check_shop(world: &mut World, wrong: &mut Vec<String>) {
-    if !world.till.is_selling() {
+    if !world.till.is_selling() && !world.till.is_stopped() {
         wrong.push("the shop is still closed".to_owned());
     }
-    let (lost, doubled, settled_twice) = world.till.audit();
-    if (lost, doubled, settled_twice) != (0, 0, 0) {
+    let audit = world.till.audit();
+    let Audit { lost, doubled, settled_twice, astray, tests_left } = audit;
+    if audit != Audit::default() {
         let sales = world.till.sales();
         wrong.push(format!(
-            "of {sales} sales {lost} are lost, {doubled} booked twice; {settled_twice} batches \
-             settled twice"
+            "of {sales} sales {lost} are lost, {doubled} booked twice, {settled_twice} settled \
+             twice, {astray} told to the other host; {tests_left} tests are counted"
         ));
     }
 }
@@ -95,10 +105,69 @@ fn check_data(world: &World, told: Option<&Outcome>, wrong: &mut Vec<String>) {
     }
 }
 
+/// One provider, and the one that was told; or none, and everybody knows.
+fn check_bindings(world: &World, told: Option<&Outcome>, wrong: &mut Vec<String>) {
+    let bank = &world.till.bank;
+    if bank.all_active().len() != 1 {
+        wrong.push(format!("active at once: {:?}", bank.all_active()));
+        return;
+    }
+    let rebound = world.scenario.job == Job::Rebind;
+    let gave_up = matches!(told, Some(Outcome::RollbackFailed { .. }));
+    if world.till.is_stopped() != (rebound && gave_up) {
+        wrong.push(format!(
+            "the job ended as {told:?}; trading is stopped: {}",
+            world.till.is_stopped()
+        ));
+    }
+    let wanted = match told {
+        Some(Outcome::Succeeded { .. }) if rebound => [false, true],
+        Some(Outcome::RollbackFailed { .. }) => return,
+        Some(_) | None => [true, false],
+    };
+    let has = [Side::Old, Side::New].map(|side| bank.has(side));
+    if has != wanted {
+        wrong.push(format!("the job ended as {told:?}; the till has old and new: {has:?}"));
+    }
+    let alone_until = world.switched_at.map(|at| at + CONTROLLER_GONE);
+    let alone = world.scenario.trouble == Some(Trouble::ControllerGone);
+    if alone && world.ended_at >= alone_until {
+        wrong.push("the job waited for a controller".to_owned());
+    }
+    // After a power cut a till sells until the agent holds it again.
+    let sold_on = world.stop_asked_at.is_some_and(|at| world.till.sold_at > at);
+    if sold_on && world.starts == 1 {
+        wrong.push("the shop sold when it had to be stopped".to_owned());
+    }
+}
+
+/// Whoever loses the answer to a test in a power cut cannot say that it passed.
+fn is_of_a_lost_test(world: &World, outcome: &Outcome) -> bool {
+    let released = world.scenario.registry_order == RegistryOrder::ReleaseOldFirst;
+    let failure = match outcome {
+        Outcome::RolledBack { failure } if !released => failure,
+        Outcome::RollbackFailed { failure, .. } if released => failure,
+        Outcome::RolledBack { .. }
+        | Outcome::RollbackFailed { .. }
+        | Outcome::Succeeded { .. }
+        | Outcome::Failed { .. }
+        | Outcome::Cancelled { .. }
+        | Outcome::Expired
+        | Outcome::Superseded => return false,
+    };
+    world.till.bank.lost_a_test() && failure.code == FailureCode::TestFailed
+}
+
 /// Who cancels is told the truth.
 fn check_cancellation(world: &World, told: Option<&Outcome>, wrong: &mut Vec<String>) {
     let Some(cancel) = world.cancel else { return };
-    let cancelled = matches!(told, Some(Outcome::Cancelled { .. }));
+    let cancelled = match told {
+        Some(Outcome::Cancelled { .. }) => true,
+        Some(Outcome::RolledBack { failure } | Outcome::RollbackFailed { failure, .. }) => {
+            failure.code == FailureCode::Withdrawn
+        }
+        Some(_) | None => false,
+    };
     let granted = matches!(world.controller.outcome(cancel), Some(Outcome::Succeeded { .. }));
     if cancelled != granted {
         let answer = world.controller.outcome(cancel);

@@ -8,9 +8,10 @@ use agent::decide::effect::Shelf;
 use agent::journal::ledger::Ledger;
 use agent::roster::Trust;
 use harness::keys::{Ceremony, NOW, payload_digest, terminal};
+use harness::rebind::{Portfolio, profile, rebind};
 use jiff::tz::TimeZone;
 use shared::backup::{Selection, SnapshotOf};
-use shared::change::{Backup, Cancel, Change, Drill, Extent, Restore, Upgrade};
+use shared::change::{Backup, Cancel, Change, Drill, Extent, Rebind, Restore, Upgrade};
 use shared::digest::{Digest, Nonce};
 use shared::document::receipt::Said;
 use shared::document::{Order, Release};
@@ -51,6 +52,15 @@ pub(crate) struct World {
     pub(crate) controller: Controller,
     pub(crate) breaches: Vec<String>,
     pub(crate) lost_its_database: bool,
+    /// Of a rebind: what has happened so far, and when it first did.
+    pub(crate) old_away_from: Option<Duration>,
+    pub(crate) switched_at: Option<Duration>,
+    pub(crate) tested: bool,
+    pub(crate) watched: bool,
+    pub(crate) erase_asked_at: Option<Duration>,
+    pub(crate) stop_asked_at: Option<Duration>,
+    /// When the terminal wrote down how the job ended.
+    pub(crate) ended_at: Option<Duration>,
 }
 
 /// How an agent is interrupted.
@@ -88,6 +98,7 @@ impl World {
         let mut till = Till::new();
         till.postponed_until = scenario.till_postpones_until;
         till.drain_leaves_until = scenario.drain_leaves_until;
+        till.bank.mixes_hosts = scenario.mixes_hosts;
         till.batch_must_be_settled =
             scenario.settlement == shared::document::release::Settlement::Before;
         let mut world = Self {
@@ -108,6 +119,13 @@ impl World {
             controller,
             breaches: Vec::new(),
             lost_its_database: false,
+            old_away_from: None,
+            switched_at: None,
+            tested: false,
+            watched: false,
+            erase_asked_at: None,
+            stop_asked_at: None,
+            ended_at: None,
             scenario: Rc::new(scenario),
         };
         world.till.power_up(world.slots.current);
@@ -177,6 +195,7 @@ pub(crate) fn id_of(parcel: &Parcel) -> OrderId {
 /// What is ordered, in the first epochs.
 fn parcels(ceremony: &Ceremony, scenario: &Scenario, release: &Release) -> Vec<Parcel> {
     let window = scenario.window();
+    let profiles = Portfolio::of([1, 2].map(|member| profile(terminal(member))));
     let upgrade = Upgrade {
         release: payload_digest(release),
         window,
@@ -199,9 +218,15 @@ fn parcels(ceremony: &Ceremony, scenario: &Scenario, release: &Release) -> Vec<P
             let selection = Selection::Everything;
             (Change::Restore(Restore { of, selection, key: None, window }), None)
         }
+        Job::Rebind => {
+            let registry_order = scenario.registry_order;
+            let rebind = Rebind { registry_order, window, ..rebind(profiles.root()) };
+            (Change::Rebind(Box::new(rebind)), None)
+        }
     };
+    let profile = profiles.enclosed(terminal(1)).filter(|_| scenario.job == Job::Rebind);
     in_epochs(ceremony, 1, change)
-        .map(|parcel| Parcel { release: release.clone(), ..parcel })
+        .map(|parcel| Parcel { release: release.clone(), profile: profile.clone(), ..parcel })
         .collect()
 }
 

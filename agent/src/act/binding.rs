@@ -172,7 +172,7 @@ impl Errand<'_> {
         let said = said.map_err(|error| {
             let reply = super::data::unanswered(error);
             Box::new(match reply {
-                Reply::Failed { detail, again, .. } => {
+                Reply::Failed { code: FailureCode::NotRestorable, detail, again } => {
                     Reply::Failed { code: FailureCode::NotSealedToThis, detail, again }
                 }
                 other => other,

@@ -13,7 +13,7 @@ use crate::lock::lock;
 use crate::machine::Timekeeper;
 use crate::maintenance::Work;
 use crate::pos::protocol;
-use crate::pos::{Left, PosError, Settled};
+use crate::pos::{Left, PosError, Settled, Suspicion};
 use crate::stop::Waited;
 
 /// For a new process to answer after a restart, at most. A till on old hardware takes a minute.
@@ -50,6 +50,11 @@ impl Drop for HoldUnderWay {
 }
 
 impl Hands {
+    /// What a person has reported at the till, if it answers.
+    pub(super) fn suspicion(&self) -> Option<Suspicion> {
+        self.pos.status().ok()?.suspicion
+    }
+
     pub(super) fn ask_till(&self) -> Reply {
         match self.pos.status() {
             Ok(status) => {

@@ -13,7 +13,8 @@ use crate::machine::Timekeeper;
 use crate::pos::protocol::{OpenBatch, Work};
 use crate::pos::{
     Application, Binding, BindingState, Check, DataSet, Export, Figures, Host, Left,
-    PosApplication, PosError, SelfTest, Settled, Status, Tested, Trading, Trial, Tuple, Wanted,
+    PosApplication, PosError, SelfTest, Settled, Status, Suspicion, Tested, Trading, Trial, Tuple,
+    Wanted,
 };
 use crate::stop::Waited;
 
@@ -53,6 +54,7 @@ pub(crate) struct Knobs {
     pub(crate) tests_left: u64,
     pub(crate) figures: Figures,
     pub(crate) stopped: Option<String>,
+    pub(crate) suspicion: Option<Suspicion>,
     /// What it was asked, in order.
     pub(crate) asked: Vec<&'static str>,
 }
@@ -89,6 +91,7 @@ impl ToyTill {
             tests_left: 0,
             figures: Figures::default(),
             stopped: None,
+            suspicion: None,
             asked: Vec::new(),
         }))
     }
@@ -137,7 +140,7 @@ impl PosApplication for std::sync::Arc<ToyTill> {
                     })
                     .collect(),
                 stopped: knobs.stopped.clone(),
-                suspicion: None,
+                suspicion: knobs.suspicion.clone(),
             })
         })
     }

@@ -7,6 +7,7 @@
 use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{SyncSender, TrySendError, sync_channel};
 use std::thread;
 use std::time::Duration;
@@ -19,6 +20,7 @@ use tracing::{debug, error, info};
 use super::{Hands, changes_slots};
 use crate::job::{Action, Again, Reply, Task, Ticket};
 use crate::machine;
+use crate::pos::Suspicion;
 use crate::stop::Stop;
 
 /// One job asks for one action at a time, and a renewal beside it; what was stopped may wait too.
@@ -33,9 +35,18 @@ const PROGRESS_EVERY: Duration = Duration::from_secs(1);
 /// What comes back from the threads.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Told {
-    Done { ticket: Ticket, reply: Reply },
-    Progressed { ticket: Ticket, bytes_done: u64, bytes_total: u64 },
+    Done {
+        ticket: Ticket,
+        reply: Reply,
+    },
+    Progressed {
+        ticket: Ticket,
+        bytes_done: u64,
+        bytes_total: u64,
+    },
     Installed(Vec<Component>),
+    /// What the till shows as reported by a person there.
+    Suspected(Suspicion),
 }
 
 /// Begins actions and forgets them when they have ended.
@@ -46,6 +57,7 @@ pub struct Worker {
     tell: Sender<Told>,
     told: Receiver<Told>,
     running: BTreeMap<Ticket, (Action, Stop)>,
+    looking: Arc<AtomicBool>,
 }
 
 impl Worker {
@@ -59,7 +71,7 @@ impl Worker {
                 work(&own_hands, &task, &stop, &own_tell);
             }
         })?;
-        Ok(Self { hands, tasks, tell, told, running: BTreeMap::new() })
+        Ok(Self { hands, tasks, tell, told, running: BTreeMap::new(), looking: Arc::default() })
     }
 
     /// Begins an action. It is answered by [`Told::Done`].
@@ -111,6 +123,28 @@ impl Worker {
             drop(under_way);
         });
         spawned.map(drop).map_err(|_| "no thread can be started")
+    }
+
+    /// Looks whether somebody at the till has reported something, when nothing else is done there.
+    /// Answered by [`Told::Suspected`], or not.
+    pub fn look_at_till(&self) {
+        if !self.running.is_empty() || self.looking.swap(true, Ordering::SeqCst) {
+            return;
+        }
+        let (hands, tell, looking) = self.shared();
+        let looks = thread::Builder::new().name("look".to_owned()).spawn(move || {
+            if let Some(suspicion) = hands.suspicion() {
+                tell.blocking_send(Told::Suspected(suspicion)).ok();
+            }
+            looking.store(false, Ordering::SeqCst);
+        });
+        if looks.is_err() {
+            self.looking.store(false, Ordering::SeqCst);
+        }
+    }
+
+    fn shared(&self) -> (Arc<Hands>, Sender<Told>, Arc<AtomicBool>) {
+        (Arc::clone(&self.hands), self.tell.clone(), Arc::clone(&self.looking))
     }
 
     /// Asks an action to end as soon as that leaves nothing half done.
@@ -237,6 +271,26 @@ mod tests {
             assert!(matches!(reply, Reply::Failed { code: FailureCode::Internal, .. }));
             let Told::Done { reply, .. } = worker.next().await else { panic!("not answered") };
             assert!(matches!(reply, Reply::Found(_)), "{reply:?}");
+        });
+    }
+
+    #[test]
+    fn a_report_at_the_till_is_seen_while_nothing_else_is_done_there() {
+        on_one_thread(async {
+            let shop = shop();
+            let (release, till) = (shop.release.clone(), Arc::clone(&shop.till));
+            let suspicion = Suspicion { at: 7, note: "who is that?".to_owned() };
+            till.turn(|knobs| knobs.suspicion = Some(suspicion.clone()));
+            let mut worker = Worker::start(shop.hands).unwrap();
+            worker.look_at_till();
+            assert_eq!(worker.next().await, Told::Suspected(suspicion));
+            worker.begin(task(&release, 1, Action::AskTill));
+            let asked =
+                |till: &super::super::toy_till::ToyTill| till.turn(|knobs| knobs.asked.len());
+            assert!(matches!(worker.told.recv().await, Some(Told::Done { .. })));
+            let before = asked(&till);
+            worker.look_at_till();
+            assert_eq!(asked(&till), before, "an action has not been taken note of yet");
         });
     }
 

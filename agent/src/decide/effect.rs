@@ -1,7 +1,7 @@
 //! Everything that an agent can do about what happened.
 
 use shared::document::Receipt;
-use shared::message::{Hello, Progress, Telemetry};
+use shared::message::{Hello, Progress, Suspicion, Telemetry};
 
 use crate::job::{Task, Ticket};
 use crate::outbox::Sending;
@@ -59,6 +59,8 @@ pub enum Post {
     /// Never dropped. The event loop signs it with the terminal's key when it makes the commit:
     /// so the core holds no secret, and what is stored is the signed document.
     Receipt(Receipt),
+    /// Never dropped: people wait for it to be seen.
+    Suspicion(Suspicion),
     /// Dropped first when there is no room.
     Telemetry(Telemetry),
 }

@@ -43,6 +43,9 @@ pub enum Input {
     Store(StoreState),
     /// What is installed; told after start and whenever a slot changed.
     Installed(Vec<Component>),
+    /// Somebody at this terminal does not believe what is ordered. May come again and again;
+    /// `at` tells one report from the next.
+    Suspected { at: UnixTime, note: String },
     /// The moment that [`super::Core::wakes_at`] named has come.
     TimerFired,
     /// The agent is to end. Outcomes are still written down; nothing new begins.

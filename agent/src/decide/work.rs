@@ -56,6 +56,11 @@ impl Core {
         }
     }
 
+    /// Whether anything is ordered that is not over.
+    pub fn has_work(&self) -> bool {
+        !self.jobs.is_empty()
+    }
+
     pub(super) fn working_on(&self) -> Option<OrderId> {
         self.jobs.front().map(|job| job.order)
     }
@@ -170,6 +175,21 @@ impl Core {
         let waiting = |job: &Job| job.batch == batch && job.saga.is_none();
         self.end_waiting(waiting, &outcome, now, out);
         late
+    }
+
+    /// Withdraws whatever has not disturbed the shop.
+    pub(super) fn withdraw_undisturbing(
+        &mut self,
+        outcome: &Outcome,
+        now: Now,
+        out: &mut Decision,
+    ) {
+        let begun = self.jobs.front().and_then(|job| job.saga.as_ref());
+        if begun.is_some_and(|saga| !saga.is_disturbing()) {
+            // One that ends already for another reason refuses, and ends.
+            let _: Result<(), Refused> = self.drive(Event::Withdrawn(outcome.clone()), now, out);
+        }
+        self.end_waiting(|job| job.saga.is_none(), outcome, now, out);
     }
 
     fn expire_waiting(&mut self, now: Now, out: &mut Decision) {

@@ -169,6 +169,7 @@ impl Keeper {
             Post::Receipt(receipt) => {
                 (Class::Receipt, Body::Receipt(self.identity.sign(receipt.clone())))
             }
+            Post::Suspicion(suspicion) => (Class::Receipt, Body::Suspicion(suspicion.clone())),
             Post::Telemetry(telemetry) => (Class::Telemetry, Body::Telemetry(telemetry.clone())),
         }
     }

@@ -115,6 +115,7 @@ fn event_loop(directory: &std::path::Path, stop: SignalKind) -> EventLoop {
             terminate: signal(stop).unwrap(),
             interrupt: signal(SignalKind::window_change()).unwrap(),
         },
+        suspicion: directory.join("suspicion.json"),
     }
 }
 
@@ -155,7 +156,7 @@ fn an_agent_that_cannot_connect_goes_on_trying() {
         while refused < 2 {
             let input = match turn.next.pop_front() {
                 Some(input) => input,
-                None => event_loop.next(&turn).await,
+                None => event_loop.next(&mut turn).await,
             };
             event_loop.note(&input, &mut turn);
             refused += u32::from(matches!(input, Input::Disconnected { .. }));
@@ -165,5 +166,23 @@ fn an_agent_that_cannot_connect_goes_on_trying() {
         }
         assert!(fired >= 2, "each attempt waits for its moment");
         assert!(!turn.linked);
+    });
+}
+
+#[test]
+fn a_report_that_lies_there_is_found_once_and_a_newer_one_again() {
+    on_one_thread(async {
+        let directory = tempfile::tempdir().unwrap();
+        let event_loop = event_loop(directory.path(), SignalKind::user_defined2());
+        let mut turn = Turn::default();
+        assert_eq!(event_loop.look(&mut turn), None);
+        for at in [5, 6] {
+            suspicion::report(&event_loop.suspicion, UnixTime(at), "who is that?").unwrap();
+            assert_eq!(event_loop.look(&mut turn), None, "not looked for all the time");
+            turn.looked_at = None;
+            assert_eq!(event_loop.look(&mut turn).map(|found| found.at), Some(at));
+            turn.looked_at = None;
+            assert_eq!(event_loop.look(&mut turn), None, "seen already");
+        }
     });
 }

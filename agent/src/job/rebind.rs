@@ -1,13 +1,14 @@
 //! A change of provider, as a table to be read aloud.
 //!
-//! Up to `till` the shop sells on and does not notice. From `hold` to `tidy-export` a job that cannot
-//! go on lets the shop sell again, with the old provider, and waits for the next chance. From
-//! `switch` on it goes forward, or back to the old provider by itself: what was sent to the new one is
-//! drained and reversed there first. No controller is needed from then on. `commit` erases the
+//! Up to `till` the shop sells on and does not notice. From `hold` to `tidy-export` a job that
+//! cannot go on lets the shop sell again, with the old provider, and waits for the next chance. From
+//! `switch` on it goes forward, or back to the old provider by itself: what was sent to the new one
+//! is drained and reversed there first. No controller is needed from then on. `commit` erases the
 //! keys of the old binding; from there on there is only forward.
 //!
 //! Where the old registration had to be released before ([`RELEASED`]), the switch itself is the
-//! point of no return: a till whose tests fail then stops, says what to do instead, and calls people.
+//! point of no return: a till whose tests fail then stops, says what to do instead, and calls
+//! people.
 
 pub mod watch;
 
@@ -75,7 +76,9 @@ const fn rebind(action: RebindAction) -> Action {
     Action::Rebind(action)
 }
 
-/// Until the till has taken the hold back that a way back needs: the shop sells meanwhile.
+/// About an hour: until the till has taken the hold back that a way back needs, while the shop
+/// sells, and until it has heard that it may sell, or must not. A till can take long to come back,
+/// and what was held for good must not end with a lease because it did.
 const HOLD_ATTEMPTS: u32 = 60;
 
 /// Until the new host has taken what is its own: about 12 hours. The shop sells with the old one.
@@ -107,6 +110,7 @@ const HOLD: Step = Step::new("hold", HoldTrading)
     .takes_lease()
     .undone_by(&[ReleaseTrading])
     .stranded_by(&[rebind(StopTrading)])
+    .patiently(HOLD_ATTEMPTS)
     .failing_as(PosNotReady)
     .within_s(300);
 
@@ -205,7 +209,7 @@ pub static RELEASED: Table = &[
     // There is no old provider to return to.
     SWITCH.point_of_no_return().is_vital().tries(10, 10),
     TEST.is_vital().tries(10, 30),
-    RELEASE.stranded_by(&[rebind(StopTrading)]),
+    RELEASE.stranded_by(&[rebind(StopTrading)]).tries(HOLD_ATTEMPTS, 60).within_s(HOUR),
     Step::new("watch", rebind(Watch)).tries(30, 60).within_s(12 * HOUR),
     COMMIT,
 ];

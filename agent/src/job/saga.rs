@@ -223,6 +223,11 @@ impl Saga {
         self.step().map(|step| step.name)
     }
 
+    /// Whether the job has disturbed the shop, and has not left it alone again.
+    pub fn is_disturbing(&self) -> bool {
+        self.record.is_disturbed()
+    }
+
     /// The next ticket that nobody has used.
     pub fn next_ticket(&self) -> Ticket {
         Ticket(self.tickets)

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use shared::digest::Digest;
 use shared::id::BatchId;
 use shared::message::SignedBytes;
+use shared::time::UnixTime;
 
 use super::{decode, encode};
 use crate::clock::TimeFloor;
@@ -17,6 +18,10 @@ use crate::roster::Trust;
 /// Batches that were cancelled are remembered in this number, so that an order which arrives
 /// after its cancellation is not begun.
 const WITHDRAWN_MAX: usize = 64;
+
+/// Suspicions that were told are remembered in this number: more than the places that they come
+/// from, each of which repeats its newest.
+const SUSPECTED_MAX: usize = 16;
 
 /// Everything that is remembered.
 #[derive(Clone, Debug, Default)]
@@ -29,6 +34,7 @@ pub struct Facts {
     /// By component: the counter below which nothing may be installed any more.
     pub counter_floors: BTreeMap<String, u64>,
     pub withdrawn: Withdrawn,
+    pub suspected: Suspected,
 }
 
 /// The newest roster, as it came, and the digest by which it was believed.
@@ -59,12 +65,31 @@ impl Withdrawn {
     }
 }
 
+/// When suspicions were raised that were told, the oldest first.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Suspected(Vec<UnixTime>);
+
+impl Suspected {
+    /// Whether it is a new one.
+    pub fn add(&mut self, at: UnixTime) -> bool {
+        let is_new = !self.0.contains(&at);
+        if is_new {
+            self.0.push(at);
+            let surplus = self.0.len().saturating_sub(SUSPECTED_MAX);
+            self.0.drain(..surplus);
+        }
+        is_new
+    }
+}
+
 const REPLAY: &str = "replay";
 const TIME: &str = "time";
 const ROSTER: &str = "roster";
 const BROKER: &str = "broker";
 const COUNTER_FLOORS: &str = "counter-floors";
 const WITHDRAWN: &str = "withdrawn";
+const SUSPECTED: &str = "suspected";
 
 pub fn replay(state: &ReplayState) -> Write {
     put(REPLAY, state)
@@ -91,6 +116,10 @@ pub fn withdrawn(withdrawn: &Withdrawn) -> Write {
     put(WITHDRAWN, withdrawn)
 }
 
+pub fn suspected(suspected: &Suspected) -> Write {
+    put(SUSPECTED, suspected)
+}
+
 fn put<T: Serialize>(name: &str, record: &T) -> Write {
     let place = Place { shelf: Shelf::Facts, key: name.as_bytes().to_vec() };
     Write::Put { place, value: encode(record) }
@@ -112,6 +141,7 @@ impl Facts {
                 Ok(BROKER) => fill(&mut facts.broker, value),
                 Ok(COUNTER_FLOORS) => replace(&mut facts.counter_floors, value),
                 Ok(WITHDRAWN) => replace(&mut facts.withdrawn, value),
+                Ok(SUSPECTED) => replace(&mut facts.suspected, value),
                 Ok(_) | Err(_) => true,
             };
             if !read {
@@ -148,11 +178,14 @@ mod tests {
         let floors = BTreeMap::from([("pos".to_owned(), 7)]);
         let mut cancelled = Withdrawn::default();
         cancelled.add(batch(1), "wrong store");
+        let mut doubted = Suspected::default();
+        assert!(doubted.add(UnixTime(5)) && !doubted.add(UnixTime(5)));
         let writes = [
             replay(&ReplayState::from_high_water(4, 9)),
             broker("b:1"),
             counter_floors(&floors),
             withdrawn(&cancelled),
+            suspected(&doubted),
         ];
         let records = writes.into_iter().filter_map(|write| match write {
             Write::Put { place, value } => Some((place, value)),
@@ -169,6 +202,7 @@ mod tests {
         assert_eq!(facts.replay.map(|state| (state.epoch(), state.highest())), Some((4, 9)));
         assert_eq!((facts.broker.as_deref(), facts.counter_floors), (Some("b:1"), floors));
         assert_eq!(facts.withdrawn.reason(batch(1)), Some("wrong store"));
+        assert_eq!(facts.suspected, doubted);
     }
 
     #[test]

@@ -10,3 +10,4 @@ mod rig;
 mod round_trip;
 mod secrets;
 mod unchanged;
+mod unseal;

@@ -150,7 +150,8 @@ fn secrets_are_opened_by_the_program_that_has_the_key_and_handed_to_the_till() {
 #[test]
 fn secrets_that_are_another_terminals_are_named_as_that() {
     let shop = backing_up();
-    let no = r#"{"failed":{"code":"internal","detail":"not for this terminal","again":false}}"#;
+    let no =
+        r#"{"failed":{"code":"not-restorable","detail":"not for this terminal","again":false}}"#;
     answering(&shop, protocol::Task::Unseal, no);
     let mut sealed = change();
     sealed.profile.sealed = Some(b"sealed".to_vec().into());
@@ -158,6 +159,18 @@ fn secrets_that_are_another_terminals_are_named_as_that() {
     assert_eq!(code, FailureCode::NotSealedToThis);
     assert!(detail.contains("not for this terminal"), "{detail}");
     assert_eq!(shop.till.turn(|knobs| knobs.staged.clone()), None);
+}
+
+#[test]
+fn a_backup_program_that_is_busy_makes_no_seal_another_terminals() {
+    let shop = backing_up();
+    let busy = r#"{"failed":{"code":"internal","detail":"another one works","again":true}}"#;
+    answering(&shop, protocol::Task::Unseal, busy);
+    let mut sealed = change();
+    sealed.profile.sealed = Some(b"sealed".to_vec().into());
+    let reply = of(&shop, sealed, RebindAction::Stage);
+    let (code, again) = (FailureCode::Internal, Again::Worthwhile);
+    assert_eq!(reply, Reply::Failed { code, detail: "another one works".to_owned(), again });
 }
 
 #[test]

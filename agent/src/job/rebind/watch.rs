@@ -43,9 +43,12 @@ pub fn judge(watch: &Watch, before: &Figures, now: &Figures) -> Verdict {
         return Verdict::Breached { detail };
     }
     let is_over = watched_s >= u64::from(watch.for_s);
-    let seen_enough = now.payments >= u64::from(watch.payments_min);
+    let seen_enough = now.payments >= u64::from(watch.payments_min).max(PAYMENTS_JUDGED_MIN);
     let is_late = watched_s >= u64::from(watch.at_most_s);
     let said = said(now, watched_s);
+    if is_late && now.payments > 0 && now.host_errors == now.payments {
+        return Verdict::Breached { detail: format!("{said}: not one reached the new provider") };
+    }
     match (is_over && seen_enough, is_late) {
         (true, _) => Verdict::Kept { note: said },
         (false, true) => Verdict::Kept {
@@ -177,6 +180,19 @@ mod tests {
         assert!(matches!(judge(&WATCH, &before(), &declined), Verdict::GoOn { .. }));
         let declined = figures(50, 10, 0);
         assert!(matches!(judge(&WATCH, &before(), &declined), Verdict::Breached { .. }));
+    }
+
+    #[test]
+    fn a_watch_that_asks_for_few_payments_is_not_over_before_they_can_be_judged() {
+        let few = Watch { payments_min: 1, ..WATCH };
+        let failing = |at, payments| Figures { host_errors: payments, ..figures(at, payments, 0) };
+        assert!(matches!(judge(&few, &before(), &failing(200, 9)), Verdict::GoOn { .. }));
+        assert!(matches!(judge(&few, &before(), &failing(200, 10)), Verdict::Breached { .. }));
+        assert!(matches!(judge(&few, &before(), &figures(200, 10, 9)), Verdict::Kept { .. }));
+        // The last moment: some may be chance, all of them are not.
+        assert!(matches!(judge(&few, &before(), &failing(300, 3)), Verdict::Breached { .. }));
+        let one = Figures { host_errors: 1, ..figures(300, 3, 2) };
+        assert!(matches!(judge(&few, &before(), &one), Verdict::Kept { .. }));
     }
 
     #[test]

@@ -31,7 +31,8 @@ impl Saga {
         if let Some(lease) = self.lease_to_reclaim(c) {
             return self.act(Errand::Reclaim, lease, c);
         }
-        if self.lease_in_force().is_some_and(|(lease, _)| lease == place) {
+        let is_the_lease = self.lease_in_force().is_some_and(|(lease, _)| lease == place);
+        if is_the_lease && !self.record.is_stranded() {
             if self.renewal_is_under_way() {
                 return Next::Wait;
             }

@@ -68,7 +68,9 @@ impl Saga {
 
     fn is_interrupted_too_often(&self, step: &Step) -> bool {
         let bound_to_go_on = step.back_to.is_none() && self.record.is_disturbed();
-        bound_to_go_on && !step.watches && self.record.interruptions > INTERRUPTIONS_MAX
+        // What leaves the shop safe is done however often the power fails.
+        let may_fail = !step.watches && !self.record.is_stranded();
+        bound_to_go_on && may_fail && self.record.interruptions > INTERRUPTIONS_MAX
     }
 
     fn is_called_for(&self, step: &Step, at: usize, c: &Circumstances) -> bool {
@@ -90,7 +92,7 @@ impl Saga {
         at: usize,
         c: &Circumstances,
     ) -> Option<Option<Pause>> {
-        step.back_to?;
+        step.back_to.filter(|_| !self.record.is_final())?;
         if step.only_while.is_some_and(|condition| !c.holds(condition)) {
             self.vain = 0;
             return Some(None);
@@ -146,7 +148,7 @@ impl Saga {
     }
 
     fn begin(&mut self, step: &'static Step, at: usize, action: Action, c: &Circumstances) -> Next {
-        if step.mark == Mark::EndsLease {
+        if step.mark == Mark::EndsLease && !self.record.is_stranded() {
             if self.renewal_is_under_way() {
                 return Next::Wait;
             }

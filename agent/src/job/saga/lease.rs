@@ -61,7 +61,9 @@ impl Saga {
     /// Where the lease was taken, while the job still needs it.
     pub(super) fn lease_in_force(&self) -> Option<(usize, Action)> {
         let place = self.record.marked(Mark::TakesLease)?;
-        let ended = self.record.marked(Mark::EndsLease).is_some();
+        // Where trading is stopped for good instead, it stays held until that is done.
+        let ends = self.record.marked(Mark::EndsLease);
+        let ended = ends.is_some_and(|at| !self.record.is_being_stopped_at(at));
         match self.table[place].run {
             Run::Act(action) if !ended => Some((place, action)),
             Run::Act(_) | Run::Await(_) => None,
@@ -85,13 +87,17 @@ impl Saga {
             Course::Forward => {
                 let at = self.record.at();
                 let ends = |step: &Step| {
-                    let lapsed = step.back_to.is_some() && self.lease_may_have_ended(at, c);
-                    lapsed || step.mark == Mark::EndsLease
+                    let back = step.back_to.is_some() && !self.record.is_final();
+                    let lapsed = back && self.lease_may_have_ended(at, c);
+                    let ends = step.mark == Mark::EndsLease && !self.record.is_stranded();
+                    lapsed || ends
                 };
                 let is_given_back = self.step().is_some_and(ends);
                 self.record.standing[place] == Standing::Over && !is_given_back
             }
-            Course::Back { goal, .. } => self.something_to_undo_above(place, goal),
+            Course::Back { goal, .. } => {
+                self.record.is_stranded() || self.something_to_undo_above(place, goal)
+            }
             Course::Over => false,
         };
         kept.then_some(action)

@@ -164,6 +164,11 @@ impl Record {
         self.trouble.is_some() && self.table.iter().any(|step| !step.stranded.is_empty())
     }
 
+    /// Whether the step at `place` is being replaced by what leaves the shop safe.
+    pub(super) fn is_being_stopped_at(&self, place: usize) -> bool {
+        self.is_stranded() && self.standing[place] == Standing::Intended
+    }
+
     /// The first step that is not over.
     pub(super) fn at(&self) -> usize {
         let open = |standing: &Standing| match standing {

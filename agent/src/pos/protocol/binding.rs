@@ -35,7 +35,7 @@ pub enum BindingState {
 }
 
 /// The tuple that is put into the free slot.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, PartialEq, Eq, Serialize)]
 pub struct Tuple {
     pub version: u32,
     pub provider: String,
@@ -47,6 +47,12 @@ pub struct Tuple {
     pub hosts: Vec<String>,
     /// Base64, as the profile's maker wrote it; it goes to nobody else.
     pub secret: Option<String>,
+}
+
+impl std::fmt::Debug for Tuple {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        out.write_str("Tuple([redacted])")
+    }
 }
 
 /// One test of a plan, and the name under which it is done once.

@@ -237,3 +237,63 @@ fn nothing_is_switched_that_was_not_settled_and_saved_before() {
         assert!(place("watch") < place("commit"));
     }
 }
+
+/// Both tables where nothing is left but to stop the till.
+fn being_stopped() -> [Rig; 2] {
+    [stranded(going_back(at(Switch))), going_back(released_at(TestNew))]
+}
+
+#[test]
+fn a_till_that_is_being_stopped_stays_held_until_it_has_stopped() {
+    for mut rig in being_stopped() {
+        let mut renewed = 0;
+        for _ in 0..50 {
+            rig.asks_for(Action::Rebind(StopTrading));
+            rig.reply(failed(Again::Worthwhile));
+            for _ in 0..6 {
+                rig.after(10);
+                while let Some((_, Action::HoldTrading)) = rig.asked.last() {
+                    renewed += 1;
+                    rig.reply(done());
+                }
+            }
+        }
+        assert!(renewed >= 50, "a lease of two minutes was renewed {renewed} times in an hour");
+        assert_eq!(rest(&mut rig), [Action::Rebind(StopTrading)]);
+        assert!(matches!(rig.finished, Some(Outcome::RollbackFailed { .. })));
+    }
+}
+
+#[test]
+fn what_stops_a_till_is_done_however_often_the_power_fails() {
+    for mut rig in being_stopped() {
+        for _ in 0..20 {
+            rig.restart();
+            // What was held may have lapsed.
+            rig.asks_for(Action::HoldTrading);
+            rig.reply(done());
+            rig.asks_for(Action::Rebind(StopTrading));
+        }
+        rest(&mut rig);
+        assert!(matches!(rig.finished, Some(Outcome::RollbackFailed { .. })));
+    }
+}
+
+#[test]
+fn a_switch_that_cannot_be_undone_is_not_gone_back_from_when_the_window_closes() {
+    let mut rig = released_at(Switch);
+    rig.reply(failed(Again::Worthwhile));
+    rig.c.window = closed();
+    wait(&mut rig, 11);
+    rig.asks_for(Action::Rebind(Switch));
+    rig.reply(done());
+    rig.asks_for(Action::Rebind(TestNew));
+    let back = rig.journal.iter().any(|entry| matches!(entry, Entry::Retreating { .. }));
+    assert!(!back, "it may have happened: {:?}", rig.journal);
+    // Where it can be undone, the shop gets its evening back.
+    let mut rig = at(Switch);
+    rig.reply(failed(Again::Worthwhile));
+    rig.c.window = closed();
+    wait(&mut rig, 11);
+    rig.asks_for(Action::Rebind(SwitchBack));
+}

@@ -1,0 +1,343 @@
+//! A till's bindings, and the ledgers of the two providers' hosts: what was lost, booked twice, or
+//! told to the wrong host can be counted.
+//!
+//! Deliberately unkind: every few sales are stored first, a few answers of the host are lost and
+//! must be reversed there, and each binding has its own queues and its own batch.
+
+use std::time::Duration;
+
+use agent::pos::Figures;
+
+/// Each so many-th sale is stored first and sent later.
+const STORED_EVERY: usize = 4;
+const SENT_EVERY: usize = 8;
+
+/// The host books such a sale and its answer is lost: the till has to reverse it.
+const UNANSWERED_EVERY: usize = 11;
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Side {
+    Old,
+    New,
+}
+
+impl Side {
+    fn other(self) -> Self {
+        match self {
+            Self::Old => Self::New,
+            Self::New => Self::Old,
+        }
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Kind {
+    /// The customer has the goods.
+    Sold,
+    /// The customer has nothing, whatever the host has booked.
+    Reversed,
+    Test,
+}
+
+#[derive(Clone, Debug)]
+struct Sale {
+    side: Side,
+    kind: Kind,
+    /// How often it was booked and reversed, by host.
+    booked: [u8; 2],
+    reversed: [u8; 2],
+}
+
+/// One binding on the till.
+#[derive(Clone, Debug)]
+struct Slot {
+    active_since: Option<Duration>,
+    unsent: Vec<usize>,
+    reversals: Vec<usize>,
+    batch: Vec<usize>,
+    /// The first sale since it became active.
+    from: usize,
+}
+
+/// The test sale at the new host.
+#[derive(Clone, Debug)]
+struct Trial {
+    sale: usize,
+    answered: bool,
+    lost: bool,
+    voided: bool,
+}
+
+#[derive(Clone, Debug)]
+pub(crate) struct Bank {
+    sales: Vec<Sale>,
+    slots: [Option<Slot>; 2],
+    /// Until when each host answers nobody.
+    pub(crate) away_until: [Duration; 2],
+    trial: Option<Trial>,
+    settled: Vec<Vec<usize>>,
+    pub(crate) lost: usize,
+    /// The till is broken: what one binding has to send goes to the active one's host.
+    pub(crate) mixes_hosts: bool,
+}
+
+/// What the comparison of the till with the hosts came to.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Audit {
+    pub(crate) lost: usize,
+    pub(crate) doubled: usize,
+    pub(crate) settled_twice: usize,
+    /// Bookings and reversals at the host that did not take the sale.
+    pub(crate) astray: usize,
+    /// Tests that the host still counts.
+    pub(crate) tests_left: usize,
+}
+
+/// How a test ended, or that it goes on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Tested {
+    GoesOn,
+    Passed,
+    Failed,
+}
+
+impl Slot {
+    fn new(active_since: Option<Duration>) -> Self {
+        let (unsent, reversals, batch) = (Vec::new(), Vec::new(), Vec::new());
+        Self { active_since, unsent, reversals, batch, from: 0 }
+    }
+
+    fn has_money(&self) -> bool {
+        !(self.unsent.is_empty() && self.reversals.is_empty() && self.batch.is_empty())
+    }
+}
+
+impl Bank {
+    pub(crate) fn new() -> Self {
+        Self {
+            sales: Vec::new(),
+            slots: [Some(Slot::new(Some(Duration::ZERO))), None],
+            away_until: [Duration::ZERO; 2],
+            trial: None,
+            settled: Vec::new(),
+            lost: 0,
+            mixes_hosts: false,
+        }
+    }
+
+    fn slot(&mut self, side: Side) -> &mut Slot {
+        self.slots[side as usize].as_mut().expect("the till has this binding")
+    }
+
+    pub(crate) fn has(&self, side: Side) -> bool {
+        self.slots[side as usize].is_some()
+    }
+
+    /// All bindings that new sales go to: there must be one.
+    pub(crate) fn all_active(&self) -> Vec<Side> {
+        let active = |side: &Side| {
+            let slot = self.slots[*side as usize].as_ref();
+            slot.is_some_and(|slot| slot.active_since.is_some())
+        };
+        [Side::Old, Side::New].into_iter().filter(active).collect()
+    }
+
+    pub(crate) fn active(&self) -> Side {
+        self.all_active().first().copied().expect("a till always has an active binding")
+    }
+
+    pub(crate) fn sales(&self) -> usize {
+        self.sales.len()
+    }
+
+    pub(crate) fn answers(&self, side: Side, now: Duration) -> bool {
+        now >= self.away_until[side as usize]
+    }
+
+    fn take(&mut self, side: Side, kind: Kind) -> usize {
+        let sale = Sale { side, kind, booked: [0; 2], reversed: [0; 2] };
+        self.sales.push(sale);
+        let number = self.sales.len() - 1;
+        self.slot(side).batch.push(number);
+        number
+    }
+
+    /// One sale at the till.
+    pub(crate) fn sell(&mut self, now: Duration) {
+        let (side, number) = (self.active(), self.sales.len());
+        let unanswered = number % UNANSWERED_EVERY == UNANSWERED_EVERY - 1;
+        let stored = number.is_multiple_of(STORED_EVERY) || !self.answers(side, now);
+        self.take(side, if unanswered && !stored { Kind::Reversed } else { Kind::Sold });
+        if stored {
+            self.slot(side).unsent.push(number);
+        } else {
+            self.sales[number].booked[side as usize] += 1;
+            if unanswered {
+                self.slot(side).reversals.push(number);
+            }
+        }
+        if number % SENT_EVERY == SENT_EVERY - 1 {
+            self.send(side, now);
+        }
+    }
+
+    /// Sends what this binding has to send; whether nothing is left.
+    pub(crate) fn send(&mut self, side: Side, now: Duration) -> bool {
+        let to = if self.mixes_hosts { self.active() } else { side };
+        if !self.answers(to, now) {
+            return !self.slot(side).has_money();
+        }
+        for sale in std::mem::take(&mut self.slot(side).unsent) {
+            self.sales[sale].booked[to as usize] += 1;
+        }
+        for sale in std::mem::take(&mut self.slot(side).reversals) {
+            self.sales[sale].reversed[to as usize] += 1;
+        }
+        true
+    }
+
+    /// A new version of the application knows nothing of what the old one had not sent.
+    pub(crate) fn forget_unsent(&mut self, batch_too: bool) {
+        let side = self.active();
+        let slot = self.slot(side);
+        let mut lost = slot.unsent.len() + slot.reversals.len();
+        slot.unsent.clear();
+        slot.reversals.clear();
+        if batch_too {
+            lost += slot.batch.len();
+            slot.batch.clear();
+        }
+        self.lost += lost;
+    }
+
+    /// Closes the open batch; one without sales is closed already. The host must answer.
+    pub(crate) fn settle(&mut self, side: Side, now: Duration) -> bool {
+        if !self.answers(side, now) || !self.send(side, now) {
+            return false;
+        }
+        let batch = std::mem::take(&mut self.slot(side).batch);
+        if !batch.is_empty() {
+            self.settled.push(batch);
+        }
+        true
+    }
+
+    pub(crate) fn has_money(&self, side: Side) -> bool {
+        self.slots[side as usize].as_ref().is_some_and(Slot::has_money)
+    }
+
+    pub(crate) fn stage(&mut self) {
+        self.slots[Side::New as usize].get_or_insert_with(|| Slot::new(None));
+    }
+
+    pub(crate) fn switch(&mut self, to: Side, now: Duration) -> bool {
+        if !self.has(to) {
+            return false;
+        }
+        if self.active() != to {
+            self.slot(to.other()).active_since = None;
+            let from = self.sales.len();
+            let slot = self.slot(to);
+            (slot.active_since, slot.from) = (Some(now), from);
+        }
+        true
+    }
+
+    pub(crate) fn erase(&mut self, side: Side) -> bool {
+        let erasable = !self.has_money(side) && (!self.has(side) || self.active() != side);
+        if erasable {
+            self.slots[side as usize] = None;
+        }
+        erasable
+    }
+
+    /// The next part of the test: sent, answered, voided.
+    pub(crate) fn test(&mut self, now: Duration) -> Tested {
+        let Some(trial) = self.trial.clone() else {
+            if !self.answers(Side::New, now) {
+                return Tested::Failed;
+            }
+            let sale = self.take(Side::New, Kind::Test);
+            self.sales[sale].booked[Side::New as usize] += 1;
+            self.trial = Some(Trial { sale, answered: false, lost: false, voided: false });
+            return Tested::GoesOn;
+        };
+        if trial.lost {
+            self.send(Side::New, now);
+            return Tested::Failed;
+        }
+        if trial.answered {
+            self.void_tests(now);
+            return if trial.voided { Tested::Passed } else { Tested::GoesOn };
+        }
+        self.trial = Some(Trial { answered: true, ..trial });
+        Tested::GoesOn
+    }
+
+    /// Nobody knows any more how the test ended: the till reverses it like any other.
+    pub(crate) fn lose_answer(&mut self) {
+        if let Some(trial) = self.trial.as_mut().filter(|trial| !trial.answered && !trial.lost) {
+            (trial.lost, trial.voided) = (true, true);
+            let sale = trial.sale;
+            self.slot(Side::New).reversals.push(sale);
+        }
+    }
+
+    pub(crate) fn lost_a_test(&self) -> bool {
+        self.trial.as_ref().is_some_and(|trial| trial.lost)
+    }
+
+    pub(crate) fn void_tests(&mut self, now: Duration) {
+        let Some(trial) = self.trial.as_mut().filter(|trial| !trial.voided) else { return };
+        trial.voided = true;
+        let sale = trial.sale;
+        self.slot(Side::New).reversals.push(sale);
+        self.send(Side::New, now);
+    }
+
+    /// What the binding did since it last became active.
+    pub(crate) fn figures(&self, side: Side, failing: bool, now: Duration) -> Figures {
+        let slot = self.slots[side as usize].as_ref();
+        let from = slot.map_or(0, |slot| slot.from);
+        let payments =
+            self.sales[from..].iter().filter(|it| it.side == side && it.kind != Kind::Test).count();
+        let payments = payments as u64;
+        let active_s = slot.and_then(|slot| slot.active_since).map(|at| (now - at).as_secs());
+        let host_errors = if failing { payments } else { 0 };
+        Figures {
+            active_s,
+            payments,
+            approved: payments - host_errors,
+            host_errors,
+            time_ms: 100 * payments,
+            crashes: 0,
+        }
+    }
+
+    /// Sends what is left, and compares the till with both hosts.
+    pub(crate) fn audit(&mut self) -> Audit {
+        for side in [Side::Old, Side::New] {
+            if self.has(side) {
+                self.send(side, Duration::MAX);
+            }
+        }
+        let mut audit = Audit::default();
+        for sale in &self.sales {
+            let (own, other) = (sale.side as usize, sale.side.other() as usize);
+            let wanted = u8::from(sale.kind == Kind::Sold);
+            let counted = i16::from(sale.booked[own]) - i16::from(sale.reversed[own]);
+            audit.lost += usize::from(counted < i16::from(wanted));
+            let more = usize::from(counted > i16::from(wanted));
+            match sale.kind {
+                Kind::Sold | Kind::Reversed => audit.doubled += more,
+                Kind::Test => audit.tests_left += more,
+            }
+            audit.astray += usize::from(sale.booked[other] + sale.reversed[other] > 0);
+        }
+        audit.lost = audit.lost.max(self.lost);
+        let mut batches = vec![0_u8; self.sales.len()];
+        self.settled.iter().flatten().for_each(|sale| batches[*sale] += 1);
+        audit.settled_twice = batches.iter().filter(|times| **times > 1).count();
+        audit
+    }
+}
