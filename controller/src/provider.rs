@@ -37,6 +37,7 @@ use text::Mistakes;
 /// What a document is about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "kebab-case")]
+#[schema(as = DocumentKind)]
 pub enum Kind {
     /// Who clears payments
     Provider,
@@ -54,14 +55,8 @@ pub enum Kind {
 
 impl Kind {
     /// In the order in which they refer to one another.
-    pub const ALL: [Self; 6] = [
-        Self::Provider,
-        Self::Fees,
-        Self::Band,
-        Self::Contract,
-        Self::Model,
-        Self::Compatibility,
-    ];
+    pub const ALL: [Self; 6] =
+        [Self::Provider, Self::Fees, Self::Band, Self::Contract, Self::Model, Self::Compatibility];
 
     pub fn as_str(self) -> &'static str {
         match self {
@@ -270,4 +265,4 @@ fn digest_of(part: &impl Serialize) -> Digest {
 }
 
 #[cfg(test)]
-mod samples;
+pub(crate) mod samples;

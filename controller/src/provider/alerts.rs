@@ -13,6 +13,7 @@ pub const TOLD_DAYS_BEFORE: [u16; 3] = [7, 30, 90];
 /// What runs out.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "kebab-case")]
+#[schema(as = ProviderAlertKind)]
 pub enum What {
     Licence,
     Certificate,
@@ -39,6 +40,7 @@ impl What {
 
 /// Something that somebody should do something about.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[schema(as = ProviderAlert)]
 pub struct Alert {
     /// The same as long as it is the same alert; a nearer one of the same end has another.
     pub id: String,
@@ -76,8 +78,7 @@ pub fn of(document: &Known<Document>, now: UnixTime) -> Vec<Alert> {
     match &document.document {
         Document::Provider(it) => {
             let licence = it.licence.as_ref();
-            let licence =
-                licence.and_then(|it| alert(What::Licence, "", it.valid_until));
+            let licence = licence.and_then(|it| alert(What::Licence, "", it.valid_until));
             let certificates = it.certificates.iter().filter_map(|it| {
                 let which = format!("{} {}", it.kind, it.number);
                 alert(What::Certificate, &which, it.valid_until)

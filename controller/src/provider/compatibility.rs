@@ -15,6 +15,7 @@ use range::{Fit, Range};
 /// One row of the matrix. What it leaves out is any.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(as = CompatibilityRow)]
 pub struct Row {
     pub model: String,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -42,6 +43,7 @@ pub struct Row {
 /// What is known of a combination, the best first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "kebab-case")]
+#[schema(as = CompatibilityStatus)]
 pub enum Status {
     Certified,
     Tested,

@@ -248,8 +248,7 @@ mod tests {
         free.termination = None;
         assert_eq!(penalty(&free, "2026-01-01"), Some(0));
         let mut dear = contract;
-        dear.termination =
-            Some(Termination { fixed_minor: i64::MAX, a_month_minor: i64::MAX });
+        dear.termination = Some(Termination { fixed_minor: i64::MAX, a_month_minor: i64::MAX });
         assert_eq!(penalty(&dear, "2026-01-01"), Some(i64::MAX));
     }
 

@@ -294,8 +294,7 @@ mod tests {
     fn a_rate_outside_its_band_needs_a_person_for_just_that() {
         let usual = bands([]);
         let document = with("standard", 20);
-        let mut schedule =
-            Known { key: "f".into(), version: 1, document, vouches: vec![] };
+        let mut schedule = Known { key: "f".into(), version: 1, document, vouches: vec![] };
         assert_eq!(unaccepted(&schedule, &usual).len(), 1);
         let of = accepted_digest(&schedule.document, &usual);
         schedule.vouches.push(samples::vouch(Matter::Fees, of));
@@ -343,8 +342,7 @@ mod tests {
         let mut other = new.clone();
         other.currency = "EUR".into();
         assert_eq!(effect(&old, &other, "standard", Some(&one), on)[0].a_month_minor, None);
-        let most =
-            [Volume { method: Method::Credit, payments: u64::MAX, amount_minor: i64::MAX }];
+        let most = [Volume { method: Method::Credit, payments: u64::MAX, amount_minor: i64::MAX }];
         let mut dear = with("standard", 10_000);
         dear.rates[0].fixed_minor = i64::MAX;
         let effect = effect(&new, &dear, "standard", Some(&most), on);

@@ -27,6 +27,7 @@ const MISTAKES_MAX: usize = 100;
 /// How a file is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "kebab-case")]
+#[schema(as = FileFormat)]
 pub enum Format {
     Csv,
     Toml,

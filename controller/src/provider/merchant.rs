@@ -44,8 +44,7 @@ mod tests {
         let provider = samples::provider();
         assert_eq!(provider.acquirer_code.as_deref(), Some("898"));
         assert_eq!(check_mid(&provider, "898440154110001", "5411"), Ok(()));
-        let acquirer =
-            MidMistake::OtherAcquirer { found: "105".into(), expected: "898".into() };
+        let acquirer = MidMistake::OtherAcquirer { found: "105".into(), expected: "898".into() };
         let trade = MidMistake::OtherTrade { found: "5411".into(), expected: "5812".into() };
         assert_eq!(check_mid(&provider, "105440154110001", "5411"), Err(vec![acquirer.clone()]));
         assert_eq!(check_mid(&provider, "898440154110001", "5812"), Err(vec![trade.clone()]));
@@ -53,7 +52,8 @@ mod tests {
         assert_eq!(both, Err(vec![acquirer, trade]));
         // Shifted by one, the MCC stands elsewhere.
         assert!(check_mid(&provider, "898440541100001", "5411").is_err());
-        for mid in ["", "89844015411000", "8984401541100011", "89844015411000a", "８９８４４"] {
+        for mid in ["", "89844015411000", "8984401541100011", "89844015411000a", "８９８４４"]
+        {
             let wrong = check_mid(&provider, mid, "5411").unwrap_err();
             assert!(matches!(wrong[..], [MidMistake::NotFifteenDigits(_)]), "{mid}");
         }

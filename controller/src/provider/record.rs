@@ -247,7 +247,8 @@ mod tests {
             assert!(is_host(good), "{good}");
         }
         let long = format!("{}:1", "a".repeat(128));
-        for bad in ["", "a", ":1", "a:", "a:0", "a:65536", "a:+1", "a b:1", "::1:443", "[a]:1", &long]
+        for bad in
+            ["", "a", ":1", "a:", "a:0", "a:65536", "a:+1", "a b:1", "::1:443", "[a]:1", &long]
         {
             assert!(!is_host(bad), "{bad}");
         }

@@ -98,12 +98,8 @@ pub(crate) fn vouched() -> Known<Provider> {
 }
 
 pub(crate) fn fees() -> FeeSchedule {
-    let rate = |method, hundredths| Rate {
-        class: "standard".into(),
-        method,
-        hundredths,
-        fixed_minor: 0,
-    };
+    let rate =
+        |method, hundredths| Rate { class: "standard".into(), method, hundredths, fixed_minor: 0 };
     FeeSchedule {
         provider: "alpha".into(),
         effective_from: day("2026-01-01"),

@@ -9,9 +9,7 @@ use super::record::{Clearing, Provider, Scope};
 use super::{Known, Matter};
 
 /// Why no terminal may be brought to a provider.
-#[derive(
-    Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema, thiserror::Error,
-)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema, thiserror::Error)]
 #[serde(rename_all = "kebab-case")]
 pub enum WhyNot {
     #[error("it has no licence on record")]

@@ -98,7 +98,9 @@ impl<'de> Deserializer<'de> for Cells {
             Self::One { column, text } => visitor
                 .visit_string(text)
                 .map_err(|error: Error| Error::custom(format!("`{column}`: {error}"))),
-            Self::Group { fields, .. } => visitor.visit_map(MapDeserializer::new(fields.into_iter())),
+            Self::Group { fields, .. } => {
+                visitor.visit_map(MapDeserializer::new(fields.into_iter()))
+            }
         }
     }
 

@@ -48,7 +48,10 @@ fn nothing_is_a_formula() {
         }
         let table = write(Format::Csv, &known);
         let mut cells = ::csv::Reader::from_reader(table.as_bytes());
-        let cells: Vec<_> = cells.records().flat_map(|row| row.unwrap().iter().map(str::to_owned).collect::<Vec<_>>()).collect();
+        let cells: Vec<_> = cells
+            .records()
+            .flat_map(|row| row.unwrap().iter().map(str::to_owned).collect::<Vec<_>>())
+            .collect();
         assert!(!cells.iter().any(|it| it.starts_with(['=', '+', '-', '@'])), "{cells:?}");
     }
     let row = "kind,key,lowest,highest\nband,=cmd,1,2\n";
