@@ -77,7 +77,10 @@ impl fmt::Display for Kind {
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("`{0}` is no kind of document: write {list}", list = Kind::ALL.map(Kind::as_str).join(", "))]
+#[error(
+    "`{0}` is no kind of document: write {list}",
+    list = Kind::ALL.map(Kind::as_str).join(", ")
+)]
 pub struct NotAKind(String);
 
 impl FromStr for Kind {
@@ -198,7 +201,10 @@ impl Matter {
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("nobody vouches for `{0}`: write {list}", list = Matter::ALL.map(Matter::as_str).join(", "))]
+#[error(
+    "nobody vouches for `{0}`: write {list}",
+    list = Matter::ALL.map(Matter::as_str).join(", ")
+)]
 pub struct NotAMatter(String);
 
 impl FromStr for Matter {

@@ -162,18 +162,15 @@ mod tests {
 
     #[test]
     fn everything_that_has_an_end_is_told() {
-        let at = |text: &str| {
-            let at: jiff::Timestamp = format!("{text}T00:00:00Z").parse().unwrap();
-            UnixTime(at.as_second())
-        };
-        let told = |document: Document, today| {
-            let alerts = of(&samples::known("k", document), at(today));
-            alerts.into_iter().map(|it| it.what).collect::<Vec<_>>()
-        };
+        fn told(document: Document, today: impl std::fmt::Display) -> Vec<What> {
+            let at: jiff::Timestamp = format!("{today}T00:00:00Z").parse().unwrap();
+            let alerts = of(&samples::known("k", document), UnixTime(at.as_second()));
+            alerts.into_iter().map(|it| it.what).collect()
+        }
         let fees = || Document::Fees(samples::fees());
         let promo = samples::fees().promos[0].until;
-        assert_eq!(told(fees(), &promo.to_string()), [What::Promo]);
-        assert_eq!(told(fees(), &promo.plus_days(1).to_string()), [], "it lapsed");
+        assert_eq!(told(fees(), promo), [What::Promo]);
+        assert_eq!(told(fees(), promo.plus_days(1)), [], "it lapsed");
         let contract = || Document::Contract(samples::contract());
         assert_eq!(told(contract(), "2026-12-31"), [What::Contract]);
         assert_eq!(told(contract(), "2027-01-01"), [What::Contract, What::Deposit]);

@@ -177,8 +177,8 @@ fn a_month(before: Price, after: Price, volume: &Volume) -> i64 {
     let more = i128::from(after.hundredths) - i128::from(before.hundredths);
     let of_amounts = i128::from(volume.amount_minor) * more;
     let fixed = i128::from(after.fixed_minor) - i128::from(before.fixed_minor);
-    let of_payments = i128::from(volume.payments) * fixed;
-    let total = of_amounts + of_payments * 10_000;
+    let of_payments = i128::from(volume.payments).saturating_mul(fixed);
+    let total = of_payments.saturating_mul(10_000).saturating_add(of_amounts);
     let away = total / 10_000 + (total % 10_000).signum();
     i64::try_from(away).unwrap_or(if away < 0 { i64::MIN } else { i64::MAX })
 }

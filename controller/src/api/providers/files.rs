@@ -4,8 +4,9 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use axum::body::Bytes;
+use axum::extract::rejection::BytesRejection;
 use axum::extract::{DefaultBodyLimit, State};
-use axum::http::header;
+use axum::http::{StatusCode, header};
 use axum::response::IntoResponse;
 use serde::Deserialize;
 use utoipa_axum::router::OpenApiRouter;
@@ -56,8 +57,15 @@ async fn take(
     operator: Operator,
     State(api): State<Arc<Api>>,
     Query(how): Query<How>,
-    body: Bytes,
+    body: Result<Bytes, BytesRejection>,
 ) -> Result<axum::Json<ImportReport>, Refusal> {
+    let body = body.map_err(|rejection| match rejection.status() {
+        StatusCode::PAYLOAD_TOO_LARGE => {
+            let detail = format!("a file has at most {FILE_BYTES_MAX} bytes");
+            Refusal::new(Code::TooLarge, detail).hint("divide the file")
+        }
+        _ => Refusal::new(Code::BadRequest, rejection.body_text()),
+    })?;
     let items = files::read(how.format, &body).map_err(refused)?;
     let mut known = BTreeMap::new();
     for kind in import::kinds(&items) {

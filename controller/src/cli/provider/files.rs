@@ -4,6 +4,7 @@ use std::fs;
 use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
+use shared::durable::{Readers, replace_file};
 
 use super::super::client::Client;
 use super::super::failure::{Exit, Failure};
@@ -105,9 +106,11 @@ impl Export {
         let text = client.export_file(format, self.kind.or(only)).await?;
         match &self.to {
             None => print.line(text.trim_end()),
-            Some(path) => fs::write(path, text).map_err(|error| {
-                Failure::new(error).context(format!("cannot write {}", path.display()))
-            })?,
+            Some(path) => {
+                replace_file(path, text.as_bytes(), Readers::Anyone).map_err(|error| {
+                    Failure::new(error).context(format!("cannot write {}", path.display()))
+                })?
+            }
         }
         Ok(Exit::Done)
     }
