@@ -17,6 +17,7 @@ mod extract;
 mod listener;
 pub mod model;
 mod problem;
+mod providers;
 mod ranges;
 mod releases;
 mod rosters;
@@ -151,6 +152,7 @@ fn operations() -> OpenApiRouter<Arc<Api>> {
         .merge(alarms::routes())
         .merge(audit::routes())
         .merge(enrol::routes())
+        .merge(providers::routes())
         .merge(backups::brief_routes())
         .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))
         .layer(from_fn(in_time));

@@ -16,6 +16,7 @@ mod init;
 mod key;
 mod measure;
 pub mod print;
+mod provider;
 mod qr;
 mod recovery;
 mod release;
@@ -57,6 +58,10 @@ enum Command {
     Backup(backup::BackupCommand),
     #[command(subcommand)]
     Restore(restore::RestoreCommand),
+    #[command(subcommand)]
+    Provider(provider::ProviderCommand),
+    #[command(subcommand)]
+    Compat(provider::CompatCommand),
     #[command(subcommand)]
     Campaign(campaign::CampaignCommand),
     #[command(subcommand)]
@@ -118,6 +123,8 @@ impl Cli {
             Command::Release(command) => command.run(context, now, print).await,
             Command::Backup(command) => command.run(context, now, print).await,
             Command::Restore(command) => command.run(context, now, print).await,
+            Command::Provider(command) => command.run(context, print).await,
+            Command::Compat(command) => command.run(context, print).await,
             Command::Campaign(command) => command.run(context, now, print).await,
             Command::Approve(command) => command.run(context, now, print).await,
             Command::Status(command) => command.run(context, print).await,

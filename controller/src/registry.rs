@@ -9,7 +9,8 @@
 //! come in pages, progress is counted as it changes, and nothing costs as much as the fleet is
 //! large.
 //!
-//! Deliberately absent: deletion. Campaigns, receipts and the audit log only grow; of what
+//! Deliberately absent: deletion. Campaigns, receipts, documents about providers and the audit log
+//! only grow; of what
 //! terminals saved, only the list of a purged repository's objects is forgotten.
 
 pub mod audit;
@@ -21,6 +22,7 @@ mod error;
 pub mod fleet;
 pub mod page;
 mod postgres;
+pub mod provider;
 pub mod release;
 pub(crate) mod sql;
 mod sqlite;
@@ -54,6 +56,7 @@ use delivery::{Alarm, Applied, Delivered, Heard, NewOrder, Numbering, Owed};
 pub use error::RegistryError;
 use fleet::{FleetTally, Operator, StoredRoster};
 use page::Page;
+use provider::ProviderRegistry;
 use release::{StoredArtifact, StoredRelease};
 use terminal::{Claim, Enrolled, Enrolment, NewClaim, Terminal};
 
@@ -86,7 +89,9 @@ pub(crate) async fn in_memory_with_fuse(fuse: sql::fuse::Fuse) -> Result<Arc<dyn
 }
 
 #[async_trait]
-pub trait Registry: BackupRegistry + RetentionRegistry + Debug + Send + Sync {
+pub trait Registry:
+    BackupRegistry + RetentionRegistry + ProviderRegistry + Debug + Send + Sync
+{
     /// `sqlite` or `postgres`.
     fn kind(&self) -> &'static str;
 

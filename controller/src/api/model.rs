@@ -12,6 +12,7 @@ mod change;
 mod claim;
 mod drill;
 mod enrolment;
+mod provider;
 mod purge;
 mod release;
 mod schedule;
@@ -30,6 +31,11 @@ pub use change::{Backup, Change, Drill, Ping, Restore, Upgrade};
 pub use claim::{Claim, ClaimState, IssuedClaim, NewClaim};
 pub use drill::{DrillReport, DrillSet, Tally};
 pub use enrolment::{Base64, BeginEnrolment, Enrol, Enrolled, EnrolmentNonce, Own};
+pub use provider::{
+    CompatibilityAnswer, Document, DocumentKind, Exposure, FileFormat, Finding, GivenVouch,
+    ImportEffect, ImportReport, ImportedChange, Matter, NewProviderRecord, NewVouch, ProviderAlert,
+    ProviderRecord, Verdict, Way,
+};
 pub use purge::{
     NewPurge, PlannedRepository, PlannedSnapshot, PurgePlan, PurgeRefused, RepositoryRetention,
     RepositoryState, RetainedSnapshot, RetentionPolicy, StayReason, TerminalRetention,

@@ -29,6 +29,8 @@ pub(super) enum Code {
     MethodNotAllowed,
     Timeout,
     Exists,
+    DocumentMoved,
+    FileRefused,
     WrongState,
     TooLarge,
     UnsupportedMediaType,
@@ -91,6 +93,8 @@ impl Code {
             }
             Self::Timeout => (S::REQUEST_TIMEOUT, "timeout", "The request took too long"),
             Self::Exists => (S::CONFLICT, "exists", "It is there already"),
+            Self::DocumentMoved => (S::CONFLICT, "document-moved", "Somebody changed it meanwhile"),
+            Self::FileRefused => (S::UNPROCESSABLE_ENTITY, "file-refused", "The file has mistakes"),
             Self::WrongState => (S::CONFLICT, "wrong-state", "It is not in a state for that"),
             Self::TooLarge => (S::PAYLOAD_TOO_LARGE, "too-large", "The request is too large"),
             Self::UnsupportedMediaType => (
@@ -233,6 +237,8 @@ impl From<RegistryError> for Refusal {
         let detail = error.to_string();
         match error {
             RegistryError::Exists { .. } => Self::new(Code::Exists, detail),
+            RegistryError::DocumentMoved { .. } => Self::new(Code::DocumentMoved, detail)
+                .hint("look at the newest version, and decide again"),
             RegistryError::Missing { .. } => Self::new(Code::NotFound, detail),
             RegistryError::CampaignMoved { .. } => Self::new(Code::WrongState, detail),
             RegistryError::CampaignRefused { refused, .. } => {

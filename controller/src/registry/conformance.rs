@@ -8,6 +8,7 @@ mod campaigns;
 mod fixture;
 mod fleet;
 mod orders;
+mod providers;
 mod reports;
 mod retention;
 mod terminals;
@@ -100,6 +101,12 @@ pub const CHECKS: &[Check] = checks! {
         what_expires_comes_back_by_being_held_until_its_purge_begins,
         a_purge_begins_only_when_all_of_a_closed_repository_has_expired,
         a_purge_is_finished_once_and_gives_its_bytes_back;
+    providers:
+        a_document_has_versions_and_old_ones_stay_readable,
+        documents_change_all_or_none_and_only_as_they_were_seen,
+        documents_are_listed_by_key_in_pages,
+        what_people_vouch_for_stays_with_the_document,
+        an_alert_is_seen_once;
 };
 
 /// A registry in a new database of the server that `url` names. It is left there: such a server

@@ -44,6 +44,8 @@ pub enum RegistryError {
     Unreadable { what: &'static str, value: String },
     #[error("there is already a {what} `{which}`")]
     Exists { what: &'static str, which: String },
+    #[error("{what} `{which}` has version {found} by now, not {expected}")]
+    DocumentMoved { what: &'static str, which: String, expected: u32, found: u32 },
     #[error("there is no {what} `{which}`")]
     Missing { what: &'static str, which: String },
     #[error("campaign {campaign} is {found}, no longer {expected}")]

@@ -8,6 +8,7 @@ use crate::backup::state::SnapshotState;
 use crate::campaign::assignment::AssignmentState;
 use crate::campaign::plan::Held;
 use crate::campaign::state::CampaignState;
+use crate::provider::{Kind as DocumentKind, Matter};
 use crate::registry::backup::snapshot::ObjectState;
 use crate::registry::campaign::Purpose;
 use crate::registry::delivery::AlarmKind;
@@ -87,6 +88,24 @@ impl Code for CampaignState {
 impl Code for AssignmentState {
     const WHAT: &'static str = "state of an assignment";
     const ALL: &'static [Self] = &AssignmentState::ALL;
+
+    fn code(self) -> &'static str {
+        self.as_str()
+    }
+}
+
+impl Code for DocumentKind {
+    const WHAT: &'static str = "kind of document";
+    const ALL: &'static [Self] = &DocumentKind::ALL;
+
+    fn code(self) -> &'static str {
+        self.as_str()
+    }
+}
+
+impl Code for Matter {
+    const WHAT: &'static str = "matter that is vouched for";
+    const ALL: &'static [Self] = &Matter::ALL;
 
     fn code(self) -> &'static str {
         self.as_str()
