@@ -20,8 +20,10 @@ pub mod delivery;
 mod error;
 pub mod fleet;
 pub mod page;
+pub mod position;
 mod postgres;
 pub mod release;
+pub mod request;
 pub(crate) mod sql;
 mod sqlite;
 pub mod terminal;
@@ -54,7 +56,9 @@ use delivery::{Alarm, Applied, Delivered, Heard, NewOrder, Numbering, Owed};
 pub use error::RegistryError;
 use fleet::{FleetTally, Operator, StoredRoster};
 use page::Page;
+use position::PositionRegistry;
 use release::{StoredArtifact, StoredRelease};
+use request::RequestRegistry;
 use terminal::{Claim, Enrolled, Enrolment, NewClaim, Terminal};
 
 type Result<T> = std::result::Result<T, RegistryError>;
@@ -86,7 +90,9 @@ pub(crate) async fn in_memory_with_fuse(fuse: sql::fuse::Fuse) -> Result<Arc<dyn
 }
 
 #[async_trait]
-pub trait Registry: BackupRegistry + RetentionRegistry + Debug + Send + Sync {
+pub trait Registry:
+    BackupRegistry + RetentionRegistry + PositionRegistry + RequestRegistry + Debug + Send + Sync
+{
     /// `sqlite` or `postgres`.
     fn kind(&self) -> &'static str;
 
