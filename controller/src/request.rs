@@ -275,9 +275,7 @@ impl RequestRefused {
                  who made it"
             }
             Self::NotAccepted => "have somebody `tillward request accept` it",
-            Self::Frozen => {
-                "look into it; two people lift it with `tillward request unfreeze`"
-            }
+            Self::Frozen => "look into it; two people lift it with `tillward request unfreeze`",
             Self::State { .. } => "look at it with `tillward request show`",
             Self::SamePerson { .. } => "ask a colleague",
             Self::NoContact => "name the number, key or account that was used",
@@ -308,9 +306,7 @@ pub fn step(
             Ok(S::Cancelled)
         }
         (On::Freeze, S::Requested | S::Verified | S::Accepted | S::Scheduled) => Ok(S::Frozen),
-        (On::Unfreeze, S::Frozen) => {
-            frozen_from.ok_or(RequestRefused::State { state, event })
-        }
+        (On::Unfreeze, S::Frozen) => frozen_from.ok_or(RequestRefused::State { state, event }),
         (On::Accept | On::Schedule, S::Requested) => Err(RequestRefused::Unverified),
         (On::Schedule, S::Verified) => Err(RequestRefused::NotAccepted),
         (On::Verify | On::Accept | On::Schedule | On::Unschedule | On::Close, S::Frozen) => {
@@ -405,11 +401,8 @@ pub fn mistakes(asked: &Asked) -> Vec<String> {
             found.push(format!("`{field}` is empty, or longer than {TEXT_BYTES_MAX} bytes"));
         }
     }
-    let optional = [
-        ("fallback", &asked.fallback),
-        ("clause", &asked.clause),
-        ("waiver", &asked.waiver),
-    ];
+    let optional =
+        [("fallback", &asked.fallback), ("clause", &asked.clause), ("waiver", &asked.waiver)];
     for (field, text) in optional {
         if text.as_ref().is_some_and(|text| text.trim().is_empty() || !plain(text)) {
             found.push(format!("`{field}` is empty, or longer than {TEXT_BYTES_MAX} bytes"));

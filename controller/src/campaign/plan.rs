@@ -138,9 +138,7 @@ impl Held {
             Self::Aborted | Self::Completed | Self::TimeOver => {
                 Some("create another campaign for these terminals")
             }
-            Self::Frozen => {
-                Some("look into it: `tillward request suspicions`; two people lift it")
-            }
+            Self::Frozen => Some("look into it: `tillward request suspicions`; two people lift it"),
             Self::NotEnrolled => Some("enrol the terminal with its claim"),
             Self::Revoked => Some("leave it out, or enrol it again with a new claim"),
             Self::NeverSeen | Self::Offline => Some("look at the terminal's power and network"),

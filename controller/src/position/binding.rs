@@ -304,8 +304,8 @@ impl BindingRefused {
 /// Whether this binding may be moved by this event, and where to.
 pub fn moved(binding: &Binding, event: BindingEvent) -> Result<BindingState, BindingRefused> {
     let id = binding.id;
-    let next = step(binding.state, event)
-        .map_err(|why| BindingRefused::State { binding: id, why })?;
+    let next =
+        step(binding.state, event).map_err(|why| BindingRefused::State { binding: id, why })?;
     let Version { number: version, tuple, registration, .. } = &binding.version;
     let (version, status) = (*version, registration.status);
     match event {

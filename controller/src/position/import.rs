@@ -86,7 +86,11 @@ pub struct Step {
 }
 
 /// What the rows come to, or everything that is wrong with them, by line.
-pub fn plan(rows: Vec<Row>, known: &Known, policy: BindingPolicy) -> Result<Vec<Step>, Vec<Mistake>> {
+pub fn plan(
+    rows: Vec<Row>,
+    known: &Known,
+    policy: BindingPolicy,
+) -> Result<Vec<Step>, Vec<Mistake>> {
     let mut work = Work { known, policy, mistakes: Vec::new(), seen: Seen::default() };
     if rows.is_empty() || rows.len() > ROWS_MAX {
         let what = format!("there are {} rows: import 1 to {ROWS_MAX} at a time", rows.len());

@@ -34,7 +34,9 @@ pub struct Tuple {
 pub enum MidRule<'a> {
     Any,
     /// 15 digits: acquirer 3, area 4, MCC 4, sequence 4.
-    China { acquirer: Option<&'a str> },
+    China {
+        acquirer: Option<&'a str>,
+    },
 }
 
 /// One thing that is wrong with a tuple.
@@ -209,8 +211,22 @@ mod tests {
             install_address: Some("x".repeat(201)),
         };
         let fields = [
-            "mid", "mid", "tid", "name", "mcc", "currency", "hosts", "hosts", "hosts", "hosts",
-            "hosts", "hosts", "acquirer_code", "uscc", "settlement_account", "install_address",
+            "mid",
+            "mid",
+            "tid",
+            "name",
+            "mcc",
+            "currency",
+            "hosts",
+            "hosts",
+            "hosts",
+            "hosts",
+            "hosts",
+            "hosts",
+            "acquirer_code",
+            "uscc",
+            "settlement_account",
+            "install_address",
         ];
         check(&wrong, MidRule::Any, &fields);
     }
@@ -218,7 +234,11 @@ mod tests {
     #[test]
     fn hosts_have_a_name_and_a_port() {
         for host in ["a.example", "a.example:", ":80", "a:0", "a:65536", "a b:1", "http://a:1"] {
-            check(&Tuple { hosts: vec![host.into()], ..Tuple::example() }, MidRule::Any, &["hosts"]);
+            check(
+                &Tuple { hosts: vec![host.into()], ..Tuple::example() },
+                MidRule::Any,
+                &["hosts"],
+            );
         }
     }
 

@@ -112,9 +112,8 @@ fn the_policy_decides_whether_two_may_be_active() {
     let both = [(one, BindingState::Active), (two, BindingState::Active)];
     let swapped = [(one, BindingState::Standby), (two, BindingState::Active)];
     let refused = BindingRefused::SecondActive { binding: two, other: one, position };
-    let stand = |one_active, bindings: &[_]| {
-        may_stand(BindingPolicy { one_active }, position, bindings)
-    };
+    let stand =
+        |one_active, bindings: &[_]| may_stand(BindingPolicy { one_active }, position, bindings);
     assert_eq!(stand(true, &both), Err(refused));
     assert_eq!(stand(false, &both), Ok(()));
     assert_eq!(stand(true, &swapped), Ok(()));

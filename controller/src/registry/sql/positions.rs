@@ -3,9 +3,7 @@
 use shared::id::{BindingId, PositionId, TerminalId};
 use shared::time::UnixTime;
 
-use super::session::{
-    Row, Transaction, code, int, list, maybe_text, text, time, with_id_list,
-};
+use super::session::{Row, Transaction, code, int, list, maybe_text, text, time, with_id_list};
 use super::{audit, terminals};
 use crate::position::{Position, PositionEvent, PositionRefused, PositionState, step};
 use crate::registry::RegistryError;

@@ -6,9 +6,7 @@ use shared::id::{CampaignId, RequestId};
 use super::session::{
     Access, Database, Row, Transaction, Value, code, int, json, maybe_text, text, time,
 };
-use super::{
-    SqlRegistry, audit, campaigns, finish, read, suspicions, transaction, write,
-};
+use super::{SqlRegistry, audit, campaigns, finish, read, suspicions, transaction, write};
 use crate::campaign::state::CampaignState;
 use crate::registry::RegistryError;
 use crate::registry::audit::By;

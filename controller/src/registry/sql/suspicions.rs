@@ -12,9 +12,7 @@ use crate::registry::RegistryError;
 use crate::registry::audit::By;
 use crate::registry::delivery::{Alarm, AlarmKind};
 use crate::registry::page::{PAGE_ITEMS_MAX, Page};
-use crate::request::suspicion::{
-    Lift, NewSuspicion, NotLifted, OPEN_MAX, Scope, Suspicion, Word,
-};
+use crate::request::suspicion::{Lift, NewSuspicion, NotLifted, OPEN_MAX, Scope, Suspicion, Word};
 use crate::request::{RequestEvent, RequestState};
 
 type Result<T> = std::result::Result<T, RegistryError>;
@@ -93,19 +91,14 @@ pub(super) async fn page(
 }
 
 async fn open_of(tx: &mut Transaction, scope: &Scope) -> Result<Vec<Suspicion>> {
-    let select = select_suspicions!(
-        "WHERE scope = $1 AND subject = $2 AND lifted_at IS NULL ORDER BY seq"
-    );
+    let select =
+        select_suspicions!("WHERE scope = $1 AND subject = $2 AND lifted_at IS NULL ORDER BY seq");
     let rows = tx.rows(select, vec![text(scope.word()), text(scope.subject())]).await?;
     rows.into_iter().map(suspicion).collect()
 }
 
 /// For operators: whoever names a scope means one that is there.
-pub(super) async fn raise(
-    tx: &mut Transaction,
-    new: &NewSuspicion,
-    by: &By,
-) -> Result<Suspicion> {
+pub(super) async fn raise(tx: &mut Transaction, new: &NewSuspicion, by: &By) -> Result<Suspicion> {
     let mut differences = Differences::default();
     let concerned = concerned(tx, &new.scope).await?;
     let (scope, source) = (text(new.scope.word()), text(&new.source));
@@ -125,10 +118,8 @@ pub(super) async fn raise(
         Some(row) => suspicion(row),
         // As many as there may be are open: the newest of them stands for this one.
         None => {
-            let missing = || RegistryError::Missing {
-                what: "suspicion",
-                which: new.scope.to_string(),
-            };
+            let missing =
+                || RegistryError::Missing { what: "suspicion", which: new.scope.to_string() };
             open_of(tx, &new.scope).await?.pop().ok_or_else(missing)
         }
     }

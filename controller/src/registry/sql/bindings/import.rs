@@ -82,10 +82,8 @@ async fn carry_out(tx: &mut Transaction, step: Step, by: &By) -> Result<()> {
 async fn known(tx: &mut Transaction, rows: &[ImportRow]) -> Result<Known> {
     let mut known = Known::default();
     let stores: BTreeSet<_> = rows.iter().map(|row| &row.store).collect();
-    let select = with_id_list!(
-        "SELECT id, store, lane, state, terminal FROM positions WHERE store IN ",
-        ""
-    );
+    let select =
+        with_id_list!("SELECT id, store, lane, state, terminal FROM positions WHERE store IN ", "");
     for mut row in tx.rows(select, vec![list(stores)]).await? {
         let (id, place) = (row.parsed("position")?, (row.text()?, row.text()?));
         let (state, terminal) = (row.code()?, row.maybe_parsed("terminal")?);
