@@ -9,5 +9,6 @@ mod enrolment;
 mod fixture;
 mod operators;
 mod purges;
+mod requests;
 mod schedules;
 mod snapshots;
