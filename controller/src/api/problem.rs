@@ -416,6 +416,7 @@ impl From<EnrolmentRefused> for Refusal {
             EnrolmentRefused::Claim(ClaimRefusal::Replaced) => Code::ClaimReplaced,
             EnrolmentRefused::Claim(ClaimRefusal::Revoked) => Code::Revoked,
             EnrolmentRefused::Claim(ClaimRefusal::PlaceTaken { .. }) => Code::PlaceTaken,
+            EnrolmentRefused::Claim(ClaimRefusal::PlaceClosed) => Code::PositionRefused,
             EnrolmentRefused::Authority(
                 error @ (AuthorityError::Unreadable
                 | AuthorityError::OtherKey

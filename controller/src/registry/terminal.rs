@@ -165,6 +165,8 @@ pub enum ClaimRefusal {
     Revoked,
     #[error("terminal {by} is enrolled at this place in the store")]
     PlaceTaken { by: TerminalId },
+    #[error("its place in the store is closed")]
+    PlaceClosed,
 }
 
 impl Claim {

@@ -112,6 +112,10 @@ pub(super) async fn a_unit_that_enrols_moves_and_one_that_is_revoked_leaves(
     registry.revoke_terminal(terminal_id(1), &by("op", 6)).await.expect("it is known");
     assert_eq!(at(registry, "2").await.state, PositionState::Vacant);
     assert!(matches!(enrol_at(registry, 2, 2, "2").await, Enrolled::Done(_)));
+    let closed = put(registry, "3").await.id;
+    step(registry, closed, PositionEvent::Close).await.expect("nobody stands there");
+    let refused = Enrolled::Refused(ClaimRefusal::PlaceClosed);
+    assert_eq!(enrol_at(registry, 3, 1, "3").await, refused);
 }
 
 async fn add(
