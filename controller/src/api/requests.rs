@@ -161,7 +161,7 @@ async fn reject(
     Ok(axum::Json(shown(api.registry.review_request(id, false, &by).await??)))
 }
 
-/// Cancel a request whose campaign has not begun, or is over
+/// Cancel a request; a campaign that carries it out must be over
 #[utoipa::path(
     post,
     path = "/v1/requests/{id}/cancel",

@@ -132,8 +132,7 @@ impl BindingCommand {
                 show(&noted, args.json, print);
             }
             Self::Move(args) => {
-                let asked =
-                    BindingMoves { moves: args.moves.clone(), reason: args.reason.clone() };
+                let asked = BindingMoves { moves: args.moves.clone(), reason: args.reason.clone() };
                 let moved = client.move_bindings(&asked).await?.items;
                 match args.json {
                     true => print.json_list(&moved),
@@ -185,7 +184,10 @@ fn show(it: &Binding, json: bool, print: &mut Print) {
         ("binding", it.id.to_string()),
         ("position", it.position.to_string()),
         ("provider", it.provider.clone()),
-        ("state", format!("{} since {} by {}: {why}", it.state, time_text(it.state_at), it.state_by)),
+        (
+            "state",
+            format!("{} since {} by {}: {why}", it.state, time_text(it.state_at), it.state_by),
+        ),
         ("version", format!("{} of {}", it.version.number, time_text(it.version.set_at))),
         ("registered", format!("{}, reference {reference}", word(&registration.status))),
         ("mid", tuple.mid.clone()),

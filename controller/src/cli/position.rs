@@ -101,7 +101,11 @@ impl PositionCommand {
             }
             Self::Fill(args) => {
                 let filling = Filling { terminal: args.terminal };
-                show(client.move_position(args.position, "fill", &filling).await?, args.json, print);
+                show(
+                    client.move_position(args.position, "fill", &filling).await?,
+                    args.json,
+                    print,
+                );
             }
             Self::Vacate(args) => args.run("vacate", &client, print).await?,
             Self::Close(args) => args.run("close", &client, print).await?,

@@ -25,7 +25,7 @@ pub(super) enum RequestCommand {
     Accept(Decide),
     /// Reject a request for good
     Reject(Decide),
-    /// Cancel a request whose campaign has not begun, or is over
+    /// Cancel a request; a campaign that carries it out must be over
     Cancel(Decide),
     Suspicious(suspicion::Raise),
     Suspicions(suspicion::List),

@@ -2,10 +2,10 @@
 
 use std::collections::BTreeMap;
 
+use shared::change::rebind;
 use shared::digest::{Digest, KeyId};
 use shared::document::purge_certificate::{Emptied, KeepRules, PurgeReason, PurgedSnapshot};
 use shared::document::{FORMAT, PurgeCertificate};
-use shared::change::rebind;
 use shared::id::{
     BatchId, BindingId, CampaignId, FleetId, OrderId, PositionId, RepositoryId, RequestId,
     TerminalId,
@@ -14,13 +14,14 @@ use shared::signature::PrivateKey;
 use shared::time::UnixTime;
 
 use crate::api::model::{
-    Alarm, Approval, Approver, Assignment, AssignmentState, Attachment, AuditEntry, Base64, Binding,
-    BindingTuple, BindingVersion, BrokerStatus,
-    Campaign, CampaignState, Change, Component, Held, Lifecycle, LiftWord, NewRequest, PlaceStatus, PlannedRepository,
-    PlannedSnapshot, Presence, PurgePlan, PurgeRefused, Reason, Recipient, Release,
-    ReleaseArtifact, RepositoryRetention, RepositoryState, RetainedSnapshot, RetentionPolicy,
-    Registration, RegistrationStatus, Request, RequestChannel, RequestKind, Review, Signer, SnapshotState, Software, Status, StayReason, Telemetry, Term, Terminal, TerminalCounts,
-    Position, Suspicion, TerminalRetention, Upgrade, Verification, VerificationMethod,
+    Alarm, Approval, Approver, Assignment, AssignmentState, Attachment, AuditEntry, Base64,
+    Binding, BindingTuple, BindingVersion, BrokerStatus, Campaign, CampaignState, Change,
+    Component, Held, Lifecycle, LiftWord, NewRequest, PlaceStatus, PlannedRepository,
+    PlannedSnapshot, Position, Presence, PurgePlan, PurgeRefused, Reason, Recipient, Registration,
+    RegistrationStatus, Release, ReleaseArtifact, RepositoryRetention, RepositoryState, Request,
+    RequestChannel, RequestKind, RetainedSnapshot, RetentionPolicy, Review, Signer, SnapshotState,
+    Software, Status, StayReason, Suspicion, Telemetry, Term, Terminal, TerminalCounts,
+    TerminalRetention, Upgrade, Verification, VerificationMethod,
 };
 
 /// 2026-11-22 10:00 UTC.
@@ -557,8 +558,7 @@ pub(super) fn suspicions() -> Vec<Suspicion> {
         lifted: None,
     };
     let terminal = terminal_id(2).to_string();
-    let asked =
-        LiftWord { by: "ben".to_owned(), at: ago(60), reason: "it was a test".to_owned() };
+    let asked = LiftWord { by: "ben".to_owned(), at: ago(60), reason: "it was a test".to_owned() };
     vec![
         suspicion(2, "terminal", terminal.clone(), &terminal),
         Suspicion { asked: Some(asked), ..suspicion(1, "store", "north".to_owned(), "ana") },

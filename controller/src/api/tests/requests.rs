@@ -65,7 +65,10 @@ async fn a_request_needs_another_person_at_every_step() {
     let raised: Suspicion = fixture.post("/v1/suspicions", suspect).await.json().await.unwrap();
     let frozen = fixture.get(&format!("/v1/requests/{}", made.id)).await;
     let frozen: Request = frozen.json().await.unwrap();
-    assert_eq!((frozen.state.as_str(), frozen.frozen_from.as_deref()), ("frozen", Some("accepted")));
+    assert_eq!(
+        (frozen.state.as_str(), frozen.frozen_from.as_deref()),
+        ("frozen", Some("accepted"))
+    );
     let lift = format!("/v1/suspicions/{}/lift", raised.number);
     let why = json!({"reason": "it was them"});
     assert_eq!(fixture.post(&lift, why.clone()).await.status(), 200);

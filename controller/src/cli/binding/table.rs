@@ -205,8 +205,7 @@ impl Export {
         let positions = client.positions().await?;
         let positions: BTreeMap<_, _> = positions.into_iter().map(|it| (it.id, it)).collect();
         let terminals = client.terminals(None).await?;
-        let serials: BTreeMap<_, _> =
-            terminals.into_iter().map(|it| (it.id, it.serial)).collect();
+        let serials: BTreeMap<_, _> = terminals.into_iter().map(|it| (it.id, it.serial)).collect();
         let bindings = client.bindings(None, None).await?;
         let line = |it: Binding| {
             let position = positions.get(&it.position)?;

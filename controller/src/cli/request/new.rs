@@ -138,7 +138,10 @@ mod tests {
         let digest = Digest::of(b"x");
         let read = attachment(&format!("a: b:{digest}:2027-01-31:ben")).unwrap();
         assert_eq!((read.name.as_str(), read.reviewer.as_deref()), ("a: b", Some("ben")));
-        assert_eq!(read.expires_at.map(|at| at.to_string()).as_deref(), Some("2027-02-01T12:00:00Z"));
+        assert_eq!(
+            read.expires_at.map(|at| at.to_string()).as_deref(),
+            Some("2027-02-01T12:00:00Z")
+        );
         let open = attachment(&format!("a:{digest}:-:")).unwrap();
         assert_eq!((open.expires_at, open.reviewer), (None, None));
         for wrong in ["a", "a:b:-:", &format!("a:{digest}:31.1.2027:ben")] {
