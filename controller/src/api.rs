@@ -10,16 +10,19 @@ mod approvals;
 mod artifacts;
 mod audit;
 mod backups;
+mod bindings;
 mod campaigns;
 mod claims;
 mod enrol;
 mod extract;
 mod listener;
 pub mod model;
+mod positions;
 mod problem;
 mod providers;
 mod ranges;
 mod releases;
+mod requests;
 mod rosters;
 mod status;
 mod terminals;
@@ -46,6 +49,7 @@ use crate::blob::{Blobs, Places};
 use crate::broker::Brokers;
 use crate::campaign::Campaigns;
 use crate::config::{Enrolment, HttpsUrl};
+use crate::position::binding::BindingPolicy;
 use crate::registry::Registry;
 use crate::terminal::enrolment::Registrar;
 use listener::Shown;
@@ -70,6 +74,7 @@ pub struct Api {
     pub places: Places,
     pub intake: Intake,
     pub retention: Policy,
+    pub bindings: BindingPolicy,
     pub brokers: Brokers,
     /// Where terminals and operators connect, with the real port.
     pub url: HttpsUrl,
@@ -149,6 +154,9 @@ fn operations() -> OpenApiRouter<Arc<Api>> {
         .merge(campaigns::routes())
         .merge(approvals::routes())
         .merge(rosters::routes())
+        .merge(positions::routes())
+        .merge(bindings::routes())
+        .merge(requests::routes())
         .merge(alarms::routes())
         .merge(audit::routes())
         .merge(enrol::routes())

@@ -399,6 +399,7 @@ async fn start_https(
         places: backup.places,
         intake: backup.intake,
         retention: config.backups.retention,
+        bindings: config.rebind,
         brokers: brokers.clone(),
         url: HttpsUrl(address.or_port(listener.address().port())),
         server_ca_pem: papers.server_ca_text()?,

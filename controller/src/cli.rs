@@ -7,6 +7,7 @@
 
 mod approve;
 mod backup;
+mod binding;
 mod campaign;
 mod client;
 mod context;
@@ -15,11 +16,13 @@ mod generate;
 mod init;
 mod key;
 mod measure;
+mod position;
 pub mod print;
 mod provider;
 mod qr;
 mod recovery;
 mod release;
+mod request;
 mod restore;
 mod roster;
 mod status;
@@ -66,6 +69,12 @@ enum Command {
     Campaign(campaign::CampaignCommand),
     #[command(subcommand)]
     Approve(approve::ApproveCommand),
+    #[command(subcommand)]
+    Position(position::PositionCommand),
+    #[command(subcommand)]
+    Binding(binding::BindingCommand),
+    #[command(subcommand)]
+    Request(request::RequestCommand),
     Status(status::ShowStatus),
     Alarms(status::ListAlarms),
     Audit(status::ListAudit),
@@ -127,6 +136,9 @@ impl Cli {
             Command::Compat(command) => command.run(context, print).await,
             Command::Campaign(command) => command.run(context, now, print).await,
             Command::Approve(command) => command.run(context, now, print).await,
+            Command::Position(command) => command.run(context, print).await,
+            Command::Binding(command) => command.run(context, print).await,
+            Command::Request(command) => command.run(context, print).await,
             Command::Status(command) => command.run(context, print).await,
             Command::Alarms(command) => command.run(context, print).await,
             Command::Audit(command) => command.run(context, print).await,

@@ -24,6 +24,7 @@ use tracing_subscriber::EnvFilter;
 use tracing_subscriber::filter::ParseError;
 
 use crate::auth::ControllerName;
+use crate::position::binding::BindingPolicy;
 use reader::{Mistakes, Reader};
 
 const DEFAULT: &str = include_str!("config/default.toml");
@@ -44,6 +45,7 @@ pub struct Config {
     /// What is remembered of the places of backups.
     pub places: PathBuf,
     pub backups: Backups,
+    pub rebind: BindingPolicy,
     pub secrets: Secrets,
     pub certificates: Certificates,
     pub rosters: PathBuf,
@@ -363,6 +365,9 @@ fn read(mut file: Reader<'_>, base: &Path) -> Option<Config> {
         paths
     };
     let backups = backups::read(file.table("backups"), base);
+    let rebind = in_table(file.table("rebind"), |table| {
+        Some(BindingPolicy { one_active: table.flag("one_active_binding")? })
+    });
     let secrets = in_table(file.table("secrets"), |table| {
         let (file, insecure_dev) = (table.text("file"), table.flag("insecure_dev"));
         Some(Secrets { file: base.join(file?), insecure_dev: insecure_dev? })
@@ -396,6 +401,7 @@ fn read(mut file: Reader<'_>, base: &Path) -> Option<Config> {
         blobs: base.join(blobs?),
         places: base.join(places?),
         backups: backups?,
+        rebind: rebind?,
         secrets: secrets?,
         certificates: certificates?,
         rosters: base.join(rosters?),

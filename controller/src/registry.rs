@@ -21,9 +21,11 @@ pub mod delivery;
 mod error;
 pub mod fleet;
 pub mod page;
+pub mod position;
 mod postgres;
 pub mod provider;
 pub mod release;
+pub mod request;
 pub(crate) mod sql;
 mod sqlite;
 pub mod terminal;
@@ -56,8 +58,10 @@ use delivery::{Alarm, Applied, Delivered, Heard, NewOrder, Numbering, Owed};
 pub use error::RegistryError;
 use fleet::{FleetTally, Operator, StoredRoster};
 use page::Page;
+use position::PositionRegistry;
 use provider::ProviderRegistry;
 use release::{StoredArtifact, StoredRelease};
+use request::RequestRegistry;
 use terminal::{Claim, Enrolled, Enrolment, NewClaim, Terminal};
 
 type Result<T> = std::result::Result<T, RegistryError>;
@@ -90,7 +94,14 @@ pub(crate) async fn in_memory_with_fuse(fuse: sql::fuse::Fuse) -> Result<Arc<dyn
 
 #[async_trait]
 pub trait Registry:
-    BackupRegistry + RetentionRegistry + ProviderRegistry + Debug + Send + Sync
+    BackupRegistry
+    + RetentionRegistry
+    + PositionRegistry
+    + ProviderRegistry
+    + RequestRegistry
+    + Debug
+    + Send
+    + Sync
 {
     /// `sqlite` or `postgres`.
     fn kind(&self) -> &'static str;

@@ -322,6 +322,7 @@ mod tests {
             }),
             telemetry: None,
             created_at: UnixTime(1),
+            is_frozen: false,
         }
     }
 

@@ -12,9 +12,11 @@ mod change;
 mod claim;
 mod drill;
 mod enrolment;
+mod position;
 mod provider;
 mod purge;
 mod release;
+mod request;
 mod schedule;
 mod terminal;
 mod text;
@@ -31,16 +33,25 @@ pub use change::{Backup, Change, Drill, Ping, Restore, Upgrade};
 pub use claim::{Claim, ClaimState, IssuedClaim, NewClaim};
 pub use drill::{DrillReport, DrillSet, Tally};
 pub use enrolment::{Base64, BeginEnrolment, Enrol, Enrolled, EnrolmentNonce, Own};
+pub use position::{
+    Binding, BindingChange, BindingImport, BindingMove, BindingMoves, BindingStep, BindingTuple,
+    BindingVersion, Filling, ImportMistake, ImportReport, ImportRow, NewBinding, NewPosition,
+    Position, Registration, RegistrationStatus,
+};
 pub use provider::{
     CompatibilityAnswer, Document, DocumentKind, Exposure, FileFormat, Finding, GivenVouch,
-    ImportEffect, ImportReport, ImportedChange, Matter, NewProviderRecord, NewVouch, ProviderAlert,
-    ProviderRecord, Verdict, Way,
+    ImportEffect, ImportedChange, Matter, NewProviderRecord, NewVouch, ProviderAlert,
+    ProviderImportReport, ProviderRecord, Verdict, Way,
 };
 pub use purge::{
     NewPurge, PlannedRepository, PlannedSnapshot, PurgePlan, PurgeRefused, RepositoryRetention,
     RepositoryState, RetainedSnapshot, RetentionPolicy, StayReason, TerminalRetention,
 };
 pub use release::{ArtifactStored, Release, ReleaseArtifact, Roster, RosterKey, Signer};
+pub use request::{
+    Attachment, LiftSuspicion, LiftWord, NewRequest, NewSuspicion, Request, RequestChannel,
+    RequestKind, Review, Suspicion, Verification, VerificationMethod, Verify,
+};
 pub use schedule::{BackupSchedule, NewBackupSchedule, ScheduleEvery, ScheduledWork};
 pub use terminal::{
     Component, Lifecycle, Presence, Recipient, Telemetry, Terminal, TerminalDetail,

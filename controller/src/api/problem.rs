@@ -10,9 +10,13 @@ use tracing::error;
 use super::model;
 use crate::backup::retention::plan::WishRefused;
 use crate::blob::BlobError;
+use crate::position::PositionRefused;
+use crate::position::binding::BindingRefused;
 use crate::registry::RegistryError;
 use crate::registry::backup::retention::HoldRefused;
 use crate::registry::terminal::ClaimRefusal;
+use crate::request::suspicion::NotLifted;
+use crate::request::{self};
 use crate::terminal::certificate::{AuthorityError, RequestRefused};
 use crate::terminal::enrolment::EnrolmentRefused;
 
@@ -65,6 +69,17 @@ pub(super) enum Code {
     QuotaExceeded,
     StorageFull,
     PlaceAbsent,
+    PositionRefused,
+    BindingRefused,
+    TidTaken,
+    SecondActive,
+    TidWhileActive,
+    NotRegistered,
+    RequestUnverified,
+    RequestNotAccepted,
+    RequestFrozen,
+    SamePerson,
+    RequestIncomplete,
     Contended,
     Internal,
 }
@@ -172,6 +187,31 @@ impl Code {
             }
             Self::PlaceAbsent => {
                 (S::SERVICE_UNAVAILABLE, "place-absent", "A place of backups is not there")
+            }
+            Self::PositionRefused => {
+                (S::CONFLICT, "position-refused", "The position stays as it is")
+            }
+            Self::BindingRefused => (S::CONFLICT, "binding-refused", "The binding stays as it is"),
+            Self::TidTaken => (S::CONFLICT, "tid-taken", "Another binding has this MID and TID"),
+            Self::SecondActive => {
+                (S::CONFLICT, "second-active-binding", "Another binding of the position is active")
+            }
+            Self::TidWhileActive => {
+                (S::CONFLICT, "tid-while-active", "The TID of an active binding is not changed")
+            }
+            Self::NotRegistered => {
+                (S::CONFLICT, "not-registered", "The clearing registry has not taken it")
+            }
+            Self::RequestUnverified => {
+                (S::CONFLICT, "request-unverified", "Nobody has verified the request")
+            }
+            Self::RequestNotAccepted => {
+                (S::CONFLICT, "request-not-accepted", "Nobody has accepted the request")
+            }
+            Self::RequestFrozen => (S::CONFLICT, "request-frozen", "The request is frozen"),
+            Self::SamePerson => (S::CONFLICT, "same-person", "Another person is needed"),
+            Self::RequestIncomplete => {
+                (S::CONFLICT, "request-incomplete", "Something is missing from the request")
             }
             Self::Contended => (S::SERVICE_UNAVAILABLE, "contended", "Too much at once"),
             Self::Internal => (S::INTERNAL_SERVER_ERROR, "internal", "The controller failed"),
@@ -282,6 +322,60 @@ impl From<WishRefused> for Refusal {
     }
 }
 
+impl From<PositionRefused> for Refusal {
+    fn from(refused: PositionRefused) -> Self {
+        Self::new(Code::PositionRefused, refused.to_string()).hint(refused.hint())
+    }
+}
+
+impl From<BindingRefused> for Refusal {
+    fn from(refused: BindingRefused) -> Self {
+        use BindingRefused as Why;
+        let code = match &refused {
+            Why::TidTaken { .. } => Code::TidTaken,
+            Why::SecondActive { .. } => Code::SecondActive,
+            Why::TidWhileActive { .. } => Code::TidWhileActive,
+            Why::NotRegistered { .. } => Code::NotRegistered,
+            Why::ChangedMeanwhile { .. } => Code::WrongState,
+            Why::PositionClosed { .. } => Code::PositionRefused,
+            Why::State { .. }
+            | Why::NoHost { .. }
+            | Why::ProviderTaken { .. }
+            | Why::Registration { .. }
+            | Why::NoReference(_) => Code::BindingRefused,
+        };
+        Self::new(code, refused.to_string()).hint(refused.hint())
+    }
+}
+
+impl From<request::RequestRefused> for Refusal {
+    fn from(refused: request::RequestRefused) -> Self {
+        use request::RequestRefused as Why;
+        let code = match &refused {
+            Why::Unverified => Code::RequestUnverified,
+            Why::NotAccepted => Code::RequestNotAccepted,
+            Why::Frozen => Code::RequestFrozen,
+            Why::SamePerson { .. } => Code::SamePerson,
+            Why::State { .. } | Why::InMotion(_) | Why::CampaignTaken(..) => Code::WrongState,
+            Why::NoContact | Why::NoFallback | Why::NoClause | Why::Expired(_) | Why::Unread(_) => {
+                Code::RequestIncomplete
+            }
+        };
+        Self::new(code, refused.to_string()).hint(refused.hint())
+    }
+}
+
+impl From<NotLifted> for Refusal {
+    fn from(refused: NotLifted) -> Self {
+        let code = match &refused {
+            NotLifted::Lifted { .. } => Code::WrongState,
+            NotLifted::SamePerson { .. } => Code::SamePerson,
+            NotLifted::NoReason { .. } => Code::Invalid,
+        };
+        Self::new(code, refused.to_string()).hint(refused.hint())
+    }
+}
+
 impl From<BlobError> for Refusal {
     fn from(error: BlobError) -> Self {
         let detail = error.to_string();
@@ -328,6 +422,7 @@ impl From<EnrolmentRefused> for Refusal {
             EnrolmentRefused::Claim(ClaimRefusal::Replaced) => Code::ClaimReplaced,
             EnrolmentRefused::Claim(ClaimRefusal::Revoked) => Code::Revoked,
             EnrolmentRefused::Claim(ClaimRefusal::PlaceTaken { .. }) => Code::PlaceTaken,
+            EnrolmentRefused::Claim(ClaimRefusal::PlaceClosed) => Code::PositionRefused,
             EnrolmentRefused::Authority(
                 error @ (AuthorityError::Unreadable
                 | AuthorityError::OtherKey

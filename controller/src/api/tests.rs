@@ -10,5 +10,6 @@ mod fixture;
 mod operators;
 mod providers;
 mod purges;
+mod requests;
 mod schedules;
 mod snapshots;

@@ -21,6 +21,7 @@ use super::assignment::{AssignmentState, Fact, GivenUp, Unheard};
 use super::paper::{self, BatchTerms, OrderPlace};
 use super::plan::{self, Candidate, Plan, Policy, Situation};
 use super::state::{CampaignEvent, CampaignState};
+use super::view;
 use crate::auth::roster;
 use crate::background::{Poke, Progress};
 use crate::delivery::Signer;
@@ -63,6 +64,8 @@ pub struct Execute {
 /// A campaign in motion, as it stands at this step.
 struct Motion {
     campaign: Campaign,
+    /// Somebody finds the request suspicious that it carries out.
+    is_suspected: bool,
     frozen: Frozen,
     sweep: Sweep,
     now: UnixTime,
@@ -102,7 +105,8 @@ impl Execute {
             Some(sweep) => sweep,
             None => Sweep::new(&campaign, &self.registry.members(id).await?),
         };
-        let mut motion = Motion { campaign, frozen, sweep, now };
+        let is_suspected = view::is_suspected(&*self.registry, &campaign).await?;
+        let mut motion = Motion { campaign, is_suspected, frozen, sweep, now };
         let progress = self.move_one(&mut motion).await;
         // After an error it is made anew: what it knew may be half of what happened.
         if progress.is_ok() {
@@ -407,6 +411,7 @@ impl Motion {
             now: self.now,
             not_after: self.frozen.not_after,
             members: self.frozen.members,
+            is_frozen: self.is_suspected,
             tally,
         }
     }

@@ -27,6 +27,8 @@ pub struct Situation<'a> {
     /// Orders are void after this.
     pub not_after: UnixTime,
     pub members: u32,
+    /// Somebody finds the request suspicious that it carries out.
+    pub is_frozen: bool,
     pub tally: &'a CampaignTally,
 }
 
@@ -36,11 +38,14 @@ pub struct Candidate {
     pub terminal: TerminalId,
     pub unit: Unit,
     pub presence: Presence,
+    /// Somebody finds it suspicious.
+    pub is_frozen: bool,
 }
 
 impl From<&Terminal> for Candidate {
     fn from(terminal: &Terminal) -> Self {
-        Self { terminal: terminal.id, unit: terminal.unit, presence: terminal.presence }
+        let Terminal { id, unit, presence, is_frozen, .. } = terminal;
+        Self { terminal: *id, unit: *unit, presence: *presence, is_frozen: *is_frozen }
     }
 }
 
@@ -61,6 +66,8 @@ pub enum Held {
     Completed,
     /// The campaign's orders would be void.
     TimeOver,
+    /// Nothing is released until two people have looked.
+    Frozen,
     NotEnrolled,
     Revoked,
     NeverSeen,
@@ -71,13 +78,14 @@ pub enum Held {
 }
 
 impl Held {
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 12] = [
         Self::NotStarted,
         Self::NotApproved,
         Self::Paused,
         Self::Aborted,
         Self::Completed,
         Self::TimeOver,
+        Self::Frozen,
         Self::NotEnrolled,
         Self::Revoked,
         Self::NeverSeen,
@@ -94,6 +102,7 @@ impl Held {
             Self::Aborted => "aborted",
             Self::Completed => "completed",
             Self::TimeOver => "time-over",
+            Self::Frozen => "frozen",
             Self::NotEnrolled => "not-enrolled",
             Self::Revoked => "revoked",
             Self::NeverSeen => "never-seen",
@@ -111,6 +120,7 @@ impl Held {
             Self::Aborted => "the campaign was aborted before its turn came",
             Self::Completed => "the campaign was over before its turn came",
             Self::TimeOver => "the campaign's time is over",
+            Self::Frozen => "somebody finds it, its store or the request suspicious",
             Self::NotEnrolled => "it has not enrolled yet",
             Self::Revoked => "it was revoked",
             Self::NeverSeen => "it has never connected",
@@ -128,6 +138,7 @@ impl Held {
             Self::Aborted | Self::Completed | Self::TimeOver => {
                 Some("create another campaign for these terminals")
             }
+            Self::Frozen => Some("look into it: `tillward request suspicions`; two people lift it"),
             Self::NotEnrolled => Some("enrol the terminal with its claim"),
             Self::Revoked => Some("leave it out, or enrol it again with a new claim"),
             Self::NeverSeen | Self::Offline => Some("look at the terminal's power and network"),
@@ -166,7 +177,8 @@ fn held_as_a_whole(situation: Situation<'_>) -> Option<Held> {
         CampaignState::Paused => Some(Held::Paused),
         CampaignState::Aborted => Some(Held::Aborted),
         CampaignState::Completed => Some(Held::Completed),
-        CampaignState::Running => (situation.now >= situation.not_after).then_some(Held::TimeOver),
+        CampaignState::Running if situation.now >= situation.not_after => Some(Held::TimeOver),
+        CampaignState::Running => situation.is_frozen.then_some(Held::Frozen),
     }
 }
 
@@ -174,6 +186,7 @@ fn held_by_itself(candidate: Candidate) -> Option<Held> {
     match (candidate.unit, candidate.presence) {
         (Unit::Claimed, _) => Some(Held::NotEnrolled),
         (Unit::Revoked, _) => Some(Held::Revoked),
+        (Unit::Enrolled, _) if candidate.is_frozen => Some(Held::Frozen),
         (Unit::Enrolled, Presence::NeverSeen) => Some(Held::NeverSeen),
         (Unit::Enrolled, Presence::Offline) => Some(Held::Offline),
         (Unit::Enrolled, Presence::Online) => None,
@@ -211,7 +224,12 @@ mod tests {
     }
 
     fn online(number: u8) -> Candidate {
-        Candidate { terminal: terminal(number), unit: Unit::Enrolled, presence: Presence::Online }
+        Candidate {
+            terminal: terminal(number),
+            unit: Unit::Enrolled,
+            presence: Presence::Online,
+            is_frozen: false,
+        }
     }
 
     fn tally(by_state: &[(AssignmentState, u64)]) -> CampaignTally {
@@ -224,6 +242,7 @@ mod tests {
             now: UnixTime(10),
             not_after: UnixTime(100),
             members: 10,
+            is_frozen: false,
             tally,
         }
     }
@@ -252,6 +271,8 @@ mod tests {
         let waiting = Situation { state: CampaignState::AwaitingApproval, ..running };
         let offline = Candidate { presence: Presence::Offline, ..online(1) };
         let revoked = Candidate { unit: Unit::Revoked, ..online(1) };
+        let suspected = Situation { is_frozen: true, ..running };
+        let frozen = Candidate { is_frozen: true, ..offline };
         for (situation, candidate, reason) in [
             (over, online(1), Held::TimeOver),
             (paused, offline, Held::Paused),
@@ -259,6 +280,11 @@ mod tests {
             (waiting, online(1), Held::NotApproved),
             (running, offline, Held::Offline),
             (running, revoked, Held::Revoked),
+            (running, frozen, Held::Frozen),
+            (running, Candidate { is_frozen: true, ..revoked }, Held::Revoked),
+            (suspected, online(1), Held::Frozen),
+            (Situation { is_frozen: true, ..paused }, online(1), Held::Paused),
+            (Situation { is_frozen: true, ..over }, frozen, Held::TimeOver),
         ] {
             assert_eq!(why_held(candidate, situation), Some(reason));
         }
@@ -292,10 +318,12 @@ mod tests {
         let unit = prop_oneof![Just(Unit::Enrolled), Just(Unit::Claimed), Just(Unit::Revoked)];
         let presence =
             prop_oneof![Just(Presence::Online), Just(Presence::Offline), Just(Presence::NeverSeen)];
-        (any::<u8>(), unit, presence).prop_map(|(number, unit, presence)| Candidate {
+        let parts = (any::<u8>(), unit, presence, any::<bool>());
+        parts.prop_map(|(number, unit, presence, is_frozen)| Candidate {
             terminal: terminal(number),
             unit,
             presence,
+            is_frozen,
         })
     }
 

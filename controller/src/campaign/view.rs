@@ -14,6 +14,7 @@ use crate::registry::campaign::{Assignment, Campaign, CampaignTally};
 use crate::registry::page::{PAGE_ITEMS_MAX, Page};
 use crate::registry::terminal::Terminal;
 use crate::registry::{Registry, RegistryError};
+use crate::request::RequestState;
 
 /// One member of a campaign.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -216,6 +217,7 @@ pub async fn members(
         now,
         not_after: frozen.not_after,
         members: frozen.members,
+        is_frozen: is_suspected(registry, campaign).await?,
         tally: &tally,
     };
     let mut released: BTreeMap<_, _> = released.into_iter().map(|it| (it.terminal, it)).collect();
@@ -227,6 +229,15 @@ pub async fn members(
         Member { terminal, part }
     };
     Ok(terminals.into_iter().map(member).collect())
+}
+
+/// Whether the request that the campaign carries out is frozen.
+pub(super) async fn is_suspected(
+    registry: &dyn Registry,
+    campaign: &Campaign,
+) -> Result<bool, RegistryError> {
+    let request = registry.request_of(campaign.id).await?;
+    Ok(request.is_some_and(|request| request.state == RequestState::Frozen))
 }
 
 /// The reason by which a terminal that is not released is held back now.

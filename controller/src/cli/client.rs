@@ -11,16 +11,19 @@ use secrecy::{ExposeSecret as _, SecretString};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use shared::digest::Digest;
-use shared::id::{CampaignId, OrderId, TerminalId};
+use shared::id::{BindingId, CampaignId, OrderId, PositionId, RequestId, TerminalId};
 
 use super::context::Context;
 use super::failure::{Exit, Failure};
 use crate::api::model::{
     Alarm, Approval, ApprovalRequest, ArtifactStored, Assignment, AuditEntry, BackupSchedule,
-    Campaign, Claim, CompatibilityAnswer, Coverage, Decision, DocumentKind, DrillReport,
-    FileFormat, HoldReason, ImportReport, IssuedClaim, NewBackupSchedule, NewCampaign, NewClaim,
-    NewPurge, NewVouch, Page, Problem, ProviderAlert, ProviderRecord, PurgePlan, Release,
-    RetentionPolicy, Snapshot, SnapshotDetail, Status, Terminal, TerminalDetail, TerminalRetention,
+    Binding, BindingChange, BindingImport, BindingMoves, BindingVersion, Campaign, Claim,
+    CompatibilityAnswer, Coverage, Decision, DocumentKind, DrillReport, FileFormat, HoldReason,
+    ImportReport, IssuedClaim, LiftSuspicion, NewBackupSchedule, NewBinding, NewCampaign, NewClaim,
+    NewPosition, NewPurge, NewRequest, NewSuspicion, NewVouch, Page, Position, Problem,
+    ProviderAlert, ProviderImportReport, ProviderRecord, PurgePlan, Registration, Release, Request,
+    RetentionPolicy, Snapshot, SnapshotDetail, Status, Suspicion, Terminal, TerminalDetail,
+    TerminalRetention,
 };
 
 const CONNECT_WITHIN: Duration = Duration::from_secs(10);
@@ -312,8 +315,7 @@ impl Client {
         name: &str,
         asked: &NewBackupSchedule,
     ) -> Answer<BackupSchedule> {
-        let path = format!("/v1/backups/schedules/{name}");
-        self.json(self.request(Method::PUT, &path, &[]).json(asked)).await
+        self.put(&format!("/v1/backups/schedules/{name}"), asked).await
     }
 
     pub(super) async fn remove_schedule(&self, name: &str) -> Answer<()> {
@@ -369,7 +371,7 @@ impl Client {
         dry_run: bool,
         why: Option<&str>,
         text: Vec<u8>,
-    ) -> Answer<ImportReport> {
+    ) -> Answer<ProviderImportReport> {
         let mut query = vec![("format", format_word(format))];
         query.extend(dry_run.then_some(("dry_run", "true")));
         query.extend(why.map(|why| ("why", why)));
@@ -395,6 +397,111 @@ impl Client {
         till: &[(&str, &str)],
     ) -> Answer<CompatibilityAnswer> {
         self.get("/v1/compatibility/check", till).await
+    }
+
+    pub(super) async fn positions(&self) -> Answer<Vec<Position>> {
+        self.list("/v1/positions", &[]).await
+    }
+
+    pub(super) async fn set_position(&self, asked: &NewPosition) -> Answer<Position> {
+        self.put("/v1/positions", asked).await
+    }
+
+    /// `action` is `fill`, `vacate`, `close` or `reopen`.
+    pub(super) async fn move_position(
+        &self,
+        id: PositionId,
+        action: &str,
+        body: &impl Serialize,
+    ) -> Answer<Position> {
+        self.post(&format!("/v1/positions/{id}/{action}"), body).await
+    }
+
+    pub(super) async fn bindings(
+        &self,
+        position: Option<PositionId>,
+        provider: Option<&str>,
+    ) -> Answer<Vec<Binding>> {
+        let position = position.map(|id| id.to_string());
+        let mut query: Vec<_> = position.iter().map(|id| ("position", id.as_str())).collect();
+        query.extend(provider.map(|key| ("provider", key)));
+        self.list("/v1/bindings", &query).await
+    }
+
+    pub(super) async fn binding(&self, id: BindingId) -> Answer<Binding> {
+        self.get(&format!("/v1/bindings/{id}"), &[]).await
+    }
+
+    pub(super) async fn binding_versions(&self, id: BindingId) -> Answer<Vec<BindingVersion>> {
+        Ok(self.get::<Page<_>>(&format!("/v1/bindings/{id}/versions"), &[]).await?.items)
+    }
+
+    pub(super) async fn make_binding(&self, asked: &NewBinding) -> Answer<Binding> {
+        self.post("/v1/bindings", asked).await
+    }
+
+    pub(super) async fn change_binding(
+        &self,
+        id: BindingId,
+        asked: &BindingChange,
+    ) -> Answer<Binding> {
+        self.put(&format!("/v1/bindings/{id}/tuple"), asked).await
+    }
+
+    pub(super) async fn register_binding(
+        &self,
+        id: BindingId,
+        said: &Registration,
+    ) -> Answer<Binding> {
+        self.put(&format!("/v1/bindings/{id}/registration"), said).await
+    }
+
+    pub(super) async fn move_bindings(&self, asked: &BindingMoves) -> Answer<Page<Binding>> {
+        self.post("/v1/bindings/moves", asked).await
+    }
+
+    pub(super) async fn import_bindings(&self, asked: &BindingImport) -> Answer<ImportReport> {
+        self.post("/v1/bindings/import", asked).await
+    }
+
+    pub(super) async fn requests(&self) -> Answer<Vec<Request>> {
+        self.list("/v1/requests", &[]).await
+    }
+
+    pub(super) async fn request_of(&self, id: RequestId) -> Answer<Request> {
+        self.get(&format!("/v1/requests/{id}"), &[]).await
+    }
+
+    pub(super) async fn make_request(&self, asked: &NewRequest) -> Answer<Request> {
+        self.post("/v1/requests", asked).await
+    }
+
+    /// `action` is `verify`, `accept`, `reject` or `cancel`.
+    pub(super) async fn decide_request(
+        &self,
+        id: RequestId,
+        action: &str,
+        body: &impl Serialize,
+    ) -> Answer<Request> {
+        self.post(&format!("/v1/requests/{id}/{action}"), body).await
+    }
+
+    pub(super) async fn suspect(&self, asked: &NewSuspicion) -> Answer<Suspicion> {
+        self.post("/v1/suspicions", asked).await
+    }
+
+    /// With those that were lifted, if `lifted_too`.
+    pub(super) async fn suspicions(&self, lifted_too: bool) -> Answer<Vec<Suspicion>> {
+        let query: &[_] = if lifted_too { &[("lifted", "true")] } else { &[] };
+        self.list("/v1/suspicions", query).await
+    }
+
+    pub(super) async fn lift_suspicion(
+        &self,
+        number: u64,
+        asked: &LiftSuspicion,
+    ) -> Answer<Suspicion> {
+        self.post(&format!("/v1/suspicions/{number}/lift"), asked).await
     }
 
     /// An answer that is not JSON: objects, manifests, lists of objects.
@@ -461,6 +568,10 @@ impl Client {
 
     async fn post<T: DeserializeOwned>(&self, path: &str, body: &impl Serialize) -> Answer<T> {
         self.json(self.request(Method::POST, path, &[]).json(body)).await
+    }
+
+    async fn put<T: DeserializeOwned>(&self, path: &str, body: &impl Serialize) -> Answer<T> {
+        self.json(self.request(Method::PUT, path, &[]).json(body)).await
     }
 
     async fn post_document<T: DeserializeOwned>(&self, path: &str, signed: Vec<u8>) -> Answer<T> {

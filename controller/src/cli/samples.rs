@@ -2,20 +2,26 @@
 
 use std::collections::BTreeMap;
 
+use shared::change::rebind;
 use shared::digest::{Digest, KeyId};
 use shared::document::purge_certificate::{Emptied, KeepRules, PurgeReason, PurgedSnapshot};
 use shared::document::{FORMAT, PurgeCertificate};
-use shared::id::{BatchId, CampaignId, FleetId, OrderId, RepositoryId, TerminalId};
+use shared::id::{
+    BatchId, BindingId, CampaignId, FleetId, OrderId, PositionId, RepositoryId, RequestId,
+    TerminalId,
+};
 use shared::signature::PrivateKey;
 use shared::time::UnixTime;
 
 use crate::api::model::{
-    Alarm, Approval, Approver, Assignment, AssignmentState, AuditEntry, Base64, BrokerStatus,
-    Campaign, CampaignState, Change, Component, Held, Lifecycle, PlaceStatus, PlannedRepository,
-    PlannedSnapshot, Presence, PurgePlan, PurgeRefused, Reason, Recipient, Release,
-    ReleaseArtifact, RepositoryRetention, RepositoryState, RetainedSnapshot, RetentionPolicy,
-    Signer, SnapshotState, Software, Status, StayReason, Telemetry, Term, Terminal, TerminalCounts,
-    TerminalRetention, Upgrade,
+    Alarm, Approval, Approver, Assignment, AssignmentState, Attachment, AuditEntry, Base64,
+    Binding, BindingTuple, BindingVersion, BrokerStatus, Campaign, CampaignState, Change,
+    Component, Held, Lifecycle, LiftWord, NewRequest, PlaceStatus, PlannedRepository,
+    PlannedSnapshot, Position, Presence, PurgePlan, PurgeRefused, Reason, Recipient, Registration,
+    RegistrationStatus, Release, ReleaseArtifact, RepositoryRetention, RepositoryState, Request,
+    RequestChannel, RequestKind, RetainedSnapshot, RetentionPolicy, Review, Signer, SnapshotState,
+    Software, Status, StayReason, Suspicion, Telemetry, Term, Terminal, TerminalCounts,
+    TerminalRetention, Upgrade, Verification, VerificationMethod,
 };
 
 /// 2026-11-22 10:00 UTC.
@@ -427,4 +433,134 @@ pub(super) fn purge_certificate() -> PurgeCertificate {
         snapshot(3, PurgeReason::Asked { by, reason, last_copy: true }),
     ]);
     certificate
+}
+
+fn position_id(number: u8) -> PositionId {
+    PositionId::from_bytes([number; 16])
+}
+
+/// A lane with a unit, one without, and one that was never filled.
+pub(super) fn positions() -> Vec<Position> {
+    let position = |number: u8, state: &str, fallback: Option<&str>| Position {
+        id: position_id(number),
+        store: "north".to_owned(),
+        lane: format!("lane-{number}"),
+        merchant_class: (number == 1).then(|| "standard".to_owned()),
+        fallback: fallback.map(str::to_owned),
+        state: state.to_owned(),
+        state_at: ago(86_400 * i64::from(number)),
+        terminal: (state == "occupied").then(|| terminal_id(number)),
+    };
+    vec![
+        position(1, "occupied", Some("cash, or lane 2")),
+        position(2, "vacant", None),
+        position(3, "planned", None),
+    ]
+}
+
+/// The one that the shop sells with, and the one that is to take its place.
+pub(super) fn bindings() -> Vec<Binding> {
+    let tuple = |provider: &str, tid: &str| BindingTuple {
+        mid: "102290054110001".to_owned(),
+        tid: tid.to_owned(),
+        name: "Corner shop".to_owned(),
+        mcc: "5411".to_owned(),
+        currency: "CNY".to_owned(),
+        hosts: vec![format!("{provider}.example:9001"), format!("{provider}.example:9002")],
+        acquirer_code: Some("102".to_owned()),
+        uscc: Some("91350100M000100Y43".to_owned()),
+        settlement_account: None,
+        install_address: Some("1 High Street".to_owned()),
+    };
+    let binding = |number: u8, provider: &str, state: &str, status| Binding {
+        id: BindingId::from_bytes([number; 16]),
+        position: position_id(1),
+        provider: provider.to_owned(),
+        state: state.to_owned(),
+        state_at: ago(3_600),
+        state_by: "ana".to_owned(),
+        state_reason: (state == "active").then(|| "taken over".to_owned()),
+        version: BindingVersion {
+            number: u32::from(number),
+            tuple: tuple(provider, &format!("0000000{number}")),
+            registration: Registration {
+                status,
+                reference: (number == 1).then(|| "R-77".to_owned()),
+                at: (number == 1).then(|| ago(7_200)),
+            },
+            set_at: ago(86_400),
+            set_by: "ana".to_owned(),
+            set_reason: None,
+        },
+    };
+    vec![
+        binding(1, "alpha", "active", RegistrationStatus::Registered),
+        binding(2, "beta", "staged", RegistrationStatus::Submitted),
+    ]
+}
+
+/// One that was verified and accepted, and that somebody finds suspicious since.
+pub(super) fn request() -> Request {
+    Request {
+        id: RequestId::from_bytes([4; 16]),
+        asked: NewRequest {
+            kind: RequestKind::Rebind,
+            requester: "cora".to_owned(),
+            channel: RequestChannel::Telephone,
+            reason: rebind::Reason::Fee,
+            note: "0.6 % instead of 0.8 %".to_owned(),
+            from: "alpha".to_owned(),
+            to: "beta".to_owned(),
+            selector: "store=north".to_owned(),
+            fallback: Some("cash".to_owned()),
+            clause: Some("7.2".to_owned()),
+            waiver: None,
+            attachments: vec![Attachment {
+                name: "contract".to_owned(),
+                sha256: Digest::of(b"contract"),
+                expires_at: Some(UnixTime(NOW.0 + 86_400)),
+                reviewer: Some("ben".to_owned()),
+            }],
+        },
+        state: "frozen".to_owned(),
+        state_at: ago(60),
+        state_by: "ana".to_owned(),
+        state_reason: Some("they called again from another number".to_owned()),
+        frozen_from: Some("accepted".to_owned()),
+        verification: Some(Verification {
+            method: VerificationMethod::CallBack,
+            contact: "+49 30 1".to_owned(),
+            by: "ben".to_owned(),
+            at: ago(7_200),
+        }),
+        review: Some(Review {
+            is_accepted: true,
+            by: "ben".to_owned(),
+            at: ago(3_600),
+            reason: None,
+        }),
+        campaign: None,
+        created_at: ago(10_800),
+        created_by: "ana".to_owned(),
+    }
+}
+
+/// One that waits for a second person, and one that a terminal has just reported.
+pub(super) fn suspicions() -> Vec<Suspicion> {
+    let suspicion = |number: u64, scope: &str, subject: String, by: &str| Suspicion {
+        number,
+        scope: scope.to_owned(),
+        subject,
+        note: "they asked for a password".to_owned(),
+        raised_at: ago(600),
+        raised_by: by.to_owned(),
+        asked: None,
+        lifted: None,
+    };
+    let terminal = terminal_id(2).to_string();
+    let asked = LiftWord { by: "ben".to_owned(), at: ago(60), reason: "it was a test".to_owned() };
+    vec![
+        suspicion(2, "terminal", terminal.clone(), &terminal),
+        Suspicion { asked: Some(asked), ..suspicion(1, "store", "north".to_owned(), "ana") },
+    ]
 }

@@ -8,8 +8,10 @@ mod campaigns;
 mod fixture;
 mod fleet;
 mod orders;
+mod positions;
 mod providers;
 mod reports;
+mod requests;
 mod retention;
 mod terminals;
 mod watch;
@@ -84,6 +86,23 @@ pub const CHECKS: &[Check] = checks! {
         a_registry_from_a_backup_learns_the_numbers_from_the_terminal,
         reports_lost_after_they_were_acknowledged_are_asked_for_again,
         a_terminal_cannot_fill_the_registry_with_alarms;
+    positions:
+        a_position_is_filled_by_one_unit_and_a_unit_fills_one,
+        a_unit_that_enrols_moves_and_one_that_is_revoked_leaves,
+        a_tuple_is_replaced_as_a_whole_and_its_versions_stay,
+        a_tid_is_one_positions_until_its_binding_is_over,
+        bindings_are_switched_together_or_not_at_all,
+        two_active_bindings_are_impossible_however_they_race,
+        an_estate_is_taken_over_whole_or_not_at_all;
+    requests:
+        a_request_goes_its_way_and_only_its_way,
+        a_request_that_nobody_verified_is_never_scheduled,
+        a_request_ends_when_its_campaign_has,
+        what_is_suspicious_gets_no_order_and_is_sent_none,
+        a_store_and_a_request_freeze_what_belongs_to_them,
+        a_release_and_a_suspicion_in_the_same_instant_do_not_both_win,
+        it_takes_two_names_to_lift_a_suspicion,
+        a_report_of_a_terminal_freezes_it_once;
     backups:
         objects_are_counted_and_kept_apart_by_kind,
         a_sealed_key_that_protects_nothing_yet_is_replaced,

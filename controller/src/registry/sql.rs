@@ -9,6 +9,7 @@ mod approvals;
 mod assignments;
 mod audit;
 mod backup;
+mod bindings;
 mod campaigns;
 mod claims;
 mod code;
@@ -16,12 +17,15 @@ mod fleet;
 #[cfg(test)]
 pub(crate) mod fuse;
 mod orders;
+mod positions;
 mod presence;
 mod provider;
 mod receipts;
 mod releases;
 mod reports;
+mod requests;
 pub(crate) mod session;
+mod suspicions;
 mod tally;
 mod terminals;
 

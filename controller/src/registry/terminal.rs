@@ -36,6 +36,8 @@ pub struct Terminal {
     /// What it reported last about how it does.
     pub telemetry: Option<Telemetry>,
     pub created_at: UnixTime,
+    /// Somebody finds it, or its store, suspicious: nothing is released or sent to it.
+    pub is_frozen: bool,
 }
 
 /// The life of the unit. States that only repair, return and disposal lead to come with these.
@@ -163,6 +165,8 @@ pub enum ClaimRefusal {
     Revoked,
     #[error("terminal {by} is enrolled at this place in the store")]
     PlaceTaken { by: TerminalId },
+    #[error("its place in the store is closed")]
+    PlaceClosed,
 }
 
 impl Claim {

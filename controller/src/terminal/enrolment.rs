@@ -61,6 +61,9 @@ impl EnrolmentRefused {
             Self::Request(_) => Some("ask with an Ed25519 key, as tillward-agent does"),
             Self::WrongProof { .. } => Some("use the claim that was made for this serial number"),
             Self::Claim(ClaimRefusal::Revoked) => None,
+            Self::Claim(ClaimRefusal::PlaceClosed) => {
+                Some("reopen the position, or make a claim for another lane")
+            }
             Self::Claim(ClaimRefusal::PlaceTaken { .. }) => Some(
                 "claim this one for another lane, or move the one that is there by a new claim",
             ),

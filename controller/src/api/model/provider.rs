@@ -74,7 +74,7 @@ pub struct NewVouch {
 
 /// What an import did, or would do.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-pub struct ImportReport {
+pub struct ProviderImportReport {
     /// Nothing was changed.
     pub dry_run: bool,
     /// In the order of the file.

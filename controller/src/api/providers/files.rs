@@ -13,7 +13,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::super::extract::{Operator, Query};
-use super::super::model::{DocumentKind, FileFormat, ImportReport, ImportedChange, Problem};
+use super::super::model::{DocumentKind, FileFormat, ProviderImportReport, ImportedChange, Problem};
 use super::super::problem::{Code, Refusal};
 use super::super::{Api, now};
 use crate::provider::files::{self, FILE_BYTES_MAX, Mistake};
@@ -51,14 +51,14 @@ struct How {
     params(How),
     request_body(content = String, content_type = "text/plain"),
     security(("operator" = [])),
-    responses((status = 200, body = ImportReport), (status = "default", body = Problem)),
+    responses((status = 200, body = ProviderImportReport), (status = "default", body = Problem)),
 )]
 async fn take(
     operator: Operator,
     State(api): State<Arc<Api>>,
     Query(how): Query<How>,
     body: Result<Bytes, BytesRejection>,
-) -> Result<axum::Json<ImportReport>, Refusal> {
+) -> Result<axum::Json<ProviderImportReport>, Refusal> {
     let body = body.map_err(|rejection| match rejection.status() {
         StatusCode::PAYLOAD_TOO_LARGE => {
             let detail = format!("a file has at most {FILE_BYTES_MAX} bytes");
@@ -90,7 +90,7 @@ async fn take(
         let by = operator.by(how.why.as_deref(), now());
         api.registry.put_records(&new.collect::<Vec<_>>(), &by).await?;
     }
-    Ok(axum::Json(ImportReport { dry_run: how.dry_run, changes }))
+    Ok(axum::Json(ProviderImportReport { dry_run: how.dry_run, changes }))
 }
 
 fn refused(mistakes: Vec<Mistake>) -> Refusal {

@@ -143,6 +143,7 @@ impl Fixture {
             campaigns: Campaigns::new(registry.clone(), Arc::new(Signer::new(fleet, key(21)))),
             intake: Intake::new(registry.clone(), places.clone(), TERMINAL_BYTES_MAX, PACE),
             retention: RETENTION,
+            bindings: BindingPolicy { one_active: true },
             registry,
             blobs: Blobs::in_directory(blobs.path()).unwrap(),
             places,

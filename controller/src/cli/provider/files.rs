@@ -11,7 +11,7 @@ use super::super::failure::{Exit, Failure};
 use super::super::print::Print;
 use super::super::words::word;
 use super::kind;
-use crate::api::model::{DocumentKind, FileFormat, ImportReport, ImportedChange};
+use crate::api::model::{DocumentKind, FileFormat, ProviderImportReport, ImportedChange};
 
 /// Take documents from a file (.csv or .toml): all of them, or none and everything that is wrong
 ///
@@ -79,7 +79,7 @@ impl Import {
     }
 }
 
-pub(super) fn imported(report: ImportReport, print: &mut Print) {
+pub(super) fn imported(report: ProviderImportReport, print: &mut Print) {
     let row = |it: ImportedChange| {
         let fields = it.fields.join(", ");
         [it.kind.to_string(), it.key, word(&it.what), it.version.to_string(), fields]

@@ -3,7 +3,7 @@
 use super::super::golden;
 use super::{alerts, compat, files, show};
 use crate::api::model::{
-    CompatibilityAnswer, Finding, GivenVouch, ImportEffect, ImportReport, ImportedChange, Matter,
+    CompatibilityAnswer, Finding, GivenVouch, ImportEffect, ProviderImportReport, ImportedChange, Matter,
     ProviderRecord, Verdict, Way,
 };
 use crate::provider::{alerts as ends, compatibility::Status, contract, samples};
@@ -69,7 +69,7 @@ fn alerts_imports_and_verdicts_are_shown() {
         change(ImportEffect::Changed, 2, &["hosts", "sla"]),
         change(ImportEffect::Unchanged, 1, &[]),
     ];
-    let report = ImportReport { dry_run: true, changes };
+    let report = ProviderImportReport { dry_run: true, changes };
     golden::check("provider-import", &golden::printed(|print| files::imported(report, print)));
     let verdict = Verdict {
         status: Status::Unknown,

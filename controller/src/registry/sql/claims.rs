@@ -5,7 +5,8 @@ use shared::time::UnixTime;
 
 use super::code::ClaimWord;
 use super::session::{Row, Transaction, code, int, json, maybe_text, text, time};
-use super::{audit, terminals};
+use super::{audit, positions, terminals};
+use crate::position::PositionState;
 use crate::registry::RegistryError;
 use crate::registry::audit::By;
 use crate::registry::page::Page;
@@ -146,6 +147,9 @@ pub(super) async fn enrol(
             terminals::put_certificate(tx, terminal.id, enrolment.certificate).await?;
         }
         ClaimState::Open | ClaimState::Locked | ClaimState::Replaced => {
+            if is_closed(tx, &claim).await? {
+                return Ok(Enrolled::Refused(ClaimRefusal::PlaceClosed));
+            }
             if let Some(by) = terminals::at_place(tx, &claim).await? {
                 return Ok(Enrolled::Refused(ClaimRefusal::PlaceTaken { by }));
             }
@@ -156,6 +160,13 @@ pub(super) async fn enrol(
     audit::append(tx, by, "terminal-enrolled", terminal.id).await?;
     let terminal = terminals::by_id(tx, claim.terminal).await?.ok_or_else(missing)?;
     Ok(Enrolled::Done(terminal))
+}
+
+/// Whether the position that the claim names is closed.
+async fn is_closed(tx: &mut Transaction, claim: &Claim) -> Result<bool> {
+    let Some(lane) = &claim.lane else { return Ok(false) };
+    let position = positions::at(tx, &claim.store, lane).await?;
+    Ok(position.is_some_and(|it| it.state == PositionState::Closed))
 }
 
 async fn mark_used(tx: &mut Transaction, enrolment: &Enrolment, at: UnixTime) -> Result<()> {

@@ -8,11 +8,14 @@ use crate::backup::state::SnapshotState;
 use crate::campaign::assignment::AssignmentState;
 use crate::campaign::plan::Held;
 use crate::campaign::state::CampaignState;
+use crate::position::PositionState;
+use crate::position::binding::{BindingState, RegistrationStatus};
 use crate::provider::{Kind as DocumentKind, Matter};
 use crate::registry::backup::snapshot::ObjectState;
 use crate::registry::campaign::Purpose;
 use crate::registry::delivery::AlarmKind;
 use crate::registry::terminal::{Presence, Unit};
+use crate::request::{RequestKind, RequestState};
 
 /// A closed set of words.
 pub(crate) trait Code: Copy + 'static {
@@ -231,6 +234,51 @@ impl Code for AlarmKind {
     }
 }
 
+impl Code for PositionState {
+    const WHAT: &'static str = "state of a position";
+    const ALL: &'static [Self] = &PositionState::ALL;
+
+    fn code(self) -> &'static str {
+        self.as_str()
+    }
+}
+
+impl Code for BindingState {
+    const WHAT: &'static str = "state of a binding";
+    const ALL: &'static [Self] = &BindingState::ALL;
+
+    fn code(self) -> &'static str {
+        self.as_str()
+    }
+}
+
+impl Code for RegistrationStatus {
+    const WHAT: &'static str = "state of a registration";
+    const ALL: &'static [Self] = &RegistrationStatus::ALL;
+
+    fn code(self) -> &'static str {
+        self.as_str()
+    }
+}
+
+impl Code for RequestKind {
+    const WHAT: &'static str = "kind of request";
+    const ALL: &'static [Self] = &RequestKind::ALL;
+
+    fn code(self) -> &'static str {
+        self.as_str()
+    }
+}
+
+impl Code for RequestState {
+    const WHAT: &'static str = "state of a request";
+    const ALL: &'static [Self] = &RequestState::ALL;
+
+    fn code(self) -> &'static str {
+        self.as_str()
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -258,5 +306,10 @@ mod tests {
         every_word_reads_back::<SnapshotState>();
         every_word_reads_back::<ObjectState>();
         every_word_reads_back::<AlarmKind>();
+        every_word_reads_back::<PositionState>();
+        every_word_reads_back::<BindingState>();
+        every_word_reads_back::<RegistrationStatus>();
+        every_word_reads_back::<RequestKind>();
+        every_word_reads_back::<RequestState>();
     }
 }

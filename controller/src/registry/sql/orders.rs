@@ -12,7 +12,7 @@ use super::session::{
     Row, Transaction, bytes, code, int, list, maybe_time, text, time, with_id_list,
 };
 use super::tally::Differences;
-use super::{assignments, campaigns};
+use super::{assignments, campaigns, suspicions};
 use crate::campaign::state::CampaignState;
 use crate::registry::RegistryError;
 use crate::registry::campaign::Purpose;
@@ -60,12 +60,19 @@ pub(super) async fn issue(
     let mut differences = Differences::default();
     let mut issued = Vec::new();
     let terminals: Vec<_> = orders.iter().map(|order| order.terminal).collect();
+    let frozen = match purpose {
+        Purpose::Change => suspicions::frozen_among(tx, campaign, &terminals).await?,
+        // What ends an order is never in the way.
+        Purpose::Cancel => BTreeSet::new(),
+    };
     let known = assignments::of(tx, campaign, &terminals).await?;
     let known: BTreeMap<_, _> = known.into_iter().map(|it| (it.terminal, it)).collect();
     for order in orders {
         let before = known.get(&order.terminal);
         let wanted = match purpose {
-            Purpose::Change => assignments::is_next_attempt(before, order),
+            Purpose::Change => {
+                !frozen.contains(&order.terminal) && assignments::is_next_attempt(before, order)
+            }
             Purpose::Cancel => !is_known(tx, order.id).await?,
         };
         if !wanted || !takes_next_number(tx, order, at).await? {
@@ -159,7 +166,14 @@ pub(super) async fn owed(
                  ON releases.digest = campaigns.release AND orders.purpose = 'change'
              WHERE orders.owed = 1 AND orders.epoch = terminals.epoch
                  AND terminals.unit = 'enrolled' AND orders.not_after > $2
-                 AND (orders.purpose = 'cancel' OR campaigns.state = 'running')
+                 AND (orders.purpose = 'cancel' OR (campaigns.state = 'running'
+                     AND NOT EXISTS (SELECT 1 FROM suspicions
+                         WHERE suspicions.lifted_at IS NULL AND (
+                             (suspicions.scope = 'terminal' AND suspicions.subject = terminals.id)
+                             OR (suspicions.scope = 'store'
+                                 AND suspicions.subject = terminals.store)))
+                     AND NOT EXISTS (SELECT 1 FROM requests
+                         WHERE requests.campaign = campaigns.id AND requests.state = 'frozen')))
                  AND orders.terminal IN ",
         ") AS theirs
          WHERE place <= $3 ORDER BY terminal, seq"

@@ -19,12 +19,14 @@ use shared::time::UnixTime;
 use super::presence::{self, Known};
 use super::session::{Row, Transaction, int, list, text, time, with_id_list};
 use super::tally::Differences;
-use super::{alarms, assignments, backup, campaigns, orders, receipts};
+use super::{alarms, assignments, backup, campaigns, orders, receipts, suspicions};
 use crate::backup::drill;
 use crate::campaign::assignment::{Ended, Fact, Refused, Standing};
 use crate::registry::RegistryError;
+use crate::registry::audit::By;
 use crate::registry::campaign::Assignment;
 use crate::registry::delivery::{Alarm, AlarmKind, Applied, Heard, Report, Saying};
+use crate::request::suspicion::{self, NewSuspicion, Scope};
 
 type Result<T> = std::result::Result<T, RegistryError>;
 
@@ -154,10 +156,13 @@ impl Work {
         suspicion: &Suspicion,
     ) -> Result<()> {
         let Suspicion { at, order, note } = suspicion;
-        let about = order.map_or_else(|| "no order named".to_owned(), |order| order.to_string());
-        let subject = format!("{about}, at {at}");
-        let detail = format!("reported at the till as suspicious: {}", short_text(note));
-        self.alarm(tx, heard, AlarmKind::Suspicion, subject, detail, None).await
+        let (source, note) = (suspicion::source_of_report(*order, *at), short_text(note));
+        let detail = format!("reported at the till as suspicious: {note}");
+        let by = By { who: heard.terminal.to_string(), why: note.clone(), at: heard.at };
+        let scope = Scope::Terminal(heard.terminal);
+        let new = NewSuspicion { scope, source: source.clone(), note };
+        suspicions::note(tx, &new, &by, &mut self.differences).await?;
+        self.alarm(tx, heard, AlarmKind::Suspicion, source, detail, None).await
     }
 
     async fn receipt(

@@ -201,6 +201,21 @@ impl Row {
         code::read(&text).ok_or(RegistryError::Unreadable { what: T::WHAT, value: text })
     }
 
+    pub(crate) fn maybe_code<T: Code>(&mut self) -> Result<Option<T>> {
+        let Some(text) = self.maybe_text()? else { return Ok(None) };
+        let unreadable = || RegistryError::Unreadable { what: T::WHAT, value: text.clone() };
+        code::read(&text).map(Some).ok_or_else(unreadable)
+    }
+
+    pub(crate) fn maybe_json<T: DeserializeOwned>(
+        &mut self,
+        what: &'static str,
+    ) -> Result<Option<T>> {
+        let Some(text) = self.maybe_text()? else { return Ok(None) };
+        let unreadable = |_| RegistryError::Unreadable { what, value: text.clone() };
+        serde_json::from_str(&text).map(Some).map_err(unreadable)
+    }
+
     pub(crate) fn json<T: DeserializeOwned>(&mut self, what: &'static str) -> Result<T> {
         let text = self.text()?;
         serde_json::from_str(&text).map_err(|_| RegistryError::Unreadable { what, value: text })

@@ -40,6 +40,11 @@ impl Differences {
         self.add(FLEET, ALARMS, -1);
     }
 
+    /// Something on which plans depend is another way now.
+    pub(super) fn changed(&mut self) {
+        self.add(FLEET, CHANGES, 1);
+    }
+
     /// Whether a terminal's backups are overdue.
     pub(super) fn overdue(&mut self, from: bool, to: bool) {
         self.add(FLEET, OVERDUE, i64::from(to) - i64::from(from));

@@ -8,8 +8,9 @@ use shared::topic::Shard;
 use super::session::{
     Row, Transaction, code, int, json, list, maybe_text, text, time, with_id_list,
 };
+use super::suspicions::terminal_is_frozen;
 use super::tally::Differences;
-use super::{audit, backup, orders};
+use super::{audit, backup, orders, positions};
 use crate::registry::RegistryError;
 use crate::registry::audit::By;
 use crate::registry::page::Page;
@@ -28,8 +29,9 @@ macro_rules! select_terminals {
                  certificate, certificate_expires_at, presence, last_seen_at, working_on,
                  heard_at, agent_version, components, roster_version, outbox_depth,
                  outbox_dropped, said_zone, recipient, telemetry_at, disk_free_bytes,
-                 orders_refused, messages_unreadable, created_at
-             FROM terminals ",
+                 orders_refused, messages_unreadable, created_at, ",
+            terminal_is_frozen!(),
+            " FROM terminals ",
             $tail
         )
     };
@@ -54,6 +56,7 @@ fn terminal(mut row: Row) -> Result<Terminal> {
         said: said(&mut row)?,
         telemetry: telemetry(&mut row)?,
         created_at: row.time()?,
+        is_frozen: row.flag()?,
     })
 }
 
@@ -130,7 +133,10 @@ pub(super) async fn of(tx: &mut Transaction, ids: &[TerminalId]) -> Result<Vec<T
              certificate, certificate_expires_at, presence, last_seen_at, working_on,
              heard_at, agent_version, components, roster_version, outbox_depth,
              outbox_dropped, said_zone, recipient, telemetry_at, disk_free_bytes, orders_refused,
-             messages_unreadable, created_at
+             messages_unreadable, created_at,
+             EXISTS (SELECT 1 FROM suspicions WHERE suspicions.lifted_at IS NULL
+                 AND ((suspicions.scope = 'terminal' AND suspicions.subject = terminals.id)
+                     OR (suspicions.scope = 'store' AND suspicions.subject = terminals.store)))
          FROM terminals WHERE id IN ",
         " ORDER BY id"
     );
@@ -146,9 +152,7 @@ pub(super) async fn announce(
     let store = "INSERT INTO stores (id, created_at) VALUES ($1, $2) ON CONFLICT (id) DO NOTHING";
     tx.execute(store, vec![text(&claim.store), time(at)]).await?;
     if let Some(lane) = &claim.lane {
-        let position = "INSERT INTO positions (store, lane, created_at) VALUES ($1, $2, $3)
-             ON CONFLICT (store, lane) DO NOTHING";
-        tx.execute(position, vec![text(&claim.store), text(lane), time(at)]).await?;
+        positions::announce(tx, &claim.store, lane, at).await?;
     }
     if let Some(known) = by_serial(tx, &claim.serial).await? {
         return Ok(known.id);
@@ -176,10 +180,12 @@ pub(super) async fn announce(
     Ok(claim.terminal)
 }
 
-/// The other terminal that is enrolled where the claim wants to put one.
+/// The other terminal that stands where the claim wants to put one.
 pub(super) async fn at_place(tx: &mut Transaction, claim: &Claim) -> Result<Option<TerminalId>> {
     let select = "SELECT id FROM terminals
-         WHERE store = $1 AND lane = $2 AND unit = 'enrolled' AND id <> $3";
+         WHERE store = $1 AND lane = $2 AND unit = 'enrolled' AND id <> $3
+         UNION SELECT terminal FROM positions
+         WHERE store = $1 AND lane = $2 AND terminal <> $3";
     let values = vec![text(&claim.store), maybe_text(claim.lane.as_ref()), text(claim.terminal)];
     let row = tx.row(select, values).await?;
     row.map(|mut row| row.parsed("terminal")).transpose()
@@ -213,6 +219,7 @@ pub(super) async fn enrol(
         time(enrolment.certificate.expires_at),
     ];
     tx.execute(update, values).await?;
+    positions::follow_enrolment(tx, known.id, (&claim.store, claim.lane.as_deref()), at).await?;
     orders::void_before(tx, known.id, epoch).await?;
     backup::watch::begin(tx, known.id, at).await?;
     let mut differences = Differences::default();
@@ -239,6 +246,7 @@ pub(super) async fn revoke(tx: &mut Transaction, id: TerminalId, by: &By) -> Res
         let update = "UPDATE terminals SET unit = $2, deliver_at = NULL, revoked_at = $3
              WHERE id = $1";
         tx.execute(update, vec![text(id), code(Unit::Revoked), time(by.at)]).await?;
+        positions::vacate_of(tx, id, by.at).await?;
         backup::retention::close_all(tx, id, by.at).await?;
         orders::void_before(tx, id, known.epoch.saturating_add(1)).await?;
         let mut differences = Differences::default();

@@ -1,0 +1,175 @@
+//! Requests, suspicions, positions and bindings, as operators ask for them.
+
+use reqwest::{Method, Response};
+use serde_json::{Value, json};
+
+use super::super::model::{Binding, ImportReport, Page, Position, Request, Suspicion};
+use super::super::now;
+use super::fixture::{Fixture, problem};
+use crate::auth::Token;
+use crate::registry::audit::By;
+use crate::registry::fleet::Operator;
+
+/// An operator besides ana.
+async fn operator(fixture: &Fixture, name: &str, seed: u8) -> Token {
+    let token = Token::of(&[seed; 32]);
+    let operator = Operator { name: name.into(), token_hash: token.digest(), created_at: now() };
+    let by = By { who: "test".into(), why: String::new(), at: now() };
+    fixture.api.registry.put_operator(&operator, &by).await.unwrap();
+    token
+}
+
+async fn post_as(fixture: &Fixture, token: &Token, path: &str, body: Value) -> Response {
+    let request = fixture.client(None).post(fixture.url(path)).bearer_auth(token.expose());
+    request.json(&body).send().await.unwrap()
+}
+
+async fn put(fixture: &Fixture, path: &str, body: Value) -> Response {
+    fixture.operator(Method::PUT, path).json(&body).send().await.unwrap()
+}
+
+fn wish() -> Value {
+    json!({
+        "kind": "rebind", "requester": "cora", "channel": "telephone", "reason": "fee",
+        "from": "alpha", "to": "beta", "where": "store=north", "fallback": "cash",
+        "clause": "7.2",
+    })
+}
+
+#[tokio::test]
+async fn a_request_needs_another_person_at_every_step() {
+    let fixture = Fixture::start().await;
+    let ben = operator(&fixture, "ben", 8).await;
+    let mut other = wish();
+    other["reason"] = json!("other");
+    assert_eq!(problem(fixture.post("/v1/requests", other).await).await, "invalid");
+    let made = fixture.post("/v1/requests", wish()).await;
+    assert_eq!(made.status(), 201);
+    let made: Request = made.json().await.unwrap();
+    let path = |action: &str| format!("/v1/requests/{}/{action}", made.id);
+    let call = json!({"method": "call-back", "contact": "+49 30 1"});
+    let own = fixture.post(&path("verify"), call.clone()).await;
+    assert_eq!(problem(own).await, "same-person");
+    let early = post_as(&fixture, &ben, &path("accept"), json!({})).await;
+    assert_eq!(problem(early).await, "request-unverified");
+    let nobody = json!({"method": "call-back", "contact": ""});
+    assert_eq!(problem(post_as(&fixture, &ben, &path("verify"), nobody).await).await, "invalid");
+    let verified = post_as(&fixture, &ben, &path("verify"), call).await;
+    let verified: Request = verified.json().await.unwrap();
+    assert_eq!(verified.verification.unwrap().by, "ben");
+    let accepted = post_as(&fixture, &ben, &path("accept"), json!({"reason": "fine"})).await;
+    assert_eq!(accepted.json::<Request>().await.unwrap().state, "accepted");
+    let late = post_as(&fixture, &ben, &path("reject"), json!({})).await;
+    assert_eq!(problem(late).await, "wrong-state");
+    let suspect = json!({"request": made.id, "note": "they called again"});
+    let raised: Suspicion = fixture.post("/v1/suspicions", suspect).await.json().await.unwrap();
+    let frozen = fixture.get(&format!("/v1/requests/{}", made.id)).await;
+    let frozen: Request = frozen.json().await.unwrap();
+    assert_eq!(
+        (frozen.state.as_str(), frozen.frozen_from.as_deref()),
+        ("frozen", Some("accepted"))
+    );
+    let lift = format!("/v1/suspicions/{}/lift", raised.number);
+    let why = json!({"reason": "it was them"});
+    assert_eq!(fixture.post(&lift, why.clone()).await.status(), 200);
+    assert_eq!(problem(fixture.post(&lift, why.clone()).await).await, "same-person");
+    let lifted: Suspicion = post_as(&fixture, &ben, &lift, why).await.json().await.unwrap();
+    assert_eq!(lifted.lifted.unwrap().by, "ben");
+    let cancelled = fixture.post(&path("cancel"), json!({})).await;
+    assert_eq!(cancelled.json::<Request>().await.unwrap().state, "cancelled");
+    let listed: Page<Request> = fixture.get("/v1/requests").await.json().await.unwrap();
+    assert_eq!(listed.items.len(), 1);
+}
+
+#[tokio::test]
+async fn a_suspicion_names_one_thing_that_is_there() {
+    let fixture = Fixture::start().await;
+    let (claim, _) = fixture.claim("PX-1").await;
+    let raise = async |body: Value| fixture.post("/v1/suspicions", body).await;
+    let both = json!({"store": "north", "terminal": claim.terminal, "note": "x"});
+    assert_eq!(problem(raise(both).await).await, "invalid");
+    assert_eq!(problem(raise(json!({"note": "x"})).await).await, "invalid");
+    assert_eq!(problem(raise(json!({"store": "north", "note": " "})).await).await, "invalid");
+    let nowhere = json!({"store": "nowhere", "note": "x"});
+    assert_eq!(problem(raise(nowhere).await).await, "not-found");
+    assert_eq!(raise(json!({"store": "north", "note": "x"})).await.status(), 201);
+    let lift = fixture.post("/v1/suspicions/99/lift", json!({"reason": "x"})).await;
+    assert_eq!(problem(lift).await, "not-found");
+    let open: Page<Suspicion> = fixture.get("/v1/suspicions").await.json().await.unwrap();
+    assert_eq!(open.items.len(), 1);
+}
+
+fn tuple(tid: &str) -> Value {
+    json!({
+        "mid": "M-1", "tid": tid, "name": "Corner shop", "mcc": "5411", "currency": "EUR",
+        "hosts": ["alpha.example:9001"],
+    })
+}
+
+#[tokio::test]
+async fn bindings_are_made_registered_switched_and_refused_by_name() {
+    let fixture = Fixture::start().await;
+    let lane = json!({"store": "north", "lane": "1", "fallback": "cash"});
+    let position: Position = put(&fixture, "/v1/positions", lane).await.json().await.unwrap();
+    assert_eq!(position.state, "planned");
+    let bind = async |provider: &str, tuple: Value| {
+        let body = json!({"position": position.id, "provider": provider, "tuple": tuple});
+        fixture.post("/v1/bindings", body).await
+    };
+    assert_eq!(problem(bind("alpha", tuple("T 1")).await).await, "invalid");
+    let old: Binding = bind("alpha", tuple("T-1")).await.json().await.unwrap();
+    let new: Binding = bind("beta", tuple("T-1")).await.json().await.unwrap();
+    assert_eq!(problem(bind("beta", tuple("T-2")).await).await, "binding-refused");
+    let moves = async |moves: &[(&Binding, &str)]| {
+        let moves: Vec<_> =
+            moves.iter().map(|(it, step)| json!({"binding": it.id, "step": step})).collect();
+        fixture.post("/v1/bindings/moves", json!({"moves": moves})).await
+    };
+    assert_eq!(moves(&[(&old, "adopt")]).await.status(), 200);
+    let unregistered = moves(&[(&new, "stage"), (&new, "register")]).await;
+    assert_eq!(problem(unregistered).await, "not-registered");
+    let registration = format!("/v1/bindings/{}/registration", new.id);
+    let bare = put(&fixture, &registration, json!({"status": "registered"})).await;
+    assert_eq!(problem(bare).await, "binding-refused");
+    let noted = json!({"status": "registered", "reference": "R-1"});
+    assert_eq!(put(&fixture, &registration, noted).await.status(), 200);
+    assert_eq!(moves(&[(&new, "stage"), (&new, "register")]).await.status(), 200);
+    let second = moves(&[(&new, "activate")]).await;
+    assert_eq!(problem(second).await, "second-active-binding");
+    let switched = moves(&[(&old, "stand-by"), (&new, "activate")]).await;
+    let switched: Page<Binding> = switched.json().await.unwrap();
+    let states: Vec<_> = switched.items.iter().map(|it| it.state.as_str()).collect();
+    assert_eq!(states, ["standby", "active"]);
+    let path = format!("/v1/bindings/{}/tuple", new.id);
+    let other = put(&fixture, &path, json!({"seen": 1, "tuple": tuple("T-9")})).await;
+    assert_eq!(problem(other).await, "tid-while-active");
+    let mut renamed = tuple("T-1");
+    renamed["name"] = json!("Other shop");
+    let changed = put(&fixture, &path, json!({"seen": 1, "tuple": renamed})).await;
+    assert_eq!(changed.json::<Binding>().await.unwrap().version.number, 2);
+    let close = fixture.post(&format!("/v1/positions/{}/close", position.id), json!({})).await;
+    assert_eq!(problem(close).await, "position-refused");
+}
+
+#[tokio::test]
+async fn an_import_tells_all_mistakes_and_takes_more_than_other_requests() {
+    let fixture = Fixture::start().await;
+    let row = |line: u32| {
+        let (lane, tuple) = (line.to_string(), tuple(&format!("T-{line}")));
+        json!({"line": line, "store": "north", "lane": lane, "provider": "alpha", "tuple": tuple})
+    };
+    let import = async |rows: Vec<Value>| {
+        let answer = fixture.post("/v1/bindings/import", json!({"rows": rows})).await;
+        answer.json::<ImportReport>().await.unwrap()
+    };
+    let mut wrong: Vec<_> = (1..=3).map(row).collect();
+    wrong[1]["tuple"]["mcc"] = json!("x");
+    wrong[2]["serial"] = json!("PX-404");
+    let told = import(wrong).await;
+    assert!(!told.is_done);
+    assert_eq!(told.mistakes.iter().map(|it| it.line).collect::<Vec<_>>(), [2, 3]);
+    let listed: Page<Binding> = fixture.get("/v1/bindings").await.json().await.unwrap();
+    assert_eq!(listed.items, []);
+    let done = import((1..=700).map(row).collect()).await;
+    assert_eq!((done.is_done, done.bound), (true, 700), "more than 64 KiB");
+}

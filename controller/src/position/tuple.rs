@@ -1,0 +1,271 @@
+//! What an acquirer knows a position by, and what makes it unusable. Pure.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+use shared::document::profile::HOSTS_MAX;
+
+/// Everything about a binding that is replaced together: never a part of it alone.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Tuple {
+    pub mid: String,
+    pub tid: String,
+    /// As it stands on receipts.
+    pub name: String,
+    /// Four digits (ISO 18245).
+    pub mcc: String,
+    /// ISO 4217.
+    pub currency: String,
+    /// `host:port`, in the order in which they are tried. An estate that is taken over may not
+    /// know them; nothing is staged without one.
+    pub hosts: Vec<String>,
+    /// Three digits; where there is one, the MID begins with it.
+    pub acquirer_code: Option<String>,
+    /// Unified social credit code of the merchant (GB 32100).
+    pub uscc: Option<String>,
+    /// What the merchant's bank calls the account; never its number.
+    pub settlement_account: Option<String>,
+    pub install_address: Option<String>,
+}
+
+/// What the provider, or the country that it clears in, says about MIDs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum MidRule<'a> {
+    Any,
+    /// 15 digits: acquirer 3, area 4, MCC 4, sequence 4.
+    China {
+        acquirer: Option<&'a str>,
+    },
+}
+
+/// One thing that is wrong with a tuple.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TupleMistake {
+    /// For example `mid`.
+    pub field: &'static str,
+    pub what: String,
+}
+
+impl fmt::Display for TupleMistake {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(out, "`{}` {}", self.field, self.what)
+    }
+}
+
+/// Everything that is wrong, in the order of the fields.
+pub fn mistakes(tuple: &Tuple, rule: MidRule<'_>) -> Vec<TupleMistake> {
+    let mut found = Found(Vec::new());
+    let Tuple { mid, tid, name, mcc, currency, hosts, .. } = tuple;
+    found.code("mid", mid, 15);
+    let rule = match (rule, &tuple.acquirer_code) {
+        (MidRule::China { acquirer: None } | MidRule::Any, Some(code)) => {
+            MidRule::China { acquirer: Some(code.as_str()) }
+        }
+        (rule @ (MidRule::China { .. } | MidRule::Any), _) => rule,
+    };
+    match rule {
+        MidRule::Any => {}
+        MidRule::China { acquirer } => found.china(mid, mcc, acquirer),
+    }
+    found.code("tid", tid, 15);
+    found.line("name", name, 64);
+    if !digits(mcc, 4) {
+        found.say("mcc", format!("is `{}`: it has four digits", shown(mcc)));
+    }
+    if currency.len() != 3 || !currency.bytes().all(|byte| byte.is_ascii_uppercase()) {
+        found.say("currency", format!("is `{}`: it has three capital letters", shown(currency)));
+    }
+    if hosts.len() > HOSTS_MAX {
+        found.say("hosts", format!("has {} hosts: there are at most {HOSTS_MAX}", hosts.len()));
+    }
+    hosts.iter().for_each(|host| found.host(host));
+    if let Some(code) = tuple.acquirer_code.as_ref().filter(|code| !digits(code, 3)) {
+        found.say("acquirer_code", format!("is `{}`: it has three digits", shown(code)));
+    }
+    if let Some(code) = tuple.uscc.as_ref().filter(|code| !is_uscc(code)) {
+        found.say("uscc", format!("is `{}`: it is not a valid code of 18 signs", shown(code)));
+    }
+    let lines = [
+        ("settlement_account", &tuple.settlement_account, 64),
+        ("install_address", &tuple.install_address, 200),
+    ];
+    for (field, line, max) in lines {
+        line.iter().for_each(|line| found.line(field, line, max));
+    }
+    found.0
+}
+
+struct Found(Vec<TupleMistake>);
+
+impl Found {
+    fn say(&mut self, field: &'static str, what: String) {
+        self.0.push(TupleMistake { field, what });
+    }
+
+    /// Letters, digits and marks, without a space: acquirers compare them byte by byte.
+    fn code(&mut self, field: &'static str, text: &str, max: usize) {
+        let fits = (1..=max).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_graphic());
+        if !fits {
+            let what = format!("is `{}`: it has 1 to {max} letters, digits or marks", shown(text));
+            self.say(field, what);
+        }
+    }
+
+    fn line(&mut self, field: &'static str, text: &str, max: usize) {
+        let fits = (1..=max).contains(&text.chars().count())
+            && !text.trim().is_empty()
+            && !text.chars().any(char::is_control);
+        if !fits {
+            let what = format!("is `{}`: it has 1 to {max} printable characters", shown(text));
+            self.say(field, what);
+        }
+    }
+
+    fn host(&mut self, host: &str) {
+        let (name, port) = host.rsplit_once(':').unwrap_or((host, ""));
+        let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-.".contains(&byte);
+        let named = (1..=120).contains(&name.len()) && name.bytes().all(plain);
+        if !named || !port.parse::<u16>().is_ok_and(|port| port > 0) {
+            self.say("hosts", format!("names `{}`: write `host:port`", shown(host)));
+        }
+    }
+
+    fn china(&mut self, mid: &str, mcc: &str, acquirer: Option<&str>) {
+        if !digits(mid, 15) {
+            let what = "has 15 digits: acquirer 3, area 4, MCC 4, sequence 4".to_owned();
+            return self.say("mid", what);
+        }
+        if acquirer.is_some_and(|acquirer| digits(acquirer, 3) && mid[..3] != *acquirer) {
+            let what = format!("begins with {}, which is another acquirer", &mid[..3]);
+            self.say("mid", what);
+        }
+        if digits(mcc, 4) && mid[7..11] != *mcc {
+            self.say("mid", format!("says MCC {}, and `mcc` is {mcc}", &mid[7..11]));
+        }
+    }
+}
+
+fn digits(text: &str, count: usize) -> bool {
+    text.len() == count && text.bytes().all(|byte| byte.is_ascii_digit())
+}
+
+/// What is wrong is shown, but not all of it: nobody knows what was pasted.
+fn shown(text: &str) -> String {
+    text.chars().take(40).map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect()
+}
+
+/// The last of 18 signs proves the others.
+fn is_uscc(code: &str) -> bool {
+    const SIGNS: &[u8; 31] = b"0123456789ABCDEFGHJKLMNPQRTUWXY";
+    const WEIGHTS: [usize; 17] = [1, 3, 9, 27, 19, 26, 16, 17, 20, 29, 25, 13, 8, 24, 10, 30, 28];
+    let values = code.bytes().map(|byte| SIGNS.iter().position(|sign| *sign == byte));
+    let Some(values) = values.collect::<Option<Vec<_>>>() else { return false };
+    let [values @ .., check] = values.as_slice() else { return false };
+    let sum: usize = values.iter().zip(WEIGHTS).map(|(value, weight)| value * weight).sum();
+    values.len() == WEIGHTS.len() && *check == (31 - sum % 31) % 31
+}
+
+#[cfg(test)]
+impl Tuple {
+    pub(crate) fn example() -> Self {
+        Self {
+            mid: "M-1".to_owned(),
+            tid: "T-1".to_owned(),
+            name: "Corner shop".to_owned(),
+            mcc: "5411".to_owned(),
+            currency: "EUR".to_owned(),
+            hosts: vec!["alpha.example:9001".to_owned()],
+            acquirer_code: None,
+            uscc: None,
+            settlement_account: None,
+            install_address: None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(tuple: &Tuple, rule: MidRule<'_>, fields: &[&str]) {
+        let found = mistakes(tuple, rule);
+        let found: Vec<_> = found.iter().map(|it| it.field).collect();
+        assert_eq!(found, fields, "{tuple:?}");
+    }
+
+    #[test]
+    fn all_mistakes_are_found_at_once() {
+        check(&Tuple::example(), MidRule::Any, &[]);
+        let wrong = Tuple {
+            mid: String::new(),
+            tid: "a b".to_owned(),
+            name: "\u{7}".to_owned(),
+            mcc: "541".to_owned(),
+            currency: "eur".to_owned(),
+            hosts: vec!["x".to_owned(); 5],
+            acquirer_code: Some("12".to_owned()),
+            uscc: Some("91350100M000100Y44".to_owned()),
+            settlement_account: Some(" ".to_owned()),
+            install_address: Some("x".repeat(201)),
+        };
+        let fields = [
+            "mid",
+            "mid",
+            "tid",
+            "name",
+            "mcc",
+            "currency",
+            "hosts",
+            "hosts",
+            "hosts",
+            "hosts",
+            "hosts",
+            "hosts",
+            "acquirer_code",
+            "uscc",
+            "settlement_account",
+            "install_address",
+        ];
+        check(&wrong, MidRule::Any, &fields);
+    }
+
+    #[test]
+    fn hosts_have_a_name_and_a_port() {
+        for host in ["a.example", "a.example:", ":80", "a:0", "a:65536", "a b:1", "http://a:1"] {
+            check(
+                &Tuple { hosts: vec![host.into()], ..Tuple::example() },
+                MidRule::Any,
+                &["hosts"],
+            );
+        }
+    }
+
+    #[test]
+    fn a_mid_in_china_says_its_acquirer_and_its_mcc() {
+        let with = |mid: &str| Tuple { mid: mid.to_owned(), ..Tuple::example() };
+        let rule = MidRule::China { acquirer: Some("102") };
+        check(&with("102290054110001"), rule, &[]);
+        check(&with("103290054110001"), rule, &["mid"]);
+        check(&with("102290054120001"), rule, &["mid"]);
+        check(&with("103290054120001"), rule, &["mid", "mid"]);
+        check(&with("10229005411000"), rule, &["mid"]);
+        check(&with("10229005411000X"), rule, &["mid"]);
+        check(&with("１０２２９"), rule, &["mid", "mid"]);
+        check(&with("103290054110001"), MidRule::China { acquirer: None }, &[]);
+        let own = Tuple { acquirer_code: Some("102".into()), ..with("103290054110001") };
+        check(&own, MidRule::Any, &["mid"]);
+        check(&own, MidRule::China { acquirer: None }, &["mid"]);
+        check(&own, MidRule::China { acquirer: Some("103") }, &[]);
+    }
+
+    #[test]
+    fn a_social_credit_code_is_proven_by_its_last_sign() {
+        assert!(is_uscc("91350100M000100Y43"));
+        for wrong in ["91350100M000100Y44", "91350100M000100Y4", "91350100M000100Y433", ""] {
+            assert!(!is_uscc(wrong), "{wrong}");
+        }
+        assert!(!is_uscc("91350100M000100I43"), "there is no letter I");
+    }
+}
