@@ -21,6 +21,7 @@ pub mod config;
 pub mod delivery;
 pub mod key_file;
 pub mod mqtt;
+pub mod rebind;
 pub mod registry;
 pub mod release;
 pub mod selector;

@@ -21,6 +21,7 @@ mod error;
 pub mod fleet;
 pub mod page;
 mod postgres;
+pub mod rebind;
 pub mod release;
 pub(crate) mod sql;
 mod sqlite;
@@ -54,6 +55,7 @@ use delivery::{Alarm, Applied, Delivered, Heard, NewOrder, Numbering, Owed};
 pub use error::RegistryError;
 use fleet::{FleetTally, Operator, StoredRoster};
 use page::Page;
+use rebind::RebindRegistry;
 use release::{StoredArtifact, StoredRelease};
 use terminal::{Claim, Enrolled, Enrolment, NewClaim, Terminal};
 
@@ -86,7 +88,9 @@ pub(crate) async fn in_memory_with_fuse(fuse: sql::fuse::Fuse) -> Result<Arc<dyn
 }
 
 #[async_trait]
-pub trait Registry: BackupRegistry + RetentionRegistry + Debug + Send + Sync {
+pub trait Registry:
+    BackupRegistry + RetentionRegistry + RebindRegistry + Debug + Send + Sync
+{
     /// `sqlite` or `postgres`.
     fn kind(&self) -> &'static str;
 

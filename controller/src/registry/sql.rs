@@ -17,6 +17,7 @@ mod fleet;
 pub(crate) mod fuse;
 mod orders;
 mod presence;
+mod rebinds;
 mod receipts;
 mod releases;
 mod reports;
