@@ -13,11 +13,13 @@ mod backups;
 mod campaigns;
 mod claims;
 mod enrol;
+mod evidence;
 mod extract;
 mod listener;
 pub mod model;
 mod problem;
 mod ranges;
+mod rebinds;
 mod releases;
 mod rosters;
 mod status;
@@ -152,7 +154,9 @@ fn operations() -> OpenApiRouter<Arc<Api>> {
         .merge(audit::routes())
         .merge(enrol::routes())
         .merge(backups::brief_routes())
+        .merge(evidence::routes())
         .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))
+        .merge(rebinds::routes())
         .layer(from_fn(in_time));
     brief.merge(artifacts::routes()).merge(backups::routes())
 }

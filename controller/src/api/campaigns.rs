@@ -276,7 +276,7 @@ impl From<CampaignError> for Refusal {
     }
 }
 
-async fn shown(api: &Api, id: CampaignId) -> Result<Campaign, Refusal> {
+pub(super) async fn shown(api: &Api, id: CampaignId) -> Result<Campaign, Refusal> {
     let overview = view::overview(&*api.registry, id).await?;
     let Overview { campaign, tally, held } = overview.ok_or_else(|| Refusal::no("campaign", id))?;
     // A cancellation is part of a campaign and never one.

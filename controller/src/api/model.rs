@@ -12,7 +12,9 @@ mod change;
 mod claim;
 mod drill;
 mod enrolment;
+mod evidence;
 mod purge;
+mod rebind;
 mod release;
 mod schedule;
 mod terminal;
@@ -30,9 +32,14 @@ pub use change::{Backup, Change, Drill, Ping, Restore, Upgrade};
 pub use claim::{Claim, ClaimState, IssuedClaim, NewClaim};
 pub use drill::{DrillReport, DrillSet, Tally};
 pub use enrolment::{Base64, BeginEnrolment, Enrol, Enrolled, EnrolmentNonce, Own};
+pub use evidence::OrderEvidence;
 pub use purge::{
     NewPurge, PlannedRepository, PlannedSnapshot, PurgePlan, PurgeRefused, RepositoryRetention,
     RepositoryState, RetainedSnapshot, RetentionPolicy, StayReason, TerminalRetention,
+};
+pub use rebind::{
+    Finding, How, Letter, MemberProfile, NewRebind, NextWave, Notice, Plan, PlanRebind,
+    PlannedTerminal, RebindShown, RebindTerms, WantedTerminal, Weight,
 };
 pub use release::{ArtifactStored, Release, ReleaseArtifact, Roster, RosterKey, Signer};
 pub use schedule::{BackupSchedule, NewBackupSchedule, ScheduleEvery, ScheduledWork};
