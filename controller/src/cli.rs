@@ -10,6 +10,7 @@ mod backup;
 mod campaign;
 mod client;
 mod context;
+mod evidence;
 mod failure;
 mod generate;
 mod init;
@@ -17,6 +18,7 @@ mod key;
 mod measure;
 pub mod print;
 mod qr;
+mod rebind;
 mod recovery;
 mod release;
 mod restore;
@@ -60,7 +62,11 @@ enum Command {
     #[command(subcommand)]
     Campaign(campaign::CampaignCommand),
     #[command(subcommand)]
+    Rebind(rebind::RebindCommand),
+    #[command(subcommand)]
     Approve(approve::ApproveCommand),
+    #[command(subcommand)]
+    Evidence(evidence::EvidenceCommand),
     Status(status::ShowStatus),
     Alarms(status::ListAlarms),
     Audit(status::ListAudit),
@@ -119,7 +125,9 @@ impl Cli {
             Command::Backup(command) => command.run(context, now, print).await,
             Command::Restore(command) => command.run(context, now, print).await,
             Command::Campaign(command) => command.run(context, now, print).await,
+            Command::Rebind(command) => command.run(context, now, print).await,
             Command::Approve(command) => command.run(context, now, print).await,
+            Command::Evidence(command) => command.run(context, print).await,
             Command::Status(command) => command.run(context, print).await,
             Command::Alarms(command) => command.run(context, print).await,
             Command::Audit(command) => command.run(context, print).await,

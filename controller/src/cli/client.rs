@@ -17,9 +17,10 @@ use super::context::Context;
 use super::failure::{Exit, Failure};
 use crate::api::model::{
     Alarm, Approval, ApprovalRequest, ArtifactStored, Assignment, AuditEntry, BackupSchedule,
-    Campaign, Claim, Coverage, Decision, DrillReport, HoldReason, IssuedClaim, NewBackupSchedule,
-    NewCampaign, NewClaim, NewPurge, Page, Problem, PurgePlan, Release, RetentionPolicy, Snapshot,
-    SnapshotDetail, Status, Terminal, TerminalDetail, TerminalRetention,
+    Campaign, Claim, Coverage, Decision, DrillReport, HoldReason, IssuedClaim, Letter,
+    MemberProfile, NewBackupSchedule, NewCampaign, NewClaim, NewPurge, NewRebind, NextWave, Notice,
+    OrderEvidence, Page, Plan, PlanRebind, Problem, PurgePlan, RebindShown, Release,
+    RetentionPolicy, Snapshot, SnapshotDetail, Status, Terminal, TerminalDetail, TerminalRetention,
 };
 
 const CONNECT_WITHIN: Duration = Duration::from_secs(10);
@@ -242,6 +243,44 @@ impl Client {
         decision: &Decision,
     ) -> Answer<Campaign> {
         self.post(&format!("/v1/campaigns/{id}/{action}"), decision).await
+    }
+
+    /// What a change of provider would come to.
+    pub(super) async fn plan_rebind(&self, asked: &PlanRebind) -> Answer<Plan> {
+        self.post("/v1/rebinds/plan", asked).await
+    }
+
+    pub(super) async fn create_rebind(&self, asked: &NewRebind) -> Answer<RebindShown> {
+        self.post("/v1/rebinds", asked).await
+    }
+
+    pub(super) async fn rebinds(&self) -> Answer<Vec<RebindShown>> {
+        self.list("/v1/rebinds", &[]).await
+    }
+
+    pub(super) async fn rebind(&self, id: CampaignId) -> Answer<RebindShown> {
+        self.get(&format!("/v1/rebinds/{id}"), &[]).await
+    }
+
+    pub(super) async fn member_profiles(&self, id: CampaignId) -> Answer<Vec<MemberProfile>> {
+        self.list(&format!("/v1/campaigns/{id}/profiles"), &[]).await
+    }
+
+    pub(super) async fn next_wave(&self, id: CampaignId, asked: &NextWave) -> Answer<Campaign> {
+        self.post(&format!("/v1/rebinds/{id}/next"), asked).await
+    }
+
+    pub(super) async fn put_notice(&self, id: CampaignId, told: &Notice) -> Answer<RebindShown> {
+        let path = format!("/v1/rebinds/{id}/notices");
+        self.json(self.request(Method::PUT, &path, &[]).json(told)).await
+    }
+
+    pub(super) async fn letters(&self, id: CampaignId) -> Answer<Vec<Letter>> {
+        self.post(&format!("/v1/rebinds/{id}/letters"), &()).await
+    }
+
+    pub(super) async fn evidence(&self, order: OrderId) -> Answer<OrderEvidence> {
+        self.get(&format!("/v1/evidence/{order}"), &[]).await
     }
 
     pub(super) async fn snapshots(&self, of: Option<TerminalId>) -> Answer<Vec<Snapshot>> {

@@ -11,11 +11,11 @@ use shared::time::UnixTime;
 
 use crate::api::model::{
     Alarm, Approval, Approver, Assignment, AssignmentState, AuditEntry, Base64, BrokerStatus,
-    Campaign, CampaignState, Change, Component, Held, Lifecycle, PlaceStatus, PlannedRepository,
-    PlannedSnapshot, Presence, PurgePlan, PurgeRefused, Reason, Recipient, Release,
+    Campaign, CampaignState, Change, Component, Finding, Held, How, Lifecycle, PlaceStatus, Plan,
+    PlannedRepository, PlannedSnapshot, PlannedTerminal, Presence, PurgePlan, PurgeRefused, Reason, Recipient, Release,
     ReleaseArtifact, RepositoryRetention, RepositoryState, RetainedSnapshot, RetentionPolicy,
     Signer, SnapshotState, Software, Status, StayReason, Telemetry, Term, Terminal, TerminalCounts,
-    TerminalRetention, Upgrade,
+    TerminalRetention, Upgrade, Weight,
 };
 
 /// 2026-11-22 10:00 UTC.
@@ -427,4 +427,37 @@ pub(super) fn purge_certificate() -> PurgeCertificate {
         snapshot(3, PurgeReason::Asked { by, reason, last_copy: true }),
     ]);
     certificate
+}
+
+/// Of two terminals, of which one cannot take part.
+pub(super) fn rebind_plan() -> Plan {
+    let planned = |serial: &str, how, why: &str| PlannedTerminal {
+        terminal: None,
+        serial: serial.to_owned(),
+        store: "north".to_owned(),
+        wave: 1,
+        how,
+        why: vec![why.to_owned()],
+    };
+    let finding = |code: &str, weight, about: &str, detail: &str| Finding {
+        code: code.to_owned(),
+        weight,
+        about: about.to_owned(),
+        detail: detail.to_owned(),
+    };
+    Plan {
+        terminals: vec![
+            planned("PX-1", How::InPlace, "not known: to whom it is bound now"),
+            planned("PX-2", How::Excluded, "it is not enrolled"),
+        ],
+        findings: vec![
+            finding("not-enrolled", Weight::Blocks, "PX-2", "it is not enrolled"),
+            finding("notice-missing", Weight::NeedsName, "bank", "it was not told"),
+            finding("contract-unknown", Weight::Unknown, "alpha", "not known: what it costs"),
+        ],
+        points_of_no_return: vec!["when the keys of alpha are erased".to_owned()],
+        downtime_s: 240,
+        fee_difference: Some(-5),
+        penalty: None,
+    }
 }
