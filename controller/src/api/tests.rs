@@ -9,5 +9,6 @@ mod enrolment;
 mod fixture;
 mod operators;
 mod purges;
+mod rebinds;
 mod schedules;
 mod snapshots;
