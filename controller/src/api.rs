@@ -14,6 +14,7 @@ mod bindings;
 mod campaigns;
 mod claims;
 mod enrol;
+mod evidence;
 mod extract;
 mod listener;
 pub mod model;
@@ -21,6 +22,7 @@ mod positions;
 mod problem;
 mod providers;
 mod ranges;
+mod rebinds;
 mod releases;
 mod requests;
 mod rosters;
@@ -162,7 +164,9 @@ fn operations() -> OpenApiRouter<Arc<Api>> {
         .merge(enrol::routes())
         .merge(providers::routes())
         .merge(backups::brief_routes())
+        .merge(evidence::routes())
         .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))
+        .merge(rebinds::routes())
         .layer(from_fn(in_time));
     brief.merge(artifacts::routes()).merge(backups::routes())
 }

@@ -25,12 +25,13 @@ use shared::digest::Digest;
 use shared::floor;
 use shared::id::{CampaignId, RepositoryId, TerminalId};
 use shared::limits::{APPROVED_ORDER_LIFETIME_S_MAX, ROUTINE_ORDER_LIFETIME_S_MAX, SIGNATURES_MAX};
-use shared::membership::Membership;
+use shared::membership::{Membership, Profiles};
 use shared::time::UnixTime;
 use shared::window::Window;
 
 use crate::auth::roster;
 use crate::delivery::Signer;
+use crate::rebind;
 use crate::registry::audit::By;
 use crate::registry::campaign::{AfterStart, Campaign, NewCampaign, Purpose, Start};
 use crate::registry::page::{PAGE_ITEMS_MAX, Page};
@@ -61,6 +62,14 @@ pub enum CampaignError {
     Window { from_min: u16, to_min: u16 },
     #[error("a cancellation is part of the campaign that is aborted, not one of its own")]
     CancelByItself,
+    #[error("a change of provider is no campaign by itself: each terminal's profile belongs to it")]
+    RebindByItself,
+    #[error("{campaign} is a wave of a change of provider")]
+    IsAWave { campaign: CampaignId },
+    #[error("not every member can take part any more: {}", excluded(.0))]
+    MembersGone(BTreeMap<Excluded, u64>),
+    #[error("the profiles of {0} are not those that its change names")]
+    OtherProfiles(CampaignId),
     #[error("{repository} is purged, or being purged, since {at}: nothing is restored from it")]
     Purged { repository: RepositoryId, at: UnixTime },
     #[error("no terminal can read a batch that {0} approvers have signed")]
@@ -90,6 +99,10 @@ impl CampaignError {
             Self::Lifetime { .. } => None,
             Self::Window { .. } => Some("write for example `22:00-06:00`"),
             Self::CancelByItself => Some("abort the campaign"),
+            Self::RebindByItself => Some("plan and begin it with `tillward rebind`"),
+            Self::IsAWave { .. } => Some("start it with `tillward rebind next`"),
+            Self::MembersGone(_) => Some("abort it, and plan those that are left again"),
+            Self::OtherProfiles(_) => Some("abort it, and plan it again; look for who changed it"),
             Self::Purged { .. } => Some("choose another snapshot"),
             Self::TooManyApprovers(_) => {
                 Some("add a next roster that asks for fewer approvers, signed by the root keys")
@@ -155,6 +168,23 @@ impl Campaigns {
 
     /// Refuses whatever could never make progress.
     pub async fn create(&self, new: &NewCampaign, by: &By) -> Result<Campaign, CampaignError> {
+        if matches!(new.change, Change::Rebind(_)) {
+            return Err(CampaignError::RebindByItself);
+        }
+        let selector = self.check(new, by.at).await?;
+        let preview = self.preview(&selector, &new.change).await?;
+        if preview.members.is_empty() {
+            return Err(CampaignError::Nobody(preview.excluded));
+        }
+        Ok(self.registry.add_campaign(new, by).await?)
+    }
+
+    /// All but whether anybody would be a member; gives the selection.
+    pub(crate) async fn check(
+        &self,
+        new: &NewCampaign,
+        now: UnixTime,
+    ) -> Result<Selector, CampaignError> {
         let selector = read_selector(&new.selector)?;
         if new.max_parallel == 0 {
             return Err(CampaignError::NoPlaces);
@@ -163,12 +193,8 @@ impl Campaigns {
         if !(LIFETIME_S_MIN..=max).contains(&new.lifetime_s) {
             return Err(CampaignError::Lifetime { wished: new.lifetime_s, max });
         }
-        self.check_change(&new.change, by.at).await?;
-        let preview = self.preview(&selector, &new.change).await?;
-        if preview.members.is_empty() {
-            return Err(CampaignError::Nobody(preview.excluded));
-        }
-        Ok(self.registry.add_campaign(new, by).await?)
+        self.check_change(&new.change, now).await?;
+        Ok(selector)
     }
 
     async fn check_change(&self, change: &Change, now: UnixTime) -> Result<(), CampaignError> {
@@ -266,12 +292,16 @@ impl Campaigns {
         };
         self.check_move(&campaign, event)?;
         self.check_change(&campaign.change, by.at).await?;
-        let selector = read_selector(&campaign.selector)?;
-        let preview = self.preview(&selector, &campaign.change).await?;
-        if preview.members.is_empty() {
-            return Err(CampaignError::Nobody(preview.excluded));
-        }
-        let tree = Membership::of(preview.members.iter().copied());
+        let members = match &campaign.change {
+            Change::Rebind(rebind) => self.bound(id, rebind.profiles).await?,
+            Change::Ping(_)
+            | Change::Backup(_)
+            | Change::Drill(_)
+            | Change::Upgrade(_)
+            | Change::Restore(_)
+            | Change::Cancel(_) => self.selected(&campaign).await?,
+        };
+        let tree = Membership::of(members.iter().copied());
         self.approvers(verb, u32::try_from(tree.count()).unwrap_or(u32::MAX)).await?;
         let not_after = by.at.plus(Duration::from_secs(campaign.lifetime_s));
         let terms = BatchTerms {
@@ -282,8 +312,41 @@ impl Campaigns {
             not_after,
         };
         let batch = paper::batch(&self.signer, terms, &tree);
-        let start = Start { members: preview.members, root: tree.root(), batch, not_after, then };
+        let start = Start { members, root: tree.root(), batch, not_after, then };
         Ok(self.registry.start_campaign(id, &start, by).await?)
+    }
+
+    async fn selected(&self, campaign: &Campaign) -> Result<Vec<TerminalId>, CampaignError> {
+        let selector = read_selector(&campaign.selector)?;
+        let preview = self.preview(&selector, &campaign.change).await?;
+        match preview.members.is_empty() {
+            true => Err(CampaignError::Nobody(preview.excluded)),
+            false => Ok(preview.members),
+        }
+    }
+
+    /// The members of a change of provider are those that have a profile in it: all of them, or it
+    /// is not started, because the root over the profiles is fixed.
+    async fn bound(&self, id: CampaignId, root: Digest) -> Result<Vec<TerminalId>, CampaignError> {
+        let profiles = rebind::profiles(&*self.registry, id).await?;
+        let payloads = profiles.into_iter().map(|(id, it)| (id, it.profile.into_vec()));
+        let payloads: BTreeMap<_, _> = payloads.collect();
+        if payloads.is_empty() || Profiles::of(&payloads).root() != root {
+            return Err(CampaignError::OtherProfiles(id));
+        }
+        let members: Vec<_> = payloads.into_keys().collect();
+        let mut gone = BTreeMap::new();
+        for ids in members.chunks(PAGE_ITEMS_MAX as usize) {
+            for terminal in self.registry.terminals_of(ids).await? {
+                if let Some(why) = why_excluded(&terminal, None) {
+                    *gone.entry(why).or_default() += 1;
+                }
+            }
+        }
+        match gone.is_empty() {
+            true => Ok(members),
+            false => Err(CampaignError::MembersGone(gone)),
+        }
     }
 
     pub async fn pause(&self, id: CampaignId, by: &By) -> Result<Campaign, CampaignError> {

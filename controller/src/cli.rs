@@ -11,6 +11,7 @@ mod binding;
 mod campaign;
 mod client;
 mod context;
+mod evidence;
 mod failure;
 mod generate;
 mod init;
@@ -20,6 +21,7 @@ mod position;
 pub mod print;
 mod provider;
 mod qr;
+mod rebind;
 mod recovery;
 mod release;
 mod request;
@@ -68,6 +70,8 @@ enum Command {
     #[command(subcommand)]
     Campaign(campaign::CampaignCommand),
     #[command(subcommand)]
+    Rebind(rebind::RebindCommand),
+    #[command(subcommand)]
     Approve(approve::ApproveCommand),
     #[command(subcommand)]
     Position(position::PositionCommand),
@@ -75,6 +79,7 @@ enum Command {
     Binding(binding::BindingCommand),
     #[command(subcommand)]
     Request(request::RequestCommand),
+    Evidence(evidence::EvidenceCommand),
     Status(status::ShowStatus),
     Alarms(status::ListAlarms),
     Audit(status::ListAudit),
@@ -135,10 +140,12 @@ impl Cli {
             Command::Provider(command) => command.run(context, print).await,
             Command::Compat(command) => command.run(context, print).await,
             Command::Campaign(command) => command.run(context, now, print).await,
+            Command::Rebind(command) => command.run(context, now, print).await,
             Command::Approve(command) => command.run(context, now, print).await,
             Command::Position(command) => command.run(context, print).await,
             Command::Binding(command) => command.run(context, print).await,
             Command::Request(command) => command.run(context, print).await,
+            Command::Evidence(command) => command.run(context, print).await,
             Command::Status(command) => command.run(context, print).await,
             Command::Alarms(command) => command.run(context, print).await,
             Command::Audit(command) => command.run(context, print).await,

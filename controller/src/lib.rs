@@ -23,6 +23,7 @@ pub mod key_file;
 pub mod mqtt;
 pub mod position;
 pub mod provider;
+pub mod rebind;
 pub mod registry;
 pub mod release;
 pub mod request;

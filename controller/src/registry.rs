@@ -24,6 +24,7 @@ pub mod page;
 pub mod position;
 mod postgres;
 pub mod provider;
+pub mod rebind;
 pub mod release;
 pub mod request;
 pub(crate) mod sql;
@@ -60,6 +61,7 @@ use fleet::{FleetTally, Operator, StoredRoster};
 use page::Page;
 use position::PositionRegistry;
 use provider::ProviderRegistry;
+use rebind::RebindRegistry;
 use release::{StoredArtifact, StoredRelease};
 use request::RequestRegistry;
 use terminal::{Claim, Enrolled, Enrolment, NewClaim, Terminal};
@@ -98,6 +100,7 @@ pub trait Registry:
     + RetentionRegistry
     + PositionRegistry
     + ProviderRegistry
+    + RebindRegistry
     + RequestRegistry
     + Debug
     + Send

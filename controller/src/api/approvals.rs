@@ -21,6 +21,7 @@ use super::problem::Refusal;
 use super::{Api, now};
 use crate::campaign::collect::Request;
 use crate::campaign::words;
+use crate::rebind;
 use crate::registry::page::PAGE_ITEMS_MAX;
 use crate::registry::{RegistryError, terminal::Terminal};
 
@@ -103,6 +104,7 @@ async fn request(
         batch: Base64(batch.signed.as_slice().to_vec()),
         rosters: rosters(&api).await?,
         release,
+        profiles: profiles(&api, id).await?,
         members: members(&api, id).await?,
         cancellation: None,
     }))
@@ -180,6 +182,12 @@ fn shown(request: Request) -> Approval {
     }
 }
 
+/// Of a change of provider, in the members' order.
+async fn profiles(api: &Api, id: CampaignId) -> Result<Vec<Base64>, Refusal> {
+    let profiles = rebind::profiles(&*api.registry, id).await?;
+    Ok(profiles.into_iter().map(|(_, it)| Base64(it.profile.into_vec())).collect())
+}
+
 async fn signed_release(api: &Api, digest: Digest) -> Result<Base64, Refusal> {
     let which = digest.to_string();
     let release = api.registry.release(digest).await?;
@@ -187,7 +195,7 @@ async fn signed_release(api: &Api, digest: Digest) -> Result<Base64, Refusal> {
     Ok(Base64(release.signed.as_slice().to_vec()))
 }
 
-async fn rosters(api: &Api) -> Result<Vec<Base64>, Refusal> {
+pub(super) async fn rosters(api: &Api) -> Result<Vec<Base64>, Refusal> {
     let mut rosters = Vec::new();
     let mut newest = 0;
     loop {

@@ -160,6 +160,10 @@ async fn start(
     Path(id): Path<CampaignId>,
     Json(why): Json<Decision>,
 ) -> Result<axum::Json<Campaign>, Refusal> {
+    // Whether the next wave may go is decided over the one before.
+    if api.registry.rebind_of(id).await?.is_some() {
+        return Err(CampaignError::IsAWave { campaign: id }.into());
+    }
     decide(&api, id, &operator, &why, async |campaigns, by| campaigns.start(id, by).await).await
 }
 
@@ -245,9 +249,14 @@ impl From<CampaignError> for Refusal {
             | CampaignError::Lifetime { .. }
             | CampaignError::Window { .. }
             | CampaignError::CancelByItself
+            | CampaignError::RebindByItself
             | CampaignError::Nobody(_) => Code::Invalid,
             CampaignError::Purged { .. } => Code::RepositoryPurged,
-            CampaignError::TooManyApprovers(_) | CampaignError::NoRoster => Code::WrongState,
+            CampaignError::TooManyApprovers(_)
+            | CampaignError::NoRoster
+            | CampaignError::IsAWave { .. }
+            | CampaignError::MembersGone(_)
+            | CampaignError::OtherProfiles(_) => Code::WrongState,
             CampaignError::Approval(
                 ApprovalRefused::NothingNew | ApprovalRefused::SameOwner { .. },
             ) => Code::Exists,
@@ -267,7 +276,7 @@ impl From<CampaignError> for Refusal {
     }
 }
 
-async fn shown(api: &Api, id: CampaignId) -> Result<Campaign, Refusal> {
+pub(super) async fn shown(api: &Api, id: CampaignId) -> Result<Campaign, Refusal> {
     let overview = view::overview(&*api.registry, id).await?;
     let Overview { campaign, tally, held } = overview.ok_or_else(|| Refusal::no("campaign", id))?;
     // A cancellation is part of a campaign and never one.

@@ -12,9 +12,11 @@ mod change;
 mod claim;
 mod drill;
 mod enrolment;
+mod evidence;
 mod position;
 mod provider;
 mod purge;
+mod rebind;
 mod release;
 mod request;
 mod schedule;
@@ -33,19 +35,24 @@ pub use change::{Backup, Change, Drill, Ping, Restore, Upgrade};
 pub use claim::{Claim, ClaimState, IssuedClaim, NewClaim};
 pub use drill::{DrillReport, DrillSet, Tally};
 pub use enrolment::{Base64, BeginEnrolment, Enrol, Enrolled, EnrolmentNonce, Own};
+pub use evidence::OrderEvidence;
 pub use position::{
     Binding, BindingChange, BindingImport, BindingMove, BindingMoves, BindingStep, BindingTuple,
     BindingVersion, Filling, ImportMistake, ImportReport, ImportRow, NewBinding, NewPosition,
     Position, Registration, RegistrationStatus,
 };
 pub use provider::{
-    CompatibilityAnswer, Document, DocumentKind, Exposure, FileFormat, Finding, GivenVouch,
-    ImportEffect, ImportedChange, Matter, NewProviderRecord, NewVouch, ProviderAlert,
+    CompatibilityAnswer, Document, DocumentKind, Exposure, FileFormat, GivenVouch, ImportEffect,
+    ImportedChange, Matter, NewProviderRecord, NewVouch, ProviderAlert, ProviderFinding,
     ProviderImportReport, ProviderRecord, Verdict, Way,
 };
 pub use purge::{
     NewPurge, PlannedRepository, PlannedSnapshot, PurgePlan, PurgeRefused, RepositoryRetention,
     RepositoryState, RetainedSnapshot, RetentionPolicy, StayReason, TerminalRetention,
+};
+pub use rebind::{
+    Finding, How, Letter, MemberProfile, NewRebind, NextWave, Notice, Plan, PlanRebind,
+    PlannedTerminal, RebindShown, RebindTerms, WantedTerminal, Weight,
 };
 pub use release::{ArtifactStored, Release, ReleaseArtifact, Roster, RosterKey, Signer};
 pub use request::{

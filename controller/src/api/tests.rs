@@ -10,6 +10,7 @@ mod fixture;
 mod operators;
 mod providers;
 mod purges;
+mod rebinds;
 mod requests;
 mod schedules;
 mod snapshots;

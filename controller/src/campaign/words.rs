@@ -187,11 +187,16 @@ fn of_window(window: Option<Window>) -> String {
     }
 }
 
+/// What somebody wrote, without what could make it read otherwise.
+pub fn harmless(text: &str) -> String {
+    text.replace(could_mislead, "\u{fffd}")
+}
+
 /// What somebody wrote, so that it cannot be taken for our own words.
 fn quoted(text: &str) -> String {
     match text {
         "" => "none".to_owned(),
-        text => format!("“{}”", text.replace(could_mislead, "\u{fffd}")),
+        text => format!("“{}”", harmless(text)),
     }
 }
 

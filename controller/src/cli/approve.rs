@@ -6,7 +6,7 @@
 mod cancel;
 mod carry;
 mod checked;
-mod describe;
+pub(super) mod describe;
 mod figures;
 mod request;
 mod sign;
@@ -61,7 +61,7 @@ impl ApproveCommand {
 
 /// By whose word keys count: what this machine knows without the file.
 #[derive(Debug, Args)]
-struct TrustArgs {
+pub(super) struct TrustArgs {
     /// The roster that you hold, instead of the one that the context names
     ///
     /// The file brings every later one; each must be signed by the root keys of the one before.
@@ -73,7 +73,7 @@ struct TrustArgs {
 }
 
 impl TrustArgs {
-    fn pin(&self, context: &ContextArgs) -> Result<Digest, Failure> {
+    pub(super) fn pin(&self, context: &ContextArgs) -> Result<Digest, Failure> {
         if let Some(digest) = self.roster_digest {
             return Ok(digest);
         }

@@ -19,9 +19,10 @@ use crate::api::model::{
     Alarm, Approval, ApprovalRequest, ArtifactStored, Assignment, AuditEntry, BackupSchedule,
     Binding, BindingChange, BindingImport, BindingMoves, BindingVersion, Campaign, Claim,
     CompatibilityAnswer, Coverage, Decision, DocumentKind, DrillReport, FileFormat, HoldReason,
-    ImportReport, IssuedClaim, LiftSuspicion, NewBackupSchedule, NewBinding, NewCampaign, NewClaim,
-    NewPosition, NewPurge, NewRequest, NewSuspicion, NewVouch, Page, Position, Problem,
-    ProviderAlert, ProviderImportReport, ProviderRecord, PurgePlan, Registration, Release, Request,
+    ImportReport, IssuedClaim, Letter, LiftSuspicion, MemberProfile, NewBackupSchedule, NewBinding,
+    NewCampaign, NewClaim, NewPosition, NewPurge, NewRebind, NewRequest, NewSuspicion, NewVouch,
+    NextWave, Notice, OrderEvidence, Page, Plan, PlanRebind, Position, Problem, ProviderAlert,
+    ProviderImportReport, ProviderRecord, PurgePlan, RebindShown, Registration, Release, Request,
     RetentionPolicy, Snapshot, SnapshotDetail, Status, Suspicion, Terminal, TerminalDetail,
     TerminalRetention,
 };
@@ -246,6 +247,44 @@ impl Client {
         decision: &Decision,
     ) -> Answer<Campaign> {
         self.post(&format!("/v1/campaigns/{id}/{action}"), decision).await
+    }
+
+    /// What a change of provider would come to.
+    pub(super) async fn plan_rebind(&self, asked: &PlanRebind) -> Answer<Plan> {
+        self.post("/v1/rebinds/plan", asked).await
+    }
+
+    pub(super) async fn create_rebind(&self, asked: &NewRebind) -> Answer<RebindShown> {
+        self.post("/v1/rebinds", asked).await
+    }
+
+    pub(super) async fn rebinds(&self) -> Answer<Vec<RebindShown>> {
+        self.list("/v1/rebinds", &[]).await
+    }
+
+    pub(super) async fn rebind(&self, id: CampaignId) -> Answer<RebindShown> {
+        self.get(&format!("/v1/rebinds/{id}"), &[]).await
+    }
+
+    pub(super) async fn member_profiles(&self, id: CampaignId) -> Answer<Vec<MemberProfile>> {
+        self.list(&format!("/v1/campaigns/{id}/profiles"), &[]).await
+    }
+
+    pub(super) async fn next_wave(&self, id: CampaignId, asked: &NextWave) -> Answer<Campaign> {
+        self.post(&format!("/v1/rebinds/{id}/next"), asked).await
+    }
+
+    pub(super) async fn put_notice(&self, id: CampaignId, told: &Notice) -> Answer<RebindShown> {
+        let path = format!("/v1/rebinds/{id}/notices");
+        self.json(self.request(Method::PUT, &path, &[]).json(told)).await
+    }
+
+    pub(super) async fn letters(&self, id: CampaignId) -> Answer<Vec<Letter>> {
+        self.post(&format!("/v1/rebinds/{id}/letters"), &()).await
+    }
+
+    pub(super) async fn evidence(&self, order: OrderId) -> Answer<OrderEvidence> {
+        self.get(&format!("/v1/evidence/{order}"), &[]).await
     }
 
     pub(super) async fn snapshots(&self, of: Option<TerminalId>) -> Answer<Vec<Snapshot>> {

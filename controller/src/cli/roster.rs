@@ -94,6 +94,28 @@ impl ReadRoster {
         Ok(read)
     }
 
+    /// The pinned one of these, and all that follow from it, ascending.
+    pub(super) fn follow<'a>(
+        rosters: impl Iterator<Item = &'a [u8]>,
+        pin: Digest,
+    ) -> Result<Vec<Self>, Failure> {
+        let rosters = rosters.map(|bytes| Self::of(bytes.to_vec(), "a roster"));
+        let mut rosters = rosters.collect::<Result<Vec<_>, _>>()?;
+        let pinned = rosters.iter().position(|roster| roster.digest == pin).ok_or_else(|| {
+            Failure::because("the roster that you hold is not among those of the file")
+                .exit(Exit::NotGenuine)
+                .hint("is it of another fleet, or older than your roster? Export it again")
+        })?;
+        rosters.drain(..pinned);
+        rosters[0].check(None)?;
+        for pair in rosters.windows(2) {
+            pair[1]
+                .check(Some(&pair[0]))
+                .map_err(|failure| failure.context("a roster of the file is not genuine"))?;
+        }
+        Ok(rosters)
+    }
+
     /// Names of the root keys of this roster that signed it.
     pub(super) fn signed_by(&self) -> Vec<&RosterKey> {
         let keys = KnownKeys::of_roster(&self.roster);

@@ -16,12 +16,13 @@ use shared::time::UnixTime;
 use crate::api::model::{
     Alarm, Approval, Approver, Assignment, AssignmentState, Attachment, AuditEntry, Base64,
     Binding, BindingTuple, BindingVersion, BrokerStatus, Campaign, CampaignState, Change,
-    Component, Held, Lifecycle, LiftWord, NewRequest, PlaceStatus, PlannedRepository,
-    PlannedSnapshot, Position, Presence, PurgePlan, PurgeRefused, Reason, Recipient, Registration,
-    RegistrationStatus, Release, ReleaseArtifact, RepositoryRetention, RepositoryState, Request,
-    RequestChannel, RequestKind, RetainedSnapshot, RetentionPolicy, Review, Signer, SnapshotState,
-    Software, Status, StayReason, Suspicion, Telemetry, Term, Terminal, TerminalCounts,
-    TerminalRetention, Upgrade, Verification, VerificationMethod,
+    Component, Finding, Held, How, Lifecycle, LiftWord, NewRequest, PlaceStatus, Plan,
+    PlannedRepository, PlannedSnapshot, PlannedTerminal, Position, Presence, PurgePlan,
+    PurgeRefused, Reason, Recipient, Registration, RegistrationStatus, Release, ReleaseArtifact,
+    RepositoryRetention, RepositoryState, Request, RequestChannel, RequestKind, RetainedSnapshot,
+    RetentionPolicy, Review, Signer, SnapshotState, Software, Status, StayReason, Suspicion,
+    Telemetry, Term, Terminal, TerminalCounts, TerminalRetention, Upgrade, Verification,
+    VerificationMethod, Weight,
 };
 
 /// 2026-11-22 10:00 UTC.
@@ -563,4 +564,37 @@ pub(super) fn suspicions() -> Vec<Suspicion> {
         suspicion(2, "terminal", terminal.clone(), &terminal),
         Suspicion { asked: Some(asked), ..suspicion(1, "store", "north".to_owned(), "ana") },
     ]
+}
+
+/// Of two terminals, of which one cannot take part.
+pub(super) fn rebind_plan() -> Plan {
+    let planned = |serial: &str, how, why: &str| PlannedTerminal {
+        terminal: None,
+        serial: serial.to_owned(),
+        store: "north".to_owned(),
+        wave: 1,
+        how,
+        why: vec![why.to_owned()],
+    };
+    let finding = |code: &str, weight, about: &str, detail: &str| Finding {
+        code: code.to_owned(),
+        weight,
+        about: about.to_owned(),
+        detail: detail.to_owned(),
+    };
+    Plan {
+        terminals: vec![
+            planned("PX-1", How::InPlace, "not known: to whom it is bound now"),
+            planned("PX-2", How::Excluded, "it is not enrolled"),
+        ],
+        findings: vec![
+            finding("not-enrolled", Weight::Blocks, "PX-2", "it is not enrolled"),
+            finding("notice-missing", Weight::NeedsName, "bank", "it was not told"),
+            finding("contract-unknown", Weight::Unknown, "alpha", "not known: what it costs"),
+        ],
+        points_of_no_return: vec!["when the keys of alpha are erased".to_owned()],
+        downtime_s: 240,
+        fee_difference: Some(-5),
+        penalty: None,
+    }
 }

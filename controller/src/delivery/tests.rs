@@ -9,4 +9,5 @@ mod world;
 mod approvals;
 mod campaigns;
 mod failures;
+mod rebinds;
 mod reports;

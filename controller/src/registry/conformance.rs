@@ -10,6 +10,7 @@ mod fleet;
 mod orders;
 mod positions;
 mod providers;
+mod rebinds;
 mod reports;
 mod requests;
 mod retention;
@@ -71,6 +72,11 @@ pub const CHECKS: &[Check] = checks! {
         a_paused_campaign_sends_nothing_and_a_resumed_one_sends_again,
         an_aborted_campaign_sends_only_what_cancels_it,
         what_the_controller_learns_is_counted;
+    rebinds:
+        a_change_of_provider_is_found_by_any_of_its_waves,
+        profiles_are_kept_by_terminal_and_go_with_their_orders,
+        another_order_brings_no_profile,
+        notices_are_replaced_and_letters_are_kept_once;
     reports:
         reports_move_an_assignment_forward_and_never_back,
         a_late_success_is_kept_as_one,

@@ -20,6 +20,7 @@ mod orders;
 mod positions;
 mod presence;
 mod provider;
+mod rebinds;
 mod receipts;
 mod releases;
 mod reports;

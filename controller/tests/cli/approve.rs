@@ -71,6 +71,7 @@ fn request(fleet: &Fleet, second: &Envelope<Roster>, not_after: UnixTime) -> App
         batch: Base64(batch.to_bytes()),
         rosters: vec![Base64(fs::read(fleet.roster()).unwrap()), Base64(second.to_bytes())],
         release: None,
+        profiles: vec![],
         members: terminals.into_iter().enumerate().map(member).collect(),
         cancellation: None,
     }

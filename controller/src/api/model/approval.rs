@@ -77,6 +77,9 @@ pub struct ApprovalRequest {
     pub rosters: Vec<Base64>,
     /// The release that an upgrade names.
     pub release: Option<Base64>,
+    /// For a change of provider: the profile of each member, in the members' order.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub profiles: Vec<Base64>,
     /// Whom the batch is for, by id. Their ids are under its Merkle root; the rest is what the
     /// controller says of them.
     pub members: Vec<ApprovalMember>,

@@ -25,7 +25,7 @@ pub struct ProviderRecord {
     /// What people vouched for, the oldest first.
     pub vouches: Vec<GivenVouch>,
     /// What is in the way at present.
-    pub findings: Vec<Finding>,
+    pub findings: Vec<ProviderFinding>,
     /// Of a contract: what ending it now comes to.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub exposure: Option<Exposure>,
@@ -47,7 +47,7 @@ pub struct GivenVouch {
 
 /// What is in the way, and what to do about it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-pub struct Finding {
+pub struct ProviderFinding {
     pub what: String,
     pub hint: String,
 }

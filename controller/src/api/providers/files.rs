@@ -13,7 +13,9 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::super::extract::{Operator, Query};
-use super::super::model::{DocumentKind, FileFormat, ProviderImportReport, ImportedChange, Problem};
+use super::super::model::{
+    DocumentKind, FileFormat, ImportedChange, Problem, ProviderImportReport,
+};
 use super::super::problem::{Code, Refusal};
 use super::super::{Api, now};
 use crate::provider::files::{self, FILE_BYTES_MAX, Mistake};

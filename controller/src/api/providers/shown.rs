@@ -3,7 +3,7 @@
 use shared::digest::Digest;
 use shared::time::UnixTime;
 
-use super::super::model::{Finding, GivenVouch, ProviderRecord};
+use super::super::model::{GivenVouch, ProviderFinding, ProviderRecord};
 use crate::provider::contract::{self, Exposure};
 use crate::provider::fees::{Band, accepted_digest, unaccepted};
 use crate::provider::target::may_be_target;
@@ -57,12 +57,12 @@ fn exposure(of: &Document, at: UnixTime) -> Option<Exposure> {
     }
 }
 
-fn findings(known: &Known<Document>, bands: &BandsInForce, at: UnixTime) -> Vec<Finding> {
+fn findings(known: &Known<Document>, bands: &BandsInForce, at: UnixTime) -> Vec<ProviderFinding> {
     match &known.document {
         Document::Provider(it) => {
             let why_not = may_be_target(&known.clone().map(|_| it.clone()), at);
             let why_not = why_not.err().unwrap_or_default().into_iter();
-            let finding = |it: crate::provider::target::WhyNot| Finding {
+            let finding = |it: crate::provider::target::WhyNot| ProviderFinding {
                 what: format!("no terminal may be brought to it: {it}"),
                 hint: it.hint().to_owned(),
             };
@@ -75,7 +75,7 @@ fn findings(known: &Known<Document>, bands: &BandsInForce, at: UnixTime) -> Vec<
                     || "has no band".to_owned(),
                     |band| format!("has the band {} to {}", band.lowest, band.highest),
                 );
-                Finding {
+                ProviderFinding {
                     what: format!(
                         "{} is asked for {} hundredths of a percent, and {band}",
                         it.class, it.hundredths

@@ -4,19 +4,21 @@
 //! sign: the rosters against the one that is pinned, the batch against the newest of them, the
 //! members against the batch's root, the release against its keys.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use shared::change::Change;
 use shared::digest::Digest;
 use shared::document::roster::{Role, RosterKey};
-use shared::document::{Batch, Release, Roster};
-use shared::membership::Membership;
+use shared::document::{Batch, Profile, Release, Roster};
+use shared::id::TerminalId;
+use shared::membership::{Membership, Profiles};
 use shared::signature::{Envelope, KnownKeys, open};
 
 use super::super::failure::{Exit, Failure};
 use super::super::roster::ReadRoster;
 use crate::api::model::ApprovalRequest;
 use crate::campaign::approval::{self, Standing};
+use crate::rebind::draft;
 
 /// A request whose every part fits.
 #[derive(Debug)]
@@ -28,6 +30,8 @@ pub(super) struct Checked {
     pub roster_digest: Digest,
     /// For an upgrade.
     pub release: Option<Envelope<Release>>,
+    /// For a change of provider: of every member.
+    pub profiles: BTreeMap<TerminalId, Profile>,
     pub standing: Standing,
 }
 
@@ -63,9 +67,10 @@ impl Checked {
         batch.document.check().map_err(|error| Failure::new(error).exit(Exit::NotGenuine))?;
         check_members(&request, &batch.document)?;
         let release = release(&request, &batch.document, &roster)?;
+        let profiles = profiles(&request, &batch.document)?;
         let standing = approval::standing(&request.batch.0, roster.fleet, &roster);
         let standing = standing.map_err(unreadable)?;
-        Ok(Self { request, batch, roster, roster_digest, release, standing })
+        Ok(Self { request, batch, roster, roster_digest, release, profiles, standing })
     }
 
     /// Approvers of the roster whose signatures are in the file.
@@ -85,21 +90,9 @@ impl Checked {
 
 /// The newest roster that follows from the pinned one.
 fn newest_roster(request: &ApprovalRequest, pin: Digest) -> Result<(Roster, Digest), Failure> {
-    let rosters = request.rosters.iter().map(|roster| ReadRoster::of(roster.0.clone(), "a roster"));
-    let rosters = rosters.collect::<Result<Vec<_>, _>>()?;
-    let pinned = rosters.iter().position(|roster| roster.digest == pin).ok_or_else(|| {
-        Failure::because("the roster that you hold is not among those of the file")
-            .exit(Exit::NotGenuine)
-            .hint("is it a request of another fleet, or older than your roster? Export it again")
-    })?;
-    let mut believed = &rosters[pinned];
-    believed.check(None)?;
-    for next in &rosters[pinned + 1..] {
-        next.check(Some(believed))
-            .map_err(|failure| failure.context("a roster of the file is not genuine"))?;
-        believed = next;
-    }
-    Ok((believed.roster.clone(), believed.digest))
+    let believed = ReadRoster::follow(request.rosters.iter().map(|it| it.0.as_slice()), pin)?;
+    let newest = believed.into_iter().next_back().ok_or_else(|| wrong("it has no roster"))?;
+    Ok((newest.roster, newest.digest))
 }
 
 fn check_members(request: &ApprovalRequest, batch: &Batch) -> Result<(), Failure> {
@@ -113,6 +106,56 @@ fn check_members(request: &ApprovalRequest, batch: &Batch) -> Result<(), Failure
         )));
     }
     Ok(())
+}
+
+/// The members' profiles, if they are exactly those whose root the batch names.
+fn profiles(
+    request: &ApprovalRequest,
+    batch: &Batch,
+) -> Result<BTreeMap<TerminalId, Profile>, Failure> {
+    let rebind = match &batch.change {
+        Change::Rebind(rebind) => rebind,
+        Change::Ping(_)
+        | Change::Backup(_)
+        | Change::Drill(_)
+        | Change::Upgrade(_)
+        | Change::Restore(_)
+        | Change::Cancel(_) => {
+            return match request.profiles.is_empty() {
+                true => Ok(BTreeMap::new()),
+                false => Err(wrong("the file has profiles, and the batch changes no provider")),
+            };
+        }
+    };
+    let mut profiles = BTreeMap::new();
+    let mut payloads = BTreeMap::new();
+    for payload in &request.profiles {
+        let profile = draft::read(&payload.0)
+            .map_err(|why| wrong(format_args!("a profile of the file cannot be read: {why}")))?;
+        let terminal = profile.terminal;
+        profile.check().map_err(|why| wrong(format_args!("the profile of {terminal}: {why}")))?;
+        if profile.provider != rebind.to {
+            let (found, to) = (&profile.provider, &rebind.to);
+            return Err(wrong(format_args!(
+                "the profile of {terminal} is with `{found}`, and the change is to `{to}`"
+            )));
+        }
+        payloads.insert(terminal, payload.0.clone());
+        if profiles.insert(terminal, profile).is_some() {
+            return Err(wrong(format_args!("{terminal} has two profiles in the file")));
+        }
+    }
+    let members: BTreeSet<_> = request.members.iter().map(|member| member.terminal).collect();
+    if let Some(lacking) = members.iter().find(|member| !profiles.contains_key(member)) {
+        return Err(wrong(format_args!("the profile of {lacking} is not in the file")));
+    }
+    if let Some(stranger) = profiles.keys().find(|terminal| !members.contains(terminal)) {
+        return Err(wrong(format_args!("{stranger} has a profile and is no member")));
+    }
+    if Profiles::of(&payloads).root() != rebind.profiles {
+        return Err(wrong("a profile of the file is not one that the batch names"));
+    }
+    Ok(profiles)
 }
 
 /// The release that an upgrade names, signed as terminals ask for.

@@ -1,5 +1,9 @@
 //! A request for approval in words: what people read before they put their names to it.
 
+use std::collections::BTreeMap;
+
+use shared::code_words;
+use shared::document::Profile;
 use shared::document::roster::Role;
 use shared::time::UnixTime;
 
@@ -27,6 +31,7 @@ pub(super) fn checked(request: &Checked, now: UnixTime, print: &mut Print) {
         print.line("");
         describe::release(&release.document, release.digest(), print);
     }
+    bindings(request, print);
     print.line("\nFor so many terminals:\n");
     number(batch.terminals, print);
     print.line(format_args!("\n  stores      {}", stores(request)));
@@ -49,6 +54,39 @@ pub(super) fn checked(request: &Checked, now: UnixTime, print: &mut Print) {
     if request.roster.expires_at <= now {
         print.warning("its roster has expired: no terminal follows it");
     }
+}
+
+/// What each terminal is bound to now and then, with the words that it will show.
+fn bindings(request: &Checked, print: &mut Print) {
+    if request.profiles.is_empty() {
+        return;
+    }
+    print.line("");
+    let serials = request.request.members.iter().map(|it| (it.terminal, it.serial.as_str()));
+    let serials: BTreeMap<_, _> = serials.collect();
+    let batch = request.batch.digest();
+    let rows = request.profiles.iter().map(|(terminal, profile)| {
+        let serial = serials.get(terminal).copied().unwrap_or_default();
+        binding_row(serial, profile, Some(&code_words::code(batch, *terminal)))
+    });
+    let mut rows: Vec<_> = rows.collect();
+    rows.sort();
+    print.table(BINDING_HEADER, rows, "nobody is bound anew");
+}
+
+pub(in super::super) const BINDING_HEADER: [&str; 7] =
+    ["serial", "old MID", "old TID", "new MID", "new TID", "name on receipts", "six words"];
+
+/// One terminal's change of binding, old first.
+pub(in super::super) fn binding_row(
+    serial: &str,
+    profile: &Profile,
+    code: Option<&str>,
+) -> [String; 7] {
+    let (old, new) = (&profile.replaces, &profile.merchant);
+    let [old_mid, old_tid] = [&old.mid, &old.tid].map(|it| words::harmless(it));
+    let [mid, tid, name] = [&new.mid, &new.tid, &new.name].map(|it| words::harmless(it));
+    [words::harmless(serial), old_mid, old_tid, mid, tid, name, or_nothing(code)]
 }
 
 /// In large figures where a person reads, and always as digits.

@@ -144,7 +144,7 @@ pub(in super::super) fn summary(campaign: &Campaign, print: &mut Print) {
     }
 }
 
-fn table(assignments: &[Assignment], now: UnixTime, print: &mut Print) {
+pub(in super::super) fn table(assignments: &[Assignment], now: UnixTime, print: &mut Print) {
     let header = ["serial", "store", "state", "step", "progress", "since", "reason"];
     let rows = assignments.iter().map(|assignment| {
         [

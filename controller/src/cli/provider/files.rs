@@ -11,7 +11,7 @@ use super::super::failure::{Exit, Failure};
 use super::super::print::Print;
 use super::super::words::word;
 use super::kind;
-use crate::api::model::{DocumentKind, FileFormat, ProviderImportReport, ImportedChange};
+use crate::api::model::{DocumentKind, FileFormat, ImportedChange, ProviderImportReport};
 
 /// Take documents from a file (.csv or .toml): all of them, or none and everything that is wrong
 ///

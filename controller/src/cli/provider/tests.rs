@@ -3,8 +3,8 @@
 use super::super::golden;
 use super::{alerts, compat, files, show};
 use crate::api::model::{
-    CompatibilityAnswer, Finding, GivenVouch, ImportEffect, ProviderImportReport, ImportedChange, Matter,
-    ProviderRecord, Verdict, Way,
+    CompatibilityAnswer, GivenVouch, ImportEffect, ImportedChange, Matter, ProviderFinding,
+    ProviderImportReport, ProviderRecord, Verdict, Way,
 };
 use crate::provider::{alerts as ends, compatibility::Status, contract, samples};
 use shared::time::UnixTime;
@@ -37,7 +37,10 @@ fn records() -> Vec<ProviderRecord> {
             why: "looked it up".into(),
             counts: false,
         }],
-        findings: vec![Finding { what: "it is too late".into(), hint: "be earlier".into() }],
+        findings: vec![ProviderFinding {
+            what: "it is too late".into(),
+            hint: "be earlier".into(),
+        }],
     };
     all.map(record).collect()
 }

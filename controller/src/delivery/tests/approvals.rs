@@ -6,7 +6,7 @@ use shared::digest::Digest;
 use shared::document::roster::{Role, RosterKey, Thresholds};
 use shared::document::{Batch, FORMAT, Roster};
 use shared::floor::{Requirement, Signers};
-use shared::id::RepositoryId;
+use shared::id::{CampaignId, RepositoryId};
 use shared::limits::APPROVED_ORDER_LIFETIME_S_MAX;
 use shared::signature::{Envelope, PrivateKey};
 use shared::time::UnixTime;
@@ -25,7 +25,7 @@ fn approver(number: u8) -> PrivateKey {
 }
 
 /// A roster that asks for so many of three approvers on a ping follows the newest one.
-async fn require(world: &World, approvers: u8) {
+pub(super) async fn require(world: &World, approvers: u8) {
     let newest = world.registry.newest_roster().await.unwrap();
     let entry = |role, owner: String, key: PrivateKey| {
         let public = key.public();
@@ -51,22 +51,31 @@ async fn require(world: &World, approvers: u8) {
     world.registry.add_roster(&Envelope::unsigned(roster), &by(world.now)).await.unwrap();
 }
 
-async fn asked(world: &World) -> Envelope<Batch> {
-    let stored = world.registry.batch(campaign_id(1), Purpose::Change).await.unwrap();
+async fn asked(world: &World, id: CampaignId) -> Envelope<Batch> {
+    let stored = world.registry.batch(id, Purpose::Change).await.unwrap();
     Envelope::from_bytes(stored.unwrap().signed.as_slice()).unwrap()
 }
 
 /// One approver signs, far from here, and somebody brings the file.
 async fn sign(world: &World, number: u8) -> Result<CampaignState, CampaignError> {
-    let mut batch = asked(world).await;
+    sign_for(world, campaign_id(1), number).await
+}
+
+pub(super) async fn sign_for(
+    world: &World,
+    id: CampaignId,
+    number: u8,
+) -> Result<CampaignState, CampaignError> {
+    let mut batch = asked(world, id).await;
     batch.sign(FLEET, &approver(number));
     let (brought, by) = (batch.to_bytes(), by(world.now));
-    let taken = world.campaigns.approve(campaign_id(1), &brought, &by).await;
+    let taken = world.campaigns.approve(id, &brought, &by).await;
     taken.map(|campaign| campaign.state)
 }
 
 async fn cancel(world: &World, number: u8) -> Result<CampaignState, CampaignError> {
-    let wish = cancellation(campaign_id(1), &asked(world).await.document, "wrong day");
+    let wish =
+        cancellation(campaign_id(1), &asked(world, campaign_id(1)).await.document, "wrong day");
     let mut wish = Envelope::unsigned(wish);
     wish.sign(FLEET, &approver(number));
     let (brought, by) = (wish.to_bytes(), by(world.now));

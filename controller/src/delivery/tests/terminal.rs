@@ -4,13 +4,15 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use shared::change::Change;
+use shared::codec;
 use shared::digest::{Digest, Nonce};
 use shared::document::order::Stream;
+use shared::document::profile::PROFILE_BYTES_MAX;
 use shared::document::receipt::{Receipt, Said};
-use shared::document::{Batch, FORMAT, FleetTime, Order};
+use shared::document::{Batch, FORMAT, FleetTime, Order, Profile};
 use shared::id::{BatchId, FleetId, OrderId, TerminalId};
 use shared::limits::REPORTS_IN_FLIGHT_MAX;
-use shared::membership::Proof;
+use shared::membership::{Proof, profile_holds};
 use shared::message::{
     Ack, Body, Down, Hello, Parcel, Progress, Record, SignedBytes, StepState, Up,
 };
@@ -31,6 +33,8 @@ pub(super) struct Terminal {
     pub(super) outcome: Outcome,
     /// How often each order was carried out.
     pub(super) carried_out: BTreeMap<OrderId, u32>,
+    /// The TID of the newest profile that it got.
+    pub(super) bound: Option<String>,
     epoch: u32,
     order_seq: u64,
     ledger_lost: bool,
@@ -69,6 +73,7 @@ impl Terminal {
             is_on: true,
             outcome: Outcome::Succeeded { now: "2".to_owned() },
             carried_out: BTreeMap::new(),
+            bound: None,
             epoch: 1,
             order_seq: 0,
             ledger_lost: false,
@@ -152,6 +157,7 @@ impl Terminal {
         assert_eq!((order.terminal, order.batch), (self.id, digest));
         let proof = Proof { index: order.index, path: order.path };
         assert!(proof.holds(self.id, batch.terminals, batch.root), "it is a member");
+        self.check_profile(parcel, order.index, &batch);
         if let Some(job) = self.jobs.get(&order.id) {
             // A copy: the answers were lost, and the ledger gives them again.
             let answers = job.answers.clone();
@@ -168,6 +174,24 @@ impl Terminal {
         let job = Job { batch, rounds: 0, answers: vec![], is_over: false };
         self.jobs.insert(order.id, job);
         self.answer(order.id, Said::Accepted, now);
+    }
+
+    /// Whoever is to be rebound gets its own profile, under the root that people signed; nobody
+    /// else gets one.
+    fn check_profile(&mut self, parcel: &Parcel, index: u32, batch: &Batch) {
+        let Change::Rebind(rebind) = &batch.change else {
+            assert_eq!(parcel.profile, None);
+            return;
+        };
+        let enclosed = parcel.profile.as_ref().expect("a profile comes with the order");
+        let proof = Proof { index, path: enclosed.path.clone() };
+        let payload = enclosed.profile.as_slice();
+        assert!(profile_holds(payload, &proof, batch.terminals, rebind.profiles));
+        let profile = codec::decode_document::<Profile>(payload, PROFILE_BYTES_MAX);
+        let profile = profile.expect("it is in its one form");
+        assert_eq!((profile.terminal, &profile.provider), (self.id, &rebind.to));
+        assert_eq!(profile.check(), Ok(()));
+        self.bound = Some(profile.merchant.tid);
     }
 
     fn answer(&mut self, order: OrderId, said: Said, now: UnixTime) {

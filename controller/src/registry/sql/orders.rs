@@ -12,7 +12,7 @@ use super::session::{
     Row, Transaction, bytes, code, int, list, maybe_time, text, time, with_id_list,
 };
 use super::tally::Differences;
-use super::{assignments, campaigns, suspicions};
+use super::{assignments, campaigns, rebinds, suspicions};
 use crate::campaign::state::CampaignState;
 use crate::registry::RegistryError;
 use crate::registry::campaign::Purpose;
@@ -154,9 +154,10 @@ pub(super) async fn owed(
     now: UnixTime,
 ) -> Result<Vec<Owed>> {
     let select = with_id_list!(
-        "SELECT id, terminal, sends, sent_at, signed, batch, release FROM (
+        "SELECT id, terminal, sends, sent_at, signed, batch, release, profile, path FROM (
              SELECT orders.id, orders.terminal, orders.seq, orders.sends, orders.sent_at,
                  orders.signed, batches.signed AS batch, releases.signed AS release,
+                 campaign_profiles.profile, campaign_profiles.path,
                  ROW_NUMBER() OVER (PARTITION BY orders.terminal ORDER BY orders.seq) AS place
              FROM orders
              JOIN terminals ON terminals.id = orders.terminal
@@ -164,6 +165,8 @@ pub(super) async fn owed(
              JOIN batches ON batches.digest = orders.batch
              LEFT JOIN releases
                  ON releases.digest = campaigns.release AND orders.purpose = 'change'
+             LEFT JOIN campaign_profiles ON campaign_profiles.campaign = orders.campaign
+                 AND campaign_profiles.terminal = orders.terminal AND orders.purpose = 'change'
              WHERE orders.owed = 1 AND orders.epoch = terminals.epoch
                  AND terminals.unit = 'enrolled' AND orders.not_after > $2
                  AND (orders.purpose = 'cancel' OR (campaigns.state = 'running'
@@ -188,7 +191,7 @@ pub(super) async fn owed(
                 order: row.signed()?,
                 batch: row.signed()?,
                 release: row.maybe_bytes()?.map(SignedBytes::new),
-                profile: None,
+                profile: rebinds::enclosed(&mut row)?,
             },
         })
     };

@@ -1,0 +1,64 @@
+//! What proves what was done: the signed bytes themselves, for whoever checks them elsewhere.
+
+use std::sync::Arc;
+
+use axum::extract::State;
+use shared::id::OrderId;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use super::extract::{Operator, Path};
+use super::model::{Base64, OrderEvidence, Problem};
+use super::problem::Refusal;
+use super::{Api, approvals, rebinds};
+
+pub(super) fn routes() -> OpenApiRouter<Arc<Api>> {
+    OpenApiRouter::new().routes(routes!(show))
+}
+
+/// All that is kept about one order: who signed for it, what the terminal was sent, and what it
+/// signed in return
+#[utoipa::path(
+    get,
+    path = "/v1/evidence/{order}",
+    tag = "evidence",
+    params(("order" = String, Path)),
+    security(("operator" = [])),
+    responses((status = 200, body = OrderEvidence), (status = "default", body = Problem)),
+)]
+async fn show(
+    _: Operator,
+    State(api): State<Arc<Api>>,
+    Path(id): Path<OrderId>,
+) -> Result<axum::Json<OrderEvidence>, Refusal> {
+    let order = api.registry.order(id).await?.ok_or_else(|| Refusal::no("order", id))?;
+    let terminal = api.registry.terminal(order.terminal).await?;
+    let terminal = terminal.ok_or_else(|| Refusal::no("terminal", order.terminal))?;
+    let receipts = api.registry.receipts(id).await?;
+    let (notices, letters) = match api.registry.rebind_of(order.campaign).await? {
+        Some(rebind) => (rebind.notices, api.registry.papers(rebind.id).await?),
+        None => (vec![], vec![]),
+    };
+    let signed = |it: &shared::message::SignedBytes| Base64(it.as_slice().to_vec());
+    let (profile, profile_path) = match order.profile {
+        Some(enclosed) => (Some(Base64(enclosed.profile.into_vec())), enclosed.path),
+        None => (None, vec![]),
+    };
+    Ok(axum::Json(OrderEvidence {
+        fleet: api.fleet,
+        order: id,
+        campaign: order.campaign,
+        terminal: order.terminal,
+        serial: terminal.serial,
+        terminal_key: terminal.public_key,
+        signed_order: signed(&order.signed),
+        batch: signed(&order.batch),
+        release: order.release.as_ref().map(signed),
+        profile,
+        profile_path,
+        receipts: receipts.iter().map(signed).collect(),
+        rosters: approvals::rosters(&api).await?,
+        notices: notices.into_iter().map(rebinds::told).collect(),
+        letters: letters.into_iter().map(rebinds::letter).collect(),
+    }))
+}

@@ -1,0 +1,173 @@
+//! `tillward evidence`: what proves what was done, in one file that is checked without a network.
+
+mod check;
+mod pack;
+
+use std::path::PathBuf;
+
+use clap::{Args, Subcommand};
+use shared::digest::Digest;
+use shared::durable::{Readers, replace_file};
+use shared::id::{CampaignId, OrderId};
+
+use super::approve::TrustArgs;
+use super::client::Client;
+use super::context::ContextArgs;
+use super::failure::{Exit, Failure};
+use super::print::Print;
+use super::words::counted;
+use check::Report;
+
+/// Take away what proves what was done, or check it
+#[derive(Debug, Subcommand)]
+pub(super) enum EvidenceCommand {
+    Export(Export),
+    Verify(Verify),
+}
+
+/// Write all that proves what was ordered and done into one file
+///
+/// The signed bytes themselves: rosters, batches with their approvers' signatures, orders, profiles
+/// and the terminals' own receipts, with letters and notices. Keep the printed head elsewhere: it
+/// shows later that nothing was left out or added.
+#[derive(Debug, Args)]
+#[command(after_long_help = "\
+Example:
+  tillward evidence export CAMPAIGN --to beta.evidence.tar")]
+pub(super) struct Export {
+    /// An order, or a campaign with all of its orders
+    #[arg(value_name = "ORDER|CAMPAIGN", value_parser = what)]
+    what: What,
+    /// The file to write; must not exist yet
+    #[arg(long, value_name = "FILE")]
+    to: PathBuf,
+}
+
+/// Check a file of evidence, without a network, and say what it proves and what it does not
+///
+/// Signatures count by the rosters of the file that follow from the one that you hold: hold one
+/// that is no newer than what is to be proven.
+#[derive(Debug, Args)]
+#[command(after_long_help = "\
+Example:
+  tillward evidence verify beta.evidence.tar --roster 1.cose --head DIGEST")]
+pub(super) struct Verify {
+    /// The file
+    #[arg(value_name = "FILE")]
+    file: PathBuf,
+    #[command(flatten)]
+    trust: TrustArgs,
+    /// The head that was printed when it was exported
+    #[arg(long, value_name = "DIGEST")]
+    head: Option<Digest>,
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum What {
+    Order(OrderId),
+    Campaign(CampaignId),
+}
+
+fn what(text: &str) -> Result<What, shared::id::NotAnId> {
+    match text.parse() {
+        Ok(order) => Ok(What::Order(order)),
+        Err(_) => text.parse().map(What::Campaign),
+    }
+}
+
+impl EvidenceCommand {
+    pub(super) async fn run(
+        &self,
+        context: &ContextArgs,
+        print: &mut Print,
+    ) -> Result<Exit, Failure> {
+        match self {
+            Self::Export(args) => args.run(&Client::new(context.read()?)?, print).await,
+            Self::Verify(args) => args.run(context, print),
+        }
+    }
+}
+
+impl Export {
+    async fn run(&self, client: &Client, print: &mut Print) -> Result<Exit, Failure> {
+        if self.to.exists() {
+            let what = format!("{} exists already and is left as it is", self.to.display());
+            return Err(Failure::because(what).hint("choose another name"));
+        }
+        let orders = match self.what {
+            What::Order(order) => vec![order],
+            What::Campaign(id) => {
+                let assignments = client.assignments(id).await?;
+                assignments.into_iter().filter_map(|it| it.order).collect()
+            }
+        };
+        if orders.is_empty() {
+            return Err(Failure::because("nothing was ordered: there is nothing to prove"));
+        }
+        let mut all = Vec::new();
+        for order in orders {
+            all.push(client.evidence(order).await?);
+        }
+        let packed = pack::pack(&all).map_err(Failure::new)?;
+        replace_file(&self.to, &packed.bytes, Readers::Owner).map_err(Failure::new)?;
+        print.line(format_args!("{}", self.to.display()));
+        print.line(format_args!("  orders    {}", all.len()));
+        print.line(format_args!("  entries   {}", packed.entries));
+        print.line(format_args!("  head      {}", packed.head));
+        print.remark(format_args!(
+            "\nKeep the head elsewhere. To check it:\n  tillward evidence verify {} --roster \
+             ROSTER --head {}",
+            self.to.display(),
+            packed.head
+        ));
+        Ok(Exit::Done)
+    }
+}
+
+impl Verify {
+    fn run(&self, context: &ContextArgs, print: &mut Print) -> Result<Exit, Failure> {
+        let pin = self.trust.pin(context)?;
+        let bytes = std::fs::read(&self.file).map_err(|error| {
+            Failure::new(error).context(format!("cannot read {}", self.file.display()))
+        })?;
+        let not_genuine = |why: pack::NotAPack| {
+            Failure::new(why)
+                .exit(Exit::NotGenuine)
+                .hint("believe nothing in it: take the file again from where it was kept")
+        };
+        let opened = pack::open(&bytes).map_err(not_genuine)?;
+        if let Some(head) = self.head.filter(|head| *head != opened.head) {
+            let found = opened.head;
+            return Err(not_genuine(pack::NotAPack::OtherHead { found, wanted: head }));
+        }
+        let report = check::check(&opened, pin, self.head.is_some())?;
+        match self.json {
+            true => print.json(&report),
+            false => shown(&report, print),
+        }
+        match report.wrong.is_empty() {
+            true => Ok(Exit::Done),
+            false => {
+                let count = counted(report.wrong.len() as u64, "thing");
+                Err(Failure::because(format_args!("{count} in it cannot be true"))
+                    .exit(Exit::NotGenuine)
+                    .hint("somebody changed it, or made it without the right to"))
+            }
+        }
+    }
+}
+
+fn shown(report: &Report, print: &mut Print) {
+    for (title, lines) in
+        [("Proven", &report.proven), ("Not proven", &report.not_proven), ("WRONG", &report.wrong)]
+    {
+        if lines.is_empty() {
+            continue;
+        }
+        print.line(title);
+        lines.iter().for_each(|line| print.line(format_args!("  {line}")));
+    }
+}

@@ -1,0 +1,108 @@
+use shared::id::{FleetId, OrderId};
+use shared::signature::Envelope;
+
+use super::super::pack::tests::{FLEET, evidence, key, roster};
+use super::super::pack::{open as open_pack, pack};
+use super::*;
+use crate::api::model::{Base64, OrderEvidence};
+
+fn checked(all: &[OrderEvidence]) -> Report {
+    let packed = pack(all).expect("it is packed");
+    let opened = open_pack(&packed.bytes).expect("it is opened");
+    check(&opened, roster().digest(), true).expect("the roster is the one that is held")
+}
+
+#[test]
+fn an_honest_file_proves_who_approved_what_and_what_the_terminals_said() {
+    let report = checked(&evidence());
+    assert_eq!(report.wrong, Vec::<String>::new());
+    assert_eq!(report.proven.len(), 3 * 5);
+    let first = &report.proven[0];
+    assert!(first.ends_with("was approved by gil and han, by roster 1"), "{first}");
+    assert!(report.proven[2].contains("MID 898440154110001 and TID B0000001"), "{report:?}");
+    assert!(report.proven[4].ends_with("succeeded, now beta, with 0 facts"), "{report:?}");
+    assert_eq!(report.not_proven.len(), 2);
+    let mut open_end = evidence();
+    open_end[0].receipts.pop();
+    let report = checked(&open_end);
+    assert!(report.wrong.is_empty() && report.not_proven[0].contains("no receipt of PX-1"));
+}
+
+type Spoil = fn(&mut Vec<OrderEvidence>);
+
+/// The signed bytes with this done to the document, signed anew by this key alone.
+fn forged<D: shared::document::Document>(bytes: &Base64, by: u8, spoil: impl Fn(&mut D)) -> Base64 {
+    let mut envelope = Envelope::<D>::from_bytes(&bytes.0).expect("it is one");
+    spoil(&mut envelope.document);
+    let mut anew = Envelope::unsigned(envelope.document);
+    anew.sign(FLEET, &key(by));
+    Base64(anew.to_bytes())
+}
+
+#[test]
+fn what_cannot_be_true_is_named_though_the_chain_is_whole() {
+    let cases: &[(&str, Spoil)] = &[
+        ("not everybody signed the batch", |it| {
+            it[0].batch = forged::<Batch>(&it[0].batch, 21, |_| {});
+        }),
+        ("not everybody signed the batch", |it| {
+            it[0].batch = forged::<Batch>(&it[0].batch, 21, |batch| batch.terminals = 2);
+        }),
+        ("no controller of the fleet signed the order", |it| {
+            it[0].signed_order = forged::<Order>(&it[0].signed_order, 31, |_| {});
+        }),
+        ("the order is of another batch", |it| {
+            let spoil = |order: &mut Order| order.batch = Digest([0; 32]);
+            it[0].signed_order = forged::<Order>(&it[0].signed_order, 21, spoil);
+        }),
+        ("is no member of the batch", |it| {
+            let spoil = |order: &mut Order| order.index = 1;
+            it[0].signed_order = forged::<Order>(&it[0].signed_order, 21, spoil);
+        }),
+        ("filed under another name", |it| it[0].order = OrderId::from_bytes([77; 16])),
+        ("is for", |it| it[0].terminal = it[1].terminal),
+        ("nobody signed for this profile", |it| it[0].profile = it[1].profile.clone()),
+        ("nobody signed for this profile", |it| it[0].profile_path.clear()),
+        ("the profile is missing", |it| it[0].profile = None),
+        ("is not signed by the key of the terminal", |it| {
+            it[0].terminal_key = Some(key(99).public());
+        }),
+        ("the terminal's key is not told", |it| it[0].terminal_key = None),
+        ("is for ord-", |it| {
+            let other = OrderId::from_bytes([9; 16]);
+            let spoil = |receipt: &mut Receipt| receipt.order = other;
+            it[0].receipts[1] = forged::<Receipt>(&it[0].receipts[1], 101, spoil);
+        }),
+        ("is of another epoch", |it| {
+            let spoil = |receipt: &mut Receipt| receipt.epoch = 2;
+            it[0].receipts[1] = forged::<Receipt>(&it[0].receipts[1], 101, spoil);
+        }),
+        ("receipt", |it| it[0].receipts[1].0.truncate(9)),
+    ];
+    for (expected, spoil) in cases {
+        let mut spoilt = evidence();
+        spoil(&mut spoilt);
+        let report = checked(&spoilt);
+        assert!(report.wrong.iter().any(|it| it.contains(expected)), "{expected}: {report:?}");
+    }
+}
+
+#[test]
+fn a_roster_that_is_not_held_or_is_another_fleets_is_not_followed() {
+    let packed = pack(&evidence()).expect("it is packed");
+    let opened = open_pack(&packed.bytes).expect("it is opened");
+    assert!(check(&opened, Digest([0; 32]), true).is_err());
+    let mut foreign = evidence();
+    foreign.iter_mut().for_each(|it| it.fleet = FleetId::from_bytes([9; 16]));
+    let packed = pack(&foreign).expect("it is packed");
+    let opened = open_pack(&packed.bytes).expect("it is opened");
+    assert!(check(&opened, roster().digest(), true).is_err());
+}
+
+#[test]
+fn without_its_head_nobody_knows_whether_something_was_left_out() {
+    let packed = pack(&evidence()[..1]).expect("it is packed");
+    let opened = open_pack(&packed.bytes).expect("it is opened");
+    let report = check(&opened, roster().digest(), false).expect("the roster is held");
+    assert!(report.not_proven.iter().any(|it| it.contains("left out")), "{report:?}");
+}

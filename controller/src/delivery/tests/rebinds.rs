@@ -1,0 +1,185 @@
+//! A change of provider, from its plan to the parcels that terminals check.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use shared::codec;
+use shared::id::CampaignId;
+
+use super::approvals::{require, sign_for};
+use super::world::{World, by, campaign_id, id, new_campaign};
+use crate::campaign::CampaignError;
+use crate::campaign::assignment::AssignmentState as State;
+use crate::campaign::state::CampaignState;
+use crate::rebind::draft::tests::{asked, profile};
+use crate::rebind::facts::Wish;
+use crate::rebind::{NewChange, RebindError, Rebinds};
+use crate::registry::campaign::NewCampaign;
+
+/// What nobody has told this controller, and who answers for it.
+fn overrides() -> BTreeMap<String, String> {
+    let codes = [
+        "binding-unknown",
+        "compatibility-unknown",
+        "keys-unknown",
+        "request-unknown",
+        "licence-unknown",
+        "fees-unknown",
+        "contract-unknown",
+        "notice-missing",
+    ];
+    codes.map(|code| (code.to_owned(), "Ana".to_owned())).into()
+}
+
+fn rebinds(world: &World) -> Rebinds {
+    Rebinds::new(Arc::clone(&world.registry), world.campaigns.clone())
+}
+
+fn change(world: &World, waves: &[&[u8]]) -> NewChange {
+    let asked = asked();
+    let payload = |number: &u8| codec::encode(&profile(*number));
+    NewChange {
+        name: Some("to beta".to_owned()),
+        wish: Wish {
+            from: asked.from.clone(),
+            to: asked.to.clone(),
+            selector: "*".to_owned(),
+            registry_order: asked.registry_order,
+            tests: asked.tests.len(),
+            begins_at: world.now,
+            waves: vec![],
+            fallbacks: [("berlin-1".to_owned(), "cash".to_owned())].into(),
+            notices: vec![],
+        },
+        asked,
+        max_parallel: 3,
+        lifetime_s: None,
+        waves: waves.iter().map(|wave| wave.iter().map(payload).collect()).collect(),
+        overrides: overrides(),
+    }
+}
+
+async fn ready() -> World {
+    let mut world = World::new(3, 1).await;
+    require(&world, 0).await;
+    for _ in 0..2 {
+        world.round().await;
+    }
+    world
+}
+
+async fn approve(world: &World, wave: CampaignId) {
+    assert_eq!(sign_for(world, wave, 1).await.unwrap(), CampaignState::AwaitingApproval);
+    assert_eq!(sign_for(world, wave, 2).await.unwrap(), CampaignState::Running);
+}
+
+async fn until_over(world: &mut World, wave: CampaignId) {
+    for _ in 0..60 {
+        if world.registry.campaign(wave).await.unwrap().unwrap().ended_at.is_some() {
+            return;
+        }
+        world.round().await;
+    }
+    panic!("{wave} is not over");
+}
+
+#[tokio::test]
+async fn each_member_gets_its_own_profile_once_two_people_have_signed() {
+    let mut world = ready().await;
+    let rebind = rebinds(&world).create(change(&world, &[&[3, 1, 2]]), &by(world.now)).await;
+    let rebind = rebind.unwrap();
+    for _ in 0..5 {
+        world.round().await;
+    }
+    assert!(world.terminals.values().all(|it| it.bound.is_none()), "nothing before that");
+    approve(&world, rebind.id).await;
+    until_over(&mut world, rebind.id).await;
+    let tally = world.registry.campaign_tally(rebind.id).await.unwrap();
+    assert_eq!(tally.by_state.into_iter().collect::<Vec<_>>(), [(State::Succeeded, 3)]);
+    for number in 1..=3 {
+        assert_eq!(world.terminal(number).bound, Some(profile(number).merchant.tid));
+    }
+}
+
+#[tokio::test]
+async fn a_wave_begins_only_when_the_one_before_went_well_or_somebody_answers_for_it() {
+    let mut world = ready().await;
+    let rebinds = rebinds(&world);
+    let new = change(&world, &[&[1], &[2, 3]]);
+    let rebind = rebinds.create(new, &by(world.now)).await.unwrap();
+    let early = rebinds.next(rebind.id, None, &by(world.now)).await.unwrap_err();
+    assert!(matches!(early, RebindError::NotWell { wave: 1, .. }), "{early}");
+    approve(&world, rebind.id).await;
+    until_over(&mut world, rebind.id).await;
+    assert!(world.terminal(2).bound.is_none());
+    let second = rebinds.next(rebind.waves[1], None, &by(world.now)).await.unwrap();
+    assert_eq!((second.id, second.state), (rebind.waves[1], CampaignState::AwaitingApproval));
+    approve(&world, second.id).await;
+    until_over(&mut world, second.id).await;
+    assert_eq!(world.terminal(3).bound, Some(profile(3).merchant.tid));
+    let none = rebinds.next(rebind.id, None, &by(world.now)).await.unwrap_err();
+    assert!(matches!(none, RebindError::NoNext(_)), "{none}");
+
+    let world = ready().await;
+    let rebinds = self::rebinds(&world);
+    let new = change(&world, &[&[1], &[2, 3]]);
+    let rebind = rebinds.create(new, &by(world.now)).await.unwrap();
+    world.campaigns.abort(rebind.id, &by(world.now)).await.unwrap();
+    let blank = rebinds.next(rebind.id, Some(" "), &by(world.now)).await.unwrap_err();
+    assert!(matches!(blank, RebindError::NotWell { .. }), "nobody is not a name: {blank}");
+    let next = rebinds.next(rebind.id, Some("Bo"), &by(world.now)).await.unwrap();
+    assert_eq!(next.state_why, "test (despite the wave before: Bo)");
+}
+
+#[tokio::test]
+async fn what_the_plan_does_not_allow_leaves_no_trace() {
+    let world = ready().await;
+    let rebinds = rebinds(&world);
+    let mut silent = change(&world, &[&[1, 2, 3]]);
+    silent.overrides.remove("fees-unknown");
+    let mut last = change(&world, &[&[1, 2, 3]]);
+    last.wish.fallbacks.clear();
+    let stranger = change(&world, &[&[1, 9]]);
+    for (code, new) in
+        [("fees-unknown", silent), ("last-in-store", last), ("no-such-terminal", stranger)]
+    {
+        let refused = rebinds.create(new, &by(world.now)).await.unwrap_err();
+        let RebindError::Planned(found) = refused else { panic!("{refused}") };
+        assert_eq!(found.iter().map(|it| it.code.as_str()).collect::<Vec<_>>(), [code]);
+    }
+    let campaigns = world.registry.campaigns(&crate::registry::page::Page::first(9)).await;
+    assert!(campaigns.unwrap().is_empty());
+}
+
+#[tokio::test]
+async fn a_secret_for_a_terminal_that_told_no_recipient_is_refused() {
+    let world = ready().await;
+    let mut sealed = profile(1);
+    sealed.sealed = Some(b"sealed to nobody".to_vec().into());
+    let mut new = change(&world, &[&[2]]);
+    new.waves[0].push(codec::encode(&sealed));
+    let refused = rebinds(&world).create(new, &by(world.now)).await.unwrap_err().to_string();
+    assert!(refused.contains("no-recipient"), "{refused}");
+}
+
+#[tokio::test]
+async fn a_change_of_provider_is_no_campaign_by_itself() {
+    let world = ready().await;
+    let change = shared::change::Change::Rebind(Box::new(asked()));
+    let new = NewCampaign { change, lifetime_s: 3600, ..new_campaign(1) };
+    let refused = world.create_and_start(&new).await.unwrap_err();
+    assert!(matches!(refused, CampaignError::RebindByItself), "{refused}");
+    assert!(world.registry.campaign(campaign_id(1)).await.unwrap().is_none());
+}
+
+#[tokio::test]
+async fn a_wave_of_which_a_member_was_revoked_is_not_started() {
+    let world = ready().await;
+    let rebinds = rebinds(&world);
+    let new = change(&world, &[&[1], &[2, 3]]);
+    let rebind = rebinds.create(new, &by(world.now)).await.unwrap();
+    world.registry.revoke_terminal(id(3), &by(world.now)).await.unwrap();
+    let refused = rebinds.next(rebind.id, Some("Bo"), &by(world.now)).await.unwrap_err();
+    let gone = matches!(refused, RebindError::Campaign(CampaignError::MembersGone(_)));
+    assert!(gone, "{refused}");
+}

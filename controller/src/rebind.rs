@@ -1,0 +1,279 @@
+//! A change of provider: planned over what is known, drafted as campaigns with a profile for every
+//! member, and begun wave by wave.
+//!
+//! [`plan`] decides who can be rebound, how, and what speaks against it; [`draft`] whether profiles
+//! can be what people sign for; [`letter`] what parties are told. All three are pure. [`gather`]
+//! looks up what this controller knows. Here are the decisions that people make.
+
+pub mod draft;
+pub mod facts;
+mod gather;
+pub mod letter;
+pub mod plan;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use shared::change::{Change, Rebind as Asked};
+use shared::digest::{Digest, Nonce};
+use shared::document::profile::Enclosed;
+use shared::id::CampaignId;
+use shared::limits::APPROVED_ORDER_LIFETIME_S_MAX;
+
+use crate::campaign::assignment::AssignmentState;
+use crate::campaign::state::CampaignState;
+use crate::campaign::{CampaignError, Campaigns};
+use crate::registry::audit::By;
+use crate::registry::campaign::{Campaign, NewCampaign};
+use crate::registry::page::{PAGE_ITEMS_MAX, Page};
+use crate::registry::rebind::{NewRebind, NewWave, Notice, Paper, Rebind};
+use crate::registry::{Registry, RegistryError};
+use crate::selector::Selector;
+use draft::{Draft, DraftRefused};
+use facts::{Party, Wanted, Wish};
+use letter::Letter;
+use plan::{Finding, Plan};
+
+/// Why a change of provider was not begun.
+#[derive(Debug, thiserror::Error)]
+pub enum RebindError {
+    #[error("{campaign} is no wave of a change of provider")]
+    NoRebind { campaign: CampaignId },
+    #[error(transparent)]
+    Draft(#[from] DraftRefused),
+    #[error("{}", findings(.0))]
+    Planned(Vec<Finding>),
+    #[error("every wave was started: the last one is {0}")]
+    NoNext(CampaignId),
+    #[error("wave {wave} is not over well: {why}")]
+    NotWell { wave: usize, why: String },
+    #[error(transparent)]
+    Campaign(#[from] CampaignError),
+    #[error(transparent)]
+    Registry(#[from] RegistryError),
+}
+
+impl RebindError {
+    /// What to do about it, in the imperative.
+    pub fn hint(&self) -> Option<&'static str> {
+        match self {
+            Self::NoRebind { .. } => Some("list them with `tillward rebind list`"),
+            Self::Draft(_) => Some("correct the file of profiles"),
+            Self::Planned(_) => Some(
+                "look at the whole plan with `tillward rebind plan`; who answers for what may be \
+                 overridden is named with --override CODE=NAME",
+            ),
+            Self::NoNext(_) => None,
+            Self::NotWell { .. } => {
+                Some("look at the wave; who answers for going on is named with --despite NAME")
+            }
+            Self::Campaign(error) => error.hint(),
+            Self::Registry(_) => None,
+        }
+    }
+}
+
+fn findings(found: &[Finding]) -> String {
+    let each = found.iter().map(|it| format!("{} ({}): {}", it.code, it.about, it.detail));
+    format!("the plan does not allow it: {}", each.collect::<Vec<_>>().join("; "))
+}
+
+/// What somebody asks for, checked by nobody yet.
+#[derive(Clone, Debug)]
+pub struct NewChange {
+    pub name: Option<String>,
+    pub wish: Wish,
+    /// What is the same for all; the root over the profiles is put in here.
+    pub asked: Asked,
+    pub max_parallel: u32,
+    /// How long orders of a wave are valid from its start, in seconds.
+    pub lifetime_s: Option<u64>,
+    /// Payloads of profiles, wave by wave.
+    pub waves: Vec<Vec<Vec<u8>>>,
+    /// Who answers for a finding, by its code.
+    pub overrides: BTreeMap<String, String>,
+}
+
+/// What people decide about changes of provider.
+#[derive(Clone, Debug)]
+pub struct Rebinds {
+    registry: Arc<dyn Registry>,
+    campaigns: Campaigns,
+}
+
+impl Rebinds {
+    pub fn new(registry: Arc<dyn Registry>, campaigns: Campaigns) -> Self {
+        Self { registry, campaigns }
+    }
+
+    /// What would become of it now; nothing is written.
+    pub async fn plan(&self, wish: &Wish, by: &By) -> Result<Plan, RebindError> {
+        let selector: Selector = wish.selector.parse().map_err(CampaignError::Selector)?;
+        let facts = gather::facts(&*self.registry, &selector, wish, by.at).await?;
+        Ok(plan::plan(&facts, wish))
+    }
+
+    /// Drafts every wave and starts the first, which then waits for its approvers.
+    pub async fn create(&self, new: NewChange, by: &By) -> Result<Rebind, RebindError> {
+        let drafts = draft::waves(&new.waves, &new.asked)?;
+        let wish = Wish { waves: drafts.iter().map(wanted).collect(), ..new.wish };
+        let plan = self.plan(&wish, by).await?;
+        let open = plan.open(&new.overrides);
+        if !open.is_empty() {
+            return Err(RebindError::Planned(open));
+        }
+        let lifetime_s = new.lifetime_s.unwrap_or(APPROVED_ORDER_LIFETIME_S_MAX);
+        let count = drafts.len();
+        let mut waves = Vec::new();
+        for (number, draft) in (1..).zip(drafts) {
+            let campaign = NewCampaign {
+                id: CampaignId::generate(),
+                name: new.name.as_ref().map(|name| match count {
+                    1 => name.clone(),
+                    _ => format!("{name}, wave {number} of {count}"),
+                }),
+                change: draft.change(&new.asked),
+                selector: wish.selector.clone(),
+                max_parallel: new.max_parallel,
+                lifetime_s,
+                salt: salt(),
+            };
+            self.campaigns.check(&campaign, by.at).await?;
+            waves.push(NewWave { campaign, profiles: draft.enclosed() });
+        }
+        let plan = plan.as_json(&new.overrides);
+        let rebind = NewRebind { waves, plan, notices: wish.notices };
+        let rebind = self.registry.add_rebind(&rebind, by).await?;
+        self.campaigns.start(rebind.id, by).await?;
+        Ok(rebind)
+    }
+
+    pub async fn of(&self, campaign: CampaignId) -> Result<Rebind, RebindError> {
+        let found = self.registry.rebind_of(campaign).await?;
+        found.ok_or(RebindError::NoRebind { campaign })
+    }
+
+    /// Starts the next wave, if all went well in the one before or somebody answers for it.
+    pub async fn next(
+        &self,
+        campaign: CampaignId,
+        despite: Option<&str>,
+        by: &By,
+    ) -> Result<Campaign, RebindError> {
+        let rebind = self.of(campaign).await?;
+        let mut before = None;
+        for (number, id) in (1..).zip(rebind.waves.iter().copied()) {
+            let found = self.registry.campaign(id).await?;
+            let wave = found.ok_or(CampaignError::NoCampaign(id))?;
+            if wave.state != CampaignState::Draft {
+                before = Some((number, wave));
+                continue;
+            }
+            if let Some((number, wave)) = &before {
+                self.went_well(*number, wave, despite).await?;
+            }
+            let why = match despite {
+                Some(name) => format!("{} (despite the wave before: {name})", by.why),
+                None => by.why.clone(),
+            };
+            return Ok(self.campaigns.start(id, &By { why, ..by.clone() }).await?);
+        }
+        Err(RebindError::NoNext(rebind.waves.last().copied().unwrap_or(campaign)))
+    }
+
+    async fn went_well(
+        &self,
+        wave: usize,
+        campaign: &Campaign,
+        despite: Option<&str>,
+    ) -> Result<(), RebindError> {
+        let tally = self.registry.campaign_tally(campaign.id).await?;
+        let members = campaign.frozen.map_or(0, |frozen| u64::from(frozen.members));
+        let succeeded = tally.by_state.get(&AssignmentState::Succeeded).copied().unwrap_or(0);
+        let well = campaign.state == CampaignState::Completed && succeeded == members;
+        if well || despite.is_some_and(|name| !name.trim().is_empty()) {
+            return Ok(());
+        }
+        let state = campaign.state.as_str();
+        let why = format!("it is {state}, and {succeeded} of {members} terminals succeeded");
+        Err(RebindError::NotWell { wave, why })
+    }
+
+    /// Writes down that a party was told, or what came of it.
+    pub async fn notice(
+        &self,
+        campaign: CampaignId,
+        notice: &Notice,
+        by: &By,
+    ) -> Result<Rebind, RebindError> {
+        let rebind = self.of(campaign).await?;
+        self.registry.put_notice(rebind.id, notice, by).await?;
+        self.of(campaign).await
+    }
+
+    /// Makes the letter of every party, and keeps each that was not made before.
+    pub async fn letters(&self, campaign: CampaignId, by: &By) -> Result<Vec<Paper>, RebindError> {
+        let rebind = self.of(campaign).await?;
+        let mut rows = Vec::new();
+        let mut asked = None;
+        for wave in &rebind.waves {
+            let found = self.registry.campaign(*wave).await?;
+            let found = found.ok_or(CampaignError::NoCampaign(*wave))?;
+            let profiles = profiles(&*self.registry, *wave).await?;
+            rows.extend(gather::rows(&*self.registry, &profiles).await?);
+            if let Change::Rebind(change) = found.change {
+                asked.get_or_insert(*change);
+            }
+        }
+        let asked = asked.ok_or(RebindError::NoRebind { campaign })?;
+        rows.sort_by(|a, b| (&a.store, &a.serial).cmp(&(&b.store, &b.serial)));
+        for party in Party::ALL {
+            let letter = Letter {
+                party,
+                rebind: rebind.id,
+                asked: &asked,
+                rows: &rows,
+                planned_at: rebind.created_at,
+                planned_by: &rebind.created_by,
+            };
+            let html = letter::html(&letter);
+            let digest = Digest::of(html.as_bytes());
+            let party = party.as_str().to_owned();
+            let made_by = by.who.clone();
+            let paper = Paper { party, digest, html, made_at: by.at, made_by };
+            self.registry.add_paper(rebind.id, &paper, by).await?;
+        }
+        Ok(self.registry.papers(rebind.id).await?)
+    }
+}
+
+fn wanted(draft: &Draft) -> Vec<Wanted> {
+    let of = |it: &draft::Drafted| Wanted {
+        serial: None,
+        terminal: Some(it.profile.terminal),
+        is_sealed: it.profile.sealed.is_some(),
+        replaces: Some((it.profile.replaces.mid.clone(), it.profile.replaces.tid.clone())),
+    };
+    draft.members.values().map(of).collect()
+}
+
+/// All profiles of a campaign, by terminal.
+pub async fn profiles(
+    registry: &dyn Registry,
+    campaign: CampaignId,
+) -> Result<Vec<(shared::id::TerminalId, Enclosed)>, RegistryError> {
+    let mut all = Vec::new();
+    let mut page = Page::first(PAGE_ITEMS_MAX);
+    loop {
+        let next = registry.profiles(campaign, &page).await?;
+        let Some((last, _)) = next.last() else { return Ok(all) };
+        page = Page::after(*last, PAGE_ITEMS_MAX);
+        all.extend(next);
+    }
+}
+
+fn salt() -> Nonce {
+    let mut salt = [0; 16];
+    getrandom::fill(&mut salt).expect("the operating system gives randomness");
+    Nonce(salt)
+}

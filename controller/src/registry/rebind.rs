@@ -1,0 +1,114 @@
+//! Changes of provider as they are stored: campaigns with a profile for every member.
+
+use std::collections::BTreeMap;
+
+use async_trait::async_trait;
+use shared::digest::Digest;
+use shared::document::profile::Enclosed;
+use shared::id::{CampaignId, OrderId, TerminalId};
+use shared::message::SignedBytes;
+use shared::time::UnixTime;
+
+use super::RegistryError;
+use super::audit::By;
+use super::campaign::{NewCampaign, Purpose};
+use super::page::Page;
+
+type Result<T> = std::result::Result<T, RegistryError>;
+
+/// One wave of a change of provider, and what each of its members is bound to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NewWave {
+    pub campaign: NewCampaign,
+    /// Of exactly its members, with the siblings up to the root in the campaign's change.
+    pub profiles: BTreeMap<TerminalId, Enclosed>,
+}
+
+/// In the order in which the waves go; there is at least one.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NewRebind {
+    pub waves: Vec<NewWave>,
+    /// As JSON: see [`crate::rebind::plan`].
+    pub plan: String,
+    pub notices: Vec<Notice>,
+}
+
+/// A change of provider. It is called by the campaign of its first wave.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Rebind {
+    pub id: CampaignId,
+    pub waves: Vec<CampaignId>,
+    pub plan: String,
+    pub created_at: UnixTime,
+    pub created_by: String,
+    pub notices: Vec<Notice>,
+}
+
+/// That a party was told.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Notice {
+    /// See [`crate::rebind::facts::Party`].
+    pub party: String,
+    /// For example `letter` or `mail`.
+    pub channel: String,
+    /// What the channel calls it; empty where it has no name.
+    pub reference: String,
+    pub sent_at: UnixTime,
+    pub delivered_at: Option<UnixTime>,
+    pub acknowledged_at: Option<UnixTime>,
+}
+
+/// A letter or handover list as it was made.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Paper {
+    pub party: String,
+    /// SHA-256 of `html`.
+    pub digest: Digest,
+    pub html: String,
+    pub made_at: UnixTime,
+    pub made_by: String,
+}
+
+/// A signed order with all that its terminal was sent beside it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StoredOrder {
+    pub id: OrderId,
+    pub terminal: TerminalId,
+    pub campaign: CampaignId,
+    pub purpose: Purpose,
+    pub signed: SignedBytes,
+    pub batch: SignedBytes,
+    pub release: Option<SignedBytes>,
+    pub profile: Option<Enclosed>,
+}
+
+/// The part of the registry that is about changes of provider and what proves them.
+#[async_trait]
+pub trait RebindRegistry {
+    /// Adds a draft for every wave, with its profiles.
+    async fn add_rebind(&self, new: &NewRebind, by: &By) -> Result<Rebind>;
+
+    /// The change of provider that this campaign is a wave of.
+    async fn rebind_of(&self, campaign: CampaignId) -> Result<Option<Rebind>>;
+
+    /// Newest first.
+    async fn rebinds(&self, page: &Page<CampaignId>) -> Result<Vec<CampaignId>>;
+
+    /// The profiles of a campaign's members, by terminal; none of another kind of campaign.
+    async fn profiles(
+        &self,
+        campaign: CampaignId,
+        page: &Page<TerminalId>,
+    ) -> Result<Vec<(TerminalId, Enclosed)>>;
+
+    /// Writes down that a party was told, or what came of it, in place of what was known.
+    async fn put_notice(&self, rebind: CampaignId, notice: &Notice, by: &By) -> Result<()>;
+
+    /// Keeps a letter; one with the same content is kept once.
+    async fn add_paper(&self, rebind: CampaignId, paper: &Paper, by: &By) -> Result<()>;
+
+    /// Oldest first.
+    async fn papers(&self, rebind: CampaignId) -> Result<Vec<Paper>>;
+
+    async fn order(&self, id: OrderId) -> Result<Option<StoredOrder>>;
+}

@@ -1,0 +1,248 @@
+//! Changes of provider: waves, profiles, notices, letters, and orders as evidence.
+
+use async_trait::async_trait;
+use shared::digest::Digest;
+use shared::document::profile::Enclosed;
+use shared::id::{CampaignId, OrderId, TerminalId};
+use shared::message::SignedBytes;
+
+use super::session::{
+    Access, Database, Row, Transaction, bytes, int, maybe_text, maybe_time, text, time,
+};
+use super::{SqlRegistry, audit, campaigns, finish, read, transaction, write};
+use crate::registry::RegistryError;
+use crate::registry::audit::By;
+use crate::registry::page::Page;
+use crate::registry::rebind::{
+    NewRebind, NewWave, Notice, Paper, Rebind, RebindRegistry, StoredOrder,
+};
+
+type Result<T> = std::result::Result<T, RegistryError>;
+
+#[async_trait]
+impl<D: Database> RebindRegistry for SqlRegistry<D> {
+    async fn add_rebind(&self, new: &NewRebind, by: &By) -> Result<Rebind> {
+        write!(self, "add a change of provider", tx => add(tx, new, by))
+    }
+
+    async fn rebind_of(&self, campaign: CampaignId) -> Result<Option<Rebind>> {
+        read!(self, "find a change of provider", tx => of_campaign(tx, campaign))
+    }
+
+    async fn rebinds(&self, page: &Page<CampaignId>) -> Result<Vec<CampaignId>> {
+        read!(self, "list changes of provider", tx => list(tx, page))
+    }
+
+    async fn profiles(
+        &self,
+        campaign: CampaignId,
+        page: &Page<TerminalId>,
+    ) -> Result<Vec<(TerminalId, Enclosed)>> {
+        read!(self, "list profiles", tx => profiles(tx, campaign, page))
+    }
+
+    async fn put_notice(&self, rebind: CampaignId, notice: &Notice, by: &By) -> Result<()> {
+        write!(self, "note a notice", tx => put_notice(tx, rebind, notice, by))
+    }
+
+    async fn add_paper(&self, rebind: CampaignId, paper: &Paper, by: &By) -> Result<()> {
+        write!(self, "keep a letter", tx => add_paper(tx, rebind, paper, by))
+    }
+
+    async fn papers(&self, rebind: CampaignId) -> Result<Vec<Paper>> {
+        read!(self, "list letters", tx => papers(tx, rebind))
+    }
+
+    async fn order(&self, id: OrderId) -> Result<Option<StoredOrder>> {
+        read!(self, "find an order", tx => order(tx, id))
+    }
+}
+
+async fn add(tx: &mut Transaction, new: &NewRebind, by: &By) -> Result<Rebind> {
+    let missing = || RegistryError::Missing { what: "wave", which: "1".to_owned() };
+    let rebind = new.waves.first().ok_or_else(missing)?.campaign.id;
+    for wave in &new.waves {
+        campaigns::add(tx, &wave.campaign, by).await?;
+    }
+    let insert = "INSERT INTO rebinds (id, plan, created_at, created_by) VALUES ($1, $2, $3, $4)";
+    let values = vec![text(rebind), text(&new.plan), time(by.at), text(&by.who)];
+    tx.execute(insert, values).await?;
+    for (number, wave) in (1_u32..).zip(&new.waves) {
+        add_wave(tx, rebind, number, wave).await?;
+    }
+    for notice in &new.notices {
+        put_notice(tx, rebind, notice, by).await?;
+    }
+    audit::append(tx, by, "rebind-created", rebind).await?;
+    of_campaign(tx, rebind).await?.ok_or_else(missing)
+}
+
+async fn add_wave(
+    tx: &mut Transaction,
+    rebind: CampaignId,
+    number: u32,
+    wave: &NewWave,
+) -> Result<()> {
+    let NewWave { campaign, profiles } = wave;
+    let insert = "INSERT INTO rebind_waves (campaign, rebind, wave) VALUES ($1, $2, $3)";
+    tx.execute(insert, vec![text(campaign.id), text(rebind), int(number)]).await?;
+    for (terminal, enclosed) in profiles {
+        let path: Vec<u8> = enclosed.path.iter().flat_map(|sibling| sibling.0).collect();
+        let insert = "INSERT INTO campaign_profiles (campaign, terminal, profile, path)
+             VALUES ($1, $2, $3, $4)";
+        let values =
+            vec![text(campaign.id), text(terminal), bytes(&enclosed.profile), bytes(&path)];
+        tx.execute(insert, values).await?;
+    }
+    Ok(())
+}
+
+/// A profile and its path as they were selected, both or none.
+pub(super) fn enclosed(row: &mut Row) -> Result<Option<Enclosed>> {
+    let (profile, path) = (row.maybe_bytes()?, row.maybe_bytes()?);
+    let Some((profile, path)) = profile.zip(path) else { return Ok(None) };
+    let (siblings, rest) = path.as_chunks::<32>();
+    if !rest.is_empty() {
+        let value = format!("{} bytes", path.len());
+        return Err(RegistryError::Unreadable { what: "path of a profile", value });
+    }
+    let path = siblings.iter().map(|sibling| Digest(*sibling)).collect();
+    Ok(Some(Enclosed { profile: profile.into(), path }))
+}
+
+async fn of_campaign(tx: &mut Transaction, campaign: CampaignId) -> Result<Option<Rebind>> {
+    let select = "SELECT id, plan, created_at, created_by FROM rebinds
+         WHERE id = (SELECT rebind FROM rebind_waves WHERE campaign = $1)";
+    let Some(mut row) = tx.row(select, vec![text(campaign)]).await? else { return Ok(None) };
+    let id: CampaignId = row.parsed("campaign")?;
+    let (plan, created_at, created_by) = (row.text()?, row.time()?, row.text()?);
+    let select = "SELECT campaign FROM rebind_waves WHERE rebind = $1 ORDER BY wave";
+    let waves = tx.rows(select, vec![text(id)]).await?;
+    let waves = waves.into_iter().map(|mut row| row.parsed("campaign"));
+    let waves = waves.collect::<Result<_>>()?;
+    let notices = notices(tx, id).await?;
+    Ok(Some(Rebind { id, waves, plan, created_at, created_by, notices }))
+}
+
+async fn list(tx: &mut Transaction, page: &Page<CampaignId>) -> Result<Vec<CampaignId>> {
+    let select = "SELECT id FROM rebinds WHERE $1 IS NULL OR id < $1 ORDER BY id DESC LIMIT $2";
+    let rows = tx.rows(select, vec![maybe_text(page.after), int(page.items())]).await?;
+    rows.into_iter().map(|mut row| row.parsed("campaign")).collect()
+}
+
+async fn profiles(
+    tx: &mut Transaction,
+    campaign: CampaignId,
+    page: &Page<TerminalId>,
+) -> Result<Vec<(TerminalId, Enclosed)>> {
+    let select = "SELECT terminal, profile, path FROM campaign_profiles
+         WHERE campaign = $1 AND ($2 IS NULL OR terminal > $2) ORDER BY terminal LIMIT $3";
+    let values = vec![text(campaign), maybe_text(page.after), int(page.items())];
+    let mut profiles = Vec::new();
+    for mut row in tx.rows(select, values).await? {
+        let terminal = row.parsed("terminal")?;
+        profiles.extend(enclosed(&mut row)?.map(|enclosed| (terminal, enclosed)));
+    }
+    Ok(profiles)
+}
+
+async fn put_notice(
+    tx: &mut Transaction,
+    rebind: CampaignId,
+    notice: &Notice,
+    by: &By,
+) -> Result<()> {
+    let Notice { party, channel, reference, sent_at, delivered_at, acknowledged_at } = notice;
+    let insert = "INSERT INTO rebind_notices (rebind, party, channel, reference, sent_at,
+             delivered_at, acknowledged_at, recorded_at, recorded_by)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
+         ON CONFLICT (rebind, party) DO UPDATE SET channel = $3, reference = $4, sent_at = $5,
+             delivered_at = $6, acknowledged_at = $7, recorded_at = $8, recorded_by = $9";
+    let values = vec![
+        text(rebind),
+        text(party),
+        text(channel),
+        text(reference),
+        time(*sent_at),
+        maybe_time(*delivered_at),
+        maybe_time(*acknowledged_at),
+        time(by.at),
+        text(&by.who),
+    ];
+    tx.execute(insert, values).await?;
+    audit::append(tx, by, "notice-recorded", format!("{rebind}/{party}")).await
+}
+
+async fn notices(tx: &mut Transaction, rebind: CampaignId) -> Result<Vec<Notice>> {
+    let select = "SELECT party, channel, reference, sent_at, delivered_at, acknowledged_at
+         FROM rebind_notices WHERE rebind = $1 ORDER BY party";
+    let notice = |mut row: Row| {
+        Ok(Notice {
+            party: row.text()?,
+            channel: row.text()?,
+            reference: row.text()?,
+            sent_at: row.time()?,
+            delivered_at: row.maybe_time()?,
+            acknowledged_at: row.maybe_time()?,
+        })
+    };
+    tx.rows(select, vec![text(rebind)]).await?.into_iter().map(notice).collect()
+}
+
+async fn add_paper(tx: &mut Transaction, rebind: CampaignId, paper: &Paper, by: &By) -> Result<()> {
+    let insert = "INSERT INTO rebind_papers (rebind, digest, party, html, made_at, made_by)
+         VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (rebind, digest) DO NOTHING";
+    let values = vec![
+        text(rebind),
+        text(paper.digest),
+        text(&paper.party),
+        text(&paper.html),
+        time(paper.made_at),
+        text(&paper.made_by),
+    ];
+    match tx.execute(insert, values).await? {
+        0 => Ok(()),
+        _ => audit::append(tx, by, "letter-made", format!("{rebind}/{}", paper.digest)).await,
+    }
+}
+
+async fn papers(tx: &mut Transaction, rebind: CampaignId) -> Result<Vec<Paper>> {
+    let select = "SELECT party, digest, html, made_at, made_by FROM rebind_papers
+         WHERE rebind = $1 ORDER BY made_at, party, digest";
+    let paper = |mut row: Row| {
+        Ok(Paper {
+            party: row.text()?,
+            digest: row.parsed("digest")?,
+            html: row.text()?,
+            made_at: row.time()?,
+            made_by: row.text()?,
+        })
+    };
+    tx.rows(select, vec![text(rebind)]).await?.into_iter().map(paper).collect()
+}
+
+async fn order(tx: &mut Transaction, id: OrderId) -> Result<Option<StoredOrder>> {
+    let select = "SELECT orders.id, orders.terminal, orders.campaign, orders.purpose,
+             orders.signed, batches.signed, releases.signed, campaign_profiles.profile,
+             campaign_profiles.path
+         FROM orders
+         JOIN campaigns ON campaigns.id = orders.campaign
+         JOIN batches ON batches.digest = orders.batch
+         LEFT JOIN releases ON releases.digest = campaigns.release AND orders.purpose = 'change'
+         LEFT JOIN campaign_profiles ON campaign_profiles.campaign = orders.campaign
+             AND campaign_profiles.terminal = orders.terminal AND orders.purpose = 'change'
+         WHERE orders.id = $1";
+    let order = |mut row: Row| {
+        Ok(StoredOrder {
+            id: row.parsed("order")?,
+            terminal: row.parsed("terminal")?,
+            campaign: row.parsed("campaign")?,
+            purpose: row.code()?,
+            signed: row.signed()?,
+            batch: row.signed()?,
+            release: row.maybe_bytes()?.map(SignedBytes::new),
+            profile: enclosed(&mut row)?,
+        })
+    };
+    tx.row(select, vec![text(id)]).await?.map(order).transpose()
+}
