@@ -49,18 +49,23 @@ pub struct Running {
 pub struct Job {
     pub order: OrderId,
     pub step: String,
-    #[serde(flatten)]
     pub state: JobState,
+    /// What it waits for, or why it goes back.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub detail: Option<String>,
+    /// How it ended.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub outcome: Option<String>,
     pub at: UnixTime,
 }
 
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case", tag = "state")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum JobState {
     Running,
-    Waiting { detail: String },
-    Undoing { detail: String },
-    Finished { outcome: String },
+    Waiting,
+    Undoing,
+    Finished,
 }
 
 /// Gathers what happens and writes it down now and then.
@@ -112,24 +117,21 @@ impl StatusFile {
             let Write::Post(post) = write else { continue };
             match post {
                 Post::Progress(progress) => {
-                    let state = match &progress.state {
-                        StepState::Running => JobState::Running,
-                        StepState::Waiting { detail, .. } => {
-                            JobState::Waiting { detail: detail.clone() }
-                        }
-                        StepState::Undoing { detail } => {
-                            JobState::Undoing { detail: detail.clone() }
-                        }
+                    let (state, detail) = match &progress.state {
+                        StepState::Running => (JobState::Running, None),
+                        StepState::Waiting { detail, .. } => (JobState::Waiting, Some(detail)),
+                        StepState::Undoing { detail } => (JobState::Undoing, Some(detail)),
                     };
                     let (order, step, at) = (progress.order, progress.step.clone(), progress.at);
-                    self.running.job = Some(Job { order, step, state, at });
+                    let (detail, outcome) = (detail.cloned(), None);
+                    self.running.job = Some(Job { order, step, state, detail, outcome, at });
                 }
                 Post::Receipt(receipt) => {
                     if let Said::Finished { outcome, .. } = &receipt.said {
-                        let state = JobState::Finished { outcome: in_words(outcome) };
-                        let step = "end".to_owned();
+                        let (state, step) = (JobState::Finished, "end".to_owned());
+                        let (detail, outcome) = (None, Some(in_words(outcome)));
                         let (order, at) = (receipt.order, receipt.at);
-                        self.running.job = Some(Job { order, step, state, at });
+                        self.running.job = Some(Job { order, step, state, detail, outcome, at });
                     }
                 }
                 Post::Suspicion(_) | Post::Telemetry(_) => {}
@@ -275,7 +277,7 @@ impl Overview {
             line("connected", if self.agent_runs && running.connected { "yes" } else { "no" });
             line("outbox", &format!("{} records wait", running.outbox_depth));
             if let Some(job) = &running.job {
-                line("job", &format!("{} at {}: {}", job.order, job.step, job.state));
+                line("job", &format!("{} at {}: {job}", job.order, job.step));
             }
             if running.worries.time_is_stale {
                 line("time", TIME_IS_STALE);
@@ -290,13 +292,16 @@ impl Overview {
     }
 }
 
-impl std::fmt::Display for JobState {
+impl std::fmt::Display for Job {
     fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self {
-            Self::Running => out.write_str("running"),
-            Self::Waiting { detail } => write!(out, "waiting: {detail}"),
-            Self::Undoing { detail } => write!(out, "undoing: {detail}"),
-            Self::Finished { outcome } => write!(out, "finished, {outcome}"),
+        let detail = self.detail.as_deref().unwrap_or_default();
+        match self.state {
+            JobState::Running => out.write_str("running"),
+            JobState::Waiting => write!(out, "waiting: {detail}"),
+            JobState::Undoing => write!(out, "undoing: {detail}"),
+            JobState::Finished => {
+                write!(out, "finished, {}", self.outcome.as_deref().unwrap_or_default())
+            }
         }
     }
 }
