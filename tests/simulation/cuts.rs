@@ -50,16 +50,23 @@ pub(crate) fn interrupt_once(scenario: &Scenario, tables: Tables, cut: Cut) -> T
 /// Interrupts the scenario at every point, and every recovery at every point at which the job
 /// itself had come further.
 pub(crate) fn interrupt_twice(scenario: &Scenario, cuts: [Cut; 2]) -> Tally {
+    interrupt_twice_thinly(scenario, cuts, 1)
+}
+
+/// As [`interrupt_twice`], and of the recoveries from one cut each so many-th point, staggered so
+/// that every point of a recovery has its turn: for jobs of many steps.
+pub(crate) fn interrupt_twice_thinly(scenario: &Scenario, cuts: [Cut; 2], every: usize) -> Tally {
     let tables = Tables::BUILT_IN;
     let mut tally = Tally::default();
-    let mut first = 0;
+    let mut first = 0_usize;
     let end = run(World::new(scenario.clone()), tables, &mut |at_first, first_place| {
         first += 1;
         let schedule = format!("{}, {:?} cut {first} {first_place:?}", scenario.name, cuts[0]);
-        let mut second = 0;
+        let mut second = 0_usize;
         let recovered = run(at_first.after(cuts[0]), tables, &mut |at_second, place| {
             second += 1;
-            if first_place.is_progress() && place.is_progress() {
+            let has_its_turn = (first + second) % every == 0;
+            if has_its_turn && first_place.is_progress() && place.is_progress() {
                 let end = run(at_second.after(cuts[1]), tables, &mut |_, _| {});
                 tally.count(&format!("{schedule}, {:?} cut {second} {place:?}", cuts[1]), end);
             }

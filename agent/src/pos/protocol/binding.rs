@@ -5,20 +5,39 @@ use shared::change::rebind::Test;
 
 /// What is open at one provider, and what the binding is.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(from = "Line")]
 pub struct Binding {
     pub binding: String,
     pub open_batch: Option<super::OpenBatch>,
-    #[serde(flatten)]
     pub left: super::Left,
     /// `None` from a driver that knows one binding only: then it is the active one.
-    #[serde(default)]
     pub state: Option<BindingState>,
-    #[serde(default)]
     pub provider: Option<String>,
-    #[serde(default)]
     pub mid: Option<String>,
-    #[serde(default)]
     pub tid: Option<String>,
+}
+
+/// A binding as it is written. Flattening it would cost a terminal several KB of program.
+#[derive(Deserialize)]
+struct Line {
+    binding: String,
+    open_batch: Option<super::OpenBatch>,
+    unsent_reversals: u64,
+    stored_offline: u64,
+    open_preauthorisations: u64,
+    state: Option<BindingState>,
+    provider: Option<String>,
+    mid: Option<String>,
+    tid: Option<String>,
+}
+
+impl From<Line> for Binding {
+    fn from(line: Line) -> Self {
+        let Line { unsent_reversals, stored_offline, open_preauthorisations, .. } = line;
+        let left = super::Left { unsent_reversals, stored_offline, open_preauthorisations };
+        let Line { binding, open_batch, state, provider, mid, tid, .. } = line;
+        Self { binding, open_batch, left, state, provider, mid, tid }
+    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
