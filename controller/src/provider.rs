@@ -250,6 +250,29 @@ impl<T> Known<T> {
     }
 }
 
+macro_rules! as_one_kind {
+    ($($(#[$doc:meta])* $name:ident: $kind:ident of $of:ty),+) => {
+        impl Known<Document> {
+            $($(#[$doc])*
+            pub fn $name(self) -> Option<Known<$of>> {
+                let Self { key, version, document, vouches } = self;
+                let Document::$kind(document) = document else { return None };
+                Some(Known { key, version, document, vouches })
+            })+
+        }
+    };
+}
+
+as_one_kind! {
+    /// `None` for another kind, as below.
+    provider: Provider of Provider,
+    fees: Fees of FeeSchedule,
+    band: Band of Band,
+    contract: Contract of Contract,
+    model: Model of Model,
+    row: Compatibility of Row
+}
+
 /// The parts of a document that differ, by the names of its fields; all of a new one.
 pub fn changed(old: Option<&Document>, new: &Document) -> Vec<String> {
     let fields = |document: &Document| match serde_json::to_value(document) {

@@ -19,7 +19,7 @@ use super::model::{
 };
 use super::problem::{Code, Refusal};
 use super::{Api, now};
-use crate::provider::{Document, Kind, Matter, Vouch, alerts, fees};
+use crate::provider::{Document, Kind, Known, Matter, Vouch, alerts, fees};
 use crate::registry::provider::{NewRecord, Record, all};
 use shown::{BandsInForce, digest, record};
 
@@ -241,14 +241,6 @@ async fn one(api: &Api, kind: Kind, key: &str, version: Option<u32>) -> Result<R
 }
 
 async fn bands(api: &Api) -> Result<BandsInForce, Refusal> {
-    let written = all(&*api.registry, Kind::Band).await?.into_iter();
-    let written = written.filter_map(|known| match known.document {
-        Document::Band(band) => Some((known.key, band)),
-        Document::Provider(_)
-        | Document::Fees(_)
-        | Document::Contract(_)
-        | Document::Model(_)
-        | Document::Compatibility(_) => None,
-    });
-    Ok(fees::bands(written))
+    let written = all(&*api.registry, Kind::Band).await?.into_iter().filter_map(Known::band);
+    Ok(fees::bands(written.map(|band| (band.key, band.document))))
 }

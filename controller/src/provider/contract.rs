@@ -269,7 +269,9 @@ mod tests {
             Exposure::InForce { ends_by_notice_on, notice_by, .. } => {
                 (ends_by_notice_on, notice_by)
             }
-            other => panic!("{other:?}"),
+            Exposure::Missing | Exposure::NotBegun { .. } | Exposure::Expired { .. } => {
+                panic!("it is in force on {on}")
+            }
         };
         assert_eq!(notice("2026-01-01"), (day("2026-01-31"), day("2026-12-01")));
         assert_eq!(notice("2026-12-15"), (day("2026-12-31"), day("2026-12-01")));

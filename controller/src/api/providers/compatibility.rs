@@ -11,9 +11,8 @@ use super::super::extract::{Operator, Query};
 use super::super::model::{CompatibilityAnswer, Problem};
 use super::super::problem::Refusal;
 use super::super::{Api, now};
-use crate::provider::compatibility::{Asked, Row, look_up, way};
-use crate::provider::model::Model;
-use crate::provider::{Document, Kind};
+use crate::provider::compatibility::{Asked, look_up, way};
+use crate::provider::{Kind, Known};
 use crate::registry::provider::all;
 
 pub(super) fn routes() -> OpenApiRouter<Arc<Api>> {
@@ -48,34 +47,12 @@ async fn check(
     Query(till): Query<Till>,
 ) -> Result<axum::Json<CompatibilityAnswer>, Refusal> {
     let model = api.registry.record(Kind::Model, &till.model, None).await?;
-    let model = model.and_then(|it| as_model(it.known.document));
+    let model = model.and_then(|it| it.known.model()).map(|it| it.document);
     let rows = all(&*api.registry, Kind::Compatibility).await?;
-    let rows: Vec<_> = rows.into_iter().filter_map(|it| as_row(it.document)).collect();
+    let rows: Vec<_> = rows.into_iter().filter_map(Known::row).map(|it| it.document).collect();
     let Till { model: name, hardware, firmware, application, kernel, provider, key_set } = till;
     let asked = Asked { model: name, hardware, firmware, application, kernel, provider, key_set };
     let verdict = look_up(&rows, &asked);
     let way = way(model.as_ref(), &verdict, now());
     Ok(axum::Json(CompatibilityAnswer { verdict, way }))
-}
-
-fn as_model(document: Document) -> Option<Model> {
-    match document {
-        Document::Model(model) => Some(model),
-        Document::Provider(_)
-        | Document::Fees(_)
-        | Document::Band(_)
-        | Document::Contract(_)
-        | Document::Compatibility(_) => None,
-    }
-}
-
-fn as_row(document: Document) -> Option<Row> {
-    match document {
-        Document::Compatibility(row) => Some(row),
-        Document::Provider(_)
-        | Document::Fees(_)
-        | Document::Band(_)
-        | Document::Contract(_)
-        | Document::Model(_) => None,
-    }
 }

@@ -47,14 +47,8 @@ pub(super) fn record(record: Record, bands: &BandsInForce, at: UnixTime) -> Prov
 }
 
 fn exposure(of: &Document, at: UnixTime) -> Option<Exposure> {
-    match of {
-        Document::Contract(it) => Some(contract::exposure(Some(it), at)),
-        Document::Provider(_)
-        | Document::Fees(_)
-        | Document::Band(_)
-        | Document::Model(_)
-        | Document::Compatibility(_) => None,
-    }
+    let Document::Contract(contract) = of else { return None };
+    Some(contract::exposure(Some(contract), at))
 }
 
 fn findings(known: &Known<Document>, bands: &BandsInForce, at: UnixTime) -> Vec<ProviderFinding> {

@@ -117,13 +117,9 @@ impl Check {
 }
 
 pub(super) fn list(records: &[ProviderRecord], print: &mut Print) {
-    let rows = records.iter().filter_map(|record| match &record.document {
-        Document::Compatibility(row) => Some(line(&record.key, row)),
-        Document::Provider(_)
-        | Document::Fees(_)
-        | Document::Band(_)
-        | Document::Contract(_)
-        | Document::Model(_) => None,
+    let rows = records.iter().filter_map(|record| {
+        let Document::Compatibility(row) = &record.document else { return None };
+        Some(line(&record.key, row))
     });
     let header = [
         "row",

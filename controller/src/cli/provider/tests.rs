@@ -17,14 +17,9 @@ fn records() -> Vec<ProviderRecord> {
     let record = |(key, document): (String, crate::provider::Document)| ProviderRecord {
         key,
         version: 2,
-        exposure: match &document {
-            crate::provider::Document::Contract(it) => Some(contract::exposure(Some(it), NOW)),
-            crate::provider::Document::Provider(_)
-            | crate::provider::Document::Fees(_)
-            | crate::provider::Document::Band(_)
-            | crate::provider::Document::Model(_)
-            | crate::provider::Document::Compatibility(_) => None,
-        },
+        exposure: samples::known("k", document.clone())
+            .contract()
+            .map(|it| contract::exposure(Some(&it.document), NOW)),
         document,
         set_at: NOW,
         set_by: "ana".into(),
