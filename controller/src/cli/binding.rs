@@ -21,10 +21,12 @@ use crate::api::model::{
 #[derive(Debug, Subcommand)]
 pub(super) enum BindingCommand {
     List(List),
+    /// Show one binding
     Show(Show),
     Set(Box<set::Set>),
     Register(Register),
     Move(Move),
+    /// Show all versions of a binding's tuple
     History(Show),
     Import(table::Import),
     Export(table::Export),
@@ -44,7 +46,6 @@ pub(super) struct List {
     json: bool,
 }
 
-/// Show one binding, or all versions of its tuple
 #[derive(Debug, Args)]
 pub(super) struct Show {
     binding: BindingId,

@@ -72,7 +72,7 @@ fn every_mistake_is_reported_at_once() {
          got 3 characters",
         "`operators[1].name` has no characters, or more than 64",
         "`colour` is not a key; there are `backups`, `broker`, `certificates`, `data`, \
-         `enrolment`, `fleet`, `https`, `log`, `name`, `operators`, `registry`, \
+         `enrolment`, `fleet`, `https`, `log`, `name`, `operators`, `rebind`, `registry`, \
          `rosters`, `secrets`",
     ];
     assert_eq!(mistakes(text), expected);

@@ -44,6 +44,7 @@ fn saved(covered: &[(DataClass, Option<u32>)]) -> Watched {
         said: None,
         telemetry: None,
         created_at: hours_ago(365 * 24),
+        is_frozen: false,
     };
     let covered: BTreeMap<_, _> =
         covered.iter().map(|(class, hours)| (*class, hours.map(hours_ago))).collect();

@@ -20,10 +20,10 @@ const FILE_BYTES_MAX: u64 = 8 * 1024 * 1024;
 
 /// Take over bindings that are in force, from a CSV or TOML file
 ///
-/// Columns, or keys of each `[[binding]]`: store, lane, provider, mid, tid, name, mcc, currency, and
-/// where they are known serial, hosts (with spaces between them), acquirer_code, uscc,
-/// settlement_account, install_address, registration (the registry's reference). With any mistake
-/// nothing is done, and all mistakes are shown.
+/// Columns, or keys of each `[[binding]]`: store, lane, provider, mid, tid, name, mcc, currency,
+/// and where they are known serial, hosts (with spaces between them), acquirer_code, uscc,
+/// settlement_account, install_address, registration (the registry's reference). With any
+/// mistake nothing is done, and all mistakes are shown.
 #[derive(Debug, Args)]
 pub(crate) struct Import {
     file: PathBuf,

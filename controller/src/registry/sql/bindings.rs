@@ -2,7 +2,7 @@
 
 mod import;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use async_trait::async_trait;
 use shared::id::{BindingId, PositionId, TerminalId};
@@ -382,7 +382,7 @@ async fn move_on(
     by: &By,
 ) -> Result<Refused<Vec<Binding>>> {
     let mut after = BTreeMap::new();
-    let mut stand: BTreeMap<PositionId, BTreeMap<BindingId, BindingState>> = BTreeMap::new();
+    let mut positions = BTreeSet::new();
     for (id, event) in moves {
         let mut it = known(tx, *id).await?;
         it.state = after.get(id).copied().unwrap_or(it.state);
@@ -391,13 +391,11 @@ async fn move_on(
             Err(refused) => return Ok(Err(refused)),
         };
         after.insert(*id, next);
-        if !stand.contains_key(&it.position) {
-            let standing = standing(tx, it.position).await?;
-            stand.insert(it.position, standing);
-        }
-        stand.entry(it.position).or_default().insert(*id, next);
+        positions.insert(it.position);
     }
-    for (position, states) in stand {
+    for position in positions {
+        let mut states = standing(tx, position).await?;
+        states.iter_mut().for_each(|(id, state)| *state = *after.get(id).unwrap_or(state));
         let states: Vec<_> = states.into_iter().collect();
         if let Err(refused) = binding::may_stand(policy, position, &states) {
             return Ok(Err(refused));
