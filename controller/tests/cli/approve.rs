@@ -19,20 +19,20 @@ use crate::fleet::Fleet;
 use crate::{Ran, run, text};
 
 /// 2100-01-01.
-const FAR: UnixTime = UnixTime(4_102_444_800);
+pub(crate) const FAR: UnixTime = UnixTime(4_102_444_800);
 
 fn key(fleet: &Fleet, name: &str) -> PrivateKey {
     let file = KeyFile::read(&fleet.key(name)).unwrap();
     file.open(&Unlock::InsecureDev).unwrap().signing()
 }
 
-fn controllers_key(fleet: &Fleet) -> PrivateKey {
+pub(crate) fn controllers_key(fleet: &Fleet) -> PrivateKey {
     let secrets = fleet.at("controller/secrets.insecure.toml");
     OnlineKeys::open(&secrets, &Unlock::InsecureDev).unwrap().controller_signing.signing()
 }
 
 /// The second roster, which asks for two approvers of a ping, changed by `change`.
-fn second_roster(fleet: &Fleet, change: impl FnOnce(&mut Roster)) -> Envelope<Roster> {
+pub(crate) fn second_roster(fleet: &Fleet, change: impl FnOnce(&mut Roster)) -> Envelope<Roster> {
     let first = Envelope::<Roster>::from_bytes(&fs::read(fleet.roster()).unwrap()).unwrap();
     let mut roster = first.document.clone();
     (roster.version, roster.previous) = (2, Some(first.digest()));
@@ -47,7 +47,11 @@ fn second_roster(fleet: &Fleet, change: impl FnOnce(&mut Roster)) -> Envelope<Ro
 }
 
 /// What the controller exports: a ping of three terminals.
-fn request(fleet: &Fleet, second: &Envelope<Roster>, not_after: UnixTime) -> ApprovalRequest {
+pub(crate) fn request(
+    fleet: &Fleet,
+    second: &Envelope<Roster>,
+    not_after: UnixTime,
+) -> ApprovalRequest {
     let terminals = [1, 2, 3].map(|number| TerminalId::from_bytes([number; 16]));
     let mut batch = Envelope::unsigned(Batch {
         format: FORMAT,
@@ -77,7 +81,7 @@ fn request(fleet: &Fleet, second: &Envelope<Roster>, not_after: UnixTime) -> App
     }
 }
 
-fn written(fleet: &Fleet, request: &ApprovalRequest) -> PathBuf {
+pub(crate) fn written(fleet: &Fleet, request: &ApprovalRequest) -> PathBuf {
     let path = fleet.beside("request.json");
     fs::write(&path, serde_json::to_vec(request).unwrap()).unwrap();
     path
@@ -91,14 +95,14 @@ fn waiting() -> (Fleet, PathBuf) {
     (fleet, path)
 }
 
-fn sign(fleet: &Fleet, file: &Path, name: &str, more: &[&str]) -> Ran {
+pub(crate) fn sign(fleet: &Fleet, file: &Path, name: &str, more: &[&str]) -> Ran {
     let (key, roster) = (fleet.key(name), fleet.roster());
     let roster = ["--roster", text(&roster)];
     let arguments = ["approve", "sign", text(file), "--key", text(&key), "--insecure-dev"];
     run(&[&arguments, roster.as_slice(), more].concat())
 }
 
-const FOR_THREE: [&str; 2] = ["--yes-for", "3"];
+pub(crate) const FOR_THREE: [&str; 2] = ["--yes-for", "3"];
 
 #[test]
 fn two_people_read_what_they_sign_and_the_file_gathers_their_names() {

@@ -9,6 +9,7 @@ mod fake_api;
 mod fleet;
 mod generate;
 mod init;
+mod rebind;
 mod release;
 mod watch;
 

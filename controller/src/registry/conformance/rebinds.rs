@@ -88,10 +88,11 @@ pub(super) async fn profiles_are_kept_by_terminal_and_go_with_their_orders(
     registry: &dyn Registry,
 ) {
     two_waves(registry).await;
-    let listed = |page| registry.profiles(campaign_id(1), page);
-    let all = listed(&Page::first(9)).await.expect("they are listed");
+    let page = Page::first(9);
+    let all = registry.profiles(campaign_id(1), &page).await.expect("they are listed");
     assert_eq!(all, [(terminal_id(1), enclosed(1)), (terminal_id(3), enclosed(3))]);
-    let rest = listed(&Page::after(terminal_id(1), 9)).await.expect("they are listed");
+    let page = Page::after(terminal_id(1), 9);
+    let rest = registry.profiles(campaign_id(1), &page).await.expect("they are listed");
     assert_eq!(rest, [(terminal_id(3), enclosed(3))]);
     start_first(registry).await;
     registry
