@@ -150,8 +150,8 @@ fn of_watch(watch: Watch) -> String {
     format!(
         "for {for_s} s and {payments_min} payments, {at_most_s} s at most; undone by itself when \
          approvals fall by more than {approval_drop_max} points, more than {host_errors_max} of \
-         100 payments end in an error, a payment takes more than {slower_max} % longer, or the till \
-         crashes more than {crashes_max} times"
+         100 payments end in an error, a payment takes more than {slower_max} % longer, or the \
+         till crashes more than {crashes_max} times"
     )
 }
 
