@@ -35,8 +35,9 @@ pub struct Letter<'a> {
 
 const STYLE: &str = "body{font:11pt/1.45 serif;max-width:46em;margin:2em auto;padding:0 1em}\
     h1{font-size:15pt}table{border-collapse:collapse;width:100%;font:9pt/1.3 sans-serif}\
-    th,td{border:1px solid #888;padding:.25em .5em;text-align:left}thead{display:table-header-group}\
-    tr{break-inside:avoid}.sign{margin-top:4em}.sign span{display:inline-block;width:45%;\
+    th,td{border:1px solid #888;padding:.25em .5em;text-align:left}\
+    thead{display:table-header-group}tr{break-inside:avoid}.sign{margin-top:4em}\
+    .sign span{display:inline-block;width:45%;\
     border-top:1px solid #000;margin-right:4%}@page{margin:18mm}";
 
 /// The page, whole.
@@ -66,8 +67,8 @@ pub fn html(letter: &Letter<'_>) -> String {
     page(
         &mut out,
         format_args!(
-            "<p>It concerns {count} terminals. Each is changed {window}. Reason: {} ({}). Ordered by \
-         {}.</p>",
+            "<p>It concerns {count} terminals. Each is changed {window}. Reason: {} ({}). Ordered \
+             by {}.</p>",
             asked.reason.as_str(),
             escaped(&asked.note),
             escaped(&asked.ordered_by)
