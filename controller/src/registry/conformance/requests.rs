@@ -221,6 +221,9 @@ pub(super) async fn a_store_and_a_request_freeze_what_belongs_to_them(registry: 
     assert_eq!(frozen.state, RequestState::Frozen);
     assert_eq!(frozen.frozen_from, Some(RequestState::Scheduled));
     assert!(!is_frozen(registry, 1).await, "other campaigns go on there");
+    let rejected = registry.review_request(request_id(1), false, &by("ben", 28)).await;
+    let moving = RequestRefused::InMotion(campaign_id(1));
+    assert_eq!(rejected.expect("it is known"), Err(moving), "one person lifts nothing");
     for number in [one.number, two.number] {
         assert_eq!(stored(registry).await.state, RequestState::Frozen);
         lift(registry, number, "ana").await.expect("asked");

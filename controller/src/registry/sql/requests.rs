@@ -228,10 +228,22 @@ async fn review(
         Ok(state) => it.state = state,
         Err(refused) => return Ok(Err(refused)),
     }
+    // Else one person could end what two have to lift, and its campaign would go on.
+    if let (false, Some(campaign)) = (is_accepted, in_motion(tx, &it).await?) {
+        return Ok(Err(RequestRefused::InMotion(campaign)));
+    }
     it.frozen_from = None;
     let (who, why) = (by.who.clone(), by.why.clone());
     it.review = Some(Review { is_accepted, by: who, at: by.at, why });
     Ok(Ok(put(tx, &it, event, by).await?))
+}
+
+/// The campaign that carries it out, unless that is over.
+async fn in_motion(tx: &mut Transaction, it: &Request) -> Result<Option<CampaignId>> {
+    let Some(campaign) = it.campaign else { return Ok(None) };
+    let state = campaigns::known(tx, campaign).await?.state;
+    let is_over = matches!(state, CampaignState::Completed | CampaignState::Aborted);
+    Ok(Some(campaign).filter(|_| !is_over))
 }
 
 async fn schedule(
@@ -279,12 +291,8 @@ async fn end(
         Ok(state) => it.state = state,
         Err(refused) => return Ok(Err(refused)),
     }
-    if let Some(campaign) = it.campaign {
-        let state = campaigns::known(tx, campaign).await?.state;
-        let is_over = matches!(state, CampaignState::Completed | CampaignState::Aborted);
-        if !is_over {
-            return Ok(Err(RequestRefused::InMotion(campaign)));
-        }
+    if let Some(campaign) = in_motion(tx, &it).await? {
+        return Ok(Err(RequestRefused::InMotion(campaign)));
     }
     it.frozen_from = None;
     if event == RequestEvent::Unschedule {
