@@ -16,7 +16,7 @@ use shared::time::UnixTime;
 use shared::tls::CertificateTime;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::time::sleep;
-use tracing::{debug, info, trace, warn};
+use tracing::{debug, info, warn};
 
 use crate::act::locate::Locator;
 use crate::act::worker::{Told, Worker};
@@ -108,7 +108,6 @@ impl EventLoop {
                 Some(input) => input,
                 None => self.next(&mut turn).await,
             };
-            trace!(?input, "input");
             self.note(&input, &mut turn);
             let decision = self.core.decide(input, machine::now());
             self.carry_out(decision, &mut turn).await?;
@@ -208,7 +207,6 @@ impl EventLoop {
         }
         self.certificate_time.raise(self.core.time_floor());
         for effect in decision.effects {
-            debug!(?effect, "effect");
             self.begin(effect, turn).await;
         }
         let store = self.keeper.state();

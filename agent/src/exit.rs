@@ -8,6 +8,7 @@ use shared::claim::NotAClaim;
 use shared::durable::NotWritten;
 use shared::queue::{OpenError, StoreError};
 
+use crate::command_line::WrongUsage;
 use crate::config::ConfigError;
 use crate::download::DownloadError;
 use crate::enrolment::EnrolmentError;
@@ -19,6 +20,8 @@ use crate::roster::Unbelieved;
 /// Why the program did not do what it was asked.
 #[derive(Debug, thiserror::Error)]
 pub enum Failure {
+    #[error(transparent)]
+    Usage(WrongUsage),
     #[error(transparent)]
     Config(#[from] ConfigError),
     #[error(transparent)]
@@ -65,6 +68,7 @@ impl Failure {
     /// What to do about it, in the imperative.
     pub fn hint(&self) -> Option<&'static str> {
         match self {
+            Self::Usage(_) => Some("`tillward-agent --help` says what can be asked"),
             Self::Config(_) => Some("compare it with the example: `tillward-agent example-config`"),
             Self::Identity(IdentityError::NotEnrolled { .. }) => {
                 Some("ask the operator for a claim, then run `tillward-agent enrol`")
@@ -92,6 +96,7 @@ impl Failure {
 
     pub fn exit(&self) -> Exit {
         match self {
+            Self::Usage(_) => Exit::Usage,
             Self::Config(_) => Exit::ConfigurationWrong,
             Self::Identity(IdentityError::NotEnrolled { .. }) => Exit::NotEnrolled,
             Self::ClaimUnreadable { .. } | Self::NotAClaim { .. } | Self::Enrolment(_) => {
@@ -118,7 +123,7 @@ pub enum Exit {
     Done,
     /// A restart may help: the service manager should try.
     Failed,
-    /// The command line made no sense. The library that reads it uses this number.
+    /// The command line made no sense.
     Usage,
     /// A restart does not help before somebody has changed the configuration.
     ConfigurationWrong,

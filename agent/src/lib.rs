@@ -10,6 +10,7 @@
 
 pub mod act;
 pub mod clock;
+pub mod command_line;
 pub mod config;
 pub mod decide;
 pub mod download;

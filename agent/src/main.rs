@@ -1,70 +1,20 @@
 //! `tillward-agent`: the command line around the agent.
 
 use std::io::Read as _;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::ExitCode;
 
+use agent::command_line::{self, Cli, Command, HELP};
 use agent::config::{self, StateDir};
 use agent::exit::{Exit, Failure};
 use agent::{enrolment, machine, print, program, status, suspicion};
-use clap::{Parser, Subcommand};
 use shared::claim::{CLAIM_BYTES_MAX, Claim};
 use tracing::Level;
 
-/// The program on every terminal.
-#[derive(Debug, Parser)]
-#[command(name = "tillward-agent", version)]
-struct Cli {
-    /// The configuration file.
-    #[arg(
-        long,
-        global = true,
-        value_name = "FILE",
-        env = "TILLWARD_AGENT_CONFIG",
-        default_value = "/etc/tillward/agent.toml"
-    )]
-    config: PathBuf,
-    /// Where the agent keeps its state, instead of what the configuration says.
-    #[arg(long, global = true, value_name = "DIR", env = "TILLWARD_AGENT_STATE")]
-    state: Option<PathBuf>,
-    #[command(subcommand)]
-    command: Command,
-}
-
-#[derive(Debug, Subcommand)]
-enum Command {
-    /// Run the agent until it is asked to stop.
-    Run,
-    /// Enrol this terminal with a claim. Can be repeated after any interruption.
-    Enrol {
-        /// The file that `tillward terminal claim` wrote; `-` reads the line from standard input.
-        #[arg(long, value_name = "FILE")]
-        claim_file: PathBuf,
-    },
-    /// Say everything that is wrong with the configuration.
-    CheckConfig,
-    /// Print the example configuration, which says what every key means.
-    ExampleConfig,
-    /// Show what this terminal knows about itself.
-    Status {
-        /// As JSON.
-        #[arg(long)]
-        json: bool,
-    },
-    /// Report something suspicious: what has not begun to disturb the shop is withdrawn, and people
-    /// are alarmed.
-    ReportSuspicious {
-        /// What is suspicious, for the people who look into it.
-        #[arg(long, value_name = "TEXT")]
-        note: String,
-    },
-    /// Say which version this is.
-    Version,
-}
-
 fn main() -> ExitCode {
     shared::tls::install_provider();
-    let exit = match run(Cli::parse()) {
+    let cli = command_line::parse(std::env::args_os(), |name| std::env::var_os(name));
+    let exit = match cli.map_err(Failure::Usage).and_then(run) {
         Ok(()) => Exit::Done,
         Err(failure) => {
             print::error(&failure, failure.hint());
@@ -106,6 +56,7 @@ fn run(cli: Cli) -> Result<(), Failure> {
             suspicion::report(&path, machine::now().rtc, &note)?;
             say("reported: the agent withdraws what has not begun, and tells the controller")
         }
+        Command::Help => say(HELP),
         Command::Version => say(concat!("tillward-agent ", env!("CARGO_PKG_VERSION"))),
     }
 }
@@ -142,14 +93,4 @@ fn log(level: Level) {
         .with_max_level(level)
         .with_ansi(false)
         .init();
-}
-
-#[cfg(test)]
-mod tests {
-    use clap::CommandFactory as _;
-
-    #[test]
-    fn the_command_line_is_consistent() {
-        super::Cli::command().debug_assert();
-    }
 }
