@@ -79,6 +79,7 @@ enum Command {
     Binding(binding::BindingCommand),
     #[command(subcommand)]
     Request(request::RequestCommand),
+    #[command(subcommand)]
     Evidence(evidence::EvidenceCommand),
     Status(status::ShowStatus),
     Alarms(status::ListAlarms),
