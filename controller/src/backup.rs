@@ -1,7 +1,8 @@
 //! What terminals save: taken in ([`intake`]), kept in two places ([`keep`]), until [`expire`]
 //! finds that nobody wants it and [`purge`] deletes it. [`schedule`] asks for more of it, and
-//! [`watch`] tells where it is missed. [`state`] is the life of a snapshot, [`retention`] says which
-//! ones stay, [`drill`] reads what receipts say, [`overdue`] says what is too long; these are pure.
+//! [`watch`] tells where it is missed. [`state`] is the life of a snapshot, [`retention`] says
+//! which ones stay, [`drill`] reads what receipts say, [`overdue`] says what is too long; these are
+//! pure.
 //!
 //! Everything is encrypted before it comes here, under keys that this program never sees: it
 //! knows how much there is and whether it is whole, and nothing else. A terminal adds; it replaces

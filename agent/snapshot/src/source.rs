@@ -2,10 +2,10 @@
 //!
 //! Files say nothing of times and owners, so that a folder whose files are written anew with the
 //! same bytes is not saved again; those of configured paths say who may read them. What a node has
-//! as the time of its last change is a mark of its file's SHA-256: by it the engine sees which files
-//! are in the snapshot before, and does not read them. Each file that it reads is hashed once more:
-//! one that is not as it was listed spoils the snapshot, and so does one that is new and was not
-//! read.
+//! as the time of its last change is a mark of its file's SHA-256: by it the engine sees which
+//! files are in the snapshot before, and does not read them. Each file that it reads is hashed once
+//! more: one that is not as it was listed spoils the snapshot, and so does one that is new and was
+//! not read.
 
 use std::collections::BTreeMap;
 use std::fs;

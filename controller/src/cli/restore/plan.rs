@@ -142,7 +142,8 @@ fn show(planned: &Planned<'_>, now: UnixTime, print: &mut Print) {
             "\nNext, so that {serial} can read it:\
              \n  tillward backup export {manifest} --to DIR\
              \n  tillward terminal recipient {serial} -o {serial}.recipient\
-             \n  tillward recovery reseal --repository DIR --to {serial}.recipient … -o {serial}.key\
+             \n  tillward recovery reseal --repository DIR --to {serial}.recipient … \
+             -o {serial}.key\
              \n  tillward restore start {manifest} --onto {id} --key {serial}.key"
         ));
     }
