@@ -325,6 +325,7 @@ impl Scenario {
                 | Trouble::Unfit
                 | Trouble::Rotten
                 | Trouble::ImportFails
+                | Trouble::FilesRefused
                 | Trouble::TotalsDiffer,
             ) => panic!("no trouble of a rebind"),
         };
