@@ -184,7 +184,7 @@ async fn a_server_that_does_not_answer_is_not_waited_for_for_ever() {
 
 /// Answers every request with this status, and counts them.
 fn server_that_answers(status: &'static str) -> (String, Arc<AtomicUsize>) {
-    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a port is free");
     let url = format!("http://{}", listener.local_addr().expect("it listens"));
     let asked = Arc::new(AtomicUsize::new(0));
     let counted = asked.clone();

@@ -16,7 +16,7 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::SystemTime;
 
-use agent::snapshot::protocol::{EXPORT, PATHS, Save};
+use agent::snapshot::protocol::{EXPORT, Exported, PATHS, Save};
 use sha2::{Digest as _, Sha256};
 use shared::digest::Digest;
 use shared::document::manifest::{DataSet, Numbers};
@@ -142,7 +142,17 @@ fn exported(save: &Save, findings: &mut Vec<String>) -> Result<Vec<Wanted>, List
         }
     }
     walk::untold(&save.export, &wanted.keys().cloned().collect(), findings)?;
+    for set in save.data_sets.iter().filter(|set| !is_backed_up(set)) {
+        findings.push(format!("`{}` is {}, which is never saved", set.name, set.class));
+        wanted.retain(|_, it| it.data_set != set.name);
+    }
     Ok(wanted.into_values().collect())
+}
+
+/// By the policy of its class. A path of the configuration is saved whatever its class: somebody
+/// asked for it by name.
+fn is_backed_up(set: &Exported) -> bool {
+    set.class.policy().back_up
 }
 
 /// What one file is.
@@ -256,7 +266,7 @@ fn data_sets(save: &Save, listing: &Listing) -> Vec<DataSet> {
         let of_it = listing.0.iter().filter(|entry| entry.data_set == name);
         of_it.fold((0, 0), |(files, bytes), entry| (files + 1, bytes + entry.bytes))
     };
-    let told = save.data_sets.iter().map(|set| {
+    let told = save.data_sets.iter().filter(|set| is_backed_up(set)).map(|set| {
         let (files, bytes) = size_of(&set.name);
         let numbers = match (set.first, set.last) {
             (Some(first), Some(last)) => Some(Numbers { first, last }),

@@ -63,7 +63,7 @@ impl Stage {
     }
 
     /// Exactly so many terminals.
-    pub(crate) fn wait_until_online(&self, count: usize) -> Result<()> {
+    fn wait_until_online(&self, count: usize) -> Result<()> {
         wait_for(&format!("{count} terminals are online"), SOON, || {
             let list = self.terminals().map_err(|error| format!("{error:#}"))?;
             let online = list.iter().filter(|terminal| terminal["presence"] == "online").count();

@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
+use std::sync::Arc;
 
 use agent::snapshot::protocol::{AllowedPath, Damage};
 use shared::backup::{DataClass, KEY_TERM_S, Selection};
@@ -64,6 +65,25 @@ fn the_manifest_is_signed_and_counts_what_is_there() {
         opened.document.data_sets.iter().map(|set| (&*set.name, set.files)).collect();
     assert_eq!(sets, [("journal", 2), ("sales", 2)]);
     assert_eq!(opened.document.order, order(1));
+}
+
+#[test]
+fn a_class_that_is_never_saved_is_left_out_and_told() {
+    let rig = with_data();
+    rig.export("till.log", b"started");
+    let mut request = rig.request(1);
+    let mut logs = request.data_sets[1].clone();
+    (logs.name, logs.class) = ("log".to_owned(), DataClass::Logs);
+    logs.files = vec!["till.log".to_owned()];
+    request.data_sets[1].files.retain(|file| file != "till.log");
+    request.data_sets.push(logs);
+    let saved = rig.save_at(Arc::new(rig.stored()), &request).unwrap();
+    assert_eq!(saved.files, 4);
+    assert!(saved.findings.contains(&"`log` is logs, which is never saved".to_owned()));
+    let fetched = rig.fetch(&saved, Selection::Everything, Damage::Refuse, "staged").unwrap();
+    let names: Vec<_> = fetched.manifest.data_sets.iter().map(|set| set.name.as_str()).collect();
+    assert_eq!(names, ["journal", "sales"]);
+    assert!(!rig.path("staged/export/till.log").exists());
 }
 
 #[test]

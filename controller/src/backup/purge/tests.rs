@@ -147,8 +147,8 @@ impl World {
         };
         let new = NewSnapshot {
             digest: manifest_digest(number),
+            signed: SignedBytes::new(Envelope::unsigned(manifest.clone()).to_bytes()),
             manifest,
-            signed: SignedBytes::new(vec![number]),
             at: AT,
         };
         assert_eq!(self.registry.add_snapshot(&new).await.unwrap(), Ok(Admitted::New));

@@ -56,10 +56,13 @@ fn equal(world: &World) -> Result<Result<(), String>> {
     })
 }
 
-/// Of all files below a directory, by path.
+/// By which the controller knows a place; each has its own.
+const MARKER: &str = "tillward-place.json";
+
+/// Of all files that a place keeps for terminals, by path.
 fn digests(directory: &Path) -> Result<BTreeMap<PathBuf, Digest>> {
     let mut found = BTreeMap::new();
-    for path in files(directory)? {
+    for path in files(directory)?.into_iter().filter(|path| !path.ends_with(MARKER)) {
         let bytes = fs::read(&path).with_context(|| format!("reading {}", path.display()))?;
         found.insert(path.strip_prefix(directory)?.to_owned(), Digest::of(&bytes));
     }

@@ -8,6 +8,7 @@ use anyhow::{Context as _, Result};
 use serde_json::Value;
 use shared::document::Receipt;
 use shared::document::receipt::Said;
+use shared::drill::Counted;
 
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Total {
@@ -39,25 +40,23 @@ impl Total {
 
     /// What a terminal has signed that its scratch till counted; `None` when its drill did not come
     /// to that.
-    pub(super) fn rehearsed(receipt: &Receipt) -> Result<Option<Self>> {
-        let Said::Finished { evidence, .. } = &receipt.said else { return Ok(None) };
-        let counted = evidence.iter().find(|it| it.step == "rehearse");
-        counted.map(|it| Self::read(&it.note)).transpose()
+    pub(super) fn rehearsed(receipt: &Receipt) -> Option<Self> {
+        let Said::Finished { evidence, .. } = &receipt.said else { return None };
+        let notes = evidence.iter().map(|it| it.note.as_str());
+        let counted: Vec<Counted> = notes.filter_map(|note| note.parse().ok()).collect();
+        (!counted.is_empty()).then(|| Self::counted(counted))
     }
 
-    /// Of `… adds up: 4 data sets, 62 records, 15230 CNY`.
-    fn read(note: &str) -> Result<Self> {
-        let read = || {
-            let (_, figures) = note.split_once("adds up: ")?;
-            let mut figures = figures.split(", ").skip(1);
-            let records = figures.next()?.strip_suffix(" records")?.parse().ok()?;
-            let amounts = figures.filter(|it| *it != "no amounts").map(|figure| {
-                let (amount, currency) = figure.split_once(' ')?;
-                Some((currency.to_owned(), amount.parse().ok()?))
-            });
-            Some(Self { records, amounts: amounts.collect::<Option<_>>()? })
-        };
-        read().with_context(|| format!("a rehearsal was reported as `{note}`"))
+    fn counted(sets: Vec<Counted>) -> Self {
+        let mut total = Self::default();
+        for Counted { name: _, records, totals } in sets {
+            total.records += records;
+            for (currency, amount) in totals {
+                *total.amounts.entry(currency).or_default() += amount;
+            }
+        }
+        total.amounts.retain(|_, amount| *amount != 0);
+        total
     }
 
     pub(super) fn is_nothing(&self) -> bool {
@@ -91,20 +90,14 @@ mod tests {
             { "name": "journal", "records": 5, "totals": {} },
         ]);
         let all = Total::of(&sets, |_| true).unwrap();
-        let note = "snapshot 2 of 1970-01-01T00:00:00Z adds up: 3 data sets, 67 records, 15230 CNY";
-        assert_eq!(Total::read(note).unwrap(), all);
+        let notes = [
+            "counted sales: 60 records, 15000 CNY, 0 EUR",
+            "counted batch-a: 2 records, 230 CNY",
+            "counted journal: 5 records",
+        ];
+        let counted = notes.iter().map(|note| note.parse().unwrap()).collect();
+        assert_eq!(Total::counted(counted), all);
         assert_eq!(Total::of(&sets, is_sales).unwrap().to_string(), "60: 15000 CNY");
-        let none =
-            Total::read("snapshot 1 of x adds up: 1 data sets, 0 records, no amounts").unwrap();
-        assert!(none.is_nothing());
-    }
-
-    #[test]
-    fn a_note_that_says_something_else_is_no_total() {
-        for note in
-            ["", "adds up: ", "adds up: 1 data sets, many records", "adds up: 1, 2 records, x CNY"]
-        {
-            assert!(Total::read(note).is_err(), "{note}");
-        }
+        assert!(Total::counted(Vec::new()).is_nothing());
     }
 }
