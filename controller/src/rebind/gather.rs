@@ -59,7 +59,6 @@ pub(super) async fn facts(
     })
 }
 
-
 fn of_terminal(terminal: &Terminal, selector: &Selector) -> TerminalFacts {
     TerminalFacts {
         id: terminal.id,

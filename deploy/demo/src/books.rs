@@ -52,11 +52,7 @@ impl Books {
         promises.equal("no sale was lost", &total(|till| till.lost), &0);
         promises.equal("no sale was charged twice", &total(|till| till.doubled), &0);
         promises.equal("nothing was settled twice", &total(|till| till.settled_twice), &0);
-        promises.equal(
-            "no host was told of a sale of another",
-            &total(|till| till.wrong_host),
-            &0,
-        );
+        promises.equal("no host was told of a sale of another", &total(|till| till.wrong_host), &0);
         let idle = self.0.iter().filter(|(_, till)| till.sales == 0).map(|(serial, _)| serial);
         promises.equal("every shop sold", &idle.collect::<Vec<_>>(), &Vec::new());
     }
