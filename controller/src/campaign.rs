@@ -327,7 +327,11 @@ impl Campaigns {
 
     /// The members of a change of provider are those that have a profile in it: all of them, or it
     /// is not started, because the root over the profiles is fixed.
-    async fn bound(&self, id: CampaignId, root: Digest) -> Result<Vec<TerminalId>, CampaignError> {
+    async fn bound(
+        &self,
+        id: CampaignId,
+        root: Digest,
+    ) -> Result<Vec<TerminalId>, CampaignError> {
         let profiles = rebind::profiles(&*self.registry, id).await?;
         let payloads = profiles.into_iter().map(|(id, it)| (id, it.profile.into_vec()));
         let payloads: BTreeMap<_, _> = payloads.collect();

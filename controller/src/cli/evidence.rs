@@ -161,9 +161,11 @@ impl Verify {
 }
 
 fn shown(report: &Report, print: &mut Print) {
-    for (title, lines) in
-        [("Proven", &report.proven), ("Not proven", &report.not_proven), ("WRONG", &report.wrong)]
-    {
+    for (title, lines) in [
+        ("Proven", &report.proven),
+        ("Not proven", &report.not_proven),
+        ("WRONG", &report.wrong),
+    ] {
         if lines.is_empty() {
             continue;
         }

@@ -75,11 +75,7 @@ pub(super) struct Signer {
 
 impl Signer {
     /// The document, if this terminal signed it.
-    pub(super) fn check<D: Document>(
-        self,
-        what: &Path,
-        bytes: &[u8],
-    ) -> Result<Opened<D>, Failure> {
+    pub(super) fn check<D: Document>(self, what: &Path, bytes: &[u8]) -> Result<Opened<D>, Failure> {
         let opened = signature::open::<D>(bytes, self.fleet, &KnownKeys::of_terminal(self.key))
             .map_err(|error| Failure::new(error).exit(Exit::NotGenuine))
             .map_err(|failure| failure.context(format!("{} is not read", what.display())))?;

@@ -12,10 +12,10 @@ use shared::time::UnixTime;
 use crate::api::model::{
     Alarm, Approval, Approver, Assignment, AssignmentState, AuditEntry, Base64, BrokerStatus,
     Campaign, CampaignState, Change, Component, Finding, Held, How, Lifecycle, PlaceStatus, Plan,
-    PlannedRepository, PlannedSnapshot, PlannedTerminal, Presence, PurgePlan, PurgeRefused, Reason,
-    Recipient, Release, ReleaseArtifact, RepositoryRetention, RepositoryState, RetainedSnapshot,
-    RetentionPolicy, Signer, SnapshotState, Software, Status, StayReason, Telemetry, Term,
-    Terminal, TerminalCounts, TerminalRetention, Upgrade, Weight,
+    PlannedRepository, PlannedSnapshot, PlannedTerminal, Presence, PurgePlan, PurgeRefused, Reason, Recipient, Release,
+    ReleaseArtifact, RepositoryRetention, RepositoryState, RetainedSnapshot, RetentionPolicy,
+    Signer, SnapshotState, Software, Status, StayReason, Telemetry, Term, Terminal, TerminalCounts,
+    TerminalRetention, Upgrade, Weight,
 };
 
 /// 2026-11-22 10:00 UTC.

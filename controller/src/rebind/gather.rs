@@ -59,6 +59,7 @@ pub(super) async fn facts(
     })
 }
 
+
 fn of_terminal(terminal: &Terminal, selector: &Selector) -> TerminalFacts {
     TerminalFacts {
         id: terminal.id,

@@ -44,43 +44,31 @@ pub fn html(letter: &Letter<'_>) -> String {
     let Letter { party, rebind, asked, rows, planned_at, planned_by } = letter;
     let mut out = String::new();
     let title = title(*party);
-    page(
-        &mut out,
-        format_args!("<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">"),
-    );
+    page(&mut out, format_args!("<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">"));
     page(&mut out, format_args!("<title>{title}</title><style>{STYLE}</style></head><body>"));
     page(&mut out, format_args!("<h1>{title}</h1>"));
     let (from, to) = (escaped(&asked.from), escaped(&asked.to));
-    page(
-        &mut out,
-        format_args!("<p>Change {rebind}, planned at {planned_at} by {}.</p>", {
-            escaped(planned_by)
-        }),
-    );
+    page(&mut out, format_args!("<p>Change {rebind}, planned at {planned_at} by {}.</p>", {
+        escaped(planned_by)
+    }));
     page(&mut out, format_args!("<p>{}</p>", body(*party, &from, &to, asked)));
     let window = asked.window.map_or_else(
         || "at any time of day".to_owned(),
         |window| format!("between {window}, in each store's local time"),
     );
     let count = rows.len();
-    page(
-        &mut out,
-        format_args!(
-            "<p>It concerns {count} terminals. Each is changed {window}. Reason: {} ({}). Ordered by \
+    page(&mut out, format_args!(
+        "<p>It concerns {count} terminals. Each is changed {window}. Reason: {} ({}). Ordered by \
          {}.</p>",
-            asked.reason.as_str(),
-            escaped(&asked.note),
-            escaped(&asked.ordered_by)
-        ),
-    );
+        asked.reason.as_str(),
+        escaped(&asked.note),
+        escaped(&asked.ordered_by)
+    ));
     list(&mut out, *party, rows);
-    page(
-        &mut out,
-        format_args!(
-            "<p class=\"sign\"><span>Place, date, signature (sender)</span><span>Place, date, \
+    page(&mut out, format_args!(
+        "<p class=\"sign\"><span>Place, date, signature (sender)</span><span>Place, date, \
          signature (received)</span></p></body></html>"
-        ),
-    );
+    ));
     out
 }
 
@@ -173,8 +161,7 @@ fn escaped(text: &str) -> String {
             '"' => out.push_str("&quot;"),
             '\'' => out.push_str("&#39;"),
             // Direction marks and control characters could make a page read otherwise.
-            c if c.is_control()
-                || matches!(c, '\u{200e}'..='\u{200f}' | '\u{202a}'..='\u{202e}')
+            c if c.is_control() || matches!(c, '\u{200e}'..='\u{200f}' | '\u{202a}'..='\u{202e}')
                 || matches!(c, '\u{2066}'..='\u{2069}') =>
             {
                 out.push('\u{fffd}');

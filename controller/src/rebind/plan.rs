@@ -88,8 +88,9 @@ impl Plan {
     /// Findings that keep it from being begun: those that nobody may answer for, and those for
     /// which nobody does.
     pub fn open(&self, overrides: &BTreeMap<String, String>) -> Vec<Finding> {
-        let answered =
-            |it: &&Finding| overrides.get(&it.code).is_some_and(|name| !name.trim().is_empty());
+        let answered = |it: &&Finding| {
+            overrides.get(&it.code).is_some_and(|name| !name.trim().is_empty())
+        };
         let open = |it: &&Finding| match it.weight {
             Weight::Blocks => true,
             Weight::NeedsName | Weight::Unknown => !answered(it),

@@ -54,9 +54,7 @@ pub(super) fn check(pack: &Pack, pin: Digest, has_head: bool) -> Result<Report, 
     if report.proven.is_empty() && report.wrong.is_empty() {
         report.wrong.push("it holds no order".to_owned());
     }
-    report
-        .not_proven
-        .push("that a terminal's key is its own: compare it with what it shows".into());
+    report.not_proven.push("that a terminal's key is its own: compare it with what it shows".into());
     report.not_proven.push("letters and notices: they are the controller's word".into());
     if !has_head {
         let what = "that nothing was left out or added since it was exported: name its head";
@@ -120,10 +118,8 @@ impl OneOrder<'_> {
         for roster in self.rosters.iter().rev().map(|it| &it.roster) {
             let opened = open::<Batch>(bytes, self.pack.fleet, &KnownKeys::of_roster(roster));
             let opened = opened.map_err(|error| format!("the batch: {error}"))?;
-            let needed =
-                roster.requirement(opened.document.change.verb(), opened.document.terminals);
-            if opened.signed_by.count(Role::Controller) == 0 || !opened.signed_by.satisfies(needed)
-            {
+            let needed = roster.requirement(opened.document.change.verb(), opened.document.terminals);
+            if opened.signed_by.count(Role::Controller) == 0 || !opened.signed_by.satisfies(needed) {
                 why = format!(
                     "not everybody signed the batch who must by roster {}: {} approvers are needed",
                     roster.version, needed.approvers
@@ -149,9 +145,9 @@ impl OneOrder<'_> {
             opened.is_ok_and(|opened| opened.signed_by.count(Role::Controller) > 0)
         };
         let roster = self.rosters.iter().find(by_controller);
-        let roster =
-            roster.ok_or_else(|| "no controller of the fleet signed the order".to_owned())?;
-        let opened = open::<Order>(bytes, self.pack.fleet, &KnownKeys::of_roster(&roster.roster));
+        let roster = roster.ok_or_else(|| "no controller of the fleet signed the order".to_owned())?;
+        let opened =
+            open::<Order>(bytes, self.pack.fleet, &KnownKeys::of_roster(&roster.roster));
         let order = opened.map_err(|error| format!("the order: {error}"))?.document;
         if order.id != about.order || order.id.to_string() != self.folder {
             return Err(format!("the order is {}, filed under another name", order.id));
@@ -224,9 +220,7 @@ impl OneOrder<'_> {
         });
         match is_signed {
             true => Ok(()),
-            false => {
-                Err("the release is another one, or too few release keys signed it".to_owned())
-            }
+            false => Err("the release is another one, or too few release keys signed it".to_owned()),
         }
     }
 
@@ -237,8 +231,7 @@ impl OneOrder<'_> {
         let mut said = Vec::new();
         for (name, bytes) in receipts {
             let name = name.rsplit('/').next().unwrap_or(name);
-            let key =
-                about.terminal_key.ok_or_else(|| "the terminal's key is not told".to_owned())?;
+            let key = about.terminal_key.ok_or_else(|| "the terminal's key is not told".to_owned())?;
             let opened = open::<Receipt>(bytes, self.pack.fleet, &KnownKeys::of_terminal(key));
             let opened = opened.map_err(|error| format!("receipt {name}: {error}"))?;
             if !opened.signed_by.has(key) {

@@ -73,8 +73,8 @@ impl ProfileFile {
     pub(super) fn read(path: &Path) -> Result<Self, Failure> {
         let shown = path.display();
         let text = std::fs::read_to_string(path).map(Zeroizing::new);
-        let text =
-            text.map_err(|error| Failure::new(error).context(format!("cannot read {shown}")))?;
+        let text = text
+            .map_err(|error| Failure::new(error).context(format!("cannot read {shown}")))?;
         // What stands around a mistake may be a secret: only the place is told.
         let file = toml::from_str::<Self>(&text).map_err(|error| {
             let at = error.span().map_or(0, |span| span.start);

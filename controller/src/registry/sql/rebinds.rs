@@ -189,7 +189,12 @@ async fn notices(tx: &mut Transaction, rebind: CampaignId) -> Result<Vec<Notice>
     tx.rows(select, vec![text(rebind)]).await?.into_iter().map(notice).collect()
 }
 
-async fn add_paper(tx: &mut Transaction, rebind: CampaignId, paper: &Paper, by: &By) -> Result<()> {
+async fn add_paper(
+    tx: &mut Transaction,
+    rebind: CampaignId,
+    paper: &Paper,
+    by: &By,
+) -> Result<()> {
     let insert = "INSERT INTO rebind_papers (rebind, digest, party, html, made_at, made_by)
          VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (rebind, digest) DO NOTHING";
     let values = vec![
