@@ -69,7 +69,7 @@ fn is_bound(fleet: &Fleet, at: usize, provider: &str) -> Result<()> {
     }
 }
 
-/// Every till that is bound to `provider` has taken money there, and settled it.
+/// The till has taken money with this provider, and all of it is settled.
 fn took_money(fleet: &Fleet, at: usize, provider: &str) -> Result<()> {
     let serial = &fleet.world.terminals[at].shop.serial;
     let host = fleet.world.hosts.iter().find(|host| host.name() == provider);
@@ -225,7 +225,7 @@ fn a_secret_reaches_its_till_and_nobody_on_the_way_can_read_it() {
 
 fn sealed() -> Result<()> {
     const SECRET: &str = "terminal-master-key-0815-4711";
-    let mut fleet = Fleet::small(&["north"])?;
+    let fleet = Fleet::small(&["north"])?;
     fleet.wait_until_it_sells(0)?;
     let profiles = fleet
         .world
