@@ -243,7 +243,7 @@ impl Fleet {
     /// Nothing was lost, doubled or settled twice; every shop sold; nothing is left in doubt.
     pub(crate) fn check_books(&self) -> Result<()> {
         let books = self.close_books()?;
-        for wrong in ["lost", "doubled", "settled_twice", "in_doubt", "open"] {
+        for wrong in ["lost", "doubled", "settled_twice", "wrong_host", "in_doubt", "open"] {
             ensure!(books["total"][wrong] == 0, "the books are wrong: {books:#}");
         }
         for till in books["tills"].as_array().into_iter().flatten() {

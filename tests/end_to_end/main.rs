@@ -21,6 +21,7 @@ mod print;
 mod programs;
 mod publisher;
 mod random;
+mod rebind;
 mod releases;
 mod replacement;
 mod round_trip;

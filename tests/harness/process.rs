@@ -34,6 +34,13 @@ impl Process {
         self.child.id()
     }
 
+    /// The processes that it has started itself.
+    pub fn children(&self) -> io::Result<Vec<u32>> {
+        let id = self.child.id();
+        let children = std::fs::read_to_string(format!("/proc/{id}/task/{id}/children"))?;
+        Ok(children.split_whitespace().filter_map(|child| child.parse().ok()).collect())
+    }
+
     /// The last lines that it printed, for a failure's message.
     pub fn last_words(&self) -> String {
         let text = std::fs::read_to_string(&self.log).unwrap_or_default();
@@ -82,7 +89,7 @@ impl Drop for Process {
 }
 
 /// `kill` is asked because sending a signal takes `unsafe`, which this project forbids itself.
-fn signal(id: u32, name: &str) -> io::Result<()> {
+pub(crate) fn signal(id: u32, name: &str) -> io::Result<()> {
     let status = Command::new("kill").arg(format!("-{name}")).arg(id.to_string()).status()?;
     if status.success() { Ok(()) } else { Err(io::Error::other(format!("kill -{name} {id}"))) }
 }

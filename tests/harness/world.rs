@@ -7,6 +7,7 @@ mod controller;
 mod host;
 mod mosquitto;
 mod places;
+mod provider;
 mod records;
 pub mod recovery;
 mod s3;
@@ -26,9 +27,10 @@ use crate::proxy::Proxy;
 use crate::wait::is_interrupted;
 
 pub use controller::{Addresses, Controller};
-pub use host::Host;
+pub use host::{Host, HostBooks};
 pub use mosquitto::Mosquitto;
 pub use places::Place;
+pub use provider::{Binding, Profiles};
 pub use records::Records;
 pub use s3::S3;
 pub use terminal::{Shop, Terminal};
@@ -104,7 +106,7 @@ impl World {
             (None, Some(embedded)) => embedded,
             (None, None) => bail!("the controller has no broker and none was started"),
         });
-        let hosts = ["a", "b"]
+        let hosts = ["alpha", "beta"]
             .into_iter()
             .map(|name| Host::start(&programs, directory, name))
             .collect::<Result<Vec<_>>>()?;
@@ -131,9 +133,11 @@ impl World {
         self.directory.join("logs")
     }
 
-    /// A terminal with a till that sells version 1 from now on; not enrolled yet.
+    /// A terminal with a till that sells version 1 from now on, with the first host as its
+    /// provider; not enrolled yet.
     pub fn open_shop(&mut self, shop: &Shop) -> Result<usize> {
-        let terminal = Terminal::open(&self.programs, &self.directory, shop, &self.hosts)?;
+        let provider = &self.hosts[..1];
+        let terminal = Terminal::open(&self.programs, &self.directory, shop, provider)?;
         self.terminals.push(terminal);
         Ok(self.terminals.len() - 1)
     }

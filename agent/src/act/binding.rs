@@ -357,7 +357,13 @@ impl Errand<'_> {
         erased.map_err(|error| pos(&error, FailureCode::PosRefused))
     }
 
+    /// A customer whose card was authorised before the way back may complete the sale after it:
+    /// what has come to the binding since it was emptied is settled with its host first.
     fn erase_new(&self) -> Result<Reply, NotDone> {
+        let emptied = self.empty_new()?;
+        if !matches!(emptied, Reply::Done(_)) {
+            return Ok(emptied);
+        }
         self.erased(&self.new_name())?;
         Ok(done(format!("{} is erased", self.new_name())))
     }

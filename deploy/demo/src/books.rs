@@ -20,6 +20,8 @@ pub(crate) struct TillBooks {
     pub(crate) lost: i64,
     pub(crate) doubled: i64,
     pub(crate) settled_twice: i64,
+    pub(crate) wrong_host: i64,
+    pub(crate) tests_left: i64,
     pub(crate) downtime_ms: i64,
 }
 
@@ -50,8 +52,14 @@ impl Books {
         promises.equal("no sale was lost", &total(|till| till.lost), &0);
         promises.equal("no sale was charged twice", &total(|till| till.doubled), &0);
         promises.equal("nothing was settled twice", &total(|till| till.settled_twice), &0);
+        promises.equal("no host was told of a sale of another", &total(|till| till.wrong_host), &0);
         let idle = self.0.iter().filter(|(_, till)| till.sales == 0).map(|(serial, _)| serial);
         promises.equal("every shop sold", &idle.collect::<Vec<_>>(), &Vec::new());
+    }
+
+    /// Test sales that nobody gave back, over all tills.
+    pub(crate) fn tests_left(&self) -> i64 {
+        self.0.values().map(|till| till.tests_left).sum()
     }
 
     /// Over all tills.

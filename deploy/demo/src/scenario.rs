@@ -1,6 +1,7 @@
 //! What can happen to a fleet, one scenario after another.
 
 mod backup;
+mod rebind;
 mod upgrade;
 
 use anyhow::Result;
@@ -25,7 +26,7 @@ pub(crate) struct Scenario {
 }
 
 /// In the order in which they are played.
-pub(crate) const ALL: [Scenario; 2] = [upgrade::UPGRADE, backup::BACKUP];
+pub(crate) const ALL: [Scenario; 3] = [upgrade::UPGRADE, backup::BACKUP, rebind::REBIND];
 
 /// All of them, for people.
 pub(crate) fn list() -> String {

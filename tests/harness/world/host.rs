@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::{Result, bail};
+use rusqlite::{Connection, OpenFlags};
 
 use super::{START_PATIENCE, still_runs};
 use crate::process::Process;
@@ -18,6 +19,15 @@ pub struct Host {
     name: String,
     address: SocketAddr,
     directory: PathBuf,
+}
+
+/// What a host has of one terminal.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct HostBooks {
+    pub taken_minor: i64,
+    pub settled_minor: i64,
+    /// Settled ones.
+    pub batches: i64,
 }
 
 impl Host {
@@ -44,13 +54,39 @@ impl Host {
         format!("{}={}", self.name, self.address)
     }
 
+    /// The provider's name too.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
     pub fn directory(&self) -> &Path {
         &self.directory
     }
 
+    /// What it charged less what it reversed or gave back, and what of that it settled, at one
+    /// terminal.
+    pub fn books_of(&self, terminal: &str) -> Result<HostBooks> {
+        let flags = OpenFlags::SQLITE_OPEN_READ_ONLY;
+        let books = Connection::open_with_flags(self.directory.join("host.db"), flags)?;
+        let taken = "SELECT coalesce(sum(iif(what = 'charge', amount_minor, -amount_minor)), 0)
+            FROM movement WHERE terminal = ?1 AND what IN ('charge', 'reversal')";
+        let settled = "SELECT coalesce(sum(total_minor), 0) FROM settlement WHERE terminal = ?1";
+        let batches = "SELECT count(*) FROM settlement WHERE terminal = ?1";
+        let read = |query| books.query_row(query, [terminal], |row| row.get::<_, i64>(0));
+        Ok(HostBooks {
+            taken_minor: read(taken)?,
+            settled_minor: read(settled)?,
+            batches: read(batches)?,
+        })
+    }
+
     /// Takes one settled charge out of the books, to see that the comparison notices.
     pub fn lose_one_sale(&self) -> Result<()> {
-        let books = rusqlite::Connection::open(self.directory.join("host.db"))?;
+        let books = Connection::open(self.directory.join("host.db"))?;
         let gone = "DELETE FROM movement WHERE id = (
             SELECT m.id FROM movement m
             JOIN settlement s ON s.terminal = m.terminal AND s.batch = m.batch

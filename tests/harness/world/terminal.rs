@@ -11,7 +11,7 @@ use serde_json::Value;
 
 use super::host::Host;
 use super::run;
-use crate::process::Process;
+use crate::process::{Process, signal};
 use crate::programs::Programs;
 use crate::wait::wait_for;
 
@@ -176,6 +176,21 @@ impl Terminal {
     pub fn kill_agent(&mut self) -> Result<()> {
         let mut agent = self.agent.take().context("no agent runs")?;
         Ok(agent.kill()?)
+    }
+
+    /// Till and agent end in the middle of whatever they do, as a power cut ends them.
+    pub fn lose_power(&mut self) -> Result<()> {
+        let till = self.keeper.children()?;
+        self.kill_agent()?;
+        self.keeper.kill()?;
+        // A till that sees its keeper gone may have ended by itself.
+        till.into_iter().for_each(|id| drop(signal(id, "KILL")));
+        Ok(())
+    }
+
+    pub fn power_returns(&mut self, programs: &Programs) -> Result<()> {
+        self.keep(programs, BUSY_MS)?;
+        self.start_agent(programs)
     }
 
     pub fn stop_agent(&mut self) -> Result<()> {

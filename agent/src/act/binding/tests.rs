@@ -239,6 +239,26 @@ fn a_new_binding_is_empty_only_when_its_tests_are_taken_back() {
 }
 
 #[test]
+fn what_a_customer_completes_at_the_new_provider_after_the_way_back_is_settled_before_its_keys_go()
+{
+    let shop = backing_up();
+    is_done(act(&shop, RebindAction::Stage));
+    is_done(act(&shop, RebindAction::EmptyNew));
+    shop.till.turn(|knobs| knobs.left.unsent_reversals = 1);
+    assert!(matches!(act(&shop, RebindAction::EraseNew), Reply::NotYet { .. }));
+    assert_eq!(shop.till.turn(|knobs| knobs.bindings.len()), 2);
+    shop.till.turn(|knobs| {
+        knobs.left.unsent_reversals = 0;
+        knobs.asked.clear();
+    });
+    is_done(act(&shop, RebindAction::EraseNew));
+    let asked = shop.till.turn(|knobs| std::mem::take(&mut knobs.asked));
+    let at = |verb: &str| asked.iter().position(|it| *it == verb);
+    assert!(at("settle").is_some() && at("settle") < at("erase_binding"), "{asked:?}");
+    assert_eq!(shop.till.turn(|knobs| knobs.bindings.len()), 1);
+}
+
+#[test]
 fn the_old_keys_go_only_while_the_new_binding_is_active() {
     let shop = backing_up();
     is_done(act(&shop, RebindAction::Stage));

@@ -1,0 +1,265 @@
+//! A change of provider: planned, signed for by two people, carried out by tills that sell, and
+//! taken back by themselves or by an operator. The money stays with the host that took it.
+
+use std::path::Path;
+use std::process::Command;
+
+use anyhow::{Context as _, Result, bail, ensure};
+use controller::api::model::{AssignmentState as State, CampaignState};
+use data_encoding::BASE64;
+use harness::wait::wait_for;
+use harness::world::Profiles;
+use shared::id::CampaignId;
+
+use crate::approvals::{exported, import, offline};
+use crate::backups::begun;
+use crate::fleet::{Fleet, Look, SOON};
+
+/// Over as soon as it has begun well.
+const SHORT: [&str; 4] = ["--watch-for", "2s", "--watch-payments", "3"];
+
+/// Long enough for an operator to change their mind.
+const LONG: [&str; 4] = ["--watch-for", "1h", "--watch-payments", "3"];
+
+/// Simulated customers are declined by chance, and how long a payment takes on a busy machine says
+/// nothing of the provider.
+const LENIENT: [&str; 4] = ["--approval-drop-max", "100", "--slower-max", "60000"];
+
+fn all(fleet: &Fleet) -> Vec<usize> {
+    (0..fleet.world.terminals.len()).collect()
+}
+
+/// These terminals are to be moved to *beta*, and nobody has signed for it yet.
+fn asked(fleet: &Fleet, profiles: &Profiles, watch: &[&str]) -> Result<CampaignId> {
+    let terms = profiles.terms()?;
+    let terms: Vec<_> = terms.iter().map(String::as_str).collect();
+    let overrides = Profiles::overrides();
+    let overrides: Vec<_> = overrides.iter().map(String::as_str).collect();
+    let start = ["rebind", "start", "--max-parallel", "9"];
+    begun(fleet, &[&start, &terms[..], watch, &LENIENT, &overrides].concat())
+}
+
+/// Two people sign for it; what the second one was shown.
+fn signed(fleet: &Fleet, rebind: CampaignId, terminals: usize) -> Result<String> {
+    let mut shown = String::new();
+    for approver in ["approver-1", "approver-2"] {
+        let file = exported(fleet, rebind, &format!("{rebind}-{approver}.json"))?;
+        let count = terminals.to_string();
+        shown = offline(fleet, "sign", &file, approver, &["--yes-for", &count])?;
+        import(fleet, &file)?;
+    }
+    Ok(shown)
+}
+
+/// All terminals are to be moved to *beta*, which two people have signed.
+fn started(fleet: &Fleet, watch: &[&str]) -> Result<CampaignId> {
+    let terminals = all(fleet);
+    let profiles = fleet.world.profiles(&fleet.world.hosts[1], &terminals, |_| None)?;
+    let rebind = asked(fleet, &profiles, watch)?;
+    signed(fleet, rebind, terminals.len())?;
+    Ok(rebind)
+}
+
+/// The till has one binding, and it is with this provider.
+fn is_bound(fleet: &Fleet, at: usize, provider: &str) -> Result<()> {
+    let bindings = fleet.world.terminals[at].bindings(&fleet.world.programs)?;
+    match bindings.as_slice() {
+        [one] if one.state == "active" && one.provider == provider => Ok(()),
+        other => bail!("not bound to {provider} alone: {other:#?}"),
+    }
+}
+
+/// The till has taken money with this provider, and all of it is settled.
+fn took_money(fleet: &Fleet, at: usize, provider: &str) -> Result<()> {
+    let serial = &fleet.world.terminals[at].shop.serial;
+    let host = fleet.world.hosts.iter().find(|host| host.name() == provider);
+    let books = host.context("there is such a host")?.books_of(serial)?;
+    ensure!(books.taken_minor > 0 && books.taken_minor == books.settled_minor, "{books:?}");
+    Ok(())
+}
+
+/// Every shop sells again, no test sale stands, and the books are right.
+fn check_money(fleet: &Fleet) -> Result<()> {
+    for at in all(fleet) {
+        fleet.wait_until_it_sells(at)?;
+    }
+    // While trading is held, a test sale may still stand.
+    let books = fleet.world.audit()?;
+    ensure!(books["total"]["tests_left"] == 0, "{books:#}");
+    fleet.check_books()
+}
+
+fn wait_for_step(fleet: &Fleet, rebind: CampaignId, step: &str) -> Result<Look> {
+    fleet.wait_until(rebind, &format!("every terminal is at `{step}`"), |look| {
+        !look.terminals.is_empty()
+            && look.terminals.iter().all(|it| it.step.as_deref() == Some(step))
+    })
+}
+
+#[test]
+fn selling_tills_move_to_another_provider_and_their_sales_stay_where_they_were_made() {
+    moved().unwrap();
+}
+
+fn moved() -> Result<()> {
+    let mut fleet = Fleet::small(&["north", "south"])?;
+    let terminals = all(&fleet);
+    for at in &terminals {
+        fleet.wait_until_it_sells(*at)?;
+    }
+    let profiles = fleet.world.profiles(&fleet.world.hosts[1], &terminals, |_| None)?;
+    let terms = profiles.terms()?;
+    let terms: Vec<_> = terms.iter().map(String::as_str).collect();
+    let plan = fleet.world.tillward(&[&["rebind", "plan"], &terms[..]].concat())?;
+    ensure!(plan.contains("TW-1") && plan.contains("when the watch is over"), "{plan}");
+    let unanswered = [&["rebind", "start", "--max-parallel", "9"], &terms[..]].concat();
+    let refused = fleet.world.tillward(&unanswered).expect_err("nobody answers for the unknown");
+    ensure!(refused.to_string().contains("licence-unknown"), "{refused}");
+
+    let rebind = asked(&fleet, &profiles, &SHORT)?;
+    assert_eq!(fleet.look(rebind)?.campaign.state, CampaignState::AwaitingApproval);
+    let shown = signed(&fleet, rebind, terminals.len())?;
+    ensure!(shown.contains("alpha") && shown.contains("B0000001"), "{shown}");
+    let ended = fleet.complete(rebind)?;
+    assert_eq!(ended.states(), [State::Succeeded; 2], "{:#?}", ended.terminals);
+    for at in &terminals {
+        is_bound(&fleet, *at, "beta")?;
+    }
+    fleet.check_once_in_effect(rebind)?;
+    check_money(&fleet)?;
+    for at in terminals {
+        took_money(&fleet, at, "alpha")?;
+        took_money(&fleet, at, "beta")?;
+    }
+    Ok(())
+}
+
+#[test]
+fn a_till_whose_test_sale_is_declined_returns_to_its_old_provider_by_itself() {
+    declined().unwrap();
+}
+
+fn declined() -> Result<()> {
+    let mut fleet = Fleet::small(&["north", "south"])?;
+    let programs = fleet.world.programs.clone();
+    fleet.world.terminals[0].fault(&programs, &["test-declined"])?;
+    let rebind = started(&fleet, &SHORT)?;
+    let ended = fleet.complete(rebind)?;
+    assert_eq!(ended.states(), [State::RolledBack, State::Succeeded], "{:#?}", ended.terminals);
+    let reason = ended.terminals[0].reason.as_ref().map(|reason| reason.code.as_str());
+    assert_eq!(reason, Some("test-failed"));
+    for (at, provider) in ["alpha", "beta"].into_iter().enumerate() {
+        is_bound(&fleet, at, provider)?;
+    }
+    fleet.check_once_in_effect(rebind)?;
+    check_money(&fleet)?;
+    took_money(&fleet, 0, "alpha")?;
+    took_money(&fleet, 1, "beta")
+}
+
+#[test]
+fn a_terminal_that_loses_power_while_it_switches_goes_on_to_the_new_provider() {
+    powerless().unwrap();
+}
+
+fn powerless() -> Result<()> {
+    let mut fleet = Fleet::small(&["north"])?;
+    fleet.wait_until_it_sells(0)?;
+    let programs = fleet.world.programs.clone();
+    // It switches, and its agent is not told.
+    fleet.world.terminals[0].fault(&programs, &["switch-hangs"])?;
+    let rebind = started(&fleet, &SHORT)?;
+    wait_for("the till has switched", SOON, || {
+        let provider = fleet.world.terminals[0].provider(&programs);
+        match provider.map_err(|error| format!("{error:#}"))?.as_str() {
+            "beta" => Ok(()),
+            other => Err(other.to_owned()),
+        }
+    })?;
+    let terminal = &mut fleet.world.terminals[0];
+    terminal.lose_power()?;
+    terminal.fault(&programs, &["clear"])?;
+    terminal.power_returns(&programs)?;
+    let ended = fleet.complete(rebind)?;
+    assert_eq!(ended.states(), [State::Succeeded], "{:#?}", ended.terminals);
+    is_bound(&fleet, 0, "beta")?;
+    fleet.check_once_in_effect(rebind)?;
+    check_money(&fleet)
+}
+
+#[test]
+fn what_is_taken_back_while_it_is_watched_sells_with_the_old_provider_again() {
+    taken_back().unwrap();
+}
+
+fn taken_back() -> Result<()> {
+    let fleet = Fleet::small(&["north", "south"])?;
+    let rebind = started(&fleet, &LONG)?;
+    wait_for_step(&fleet, rebind, "watch")?;
+    for at in 0..2 {
+        // The shop sells with the new provider meanwhile.
+        assert_eq!(fleet.world.terminals[at].provider(&fleet.world.programs)?, "beta");
+        fleet.wait_until_it_sells(at)?;
+    }
+    let undo = rebind.to_string();
+    fleet.world.tillward(&["rebind", "undo", &undo, "--yes", "--why", "the fees were wrong"])?;
+    let ended = fleet.wait_until(rebind, "both are back", |look| {
+        look.count(|state| state == State::RolledBack) == 2
+    })?;
+    assert_eq!(ended.campaign.state, CampaignState::Aborted);
+    for at in 0..2 {
+        is_bound(&fleet, at, "alpha")?;
+    }
+    check_money(&fleet)?;
+    for at in 0..2 {
+        took_money(&fleet, at, "alpha")?;
+        took_money(&fleet, at, "beta")?;
+    }
+    Ok(())
+}
+
+#[test]
+fn a_secret_reaches_its_till_and_nobody_on_the_way_can_read_it() {
+    sealed().unwrap();
+}
+
+fn sealed() -> Result<()> {
+    const SECRET: &str = "terminal-master-key-0815-4711";
+    let fleet = Fleet::small(&["north"])?;
+    fleet.wait_until_it_sells(0)?;
+    let profiles = fleet
+        .world
+        .profiles(&fleet.world.hosts[1], &[0], |serial| Some(format!("{SECRET}-{serial}")))?;
+    let encoded = BASE64.encode(format!("{SECRET}-TW-1").as_bytes());
+    ensure!(holds(&profiles.file, SECRET)?, "the search finds what is there");
+    let rebind = asked(&fleet, &profiles, &LONG)?;
+    signed(&fleet, rebind, 1)?;
+    wait_for_step(&fleet, rebind, "watch")?;
+    let till = fleet.world.terminals[0].till_directory();
+    ensure!(holds(&till, &encoded)?, "the till has its key");
+    let controller = fleet.world.directory().join("fleet/controller");
+    let agent = fleet.world.terminals[0].state();
+    for elsewhere in [&controller, &agent, &fleet.world.logs()] {
+        for form in [SECRET, &encoded] {
+            ensure!(!holds(elsewhere, form)?, "`{form}` is in {}", elsewhere.display());
+        }
+    }
+    let undo = rebind.to_string();
+    fleet.world.tillward(&["rebind", "undo", &undo, "--yes"])?;
+    fleet.wait_until(rebind, "it is back", |look| {
+        look.count(|state| state == State::RolledBack) == 1
+    })?;
+    ensure!(!holds(&till, &encoded)?, "the key of the new binding is gone");
+    check_money(&fleet)
+}
+
+/// Whether any file in there holds these bytes.
+fn holds(place: &Path, text: &str) -> Result<bool> {
+    let mut search = Command::new("grep");
+    let ended = search.args(["-rqaF", "--", text]).arg(place).status()?;
+    match ended.code() {
+        Some(0) => Ok(true),
+        Some(1) => Ok(false),
+        _ => bail!("searching {} ended with {ended}", place.display()),
+    }
+}
