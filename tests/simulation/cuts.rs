@@ -65,7 +65,7 @@ pub(crate) fn interrupt_twice_thinly(scenario: &Scenario, cuts: [Cut; 2], every:
         let mut second = 0_usize;
         let recovered = run(at_first.after(cuts[0]), tables, &mut |at_second, place| {
             second += 1;
-            let has_its_turn = (first + second) % every == 0;
+            let has_its_turn = (first + second).is_multiple_of(every);
             if has_its_turn && first_place.is_progress() && place.is_progress() {
                 let end = run(at_second.after(cuts[1]), tables, &mut |_, _| {});
                 tally.count(&format!("{schedule}, {:?} cut {second} {place:?}", cuts[1]), end);

@@ -73,7 +73,7 @@ impl Errand<'_> {
     }
 
     /// How the till calls the new binding.
-    fn new(&self) -> String {
+    fn new_binding(&self) -> String {
         self.profile().binding.to_string()
     }
 
@@ -89,7 +89,7 @@ impl Errand<'_> {
 
     /// The binding that the job began with: active before the switch, standing by after it.
     fn old(&self) -> Result<Binding, NotDone> {
-        let new = self.new();
+        let new = self.new_binding();
         let was_active = |it: &Binding| {
             let used = match it.state {
                 None | Some(BindingState::Active | BindingState::Standby) => true,
@@ -109,7 +109,7 @@ impl Errand<'_> {
         let Some(active) = self.active()? else {
             return Err(other_binding("the till has no active binding".to_owned()));
         };
-        if active.binding == self.new() {
+        if active.binding == self.new_binding() {
             return Err(other_binding(format!("{} is active already", active.binding)));
         }
         let is = |said: &Option<String>, wanted: &str| said.as_deref() == Some(wanted);
@@ -157,7 +157,7 @@ impl Errand<'_> {
             hosts: profile.hosts.clone(),
             secret: self.secret()?,
         };
-        match self.hands.pos.stage_binding(&self.new(), &tuple) {
+        match self.hands.pos.stage_binding(&self.new_binding(), &tuple) {
             Ok(()) => Ok(done(format!("{} stands by as {}", profile.provider, profile.binding))),
             Err(error) => Err(pos(&error, FailureCode::NoFreeSlot)),
         }
@@ -170,13 +170,11 @@ impl Errand<'_> {
         let request = json!({ "sealed": data_encoding::BASE64.encode(sealed) }).to_string();
         let said = backups.program.ask(protocol::Task::Unseal, request, self.stop, &mut |_, _| {});
         let said = said.map_err(|error| {
-            let reply = super::data::unanswered(error);
-            Box::new(match reply {
-                Reply::Failed { code: FailureCode::NotRestorable, detail, again } => {
-                    Reply::Failed { code: FailureCode::NotSealedToThis, detail, again }
-                }
-                other => other,
-            })
+            let mut reply = super::data::unanswered(error);
+            if let Reply::Failed { code: code @ FailureCode::NotRestorable, .. } = &mut reply {
+                *code = FailureCode::NotSealedToThis;
+            }
+            Box::new(reply)
         })?;
         match said.get("secret").and_then(Value::as_str) {
             Some(secret) => Ok(Some(secret.to_owned())),
@@ -198,7 +196,7 @@ impl Errand<'_> {
             .filter(|host| !host.reachable)
             .map(|host| format!("{}: {}", host.binding, host.detail))
             .collect();
-        for wanted in [self.new(), self.old()?.binding] {
+        for wanted in [self.new_binding(), self.old()?.binding] {
             if !hosts.iter().any(|host| host.binding == wanted) {
                 missing.push(format!("{wanted}: the till did not ask its host"));
             }
@@ -257,7 +255,7 @@ impl Errand<'_> {
     }
 
     fn switch(&self) -> Result<Reply, NotDone> {
-        self.switched(&self.new())
+        self.switched(&self.new_binding())
     }
 
     fn switched(&self, to: &str) -> Result<Reply, NotDone> {
@@ -275,7 +273,7 @@ impl Errand<'_> {
     fn probe_switch(&self) -> Result<Reply, NotDone> {
         let active = self.active()?;
         let found = match active {
-            Some(active) if active.binding == self.new() => Found::Happened,
+            Some(active) if active.binding == self.new_binding() => Found::Happened,
             Some(_) => Found::DidNot,
             None => Found::Unknown,
         };
@@ -284,7 +282,7 @@ impl Errand<'_> {
 
     /// Each test once, however often this is asked; the first that fails ends it.
     fn test_new(&self) -> Result<Reply, NotDone> {
-        let binding = self.new();
+        let binding = self.new_binding();
         let mut findings = Vec::new();
         for (number, test) in self.change.rebind.tests.iter().enumerate() {
             if self.stop.is_asked() {
@@ -319,7 +317,7 @@ impl Errand<'_> {
                 failed(FailureCode::WatchBreached, detail, Again::Worthwhile)
             })
         };
-        let (before, now) = (figures(&self.old()?.binding)?, figures(&self.new())?);
+        let (before, now) = (figures(&self.old()?.binding)?, figures(&self.new_binding())?);
         Ok(match watch::judge(&self.change.rebind.watch, &before, &now) {
             Verdict::GoOn { detail, again_in } => {
                 Reply::NotYet { waiting: Waiting::Watch, detail, again_in: Some(again_in) }
@@ -332,7 +330,7 @@ impl Errand<'_> {
     }
 
     fn erase_old(&self) -> Result<Reply, NotDone> {
-        let new = self.new();
+        let new = self.new_binding();
         if self.active()?.is_none_or(|active| active.binding != new) {
             let detail = format!("{new} is not the active binding");
             return Err(failed(FailureCode::OtherBinding, detail, Again::Worthwhile));
@@ -358,12 +356,12 @@ impl Errand<'_> {
     }
 
     fn erase_new(&self) -> Result<Reply, NotDone> {
-        self.erased(&self.new())?;
-        Ok(done(format!("{} is erased", self.new())))
+        self.erased(&self.new_binding())?;
+        Ok(done(format!("{} is erased", self.new_binding())))
     }
 
     fn empty_new(&self) -> Result<Reply, NotDone> {
-        let new = self.new();
+        let new = self.new_binding();
         if !self.bindings()?.iter().any(|it| it.binding == new) {
             return Ok(Reply::Done(Proof::default()));
         }
