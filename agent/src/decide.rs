@@ -7,8 +7,8 @@
 //! the shell ends when what it had begun has ended and was told.
 //!
 //! What belongs to one subject is said in one file: [`conversation`] (the controller and its
-//! acknowledgements), [`orders`] (accepting and refusing), [`work`] (the jobs), [`suspicion`] (people
-//! who doubt them).
+//! acknowledgements), [`orders`] (accepting and refusing), [`work`] (the jobs), [`suspicion`]
+//! (people who doubt them).
 
 mod beginning;
 mod conversation;

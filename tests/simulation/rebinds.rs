@@ -32,7 +32,7 @@ fn a_rebind_after_a_release_goes_forward_or_stops_wherever_the_power_fails() {
 #[test]
 fn a_declined_test_leads_back_to_the_old_provider_wherever_the_power_fails() {
     let declined = Scenario::rebind(Some(Trouble::TestDeclined));
-    interrupt_twice_thinly(&declined, POWER_TWICE, THINLY).expect_at_least(600);
+    interrupt_twice_thinly(&declined, POWER_TWICE, THINLY).expect_at_least(300);
 }
 
 #[test]

@@ -73,7 +73,7 @@ impl Errand<'_> {
     }
 
     /// How the till calls the new binding.
-    fn new_name(&self) -> String {
+    fn new_binding(&self) -> String {
         self.profile().binding.to_string()
     }
 
@@ -89,7 +89,7 @@ impl Errand<'_> {
 
     /// The binding that the job began with: active before the switch, standing by after it.
     fn old(&self) -> Result<Binding, NotDone> {
-        let new = self.new_name();
+        let new = self.new_binding();
         let was_active = |it: &Binding| {
             let used = match it.state {
                 None | Some(BindingState::Active | BindingState::Standby) => true,
@@ -109,7 +109,7 @@ impl Errand<'_> {
         let Some(active) = self.active()? else {
             return Err(other_binding("the till has no active binding".to_owned()));
         };
-        if active.binding == self.new_name() {
+        if active.binding == self.new_binding() {
             return Err(other_binding(format!("{} is active already", active.binding)));
         }
         let is = |said: &Option<String>, wanted: &str| said.as_deref() == Some(wanted);
@@ -157,7 +157,7 @@ impl Errand<'_> {
             hosts: profile.hosts.clone(),
             secret: self.secret()?,
         };
-        match self.hands.pos.stage_binding(&self.new_name(), &tuple) {
+        match self.hands.pos.stage_binding(&self.new_binding(), &tuple) {
             Ok(()) => Ok(done(format!("{} stands by as {}", profile.provider, profile.binding))),
             Err(error) => Err(pos(&error, FailureCode::NoFreeSlot)),
         }
@@ -198,7 +198,7 @@ impl Errand<'_> {
             .filter(|host| !host.reachable)
             .map(|host| format!("{}: {}", host.binding, host.detail))
             .collect();
-        for wanted in [self.new_name(), self.old()?.binding] {
+        for wanted in [self.new_binding(), self.old()?.binding] {
             if !hosts.iter().any(|host| host.binding == wanted) {
                 missing.push(format!("{wanted}: the till did not ask its host"));
             }
@@ -257,7 +257,7 @@ impl Errand<'_> {
     }
 
     fn switch(&self) -> Result<Reply, NotDone> {
-        self.switched(&self.new_name())
+        self.switched(&self.new_binding())
     }
 
     fn switched(&self, to: &str) -> Result<Reply, NotDone> {
@@ -275,7 +275,7 @@ impl Errand<'_> {
     fn probe_switch(&self) -> Result<Reply, NotDone> {
         let active = self.active()?;
         let found = match active {
-            Some(active) if active.binding == self.new_name() => Found::Happened,
+            Some(active) if active.binding == self.new_binding() => Found::Happened,
             Some(_) => Found::DidNot,
             None => Found::Unknown,
         };
@@ -284,7 +284,7 @@ impl Errand<'_> {
 
     /// Each test once, however often this is asked; the first that fails ends it.
     fn test_new(&self) -> Result<Reply, NotDone> {
-        let binding = self.new_name();
+        let binding = self.new_binding();
         let mut findings = Vec::new();
         for (number, test) in self.change.rebind.tests.iter().enumerate() {
             if self.stop.is_asked() {
@@ -319,7 +319,7 @@ impl Errand<'_> {
                 failed(FailureCode::WatchBreached, detail, Again::Worthwhile)
             })
         };
-        let (before, now) = (figures(&self.old()?.binding)?, figures(&self.new_name())?);
+        let (before, now) = (figures(&self.old()?.binding)?, figures(&self.new_binding())?);
         Ok(match watch::judge(&self.change.rebind.watch, &before, &now) {
             Verdict::GoOn { detail, again_in } => {
                 Reply::NotYet { waiting: Waiting::Watch, detail, again_in: Some(again_in) }
@@ -332,7 +332,7 @@ impl Errand<'_> {
     }
 
     fn erase_old(&self) -> Result<Reply, NotDone> {
-        let new = self.new_name();
+        let new = self.new_binding();
         if self.active()?.is_none_or(|active| active.binding != new) {
             let detail = format!("{new} is not the active binding");
             return Err(failed(FailureCode::OtherBinding, detail, Again::Worthwhile));
@@ -364,12 +364,12 @@ impl Errand<'_> {
         if !matches!(emptied, Reply::Done(_)) {
             return Ok(emptied);
         }
-        self.erased(&self.new_name())?;
-        Ok(done(format!("{} is erased", self.new_name())))
+        self.erased(&self.new_binding())?;
+        Ok(done(format!("{} is erased", self.new_binding())))
     }
 
     fn empty_new(&self) -> Result<Reply, NotDone> {
-        let new = self.new_name();
+        let new = self.new_binding();
         if !self.bindings()?.iter().any(|it| it.binding == new) {
             return Ok(Reply::Done(Proof::default()));
         }

@@ -1,10 +1,10 @@
 //! A change of provider, as a table to be read aloud.
 //!
 //! Up to `till` the shop sells on and does not notice. From `hold` to `tidy-export` a job that
-//! cannot go on lets the shop sell again, with the old provider, and waits for the next chance. From
-//! `switch` on it goes forward, or back to the old provider by itself: what was sent to the new one
-//! is drained and reversed there first. No controller is needed from then on. `commit` erases the
-//! keys of the old binding; from there on there is only forward.
+//! cannot go on lets the shop sell again, with the old provider, and waits for the next chance.
+//! From `switch` on it goes forward, or back to the old provider by itself: what was sent to the
+//! new one is drained and reversed there first. No controller is needed from then on. `commit`
+//! erases the keys of the old binding; from there on there is only forward.
 //!
 //! Where the old registration had to be released before ([`RELEASED`]), the switch itself is the
 //! point of no return: a till whose tests fail then stops, says what to do instead, and calls
