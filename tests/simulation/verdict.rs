@@ -120,15 +120,6 @@ fn check_bindings(world: &World, told: Option<&Outcome>, wrong: &mut Vec<String>
             world.till.is_stopped()
         ));
     }
-    let wanted = match told {
-        Some(Outcome::Succeeded { .. }) if rebound => [false, true],
-        Some(Outcome::RollbackFailed { .. }) => return,
-        Some(_) | None => [true, false],
-    };
-    let has = [Side::Old, Side::New].map(|side| bank.has(side));
-    if has != wanted {
-        wrong.push(format!("the job ended as {told:?}; the till has old and new: {has:?}"));
-    }
     let alone_until = world.switched_at.map(|at| at + CONTROLLER_GONE);
     let alone = world.scenario.trouble == Some(Trouble::ControllerGone);
     if alone && world.ended_at >= alone_until {
@@ -138,6 +129,15 @@ fn check_bindings(world: &World, told: Option<&Outcome>, wrong: &mut Vec<String>
     let sold_on = world.stop_asked_at.is_some_and(|at| world.till.sold_at > at);
     if sold_on && world.starts == 1 {
         wrong.push("the shop sold when it had to be stopped".to_owned());
+    }
+    let wanted = match told {
+        Some(Outcome::Succeeded { .. }) if rebound => [false, true],
+        Some(Outcome::RollbackFailed { .. }) => return,
+        Some(_) | None => [true, false],
+    };
+    let has = [Side::Old, Side::New].map(|side| bank.has(side));
+    if has != wanted {
+        wrong.push(format!("the job ended as {told:?}; the till has old and new: {has:?}"));
     }
 }
 
