@@ -1,6 +1,6 @@
 //! Six words that a console and a terminal both show, so that two people on the telephone can
 //! compare what they look at. Each word is five letters, consonants and vowels in turn: it can be
-//! said aloud in any language, and stands for 16 bits.
+//! said aloud in any language, and stands for 16 bits. Pure.
 
 use crate::digest::Digest;
 use crate::id::TerminalId;

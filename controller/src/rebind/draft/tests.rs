@@ -1,3 +1,5 @@
+//! What becomes of a wish: profiles and their root, or a refusal by name.
+
 use shared::change::rebind::{Reason, RegistryOrder, Test, TestKind, Watch};
 use shared::document::profile::{Merchant, Replaced};
 use shared::id::{BindingId, PositionId, RequestId};

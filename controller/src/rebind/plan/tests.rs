@@ -1,3 +1,5 @@
+//! What speaks against a change, weighed, where facts are known and where they are not.
+
 use super::super::facts::{Bound, Fees, StoreFacts};
 use super::*;
 use crate::registry::rebind::Notice;

@@ -1,3 +1,5 @@
+//! What a file of evidence proves, and what is named when it cannot be true.
+
 use shared::id::{FleetId, OrderId};
 use shared::signature::Envelope;
 

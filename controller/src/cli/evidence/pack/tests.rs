@@ -1,3 +1,5 @@
+//! Packing and opening, and every way in which a file can have been changed.
+
 use shared::change::Change;
 use shared::document::order::Stream;
 use shared::document::receipt::{Receipt, Said};
