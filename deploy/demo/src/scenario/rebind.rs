@@ -36,8 +36,8 @@ pub(super) const REBIND: Scenario = Scenario {
 const SECOND_MIN: usize = 3;
 
 /// Long enough for two people to sign for the second wave, and for an operator to take the first
-/// one back. Simulated customers are declined by chance, and how long a payment takes on a busy machine
-/// says nothing of the provider.
+/// one back. Simulated customers are declined by chance, and how long a payment takes on a busy
+/// machine says nothing of the provider.
 const WATCH: [&str; 8] = [
     "--watch-for",
     "20s",
