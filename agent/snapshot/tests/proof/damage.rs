@@ -21,11 +21,14 @@ fn saved() -> (Rig, Saved) {
     (rig, saved)
 }
 
-/// The largest pack: it holds data, and no folders.
+/// The pack that was stored first: it holds data. The folders, and the listing without which no file
+/// is known, come last.
 fn pack(rig: &Rig, saved: &Saved) -> std::path::PathBuf {
     let packs = rig.stored().list(saved.repository, Kind::Data).unwrap();
-    let largest = packs.iter().max_by_key(|pack| pack.bytes).unwrap();
-    rig.stored().object(saved.repository, ObjectName { kind: Kind::Data, sha256: largest.sha256 })
+    let path =
+        |sha256| rig.stored().object(saved.repository, ObjectName { kind: Kind::Data, sha256 });
+    let stored = packs.into_iter().map(|pack| path(pack.sha256));
+    stored.min_by_key(|path| fs::metadata(path).unwrap().modified().unwrap()).unwrap()
 }
 
 #[track_caller]

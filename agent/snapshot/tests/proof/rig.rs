@@ -204,9 +204,9 @@ pub(crate) fn files_below(root: &Path) -> BTreeMap<String, Vec<u8>> {
     files
 }
 
-/// Bytes that do not compress, and that repeat.
+/// Bytes that hardly compress: the same for one seed, and others for another.
 pub(crate) fn noise(seed: u64, length: usize) -> Vec<u8> {
-    let mut state = seed | 1;
+    let mut state = seed << 1 | 1;
     let mut next = || {
         state ^= state << 13;
         state ^= state >> 7;
