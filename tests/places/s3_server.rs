@@ -47,8 +47,9 @@ macro_rules! by_shortened_key {
 
             async fn list_objects_v2(
                 &self,
-                request: S3Request<ListObjectsV2Input>,
+                mut request: S3Request<ListObjectsV2Input>,
             ) -> S3Result<S3Response<ListObjectsV2Output>> {
+                request.input.prefix = request.input.prefix.as_deref().map(shortened);
                 self.0.list_objects_v2(request).await
             }
         }
