@@ -19,20 +19,25 @@ use shared::digest::{Digest, Nonce};
 use shared::document::profile::Enclosed;
 use shared::id::CampaignId;
 use shared::limits::APPROVED_ORDER_LIFETIME_S_MAX;
+use shared::time::UnixTime;
 
 use crate::campaign::assignment::AssignmentState;
 use crate::campaign::state::CampaignState;
 use crate::campaign::{CampaignError, Campaigns};
+use crate::position::tuple::Tuple;
+use crate::provider::contract::LegalReview;
 use crate::registry::audit::By;
 use crate::registry::campaign::{Campaign, NewCampaign};
 use crate::registry::page::{PAGE_ITEMS_MAX, Page};
-use crate::registry::rebind::{NewRebind, NewWave, Notice, Paper, Rebind};
+use crate::registry::position::NewBinding;
+use crate::registry::rebind::{NewRebind, NewWave, NotBegun, Notice, Paper, Rebind};
 use crate::registry::{Registry, RegistryError};
+use crate::request::RequestState;
 use crate::selector::Selector;
-use draft::{Draft, DraftRefused};
-use facts::{Party, Wanted, Wish};
+use draft::{Draft, DraftRefused, Drafted};
+use facts::{Brings, Party, Wanted, Wish};
 use letter::Letter;
-use plan::{Finding, Plan};
+use plan::{Finding, Later, Plan};
 
 /// Why a change of provider was not begun.
 #[derive(Debug, thiserror::Error)]
@@ -45,6 +50,10 @@ pub enum RebindError {
     Planned(Vec<Finding>),
     #[error("every wave was started: the last one is {0}")]
     NoNext(CampaignId),
+    #[error("{}", not_asked(*.rebind, *.state))]
+    NotAsked { rebind: CampaignId, state: Option<RequestState> },
+    #[error(transparent)]
+    NotBegun(#[from] NotBegun),
     #[error("wave {wave} is not over well: {why}")]
     NotWell { wave: usize, why: String },
     #[error(transparent)]
@@ -64,12 +73,21 @@ impl RebindError {
                  overridden is named with --override CODE=NAME",
             ),
             Self::NoNext(_) => None,
+            Self::NotAsked { .. } => Some("look at its request with `tillward request list`"),
+            Self::NotBegun(why) => Some(why.hint()),
             Self::NotWell { .. } => {
                 Some("look at the wave; who answers for going on is named with --despite NAME")
             }
             Self::Campaign(error) => error.hint(),
             Self::Registry(_) => None,
         }
+    }
+}
+
+fn not_asked(rebind: CampaignId, state: Option<RequestState>) -> String {
+    match state {
+        Some(state) => format!("the request that {rebind} carries out is {state}"),
+        None => format!("no request asks for {rebind} any more"),
     }
 }
 
@@ -99,17 +117,19 @@ pub struct NewChange {
 pub struct Rebinds {
     registry: Arc<dyn Registry>,
     campaigns: Campaigns,
+    review: LegalReview,
 }
 
 impl Rebinds {
-    pub fn new(registry: Arc<dyn Registry>, campaigns: Campaigns) -> Self {
-        Self { registry, campaigns }
+    /// `review` says which contracts somebody who knows the law has to have read.
+    pub fn new(registry: Arc<dyn Registry>, campaigns: Campaigns, review: LegalReview) -> Self {
+        Self { registry, campaigns, review }
     }
 
     /// What would become of it now; nothing is written.
     pub async fn plan(&self, wish: &Wish, by: &By) -> Result<Plan, RebindError> {
         let selector: Selector = wish.selector.parse().map_err(CampaignError::Selector)?;
-        let facts = gather::facts(&*self.registry, &selector, wish, by.at).await?;
+        let facts = gather::facts(&*self.registry, &selector, wish, &self.review, by.at).await?;
         Ok(plan::plan(&facts, wish))
     }
 
@@ -125,7 +145,7 @@ impl Rebinds {
         let lifetime_s = new.lifetime_s.unwrap_or(APPROVED_ORDER_LIFETIME_S_MAX);
         let count = drafts.len();
         let mut waves = Vec::new();
-        for (number, draft) in (1..).zip(drafts) {
+        for (number, draft) in (1..).zip(&drafts) {
             let campaign = NewCampaign {
                 id: CampaignId::generate(),
                 name: new.name.as_ref().map(|name| match count {
@@ -141,9 +161,14 @@ impl Rebinds {
             self.campaigns.check(&campaign, by.at).await?;
             waves.push(NewWave { campaign, profiles: draft.enclosed() });
         }
-        let plan = plan.as_json(&new.overrides);
-        let rebind = NewRebind { waves, plan, notices: wish.notices };
-        let rebind = self.registry.add_rebind(&rebind, by).await?;
+        let rebind = NewRebind {
+            waves,
+            bindings: bindings(&plan, &drafts),
+            plan: plan.as_json(&new.overrides),
+            notices: wish.notices,
+            request: wish.request,
+        };
+        let rebind = self.registry.add_rebind(&rebind, by).await??;
         self.campaigns.start(rebind.id, by).await?;
         Ok(rebind)
     }
@@ -169,8 +194,12 @@ impl Rebinds {
                 before = Some((number, wave));
                 continue;
             }
+            self.is_asked_for(&rebind).await?;
             if let Some((number, wave)) = &before {
                 self.went_well(*number, wave, despite).await?;
+            }
+            if despite.is_none_or(|name| name.trim().is_empty()) {
+                self.may_still(&rebind, &wave, by.at).await?;
             }
             let why = match despite {
                 Some(name) => format!("{} (despite the wave before: {name})", by.why),
@@ -197,6 +226,40 @@ impl Rebinds {
         let state = campaign.state.as_str();
         let why = format!("it is {state}, and {succeeded} of {members} terminals succeeded");
         Err(RebindError::NotWell { wave, why })
+    }
+
+    /// Whether its request still asks for it. Nobody answers for one that was frozen or ended.
+    async fn is_asked_for(&self, rebind: &Rebind) -> Result<(), RebindError> {
+        let request = self.registry.request_of(rebind.id).await?;
+        match request.as_ref().map(|it| it.state) {
+            Some(RequestState::Scheduled) => Ok(()),
+            state => Err(RebindError::NotAsked { rebind: rebind.id, state }),
+        }
+    }
+
+    /// What the plan looked at when the change was begun, and what may have changed since: the new
+    /// provider's licence, and how long before this wave parties were told.
+    async fn may_still(
+        &self,
+        rebind: &Rebind,
+        wave: &Campaign,
+        now: UnixTime,
+    ) -> Result<(), RebindError> {
+        let Change::Rebind(asked) = &wave.change else {
+            return Err(RebindError::NoRebind { campaign: wave.id });
+        };
+        let later = Later {
+            now,
+            asked,
+            target: gather::target(&*self.registry, &asked.to, now).await?,
+            leaving: gather::leaving(&*self.registry, &asked.from, now).await?,
+            notices: &rebind.notices,
+        };
+        let open = plan::open(&plan::later(&later), &plan::overrides(&rebind.plan));
+        match open.is_empty() {
+            true => Ok(()),
+            false => Err(RebindError::Planned(open)),
+        }
     }
 
     /// Writes down that a party was told, or what came of it.
@@ -248,13 +311,39 @@ impl Rebinds {
 }
 
 fn wanted(draft: &Draft) -> Vec<Wanted> {
-    let of = |it: &draft::Drafted| Wanted {
+    let of = |Drafted { profile, .. }: &Drafted| Wanted {
         serial: None,
-        terminal: Some(it.profile.terminal),
-        is_sealed: it.profile.sealed.is_some(),
-        replaces: Some((it.profile.replaces.mid.clone(), it.profile.replaces.tid.clone())),
+        terminal: Some(profile.terminal),
+        is_sealed: profile.sealed.is_some(),
+        replaces: Some((profile.replaces.mid.clone(), profile.replaces.tid.clone())),
+        brings: Brings {
+            mid: profile.merchant.mid.clone(),
+            tid: profile.merchant.tid.clone(),
+            mcc: profile.merchant.mcc.clone(),
+            currency: profile.currency.clone(),
+            hosts: profile.hosts.clone(),
+            position: Some(profile.position),
+            binding: Some(profile.binding),
+        },
     };
     draft.members.values().map(of).collect()
+}
+
+/// The bindings that positions have not in hand yet with the new provider. A terminal whose
+/// position nobody has written down is bound, and its position is not known here.
+fn bindings(plan: &Plan, drafts: &[Draft]) -> Vec<NewBinding> {
+    let drafted: BTreeMap<_, _> = drafts.iter().flat_map(|it| &it.members).collect();
+    let missing = plan.terminals.iter().filter(|it| it.next.is_none());
+    let new = missing.filter_map(|it| {
+        let (position, Drafted { profile, .. }) = (it.position?, drafted.get(&it.terminal?)?);
+        Some(NewBinding {
+            id: profile.binding,
+            position,
+            provider: profile.provider.clone(),
+            tuple: Tuple::of(profile),
+        })
+    });
+    new.collect()
 }
 
 /// All profiles of a campaign, by terminal.

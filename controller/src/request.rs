@@ -432,4 +432,7 @@ pub fn mistakes(asked: &Asked) -> Vec<String> {
 }
 
 #[cfg(test)]
+pub(crate) mod samples;
+
+#[cfg(test)]
 mod tests;

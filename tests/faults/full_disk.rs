@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+use harness::wait::wait_for;
 use shared::queue::{
     Batch, Bounds, Class, DatabaseError, Health, OpenError, Opened, Options, Shelf, Store,
     StoreError,
@@ -16,6 +17,8 @@ use shared::queue::{
 use crate::disk::Disk;
 
 const VALUE_BYTES: usize = 2_000;
+
+const LOCK_PATIENCE: Duration = Duration::from_secs(30);
 
 /// A clock that is moved by hand.
 #[derive(Clone, Default)]
@@ -120,9 +123,21 @@ fn a_full_disk_loses_nothing_and_the_reserve_lets_old_work_end() {
     assert!(place.join("reserve").exists(), "the reserve is filled again");
     assert_all_there(&store, 1..second_refused + 1, "after the disk had room again");
     drop(store);
-    let Opened { store, loss } = Store::open(&place, clock.options(8 << 20)).expect("opens");
+    let Opened { store, loss } = reopened(&place, &clock, 8 << 20);
     assert_eq!(loss, None);
     assert_all_there(&store, 1..second_refused + 1, "after reopening");
+}
+
+/// Another test may start a program at any time, which holds a copy of every lock of this process
+/// for the instant until it has begun.
+fn reopened(place: &Path, clock: &Clock, reserve_bytes: u64) -> Opened {
+    let opened = wait_for("the lock of the store is free", LOCK_PATIENCE, || {
+        match Store::open(place, clock.options(reserve_bytes)) {
+            Err(busy @ OpenError::InUse { .. }) => Err(busy),
+            other => Ok(other),
+        }
+    });
+    opened.expect("it is closed").expect("opens")
 }
 
 /// The space ends at another write each time: while the store is made, opened, grows, or marks.
@@ -158,7 +173,7 @@ fn wherever_the_space_ends_everything_acknowledged_is_there_afterwards() {
             }
             Err(other) => panic!("{free_kib} KiB: {other}: {other:?}"),
         }
-        let Opened { store, loss } = Store::open(&place, clock.options(0)).expect("opens");
+        let Opened { store, loss } = reopened(&place, &clock, 0);
         assert_eq!(loss, None, "{free_kib} KiB");
         assert_all_there(&store, acknowledged, &format!("with {free_kib} KiB free"));
         drop(store);

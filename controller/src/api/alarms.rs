@@ -77,5 +77,6 @@ fn kind(kind: AlarmKind) -> &'static str {
         AlarmKind::DrillFailed => "drill-failed",
         AlarmKind::DrillOverdue => "drill-overdue",
         AlarmKind::Suspicion => "suspicion",
+        AlarmKind::RollbackFailed => "rollback-failed",
     }
 }

@@ -52,7 +52,7 @@ pub use purge::{
 };
 pub use rebind::{
     Finding, How, Letter, MemberProfile, NewRebind, NextWave, Notice, Plan, PlanRebind,
-    PlannedTerminal, RebindShown, RebindTerms, WantedTerminal, Weight,
+    PlannedBinding, PlannedFee, PlannedTerminal, RebindShown, RebindTerms, WantedTerminal, Weight,
 };
 pub use release::{ArtifactStored, Release, ReleaseArtifact, Roster, RosterKey, Signer};
 pub use request::{

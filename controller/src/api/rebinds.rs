@@ -18,7 +18,8 @@ use super::model::{
 };
 use super::problem::{Code, Refusal};
 use super::{Api, campaigns, now};
-use crate::rebind::facts::{Party, Wanted, Wish};
+use crate::provider::contract::LegalReview;
+use crate::rebind::facts::{Brings, Party, Wanted, Wish};
 use crate::rebind::plan::Plan;
 use crate::rebind::{NewChange, RebindError, Rebinds};
 use crate::registry::rebind as stored;
@@ -39,7 +40,8 @@ pub(super) fn routes() -> OpenApiRouter<Arc<Api>> {
 }
 
 fn rebinds(api: &Api) -> Rebinds {
-    Rebinds::new(Arc::clone(&api.registry), api.campaigns.clone())
+    let review = LegalReview::default();
+    Rebinds::new(Arc::clone(&api.registry), api.campaigns.clone(), review)
 }
 
 /// What a change of provider would come to; nothing is written
@@ -60,6 +62,15 @@ async fn plan(
         terminal: None,
         is_sealed: it.has_secret,
         replaces: Some((it.replaces_mid, it.replaces_tid)),
+        brings: Brings {
+            mid: it.mid,
+            tid: it.tid,
+            mcc: it.mcc,
+            currency: it.currency,
+            hosts: it.hosts,
+            position: it.position,
+            binding: it.binding,
+        },
     };
     let waves = asked.waves.into_iter().map(|wave| wave.into_iter().map(wanted).collect());
     let wish = Wish { waves: waves.collect(), ..wish(&asked.terms)? };
@@ -245,6 +256,7 @@ pub(super) fn letter(paper: stored::Paper) -> Letter {
 /// What is wished of a plan, but for the terminals.
 fn wish(terms: &RebindTerms) -> Result<Wish, Refusal> {
     Ok(Wish {
+        request: terms.request,
         from: terms.from.clone(),
         to: terms.to.clone(),
         selector: terms.selector.clone(),
@@ -306,9 +318,11 @@ impl From<RebindError> for Refusal {
         let code = match error {
             RebindError::NoRebind { .. } => Code::NotFound,
             RebindError::Draft(_) => Code::Invalid,
-            RebindError::Planned(_) | RebindError::NoNext(_) | RebindError::NotWell { .. } => {
-                Code::WrongState
-            }
+            RebindError::Planned(_)
+            | RebindError::NoNext(_)
+            | RebindError::NotAsked { .. }
+            | RebindError::NotBegun(_)
+            | RebindError::NotWell { .. } => Code::WrongState,
             RebindError::Campaign(error) => return error.into(),
             RebindError::Registry(error) => return error.into(),
         };

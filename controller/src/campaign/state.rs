@@ -60,6 +60,11 @@ impl CampaignState {
             Self::Aborted => "aborted",
         }
     }
+
+    /// Nothing more is begun.
+    pub fn is_over(self) -> bool {
+        matches!(self, Self::Completed | Self::Aborted)
+    }
 }
 
 impl CampaignEvent {

@@ -16,7 +16,7 @@ use shared::time::UnixTime;
 use crate::api::model::{
     Alarm, Approval, Approver, Assignment, AssignmentState, Attachment, AuditEntry, Base64,
     Binding, BindingTuple, BindingVersion, BrokerStatus, Campaign, CampaignState, Change,
-    Component, Finding, Held, How, Lifecycle, LiftWord, NewRequest, PlaceStatus, Plan,
+    Component, Finding, Held, How, Lifecycle, LiftWord, NewRequest, PlaceStatus, Plan, PlannedFee,
     PlannedRepository, PlannedSnapshot, PlannedTerminal, Position, Presence, PurgePlan,
     PurgeRefused, Reason, Recipient, Registration, RegistrationStatus, Release, ReleaseArtifact,
     RepositoryRetention, RepositoryState, Request, RequestChannel, RequestKind, RetainedSnapshot,
@@ -24,6 +24,7 @@ use crate::api::model::{
     Telemetry, Term, Terminal, TerminalCounts, TerminalRetention, Upgrade, Verification,
     VerificationMethod, Weight,
 };
+use crate::provider::fees::{Method, Price};
 
 /// 2026-11-22 10:00 UTC.
 pub(super) const NOW: UnixTime = UnixTime(1_795_341_600);
@@ -575,7 +576,11 @@ pub(super) fn rebind_plan() -> Plan {
         wave: 1,
         how,
         why: vec![why.to_owned()],
+        position: None,
+        replaces: None,
+        next: None,
     };
+    let price = |hundredths| Some(Price { hundredths, fixed_minor: 0 });
     let finding = |code: &str, weight, about: &str, detail: &str| Finding {
         code: code.to_owned(),
         weight,
@@ -594,7 +599,12 @@ pub(super) fn rebind_plan() -> Plan {
         ],
         points_of_no_return: vec!["when the keys of alpha are erased".to_owned()],
         downtime_s: 240,
-        fee_difference: Some(-5),
+        fees: Some(vec![PlannedFee {
+            class: "standard".to_owned(),
+            method: Method::Credit,
+            before: price(60),
+            after: price(55),
+        }]),
         penalty: None,
     }
 }

@@ -9,5 +9,6 @@ mod world;
 mod approvals;
 mod campaigns;
 mod failures;
+mod on_record;
 mod rebinds;
 mod reports;

@@ -3,6 +3,8 @@
 //! How the binding is registered at the clearing registry is an axis of its own, and belongs to
 //! one version of the tuple: whatever changes the tuple begins the registration anew.
 
+pub mod told;
+
 use std::fmt;
 
 use shared::id::{BindingId, PositionId};
@@ -114,7 +116,7 @@ pub enum BindingState {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum BindingEvent {
-    /// It was in force before it was known here.
+    /// It is in force, whatever was known here: an estate is taken over, or a terminal says so.
     Adopt,
     Stage,
     Register,
@@ -224,7 +226,7 @@ pub fn step(state: BindingState, event: BindingEvent) -> Result<BindingState, No
     use BindingEvent as On;
     use BindingState as S;
     let next = match event {
-        On::Adopt => matches!(state, S::Draft).then_some(S::Active),
+        On::Adopt => matches!(state, S::Draft | S::Staged | S::Registered).then_some(S::Active),
         On::Stage => matches!(state, S::Draft).then_some(S::Staged),
         On::Register => matches!(state, S::Staged).then_some(S::Registered),
         On::Activate => matches!(state, S::Registered | S::Standby).then_some(S::Active),

@@ -3,7 +3,8 @@
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
-use shared::document::profile::HOSTS_MAX;
+use shared::document::Profile;
+use shared::document::profile::{HOSTS_MAX, Merchant};
 
 /// Everything about a binding that is replaced together: never a part of it alone.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -27,6 +28,25 @@ pub struct Tuple {
     /// What the merchant's bank calls the account; never its number.
     pub settlement_account: Option<String>,
     pub install_address: Option<String>,
+}
+
+impl Tuple {
+    /// What a profile binds its terminal to.
+    pub fn of(profile: &Profile) -> Self {
+        let Merchant { mid, tid, name, mcc } = profile.merchant.clone();
+        Self {
+            mid,
+            tid,
+            name,
+            mcc,
+            currency: profile.currency.clone(),
+            hosts: profile.hosts.clone(),
+            acquirer_code: None,
+            uscc: None,
+            settlement_account: None,
+            install_address: None,
+        }
+    }
 }
 
 /// What the provider, or the country that it clears in, says about MIDs.

@@ -45,6 +45,16 @@ pub enum Method {
     Qr,
 }
 
+impl Method {
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Credit => "credit",
+            Self::Debit => "debit",
+            Self::Qr => "qr",
+        }
+    }
+}
+
 /// What is taken instead, for a time.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]

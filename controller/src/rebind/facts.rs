@@ -7,10 +7,16 @@
 use std::collections::BTreeMap;
 
 use shared::change::rebind::RegistryOrder;
-use shared::id::TerminalId;
+use shared::id::{BindingId, CampaignId, PositionId, RequestId, TerminalId};
 use shared::time::UnixTime;
 
+use crate::position::binding::{RegistrationStatus, Version};
+use crate::provider::contract::Exposure;
+use crate::provider::fees::{Difference, OutOfBand};
+use crate::provider::record::Provider;
+use crate::provider::target::WhyNot;
 use crate::registry::rebind::Notice;
+use crate::request::RequestState;
 
 /// Something that somebody has told, or nobody.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -27,13 +33,32 @@ pub struct Facts {
     pub stores: BTreeMap<String, StoreFacts>,
     /// That the selection matches and that have no profile in the wish.
     pub without_profile: Vec<TerminalFacts>,
-    /// Whether the request was verified.
-    pub request_verified: Known<bool>,
-    /// Until when the new provider's licence is valid.
-    pub licence_until: Known<UnixTime>,
+    /// `None` where no request is called that.
+    pub request: Option<RequestFacts>,
+    /// The new provider; unknown where nobody has described it.
+    pub target: Known<Target>,
     pub fees: Known<Fees>,
     /// With the old provider.
-    pub contract: Known<Contract>,
+    pub leaving: Known<Leaving>,
+    /// With the new provider; none where there is none on record.
+    pub joining: Vec<Agreed>,
+}
+
+/// The request that a change carries out.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RequestFacts {
+    pub state: RequestState,
+    pub from: String,
+    pub to: String,
+    /// What carries it out already.
+    pub campaign: Option<CampaignId>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Target {
+    pub provider: Provider,
+    /// Why no terminal may be brought to it when the change begins.
+    pub why_not: Vec<WhyNot>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -45,10 +70,16 @@ pub struct TerminalFacts {
     pub is_enrolled: bool,
     /// Whether the selection matches it.
     pub is_selected: bool,
+    /// Whether the request is about it.
+    pub is_requested: bool,
     /// It has told to whom its secrets are sealed.
     pub has_recipient: bool,
+    /// The position that it fills, where that was written down.
+    pub position: Option<PositionId>,
     pub bound: Known<Bound>,
-    pub compatible: Known<Compatibility>,
+    /// What its position has in hand with the new provider.
+    pub next: Option<Next>,
+    pub compatible: Compatibility,
     /// How units of its model come to another provider.
     pub capability: Known<Capability>,
     /// Whether keys of a second provider fit beside those of the first.
@@ -58,54 +89,78 @@ pub struct TerminalFacts {
 /// To whom a terminal is bound now.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Bound {
+    pub binding: BindingId,
     pub provider: String,
     pub mid: String,
     pub tid: String,
 }
 
+/// A binding with the new provider that was made beforehand.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Next {
+    pub binding: BindingId,
+    pub version: Version,
+}
+
 /// Model, versions and the new provider, as the compatibility matrix has them.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Compatibility {
     Certified,
     Tested,
-    /// On nobody's list: a pilot only.
-    Untested,
+    /// On nobody's list, or nobody knows enough of the terminal (which is said): a pilot only.
+    Untested(Vec<String>),
     Blocked,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Capability {
     InPlace,
     VendorOnly,
     Never,
+    /// The approval of its keypad ran out on this day.
+    ApprovalExpired(String),
 }
 
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct StoreFacts {
     /// Terminals of the store that are enrolled, those to be rebound among them.
     pub enrolled: u32,
+    /// One of its positions says how it is paid meanwhile.
+    pub has_fallback: bool,
 }
 
-/// Of the old provider and of the new one, in hundredths of a percent.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// What the new provider takes that the old one did not.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Fees {
-    pub before: u32,
-    pub after: u32,
-    /// What the merchant class allows, where somebody has said.
-    pub band: Option<(u32, u32)>,
+    /// By merchant class, of the classes whose positions are to be rebound.
+    pub differences: Vec<(String, Difference)>,
+    /// Rates of the new provider that nobody has accepted.
+    pub outside: Vec<OutOfBand>,
 }
 
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Contract {
-    /// In `currency`'s smallest unit, if it ended now.
-    pub penalty_minor: i64,
-    pub currency: String,
+/// What ending all contracts with a provider comes to.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Leaving {
+    /// By currency, in its smallest unit.
+    pub penalties_minor: BTreeMap<String, i64>,
+    /// What the provider still holds.
+    pub deposits_minor: BTreeMap<String, i64>,
+    /// The longest of them.
     pub notice_days: u32,
+}
+
+/// A contract on record, and how it stands when the change begins.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Agreed {
+    pub key: String,
+    pub exposure: Exposure,
+    pub lacks_legal_review: bool,
 }
 
 /// What is wished.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Wish {
+    pub request: RequestId,
     pub from: String,
     pub to: String,
     pub selector: String,
@@ -129,6 +184,26 @@ pub struct Wanted {
     pub is_sealed: bool,
     /// The MID and TID that it is thought to have.
     pub replaces: Option<(String, String)>,
+    pub brings: Brings,
+}
+
+/// What its profile binds it to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Brings {
+    pub mid: String,
+    pub tid: String,
+    pub mcc: String,
+    pub currency: String,
+    pub hosts: Vec<String>,
+    /// `None` where whoever makes the profile takes what is on record.
+    pub position: Option<PositionId>,
+    pub binding: Option<BindingId>,
+}
+
+impl Next {
+    pub fn is_registered(&self) -> bool {
+        self.version.registration.status == RegistrationStatus::Registered
+    }
 }
 
 /// Who is told of a change of provider.
@@ -160,9 +235,9 @@ impl Party {
 
     /// How long before the first shop is disturbed it must have been told, in seconds. Contracts
     /// and staff need a week; a bank and whoever waits for the shops need some working days.
-    pub fn lead_s(self, contract: &Known<Contract>) -> i64 {
-        let days = match (self, contract) {
-            (Self::OldProvider, Known::Is(contract)) => i64::from(contract.notice_days.max(7)),
+    pub fn lead_s(self, leaving: &Known<Leaving>) -> i64 {
+        let days = match (self, leaving) {
+            (Self::OldProvider, Known::Is(leaving)) => i64::from(leaving.notice_days.max(7)),
             (Self::OldProvider, Known::Unknown) | (Self::Store, _) => 7,
             (Self::Bank | Self::NewProvider, _) => 3,
         };

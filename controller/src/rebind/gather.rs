@@ -1,31 +1,54 @@
 //! What this controller knows for a plan: the one place where facts come from.
 //!
-//! What is kept nowhere yet is said to be unknown, so that the plan says so too.
+//! What is kept nowhere is said to be unknown, so that the plan says so too.
+
+mod terms;
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use shared::document::profile::Enclosed;
-use shared::id::TerminalId;
+use shared::id::{BindingId, PositionId, TerminalId};
 use shared::time::UnixTime;
 
 use super::draft;
-use super::facts::{Facts, Known, StoreFacts, TerminalFacts, Wish};
+use super::facts::{
+    Bound, Capability, Compatibility, Facts, Known, Leaving, Next, RequestFacts, StoreFacts,
+    Target, TerminalFacts, Wish,
+};
 use super::letter::Row;
+use crate::position::Position;
+use crate::position::binding::{Binding, BindingState};
+use crate::provider::compatibility::{self, Asked, Status};
+use crate::provider::contract::LegalReview;
+use crate::provider::day::Day;
+use crate::provider::model::{Model, RebindCapability};
+use crate::provider::{Kind, fees, target};
 use crate::registry::page::{PAGE_ITEMS_MAX, Page};
+use crate::registry::position::BindingsOf;
+use crate::registry::provider::all;
 use crate::registry::terminal::{Terminal, Unit};
 use crate::registry::{Registry, RegistryError};
+use crate::request::Request;
 use crate::selector::Selector;
+use terms::Documents;
+
+/// The merchant class of a position of which none was written down.
+const USUAL_CLASS: &str = "standard";
 
 /// Goes through the fleet once, in pages.
 pub(super) async fn facts(
     registry: &dyn Registry,
     selector: &Selector,
     wish: &Wish,
+    review: &LegalReview,
     now: UnixTime,
 ) -> Result<Facts, RegistryError> {
+    let request = registry.request(wish.request).await?;
+    let look = Look::new(registry, request.as_ref(), wish).await?;
     let wanted = || wish.waves.iter().flatten();
     let ids: BTreeSet<_> = wanted().filter_map(|it| it.terminal).collect();
     let serials: BTreeSet<_> = wanted().filter_map(|it| it.serial.as_deref()).collect();
+    let mut classes = BTreeSet::new();
     let mut terminals = BTreeMap::new();
     let mut without_profile = Vec::new();
     let mut stores: BTreeMap<String, StoreFacts> = BTreeMap::new();
@@ -34,44 +57,206 @@ pub(super) async fn facts(
         let found = registry.terminals(&page).await?;
         let Some(last) = found.last() else { break };
         page = Page::after(last.id, PAGE_ITEMS_MAX);
+        let filled = positions(registry, &found).await?;
         for terminal in &found {
-            let facts = of_terminal(terminal, selector);
-            if facts.is_enrolled {
-                let store = stores.entry(terminal.store.clone());
-                store.or_insert(StoreFacts { enrolled: 0 }).enrolled += 1;
-            }
+            let position = filled.get(&terminal.id);
+            let facts = look.at_terminal(terminal, selector, position, wish);
+            let store = stores.entry(terminal.store.clone()).or_default();
+            store.enrolled += u32::from(facts.is_enrolled);
+            store.has_fallback |= position.is_some_and(|it| it.fallback.is_some());
             if ids.contains(&terminal.id) || serials.contains(terminal.serial.as_str()) {
+                let class = position.and_then(|it| it.merchant_class.clone());
+                classes.insert(class.unwrap_or_else(|| USUAL_CLASS.to_owned()));
                 terminals.insert(terminal.id, facts);
             } else if facts.is_selected && facts.is_enrolled {
                 without_profile.push(facts);
             }
         }
     }
+    let documents = documents(registry).await?;
+    let (from, to) = (wish.from.as_str(), wish.to.as_str());
+    let at = wish.begins_at;
     Ok(Facts {
         now,
-        terminals,
         stores,
         without_profile,
-        request_verified: Known::Unknown,
-        licence_until: Known::Unknown,
-        fees: Known::Unknown,
-        contract: Known::Unknown,
+        request: request.map(|it| RequestFacts {
+            state: it.state,
+            from: it.asked.from,
+            to: it.asked.to,
+            campaign: it.campaign,
+        }),
+        target: target(registry, to, at).await?,
+        fees: documents.fees((from, to), &classes, at),
+        leaving: documents.leaving(from, at),
+        joining: documents.joining(to, terminals.len() as u32, review, at),
+        terminals,
     })
 }
 
-fn of_terminal(terminal: &Terminal, selector: &Selector) -> TerminalFacts {
-    TerminalFacts {
-        id: terminal.id,
-        serial: terminal.serial.clone(),
-        store: terminal.store.clone(),
-        model: terminal.model.clone(),
-        is_enrolled: terminal.unit == Unit::Enrolled,
-        is_selected: selector.matches(terminal),
-        has_recipient: terminal.said.as_ref().is_some_and(|said| said.recipient.is_some()),
-        bound: Known::Unknown,
-        compatible: Known::Unknown,
-        capability: Known::Unknown,
-        free_slot: Known::Unknown,
+/// Whether terminals may be brought to this provider then.
+pub(super) async fn target(
+    registry: &dyn Registry,
+    key: &str,
+    at: UnixTime,
+) -> Result<Known<Target>, RegistryError> {
+    let record = registry.record(Kind::Provider, key, None).await?;
+    let Some(known) = record.and_then(|it| it.known.provider()) else { return Ok(Known::Unknown) };
+    let why_not = target::may_be_target(&known, at).err().unwrap_or_default();
+    Ok(Known::Is(Target { provider: known.document, why_not }))
+}
+
+/// What ending all contracts with this provider comes to then.
+pub(super) async fn leaving(
+    registry: &dyn Registry,
+    key: &str,
+    at: UnixTime,
+) -> Result<Known<Leaving>, RegistryError> {
+    Ok(documents(registry).await?.leaving(key, at))
+}
+
+async fn documents(registry: &dyn Registry) -> Result<Documents, RegistryError> {
+    let each = |kind| all(registry, kind);
+    let bands = each(Kind::Band).await?.into_iter();
+    let bands = bands.filter_map(|it| it.band()).map(|it| (it.key, it.document));
+    Ok(Documents {
+        bands: fees::bands(bands),
+        fees: each(Kind::Fees).await?.into_iter().filter_map(|it| it.fees()).collect(),
+        contracts: each(Kind::Contract).await?.into_iter().filter_map(|it| it.contract()).collect(),
+    })
+}
+
+/// By the terminals that fill them.
+async fn positions(
+    registry: &dyn Registry,
+    of: &[Terminal],
+) -> Result<BTreeMap<TerminalId, Position>, RegistryError> {
+    let ids: Vec<_> = of.iter().map(|it| it.id).collect();
+    let found = registry.positions_of(&ids).await?.into_iter();
+    Ok(found.filter_map(|it| it.terminal.map(|terminal| (terminal, it))).collect())
+}
+
+/// What is looked up once for all terminals.
+struct Look {
+    requested: Option<Selector>,
+    /// The active bindings of every provider, by position.
+    active: BTreeMap<PositionId, Vec<Binding>>,
+    /// What positions have in hand with the new provider.
+    next: BTreeMap<PositionId, Next>,
+    models: BTreeMap<String, Model>,
+    matrix: Vec<compatibility::Row>,
+    today: Day,
+}
+
+impl Look {
+    async fn new(
+        registry: &dyn Registry,
+        request: Option<&Request>,
+        wish: &Wish,
+    ) -> Result<Self, RegistryError> {
+        let (mut active, mut next) = (BTreeMap::<_, Vec<_>>::new(), BTreeMap::new());
+        let mut page = Page::<BindingId>::first(PAGE_ITEMS_MAX);
+        loop {
+            let found = registry.bindings(&BindingsOf::default(), &page).await?;
+            let Some(last) = found.last() else { break };
+            page = Page::after(last.id, PAGE_ITEMS_MAX);
+            for it in found {
+                if it.provider == wish.to && it.state.is_in_hand() {
+                    let (binding, version) = (it.id, it.version.clone());
+                    next.insert(it.position, Next { binding, version });
+                }
+                if it.state == BindingState::Active {
+                    active.entry(it.position).or_default().push(it);
+                }
+            }
+        }
+        let models = all(registry, Kind::Model).await?.into_iter();
+        let models = models.filter_map(|it| it.model()).map(|it| (it.key, it.document));
+        let matrix = all(registry, Kind::Compatibility).await?.into_iter();
+        Ok(Self {
+            requested: request.and_then(|it| it.asked.selector.parse().ok()),
+            active,
+            next,
+            models: models.collect(),
+            matrix: matrix.filter_map(|it| it.row()).map(|it| it.document).collect(),
+            today: Day::of(wish.begins_at),
+        })
+    }
+
+    fn at_terminal(
+        &self,
+        terminal: &Terminal,
+        selector: &Selector,
+        position: Option<&Position>,
+        wish: &Wish,
+    ) -> TerminalFacts {
+        let position = position.map(|it| it.id);
+        let model = self.models.get(&terminal.model);
+        TerminalFacts {
+            id: terminal.id,
+            serial: terminal.serial.clone(),
+            store: terminal.store.clone(),
+            model: terminal.model.clone(),
+            is_enrolled: terminal.unit == Unit::Enrolled,
+            is_selected: selector.matches(terminal),
+            // Of a request that is not there the plan says so once.
+            is_requested: self.requested.as_ref().is_none_or(|it| it.matches(terminal)),
+            has_recipient: terminal.said.as_ref().is_some_and(|said| said.recipient.is_some()),
+            position,
+            bound: position.map_or(Known::Unknown, |it| self.bound(it, wish)),
+            next: position.and_then(|it| self.next.get(&it)).cloned(),
+            compatible: self.compatible(terminal, wish),
+            capability: model.map_or(Known::Unknown, |it| Known::Is(self.capability(it))),
+            free_slot: model.map_or(Known::Unknown, |it| Known::Is(it.key_slots > 1)),
+        }
+    }
+
+    /// Where a position serves several acquirers, the one that is to be left counts.
+    fn bound(&self, position: PositionId, wish: &Wish) -> Known<Bound> {
+        let active = self.active.get(&position).map(Vec::as_slice).unwrap_or_default();
+        let theirs = active.iter().find(|it| it.provider == wish.from);
+        match theirs.or_else(|| active.first()) {
+            None => Known::Unknown,
+            Some(it) => Known::Is(Bound {
+                binding: it.id,
+                provider: it.provider.clone(),
+                mid: it.version.tuple.mid.clone(),
+                tid: it.version.tuple.tid.clone(),
+            }),
+        }
+    }
+
+    fn compatible(&self, terminal: &Terminal, wish: &Wish) -> Compatibility {
+        let components = terminal.said.as_ref().map(|said| said.components.as_slice());
+        let components = components.unwrap_or_default();
+        let version = |is: &dyn Fn(&str) -> bool| {
+            let mut found = components.iter().filter(|it| is(&it.name));
+            // Of two applications nobody knows which one is meant.
+            found.next().filter(|_| found.next().is_none()).map(|it| it.version.clone())
+        };
+        let asked = Asked {
+            model: terminal.model.clone(),
+            firmware: version(&|name| name == "firmware"),
+            application: version(&|name| name != "firmware"),
+            provider: Some(wish.to.clone()),
+            ..Asked::default()
+        };
+        let verdict = compatibility::look_up(&self.matrix, &asked);
+        match verdict.status {
+            Status::Certified => Compatibility::Certified,
+            Status::Tested => Compatibility::Tested,
+            Status::Unknown => Compatibility::Untested(verdict.not_known),
+            Status::Blocked => Compatibility::Blocked,
+        }
+    }
+
+    fn capability(&self, model: &Model) -> Capability {
+        match (model.rebind, model.pts_expired_on(self.today)) {
+            (RebindCapability::Never, _) => Capability::Never,
+            (RebindCapability::VendorOnly, _) => Capability::VendorOnly,
+            (RebindCapability::InPlace, Some(day)) => Capability::ApprovalExpired(day.to_string()),
+            (RebindCapability::InPlace, None) => Capability::InPlace,
+        }
     }
 }
 

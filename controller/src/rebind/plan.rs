@@ -6,15 +6,27 @@
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
+use shared::change::Rebind;
 use shared::change::rebind::RegistryOrder;
-use shared::id::TerminalId;
+use shared::id::{BindingId, PositionId, TerminalId};
+use shared::time::UnixTime;
 use utoipa::ToSchema;
 
 use super::facts::{
-    Capability, Compatibility, Contract, Facts, Known, Party, TerminalFacts, Wanted, Wish,
+    Capability, Compatibility, Facts, Known, Leaving, Party, Target, TerminalFacts, Wanted, Wish,
 };
+use crate::provider::fees::{Method, Price};
+use crate::registry::rebind::Notice;
 
 mod money;
+mod parties;
+mod tuple;
+
+pub use money::price as price_text;
+
+/// Terminals of a wave in which a combination may be tried that nobody has tested: as many as
+/// people can watch one by one.
+pub const PILOT_TERMINALS_MAX: usize = 10;
 
 /// Between the last sale with the old provider and the first with the new one, without the tests:
 /// drain and settle, the backup, the switch. An estimate for people, in seconds.
@@ -43,6 +55,33 @@ pub struct PlannedTerminal {
     pub how: How,
     /// Why it is replaced or excluded, and what is not known of it.
     pub why: Vec<String>,
+    /// The position that it fills, where one is on record.
+    #[schema(value_type = Option<String>)]
+    pub position: Option<PositionId>,
+    /// The binding that is active there now, where one is on record.
+    #[schema(value_type = Option<String>)]
+    pub replaces: Option<BindingId>,
+    /// What the position has in hand with the new provider; made when the change is begun where
+    /// there is none.
+    pub next: Option<PlannedBinding>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct PlannedBinding {
+    #[schema(value_type = String)]
+    pub id: BindingId,
+    pub version: u32,
+}
+
+/// What the new provider takes of a kind of payment that the old one did not.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct PlannedFee {
+    /// The merchant class.
+    pub class: String,
+    pub method: Method,
+    /// `null` where no schedule says.
+    pub before: Option<Price>,
+    pub after: Option<Price>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, ToSchema)]
@@ -77,8 +116,8 @@ pub struct Plan {
     pub points_of_no_return: Vec<String>,
     /// For each shop, without its window; an estimate.
     pub downtime_s: u64,
-    /// New rate less old one, in hundredths of a percent; `null` where a rate is not known.
-    pub fee_difference: Option<i64>,
+    /// What differs, by merchant class; `null` where one of the schedules is not known.
+    pub fees: Option<Vec<PlannedFee>>,
     /// What it costs to leave the old provider, for example `1200.00 CNY`; `null` where the
     /// contract is not known.
     pub penalty: Option<String>,
@@ -88,14 +127,7 @@ impl Plan {
     /// Findings that keep it from being begun: those that nobody may answer for, and those for
     /// which nobody does.
     pub fn open(&self, overrides: &BTreeMap<String, String>) -> Vec<Finding> {
-        let answered =
-            |it: &&Finding| overrides.get(&it.code).is_some_and(|name| !name.trim().is_empty());
-        let open = |it: &&Finding| match it.weight {
-            Weight::Blocks => true,
-            Weight::NeedsName | Weight::Unknown => !answered(it),
-            Weight::Tells => false,
-        };
-        self.findings.iter().filter(open).cloned().collect()
+        open(&self.findings, overrides)
     }
 
     /// As it is kept with the change: the plan, and who answered for what.
@@ -103,6 +135,45 @@ impl Plan {
         let kept = serde_json::json!({ "plan": self, "overrides": overrides });
         kept.to_string()
     }
+}
+
+/// Who answered for what, of a plan as it is kept.
+pub fn overrides(kept: &str) -> BTreeMap<String, String> {
+    #[derive(Deserialize)]
+    struct Kept {
+        overrides: BTreeMap<String, String>,
+    }
+    serde_json::from_str(kept).map(|it: Kept| it.overrides).unwrap_or_default()
+}
+
+/// Of these findings, those that nobody may answer for, and those for which nobody does.
+pub fn open(findings: &[Finding], overrides: &BTreeMap<String, String>) -> Vec<Finding> {
+    let answered =
+        |it: &&Finding| overrides.get(&it.code).is_some_and(|name| !name.trim().is_empty());
+    let open = |it: &&Finding| match it.weight {
+        Weight::Blocks => true,
+        Weight::NeedsName | Weight::Unknown => !answered(it),
+        Weight::Tells => false,
+    };
+    findings.iter().filter(open).cloned().collect()
+}
+
+/// What may have changed since a change was begun, when its next wave begins.
+#[derive(Debug)]
+pub struct Later<'a> {
+    pub now: UnixTime,
+    pub asked: &'a Rebind,
+    pub target: Known<Target>,
+    pub leaving: Known<Leaving>,
+    pub notices: &'a [Notice],
+}
+
+/// What speaks against the next wave, of all that was looked at when the change was begun.
+pub fn later(it: &Later<'_>) -> Vec<Finding> {
+    let mut found = Vec::new();
+    parties::target(&it.target, &it.asked.to, it.asked.registry_order, &mut found);
+    notices(&it.leaving, it.notices, (it.now, it.now), &mut found);
+    found
 }
 
 fn finding(code: &str, weight: Weight, about: &str, detail: impl Into<String>) -> Finding {
@@ -118,30 +189,20 @@ pub fn plan(facts: &Facts, wish: &Wish) -> Plan {
         terminals.extend(planned);
     }
     for one in &facts.without_profile {
-        terminals.push(PlannedTerminal {
-            terminal: Some(one.id),
-            serial: one.serial.clone(),
-            store: one.store.clone(),
-            wave: 0,
-            how: How::Excluded,
-            why: vec!["it has no profile".to_owned()],
-        });
+        terminals.push(planned(one, 0, How::Excluded, vec!["it has no profile".to_owned()]));
     }
     stores(facts, wish, &terminals, &mut found);
-    notices(facts, wish, &mut found);
-    parties(facts, wish, &mut found);
+    notices(&facts.leaving, &wish.notices, (facts.now, wish.begins_at), &mut found);
+    parties::look(facts, wish, &mut found);
     found.sort_by(|a, b| (a.weight, &a.code, &a.about).cmp(&(b.weight, &b.code, &b.about)));
     Plan {
         terminals,
         findings: found,
         points_of_no_return: points_of_no_return(wish),
         downtime_s: STOP_S + TEST_S * wish.tests as u64,
-        fee_difference: match &facts.fees {
-            Known::Is(fees) => Some(i64::from(fees.after) - i64::from(fees.before)),
-            Known::Unknown => None,
-        },
-        penalty: match &facts.contract {
-            Known::Is(it) => Some(money::text(it.penalty_minor, &it.currency)),
+        fees: parties::planned_fees(facts),
+        penalty: match &facts.leaving {
+            Known::Is(it) => Some(money::sums(&it.penalties_minor)),
             Known::Unknown => None,
         },
     }
@@ -164,8 +225,17 @@ fn terminal(
         let serial = wanted.serial.clone().or(id).unwrap_or_default();
         let detail = "no terminal of this fleet is called that";
         found.push(finding("no-such-terminal", Weight::Blocks, &serial, detail));
-        let (how, why) = (How::Excluded, vec![detail.to_owned()]);
-        return PlannedTerminal { terminal: None, serial, store: String::new(), wave, how, why };
+        return PlannedTerminal {
+            terminal: None,
+            serial,
+            store: String::new(),
+            wave,
+            how: How::Excluded,
+            why: vec![detail.to_owned()],
+            position: None,
+            replaces: None,
+            next: None,
+        };
     };
     let mut why = Vec::new();
     let mut how = How::InPlace;
@@ -180,9 +250,16 @@ fn terminal(
         say(code, weight, detail);
         how = How::ReplaceUnit;
     }
-    for (code, detail) in unknowns(known) {
-        say(code, Weight::Unknown, detail.to_owned());
+    for (code, weight, detail) in tuple::mistakes(facts, wish, known, &wanted.brings) {
+        say(code, weight, detail);
     }
+    for (code, weight, detail) in unknowns(known, is_pilot(wish, wave)) {
+        say(code, weight, detail);
+    }
+    planned(known, wave, how, why)
+}
+
+fn planned(known: &TerminalFacts, wave: u32, how: How, why: Vec<String>) -> PlannedTerminal {
     PlannedTerminal {
         terminal: Some(known.id),
         serial: known.serial.clone(),
@@ -190,7 +267,21 @@ fn terminal(
         wave,
         how,
         why,
+        position: known.position,
+        replaces: match &known.bound {
+            Known::Is(bound) => Some(bound.binding),
+            Known::Unknown => None,
+        },
+        next: known
+            .next
+            .as_ref()
+            .map(|next| PlannedBinding { id: next.binding, version: next.version.number }),
     }
+}
+
+fn is_pilot(wish: &Wish, wave: u32) -> bool {
+    let of_wave = wish.waves.get((wave as usize).wrapping_sub(1));
+    of_wave.is_some_and(|terminals| terminals.len() <= PILOT_TERMINALS_MAX)
 }
 
 fn why_excluded(
@@ -203,6 +294,9 @@ fn why_excluded(
     }
     if !known.is_selected {
         return Some(("not-selected", "the selection does not match it".to_owned()));
+    }
+    if !known.is_requested {
+        return Some(("not-requested", "the request is not about it".to_owned()));
     }
     if wanted.is_sealed && !known.has_recipient {
         let detail = "it has told no recipient: its secret can be sealed to nobody";
@@ -219,16 +313,18 @@ fn why_excluded(
             return Some(("other-binding", detail));
         }
     }
-    match (&known.compatible, &known.capability) {
-        (Known::Is(Compatibility::Blocked), _) => {
-            Some(("incompatible", format!("{} is blocked with {}", known.model, wish.to)))
-        }
-        (_, Known::Is(Capability::Never)) => {
+    if known.compatible == Compatibility::Blocked {
+        return Some(("incompatible", format!("{} is blocked with {}", known.model, wish.to)));
+    }
+    match &known.capability {
+        Known::Is(Capability::Never) => {
             Some(("never", format!("a {} cannot be rebound at all", known.model)))
         }
-        (Known::Unknown, _)
-        | (Known::Is(Compatibility::Certified), _)
-        | (Known::Is(Compatibility::Tested | Compatibility::Untested), _) => None,
+        Known::Is(Capability::ApprovalExpired(day)) => {
+            let detail = format!("the approval of a {}'s keypad ran out on {day}", known.model);
+            Some(("approval-expired", detail))
+        }
+        Known::Unknown | Known::Is(Capability::InPlace | Capability::VendorOnly) => None,
     }
 }
 
@@ -246,22 +342,32 @@ fn why_replaced(known: &TerminalFacts) -> Option<(&'static str, Weight, String)>
     None
 }
 
-fn unknowns(known: &TerminalFacts) -> Vec<(&'static str, &'static str)> {
+type Said = (&'static str, Weight, String);
+
+fn unknowns(known: &TerminalFacts, is_pilot: bool) -> Vec<Said> {
     let mut unknown = Vec::new();
+    let mut say = |code, weight, detail: &str| unknown.push((code, weight, detail.to_owned()));
     if known.bound == Known::Unknown {
-        unknown.push(("binding-unknown", "not known: to whom it is bound now"));
+        say("binding-unknown", Weight::Unknown, "not known: to whom it is bound now");
     }
-    match known.compatible {
-        Known::Unknown => {
-            unknown.push(("compatibility-unknown", "not known: whether it works with the new one"));
+    match &known.compatible {
+        Compatibility::Untested(not_known) => {
+            let lacks = match not_known.is_empty() {
+                true => String::new(),
+                false => format!(" (not known of it: {})", not_known.join(", ")),
+            };
+            let detail = format!("nobody has tested it with the new one{lacks}: a pilot only");
+            say("untested", Weight::Unknown, &detail);
+            if !is_pilot {
+                let detail = format!("a pilot has at most {PILOT_TERMINALS_MAX} terminals");
+                say("beyond-pilot", Weight::Blocks, &detail);
+            }
         }
-        Known::Is(Compatibility::Untested) => {
-            unknown.push(("untested", "nobody has tested it with the new one: a pilot only"));
-        }
-        Known::Is(Compatibility::Certified | Compatibility::Tested | Compatibility::Blocked) => {}
+        Compatibility::Certified | Compatibility::Tested | Compatibility::Blocked => {}
     }
     if known.capability == Known::Unknown || known.free_slot == Known::Unknown {
-        unknown.push(("keys-unknown", "not known: whether both providers' keys fit into it"));
+        let detail = "not known: whether both providers' keys fit into it";
+        say("keys-unknown", Weight::Unknown, detail);
     }
     unknown
 }
@@ -274,9 +380,10 @@ fn stores(facts: &Facts, wish: &Wish, planned: &[PlannedTerminal], found: &mut V
         *stops.entry((&it.store, it.wave)).or_default() += 1;
     }
     for ((store, wave), count) in stops {
-        let enrolled = facts.stores.get(store).map_or(0, |it| it.enrolled);
+        let known = facts.stores.get(store).cloned().unwrap_or_default();
+        let enrolled = known.enrolled;
         let fallback = wish.fallbacks.get(store).filter(|text| !text.trim().is_empty());
-        if count >= enrolled && fallback.is_none() {
+        if count >= enrolled && fallback.is_none() && !known.has_fallback {
             let detail = format!(
                 "wave {wave} stops the last of its {enrolled} terminals, and no other way to be \
                  paid is declared"
@@ -286,18 +393,24 @@ fn stores(facts: &Facts, wish: &Wish, planned: &[PlannedTerminal], found: &mut V
     }
 }
 
-fn notices(facts: &Facts, wish: &Wish, found: &mut Vec<Finding>) {
+/// `now`, and when the first shop is disturbed.
+fn notices(
+    leaving: &Known<Leaving>,
+    notices: &[Notice],
+    (now, begins_at): (UnixTime, UnixTime),
+    found: &mut Vec<Finding>,
+) {
     for party in Party::ALL {
-        let lead_s = party.lead_s(&facts.contract);
+        let lead_s = party.lead_s(leaving);
         let days = lead_s / (24 * 3600);
         let about = party.as_str();
-        let notice = wish.notices.iter().find(|notice| notice.party == about);
-        let Some(notice) = notice.filter(|notice| notice.sent_at <= facts.now) else {
+        let notice = notices.iter().find(|notice| notice.party == about);
+        let Some(notice) = notice.filter(|notice| notice.sent_at <= now) else {
             let detail = format!("it was not told; it must be {days} days before");
             found.push(finding("notice-missing", Weight::NeedsName, about, detail));
             continue;
         };
-        if wish.begins_at.0.saturating_sub(notice.sent_at.0) < lead_s {
+        if begins_at.0.saturating_sub(notice.sent_at.0) < lead_s {
             let detail = format!("it was told at {}: not {days} days before", notice.sent_at);
             found.push(finding("notice-late", Weight::NeedsName, about, detail));
         }
@@ -305,73 +418,6 @@ fn notices(facts: &Facts, wish: &Wish, found: &mut Vec<Finding>) {
             let detail = "it was told, and has not said that it knows";
             found.push(finding("notice-unanswered", Weight::Tells, about, detail));
         }
-    }
-}
-
-fn parties(facts: &Facts, wish: &Wish, found: &mut Vec<Finding>) {
-    let Wish { from, to, .. } = wish;
-    match facts.request_verified {
-        Known::Is(true) => {}
-        Known::Is(false) => {
-            let detail = "the request was not verified";
-            found.push(finding("request-unverified", Weight::Blocks, "request", detail));
-        }
-        Known::Unknown => {
-            let detail = "not known: whether the request was verified";
-            found.push(finding("request-unknown", Weight::Unknown, "request", detail));
-        }
-    }
-    match facts.licence_until {
-        Known::Is(until) if until > wish.begins_at => {}
-        Known::Is(until) => {
-            let detail = format!("its licence ends at {until}");
-            found.push(finding("licence-expired", Weight::Blocks, to, detail));
-        }
-        Known::Unknown => {
-            let detail = "not known: whether it is licensed";
-            found.push(finding("licence-unknown", Weight::Unknown, to, detail));
-        }
-    }
-    fees(facts, to, found);
-    contract(&facts.contract, from, found);
-    if wish.registry_order == RegistryOrder::ReleaseOldFirst {
-        let detail = "the old registration is released BEFORE the switch: there is no quick way \
-                      back from then on; have spare units at hand";
-        found.push(finding("no-quick-way-back", Weight::NeedsName, from, detail));
-    }
-}
-
-fn fees(facts: &Facts, to: &str, found: &mut Vec<Finding>) {
-    let Known::Is(fees) = &facts.fees else {
-        let detail = "not known: what the new provider takes";
-        found.push(finding("fees-unknown", Weight::Unknown, to, detail));
-        return;
-    };
-    let (before, after) = (money::percent(fees.before), money::percent(fees.after));
-    if fees.after > fees.before {
-        let detail = format!("it takes {after}, the old one {before}");
-        found.push(finding("fees-rise", Weight::NeedsName, to, detail));
-    }
-    if let Some((low, high)) = fees.band.filter(|(low, high)| !(*low..=*high).contains(&fees.after))
-    {
-        let (low, high) = (money::percent(low), money::percent(high));
-        let detail = format!("{after} is outside of {low} to {high}, as the merchant class has it");
-        found.push(finding("fees-outside-band", Weight::NeedsName, to, detail));
-    }
-}
-
-fn contract(contract: &Known<Contract>, from: &str, found: &mut Vec<Finding>) {
-    match contract {
-        Known::Unknown => {
-            let detail = "not known: what it costs to leave";
-            found.push(finding("contract-unknown", Weight::Unknown, from, detail));
-        }
-        Known::Is(it) if it.penalty_minor > 0 => {
-            let penalty = money::text(it.penalty_minor, &it.currency);
-            let detail = format!("to leave now costs {penalty}");
-            found.push(finding("penalty", Weight::NeedsName, from, detail));
-        }
-        Known::Is(_) => {}
     }
 }
 

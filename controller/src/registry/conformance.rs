@@ -74,6 +74,10 @@ pub const CHECKS: &[Check] = checks! {
         what_the_controller_learns_is_counted;
     rebinds:
         a_change_of_provider_is_found_by_any_of_its_waves,
+        a_change_of_provider_takes_its_request_and_makes_its_bindings_or_nothing,
+        bindings_follow_what_a_terminal_has_signed,
+        a_binding_that_was_undone_has_failed_and_the_old_one_is_as_it_was,
+        a_till_that_could_not_be_undone_is_an_alarm,
         profiles_are_kept_by_terminal_and_go_with_their_orders,
         another_order_brings_no_profile,
         notices_are_replaced_and_letters_are_kept_once;

@@ -159,4 +159,6 @@ pub enum AlarmKind {
     DrillOverdue,
     /// Somebody at the terminal does not believe what is ordered there.
     Suspicion,
+    /// A change could neither be finished nor undone: the shop may not be able to sell there.
+    RollbackFailed,
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use async_trait::async_trait;
 use shared::digest::Digest;
 use shared::document::profile::Enclosed;
-use shared::id::{CampaignId, OrderId, TerminalId};
+use shared::id::{CampaignId, OrderId, RequestId, TerminalId};
 use shared::message::SignedBytes;
 use shared::time::UnixTime;
 
@@ -13,6 +13,9 @@ use super::RegistryError;
 use super::audit::By;
 use super::campaign::{NewCampaign, Purpose};
 use super::page::Page;
+use super::position::NewBinding;
+use crate::position::binding::BindingRefused;
+use crate::request::RequestRefused;
 
 type Result<T> = std::result::Result<T, RegistryError>;
 
@@ -31,6 +34,29 @@ pub struct NewRebind {
     /// As JSON: see [`crate::rebind::plan`].
     pub plan: String,
     pub notices: Vec<Notice>,
+    /// The accepted request that it carries out.
+    pub request: RequestId,
+    /// What its positions are to be bound to, where that is not known yet.
+    pub bindings: Vec<NewBinding>,
+}
+
+/// Why a change of provider was not begun, although its plan allows it.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum NotBegun {
+    #[error(transparent)]
+    Request(#[from] RequestRefused),
+    #[error(transparent)]
+    Binding(#[from] BindingRefused),
+}
+
+impl NotBegun {
+    /// What to do about it, in the imperative.
+    pub fn hint(&self) -> &'static str {
+        match self {
+            Self::Request(why) => why.hint(),
+            Self::Binding(why) => why.hint(),
+        }
+    }
 }
 
 /// A change of provider. It is called by the campaign of its first wave.
@@ -85,8 +111,13 @@ pub struct StoredOrder {
 /// The part of the registry that is about changes of provider and what proves them.
 #[async_trait]
 pub trait RebindRegistry {
-    /// Adds a draft for every wave, with its profiles.
-    async fn add_rebind(&self, new: &NewRebind, by: &By) -> Result<Rebind>;
+    /// Adds a draft for every wave, with its profiles; makes the bindings, and schedules the
+    /// request. All of it or nothing.
+    async fn add_rebind(
+        &self,
+        new: &NewRebind,
+        by: &By,
+    ) -> Result<std::result::Result<Rebind, NotBegun>>;
 
     /// The change of provider that this campaign is a wave of.
     async fn rebind_of(&self, campaign: CampaignId) -> Result<Option<Rebind>>;

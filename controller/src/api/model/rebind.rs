@@ -6,14 +6,16 @@ use serde::{Deserialize, Serialize};
 use shared::change as signed;
 use shared::change::rebind::{Reason, RegistryOrder, Test, Watch};
 use shared::digest::Digest;
-use shared::id::{CampaignId, RequestId, TerminalId};
+use shared::id::{BindingId, CampaignId, PositionId, RequestId, TerminalId};
 use shared::time::UnixTime;
 use shared::window::Window;
 use utoipa::ToSchema;
 
 use super::{Base64, Campaign, text};
 
-pub use crate::rebind::plan::{Finding, How, Plan, PlannedTerminal, Weight};
+pub use crate::rebind::plan::{
+    Finding, How, Plan, PlannedBinding, PlannedFee, PlannedTerminal, Weight,
+};
 
 /// What is the same for all terminals of a change of provider.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -91,6 +93,19 @@ pub struct WantedTerminal {
     /// The MID and TID that it is thought to have now.
     pub replaces_mid: String,
     pub replaces_tid: String,
+    /// What it is to be bound to.
+    pub mid: String,
+    pub tid: String,
+    pub mcc: String,
+    pub currency: String,
+    pub hosts: Vec<String>,
+    /// Where it is not the one on record.
+    #[serde(default)]
+    #[schema(value_type = Option<String>)]
+    pub position: Option<PositionId>,
+    #[serde(default)]
+    #[schema(value_type = Option<String>)]
+    pub binding: Option<BindingId>,
 }
 
 /// Asks for a change of provider. Its first wave waits for approvers at once.

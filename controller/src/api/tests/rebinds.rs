@@ -5,11 +5,13 @@ use serde_json::{Value, json};
 use shared::codec;
 use shared::membership::Profiles;
 
+use super::super::now;
 use super::enrolment;
 use super::fixture::{Fixture, problem};
 use crate::api::model::{ApprovalRequest, Base64, MemberProfile, Plan};
 use crate::rebind::draft;
 use crate::rebind::draft::tests::{asked, profile};
+use crate::request::samples;
 
 fn terms() -> Value {
     let asked = asked();
@@ -21,15 +23,16 @@ fn terms() -> Value {
     })
 }
 
+/// What nobody has told this controller, and what a name is needed for.
 const UNKNOWN: [&str; 8] = [
     "binding-unknown",
-    "compatibility-unknown",
     "contract-unknown",
     "fees-unknown",
     "keys-unknown",
     "licence-unknown",
+    "no-contract",
     "notice-missing",
-    "request-unknown",
+    "untested",
 ];
 
 /// Two waves of one terminal each.
@@ -42,6 +45,7 @@ async fn asking(fixture: &Fixture) -> Value {
     }
     let overrides: serde_json::Map<_, _> =
         UNKNOWN.iter().map(|code| ((*code).to_owned(), json!("Bo"))).collect();
+    samples::accepted(&*fixture.api.registry, &asked(), "store=north", now()).await;
     json!({ "terms": terms(), "name": "beta", "max_parallel": 1, "waves": waves,
             "overrides": overrides })
 }
@@ -51,7 +55,8 @@ async fn a_plan_says_what_nobody_has_told_and_a_change_needs_a_name_for_it() {
     let fixture = Fixture::start().await;
     let asked = asking(&fixture).await;
     let wanted = json!({ "serial": "PX-1", "has_secret": true, "replaces_mid": "M",
-                         "replaces_tid": "T" });
+                         "replaces_tid": "T", "mid": "M", "tid": "U", "mcc": "5411",
+                         "currency": "CNY", "hosts": ["127.0.0.1:9001"] });
     let plan = json!({ "terms": terms(), "waves": [[wanted]] });
     let plan: Plan = fixture.post("/v1/rebinds/plan", plan).await.json().await.unwrap();
     let codes: std::collections::BTreeSet<_> =

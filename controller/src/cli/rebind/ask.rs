@@ -12,7 +12,9 @@ use super::super::words::{or_nothing, word};
 use super::profiles::ProfileFile;
 use super::show;
 use super::terms::{TermsArgs, pair};
-use crate::api::model::{NewRebind, Plan, PlanRebind};
+use crate::api::model::{NewRebind, Plan, PlanRebind, PlannedFee};
+use crate::provider::fees::Price;
+use crate::rebind::plan::price_text;
 
 /// Show what a change of provider would come to; nothing is written
 #[derive(Debug, Args)]
@@ -82,7 +84,9 @@ impl Start {
         let terms = self.terms.terms().map_err(Failure::new)?;
         let fleet = client.status().await?.fleet;
         let known = client.terminals(None).await?;
-        let profiles = file.sealed(&terms.to, fleet, &known, print)?;
+        let waves = self.terms.split(file.wanted());
+        let plan = client.plan_rebind(&PlanRebind { terms: terms.clone(), waves }).await?;
+        let profiles = file.sealed(&terms.to, fleet, &known, &plan, print)?;
         let asked = NewRebind {
             terms,
             name: self.name.clone(),
@@ -128,15 +132,24 @@ fn shown(plan: &Plan, print: &mut Print) {
     }
     let downtime = duration_text(Duration::from_secs(plan.downtime_s));
     print.line(format_args!("\n  each shop waits   about {downtime}"));
-    let fees = plan.fee_difference.map(|difference| {
-        let sign = if difference < 0 { "-" } else { "+" };
-        let (whole, rest) = (difference.unsigned_abs() / 100, difference.unsigned_abs() % 100);
-        format!("{sign}{whole}.{rest:02} % of each payment")
-    });
+    let fees = match &plan.fees {
+        None => vec!["not known".to_owned()],
+        Some(same) if same.is_empty() => vec!["the same as now".to_owned()],
+        Some(fees) => fees.iter().map(fee).collect(),
+    };
+    for fee in fees {
+        print.line(format_args!("  fees              {fee}"));
+    }
     let unknown = || "not known".to_owned();
-    print.line(format_args!("  fees              {}", fees.unwrap_or_else(unknown)));
     let penalty = plan.penalty.clone().unwrap_or_else(unknown);
     print.line(format_args!("  cost of leaving   {penalty}"));
+}
+
+/// `standard, credit: 0.60 % now, 0.55 % then`.
+fn fee(fee: &PlannedFee) -> String {
+    let price = |price: Option<Price>| price.map_or_else(|| "nobody says".to_owned(), price_text);
+    let PlannedFee { class, method, before, after } = fee;
+    format!("{class}, {}: {} now, {} then", method.as_str(), price(*before), price(*after))
 }
 
 #[cfg(test)]

@@ -31,7 +31,7 @@ use super::super::failure::{Exit, Failure};
 use super::super::print::Print;
 use super::super::recovery::Signer;
 use super::super::words::counted;
-use crate::api::model::{Base64, Terminal, WantedTerminal};
+use crate::api::model::{Base64, Plan, PlannedTerminal, Terminal, WantedTerminal};
 use crate::key_file::seal_to;
 
 #[derive(Deserialize)]
@@ -94,18 +94,37 @@ impl ProfileFile {
             has_secret: entry.secret.is_some(),
             replaces_mid: entry.replaces_mid.clone(),
             replaces_tid: entry.replaces_tid.clone(),
+            mid: entry.mid.clone(),
+            tid: entry.tid.clone(),
+            mcc: self.mcc_of(entry),
+            currency: self.currency.clone(),
+            hosts: self.hosts_of(entry),
+            position: entry.position,
+            binding: entry.binding,
         };
         self.terminal.iter().map(of).collect()
     }
 
-    /// The profile of every terminal, in the order of the file, with its secret sealed to it.
+    fn mcc_of(&self, entry: &Entry) -> String {
+        entry.mcc.clone().or_else(|| self.mcc.clone()).unwrap_or_default()
+    }
+
+    fn hosts_of(&self, entry: &Entry) -> Vec<String> {
+        entry.hosts.clone().unwrap_or_else(|| self.hosts.clone())
+    }
+
+    /// The profile of every terminal, in the order of the file, with its secret sealed to it. What
+    /// the file does not say of positions and bindings is as it stands in the plan.
     pub(super) fn sealed(
         &self,
         to: &str,
         fleet: FleetId,
         known: &[Terminal],
+        plan: &Plan,
         print: &mut Print,
     ) -> Result<Vec<Base64>, Failure> {
+        let planned: BTreeMap<_, _> =
+            plan.terminals.iter().map(|it| (it.serial.as_str(), it)).collect();
         let known: BTreeMap<_, _> = known.iter().map(|it| (it.serial.as_str(), it)).collect();
         let mut profiles = Vec::new();
         let (mut believed, mut placed) = (0, 0);
@@ -120,8 +139,11 @@ impl ProfileFile {
                 None => None,
             };
             believed += u64::from(sealed.is_some() && entry.terminal_key.is_none());
-            placed += u64::from(entry.position.is_none());
-            let profile = self.profile(entry, to, terminal, sealed);
+            let planned = planned.get(serial.as_str()).copied();
+            let position = entry.position.or_else(|| planned?.position);
+            placed += u64::from(position.is_none());
+            let position = position.unwrap_or_else(PositionId::generate);
+            let profile = self.profile(entry, to, terminal, (position, planned), sealed);
             profile.check().map_err(|why| {
                 Failure::because(format_args!("the profile of {serial}: {why}"))
                     .hint("correct the file of profiles")
@@ -137,7 +159,8 @@ impl ProfileFile {
         }
         if placed > 0 {
             print.warning(format_args!(
-                "{} without a `position` in the file: each gets a new one",
+                "{} in no position that is on record: `tillward position fill` says where a unit \
+                 stands",
                 are(placed, "terminal")
             ));
         }
@@ -149,26 +172,29 @@ impl ProfileFile {
         entry: &Entry,
         to: &str,
         terminal: &Terminal,
+        (position, planned): (PositionId, Option<&PlannedTerminal>),
         sealed: Option<Vec<u8>>,
     ) -> Profile {
+        let next = planned.and_then(|it| it.next);
+        let binding = entry.binding.or_else(|| next.map(|it| it.id));
         Profile {
             format: FORMAT,
             terminal: terminal.id,
-            position: entry.position.unwrap_or_else(PositionId::generate),
-            binding: entry.binding.unwrap_or_else(BindingId::generate),
-            version: entry.version.unwrap_or(1),
+            position,
+            binding: binding.unwrap_or_else(BindingId::generate),
+            version: entry.version.or_else(|| next.map(|it| it.version)).unwrap_or(1),
             provider: to.to_owned(),
             merchant: Merchant {
                 mid: entry.mid.clone(),
                 tid: entry.tid.clone(),
                 name: entry.name.clone(),
-                mcc: entry.mcc.clone().or_else(|| self.mcc.clone()).unwrap_or_default(),
+                mcc: self.mcc_of(entry),
             },
             currency: self.currency.clone(),
-            hosts: entry.hosts.clone().unwrap_or_else(|| self.hosts.clone()),
+            hosts: self.hosts_of(entry),
             sealed: sealed.map(Into::into),
             replaces: Replaced {
-                binding: entry.replaces_binding,
+                binding: entry.replaces_binding.or_else(|| planned?.replaces),
                 mid: entry.replaces_mid.clone(),
                 tid: entry.replaces_tid.clone(),
             },

@@ -11,36 +11,41 @@ use super::world::{World, by, campaign_id, id, new_campaign};
 use crate::campaign::CampaignError;
 use crate::campaign::assignment::AssignmentState as State;
 use crate::campaign::state::CampaignState;
+use crate::provider::contract::LegalReview;
 use crate::rebind::draft::tests::{asked, profile};
 use crate::rebind::facts::Wish;
 use crate::rebind::{NewChange, RebindError, Rebinds};
 use crate::registry::campaign::NewCampaign;
+use crate::registry::page::Page;
+use crate::request::{RequestEvent, RequestRefused, RequestState, samples};
 
 /// What nobody has told this controller, and who answers for it.
-fn overrides() -> BTreeMap<String, String> {
+pub(super) fn overrides() -> BTreeMap<String, String> {
     let codes = [
         "binding-unknown",
-        "compatibility-unknown",
+        "untested",
         "keys-unknown",
-        "request-unknown",
         "licence-unknown",
         "fees-unknown",
         "contract-unknown",
+        "no-contract",
         "notice-missing",
     ];
     codes.map(|code| (code.to_owned(), "Ana".to_owned())).into()
 }
 
-fn rebinds(world: &World) -> Rebinds {
-    Rebinds::new(Arc::clone(&world.registry), world.campaigns.clone())
+pub(super) fn rebinds(world: &World) -> Rebinds {
+    let review = LegalReview { above_terminals: Some(2), ..LegalReview::default() };
+    Rebinds::new(Arc::clone(&world.registry), world.campaigns.clone(), review)
 }
 
-fn change(world: &World, waves: &[&[u8]]) -> NewChange {
+pub(super) fn change(world: &World, waves: &[&[u8]]) -> NewChange {
     let asked = asked();
     let payload = |number: &u8| codec::encode(&profile(*number));
     NewChange {
         name: Some("to beta".to_owned()),
         wish: Wish {
+            request: asked.request,
             from: asked.from.clone(),
             to: asked.to.clone(),
             selector: "*".to_owned(),
@@ -59,21 +64,23 @@ fn change(world: &World, waves: &[&[u8]]) -> NewChange {
     }
 }
 
-async fn ready() -> World {
+/// Three terminals, and a request that was accepted.
+pub(super) async fn ready() -> World {
     let mut world = World::new(3, 1).await;
     require(&world, 0).await;
+    samples::accepted(&*world.registry, &asked(), "*", world.now).await;
     for _ in 0..2 {
         world.round().await;
     }
     world
 }
 
-async fn approve(world: &World, wave: CampaignId) {
+pub(super) async fn approve(world: &World, wave: CampaignId) {
     assert_eq!(sign_for(world, wave, 1).await.unwrap(), CampaignState::AwaitingApproval);
     assert_eq!(sign_for(world, wave, 2).await.unwrap(), CampaignState::Running);
 }
 
-async fn until_over(world: &mut World, wave: CampaignId) {
+pub(super) async fn until_over(world: &mut World, wave: CampaignId) {
     for _ in 0..60 {
         if world.registry.campaign(wave).await.unwrap().unwrap().ended_at.is_some() {
             return;
@@ -147,8 +154,63 @@ async fn what_the_plan_does_not_allow_leaves_no_trace() {
         let RebindError::Planned(found) = refused else { panic!("{refused}") };
         assert_eq!(found.iter().map(|it| it.code.as_str()).collect::<Vec<_>>(), [code]);
     }
-    let campaigns = world.registry.campaigns(&crate::registry::page::Page::first(9)).await;
+    let campaigns = world.registry.campaigns(&Page::first(9)).await;
     assert!(campaigns.unwrap().is_empty());
+    let request = world.registry.request(asked().request).await.unwrap().unwrap();
+    assert_eq!(request.state, RequestState::Accepted, "it can still be carried out");
+}
+
+#[tokio::test]
+async fn what_nobody_verified_is_not_begun_whoever_answers_for_it() {
+    let mut world = World::new(3, 1).await;
+    require(&world, 0).await;
+    for _ in 0..2 {
+        world.round().await;
+    }
+    let rebinds = rebinds(&world);
+    for code in ["request-unknown", "request-unverified"] {
+        let mut new = change(&world, &[&[1, 2, 3]]);
+        new.overrides.insert(code.to_owned(), "Ana".to_owned());
+        let refused = rebinds.create(new, &by(world.now)).await.unwrap_err();
+        let RebindError::Planned(found) = refused else { panic!("{refused}") };
+        assert_eq!(found.iter().map(|it| it.code.as_str()).collect::<Vec<_>>(), [code]);
+        if code == "request-unknown" {
+            samples::made(&*world.registry, &asked(), "*", world.now).await;
+        }
+    }
+    assert!(world.registry.campaigns(&Page::first(9)).await.unwrap().is_empty());
+}
+
+#[tokio::test]
+async fn one_request_is_carried_out_once_and_no_wave_goes_on_without_it() {
+    let mut world = ready().await;
+    let rebinds = rebinds(&world);
+    let rebind = rebinds.create(change(&world, &[&[1], &[2]]), &by(world.now)).await.unwrap();
+    let again = rebinds.create(change(&world, &[&[3]]), &by(world.now)).await.unwrap_err();
+    assert!(again.to_string().contains("request-taken"), "{again}");
+    let end = async |world: &World, event| {
+        let ended = world.registry.end_request(asked().request, event, &by(world.now)).await;
+        ended.unwrap().map(|it| it.state)
+    };
+    let moving = end(&world, RequestEvent::Close).await.unwrap_err();
+    assert_eq!(moving, RequestRefused::InMotion(rebind.id));
+    approve(&world, rebind.id).await;
+    until_over(&mut world, rebind.id).await;
+    let next = rebinds.next(rebind.id, None, &by(world.now)).await.unwrap();
+    let moving = end(&world, RequestEvent::Close).await.unwrap_err();
+    assert_eq!(moving, RequestRefused::InMotion(next.id), "the second wave");
+    world.campaigns.abort(next.id, &by(world.now)).await.unwrap();
+    until_over(&mut world, next.id).await;
+    assert_eq!(end(&world, RequestEvent::Close).await, Ok(RequestState::Closed));
+
+    let mut world = ready().await;
+    let rebinds = self::rebinds(&world);
+    let rebind = rebinds.create(change(&world, &[&[1], &[2]]), &by(world.now)).await.unwrap();
+    approve(&world, rebind.id).await;
+    until_over(&mut world, rebind.id).await;
+    assert_eq!(end(&world, RequestEvent::Cancel).await, Ok(RequestState::Cancelled));
+    let refused = rebinds.next(rebind.id, Some("Bo"), &by(world.now)).await.unwrap_err();
+    assert!(matches!(refused, RebindError::NotAsked { .. }), "{refused}");
 }
 
 #[tokio::test]

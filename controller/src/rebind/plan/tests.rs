@@ -1,9 +1,16 @@
 //! What speaks against a change, weighed, where facts are known and where they are not.
 
-use super::super::facts::{Bound, Fees, StoreFacts};
+use shared::id::{CampaignId, RequestId};
+
+use super::super::facts::{Agreed, Bound, Brings, Fees, Next, RequestFacts, StoreFacts};
 use super::*;
-use crate::registry::rebind::Notice;
-use shared::time::UnixTime;
+use crate::position::binding::{Registration, RegistrationStatus, Version};
+use crate::position::tuple::Tuple;
+use crate::provider::contract::Exposure;
+use crate::provider::fees::{Band, Difference, OutOfBand};
+use crate::provider::samples;
+use crate::provider::target::WhyNot;
+use crate::request::RequestState;
 
 const NOW: UnixTime = UnixTime(1_800_000_000);
 const DAY_S: i64 = 24 * 3600;
@@ -20,16 +27,84 @@ fn known(number: u8, store: &str) -> TerminalFacts {
         model: "px7".to_owned(),
         is_enrolled: true,
         is_selected: true,
+        is_requested: true,
         has_recipient: true,
+        position: Some(PositionId::from_bytes([number; 16])),
+        next: Some(next(number)),
         bound: Known::Is(Bound {
+            binding: BindingId::from_bytes([number + 100; 16]),
             provider: "alpha".to_owned(),
             mid: "M".to_owned(),
             tid: format!("A{number}"),
         }),
-        compatible: Known::Is(Compatibility::Tested),
+        compatible: Compatibility::Tested,
         capability: Known::Is(Capability::InPlace),
         free_slot: Known::Is(true),
     }
+}
+
+const MID: &str = "898440154110001";
+
+fn brings(number: u8) -> Brings {
+    Brings {
+        mid: MID.to_owned(),
+        tid: format!("B{number}"),
+        mcc: "5411".to_owned(),
+        currency: "CNY".to_owned(),
+        hosts: vec!["pay.example.com:443".to_owned()],
+        position: None,
+        binding: None,
+    }
+}
+
+/// Registered, with the tuple that the profile brings.
+fn next(number: u8) -> Next {
+    let Brings { mid, tid, mcc, currency, hosts, .. } = brings(number);
+    let registration = Registration {
+        status: RegistrationStatus::Registered,
+        reference: Some("R".to_owned()),
+        at: Some(NOW),
+    };
+    let tuple = Tuple {
+        mid,
+        tid,
+        name: "North".to_owned(),
+        mcc,
+        currency,
+        hosts,
+        acquirer_code: None,
+        uscc: None,
+        settlement_account: None,
+        install_address: None,
+    };
+    let by = "op".to_owned();
+    let version =
+        Version { number: 3, tuple, registration, set_at: NOW, set_by: by.clone(), set_why: by };
+    Next { binding: BindingId::from_bytes([number; 16]), version }
+}
+
+fn difference(before: Option<u16>, after: Option<u16>) -> (String, Difference) {
+    let price = |it: Option<u16>| it.map(|hundredths| Price { hundredths, fixed_minor: 0 });
+    let (before, after) = (price(before), price(after));
+    let it = Difference { method: Method::Credit, before, after, a_month_minor: None };
+    ("standard".to_owned(), it)
+}
+
+fn fees(before: Option<u16>, after: Option<u16>) -> Known<Fees> {
+    Known::Is(Fees { differences: vec![difference(before, after)], outside: vec![] })
+}
+
+fn in_force() -> Agreed {
+    let exposure = Exposure::InForce {
+        penalty_minor: 0,
+        currency: "CNY".to_owned(),
+        months_left: 12,
+        ends_by_notice_on: samples::day("2027-01-01"),
+        notice_by: samples::day("2027-01-01"),
+        deposit_held_minor: 0,
+        deposit_is_overdue: false,
+    };
+    Agreed { key: "beta-2027".to_owned(), exposure, lacks_legal_review: false }
 }
 
 fn told(party: Party, days_ago: i64) -> Notice {
@@ -49,24 +124,28 @@ fn fine() -> (Facts, Wish) {
     let facts = Facts {
         now: NOW,
         terminals: terminals.into(),
-        stores: [("north".to_owned(), StoreFacts { enrolled: 3 })].into(),
+        stores: [("north".to_owned(), StoreFacts { enrolled: 3, has_fallback: false })].into(),
         without_profile: vec![],
-        request_verified: Known::Is(true),
-        licence_until: Known::Is(UnixTime(NOW.0 + 365 * DAY_S)),
-        fees: Known::Is(Fees { before: 60, after: 55, band: Some((38, 60)) }),
-        contract: Known::Is(Contract {
-            penalty_minor: 0,
-            currency: "CNY".to_owned(),
-            notice_days: 5,
+        request: Some(RequestFacts {
+            state: RequestState::Accepted,
+            from: "alpha".to_owned(),
+            to: "beta".to_owned(),
+            campaign: None,
         }),
+        target: Known::Is(Target { provider: samples::provider(), why_not: vec![] }),
+        fees: fees(Some(60), Some(55)),
+        leaving: Known::Is(Leaving { notice_days: 5, ..Leaving::default() }),
+        joining: vec![in_force()],
     };
     let wanted = |number| Wanted {
         serial: None,
         terminal: Some(id(number)),
         is_sealed: true,
         replaces: Some(("M".to_owned(), format!("A{number}"))),
+        brings: brings(number),
     };
     let wish = Wish {
+        request: RequestId::from_bytes([9; 16]),
         from: "alpha".to_owned(),
         to: "beta".to_owned(),
         selector: "*".to_owned(),
@@ -90,12 +169,23 @@ fn where_all_is_known_and_fine_nothing_speaks_against_it() {
     let plan = plan(&facts, &wish);
     assert_eq!(codes(&plan), []);
     assert!(plan.terminals.iter().all(|it| it.how == How::InPlace && it.why.is_empty()));
-    assert_eq!((plan.downtime_s, plan.fee_difference), (240, Some(-5)));
-    assert_eq!(plan.penalty.as_deref(), Some("0.00 CNY"));
+    let fees = plan.fees.expect("they are known");
+    let price = |it: Option<Price>| it.map(|it| it.hundredths);
+    let fees: Vec<_> = fees.iter().map(|it| (price(it.before), price(it.after))).collect();
+    assert_eq!((plan.downtime_s, fees), (240, vec![(Some(60), Some(55))]));
+    assert_eq!(plan.penalty.as_deref(), Some("nothing"));
+    let one = &plan.terminals[0];
+    assert_eq!(one.position, Some(PositionId::from_bytes([1; 16])));
+    assert_eq!(one.replaces, Some(BindingId::from_bytes([101; 16])));
+    assert_eq!(one.next, Some(PlannedBinding { id: BindingId::from_bytes([1; 16]), version: 3 }));
     assert_eq!(plan.points_of_no_return.len(), 2);
 }
 
 type Spoil = fn(&mut Facts, &mut Wish);
+
+fn request(facts: &mut Facts) -> &mut RequestFacts {
+    facts.request.as_mut().expect("there is one")
+}
 
 fn first(facts: &mut Facts) -> &mut TerminalFacts {
     facts.terminals.get_mut(&id(1)).expect("it is there")
@@ -114,13 +204,40 @@ fn each_thing_that_speaks_against_it_is_named_and_weighed() {
             wish.waves[0][0].replaces = Some(("M".to_owned(), "A9".to_owned()));
         }),
         ("binding-unknown", Unknown, |facts, _| first(facts).bound = Known::Unknown),
+        ("not-requested", Blocks, |facts, _| first(facts).is_requested = false),
+        ("other-position", Blocks, |_, wish| {
+            wish.waves[0][0].brings.position = Some(PositionId::from_bytes([7; 16]));
+        }),
+        ("other-binding", Blocks, |_, wish| {
+            wish.waves[0][0].brings.binding = Some(BindingId::from_bytes([7; 16]));
+        }),
+        ("other-tuple", Blocks, |_, wish| wish.waves[0][0].brings.tid = "B9".to_owned()),
+        ("other-host", Blocks, |_, wish| {
+            wish.waves[0][0].brings.hosts.push("elsewhere.example:443".to_owned());
+        }),
+        ("wrong-mid", Blocks, |_, wish| wish.waves[0][0].brings.mcc = "5812".to_owned()),
+        ("other-currency", Blocks, |_, wish| {
+            wish.waves[0][0].brings.currency = "EUR".to_owned();
+        }),
+        ("not-registered", NeedsName, |facts, _| first(facts).next = None),
+        ("not-registered", NeedsName, |facts, _| {
+            let next = first(facts).next.as_mut().expect("it has one");
+            next.version.registration = Registration::NONE;
+        }),
+        ("not-registered", Tells, |facts, wish| {
+            first(facts).next = None;
+            wish.registry_order = RegistryOrder::ReleaseOldFirst;
+        }),
         ("incompatible", Blocks, |facts, _| {
-            first(facts).compatible = Known::Is(Compatibility::Blocked);
+            first(facts).compatible = Compatibility::Blocked;
         }),
         ("untested", Unknown, |facts, _| {
-            first(facts).compatible = Known::Is(Compatibility::Untested);
+            first(facts).compatible = Compatibility::Untested(vec!["firmware".to_owned()]);
         }),
-        ("compatibility-unknown", Unknown, |facts, _| first(facts).compatible = Known::Unknown),
+        ("approval-expired", Blocks, |facts, _| {
+            let expired = Capability::ApprovalExpired("2026-01-01".to_owned());
+            first(facts).capability = Known::Is(expired);
+        }),
         ("never", Blocks, |facts, _| first(facts).capability = Known::Is(Capability::Never)),
         ("vendor-only", Blocks, |facts, _| {
             first(facts).capability = Known::Is(Capability::VendorOnly);
@@ -128,28 +245,55 @@ fn each_thing_that_speaks_against_it_is_named_and_weighed() {
         ("no-free-slot", Blocks, |facts, _| first(facts).free_slot = Known::Is(false)),
         ("keys-unknown", Unknown, |facts, _| first(facts).free_slot = Known::Unknown),
         ("last-in-store", Blocks, |facts, _| {
-            facts.stores.insert("north".to_owned(), StoreFacts { enrolled: 2 });
+            facts
+                .stores
+                .insert("north".to_owned(), StoreFacts { enrolled: 2, has_fallback: false });
         }),
         ("notice-missing", NeedsName, |_, wish| drop(wish.notices.remove(1))),
         ("notice-late", NeedsName, |_, wish| wish.notices[1] = told(Party::Bank, 2)),
         ("notice-unanswered", Tells, |_, wish| wish.notices[0].acknowledged_at = None),
-        ("request-unverified", Blocks, |facts, _| facts.request_verified = Known::Is(false)),
-        ("request-unknown", Unknown, |facts, _| facts.request_verified = Known::Unknown),
-        ("licence-expired", Blocks, |facts, _| facts.licence_until = Known::Is(NOW)),
-        ("licence-unknown", Unknown, |facts, _| facts.licence_until = Known::Unknown),
+        ("request-unknown", Blocks, |facts, _| facts.request = None),
+        ("other-request", Blocks, |facts, _| request(facts).to = "gamma".to_owned()),
+        ("request-unverified", Blocks, |facts, _| request(facts).state = RequestState::Requested),
+        ("request-not-accepted", Blocks, |facts, _| request(facts).state = RequestState::Verified),
+        ("request-frozen", Blocks, |facts, _| request(facts).state = RequestState::Frozen),
+        ("request-over", Blocks, |facts, _| request(facts).state = RequestState::Cancelled),
+        ("request-taken", Blocks, |facts, _| {
+            request(facts).state = RequestState::Scheduled;
+            request(facts).campaign = Some(CampaignId::from_bytes([1; 16]));
+        }),
+        ("no-target", Blocks, |facts, _| {
+            let why_not = vec![WhyNot::Unlicensed];
+            facts.target = Known::Is(Target { provider: samples::provider(), why_not });
+        }),
+        ("other-order", NeedsName, |_, wish| {
+            wish.registry_order = RegistryOrder::ReleaseOldFirst;
+        }),
+        ("licence-unknown", Unknown, |facts, _| facts.target = Known::Unknown),
         ("fees-unknown", Unknown, |facts, _| facts.fees = Known::Unknown),
-        ("fees-rise", NeedsName, |facts, _| {
-            facts.fees = Known::Is(Fees { before: 60, after: 61, band: None });
-        }),
+        ("fees-unknown", Unknown, |facts, _| facts.fees = fees(Some(60), None)),
+        ("fees-rise", NeedsName, |facts, _| facts.fees = fees(Some(60), Some(61))),
         ("fees-outside-band", NeedsName, |facts, _| {
-            facts.fees = Known::Is(Fees { before: 60, after: 10, band: Some((38, 60)) });
+            let band = Some(Band { lowest: 38, highest: 60 });
+            let (class, method) = ("standard".to_owned(), Method::Credit);
+            let outside = vec![OutOfBand { class, method, hundredths: 10, band }];
+            facts.fees = Known::Is(Fees { differences: vec![], outside });
         }),
-        ("contract-unknown", Unknown, |facts, _| facts.contract = Known::Unknown),
+        ("contract-unknown", Unknown, |facts, _| facts.leaving = Known::Unknown),
         ("penalty", NeedsName, |facts, _| {
-            let currency = "CNY".to_owned();
-            let it = Contract { penalty_minor: 1, currency, notice_days: 0 };
-            facts.contract = Known::Is(it);
+            let penalties_minor = [("CNY".to_owned(), 1)].into();
+            facts.leaving = Known::Is(Leaving { penalties_minor, ..Leaving::default() });
         }),
+        ("deposit-held", Tells, |facts, _| {
+            let deposits_minor = [("CNY".to_owned(), 1)].into();
+            facts.leaving = Known::Is(Leaving { deposits_minor, ..Leaving::default() });
+        }),
+        ("no-contract", NeedsName, |facts, _| facts.joining.clear()),
+        ("no-contract", NeedsName, |facts, _| {
+            let ended_on = samples::day("2026-01-01");
+            facts.joining[0].exposure = Exposure::Expired { ended_on };
+        }),
+        ("legal-review-missing", Blocks, |facts, _| facts.joining[0].lacks_legal_review = true),
         ("no-quick-way-back", NeedsName, |_, wish| {
             wish.registry_order = RegistryOrder::ReleaseOldFirst;
         }),
@@ -172,12 +316,15 @@ fn each_thing_that_speaks_against_it_is_named_and_weighed() {
 #[test]
 fn the_last_of_a_store_stops_only_where_another_way_to_be_paid_is_declared() {
     let (mut facts, mut wish) = fine();
-    facts.stores.insert("north".to_owned(), StoreFacts { enrolled: 2 });
+    facts.stores.insert("north".to_owned(), StoreFacts { enrolled: 2, has_fallback: false });
     wish.fallbacks.insert("north".to_owned(), " ".to_owned());
     assert_eq!(codes(&plan(&facts, &wish)), [("last-in-store", Weight::Blocks)]);
     wish.fallbacks.insert("north".to_owned(), "the phone at the desk".to_owned());
     assert_eq!(codes(&plan(&facts, &wish)), []);
     wish.fallbacks.clear();
+    facts.stores.insert("north".to_owned(), StoreFacts { enrolled: 2, has_fallback: true });
+    assert_eq!(codes(&plan(&facts, &wish)), [], "its position says how");
+    facts.stores.insert("north".to_owned(), StoreFacts { enrolled: 2, has_fallback: false });
     let second = wish.waves[0].pop().expect("there are two");
     wish.waves.push(vec![second]);
     assert_eq!(codes(&plan(&facts, &wish)), [], "one sells while the other stops");
@@ -186,8 +333,7 @@ fn the_last_of_a_store_stops_only_where_another_way_to_be_paid_is_declared() {
 #[test]
 fn a_contract_that_asks_for_a_longer_notice_gets_it() {
     let (mut facts, wish) = fine();
-    let currency = "CNY".to_owned();
-    facts.contract = Known::Is(Contract { penalty_minor: 0, currency, notice_days: 30 });
+    facts.leaving = Known::Is(Leaving { notice_days: 30, ..Leaving::default() });
     assert_eq!(codes(&plan(&facts, &wish)), [("notice-late", Weight::NeedsName)]);
 }
 
@@ -212,17 +358,61 @@ fn to_release_the_old_registration_first_moves_the_point_of_no_return_before_the
 fn where_nothing_is_known_everything_is_said_to_be_unknown() {
     let (mut facts, wish) = fine();
     for it in facts.terminals.values_mut() {
+        (it.position, it.next) = (None, None);
         it.bound = Known::Unknown;
-        it.compatible = Known::Unknown;
+        it.compatible = Compatibility::Untested(vec![]);
         it.capability = Known::Unknown;
         it.free_slot = Known::Unknown;
     }
-    facts.request_verified = Known::Unknown;
-    facts.licence_until = Known::Unknown;
+    facts.target = Known::Unknown;
     facts.fees = Known::Unknown;
-    facts.contract = Known::Unknown;
+    facts.leaving = Known::Unknown;
     let plan = plan(&facts, &wish);
-    assert_eq!(plan.findings.len(), 2 * 3 + 4);
+    assert_eq!(plan.findings.len(), 2 * 3 + 3);
     assert!(plan.findings.iter().all(|it| it.weight == Weight::Unknown));
-    assert_eq!((plan.fee_difference, &plan.penalty), (None, &None));
+    assert_eq!((&plan.fees, &plan.penalty), (&None, &None));
+}
+
+#[test]
+fn what_nobody_has_tested_is_tried_by_few_at_a_time() {
+    let (mut facts, mut wish) = fine();
+    facts.stores.insert("north".to_owned(), StoreFacts { enrolled: 99, has_fallback: false });
+    first(&mut facts).compatible = Compatibility::Untested(vec![]);
+    let more = wish.waves[0][1].clone();
+    wish.waves[0].extend((2..PILOT_TERMINALS_MAX).map(|_| more.clone()));
+    assert_eq!(codes(&plan(&facts, &wish)), [("untested", Weight::Unknown)]);
+    wish.waves[0].push(more);
+    let both = [("beyond-pilot", Weight::Blocks), ("untested", Weight::Unknown)];
+    assert_eq!(codes(&plan(&facts, &wish)), both);
+}
+
+#[test]
+fn a_later_wave_is_looked_at_again() {
+    let (facts, wish) = fine();
+    let asked = super::super::draft::tests::asked();
+    let later = |now: i64, target: &Known<Target>| {
+        let found = later(&Later {
+            now: UnixTime(now),
+            asked: &asked,
+            target: target.clone(),
+            leaving: facts.leaving.clone(),
+            notices: &wish.notices,
+        });
+        let open = open(&found, &BTreeMap::from([("notice-late".to_owned(), "Ana".to_owned())]));
+        open.into_iter().map(|it| it.code).collect::<Vec<_>>()
+    };
+    assert_eq!(later(NOW.0, &facts.target), Vec::<String>::new());
+    let why_not = vec![WhyNot::LicenceUnverified];
+    let lapsed = Known::Is(Target { provider: samples::provider(), why_not });
+    assert_eq!(later(NOW.0, &lapsed), ["no-target"]);
+    assert_eq!(later(NOW.0 - 2 * DAY_S, &facts.target), Vec::<String>::new(), "named before");
+    assert_eq!(later(NOW.0 - 9 * DAY_S, &facts.target), ["notice-missing"; 4]);
+}
+
+#[test]
+fn who_answered_is_read_from_a_plan_as_it_is_kept() {
+    let (facts, wish) = fine();
+    let named = BTreeMap::from([("penalty".to_owned(), "Ana".to_owned())]);
+    assert_eq!(overrides(&plan(&facts, &wish).as_json(&named)), named);
+    assert_eq!(overrides("{}"), BTreeMap::new());
 }

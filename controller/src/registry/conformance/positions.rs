@@ -19,7 +19,7 @@ use crate::registry::{Registry, RegistryError};
 
 const ONE: BindingPolicy = BindingPolicy { one_active: true };
 
-fn tuple(tid: &str) -> Tuple {
+pub(super) fn tuple(tid: &str) -> Tuple {
     Tuple {
         mid: "M-1".to_owned(),
         tid: tid.to_owned(),
@@ -34,7 +34,7 @@ fn tuple(tid: &str) -> Tuple {
     }
 }
 
-async fn put(registry: &dyn Registry, lane: &str) -> Position {
+pub(super) async fn put(registry: &dyn Registry, lane: &str) -> Position {
     let put = PutPosition {
         store: "berlin-1".to_owned(),
         lane: lane.to_owned(),

@@ -2,21 +2,61 @@
 
 use std::collections::BTreeMap;
 
+use shared::change::rebind::{Reason, RegistryOrder, Watch};
+use shared::change::{Change, Rebind};
+use shared::codec;
 use shared::digest::Digest;
-use shared::document::profile::Enclosed;
+use shared::document::profile::{Enclosed, Merchant, Replaced};
+use shared::document::{FORMAT, Profile};
+use shared::id::BindingId;
 use shared::membership::Membership;
+use shared::outcome::{Failure, FailureCode, Outcome};
 use shared::time::UnixTime;
 
 use super::fixture::*;
+use super::positions::{put, tuple};
+use super::requests::{accepted, request_id};
 use crate::campaign::state::CampaignState;
-use crate::registry::Registry;
+use crate::position::Position;
+use crate::position::binding::{
+    Binding, BindingPolicy, BindingRefused, BindingState, RegistrationStatus,
+};
+use crate::position::import::Row;
 use crate::registry::campaign::{AfterStart, NewCampaign, Purpose, Start};
+use crate::registry::delivery::{AlarmKind, Report};
 use crate::registry::page::Page;
-use crate::registry::rebind::{NewRebind, NewWave, Notice, Paper};
+use crate::registry::position::{BindingsOf, NewBinding};
+use crate::registry::rebind::{NewRebind, NewWave, NotBegun, Notice, Paper};
+use crate::registry::{Registry, RegistryError};
+use crate::request::RequestState;
 
 fn enclosed(number: u8) -> Enclosed {
     let path = vec![Digest([number; 32]), Digest([number + 100; 32])];
     Enclosed { profile: vec![number; 5].into(), path }
+}
+
+fn asked() -> Rebind {
+    Rebind {
+        request: request_id(1),
+        from: "alpha".to_owned(),
+        to: "beta".to_owned(),
+        profiles: Digest([0; 32]),
+        reason: Reason::Fee,
+        ordered_by: "cora".to_owned(),
+        note: String::new(),
+        registry_order: RegistryOrder::NewFirst,
+        tests: vec![],
+        watch: Watch {
+            for_s: 1,
+            payments_min: 1,
+            at_most_s: 2,
+            approval_drop_max: 5,
+            host_errors_max: 5,
+            slower_max: 50,
+            crashes_max: 1,
+        },
+        window: None,
+    }
 }
 
 fn notice(party: &str, sent_at: i64) -> Notice {
@@ -40,12 +80,20 @@ async fn two_waves(registry: &dyn Registry) {
     for number in [1, 2, 3] {
         enrol(registry, number, 1).await;
     }
-    let new = NewRebind {
-        waves: vec![wave(1, &[3, 1]), wave(2, &[2])],
+    accepted(registry, 1).await;
+    let waves = vec![wave(1, &[3, 1]), wave(2, &[2])];
+    let new = NewRebind { notices: vec![notice("bank", 5)], ..new_rebind(1, waves) };
+    registry.add_rebind(&new, &by("op", 10)).await.expect("it is looked at").expect("it is added");
+}
+
+fn new_rebind(request: u8, waves: Vec<NewWave>) -> NewRebind {
+    NewRebind {
+        waves,
         plan: "{}".to_owned(),
-        notices: vec![notice("bank", 5)],
-    };
-    registry.add_rebind(&new, &by("op", 10)).await.expect("it is added");
+        notices: vec![],
+        request: request_id(request),
+        bindings: vec![],
+    }
 }
 
 async fn start_first(registry: &dyn Registry) {
@@ -76,12 +124,188 @@ pub(super) async fn a_change_of_provider_is_found_by_any_of_its_waves(registry: 
     registry.add_campaign(&new_campaign(3), &by("op", 12)).await.expect("it is created");
     let other = registry.rebind_of(campaign_id(3)).await.expect("it is looked up");
     assert_eq!(other, None, "another kind of campaign");
-    let again = NewRebind { waves: vec![wave(4, &[1])], plan: "{}".to_owned(), notices: vec![] };
-    registry.add_rebind(&again, &by("op", 13)).await.expect("it is added");
+    accepted(registry, 2).await;
+    let again = new_rebind(2, vec![wave(4, &[1])]);
+    let added = registry.add_rebind(&again, &by("op", 13)).await.expect("it is looked at");
+    added.expect("it is added");
     let listed = registry.rebinds(&Page::first(9)).await.expect("they are listed");
     assert_eq!(listed, [campaign_id(4), campaign_id(1)]);
     let listed = registry.rebinds(&Page::after(campaign_id(4), 9)).await.expect("they are listed");
     assert_eq!(listed, [campaign_id(1)]);
+}
+
+fn new_binding(number: u8, position: &Position, tid: &str) -> NewBinding {
+    NewBinding {
+        id: BindingId::from_bytes([number; 16]),
+        position: position.id,
+        provider: "beta".to_owned(),
+        tuple: tuple(tid),
+    }
+}
+
+pub(super) async fn a_change_of_provider_takes_its_request_and_makes_its_bindings_or_nothing(
+    registry: &dyn Registry,
+) {
+    enrol(registry, 1, 1).await;
+    let (one, two) = (put(registry, "1").await, put(registry, "2").await);
+    accepted(registry, 1).await;
+    let taken = new_binding(9, &two, "T-2");
+    let added = registry.add_binding(&taken, &by("op", 8)).await.expect("it is looked at");
+    added.expect("it is made");
+    let bindings = vec![new_binding(1, &one, "T-1"), new_binding(2, &two, "T-3")];
+    let new = NewRebind { bindings, ..new_rebind(1, vec![wave(1, &[1])]) };
+    let nothing = async || {
+        assert_eq!(registry.campaign(campaign_id(1)).await.expect("it is asked"), None);
+        let binding = registry.binding(BindingId::from_bytes([1; 16])).await;
+        assert_eq!(binding.expect("it is asked"), None);
+    };
+    let refused = registry.add_rebind(&new, &by("op", 10)).await.expect("it is looked at");
+    let provider_taken = BindingRefused::ProviderTaken { by: taken.id };
+    assert_eq!(refused, Err(NotBegun::Binding(provider_taken)), "the second position has one");
+    nothing().await;
+    let unasked = NewRebind { request: request_id(7), ..new.clone() };
+    let unknown = registry.add_rebind(&unasked, &by("op", 10)).await;
+    assert!(matches!(unknown, Err(RegistryError::Missing { what: "request", .. })), "{unknown:?}");
+    nothing().await;
+
+    let bindings = vec![new_binding(1, &one, "T-1")];
+    let new = NewRebind { bindings, ..new };
+    let added = registry.add_rebind(&new, &by("op", 10)).await.expect("it is looked at");
+    added.expect("it is added");
+    let binding = registry.binding(BindingId::from_bytes([1; 16])).await.expect("it is asked");
+    assert_eq!(binding.map(|it| it.state), Some(BindingState::Draft));
+    let request = registry.request_of(campaign_id(1)).await.expect("it is asked");
+    let request = request.expect("it is scheduled");
+    assert_eq!((request.id, request.state), (request_id(1), RequestState::Scheduled));
+
+    let again = new_rebind(1, vec![wave(2, &[1])]);
+    let refused = registry.add_rebind(&again, &by("op", 11)).await.expect("it is looked at");
+    assert!(matches!(refused, Err(NotBegun::Request(_))), "one request, one change: {refused:?}");
+    assert_eq!(registry.campaign(campaign_id(2)).await.expect("it is asked"), None);
+}
+
+/// Position 1 sells with *alpha*; campaign 1 brings it to *beta*, and its order is out.
+async fn on_its_way(registry: &dyn Registry) -> (Binding, BindingId) {
+    enrol(registry, 1, 1).await;
+    let position = put(registry, "1").await;
+    let filled = registry.fill_position(position.id, terminal_id(1), &by("op", 4)).await;
+    filled.expect("both are known").expect("it is filled");
+    let row = Row {
+        line: 1,
+        serial: None,
+        store: "berlin-1".to_owned(),
+        lane: "1".to_owned(),
+        provider: "alpha".to_owned(),
+        tuple: tuple("A-1"),
+        registration: Some("R".to_owned()),
+    };
+    let policy = BindingPolicy { one_active: true };
+    let imported = registry.import_bindings(&[row], policy, false, &by("op", 5)).await;
+    imported.expect("it is looked at").expect("it is imported");
+    let of = BindingsOf { position: Some(position.id), provider: None };
+    let old = registry.bindings(&of, &Page::first(9)).await.expect("a list").remove(0);
+    assert_eq!(old.state, BindingState::Active);
+    accepted(registry, 1).await;
+    let new = new_binding(1, &position, "T-1");
+    let profile = Profile {
+        format: FORMAT,
+        terminal: terminal_id(1),
+        position: position.id,
+        binding: new.id,
+        version: 1,
+        provider: "beta".to_owned(),
+        merchant: Merchant {
+            mid: "M-1".to_owned(),
+            tid: "T-1".to_owned(),
+            name: "Corner shop".to_owned(),
+            mcc: "5411".to_owned(),
+        },
+        currency: "EUR".to_owned(),
+        hosts: vec!["beta.example:9001".to_owned()],
+        sealed: None,
+        replaces: Replaced { binding: None, mid: "M-1".to_owned(), tid: "A-1".to_owned() },
+    };
+    let enclosed = Enclosed { profile: codec::encode(&profile).into(), path: vec![] };
+    let change = Change::Rebind(Box::new(asked()));
+    let campaign = NewCampaign { change, ..new_campaign(1) };
+    let wave = NewWave { campaign, profiles: [(terminal_id(1), enclosed)].into() };
+    let id = new.id;
+    let rebind = NewRebind { bindings: vec![new], ..new_rebind(1, vec![wave]) };
+    let added = registry.add_rebind(&rebind, &by("op", 10)).await.expect("it is looked at");
+    added.expect("it is added");
+    let members = vec![terminal_id(1)];
+    let start = Start {
+        root: Membership::of(members.iter().copied()).root(),
+        members,
+        batch: batch(1, Purpose::Change),
+        not_after: FOREVER,
+        then: AfterStart::Run,
+    };
+    registry.start_campaign(campaign_id(1), &start, &by("op", 11)).await.expect("it is started");
+    assert!(issue(registry, &order(1, 1, 1)).await);
+    (old, id)
+}
+
+async fn hear(registry: &dyn Registry, report: Report) {
+    registry.apply(&[heard(1, report)]).await.expect("it is applied");
+}
+
+fn declined() -> Failure {
+    Failure {
+        code: FailureCode::PreflightFailed,
+        step: "test-new".to_owned(),
+        detail: "declined".to_owned(),
+    }
+}
+
+async fn states(registry: &dyn Registry, ids: [BindingId; 2]) -> [BindingState; 2] {
+    let mut states = Vec::new();
+    for id in ids {
+        let found = registry.binding(id).await.expect("it is asked").expect("it is known");
+        states.push(found.state);
+    }
+    [states[0], states[1]]
+}
+
+pub(super) async fn bindings_follow_what_a_terminal_has_signed(registry: &dyn Registry) {
+    let (old, new) = on_its_way(registry).await;
+    let order = order_id(1, 1, 1);
+    hear(registry, finished(order, succeeded(), 90)).await;
+    let now = states(registry, [old.id, new]).await;
+    assert_eq!(now, [BindingState::Retiring, BindingState::Active]);
+    let found = registry.binding(new).await.expect("it is asked").expect("it is known");
+    assert_eq!(found.state_by, terminal_id(1).to_string());
+    assert!(found.state_why.contains(&order.to_string()), "{}", found.state_why);
+    assert_eq!(found.version.registration.status, RegistrationStatus::NotSubmitted);
+}
+
+pub(super) async fn a_binding_that_was_undone_has_failed_and_the_old_one_is_as_it_was(
+    registry: &dyn Registry,
+) {
+    let (old, new) = on_its_way(registry).await;
+    hear(registry, finished(order_id(1, 1, 1), Outcome::RolledBack { failure: declined() }, 90))
+        .await;
+    let now = states(registry, [old.id, new]).await;
+    assert_eq!(now, [BindingState::Active, BindingState::Failed]);
+    assert_eq!(registry.alarms(&Page::first(9)).await.expect("a list"), []);
+}
+
+pub(super) async fn a_till_that_could_not_be_undone_is_an_alarm(registry: &dyn Registry) {
+    let (old, new) = on_its_way(registry).await;
+    hear(
+        registry,
+        finished(
+            order_id(1, 1, 1),
+            Outcome::RollbackFailed { failure: declined(), undoing: declined() },
+            90,
+        ),
+    )
+    .await;
+    let now = states(registry, [old.id, new]).await;
+    assert_eq!(now, [BindingState::Active, BindingState::Draft], "nobody knows");
+    let alarms = registry.alarms(&Page::first(9)).await.expect("a list");
+    let [(_, alarm)] = alarms.as_slice() else { panic!("{alarms:?}") };
+    assert_eq!((alarm.kind, alarm.terminal), (AlarmKind::RollbackFailed, terminal_id(1)));
 }
 
 pub(super) async fn profiles_are_kept_by_terminal_and_go_with_their_orders(

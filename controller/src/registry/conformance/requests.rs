@@ -19,7 +19,7 @@ use crate::request::{
 
 const NOW: UnixTime = UnixTime(30);
 
-fn request_id(number: u8) -> RequestId {
+pub(super) fn request_id(number: u8) -> RequestId {
     RequestId::from_bytes([number; 16])
 }
 
@@ -39,6 +39,14 @@ async fn ask(registry: &dyn Registry, number: u8) -> Request {
     };
     let new = NewRequest { id: request_id(number), kind: RequestKind::Rebind, asked };
     registry.add_request(&new, &by("ana", 5)).await.expect("it is written down")
+}
+
+/// A request that can be scheduled.
+pub(super) async fn accepted(registry: &dyn Registry, number: u8) {
+    let (id, by) = (ask(registry, number).await.id, by("ben", 6));
+    let verified = registry.verify_request(id, Method::CallBack, "+49 30 1", &by).await;
+    verified.expect("it is known").expect("it is verified");
+    registry.review_request(id, true, &by).await.expect("it is known").expect("it is accepted");
 }
 
 async fn verify(registry: &dyn Registry, who: &str) -> Result<RequestState, RequestRefused> {

@@ -5,12 +5,15 @@ mod import;
 use std::collections::{BTreeMap, BTreeSet};
 
 use async_trait::async_trait;
+use shared::document::Profile;
 use shared::id::{BindingId, PositionId, TerminalId};
+use shared::outcome::Outcome;
 
 use super::session::{
     Access, Database, Row, Transaction, code, int, json, maybe_text, maybe_time, text, time,
 };
 use super::{SqlRegistry, audit, finish, positions, read, transaction, write};
+use crate::position::binding::told::{self, Moves};
 use crate::position::binding::{
     self, Binding, BindingEvent, BindingPolicy, BindingRefused, BindingState, Registration, Version,
 };
@@ -236,7 +239,15 @@ async fn tid_taken(
 }
 
 async fn add(tx: &mut Transaction, new: &NewBinding, by: &By) -> Result<Refused<Binding>> {
-    let NewBinding { id, position, provider, tuple } = new;
+    if let Err(refused) = may_add(tx, new).await? {
+        return Ok(Err(refused));
+    }
+    write_new(tx, new, by).await?;
+    Ok(Ok(known(tx, new.id).await?))
+}
+
+pub(super) async fn may_add(tx: &mut Transaction, new: &NewBinding) -> Result<Refused<()>> {
+    let NewBinding { position, provider, tuple, .. } = new;
     if positions::known(tx, *position).await?.state == PositionState::Closed {
         return Ok(Err(BindingRefused::PositionClosed { position: *position }));
     }
@@ -245,13 +256,14 @@ async fn add(tx: &mut Transaction, new: &NewBinding, by: &By) -> Result<Refused<
     if let Some(other) = theirs.iter().find(|it| it.state.is_in_hand()) {
         return Ok(Err(BindingRefused::ProviderTaken { by: other.id }));
     }
-    if let Err(refused) = tid_taken(tx, provider, tuple, None).await? {
-        return Ok(Err(refused));
-    }
+    tid_taken(tx, provider, tuple, None).await
+}
+
+/// One that [`may_add`] has looked at.
+pub(super) async fn write_new(tx: &mut Transaction, new: &NewBinding, by: &By) -> Result<()> {
     insert(tx, new, BindingState::Draft, by).await?;
-    insert_version(tx, *id, 1, tuple, &Registration::NONE, by).await?;
-    audit::append(tx, by, "binding-made", id).await?;
-    Ok(Ok(known(tx, *id).await?))
+    insert_version(tx, new.id, 1, &new.tuple, &Registration::NONE, by).await?;
+    audit::append(tx, by, "binding-made", new.id).await
 }
 
 async fn insert(
@@ -411,4 +423,44 @@ async fn move_on(
         moved.push(known(tx, *id).await?);
     }
     Ok(Ok(moved))
+}
+
+/// What a terminal's signed end of a change of provider moves. Nothing where the binding of its
+/// profile was never written down here.
+pub(super) async fn told(
+    tx: &mut Transaction,
+    profile: &Profile,
+    outcome: &Outcome,
+    by: &By,
+) -> Result<()> {
+    let Some(new) = by_id(tx, profile.binding).await? else { return Ok(()) };
+    let old = left(tx, profile, &new).await?;
+    let registration = new.version.registration.status;
+    let old_state = old.as_ref().map(|it| it.state);
+    let Moves { old: of_old, new: of_new } =
+        told::moves(outcome, old_state, (new.state, registration));
+    let of_old = of_old.into_iter().filter_map(|event| Some((old.as_ref()?.id, event)));
+    let moves: Vec<_> = of_old.chain(of_new.into_iter().map(|event| (new.id, event))).collect();
+    // How many may be active is asked when a change is planned: here it is told what is so.
+    let policy = BindingPolicy { one_active: false };
+    if let Err(refused) = move_on(tx, &moves, policy, by).await? {
+        // A report that cannot be applied would hold up everything behind it.
+        tracing::error!(binding = %new.id, why = %refused, "what a terminal said moves no binding");
+    }
+    Ok(())
+}
+
+/// The binding that the terminal had before.
+async fn left(tx: &mut Transaction, profile: &Profile, new: &Binding) -> Result<Option<Binding>> {
+    if let Some(id) = profile.replaces.binding {
+        return by_id(tx, id).await;
+    }
+    let of = BindingsOf { position: Some(new.position), provider: None };
+    let all = listed(tx, &of, &Page::first(u32::MAX)).await?;
+    Ok(all.into_iter().find(|it| {
+        let tuple = &it.version.tuple;
+        it.id != new.id
+            && (&tuple.mid, &tuple.tid) == (&profile.replaces.mid, &profile.replaces.tid)
+            && matches!(it.state, BindingState::Active | BindingState::Standby)
+    }))
 }

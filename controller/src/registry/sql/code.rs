@@ -213,6 +213,7 @@ impl Code for AlarmKind {
         Self::DrillFailed,
         Self::DrillOverdue,
         Self::Suspicion,
+        Self::RollbackFailed,
     ];
 
     fn code(self) -> &'static str {
@@ -230,6 +231,7 @@ impl Code for AlarmKind {
             Self::DrillFailed => "drill-failed",
             Self::DrillOverdue => "drill-overdue",
             Self::Suspicion => "suspicion",
+            Self::RollbackFailed => "rollback-failed",
         }
     }
 }

@@ -1,27 +1,33 @@
 //! Changes of provider: waves, profiles, notices, letters, and orders as evidence.
 
 use async_trait::async_trait;
+use shared::codec;
 use shared::digest::Digest;
-use shared::document::profile::Enclosed;
+use shared::document::Profile;
+use shared::document::profile::{Enclosed, PROFILE_BYTES_MAX};
 use shared::id::{CampaignId, OrderId, TerminalId};
 use shared::message::SignedBytes;
 
 use super::session::{
     Access, Database, Row, Transaction, bytes, int, maybe_text, maybe_time, text, time,
 };
-use super::{SqlRegistry, audit, campaigns, finish, read, transaction, write};
+use super::{SqlRegistry, audit, bindings, campaigns, finish, read, requests, transaction, write};
 use crate::registry::RegistryError;
 use crate::registry::audit::By;
 use crate::registry::page::Page;
 use crate::registry::rebind::{
-    NewRebind, NewWave, Notice, Paper, Rebind, RebindRegistry, StoredOrder,
+    NewRebind, NewWave, NotBegun, Notice, Paper, Rebind, RebindRegistry, StoredOrder,
 };
 
 type Result<T> = std::result::Result<T, RegistryError>;
 
 #[async_trait]
 impl<D: Database> RebindRegistry for SqlRegistry<D> {
-    async fn add_rebind(&self, new: &NewRebind, by: &By) -> Result<Rebind> {
+    async fn add_rebind(
+        &self,
+        new: &NewRebind,
+        by: &By,
+    ) -> Result<std::result::Result<Rebind, NotBegun>> {
         write!(self, "add a change of provider", tx => add(tx, new, by))
     }
 
@@ -58,9 +64,23 @@ impl<D: Database> RebindRegistry for SqlRegistry<D> {
     }
 }
 
-async fn add(tx: &mut Transaction, new: &NewRebind, by: &By) -> Result<Rebind> {
+/// Looks at everything that may be refused before it writes.
+async fn add(
+    tx: &mut Transaction,
+    new: &NewRebind,
+    by: &By,
+) -> Result<std::result::Result<Rebind, NotBegun>> {
     let missing = || RegistryError::Missing { what: "wave", which: "1".to_owned() };
     let rebind = new.waves.first().ok_or_else(missing)?.campaign.id;
+    let request = match requests::to_schedule(tx, new.request).await? {
+        Ok(request) => request,
+        Err(refused) => return Ok(Err(refused.into())),
+    };
+    for binding in &new.bindings {
+        if let Err(refused) = bindings::may_add(tx, binding).await? {
+            return Ok(Err(refused.into()));
+        }
+    }
     for wave in &new.waves {
         campaigns::add(tx, &wave.campaign, by).await?;
     }
@@ -73,8 +93,12 @@ async fn add(tx: &mut Transaction, new: &NewRebind, by: &By) -> Result<Rebind> {
     for notice in &new.notices {
         put_notice(tx, rebind, notice, by).await?;
     }
+    for binding in &new.bindings {
+        bindings::write_new(tx, binding, by).await?;
+    }
+    requests::put_scheduled(tx, request, rebind, by).await?;
     audit::append(tx, by, "rebind-created", rebind).await?;
-    of_campaign(tx, rebind).await?.ok_or_else(missing)
+    Ok(Ok(of_campaign(tx, rebind).await?.ok_or_else(missing)?))
 }
 
 async fn add_wave(
@@ -95,6 +119,23 @@ async fn add_wave(
         tx.execute(insert, values).await?;
     }
     Ok(())
+}
+
+/// What a terminal is bound to by a wave; `None` of another kind of campaign.
+pub(super) async fn profile_of(
+    tx: &mut Transaction,
+    campaign: CampaignId,
+    terminal: TerminalId,
+) -> Result<Option<Profile>> {
+    let select = "SELECT profile FROM campaign_profiles WHERE campaign = $1 AND terminal = $2";
+    let Some(mut row) = tx.row(select, vec![text(campaign), text(terminal)]).await? else {
+        return Ok(None);
+    };
+    let profile = codec::decode_document(&row.bytes()?, PROFILE_BYTES_MAX);
+    profile.map(Some).map_err(|_| RegistryError::Unreadable {
+        what: "profile",
+        value: format!("of {terminal} in {campaign}"),
+    })
 }
 
 /// A profile and its path as they were selected, both or none.

@@ -19,7 +19,9 @@ use shared::time::UnixTime;
 use super::presence::{self, Known};
 use super::session::{Row, Transaction, int, list, text, time, with_id_list};
 use super::tally::Differences;
-use super::{alarms, assignments, backup, campaigns, orders, receipts, suspicions};
+use super::{
+    alarms, assignments, backup, bindings, campaigns, orders, rebinds, receipts, suspicions,
+};
 use crate::backup::drill;
 use crate::campaign::assignment::{Ended, Fact, Refused, Standing};
 use crate::registry::RegistryError;
@@ -189,7 +191,17 @@ impl Work {
             return self.alarm(tx, heard, kind, subject, why.to_owned(), Some(signed)).await;
         }
         receipts::keep(tx, receipt, signed, heard.at).await?;
-        note_backup(tx, receipt, heard.at).await?;
+        note_end(tx, receipt, heard.at).await?;
+        if let Answer::Finished { outcome: Outcome::RollbackFailed { failure, undoing }, .. } =
+            &receipt.said
+        {
+            let detail = format!(
+                "`{}` failed ({}), and then `{}` ({}): look at the terminal",
+                failure.step, failure.detail, undoing.step, undoing.detail
+            );
+            let kind = AlarmKind::RollbackFailed;
+            self.alarm(tx, heard, kind, receipt.order, short_text(&detail), Some(signed)).await?;
+        }
         if let Some(known) = self.known.get_mut(&terminal) {
             known.serve();
         }
@@ -305,8 +317,8 @@ fn orders_named(heard: &[Heard]) -> BTreeSet<OrderId> {
     named.collect()
 }
 
-/// What the end of a backup or a drill says about the backups of its terminal.
-async fn note_backup(tx: &mut Transaction, receipt: &Receipt, heard_at: UnixTime) -> Result<()> {
+/// What the end of an order says about more than its order: backups, drills, bindings.
+async fn note_end(tx: &mut Transaction, receipt: &Receipt, heard_at: UnixTime) -> Result<()> {
     let Answer::Finished { outcome, evidence } = &receipt.said else { return Ok(()) };
     let Some((campaign, change)) = campaigns::of_order(tx, receipt.order).await? else {
         return Ok(());
@@ -322,11 +334,17 @@ async fn note_backup(tx: &mut Transaction, receipt: &Receipt, heard_at: UnixTime
             let report = drill::report(receipt, campaign, outcome, evidence, at);
             backup::drills::keep(tx, &report, heard_at).await
         }
-        Change::Ping(_)
-        | Change::Upgrade(_)
-        | Change::Restore(_)
-        | Change::Rebind(_)
-        | Change::Cancel(_) => Ok(()),
+        Change::Rebind(_) => {
+            let terminal = receipt.terminal;
+            let why = format!("{} of {terminal}, {campaign}", receipt.order);
+            let by = By { who: terminal.to_string(), why, at };
+            let profile = rebinds::profile_of(tx, campaign, terminal).await?;
+            match profile {
+                Some(profile) => bindings::told(tx, &profile, outcome, &by).await,
+                None => Ok(()),
+            }
+        }
+        Change::Ping(_) | Change::Upgrade(_) | Change::Restore(_) | Change::Cancel(_) => Ok(()),
     }
 }
 

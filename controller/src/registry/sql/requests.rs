@@ -238,12 +238,23 @@ async fn review(
     Ok(Ok(put(tx, &it, event, by).await?))
 }
 
-/// The campaign that carries it out, unless that is over.
+/// The campaign that carries it out, or any of its waves, unless all that has begun is over.
 async fn in_motion(tx: &mut Transaction, it: &Request) -> Result<Option<CampaignId>> {
     let Some(campaign) = it.campaign else { return Ok(None) };
     let state = campaigns::known(tx, campaign).await?.state;
-    let is_over = matches!(state, CampaignState::Completed | CampaignState::Aborted);
-    Ok(Some(campaign).filter(|_| !is_over))
+    if !state.is_over() {
+        return Ok(Some(campaign));
+    }
+    let select = "SELECT campaigns.id, campaigns.state FROM campaigns
+         JOIN rebind_waves ON rebind_waves.campaign = campaigns.id
+         WHERE rebind_waves.rebind = $1 ORDER BY rebind_waves.wave";
+    for mut row in tx.rows(select, vec![text(campaign)]).await? {
+        let (wave, state): (_, CampaignState) = (row.parsed("campaign")?, row.code()?);
+        if state != CampaignState::Draft && !state.is_over() {
+            return Ok(Some(wave));
+        }
+    }
+    Ok(None)
 }
 
 async fn schedule(
@@ -252,11 +263,10 @@ async fn schedule(
     campaign: CampaignId,
     by: &By,
 ) -> Result<Refused<Request>> {
-    let mut it = known(tx, id).await?;
-    match it.step(RequestEvent::Schedule) {
-        Ok(state) => it.state = state,
+    let it = match to_schedule(tx, id).await? {
+        Ok(it) => it,
         Err(refused) => return Ok(Err(refused)),
-    }
+    };
     let expected = CampaignState::Draft;
     let found = campaigns::known(tx, campaign).await?.state;
     if found != expected {
@@ -265,8 +275,24 @@ async fn schedule(
     if let Some(other) = of(tx, campaign).await? {
         return Ok(Err(RequestRefused::CampaignTaken(campaign, other.id)));
     }
+    Ok(Ok(put_scheduled(tx, it, campaign, by).await?))
+}
+
+/// The request, if it can be scheduled now.
+pub(super) async fn to_schedule(tx: &mut Transaction, id: RequestId) -> Result<Refused<Request>> {
+    let it = known(tx, id).await?;
+    Ok(it.step(RequestEvent::Schedule).map(|state| Request { state, ..it }))
+}
+
+/// One that [`to_schedule`] gave; the campaign carries out no other.
+pub(super) async fn put_scheduled(
+    tx: &mut Transaction,
+    mut it: Request,
+    campaign: CampaignId,
+    by: &By,
+) -> Result<Request> {
     it.campaign = Some(campaign);
-    Ok(Ok(put(tx, &it, RequestEvent::Schedule, by).await?))
+    put(tx, &it, RequestEvent::Schedule, by).await
 }
 
 async fn end(

@@ -1,0 +1,211 @@
+//! What the documents on record say of fees and contracts at a time. Pure.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use shared::time::UnixTime;
+
+use super::super::facts::{Agreed, Fees, Known, Leaving};
+use crate::provider::contract::{self, Contract, Exposure, LegalReview};
+use crate::provider::day::Day;
+use crate::provider::fees::{self, Band, FeeSchedule};
+use crate::provider::{self};
+
+/// Of everybody, in their newest versions.
+#[derive(Debug, Default)]
+pub(super) struct Documents {
+    pub fees: Vec<provider::Known<FeeSchedule>>,
+    pub contracts: Vec<provider::Known<Contract>>,
+    pub bands: Vec<(String, Band)>,
+}
+
+impl Documents {
+    fn contracts_with<'a>(
+        &'a self,
+        provider: &'a str,
+    ) -> impl Iterator<Item = &'a provider::Known<Contract>> {
+        self.contracts.iter().filter(move |it| it.document.provider == provider)
+    }
+
+    /// What a contract in force names; else the schedule that came into force last.
+    fn schedule(&self, provider: &str, at: UnixTime) -> Option<&provider::Known<FeeSchedule>> {
+        let in_force = |it: &&provider::Known<Contract>| {
+            matches!(contract::exposure(Some(&it.document), at), Exposure::InForce { .. })
+        };
+        let agreed = self.contracts_with(provider).find(in_force).map(|it| &it.document.fees);
+        let agreed = agreed.and_then(|key| self.fees.iter().find(|it| it.key == *key));
+        let on = Day::of(at);
+        let theirs = self
+            .fees
+            .iter()
+            .filter(|it| it.document.provider == provider && it.document.effective_from <= on);
+        agreed.or_else(|| theirs.max_by_key(|it| it.document.effective_from))
+    }
+
+    /// What differs for these merchant classes.
+    pub(super) fn fees(
+        &self,
+        (from, to): (&str, &str),
+        classes: &BTreeSet<String>,
+        at: UnixTime,
+    ) -> Known<Fees> {
+        let both = self.schedule(from, at).zip(self.schedule(to, at));
+        let Some((old, new)) = both else { return Known::Unknown };
+        let of = |class: &String| {
+            let all = fees::effect(&old.document, &new.document, class, None, Day::of(at));
+            all.into_iter().map(|it| (class.clone(), it)).collect::<Vec<_>>()
+        };
+        let mut outside = fees::unaccepted(new, &self.bands);
+        outside.retain(|it| classes.contains(&it.class));
+        Known::Is(Fees { differences: classes.iter().flat_map(of).collect(), outside })
+    }
+
+    /// What ending all contracts with a provider comes to. One that is over costs nothing.
+    pub(super) fn leaving(&self, provider: &str, at: UnixTime) -> Known<Leaving> {
+        let mut all = self.contracts_with(provider).peekable();
+        if all.peek().is_none() {
+            return Known::Unknown;
+        }
+        let mut leaving = Leaving::default();
+        for it in all {
+            let it = &it.document;
+            let add = |sums: &mut BTreeMap<String, i64>, amount: i64| {
+                let sum = sums.entry(it.currency.clone()).or_default();
+                *sum = sum.saturating_add(amount);
+            };
+            let held = it.deposit.as_ref().map_or(0, contract::Deposit::held_minor);
+            add(&mut leaving.deposits_minor, held);
+            match contract::exposure(Some(it), at) {
+                Exposure::InForce { penalty_minor, .. } => {
+                    add(&mut leaving.penalties_minor, penalty_minor);
+                    let days = u32::from(it.notice_days);
+                    leaving.notice_days = leaving.notice_days.max(days);
+                }
+                Exposure::Missing | Exposure::NotBegun { .. } | Exposure::Expired { .. } => {}
+            }
+        }
+        Known::Is(leaving)
+    }
+
+    pub(super) fn joining(
+        &self,
+        provider: &str,
+        terminals: u32,
+        review: &LegalReview,
+        at: UnixTime,
+    ) -> Vec<Agreed> {
+        let agreed = |it: &provider::Known<Contract>| Agreed {
+            key: it.key.clone(),
+            exposure: contract::exposure(Some(&it.document), at),
+            lacks_legal_review: contract::lacks_legal_review(it, terminals, review),
+        };
+        self.contracts_with(provider).map(agreed).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::provider::fees::{Method, Price};
+    use crate::provider::samples::{self, day};
+
+    fn at(text: &str) -> UnixTime {
+        let noon: jiff::Timestamp = format!("{text}T12:00:00Z").parse().unwrap();
+        UnixTime(noon.as_second())
+    }
+
+    /// *alpha* takes 0.60 % by a contract, *beta* 0.55 % since then, and 0.50 % from a day on.
+    fn documents() -> Documents {
+        let mut old = samples::fees();
+        old.promos.clear();
+        let mut new = old.clone();
+        new.provider = "beta".to_owned();
+        new.rates[0].hundredths = 55;
+        let mut newer = new.clone();
+        newer.effective_from = day("2026-12-01");
+        newer.rates[0].hundredths = 50;
+        let known = samples::known;
+        Documents {
+            fees: vec![known("alpha-2026", old), known("b1", new), known("b2", newer)],
+            contracts: vec![samples::known("c1", samples::contract())],
+            bands: fees::bands([]),
+        }
+    }
+
+    fn standard() -> BTreeSet<String> {
+        ["standard".to_owned()].into()
+    }
+
+    #[test]
+    fn the_schedule_of_a_contract_counts_and_else_the_one_that_came_last() {
+        let mut documents = documents();
+        let price = |documents: &Documents, provider, on| {
+            let schedule = documents.schedule(provider, at(on))?;
+            schedule.document.price("standard", Method::Credit, day(on)).map(|it| it.hundredths)
+        };
+        assert_eq!(price(&documents, "alpha", "2026-11-22"), Some(60));
+        assert_eq!(price(&documents, "beta", "2026-11-30"), Some(55));
+        assert_eq!(price(&documents, "beta", "2026-12-01"), Some(50));
+        assert_eq!(price(&documents, "gamma", "2026-12-01"), None);
+        let agreed = Contract { provider: "beta".into(), fees: "b1".into(), ..samples::contract() };
+        documents.contracts.push(samples::known("c2", agreed));
+        assert_eq!(price(&documents, "beta", "2026-12-01"), Some(55), "by contract");
+        assert_eq!(price(&documents, "beta", "2027-01-01"), Some(50), "the contract is over");
+    }
+
+    #[test]
+    fn fees_are_known_where_both_schedules_are_and_differ_by_class() {
+        let documents = documents();
+        let fees = |from, to, classes| documents.fees((from, to), &classes, at("2026-11-22"));
+        let Known::Is(known) = fees("alpha", "beta", standard()) else { panic!("both are known") };
+        let price = |hundredths| Some(Price { hundredths, fixed_minor: 0 });
+        let [(class, it)] = known.differences.as_slice() else { panic!("{known:?}") };
+        assert_eq!((class.as_str(), it.method), ("standard", Method::Credit));
+        assert_eq!((it.before, it.after), (price(60), price(55)));
+        assert_eq!(known.outside, []);
+        assert_eq!(fees("alpha", "gamma", standard()), Known::Unknown);
+        assert_eq!(fees("alpha", "beta", BTreeSet::new()), Known::Is(Fees::default()));
+    }
+
+    #[test]
+    fn only_rates_of_the_classes_that_move_are_outside_of_a_band() {
+        let mut documents = documents();
+        documents.fees[1].document.rates[0].hundredths = 20;
+        let outside = |classes| match documents.fees(("alpha", "beta"), &classes, at("2026-11-22"))
+        {
+            Known::Is(fees) => fees.outside.len(),
+            Known::Unknown => panic!("both are known"),
+        };
+        assert_eq!((outside(standard()), outside(BTreeSet::new())), (1, 0));
+    }
+
+    #[test]
+    fn leaving_sums_what_every_contract_asks_for_by_currency() {
+        let mut documents = documents();
+        assert_eq!(documents.leaving("beta", at("2026-11-22")), Known::Unknown);
+        let mut other = samples::contract();
+        (other.currency, other.notice_days) = ("EUR".into(), 60);
+        documents.contracts.push(samples::known("c2", other));
+        documents.contracts.push(samples::known("c3", samples::contract()));
+        let Known::Is(then) = documents.leaving("alpha", at("2026-11-22")) else { panic!("known") };
+        let sums = |sums: &BTreeMap<String, i64>| sums.values().copied().collect::<Vec<_>>();
+        assert_eq!((sums(&then.penalties_minor), then.notice_days), (vec![2400, 1200], 60));
+        assert_eq!(sums(&then.deposits_minor), [1000, 500]);
+        let Known::Is(over) = documents.leaving("alpha", at("2027-01-01")) else { panic!("known") };
+        assert_eq!((sums(&over.penalties_minor), over.notice_days), (vec![], 0));
+        assert_eq!(sums(&over.deposits_minor), [1000, 500], "it is held until it is back");
+    }
+
+    #[test]
+    fn contracts_to_come_say_whether_they_are_in_force_and_were_read() {
+        let documents = documents();
+        let review = LegalReview { above_value_minor: None, above_terminals: Some(9) };
+        let lacks = |terminals| {
+            let agreed = documents.joining("alpha", terminals, &review, at("2026-11-22"));
+            let [one] = agreed.as_slice() else { panic!("{agreed:?}") };
+            assert!(matches!(one.exposure, Exposure::InForce { .. }));
+            one.lacks_legal_review
+        };
+        assert!(!lacks(9) && lacks(10));
+        assert_eq!(documents.joining("beta", 10, &review, at("2026-11-22")), []);
+    }
+}

@@ -1,0 +1,170 @@
+//! What the request, the two providers and the contracts say about a change. Pure.
+
+use shared::change::rebind::RegistryOrder;
+
+use super::super::facts::{Agreed, Facts, Known, RequestFacts, Target, Wish};
+use super::{Finding, PlannedFee, Weight, finding, money};
+use crate::provider::contract::Exposure;
+use crate::request::RequestState;
+
+pub(super) fn look(facts: &Facts, wish: &Wish, found: &mut Vec<Finding>) {
+    let Wish { from, to, .. } = wish;
+    request(facts.request.as_ref(), wish, found);
+    target(&facts.target, to, wish.registry_order, found);
+    fees(facts, to, found);
+    leaving(facts, from, found);
+    joining(&facts.joining, to, found);
+    if wish.registry_order == RegistryOrder::ReleaseOldFirst {
+        let detail = "the old registration is released BEFORE the switch: there is no quick way \
+                      back from then on; have spare units at hand";
+        found.push(finding("no-quick-way-back", Weight::NeedsName, from, detail));
+    }
+}
+
+/// Nobody answers for a request that was not verified, whoever they are.
+fn request(request: Option<&RequestFacts>, wish: &Wish, found: &mut Vec<Finding>) {
+    let about = wish.request.to_string();
+    let mut say = |code, detail: String| found.push(finding(code, Weight::Blocks, &about, detail));
+    let Some(RequestFacts { state, from, to, campaign }) = request else {
+        say("request-unknown", "there is no such request".to_owned());
+        return;
+    };
+    if (from, to) != (&wish.from, &wish.to) {
+        say("other-request", format!("it was made for a change from {from} to {to}"));
+    }
+    match (state, campaign) {
+        (RequestState::Accepted, _) => {}
+        (RequestState::Requested, _) => {
+            say("request-unverified", "nobody has verified the request yet".to_owned());
+        }
+        (RequestState::Verified, _) => {
+            say("request-not-accepted", "nobody has accepted the request yet".to_owned());
+        }
+        (RequestState::Frozen, _) => {
+            say("request-frozen", "somebody finds it suspicious, and it is frozen".to_owned());
+        }
+        (RequestState::Scheduled, Some(campaign)) => {
+            say("request-taken", format!("{campaign} carries it out already"));
+        }
+        (
+            RequestState::Scheduled
+            | RequestState::Closed
+            | RequestState::Rejected
+            | RequestState::Cancelled,
+            _,
+        ) => say("request-over", format!("it is {state}")),
+    }
+}
+
+pub(super) fn target(
+    target: &Known<Target>,
+    to: &str,
+    order: RegistryOrder,
+    found: &mut Vec<Finding>,
+) {
+    let Known::Is(target) = target else {
+        let detail = "not known: whether it is licensed";
+        found.push(finding("licence-unknown", Weight::Unknown, to, detail));
+        return;
+    };
+    for why_not in &target.why_not {
+        let detail = format!("{why_not}: {}", why_not.hint());
+        found.push(finding("no-target", Weight::Blocks, to, detail));
+    }
+    let usual = target.provider.registry_order;
+    if usual != order {
+        let detail = match usual {
+            RegistryOrder::NewFirst => "it registers before the old one is released",
+            RegistryOrder::ReleaseOldFirst => "it registers only once the old one is released",
+        };
+        found.push(finding("other-order", Weight::NeedsName, to, detail));
+    }
+}
+
+fn fees(facts: &Facts, to: &str, found: &mut Vec<Finding>) {
+    let Known::Is(fees) = &facts.fees else {
+        let detail = "not known: what the old provider and the new one take";
+        found.push(finding("fees-unknown", Weight::Unknown, to, detail));
+        return;
+    };
+    for (class, it) in &fees.differences {
+        let (class, method) = (class.as_str(), it.method.as_str());
+        let (code, weight, detail) = match (it.before, it.after) {
+            (Some(before), Some(after))
+                if after.hundredths > before.hundredths
+                    || after.fixed_minor > before.fixed_minor =>
+            {
+                let (after, before) = (money::price(after), money::price(before));
+                let detail = format!("{class}, {method}: it takes {after}, the old one {before}");
+                ("fees-rise", Weight::NeedsName, detail)
+            }
+            (_, None) => {
+                let detail = format!("{class}, {method}: its schedule does not say what it takes");
+                ("fees-unknown", Weight::Unknown, detail)
+            }
+            (None | Some(_), Some(_)) => continue,
+        };
+        found.push(finding(code, weight, to, detail));
+    }
+    for it in &fees.outside {
+        let rate = money::percent(it.hundredths);
+        let (class, method) = (&it.class, it.method.as_str());
+        let detail = match it.band {
+            Some(band) => {
+                let (low, high) = (money::percent(band.lowest), money::percent(band.highest));
+                format!("{class}, {method}: {rate} is outside of {low} to {high}")
+            }
+            None => format!("{class}, {method}: {rate}, and the class has no band"),
+        };
+        found.push(finding("fees-outside-band", Weight::NeedsName, to, detail));
+    }
+}
+
+pub(super) fn planned_fees(facts: &Facts) -> Option<Vec<PlannedFee>> {
+    let Known::Is(fees) = &facts.fees else { return None };
+    let planned = fees.differences.iter().map(|(class, it)| PlannedFee {
+        class: class.clone(),
+        method: it.method,
+        before: it.before,
+        after: it.after,
+    });
+    Some(planned.collect())
+}
+
+fn leaving(facts: &Facts, from: &str, found: &mut Vec<Finding>) {
+    let Known::Is(it) = &facts.leaving else {
+        let detail = "not known: what it costs to leave";
+        found.push(finding("contract-unknown", Weight::Unknown, from, detail));
+        return;
+    };
+    if it.penalties_minor.values().any(|amount| *amount > 0) {
+        let detail = format!("to leave then costs {}", money::sums(&it.penalties_minor));
+        found.push(finding("penalty", Weight::NeedsName, from, detail));
+    }
+    if it.deposits_minor.values().any(|amount| *amount > 0) {
+        let detail = format!("it holds a deposit of {}", money::sums(&it.deposits_minor));
+        found.push(finding("deposit-held", Weight::Tells, from, detail));
+    }
+}
+
+fn joining(agreed: &[Agreed], to: &str, found: &mut Vec<Finding>) {
+    let in_force = |it: &&Agreed| matches!(it.exposure, Exposure::InForce { .. });
+    if !agreed.iter().any(|it| in_force(&it)) {
+        let why = agreed.iter().map(|Agreed { key, exposure, .. }| match exposure {
+            Exposure::NotBegun { starts_on } => format!("{key} begins on {starts_on}"),
+            Exposure::Expired { ended_on } => format!("{key} ended on {ended_on}"),
+            Exposure::Missing | Exposure::InForce { .. } => key.clone(),
+        });
+        let why: Vec<_> = why.collect();
+        let detail = match why.is_empty() {
+            true => "no contract with it is on record".to_owned(),
+            false => format!("no contract with it is in force then: {}", why.join(", ")),
+        };
+        found.push(finding("no-contract", Weight::NeedsName, to, detail));
+    }
+    for it in agreed.iter().filter(in_force).filter(|it| it.lacks_legal_review) {
+        let detail = "it is so large that somebody who knows the law reads it first: `tillward \
+                      provider vouch legal`";
+        found.push(finding("legal-review-missing", Weight::Blocks, &it.key, detail));
+    }
+}

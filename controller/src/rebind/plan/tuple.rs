@@ -1,0 +1,76 @@
+//! Whether what a terminal is bound to is what is on record, and what the provider has. Pure.
+
+use super::super::facts::{Brings, Facts, Known, Next, TerminalFacts, Wish};
+use super::{RegistryOrder, Said, Weight};
+use crate::provider::merchant;
+use crate::provider::record::Provider;
+
+pub(super) fn mistakes(
+    facts: &Facts,
+    wish: &Wish,
+    known: &TerminalFacts,
+    brings: &Brings,
+) -> Vec<Said> {
+    let mut found = Vec::new();
+    if let Known::Is(target) = &facts.target {
+        against_provider(&target.provider, brings, &mut found);
+    }
+    let Some(position) = known.position else { return found };
+    if brings.position.is_some_and(|brought| brought != position) {
+        let detail = format!("it fills {position}, and its profile is for another position");
+        found.push(("other-position", Weight::Blocks, detail));
+    }
+    if let Some(next) = &known.next {
+        against_record(next, brings, &mut found);
+    }
+    if !known.next.as_ref().is_some_and(Next::is_registered) {
+        found.push(unregistered(wish));
+    }
+    found
+}
+
+/// One that the registry lets nobody register before the old one is released cannot be registered
+/// yet.
+fn unregistered(wish: &Wish) -> Said {
+    let detail = "its binding with the new provider is not registered at the clearing registry";
+    let weight = match wish.registry_order {
+        RegistryOrder::NewFirst => Weight::NeedsName,
+        RegistryOrder::ReleaseOldFirst => Weight::Tells,
+    };
+    ("not-registered", weight, detail.to_owned())
+}
+
+fn against_provider(provider: &Provider, brings: &Brings, found: &mut Vec<Said>) {
+    for host in brings.hosts.iter().filter(|host| !provider.hosts.contains(host)) {
+        let detail = format!("`{host}` is no host of {}", provider.name);
+        found.push(("other-host", Weight::Blocks, detail));
+    }
+    for mistake in merchant::check_mid(provider, &brings.mid, &brings.mcc).err().unwrap_or_default()
+    {
+        found.push(("wrong-mid", Weight::Blocks, mistake.to_string()));
+    }
+    if !provider.currencies.contains(&brings.currency) {
+        let detail = format!("{} does not clear {}", provider.name, brings.currency);
+        found.push(("other-currency", Weight::Blocks, detail));
+    }
+}
+
+fn against_record(next: &Next, brings: &Brings, found: &mut Vec<Said>) {
+    let tuple = &next.version.tuple;
+    if brings.binding.is_some_and(|brought| brought != next.binding) {
+        let detail = format!("its position has {} with the new provider already", next.binding);
+        found.push(("other-binding", Weight::Blocks, detail));
+    }
+    let pairs = [
+        ("MID", &tuple.mid, &brings.mid),
+        ("TID", &tuple.tid, &brings.tid),
+        ("MCC", &tuple.mcc, &brings.mcc),
+        ("currency", &tuple.currency, &brings.currency),
+    ];
+    for (what, on_record, brought) in pairs {
+        if on_record != brought {
+            let detail = format!("its {what} is {on_record} on record, and {brought} here");
+            found.push(("other-tuple", Weight::Blocks, detail));
+        }
+    }
+}
