@@ -10,6 +10,7 @@ mod places;
 mod provider;
 mod records;
 pub mod recovery;
+mod register;
 mod s3;
 mod terminal;
 
@@ -228,6 +229,13 @@ impl World {
     /// Runs the operator's command line; its output, or what it complained about.
     pub fn tillward(&self, arguments: &[&str]) -> Result<String> {
         run(&mut self.tillward_command(arguments)?)
+    }
+
+    /// As [`World::tillward`], by another operator, who reviews what the first one asks for.
+    pub fn reviewer(&self, arguments: &[&str]) -> Result<String> {
+        let mut command = Command::new(self.programs.tillward()?);
+        command.arg("--context").arg(self.directory.join("fleet/reviewer/operator.toml"));
+        run(command.args(arguments))
     }
 
     /// The same with `--json`, parsed.

@@ -1,12 +1,15 @@
 //! The controller's process and its configuration.
 
 use std::fs;
+use std::io::Read as _;
 use std::net::SocketAddr;
 use std::path::Path;
 use std::process::Command;
 
 use anyhow::{Context as _, Result};
+use controller::auth::Token;
 use serde::Deserialize;
+use shared::durable::{Readers, replace_file};
 
 use super::records::Records;
 use super::{Broker, START_PATIENCE, run, still_runs};
@@ -120,12 +123,31 @@ pub(super) fn configure(
         written
             .push_str(&format!("\n[[broker.cells]]\naddress = \"{mqtt}\"\nshards = \"0-255\"\n"));
     }
+    let token = reviewers_token()?;
+    let digest = token.digest();
+    written
+        .push_str(&format!("\n[[operators]]\nname = \"reviewer\"\ntoken_sha256 = \"{digest}\"\n"));
     fs::write(&path, written)?;
-    let operator = fleet.join("operator/operator.toml");
-    let text = fs::read_to_string(&operator)?;
+    let operator = fleet.join("operator");
+    let text = fs::read_to_string(operator.join("operator.toml"))?;
     let text = text.lines().map(|line| match line.starts_with("url") {
         true => format!("url = \"https://{https}\""),
         false => line.to_owned(),
     });
-    Ok(fs::write(&operator, text.collect::<Vec<_>>().join("\n"))?)
+    let text = text.collect::<Vec<_>>().join("\n");
+    fs::write(operator.join("operator.toml"), &text)?;
+    let reviewer = fleet.join("reviewer");
+    fs::create_dir(&reviewer)?;
+    fs::write(reviewer.join("operator.toml"), text)?;
+    for shared in ["server-ca.pem", "roster.cose"] {
+        fs::copy(operator.join(shared), reviewer.join(shared))?;
+    }
+    replace_file(&reviewer.join("token"), token.expose().as_bytes(), Readers::Owner)?;
+    Ok(())
+}
+
+fn reviewers_token() -> Result<Token> {
+    let mut random = [0; 32];
+    fs::File::open("/dev/urandom")?.read_exact(&mut random)?;
+    Ok(Token::of(&random))
 }

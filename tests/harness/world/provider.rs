@@ -8,6 +8,7 @@ use rusqlite::{Connection, OpenFlags};
 use serde::Deserialize;
 use shared::id::RequestId;
 
+use super::register::{MID, name, tid};
 use super::{Host, HostBooks, Terminal, World};
 use crate::programs::Programs;
 
@@ -63,21 +64,12 @@ pub struct Profiles {
     pub file: PathBuf,
     from: String,
     to: String,
-    request: RequestId,
+    pub request: RequestId,
     stores: Vec<String>,
 }
 
-/// What a controller without a register of providers cannot know, and what nobody was told.
-const ANSWERED_FOR: [&str; 8] = [
-    "binding-unknown",
-    "compatibility-unknown",
-    "contract-unknown",
-    "fees-unknown",
-    "keys-unknown",
-    "licence-unknown",
-    "notice-missing",
-    "request-unknown",
-];
+/// Of all that are told: the longest lead, and a day.
+const TOLD_BEFORE_S: i64 = 8 * 24 * 3600;
 
 impl Profiles {
     /// What `rebind plan` and `rebind start` are told of it.
@@ -96,19 +88,34 @@ impl Profiles {
         for store in &self.stores {
             words.push(format!("--fallback={store}=cash, and the QR code at the counter"));
         }
+        let told = jiff::Timestamp::now().as_second() - TOLD_BEFORE_S;
+        let told = jiff::Timestamp::from_second(told)?;
+        for party in ["old-provider", "bank", "new-provider", "store"] {
+            words.push(format!("--told={party}={told}"));
+        }
         Ok(words)
-    }
-
-    /// Who answers for what the plan does not know; for `rebind start` alone.
-    pub fn overrides() -> Vec<String> {
-        ANSWERED_FOR.map(|code| format!("--override={code}=the duty manager")).to_vec()
     }
 }
 
 impl World {
-    /// Profiles that bind these terminals to another host, in this order. `secret` is what each
-    /// gets as its key, by its serial number.
+    /// Profiles that bind these terminals to another host, in this order, with everything on record
+    /// that a change to it needs. `secret` is what each gets as its key, by its serial number.
     pub fn profiles(
+        &self,
+        to: &Host,
+        terminals: &[usize],
+        secret: impl Fn(&str) -> Option<String>,
+    ) -> Result<Profiles> {
+        self.describe_providers()?;
+        self.take_over_bindings(terminals)?;
+        self.register_with(to, terminals)?;
+        let mut profiles = self.profiles_only(to, terminals, secret)?;
+        profiles.request = self.accepted_request(&profiles.from, &profiles.to)?;
+        Ok(profiles)
+    }
+
+    /// As [`World::profiles`], with nothing on record, for a request that nobody made.
+    pub fn profiles_only(
         &self,
         to: &Host,
         terminals: &[usize],
@@ -126,10 +133,12 @@ impl World {
             let now = bindings.first().context("a till has a binding")?;
             from.get_or_insert_with(|| now.provider.clone());
             text.push_str(&format!(
-                "\n[[terminal]]\nserial = \"{serial}\"\nmid = \"898440154110001\"\n\
-                 tid = \"B{at:07}\"\nname = \"Shop {at}\"\nreplaces_mid = \"{}\"\n\
-                 replaces_tid = \"{}\"\n",
-                now.mid, now.tid
+                "\n[[terminal]]\nserial = \"{serial}\"\nmid = \"{MID}\"\ntid = \"{}\"\n\
+                 name = \"{}\"\nreplaces_mid = \"{}\"\nreplaces_tid = \"{}\"\n",
+                tid(*at),
+                name(*at),
+                now.mid,
+                now.tid
             ));
             if let Some(secret) = secret(serial) {
                 text.push_str(&format!("secret = \"{secret}\"\n"));

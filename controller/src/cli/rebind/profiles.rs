@@ -194,7 +194,8 @@ impl ProfileFile {
             hosts: self.hosts_of(entry),
             sealed: sealed.map(Into::into),
             replaces: Replaced {
-                binding: entry.replaces_binding.or_else(|| planned?.replaces),
+                // A till that was set up before has a name of its own for what it is bound to.
+                binding: entry.replaces_binding,
                 mid: entry.replaces_mid.clone(),
                 tid: entry.replaces_tid.clone(),
             },

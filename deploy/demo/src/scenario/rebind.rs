@@ -135,11 +135,9 @@ fn ask(stage: &Stage, profiles: &Profiles, cast: &Cast) -> Result<[String; 2]> {
     let terms: Vec<_> = terms.iter().map(String::as_str).chain(WATCH).collect();
     let plan = stage.operator(&[&["rebind", "plan"], &terms[..]].concat())?;
     stage.tell.answer(&plan);
-    stage.tell.step("the duty manager answers for what the plan does not know, and asks for it");
-    let overrides = Profiles::overrides();
-    let overrides: Vec<_> = overrides.iter().map(String::as_str).collect();
+    stage.tell.step("all that the plan looks at is on record, and it is asked for");
     let start = ["rebind", "start", "--name", "beta", "--max-parallel", "32"];
-    let made = stage.world.tillward_json(&[&start, &terms[..], &overrides].concat())?;
+    let made = stage.world.tillward_json(&[&start, &terms[..]].concat())?;
     let wave = |at: usize| {
         let id = made["waves"][at]["id"].as_str();
         id.map(str::to_owned).with_context(|| format!("wave {at} has no campaign: {made:#}"))
@@ -200,6 +198,21 @@ fn providers(stage: &Stage, of: &[usize]) -> Result<Vec<String>> {
     of.iter().map(provider).collect()
 }
 
+/// The provider of the one active binding of each lane, in the order of the tills.
+fn on_record(stage: &Stage) -> Result<Vec<String>> {
+    let list = stage.world.tillward_json(&["binding", "list"])?;
+    let list = list["items"].as_array().cloned().unwrap_or_default();
+    let of = |at: usize| {
+        let name = format!("Shop {at}");
+        let active = list
+            .iter()
+            .filter(|it| it["state"] == "active" && it["version"]["tuple"]["name"] == name.as_str())
+            .filter_map(|it| it["provider"].as_str());
+        active.collect::<Vec<_>>().join(" and ")
+    };
+    Ok((0..stage.world.terminals.len()).map(of).collect())
+}
+
 /// Every till sells with exactly one provider.
 fn one_active(stage: &Stage) -> Result<Result<(), String>> {
     for terminal in &stage.world.terminals {
@@ -240,6 +253,7 @@ fn outcomes(
     let all = cast.all();
     let bound: Vec<_> = all.iter().map(|at| cast.provider(*at).to_owned()).collect();
     promises.equal("every till is bound as its outcome says", &providers(stage, &all)?, &bound);
+    promises.equal("…and so it stands in the controller's registry", &on_record(stage)?, &bound);
     let mut others = Vec::new();
     for at in all {
         let terminal = &stage.world.terminals[at];
