@@ -51,6 +51,7 @@ async fn show(
         terminal: order.terminal,
         serial: terminal.serial,
         terminal_key: terminal.public_key,
+        cancelled_by: order.cancelled_by,
         signed_order: signed(&order.signed),
         batch: signed(&order.batch),
         release: order.release.as_ref().map(signed),

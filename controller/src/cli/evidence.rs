@@ -109,7 +109,12 @@ impl Export {
         }
         let mut all = Vec::new();
         for order in orders {
-            all.push(client.evidence(order).await?);
+            let evidence = client.evidence(order).await?;
+            let withdrawal = evidence.cancelled_by;
+            all.push(evidence);
+            if let Some(withdrawal) = withdrawal {
+                all.push(client.evidence(withdrawal).await?);
+            }
         }
         let packed = pack::pack(&all).map_err(Failure::new)?;
         replace_file(&self.to, &packed.bytes, Readers::Owner).map_err(Failure::new)?;

@@ -4,6 +4,7 @@
 //! sees one.
 
 mod ask;
+mod facts;
 mod profiles;
 mod show;
 mod terms;

@@ -106,6 +106,8 @@ pub struct StoredOrder {
     pub batch: SignedBytes,
     pub release: Option<SignedBytes>,
     pub profile: Option<Enclosed>,
+    /// The order that withdraws this one, where one was issued.
+    pub cancelled_by: Option<OrderId>,
 }
 
 /// The part of the registry that is about changes of provider and what proves them.

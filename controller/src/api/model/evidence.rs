@@ -22,6 +22,10 @@ pub struct OrderEvidence {
     /// The terminal's key, as the controller knows it: compare it with the terminal's own.
     #[schema(value_type = Option<String>)]
     pub terminal_key: Option<PublicKey>,
+    /// The order that withdraws this one, where one was issued: evidence of its own.
+    #[serde(default)]
+    #[schema(value_type = Option<String>)]
+    pub cancelled_by: Option<OrderId>,
     pub signed_order: Base64,
     pub batch: Base64,
     pub release: Option<Base64>,

@@ -37,7 +37,9 @@ pub(in super::super) struct MakePlan {
 ///
 /// The file of profiles is TOML: `currency`, `mcc` and `hosts` for all, and one [[terminal]] each
 /// with `serial`, `mid`, `tid`, `name`, `replaces_mid`, `replaces_tid`, and where there is one the
-/// `secret`, which is sealed to the terminal on this machine.
+/// `secret`, which is sealed to the terminal on this machine. A file `*.csv` is a table with a line
+/// for each terminal: serial, mid, tid, name, mcc, currency, hosts (with spaces between them),
+/// replaces_mid, replaces_tid, and where they are known secret and terminal_key.
 #[derive(Debug, Args)]
 #[command(after_long_help = "\
 Example:

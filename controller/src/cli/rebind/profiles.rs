@@ -16,6 +16,8 @@
 //! terminal_key = "…"           # as `tillward-agent status` shows it; else the controller's word
 //! ```
 
+mod table;
+
 use std::collections::BTreeMap;
 use std::path::Path;
 
@@ -76,15 +78,26 @@ impl ProfileFile {
         let text =
             text.map_err(|error| Failure::new(error).context(format!("cannot read {shown}")))?;
         // What stands around a mistake may be a secret: only the place is told.
+        if path.extension().is_some_and(|it| it == "csv") {
+            let file = table::read(&text).map_err(|mistake| {
+                Failure::because(format_args!("{shown}, line {}: {}", mistake.line, mistake.what))
+                    .hint("`tillward rebind start --help` shows what the file looks like")
+            })?;
+            return file.not_empty(path);
+        }
         let file = toml::from_str::<Self>(&text).map_err(|error| {
             let at = error.span().map_or(0, |span| span.start);
             let line = text.get(..at).map_or(0, |before| before.lines().count());
             Failure::because(format_args!("{shown}, line {line}: {}", error.message()))
                 .hint("`tillward rebind start --help` shows what the file looks like")
         })?;
-        match file.terminal.is_empty() {
-            true => Err(Failure::because(format_args!("{shown} lists no terminal"))),
-            false => Ok(file),
+        file.not_empty(path)
+    }
+
+    fn not_empty(self, path: &Path) -> Result<Self, Failure> {
+        match self.terminal.is_empty() {
+            true => Err(Failure::because(format_args!("{} lists no terminal", path.display()))),
+            false => Ok(self),
         }
     }
 

@@ -14,7 +14,7 @@ use super::super::failure::{Exit, Failure};
 use super::super::measure::time_text;
 use super::super::print::Print;
 use super::super::words::{or_nothing, word};
-use super::campaign_id;
+use super::{campaign_id, facts};
 use crate::api::model::{Assignment, Change, MemberProfile, RebindShown};
 use crate::rebind::draft;
 
@@ -24,6 +24,10 @@ pub(in super::super) struct Show {
     /// The campaign of any of its waves
     #[arg(value_name = "CAMPAIGN", value_parser = campaign_id)]
     campaign: CampaignId,
+    /// And what each terminal has signed of its steps: settled batches, backup, tests, the figures of
+    /// its watch, and how long it did not sell
+    #[arg(long)]
+    facts: bool,
     /// Print JSON
     #[arg(long)]
     json: bool,
@@ -42,6 +46,8 @@ struct Whole<'a> {
     rebind: &'a RebindShown,
     terminals: &'a [Assignment],
     profiles: &'a [MemberProfile],
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    facts: Vec<facts::Facts>,
 }
 
 impl Show {
@@ -57,8 +63,13 @@ impl Show {
             terminals.extend(client.assignments(wave.id).await?);
             profiles.extend(client.member_profiles(wave.id).await?);
         }
+        let facts = match self.facts {
+            true => facts::read(client, &terminals).await?,
+            false => vec![],
+        };
         if self.json {
-            let whole = Whole { rebind: &rebind, terminals: &terminals, profiles: &profiles };
+            let (terminals, profiles) = (&terminals, &profiles);
+            let whole = Whole { rebind: &rebind, terminals, profiles, facts };
             print.json(&whole);
             return Ok(Exit::Done);
         }
@@ -69,6 +80,10 @@ impl Show {
         if !terminals.is_empty() {
             print.line("");
             table(&terminals, now, print);
+        }
+        if self.facts {
+            print.line("");
+            facts::shown(&facts, print);
         }
         Ok(Exit::Done)
     }

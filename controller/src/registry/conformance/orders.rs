@@ -163,6 +163,10 @@ pub(super) async fn an_aborted_campaign_sends_only_what_cancels_it(registry: &dy
     };
     assert!(issue(registry, &cancel).await);
     assert_eq!(to_cancel().await, 0);
+    for (id, by) in [(order_id(1, 1, 1), Some(cancel.id)), (cancel.id, None)] {
+        let stored = registry.order(id).await.expect("it is looked up").expect("it is found");
+        assert_eq!(stored.cancelled_by, by);
+    }
     assert_eq!(owed(registry, 8).await.iter().map(|it| it.order).collect::<Vec<_>>(), [cancel.id]);
     let done = heard(1, finished(cancel.id, succeeded(), 60));
     registry.apply(&[done]).await.expect("it is applied");

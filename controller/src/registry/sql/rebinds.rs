@@ -265,13 +265,14 @@ async fn papers(tx: &mut Transaction, rebind: CampaignId) -> Result<Vec<Paper>> 
 async fn order(tx: &mut Transaction, id: OrderId) -> Result<Option<StoredOrder>> {
     let select = "SELECT orders.id, orders.terminal, orders.campaign, orders.purpose,
              orders.signed, batches.signed, releases.signed, campaign_profiles.profile,
-             campaign_profiles.path
+             campaign_profiles.path, assignments.cancel_order
          FROM orders
          JOIN campaigns ON campaigns.id = orders.campaign
          JOIN batches ON batches.digest = orders.batch
          LEFT JOIN releases ON releases.digest = campaigns.release AND orders.purpose = 'change'
          LEFT JOIN campaign_profiles ON campaign_profiles.campaign = orders.campaign
              AND campaign_profiles.terminal = orders.terminal AND orders.purpose = 'change'
+         LEFT JOIN assignments ON assignments.order_id = orders.id
          WHERE orders.id = $1";
     let order = |mut row: Row| {
         Ok(StoredOrder {
@@ -283,6 +284,7 @@ async fn order(tx: &mut Transaction, id: OrderId) -> Result<Option<StoredOrder>>
             batch: row.signed()?,
             release: row.maybe_bytes()?.map(SignedBytes::new),
             profile: enclosed(&mut row)?,
+            cancelled_by: row.maybe_parsed("order")?,
         })
     };
     tx.row(select, vec![text(id)]).await?.map(order).transpose()

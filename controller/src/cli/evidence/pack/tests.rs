@@ -112,6 +112,7 @@ pub(crate) fn evidence() -> Vec<OrderEvidence> {
             terminal,
             serial: format!("PX-{number}"),
             terminal_key: Some(key(100 + number).public()),
+            cancelled_by: None,
             signed_order: Base64(order.to_bytes()),
             batch: Base64(batch.to_bytes()),
             release: None,
