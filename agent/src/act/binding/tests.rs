@@ -335,9 +335,11 @@ fn where_nothing_can_be_returned_to_a_failed_plan_is_begun_anew_under_other_name
         task.given.attempt = attempt;
         shop.hands.carry_out(&task, &Stop::new(), &mut |_, _| {})
     };
-    let again_after = |number: u32| match attempt(number) {
-        Reply::Failed { code: FailureCode::TestFailed, again, .. } => again,
-        reply => panic!("{reply:?}"),
+    let again_after = |number: u32| {
+        let Reply::Failed { code: FailureCode::TestFailed, again, .. } = attempt(number) else {
+            panic!("it fails")
+        };
+        again
     };
     let tested = || shop.till.turn(|knobs| std::mem::take(&mut knobs.tested));
     let order = OrderId::from_bytes([1; 16]);
