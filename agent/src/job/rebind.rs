@@ -159,11 +159,8 @@ const RELEASE: Step = Step::new("release", ReleaseTrading).ends_lease().without_
 
 /// The shop sells with the new provider. Only what was measured is a breach: a till that is closed
 /// for the night is no failure.
-const WATCH: Step = Step::new("watch", rebind(Watch))
-    .sits_and_watches()
-    .is_vital()
-    .tries(30, 60)
-    .within_s(12 * HOUR);
+const WATCH: Step =
+    Step::new("watch", rebind(Watch)).sits_and_watches().is_vital().tries(30, 60).within_s(HOUR);
 
 /// Until then a job has not succeeded: keys that are not used any more are there still.
 const COMMIT: Step = Step::new("commit", rebind(EraseOld))
@@ -175,8 +172,9 @@ const COMMIT: Step = Step::new("commit", rebind(EraseOld))
 pub static REBIND: Table = &joined::<18>(
     BEFORE,
     &[
-        // The old binding stands by until the new one has proven itself. Back there, a host that is
-        // only not reached is waited for: it is for the till to sell with, and nothing else helps.
+        // The old binding stands by until the new one has proven itself. Where the way back only
+        // waits for a host or a till, it is over as soon as that answers: nobody who came could do
+        // more. So it is given longer than one that is refused.
         SWITCH
             .undone_by(&[rebind(SwitchBack), rebind(TestOld)])
             .patiently(30)
