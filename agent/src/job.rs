@@ -272,6 +272,8 @@ pub struct Given {
     pub roster_version: u64,
     /// To whom it has backup keys sealed.
     pub recipients: Arc<[String]>,
+    /// How many attempts of this action have failed, since the agent started.
+    pub attempt: u32,
 }
 
 /// What came of an action.

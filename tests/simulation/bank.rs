@@ -75,6 +75,8 @@ pub(crate) struct Bank {
     /// Until when each host answers nobody.
     pub(crate) away_until: [Duration; 2],
     trial: Option<Trial>,
+    /// How many tests before it were not passed: each has a name of its own.
+    failed_trials: u32,
     settled: Vec<Vec<usize>>,
     pub(crate) lost: usize,
     /// The till is broken: what one binding has to send goes to the active one's host.
@@ -119,6 +121,7 @@ impl Bank {
             slots: [Some(Slot::new(Some(Duration::ZERO))), None],
             away_until: [Duration::ZERO; 2],
             trial: None,
+            failed_trials: 0,
             settled: Vec::new(),
             lost: 0,
             mixes_hosts: false,
@@ -251,8 +254,14 @@ impl Bank {
         erasable
     }
 
-    /// The next part of the test: sent, answered, voided.
-    pub(crate) fn test(&mut self, now: Duration) -> Tested {
+    /// The next part of the test: sent, answered, voided. The test of another round has another
+    /// name; one whose answer was lost has failed for good.
+    pub(crate) fn test(&mut self, now: Duration, round: u32) -> Tested {
+        if self.lost_a_test() && round > self.failed_trials {
+            self.send(Side::New, now);
+            self.trial = None;
+            self.failed_trials += 1;
+        }
         let Some(trial) = self.trial.clone() else {
             if !self.answers(Side::New, now) {
                 return Tested::Failed;

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use agent::job::rebind::RebindAction;
-use agent::job::{Action, Again, DataAction, Finding, Found, HOLD_LEASE, Proof, Reply};
+use agent::job::{Action, Again, DataAction, Finding, Found, HOLD_LEASE, Proof, Reply, Task};
 use agent::maintenance::Work;
 use jiff::tz::TimeZone;
 use shared::outcome::{FailureCode, Waiting};
@@ -19,8 +19,9 @@ pub(crate) type Answered = Result<(Reply, Duration), Duration>;
 
 impl World {
     /// `since` is when the action was asked for.
-    pub(crate) fn act(&mut self, action: Action, since: Duration) -> Answered {
+    pub(crate) fn act(&mut self, task: &Task, since: Duration) -> Answered {
         let soon = Duration::from_millis(300);
+        let action = task.action;
         let waited = self.now.saturating_sub(since);
         let reply = match action {
             Action::Admit => {
@@ -86,7 +87,7 @@ impl World {
                 done()
             }
             Action::Data(action) => self.data(action),
-            Action::Rebind(action) => return self.rebind(action, waited),
+            Action::Rebind(action) => return self.rebind(action, waited, task.given.attempt),
         };
         Ok((reply, soon))
     }
@@ -216,12 +217,25 @@ impl World {
 
     fn hold(&mut self, waited: Duration) -> Answered {
         let soon = Duration::from_millis(300);
+        if self.lets_nobody_hold() {
+            return Ok((failed(FailureCode::PosRefused), soon));
+        }
         match self.till.hold(HOLD_LEASE) {
             Hold::Held => Ok((done(), soon)),
             Hold::AfterSale(ends) => Err(ends.saturating_sub(self.now)),
             Hold::Postponed => Ok((not_yet(Waiting::Till), soon)),
             Hold::NoAnswer => patiently(waited, FailureCode::PosNotReady),
         }
+    }
+
+    /// One that sells with the new provider, for three hours from when it is asked first.
+    fn lets_nobody_hold(&mut self) -> bool {
+        let sells = self.tested && self.till.is_selling();
+        if self.scenario.trouble != Some(Trouble::HoldRefused) || !sells {
+            return false;
+        }
+        let asked_at = *self.hold_refused_from.get_or_insert(self.now);
+        self.now < asked_at + Duration::from_secs(3 * 3600)
     }
 
     fn prove_health(&mut self, waited: Duration) -> Answered {

@@ -307,7 +307,7 @@ impl<'a> Machine<'a> {
     fn perform(&mut self, task: Task, since: Duration) {
         self.offer_cut(Place::BeforeAction(task.action));
         let current = self.world.slots.current;
-        match self.world.act(task.action, since) {
+        match self.world.act(&task, since) {
             Ok((reply, after)) => {
                 if changes_something(task.action) {
                     self.world.changes += 1;

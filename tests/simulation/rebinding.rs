@@ -6,6 +6,7 @@ use agent::job::rebind::RebindAction;
 use agent::job::rebind::watch::{Verdict, judge};
 use agent::job::{Again, Found, Reply};
 use harness::rebind::rebind;
+use shared::change::rebind::RegistryOrder;
 use shared::digest::Digest;
 use shared::outcome::{FailureCode, Waiting};
 
@@ -21,14 +22,29 @@ const VERIFIED_WITHIN: Duration = Duration::from_secs(180);
 const ANSWERED_WITHIN: Duration = Duration::from_secs(60);
 
 const HOUR: Duration = Duration::from_secs(3600);
+
+/// As long as many shops are closed.
+const NIGHT: Duration = Duration::from_secs(14 * 3600);
+
+/// How often the shell begins the tests where nothing can be returned to.
+const ROUNDS_MAX: u32 = 5;
+
 const SOON: Duration = Duration::from_millis(300);
 
 impl World {
-    pub(crate) fn rebind(&mut self, action: RebindAction, waited: Duration) -> Answered {
+    /// `attempt` counts those that failed before.
+    pub(crate) fn rebind(
+        &mut self,
+        action: RebindAction,
+        waited: Duration,
+        attempt: u32,
+    ) -> Answered {
         use RebindAction as It;
         let now = self.now;
         if self.till.running().is_none() && asks_till(action) {
-            return patiently(waited, FailureCode::PosNotReady);
+            // The shell knows no answer as "not ready".
+            let answered = patiently(waited, FailureCode::PosNotReady);
+            return answered.map(|(_, after)| (not_yet(Waiting::Till), after));
         }
         let trouble = self.scenario.trouble;
         let has = |which| trouble == Some(which);
@@ -61,8 +77,14 @@ impl World {
                 Side::New => Found::Happened,
                 Side::Old => Found::DidNot,
             }),
-            It::TestNew => return self.test(),
+            It::TestNew => return self.test(attempt),
+            It::Watch if has(Trouble::Closed) && self.closed_from.is_none() => {
+                self.closed_from = Some(now);
+                self.till.close_until(now + NIGHT);
+                not_yet(Waiting::Till)
+            }
             It::Watch => self.watch(),
+            It::EraseOld if has(Trouble::EraseRefused) => worthwhile(FailureCode::PosRefused),
             It::EraseOld if has(Trouble::EraseSlow) && self.is_early() => again(),
             It::EraseOld => self.erase_old(),
             It::EmptyNew if !self.till.bank.has(Side::New) => done(),
@@ -77,7 +99,7 @@ impl World {
             It::SwitchBack => self.switched(Side::Old),
             It::TestOld => match self.till.bank.answers(Side::Old, now) {
                 true => done(),
-                false => again(),
+                false => not_yet(Waiting::Network),
             },
             It::EraseNew => done_if(self.till.bank.erase(Side::New), FailureCode::PosRefused),
             It::StopTrading => {
@@ -120,6 +142,9 @@ impl World {
                 Some(Trouble::NewGone) if first => {
                     self.till.bank.away_until[Side::New as usize] = self.now + 2 * HOUR;
                 }
+                Some(Trouble::OldGone) if first => {
+                    self.till.bank.away_until[Side::Old as usize] = self.now + 5 * HOUR;
+                }
                 Some(Trouble::SwitchUnanswered) if was == Side::Old => {
                     return Ok((again(), ANSWERED_WITHIN));
                 }
@@ -143,17 +168,26 @@ impl World {
         self.watch_the_window();
     }
 
-    fn test(&mut self) -> Answered {
+    /// As the shell does it: where nothing can be returned to, tests that failed are done anew.
+    fn test(&mut self, attempt: u32) -> Answered {
         let trouble = self.scenario.trouble;
         if !self.till.is_held() {
             return Ok((again(), SOON));
         }
-        let declined =
-            matches!(trouble, Some(Trouble::TestDeclined | Trouble::Stranded | Trouble::StopSlow));
-        if declined {
-            return Ok((failed(FailureCode::TestFailed), SOON));
+        let rounds = match self.scenario.registry_order {
+            RegistryOrder::NewFirst => 1,
+            RegistryOrder::ReleaseOldFirst => ROUNDS_MAX,
+        };
+        let not_passed = match attempt + 1 < rounds {
+            true => worthwhile(FailureCode::TestFailed),
+            false => failed(FailureCode::TestFailed),
+        };
+        let declines =
+            [Trouble::TestDeclined, Trouble::OldGone, Trouble::Stranded, Trouble::StopSlow];
+        if trouble.is_some_and(|trouble| declines.contains(&trouble)) {
+            return Ok((not_passed, SOON));
         }
-        let tested = self.till.bank.test(self.now);
+        let tested = self.till.bank.test(self.now, attempt.min(rounds - 1));
         let unanswered = matches!(trouble, Some(Trouble::TestUnanswered | Trouble::TestHangs));
         if tested == Tested::GoesOn && unanswered {
             self.till.bank.lose_answer();
@@ -167,7 +201,7 @@ impl World {
                 self.tested = true;
                 Ok((done(), SOON))
             }
-            (Tested::Failed, _) => Ok((failed(FailureCode::TestFailed), SOON)),
+            (Tested::Failed, _) => Ok((not_passed, SOON)),
         }
     }
 
@@ -225,6 +259,9 @@ fn done_or_later(all: bool) -> Reply {
 }
 
 fn again() -> Reply {
-    let (code, detail) = (FailureCode::PosNotReady, "not ready".to_owned());
-    Reply::Failed { code, detail, again: Again::Worthwhile }
+    worthwhile(FailureCode::PosNotReady)
+}
+
+fn worthwhile(code: FailureCode) -> Reply {
+    Reply::Failed { code, detail: format!("{code:?}"), again: Again::Worthwhile }
 }

@@ -71,6 +71,16 @@ fn whatever_hosts_and_tills_do_there_is_one_provider_or_none_and_everybody_knows
 }
 
 #[test]
+fn what_keeps_a_rebind_for_hours_strands_no_till_wherever_the_power_fails() {
+    for trouble in [Trouble::Closed, Trouble::OldGone, Trouble::HoldRefused, Trouble::EraseRefused]
+    {
+        for scenario in [Scenario::rebind(Some(trouble)), Scenario::released(Some(trouble))] {
+            interrupt_once(&scenario, Tables::BUILT_IN, Cut::Power).expect_at_least(20);
+        }
+    }
+}
+
+#[test]
 fn a_power_cut_that_is_shorter_than_the_hold_changes_nothing_about_a_rebind() {
     for trouble in [None, Some(Trouble::TestDeclined), Some(Trouble::StopSlow)] {
         for scenario in [Scenario::rebind(trouble), Scenario::released(trouble)] {
@@ -128,5 +138,22 @@ fn no_window_that_closes_lets_go_of_a_switch_that_cannot_be_undone() {
         let end = undisturbed(Scenario { window: Some(window), ..unanswered });
         let wrong = end.breaches;
         assert!(wrong.is_empty(), "{window}: {wrong:?}");
+    }
+}
+
+#[test]
+fn a_till_that_cannot_be_held_is_taken_back_once_it_can_and_sells_until_then() {
+    for second in [300, 500] {
+        let cancelled_at = Some(Duration::from_secs(second));
+        let refused = Scenario::rebind(Some(Trouble::HoldRefused));
+        let scenario = Scenario { cancelled_at, ..refused };
+        for cut in [Cut::Power, Cut::Agent] {
+            interrupt_once(&scenario, Tables::BUILT_IN, cut).expect_at_least(20);
+        }
+        let end = undisturbed(scenario);
+        assert!(end.hold_refused_from.is_some(), "nobody was refused");
+        let outcome = end.outcome_in_ledger();
+        let Some(Outcome::RolledBack { failure }) = outcome else { panic!("{outcome:?}") };
+        assert_eq!(failure.code, FailureCode::Withdrawn);
     }
 }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use shared::change::rebind::RegistryOrder;
 use shared::document::release::Settlement;
-use shared::outcome::{FailureCode, Outcome};
+use shared::outcome::{Failure, FailureCode, Outcome};
 use shared::time::UnixTime;
 use shared::window::Window;
 
@@ -98,6 +98,14 @@ pub(crate) enum Trouble {
     EraseSlow,
     /// As [`Self::Breach`], and its host is away for an hour then.
     BreachAway,
+    /// The till is closed for the night as soon as it is watched.
+    Closed,
+    /// The test is declined, and the old provider's host is away for hours from the switch on.
+    OldGone,
+    /// From the switch on the till lets itself be held by nobody for hours once it sells.
+    HoldRefused,
+    /// The till does not let go of the old keys.
+    EraseRefused,
     /// There is no line to the controller from the switch on.
     ControllerGone,
 }
@@ -304,16 +312,16 @@ impl Scenario {
                 | Trouble::TestUnanswered
                 | Trouble::TestHangs
                 | Trouble::NewGone
+                | Trouble::OldGone
                 | Trouble::Stranded
                 | Trouble::StopSlow,
             ) => Some(FailureCode::TestFailed),
-            Some(Trouble::Breach | Trouble::BreachAway) if !released => {
-                Some(FailureCode::WatchBreached)
-            }
+            Some(Trouble::Breach | Trouble::BreachAway) => Some(FailureCode::WatchBreached),
+            Some(Trouble::EraseRefused) => Some(FailureCode::PosRefused),
             Some(
-                Trouble::Breach
-                | Trouble::BreachAway
-                | Trouble::OldAway
+                Trouble::OldAway
+                | Trouble::Closed
+                | Trouble::HoldRefused
                 | Trouble::SwitchUnanswered
                 | Trouble::TestLate
                 | Trouble::EraseSlow
@@ -329,17 +337,25 @@ impl Scenario {
                 | Trouble::TotalsDiffer,
             ) => panic!("no trouble of a rebind"),
         };
-        let strands = matches!(self.trouble, Some(Trouble::Stranded | Trouble::StopSlow))
+        let has = |all: &[Trouble]| self.trouble.is_some_and(|it| all.contains(&it));
+        let strands = has(&[Trouble::Stranded, Trouble::StopSlow, Trouble::EraseRefused])
             || (released && wanted.is_some() && self.trouble != Some(Trouble::StageRefused));
         let withdrawn = self.cancelled_at.is_some();
+        // Nothing can be tested at a till that was switched and lost its hold with the power.
+        let untested = |failure: &Failure| {
+            self.trouble == Some(Trouble::HoldRefused) && failure.step == "test"
+        };
         match outcome {
             Outcome::Succeeded { .. } => wanted.is_none(),
             Outcome::Failed { failure } => wanted == Some(failure.code),
             Outcome::RolledBack { failure } => {
                 (wanted == Some(failure.code) && !strands)
+                    || (untested(failure) && !released)
                     || (withdrawn && failure.code == FailureCode::Withdrawn)
             }
-            Outcome::RollbackFailed { failure, .. } => strands && wanted == Some(failure.code),
+            Outcome::RollbackFailed { failure, .. } => {
+                (strands && wanted == Some(failure.code)) || (untested(failure) && released)
+            }
             Outcome::Cancelled { .. } => withdrawn || self.suspected_at.is_some(),
             Outcome::Expired => self.window == Some(NARROW),
             Outcome::Superseded => false,

@@ -187,6 +187,12 @@ impl Till {
         self.process = Process::Starting(version, self.at + START_TAKES);
     }
 
+    /// Nobody works at the till, which is off until then.
+    pub(crate) fn close_until(&mut self, opens: Duration) {
+        self.sale_ends = None;
+        self.process = Process::Starting(self.last_version, opens);
+    }
+
     /// The power fails. The till reverses the sale in flight by itself when it comes back.
     pub(crate) fn cut(&mut self) {
         self.sale_ends = None;

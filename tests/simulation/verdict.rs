@@ -113,7 +113,13 @@ fn check_bindings(world: &World, told: Option<&Outcome>, wrong: &mut Vec<String>
         return;
     }
     let rebound = world.scenario.job == Job::Rebind;
-    let gave_up = matches!(told, Some(Outcome::RollbackFailed { .. }));
+    let gave_up_at = match told {
+        Some(Outcome::RollbackFailed { failure, .. }) => Some(failure.step.as_str()),
+        Some(_) | None => None,
+    };
+    // What sells with the new provider is told of, and sells on.
+    let sells_on = matches!(gave_up_at, Some("watch" | "commit"));
+    let gave_up = gave_up_at.is_some() && !sells_on;
     if world.till.is_stopped() != (rebound && gave_up) {
         wrong.push(format!(
             "the job ended as {told:?}; trading is stopped: {}",
@@ -132,6 +138,8 @@ fn check_bindings(world: &World, told: Option<&Outcome>, wrong: &mut Vec<String>
     }
     let wanted = match told {
         Some(Outcome::Succeeded { .. }) if rebound => [false, true],
+        Some(Outcome::RollbackFailed { .. }) if gave_up_at == Some("commit") => [true, true],
+        Some(Outcome::RollbackFailed { .. }) if gave_up_at == Some("watch") => [false, true],
         Some(Outcome::RollbackFailed { .. }) => return,
         Some(_) | None => [true, false],
     };
@@ -141,21 +149,12 @@ fn check_bindings(world: &World, told: Option<&Outcome>, wrong: &mut Vec<String>
     }
 }
 
-/// Whoever loses the answer to a test in a power cut cannot say that it passed.
+/// Whoever loses the answer to a test in a power cut cannot say that it passed, and returns where
+/// that can be done. Where it cannot, the test is done anew.
 fn is_of_a_lost_test(world: &World, outcome: &Outcome) -> bool {
     let released = world.scenario.registry_order == RegistryOrder::ReleaseOldFirst;
-    let failure = match outcome {
-        Outcome::RolledBack { failure } if !released => failure,
-        Outcome::RollbackFailed { failure, .. } if released => failure,
-        Outcome::RolledBack { .. }
-        | Outcome::RollbackFailed { .. }
-        | Outcome::Succeeded { .. }
-        | Outcome::Failed { .. }
-        | Outcome::Cancelled { .. }
-        | Outcome::Expired
-        | Outcome::Superseded => return false,
-    };
-    world.till.bank.lost_a_test() && failure.code == FailureCode::TestFailed
+    let Outcome::RolledBack { failure } = outcome else { return false };
+    !released && world.till.bank.lost_a_test() && failure.code == FailureCode::TestFailed
 }
 
 /// Who cancels is told the truth.

@@ -57,6 +57,8 @@ pub(crate) struct World {
     pub(crate) switched_at: Option<Duration>,
     pub(crate) tested: bool,
     pub(crate) watched: bool,
+    pub(crate) closed_from: Option<Duration>,
+    pub(crate) hold_refused_from: Option<Duration>,
     pub(crate) erase_asked_at: Option<Duration>,
     pub(crate) stop_asked_at: Option<Duration>,
     /// When the terminal wrote down how the job ended.
@@ -123,6 +125,8 @@ impl World {
             switched_at: None,
             tested: false,
             watched: false,
+            closed_from: None,
+            hold_refused_from: None,
             erase_asked_at: None,
             stop_asked_at: None,
             ended_at: None,

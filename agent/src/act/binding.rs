@@ -1,6 +1,8 @@
 //! Actions on the till's bindings. Which is the old one and which the new one is the till's own
 //! word: the new one is named by the profile, the old one is any other that is or was active.
 
+mod proving;
+
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
@@ -11,13 +13,11 @@ use shared::outcome::{FailureCode, Waiting};
 use super::data::kept_at;
 use super::till::{left_over, not_done, settled};
 use super::{Hands, done};
-use crate::job::rebind::watch::{self, Verdict};
 use crate::job::rebind::{Change, RebindAction};
 use crate::job::{Again, Finding, Found, Proof, Reply, Task};
-use crate::pos::{Binding, BindingState, PosError, Trial, Tuple};
+use crate::pos::{Binding, BindingState, PosError, Tuple};
 use crate::snapshot::protocol;
 use crate::stop::Stop;
-use shared::change::rebind::Test;
 
 /// How long a snapshot may take from the last byte sent to being verified in both places, while
 /// the shop waits.
@@ -207,7 +207,7 @@ impl Errand<'_> {
             true => Ok(done("both hosts answer".to_owned())),
             false => {
                 let detail = format!("not reached: {}", missing.join("; "));
-                Ok(Reply::NotYet { waiting: Waiting::Network, detail, again_in: None })
+                Err(waiting(Waiting::Network, detail))
             }
         }
     }
@@ -250,7 +250,7 @@ impl Errand<'_> {
             }
             if Instant::now() >= deadline || self.stop.is_asked() {
                 let detail = "the snapshot is not verified in both places yet".to_owned();
-                return Ok(Reply::NotYet { waiting: Waiting::Network, detail, again_in: None });
+                return Err(waiting(Waiting::Network, detail));
             }
             self.stop.wait(LOOK_EVERY);
         }
@@ -280,55 +280,6 @@ impl Errand<'_> {
             None => Found::Unknown,
         };
         Ok(Reply::Found(found))
-    }
-
-    /// Each test once, however often this is asked; the first that fails ends it.
-    fn test_new(&self) -> Result<Reply, NotDone> {
-        let binding = self.new_binding();
-        let mut findings = Vec::new();
-        for (number, test) in self.change.rebind.tests.iter().enumerate() {
-            if self.stop.is_asked() {
-                let detail = "it was given up".to_owned();
-                return Err(failed(FailureCode::TestFailed, detail, Again::Worthwhile));
-            }
-            let key = format!("{}/{number}", self.task.order);
-            findings.push(self.tested(&binding, key, *test)?);
-        }
-        let version = Some(format!("{} as {binding}", self.profile().provider));
-        Ok(Reply::Done(Proof { version, findings }))
-    }
-
-    fn tested(&self, binding: &str, key: String, test: Test) -> Result<Finding, NotDone> {
-        let kind = test.kind.as_str();
-        let tested = self.hands.pos.test_transaction(&Trial { binding, key, test });
-        let tested = tested.map_err(|error| pos(&error, FailureCode::TestFailed))?;
-        if !tested.passed {
-            let detail = format!("{kind}: {}", tested.detail);
-            return Err(failed(FailureCode::TestFailed, detail, Again::Pointless));
-        }
-        let note = format!("{kind} passed, reference {}; {}", tested.reference, tested.detail);
-        Ok(Finding { note, digest: None })
-    }
-
-    fn watch(&self) -> Result<Reply, NotDone> {
-        let figures = |binding: &str| {
-            let figures = self.hands.pos.figures(binding);
-            // A till that does not answer any more is no better than one that crashed.
-            figures.map_err(|error| {
-                let detail = error.to_string();
-                failed(FailureCode::WatchBreached, detail, Again::Worthwhile)
-            })
-        };
-        let (before, now) = (figures(&self.old()?.binding)?, figures(&self.new_binding())?);
-        Ok(match watch::judge(&self.change.rebind.watch, &before, &now) {
-            Verdict::GoOn { detail, again_in } => {
-                Reply::NotYet { waiting: Waiting::Watch, detail, again_in: Some(again_in) }
-            }
-            Verdict::Kept { note } => done(note),
-            Verdict::Breached { detail } => {
-                *failed(FailureCode::WatchBreached, detail, Again::Pointless)
-            }
-        })
     }
 
     fn erase_old(&self) -> Result<Reply, NotDone> {
@@ -377,12 +328,7 @@ impl Errand<'_> {
         if !matches!(drained, Reply::Done(_)) {
             return Ok(drained);
         }
-        let left = self.hands.pos.void_tests(&new);
-        let left = left.map_err(|error| pos(&error, FailureCode::DrainIncomplete))?;
-        if left > 0 {
-            let detail = format!("{left} tests at {} are not voided yet", self.profile().provider);
-            return Ok(Reply::NotYet { waiting: Waiting::Till, detail, again_in: None });
-        }
+        self.void_tests(&new)?;
         self.settled(&new)
     }
 
@@ -390,6 +336,7 @@ impl Errand<'_> {
         self.switched(&self.old()?.binding)
     }
 
+    /// A host that is not reached has refused nothing.
     fn test_old(&self) -> Result<Reply, NotDone> {
         let old = self.old()?.binding;
         let hosts = self.hands.pos.host_check();
@@ -398,7 +345,7 @@ impl Errand<'_> {
             Some(host) if host.reachable => Ok(done(format!("the host of {old} answers"))),
             Some(host) => {
                 let detail = format!("the host of {old} does not answer: {}", host.detail);
-                Err(failed(FailureCode::TestFailed, detail, Again::Worthwhile))
+                Err(waiting(Waiting::Network, detail))
             }
             None => {
                 let detail = format!("the till did not ask the host of {old}");
@@ -420,6 +367,10 @@ fn pos(error: &PosError, otherwise: FailureCode) -> NotDone {
 
 fn failed(code: FailureCode, detail: String, again: Again) -> NotDone {
     Box::new(Reply::Failed { code, detail, again })
+}
+
+fn waiting(waiting: Waiting, detail: String) -> NotDone {
+    Box::new(Reply::NotYet { waiting, detail, again_in: None })
 }
 
 fn other_binding(detail: String) -> NotDone {

@@ -87,6 +87,7 @@ pub(crate) fn given() -> Given {
         terminal: TerminalId::from_bytes([4; 16]),
         roster_version: 1,
         recipients: ["age1a".to_owned(), "age1b".to_owned()].into(),
+        attempt: 0,
     }
 }
 

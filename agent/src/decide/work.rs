@@ -286,6 +286,7 @@ impl Core {
         // To whom keys are sealed does not depend on whether the roster has run out.
         let roster = self.trust.roster();
         let recipients = roster.recovery_recipients.iter().map(|it| it.recipient.clone());
+        let saga = self.jobs.front().and_then(|job| job.saga.as_ref());
         Given {
             at: time.wall,
             clock: time.confidence,
@@ -293,6 +294,7 @@ impl Core {
             terminal: self.profile.terminal,
             roster_version: roster.version,
             recipients: recipients.collect(),
+            attempt: saga.map_or(0, Saga::attempts),
         }
     }
 

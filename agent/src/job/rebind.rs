@@ -6,9 +6,13 @@
 //! new one is drained and reversed there first. No controller is needed from then on. `commit`
 //! erases the keys of the old binding; from there on there is only forward.
 //!
+//! A way back that does not get on says so and tries again. While the shop sells with the new
+//! provider it never gives up: a till that cannot be held sells on. Once trading is held, a host
+//! or a till that is only not reached is waited for half a day, and one that refuses for half an
+//! hour. Then the till stops, says what to do instead, and calls people.
+//!
 //! Where the old registration had to be released before ([`RELEASED`]), the switch itself is the
-//! point of no return: a till whose tests fail then stops, says what to do instead, and calls
-//! people.
+//! point of no return: tests that fail are begun anew a few times, and then the till stops.
 
 pub mod watch;
 
@@ -21,7 +25,7 @@ use shared::outcome::FailureCode::{
 use super::Action::{self, AskTill, Data, HoldTrading, ReleaseTrading};
 use super::DataAction::{DiscardExport, Export, Save};
 use super::step::Condition::WindowOpen;
-use super::step::{Step, Table};
+use super::step::{Step, Table, joined};
 use serde::{Deserialize, Serialize};
 
 const HOUR: u64 = 3600;
@@ -76,143 +80,129 @@ const fn rebind(action: RebindAction) -> Action {
     Action::Rebind(action)
 }
 
-/// About an hour: until the till has taken the hold back that a way back needs, while the shop
-/// sells, and until it has heard that it may sell, or must not. A till can take long to come back,
-/// and what was held for good must not end with a lease because it did.
-const HOLD_ATTEMPTS: u32 = 60;
+/// About an hour, at one attempt a minute: until the till has heard that it may sell, or must not.
+/// A till can take long to come back, and what was held for good must not end with a lease because
+/// it did.
+const HOUR_ATTEMPTS: u32 = 60;
 
-/// Until the new host has taken what is its own: about 12 hours. The shop sells with the old one.
-const EMPTY_ATTEMPTS: u32 = 720;
+/// About 12 hours: until a host that is away has taken what is its own, or answers again. Hosts are
+/// worked on at night.
+const HALF_DAY_ATTEMPTS: u32 = 720;
 
-const ADMIT: Step =
-    Step::new("admit", rebind(CheckBinding)).failing_as(OtherBinding).tries(8, 60).within_s(HOUR);
+/// The shop sells meanwhile, with a provider that passed its tests: that is better than to stop.
+const FOR_EVER: u32 = u32::MAX;
 
-const ANNOUNCE: Step = Step::new("announce", rebind(Announce)).tries(3, 10).within_s(120);
-
-const STAGE: Step = Step::new("stage", rebind(Stage))
-    .tidied_by(&[rebind(EmptyNew), rebind(EraseNew)])
-    .patiently(EMPTY_ATTEMPTS)
-    .tries(8, 60)
-    .within_s(HOUR);
-
-const WINDOW: Step = Step::wait("window", WindowOpen);
-
-const PREFLIGHT: Step = Step::new("preflight", rebind(Preflight))
-    .only_while(WindowOpen, "window")
-    .tries(8, 60)
-    .within_s(HOUR);
-
-const TILL: Step = Step::new("till", AskTill).only_while(WindowOpen, "window").within_s(HOUR);
-
-const HOLD: Step = Step::new("hold", HoldTrading)
-    .only_while(WindowOpen, "window")
-    .or_back()
-    .takes_lease()
-    .undone_by(&[ReleaseTrading])
-    .stranded_by(&[rebind(StopTrading)])
-    .patiently(HOLD_ATTEMPTS)
-    .failing_as(PosNotReady)
-    .within_s(300);
-
-const DRAIN: Step = Step::new("drain", rebind(DrainOld))
-    .only_while(WindowOpen, "window")
-    .or_back()
-    .tries(3, 10)
-    .within_s(300);
-
-const SETTLE: Step = Step::new("settle", rebind(SettleOld))
-    .only_while(WindowOpen, "window")
-    .or_back()
-    .tries(3, 10)
-    .within_s(600);
-
-const EXPORT: Step = Step::new("export", Data(Export))
-    .only_while(WindowOpen, "window")
-    .or_back()
-    .tidied_by(&[Data(DiscardExport)])
-    .failing_as(ExportFailed)
-    .tries(2, 10)
-    .within_s(600);
-
-const SAVE: Step = Step::new("save", Data(Save))
-    .only_while(WindowOpen, "window")
-    .or_back()
-    .tries(3, 10)
-    .within_s(900);
-
-const VERIFIED: Step = Step::new("verified", rebind(ConfirmSaved))
-    .only_while(WindowOpen, "window")
-    .or_back()
-    .tries(3, 10)
-    .within_s(600);
+const BEFORE: Table = &[
+    // The shop sells on and does not notice.
+    Step::new("admit", rebind(CheckBinding)).failing_as(OtherBinding).tries(8, 60).within_s(HOUR),
+    Step::new("announce", rebind(Announce)).tries(3, 10).within_s(120),
+    Step::new("stage", rebind(Stage))
+        .tidied_by(&[rebind(EmptyNew), rebind(EraseNew)])
+        .patiently(HALF_DAY_ATTEMPTS)
+        .tries(8, 60)
+        .within_s(HOUR),
+    Step::wait("window", WindowOpen),
+    Step::new("preflight", rebind(Preflight))
+        .only_while(WindowOpen, "window")
+        .tries(8, 60)
+        .within_s(HOUR),
+    Step::new("till", AskTill).only_while(WindowOpen, "window").within_s(HOUR),
+    // Trading is held. Whatever cannot be done now is tried again at the next chance.
+    Step::new("hold", HoldTrading)
+        .only_while(WindowOpen, "window")
+        .or_back()
+        .takes_lease()
+        .undone_by(&[ReleaseTrading])
+        .stranded_by(&[rebind(StopTrading)])
+        .patiently(HOUR_ATTEMPTS)
+        .failing_as(PosNotReady)
+        .within_s(300),
+    Step::new("drain", rebind(DrainOld))
+        .only_while(WindowOpen, "window")
+        .or_back()
+        .tries(3, 10)
+        .within_s(300),
+    Step::new("settle", rebind(SettleOld))
+        .only_while(WindowOpen, "window")
+        .or_back()
+        .tries(3, 10)
+        .within_s(600),
+    Step::new("export", Data(Export))
+        .only_while(WindowOpen, "window")
+        .or_back()
+        .tidied_by(&[Data(DiscardExport)])
+        .failing_as(ExportFailed)
+        .tries(2, 10)
+        .within_s(600),
+    Step::new("save", Data(Save))
+        .only_while(WindowOpen, "window")
+        .or_back()
+        .tries(3, 10)
+        .within_s(900),
+    Step::new("verified", rebind(ConfirmSaved))
+        .only_while(WindowOpen, "window")
+        .or_back()
+        .tries(3, 10)
+        .within_s(600),
+    Step::new("tidy-export", Data(DiscardExport)),
+];
 
 const SWITCH: Step = Step::new("switch", rebind(Switch))
     .only_while(WindowOpen, "window")
     .without_waiting()
     .probed_by(rebind(ProbeSwitch))
-    .failing_as(SwitchFailed)
-    .tries(3, 10)
-    .within_s(300);
+    .failing_as(SwitchFailed);
 
-const TEST: Step =
-    Step::new("test", rebind(TestNew)).without_waiting().failing_as(TestFailed).within_s(900);
+const TEST: Step = Step::new("test", rebind(TestNew)).without_waiting().failing_as(TestFailed);
 
-const RELEASE: Step =
-    Step::new("release", ReleaseTrading).ends_lease().without_waiting().tries(10, 10).within_s(300);
+const RELEASE: Step = Step::new("release", ReleaseTrading).ends_lease().without_waiting();
 
-const COMMIT: Step =
-    Step::new("commit", rebind(EraseOld)).without_waiting().tries(30, 60).within_s(HOUR);
+/// The shop sells with the new provider. Only what was measured is a breach: a till that is closed
+/// for the night is no failure.
+const WATCH: Step =
+    Step::new("watch", rebind(Watch)).sits_and_watches().is_vital().tries(30, 60).within_s(HOUR);
 
-const TIDY_EXPORT: Step = Step::new("tidy-export", Data(DiscardExport));
+/// Until then a job has not succeeded: keys that are not used any more are there still.
+const COMMIT: Step = Step::new("commit", rebind(EraseOld))
+    .without_waiting()
+    .is_vital()
+    .tries(HALF_DAY_ATTEMPTS, 60)
+    .within_s(12 * HOUR);
 
-pub static REBIND: Table = &[
-    // The shop sells on and does not notice.
-    ADMIT,
-    ANNOUNCE,
-    STAGE,
-    WINDOW,
-    PREFLIGHT,
-    TILL,
-    // Trading is held. Whatever cannot be done now is tried again at the next chance.
-    HOLD,
-    DRAIN,
-    SETTLE,
-    EXPORT,
-    SAVE,
-    VERIFIED,
-    TIDY_EXPORT,
-    // The old binding stands by until the new one has proven itself.
-    SWITCH.undone_by(&[rebind(SwitchBack), rebind(TestOld)]).patiently(30),
-    TEST.tidied_by(&[rebind(EmptyNew)]),
-    RELEASE.undone_by(&[HoldTrading]).patiently(HOLD_ATTEMPTS),
-    // The shop sells with the new provider; people may still take it back.
-    Step::new("watch", rebind(Watch)).sits_and_watches().tries(30, 60).within_s(12 * HOUR),
-    // Kept for good. What fails from here on is told, not undone.
-    COMMIT.point_of_no_return(),
-];
+pub static REBIND: Table = &joined::<18>(
+    BEFORE,
+    &[
+        // The old binding stands by until the new one has proven itself. Where the way back only
+        // waits for a host or a till, it is over as soon as that answers: nobody who came could do
+        // more. So it is given longer than one that is refused.
+        SWITCH
+            .undone_by(&[rebind(SwitchBack), rebind(TestOld)])
+            .patiently(30)
+            .undo_waits(HALF_DAY_ATTEMPTS)
+            .tries(3, 10)
+            .within_s(300),
+        TEST.tidied_by(&[rebind(EmptyNew)]).within_s(900),
+        RELEASE.undone_by(&[HoldTrading]).patiently(FOR_EVER).tries(10, 10).within_s(300),
+        // People may still take it back.
+        WATCH,
+        // Kept for good. What fails from here on is told, not undone.
+        COMMIT.point_of_no_return(),
+    ],
+);
 
-/// As [`REBIND`], where the registry has let go of the old binding before the job begins.
-pub static RELEASED: Table = &[
-    ADMIT,
-    ANNOUNCE,
-    STAGE,
-    WINDOW,
-    PREFLIGHT,
-    TILL,
-    HOLD,
-    DRAIN,
-    SETTLE,
-    EXPORT,
-    SAVE,
-    VERIFIED,
-    TIDY_EXPORT,
-    // There is no old provider to return to.
-    SWITCH.point_of_no_return().is_vital().tries(10, 10),
-    TEST.is_vital().tries(10, 30),
-    RELEASE.stranded_by(&[rebind(StopTrading)]).tries(HOLD_ATTEMPTS, 60).within_s(HOUR),
-    Step::new("watch", rebind(Watch)).tries(30, 60).within_s(12 * HOUR),
-    COMMIT,
-];
+/// As [`REBIND`], where the registry has let go of the old binding before the job begins: there is
+/// no provider to return to. Before a till is stopped, each of the next three is tried for about an
+/// hour.
+pub static RELEASED: Table = &joined::<18>(
+    BEFORE,
+    &[
+        SWITCH.point_of_no_return().is_vital().tries(360, 10).within_s(HOUR),
+        TEST.is_vital().tries(120, 30).within_s(HOUR),
+        RELEASE.stranded_by(&[rebind(StopTrading)]).tries(HOUR_ATTEMPTS, 60).within_s(HOUR),
+        WATCH,
+        COMMIT,
+    ],
+);
 
 /// What the job is about.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -134,6 +134,8 @@ pub struct Saga {
     tickets: u64,
     /// Attempts of the present errand that failed.
     attempts: u32,
+    /// Attempts to undo something that nobody refused, and that came to nothing.
+    waits: u32,
     /// Busy time of the present step.
     spent: Duration,
     /// Since the restart nobody has found out about the present intention, or taken the lease
@@ -173,6 +175,7 @@ impl Saga {
             renewal: Renewal::default(),
             tickets: ticket.0,
             attempts: 0,
+            waits: 0,
             spent: Duration::ZERO,
             unprobed: false,
             unclaimed: false,
@@ -226,6 +229,11 @@ impl Saga {
     /// Whether the job has disturbed the shop, and has not left it alone again.
     pub fn is_disturbing(&self) -> bool {
         self.record.is_disturbed()
+    }
+
+    /// How many attempts of what the shell is asked for have failed, since the agent started.
+    pub fn attempts(&self) -> u32 {
+        self.attempts
     }
 
     /// The next ticket that nobody has used.
@@ -326,6 +334,7 @@ impl Saga {
     fn begin_anew(&mut self) {
         self.doing = Doing::Nothing;
         self.attempts = 0;
+        self.waits = 0;
         self.spent = Duration::ZERO;
         self.unprobed = false;
     }

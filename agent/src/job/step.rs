@@ -15,7 +15,7 @@ pub(super) const UNDO_ATTEMPTS: u32 = 6;
 pub type Table = &'static [Step];
 
 /// One row. Begin with [`Step::new`] or [`Step::wait`] and add what is special about it.
-#[derive(Clone, Debug)]
+#[derive(Clone, Copy, Debug)]
 pub struct Step {
     /// A stable word, used in reports, receipts and the journal; unique in its table.
     pub name: &'static str,
@@ -36,13 +36,16 @@ pub struct Step {
     /// Instead of [`Self::undo`], or of [`Self::run`], when something that mattered could be
     /// neither done nor undone: what leaves the shop safe.
     pub stranded: &'static [Action],
-    /// When it fails where there is no way back, the job is stranded.
+    /// When it fails where there is no way back, the job does not end as a success, and is
+    /// stranded if a later step has [`Self::stranded`].
     pub vital: bool,
-    /// The shop sells meanwhile: the job can still be withdrawn, and restarts are no sign that it
-    /// brings the machine down.
+    /// The shop sells meanwhile: the job can still be withdrawn, restarts are no sign that it
+    /// brings the machine down, and no time that passes makes it fail.
     pub watches: bool,
-    /// How often an undoing is tried before it has failed.
+    /// How often an undoing may fail before it has failed for good.
     pub undo_attempts: u32,
+    /// The same, where nobody refuses, and somebody is only not ready or not reached.
+    pub undo_waits: u32,
     pub deadline: Deadline,
     /// What it is called when the step fails and nobody said why: its time ran out, it was
     /// interrupted too often, or a probe could not tell.
@@ -197,6 +200,7 @@ impl Step {
             vital: false,
             watches: false,
             undo_attempts: UNDO_ATTEMPTS,
+            undo_waits: UNDO_ATTEMPTS,
             deadline: Deadline::Within(Duration::from_secs(60)),
             failing: FailureCode::TimedOut,
             retry: Retry { attempts: 1, delay: Duration::from_secs(10) },
@@ -277,6 +281,12 @@ impl Step {
     /// So many attempts to undo it.
     pub const fn patiently(mut self, attempts: u32) -> Self {
         self.undo_attempts = attempts;
+        self.undo_waits(attempts)
+    }
+
+    /// So many attempts to undo it while nobody refuses.
+    pub const fn undo_waits(mut self, attempts: u32) -> Self {
+        self.undo_waits = attempts;
         self
     }
 
@@ -327,4 +337,19 @@ impl Step {
         self.retry = Retry { attempts, delay: Duration::from_secs(delay_s) };
         self
     }
+}
+
+/// One table of two parts, which has `N` rows.
+pub const fn joined<const N: usize>(first: Table, then: Table) -> [Step; N] {
+    assert!(first.len() + then.len() == N, "the number of rows is another");
+    let mut rows = [first[0]; N];
+    let mut place = 0;
+    while place < N {
+        rows[place] = match place < first.len() {
+            true => first[place],
+            false => then[place - first.len()],
+        };
+        place += 1;
+    }
+    rows
 }

@@ -7,8 +7,11 @@
 
 use std::fmt;
 
-use serde::de::value::{MapAccessDeserializer, MapDeserializer, SeqDeserializer};
-use serde::de::{self, EnumAccess, IntoDeserializer, MapAccess, SeqAccess, Visitor};
+use serde::de::value::SeqDeserializer;
+use serde::de::{
+    self, DeserializeSeed, EnumAccess, IntoDeserializer, MapAccess, SeqAccess, VariantAccess,
+    Visitor,
+};
 use serde::{Deserialize, Deserializer, forward_to_deserialize_any};
 
 type Error = serde_cbor::Error;
@@ -107,10 +110,12 @@ fn read_map<'de, V: Visitor<'de>>(
     entries: Vec<(Tree, Tree)>,
     visitor: V,
 ) -> Result<V::Value, Error> {
-    let mut access = MapDeserializer::new(entries.into_iter());
+    let mut access = Entries { rest: entries.into_iter(), value: None };
     let value = visitor.visit_map(&mut access)?;
-    access.end()?;
-    Ok(value)
+    match access.rest.len() {
+        0 => Ok(value),
+        _ => Err(de::Error::custom("expected fewer entries in the map")),
+    }
 }
 
 impl<'de> Deserializer<'de> for Tree {
@@ -169,9 +174,11 @@ impl<'de> Deserializer<'de> for Tree {
         visitor: V,
     ) -> Result<V::Value, Error> {
         match self {
-            Self::Text(name) => visitor.visit_enum(IntoDeserializer::into_deserializer(name)),
+            Self::Text(_) => visitor.visit_enum(OneVariant { name: self, content: None }),
             Self::Map(entries) if entries.len() == 1 => {
-                visitor.visit_enum(OneVariant(MapDeserializer::new(entries.into_iter())))
+                let mut access = Entries { rest: entries.into_iter(), value: None };
+                let name = access.next().unwrap_or(Self::Null);
+                visitor.visit_enum(OneVariant { name, content: access.value })
             }
             Self::Null
             | Self::Bool(_)
@@ -203,21 +210,85 @@ impl IntoDeserializer<'_, Error> for Tree {
     }
 }
 
-type Entries<'de> = MapDeserializer<'de, std::vec::IntoIter<(Tree, Tree)>, Error>;
+/// A map's entries, one after the other. What is the same for all types is compiled once.
+struct Entries {
+    rest: std::vec::IntoIter<(Tree, Tree)>,
+    /// Of the key that was read last.
+    value: Option<Tree>,
+}
 
-/// Names the one type through which all enums are read.
-struct OneVariant<'de>(Entries<'de>);
-
-impl<'de> EnumAccess<'de> for OneVariant<'de> {
-    type Error = Error;
-    type Variant = <MapAccessDeserializer<Entries<'de>> as EnumAccess<'de>>::Variant;
-
-    fn variant_seed<T: de::DeserializeSeed<'de>>(
-        self,
-        seed: T,
-    ) -> Result<(T::Value, Self::Variant), Error> {
-        MapAccessDeserializer::new(self.0).variant_seed(seed)
+impl Entries {
+    #[inline(never)]
+    fn next(&mut self) -> Option<Tree> {
+        let (key, value) = self.rest.next()?;
+        self.value = Some(value);
+        Some(key)
     }
+}
+
+impl<'de> MapAccess<'de> for Entries {
+    type Error = Error;
+
+    fn next_key_seed<K: DeserializeSeed<'de>>(
+        &mut self,
+        seed: K,
+    ) -> Result<Option<K::Value>, Error> {
+        self.next().map(|key| seed.deserialize(key)).transpose()
+    }
+
+    fn next_value_seed<V: DeserializeSeed<'de>>(&mut self, seed: V) -> Result<V::Value, Error> {
+        seed.deserialize(there(self.value.take())?)
+    }
+}
+
+/// The one type through which all enums are read.
+struct OneVariant {
+    name: Tree,
+    content: Option<Tree>,
+}
+
+impl<'de> EnumAccess<'de> for OneVariant {
+    type Error = Error;
+    type Variant = Content;
+
+    fn variant_seed<T: DeserializeSeed<'de>>(self, seed: T) -> Result<(T::Value, Content), Error> {
+        Ok((seed.deserialize(self.name)?, Content(self.content)))
+    }
+}
+
+/// What is in a variant; nothing where only its name was there.
+struct Content(Option<Tree>);
+
+impl<'de> VariantAccess<'de> for Content {
+    type Error = Error;
+
+    fn unit_variant(self) -> Result<(), Error> {
+        match self.0 {
+            None | Some(Tree::Null) => Ok(()),
+            Some(_) => Err(de::Error::custom("expected nothing in the variant")),
+        }
+    }
+
+    fn newtype_variant_seed<T: DeserializeSeed<'de>>(self, seed: T) -> Result<T::Value, Error> {
+        seed.deserialize(there(self.0)?)
+    }
+
+    fn tuple_variant<V: Visitor<'de>>(self, _len: usize, visitor: V) -> Result<V::Value, Error> {
+        there(self.0)?.deserialize_any(visitor)
+    }
+
+    fn struct_variant<V: Visitor<'de>>(
+        self,
+        _fields: &'static [&'static str],
+        visitor: V,
+    ) -> Result<V::Value, Error> {
+        there(self.0)?.deserialize_map(visitor)
+    }
+}
+
+#[inline(never)]
+fn there(value: Option<Tree>) -> Result<Tree, Error> {
+    value.ok_or_else(|| de::Error::custom("expected a value"))
 }
 
 #[cfg(test)]

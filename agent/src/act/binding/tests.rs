@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use shared::change::Rebind;
-use shared::change::rebind::{Reason, RegistryOrder, TestKind, Watch};
+use shared::change::rebind::{Reason, RegistryOrder, Test, TestKind, Watch};
 use shared::digest::Digest;
 use shared::document::FORMAT;
 use shared::document::profile::{Merchant, Replaced};
@@ -292,9 +292,78 @@ fn a_watch_goes_on_until_its_time_is_over_and_ends_at_once_when_it_is_breached()
     assert!(is_done(act(&shop, RebindAction::Watch)).contains("20 payments in 60 s"));
     shop.till.turn(|knobs| knobs.figures = figures(10, 10));
     assert_eq!(failure(act(&shop, RebindAction::Watch)).0, FailureCode::WatchBreached);
-    shop.till.turn(|knobs| knobs.broken = Some(PosError::NotReady("it is dead".to_owned())));
-    let reply = act(&shop, RebindAction::Watch);
-    assert!(!matches!(reply, Reply::Done(_)), "{reply:?}");
+}
+
+#[test]
+fn a_till_that_says_no_figures_is_neither_judged_nor_kept() {
+    let shop = backing_up();
+    is_done(act(&shop, RebindAction::Stage));
+    is_done(act(&shop, RebindAction::Switch));
+    for broken in [
+        PosError::NotReady("starting".to_owned()),
+        PosError::NoAnswer(Duration::from_secs(10)),
+        PosError::Refused("no".to_owned()),
+        PosError::Unsupported("no".to_owned()),
+        PosError::Failed("no".to_owned()),
+        PosError::Unintelligible("no".to_owned()),
+    ] {
+        shop.till.turn(|knobs| knobs.broken = Some(broken.clone()));
+        let reply = act(&shop, RebindAction::Watch);
+        let Reply::NotYet { detail, .. } = &reply else { panic!("{broken:?}: {reply:?}") };
+        assert!(detail.contains("the till"), "{detail}");
+    }
+}
+
+#[test]
+fn an_old_host_that_is_not_reached_has_refused_nothing() {
+    let shop = backing_up();
+    is_done(act(&shop, RebindAction::TestOld));
+    shop.till.turn(|knobs| knobs.host = false);
+    let reply = act(&shop, RebindAction::TestOld);
+    assert!(matches!(reply, Reply::NotYet { waiting: Waiting::Network, .. }), "{reply:?}");
+}
+
+#[test]
+fn where_nothing_can_be_returned_to_a_failed_plan_is_begun_anew_under_other_names() {
+    let shop = backing_up();
+    is_done(act(&shop, RebindAction::Stage));
+    is_done(act(&shop, RebindAction::Switch));
+    let mut released = change();
+    released.rebind.registry_order = RegistryOrder::ReleaseOldFirst;
+    let attempt = |attempt: u32| {
+        let mut task = task(released.clone(), RebindAction::TestNew);
+        task.given.attempt = attempt;
+        shop.hands.carry_out(&task, &Stop::new(), &mut |_, _| {})
+    };
+    let again_after = |number: u32| {
+        let Reply::Failed { code: FailureCode::TestFailed, again, .. } = attempt(number) else {
+            panic!("it fails")
+        };
+        again
+    };
+    let tested = || shop.till.turn(|knobs| std::mem::take(&mut knobs.tested));
+    let order = OrderId::from_bytes([1; 16]);
+    // The power failed in the first test: its answer is lost for good.
+    shop.till.turn(|knobs| knobs.lost = vec![format!("{order}/0")]);
+    assert_eq!(again_after(0), Again::Worthwhile);
+    assert_eq!(tested(), [format!("{order}/0 diagnosis")]);
+    shop.till.turn(|knobs| knobs.tests_left = 1);
+    assert!(matches!(attempt(1), Reply::NotYet { .. }), "what a lost round left stands still");
+    shop.till.turn(|knobs| knobs.tests_left = 0);
+    tested();
+    let Reply::Done(proof) = attempt(1) else { panic!("it passes") };
+    assert_eq!(proof.findings.len(), 3);
+    let second = ["0/1 diagnosis", "1/1 sale", "2/1 void"].map(|it| format!("{order}/{it}"));
+    assert_eq!(tested()[1..], second);
+    // One that is declined whatever is tried.
+    shop.till.turn(|knobs| knobs.declines = true);
+    for number in 0..4 {
+        assert_eq!(again_after(number), Again::Worthwhile);
+        assert_eq!(tested().len(), number as usize + 1, "one more in each attempt");
+    }
+    for late in [4, 40] {
+        assert_eq!(again_after(late), Again::Pointless);
+    }
 }
 
 #[test]

@@ -6,7 +6,7 @@ use std::time::Duration;
 use shared::message::StepState;
 use shared::outcome::{FailureCode, Outcome};
 
-use super::super::step::Mark;
+use super::super::step::{Mark, Step};
 use super::super::{Action, Finding, Reply};
 use super::record::{Course, Ending, Goal, Standing};
 use super::{
@@ -43,7 +43,9 @@ impl Saga {
         if undoing.is_none() {
             self.write(Entry::Undoing { step: step.name.to_owned(), action });
         }
-        self.report(step.name, StepState::Undoing { detail: why(&goal) });
+        if self.attempts + self.waits == 0 {
+            self.report(step.name, StepState::Undoing { detail: why(&goal) });
+        }
         self.act(Errand::Undo, action, c)
     }
 
@@ -67,10 +69,13 @@ impl Saga {
     ) {
         match reply {
             Reply::Done(proof) => self.undone(proof.findings, asked_at, c),
-            Reply::NotYet { detail, .. } => self.undo_failed(FailureCode::TimedOut, detail, c),
-            Reply::Failed { code, detail, .. } => self.undo_failed(code, detail, c),
+            Reply::NotYet { detail, .. } => {
+                self.waits += 1;
+                self.not_undone(FailureCode::TimedOut, &detail, c);
+            }
+            Reply::Failed { code, detail, .. } => self.undo_failed(code, &detail, c),
             Reply::AlreadySo(_) | Reply::Found(_) | Reply::Till { .. } => {
-                self.undo_failed(FailureCode::Internal, misfit(action, &reply), c);
+                self.undo_failed(FailureCode::Internal, &misfit(action, &reply), c);
             }
         }
     }
@@ -98,17 +103,30 @@ impl Saga {
         }
     }
 
-    pub(super) fn undo_failed(&mut self, code: FailureCode, detail: String, c: &Circumstances) {
+    /// What is refused at a till that could not be held again is not refused for good: it sells,
+    /// and nothing can be done there until it is held.
+    pub(super) fn undo_failed(&mut self, code: FailureCode, detail: &str, c: &Circumstances) {
+        match self.lease_may_have_ended(self.table.len(), c) {
+            true => self.waits += 1,
+            false => self.attempts += 1,
+        }
+        self.not_undone(code, detail, c);
+    }
+
+    /// Tries again, and says why it is not undone so far; or gives up.
+    fn not_undone(&mut self, code: FailureCode, detail: &str, c: &Circumstances) {
         let Some((place, _)) = self.present_undo() else { return };
-        self.attempts += 1;
-        if self.attempts < self.table[place].undo_attempts {
+        let Course::Back { goal, .. } = &self.record.course else { return };
+        let Step { name, undo_attempts, undo_waits, .. } = self.table[place];
+        if self.attempts < undo_attempts && self.waits < undo_waits {
+            let detail = format!("{}; not undone so far: {detail}", why(goal));
+            self.report(name, StepState::Undoing { detail });
             // The first minute may be all that it takes; after that it is a matter of hours.
-            let many = self.attempts >= FIRST_ATTEMPTS;
+            let many = self.attempts + self.waits >= FIRST_ATTEMPTS;
             return self.pause(c, if many { UNDO_DELAY_MAX } else { UNDO_DELAY });
         }
-        let step = self.table[place].name;
-        let failure = failure(step, code, &detail);
-        self.write(Entry::NotUndone { step: step.to_owned(), failure, at: c.at });
+        let failure = failure(name, code, detail);
+        self.write(Entry::NotUndone { step: name.to_owned(), failure, at: c.at });
         self.begin_anew();
     }
 

@@ -200,12 +200,8 @@ impl Saga {
             },
             Reply::NotYet { waiting, detail, again_in } => match step.postponed {
                 Postponed::AskAgain => {
-                    if step.watches {
-                        // It was heard of: what failed before that was passing.
-                        self.attempts = 0;
-                    }
                     self.report(step.name, StepState::Waiting { reason: waiting, detail });
-                    self.pause(c, again_in.unwrap_or(PAUSE));
+                    self.look_again(step, again_in, c);
                 }
                 Postponed::GoBack => {
                     let (pause, _, detail) = self.later(detail);
@@ -226,6 +222,14 @@ impl Saga {
         }
     }
 
+    /// Each look of a step that watches stands for itself: it goes on for days.
+    fn look_again(&mut self, step: &Step, again_in: Option<Duration>, c: &Circumstances) {
+        if step.watches {
+            (self.attempts, self.spent) = (0, Duration::ZERO);
+        }
+        self.pause(c, again_in.unwrap_or(PAUSE));
+    }
+
     pub(super) fn run_timed_out(&mut self, detail: String, c: &Circumstances) {
         let Some(step) = self.step() else { return };
         match step.postponed {
@@ -233,6 +237,7 @@ impl Saga {
                 let pause = self.later(detail);
                 self.go_back(step, Some(pause));
             }
+            Postponed::AskAgain if step.watches => self.look_again(step, None, c),
             Postponed::AskAgain | Postponed::Fails => {
                 self.fail(step, step.failing, &detail, c);
             }
@@ -263,7 +268,7 @@ impl Saga {
     pub(super) fn probe_failed(&mut self, detail: String, c: &Circumstances) {
         let Some(step) = self.step() else { return };
         self.attempts += 1;
-        if self.attempts < PROBE_ATTEMPTS {
+        if self.attempts < PROBE_ATTEMPTS.max(step.retry.attempts) {
             self.pause(c, UNDO_DELAY);
         } else {
             self.fail(step, step.failing, &detail, c);

@@ -7,7 +7,7 @@ use shared::limits::EVIDENCE_MAX;
 use shared::outcome::{Failure, Outcome};
 
 use super::super::Action;
-use super::super::step::{Lasts, Mark, Table, Undo};
+use super::super::step::{Lasts, Mark, Step, Table, Undo};
 use crate::journal::Entry;
 
 /// A journal that this build cannot continue.
@@ -159,9 +159,12 @@ impl Record {
     }
 
     /// Something that mattered could be neither done nor undone, and the table says what leaves
-    /// the shop safe: nothing else is done any more, so that people are called at once.
+    /// the shop safe: nothing else is done any more, so that people are called at once. Where
+    /// there is only forward, what the shop needs to be safe may be done already.
     pub(super) fn is_stranded(&self) -> bool {
-        self.trouble.is_some() && self.table.iter().any(|step| !step.stranded.is_empty())
+        let Some(trouble) = &self.trouble else { return false };
+        let behind = |step: &&Step| self.is_final() && step.name != trouble.step;
+        self.table.iter().skip_while(behind).any(|step| !step.stranded.is_empty())
     }
 
     /// Whether the step at `place` is being replaced by what leaves the shop safe.

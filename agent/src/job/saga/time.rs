@@ -53,7 +53,7 @@ impl Saga {
             Errand::Run => self.run_timed_out(detail, c),
             Errand::Probe => self.probe_failed(detail, c),
             Errand::Reclaim => self.reclaim_failed(c.uptime),
-            Errand::Undo => self.undo_failed(FailureCode::TimedOut, detail, c),
+            Errand::Undo => self.undo_failed(FailureCode::TimedOut, &detail, c),
         }
     }
 

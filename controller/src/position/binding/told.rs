@@ -8,6 +8,11 @@ use shared::outcome::Outcome;
 
 use super::{BindingEvent, BindingState, RegistrationStatus};
 
+/// Steps of the job at which a till that cannot go back sells with the new provider: the first has
+/// erased the old keys, the second could not.
+const WATCH: &str = "watch";
+const COMMIT: &str = "commit";
+
 /// What is to happen to the binding that was left, and to the one that was taken.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Moves {
@@ -25,6 +30,15 @@ pub fn moves(
     match outcome {
         Outcome::Succeeded { .. } => Moves { old: left(old), new: taken(new, registration) },
         Outcome::RolledBack { .. } => Moves { old: back(old), new: given_up(new) },
+        // It sells on with the new one: there was no way back any more.
+        Outcome::RollbackFailed { undoing, .. } if undoing.step == WATCH => {
+            Moves { old: left(old), new: taken(new, registration) }
+        }
+        Outcome::RollbackFailed { undoing, .. } if undoing.step == COMMIT => {
+            let mut old = left(old);
+            old.retain(|event| *event != BindingEvent::Retire);
+            Moves { old, new: taken(new, registration) }
+        }
         // Nothing was disturbed, or nobody knows what the till can do: a person looks.
         Outcome::Failed { .. }
         | Outcome::RollbackFailed { .. }
@@ -106,9 +120,16 @@ mod tests {
     use super::*;
 
     fn ends() -> Vec<Outcome> {
-        let failure =
-            || Failure { code: FailureCode::DiskFull, step: "s".into(), detail: String::new() };
+        let at = |step: &str| Failure {
+            code: FailureCode::DiskFull,
+            step: step.into(),
+            detail: String::new(),
+        };
+        let failure = || at("test");
+        let no_way_back = |step| Outcome::RollbackFailed { failure: at(step), undoing: at(step) };
         vec![
+            no_way_back(WATCH),
+            no_way_back(COMMIT),
             Outcome::Succeeded { now: "beta".into() },
             Outcome::RolledBack { failure: failure() },
             Outcome::Failed { failure: failure() },
@@ -142,7 +163,11 @@ mod tests {
                 }
             }
         }
-        let succeeded = &ends()[0];
+        for (end, old) in [(0, Retiring), (1, Standby)] {
+            let told = moves(&ends()[end], Some(Active), (Draft, RegistrationStatus::NotSubmitted));
+            assert_eq!((after(Active, &told.old), after(Draft, &told.new)), (old, Active));
+        }
+        let succeeded = &ends()[2];
         let usual = moves(succeeded, Some(Active), (Registered, RegistrationStatus::Registered));
         assert_eq!((after(Active, &usual.old), after(Registered, &usual.new)), (Retiring, Active));
         assert_eq!(usual.new, [BindingEvent::Activate]);
@@ -154,7 +179,7 @@ mod tests {
             let told = moves(succeeded, None, (state, registration));
             assert_eq!((told.old, told.new), (vec![], vec![BindingEvent::Adopt]));
         }
-        let returned = moves(&ends()[1], Some(Standby), (Active, RegistrationStatus::Registered));
+        let returned = moves(&ends()[3], Some(Standby), (Active, RegistrationStatus::Registered));
         assert_eq!(after(Standby, &returned.old), Active);
         assert_eq!(after(Active, &returned.new), BindingState::Failed);
     }

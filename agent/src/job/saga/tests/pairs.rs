@@ -111,6 +111,11 @@ fn shown(answer: Result<Vec<Move>, Refused>) -> String {
         Move::Report { step, state: StepState::Waiting { reason, .. } } => {
             Some(format!("waits at {step} for {reason:?}"))
         }
+        Move::Report { step, state: StepState::Undoing { detail } }
+            if detail.contains("not undone so far") =>
+        {
+            Some(format!("{step} is not undone so far"))
+        }
         Move::Report { state: StepState::Running | StepState::Undoing { .. }, .. } => None,
         Move::Finish { outcome, .. } => Some(format!("FINISH {}", shown_outcome(outcome))),
     });

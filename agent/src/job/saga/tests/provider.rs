@@ -1,5 +1,6 @@
 //! The tables of a change of provider: every state with every event, and the stories that matter.
 
+use shared::message::StepState;
 use shared::outcome::FailureCode;
 
 use super::super::super::DataAction;
@@ -29,8 +30,10 @@ fn after_restart(mut rig: Rig) -> Rig {
 /// Time passes, in which the hold is renewed.
 fn wait(rig: &mut Rig, seconds: u64) {
     rig.after(seconds);
-    while let Some((_, Action::HoldTrading)) = rig.asked.last() {
-        rig.reply(done());
+    let renewal = |rig: &Rig| rig.asked.iter().position(|(_, it)| *it == Action::HoldTrading);
+    while let Some(place) = renewal(rig) {
+        let (ticket, _) = rig.asked.remove(place);
+        rig.handle(Event::Replied { ticket, reply: done() }).expect("it is waited for");
     }
 }
 
@@ -44,6 +47,23 @@ fn stranded(mut rig: Rig) -> Rig {
         }
     }
     panic!("it is never given up: {:?}", rig.journal);
+}
+
+/// A till that has returned to the old provider, whose host is to be reached.
+fn testing_the_old() -> Rig {
+    let mut rig = going_back(at(Switch));
+    rig.asks_for(Action::Rebind(SwitchBack));
+    rig.reply(done());
+    rig.asks_for(Action::Rebind(TestOld));
+    rig
+}
+
+/// What was reported last.
+fn reported(moves: &[Move]) -> Option<&StepState> {
+    moves.iter().rev().find_map(|it| match it {
+        Move::Report { state, .. } => Some(state),
+        Move::Journal(_) | Move::Act { .. } | Move::StopAct(_) | Move::Finish { .. } => None,
+    })
 }
 
 /// What is asked for from here on when all of it is done, in order.
@@ -104,6 +124,7 @@ fn every_event_in_every_state_of_a_rebind_is_answered_as_the_table_says() {
         ("holding to return", going_back(at(Watch))),
         ("stranded", stranded(going_back(at(Switch)))),
         ("committing", at(EraseOld)),
+        ("testing the old", testing_the_old()),
         ("switching, released", released_at(Switch)),
         ("testing, released", released_at(TestNew)),
         ("watching, released", released_at(Watch)),
@@ -296,4 +317,152 @@ fn a_switch_that_cannot_be_undone_is_not_gone_back_from_when_the_window_closes()
     rig.c.window = closed();
     wait(&mut rig, 11);
     rig.asks_for(Action::Rebind(SwitchBack));
+}
+
+#[test]
+fn a_shop_that_is_closed_is_watched_on_and_judged_when_it_opens() {
+    for mut rig in [at(Watch), released_at(Watch)] {
+        for _ in 0..3 * 24 * 60 {
+            rig.asks_for(Action::Rebind(Watch));
+            // Each look may take its time until the till is known not to answer.
+            rig.c.uptime += Duration::from_secs(40);
+            let told = rig.reply(not_yet());
+            let waits = told.iter().any(|it| matches!(it, Move::Journal(_) | Move::Finish { .. }));
+            assert!(!waits, "{told:?}");
+            rig.after(61);
+        }
+        // One that is not answered at all is asked again.
+        rig.after(13 * 3600);
+        rig.after(61);
+        rig.asks_for(Action::Rebind(Watch));
+        rig.reply(done());
+        rig.asks_for(Action::Rebind(EraseOld));
+    }
+}
+
+#[test]
+fn a_host_that_is_away_on_the_way_back_is_waited_for_and_one_that_refuses_is_not() {
+    let mut rig = testing_the_old();
+    for _ in 0..700 {
+        rig.asks_for(Action::Rebind(TestOld));
+        let moves = rig.reply(not_yet());
+        let refused = moves.iter().any(|it| matches!(it, Move::Journal(_)));
+        assert!(!refused, "{:?}", rig.journal);
+        wait(&mut rig, 60);
+    }
+    assert_eq!(rest(&mut rig), BACK_TO_THE_OLD[3..]);
+    assert!(matches!(rig.finished, Some(Outcome::RolledBack { .. })));
+
+    let mut tried = 0;
+    let mut rig = testing_the_old();
+    while rig.asked.last().map(|(_, action)| *action) == Some(Action::Rebind(TestOld)) {
+        // That it was only not reached before is no reason to wait longer for a refusal.
+        tried += 1;
+        rig.reply(if tried % 2 == 0 { not_yet() } else { failed(Again::Pointless) });
+        wait(&mut rig, 60);
+    }
+    assert_eq!(tried, 59, "thirty refusals");
+    assert_eq!(rest(&mut rig), [Action::Rebind(StopTrading)]);
+    assert!(matches!(rig.finished, Some(Outcome::RollbackFailed { .. })));
+}
+
+#[test]
+fn a_way_back_that_does_not_get_on_says_why_it_was_begun_and_what_keeps_it() {
+    let mut rig = testing_the_old();
+    let said = rig.reply(not_yet());
+    let Some(StepState::Undoing { detail }) = reported(&said) else { panic!("{said:?}") };
+    assert_eq!(detail, "no; not undone so far: not now");
+    wait(&mut rig, 60);
+    assert_eq!(reported(&rig.reply(not_yet())), None, "the same is said once");
+}
+
+#[test]
+fn a_till_that_cannot_be_held_sells_on_with_the_new_provider_and_is_never_stopped() {
+    let withdrawn = || Event::Withdrawn(Outcome::Cancelled { reason: "too early".to_owned() });
+    for reply in [not_yet(), failed(Again::Worthwhile), failed(Again::Pointless)] {
+        let mut rig = at(Watch);
+        rig.handle(withdrawn()).expect("the shop sells, and all of it can be undone");
+        for _ in 0..3 * 24 * 60 {
+            rig.asks_for(Action::HoldTrading);
+            rig.reply(reply.clone());
+            rig.after(61);
+        }
+        rig.restart();
+        assert_eq!(rest(&mut rig), BACK_TO_THE_OLD);
+        assert_eq!(rolled_back(&rig), FailureCode::Withdrawn);
+    }
+}
+
+#[test]
+fn a_commit_that_never_succeeds_is_no_success_and_stops_no_shop() {
+    for mut rig in [at(EraseOld), released_at(EraseOld)] {
+        let mut tried = 0;
+        while rig.finished.is_none() {
+            rig.asks_for(Action::Rebind(EraseOld));
+            rig.reply(if tried % 2 == 0 { not_yet() } else { failed(Again::Worthwhile) });
+            tried += 1;
+            if rig.finished.is_none() {
+                rig.after(60);
+            }
+        }
+        assert_eq!(tried, 720, "half a day");
+        let Some(Outcome::RollbackFailed { failure, .. }) = &rig.finished else {
+            panic!("{:?}", rig.finished)
+        };
+        assert_eq!(failure.step, "commit");
+    }
+}
+
+#[test]
+fn a_breach_without_a_way_back_is_told_and_the_released_keys_go() {
+    let mut rig = released_at(Watch);
+    rig.reply(failed(Again::Pointless));
+    // What is durable says the same after a power cut.
+    rig.restart();
+    assert_eq!(rest(&mut rig), [Action::Rebind(EraseOld)], "nobody stops the shop");
+    let Some(Outcome::RollbackFailed { failure, .. }) = &rig.finished else {
+        panic!("{:?}", rig.finished)
+    };
+    assert_eq!(failure.step, "watch");
+}
+
+#[test]
+fn a_released_till_that_takes_long_to_come_back_is_waited_for() {
+    let mut rig = after_restart(released_at(Switch));
+    for _ in 0..30 {
+        rig.asks_for(Action::Rebind(ProbeSwitch));
+        rig.reply(not_yet());
+        wait(&mut rig, 11);
+    }
+    rig.reply(found(Found::Happened));
+    // What was held may have lapsed.
+    wait(&mut rig, 0);
+    for _ in 0..60 {
+        rig.asks_for(Action::Rebind(TestNew));
+        rig.reply(not_yet());
+        wait(&mut rig, 30);
+    }
+    rig.reply(done());
+    rig.asks_for(Action::ReleaseTrading);
+}
+
+#[test]
+fn what_is_refused_at_a_till_that_could_not_be_held_again_is_not_refused_for_good() {
+    let mut rig = after_restart(going_back(at(TestNew)));
+    let mut refused = 0;
+    while refused < 200 {
+        match rig.asked.last() {
+            Some((_, Action::Rebind(SwitchBack))) => refused += 1,
+            Some((_, Action::HoldTrading | Action::Rebind(EmptyNew))) => {}
+            other => panic!("{other:?} after {refused}"),
+        }
+        rig.reply(failed(Again::Worthwhile));
+        if rig.asked.is_empty() {
+            rig.after(61);
+        }
+    }
+    let mut asked = rest(&mut rig);
+    asked.retain(|action| *action != Action::HoldTrading);
+    let expected = [&BACK_TO_THE_OLD[2..]].concat();
+    assert_eq!(asked, expected);
 }
