@@ -319,7 +319,7 @@ fn a_hold_that_the_till_takes_up_late_is_released_again() {
         shop.done(Action::HoldTrading);
         under_way.take();
     });
-    assert_eq!(shop.hands.release_trading(&time), Reply::Done(Proof::default()));
+    assert!(matches!(shop.hands.release_trading(&time), Reply::Done(_)));
     assert_eq!(shop.till.turn(|knobs| knobs.asked.clone()), ["release", "hold", "release"]);
 
     let _never_ends = shop.hands.holds.begin();

@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use shared::document::Release;
+use shared::document::receipt::{TRADING_GOES_ON, TRADING_HELD};
 use shared::outcome::{FailureCode, Waiting};
 
 use super::{Hands, done};
@@ -71,7 +72,7 @@ impl Hands {
 
     pub(super) fn hold_trading(&self, reason: &str) -> Reply {
         match self.pos.hold(HOLD_LEASE, reason) {
-            Ok(()) => Reply::Done(Proof::default()),
+            Ok(()) => done(TRADING_HELD.to_owned()),
             Err(error) => not_done(&error, FailureCode::PosRefused),
         }
     }
@@ -91,7 +92,7 @@ impl Hands {
             released = self.pos.release();
         }
         match released {
-            Ok(()) => Reply::Done(Proof::default()),
+            Ok(()) => done(TRADING_GOES_ON.to_owned()),
             Err(error) => not_done(&error, FailureCode::PosRefused),
         }
     }

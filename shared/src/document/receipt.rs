@@ -31,6 +31,12 @@ pub enum Said {
     Finished { outcome: Outcome, evidence: Vec<Evidence> },
 }
 
+/// The note of the moment from which a till takes no payment, for as long as it is worked on.
+pub const TRADING_HELD: &str = "trading is held";
+
+/// The note of the moment from which it takes payments again.
+pub const TRADING_GOES_ON: &str = "trading goes on";
+
 /// One fact that was established on the way.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]

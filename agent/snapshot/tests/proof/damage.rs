@@ -21,8 +21,8 @@ fn saved() -> (Rig, Saved) {
     (rig, saved)
 }
 
-/// The pack that was stored first: it holds data. The folders, and the listing without which no file
-/// is known, come last.
+/// The pack that was stored first: it holds data. The folders, and the listing without which no
+/// file is known, come last.
 fn pack(rig: &Rig, saved: &Saved) -> std::path::PathBuf {
     let packs = rig.stored().list(saved.repository, Kind::Data).unwrap();
     let path =

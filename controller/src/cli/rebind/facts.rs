@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use serde::Serialize;
 use shared::document::Receipt;
-use shared::document::receipt::{Evidence, Said};
+use shared::document::receipt::{Evidence, Said, TRADING_GOES_ON, TRADING_HELD};
 use shared::signature::Envelope;
 use shared::time::UnixTime;
 
@@ -21,7 +21,7 @@ use crate::campaign::words::harmless;
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub(super) struct Facts {
     serial: String,
-    /// Between the hold of trading and its release, in seconds; `null` where it has not told both.
+    /// How long trading was held in all, in seconds; `null` where it does not say when it ended.
     not_selling_s: Option<u64>,
     steps: Vec<Step>,
 }
@@ -53,15 +53,32 @@ fn end(receipt: &[u8]) -> Option<Vec<Evidence>> {
 }
 
 fn of(serial: &str, evidence: &[Evidence]) -> Facts {
-    let at = |step: &str| evidence.iter().find(|it| it.step == step).map(|it| it.at);
-    let waited = at("hold").zip(at("release")).map(|(held, released)| released.0 - held.0);
     let step =
         |it: &Evidence| Step { step: harmless(&it.step), at: it.at, note: harmless(&it.note) };
     Facts {
         serial: serial.to_owned(),
-        not_selling_s: waited.and_then(|seconds| u64::try_from(seconds).ok()),
+        not_selling_s: held_s(evidence),
         steps: evidence.iter().map(step).collect(),
     }
+}
+
+/// A till that goes back is held a second time.
+fn held_s(evidence: &[Evidence]) -> Option<u64> {
+    let (mut since, mut held, mut was_held) = (None, 0, false);
+    for it in evidence {
+        match it.note.as_str() {
+            TRADING_HELD => {
+                since.get_or_insert(it.at.0);
+                was_held = true;
+            }
+            TRADING_GOES_ON => {
+                let seconds = since.take().map_or(0, |since| it.at.0.saturating_sub(since));
+                held += u64::try_from(seconds).unwrap_or(0);
+            }
+            _ => {}
+        }
+    }
+    (was_held && since.is_none()).then_some(held)
 }
 
 pub(super) fn shown(facts: &[Facts], print: &mut Print) {
@@ -102,6 +119,13 @@ mod tests {
         ];
         let (whole, silent) = (of("PX-1", &all), of("PX-2", &all[1..2]));
         assert_eq!((whole.not_selling_s, silent.not_selling_s), (Some(90), None));
+        let back = [
+            evidence("release", 1_795_345_300, TRADING_HELD),
+            evidence("hold", 1_795_345_330, TRADING_GOES_ON),
+        ];
+        let both = [&all[..], &back].concat();
+        assert_eq!(of("PX-1", &both).not_selling_s, Some(120), "and once more on the way back");
+        assert_eq!(of("PX-1", &both[..5]).not_selling_s, None, "it is held still");
         let text = golden::printed(|print| shown(&[whole, silent], print));
         golden::check("rebind-facts", &text);
         assert_eq!(end(b"no receipt"), None);

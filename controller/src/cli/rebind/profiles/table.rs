@@ -82,15 +82,14 @@ pub(super) fn read(text: &str) -> Result<ProfileFile, Mistake> {
 
 fn mistake(error: csv::Error) -> Mistake {
     let line = error.position().map_or(1, csv::Position::line);
-    let what = match error.kind() {
-        csv::ErrorKind::UnequalLengths { expected_len, len, .. } => {
-            format!("it has {len} columns, and the first line names {expected_len}")
-        }
-        csv::ErrorKind::Deserialize { err, .. } => match err.kind() {
-            csv::DeserializeErrorKind::Message(text) => text.clone(),
-            _ => "a value has not the form that its column needs".to_owned(),
-        },
-        _ => "it is no line of a table".to_owned(),
+    let what = if let csv::ErrorKind::UnequalLengths { expected_len, len, .. } = error.kind() {
+        format!("it has {len} columns, and the first line names {expected_len}")
+    } else if let csv::ErrorKind::Deserialize { err, .. } = error.kind()
+        && let csv::DeserializeErrorKind::Message(text) = err.kind()
+    {
+        text.clone()
+    } else {
+        "a value has not the form that its column needs".to_owned()
     };
     Mistake { line, what }
 }
