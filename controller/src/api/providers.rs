@@ -194,11 +194,7 @@ async fn due(
     _: Operator,
     State(api): State<Arc<Api>>,
 ) -> Result<axum::Json<Page<ProviderAlert>>, Refusal> {
-    let standing = standing(&api, now()).await?;
-    let ids: Vec<_> = standing.iter().map(|it| it.id.clone()).collect();
-    let seen = api.registry.alerts_seen(&ids).await?;
-    let items = alerts::due(standing, |id| seen.contains(id));
-    Ok(axum::Json(Page { items, next: None }))
+    Ok(axum::Json(Page { items: due_at(&api, now()).await?, next: None }))
 }
 
 /// Say that an alert was seen: it is not told again, but the next one of the same end is
@@ -220,6 +216,14 @@ async fn seen(
     }
     api.registry.alert_seen(&id, &operator.by(None, now())).await?;
     Ok(StatusCode::NO_CONTENT)
+}
+
+/// Those that are to be told, the nearest end first.
+pub(super) async fn due_at(api: &Api, at: UnixTime) -> Result<Vec<ProviderAlert>, Refusal> {
+    let standing = standing(api, at).await?;
+    let ids: Vec<_> = standing.iter().map(|it| it.id.clone()).collect();
+    let seen = api.registry.alerts_seen(&ids).await?;
+    Ok(alerts::due(standing, |id| seen.contains(id)))
 }
 
 async fn standing(api: &Api, at: UnixTime) -> Result<Vec<ProviderAlert>, Refusal> {

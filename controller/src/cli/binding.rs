@@ -205,6 +205,14 @@ fn show(it: &Binding, json: bool, print: &mut Print) {
     for (name, value) in lines {
         print.line(format_args!("{name:<11} {value}"));
     }
+    unchecked(&it.remarks, print);
+}
+
+fn unchecked(remarks: &[String], print: &mut Print) {
+    remarks.iter().for_each(|it| print.warning(it));
+    if !remarks.is_empty() {
+        print.hint("write the provider down: `tillward provider import`");
+    }
 }
 
 fn history(versions: &[BindingVersion], print: &mut Print) {

@@ -7,8 +7,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use shared::id::{BindingId, PositionId, TerminalId};
 
 use super::binding::{BindingPolicy, BindingState};
-use super::tuple::{self, MidRule, Tuple};
+use super::tuple::{self, Tuple};
 use super::{LINE_CHARS_MAX, PositionState};
+use crate::provider::record::Provider;
 
 /// In one import; a larger estate comes in parts, each of which is one transaction.
 pub const ROWS_MAX: usize = 5000;
@@ -46,6 +47,8 @@ pub struct Known {
     pub units: BTreeMap<String, KnownUnit>,
     /// That are not over, of the positions above and of the rows' TIDs.
     pub bindings: Vec<KnownBinding>,
+    /// By key: those of the rows that are in the registry.
+    pub providers: BTreeMap<String, Provider>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -154,7 +157,7 @@ impl Work<'_> {
                 self.wrong(row.line, what);
             }
         }
-        for mistake in tuple::mistakes(&row.tuple, MidRule::Any) {
+        for mistake in tuple::mistakes(&row.tuple, self.known.providers.get(&row.provider)) {
             self.wrong(row.line, mistake.to_string());
         }
     }

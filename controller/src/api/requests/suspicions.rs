@@ -111,7 +111,7 @@ async fn lift(
     Ok(axum::Json(shown(suspicion)))
 }
 
-fn shown(it: stored::Suspicion) -> Suspicion {
+pub(in crate::api) fn shown(it: stored::Suspicion) -> Suspicion {
     let word = |it: stored::Word| LiftWord { by: it.by, at: it.at, reason: it.why };
     Suspicion {
         number: it.number,

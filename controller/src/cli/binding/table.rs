@@ -11,6 +11,7 @@ use super::super::client::Client;
 use super::super::failure::{Exit, Failure};
 use super::super::print::Print;
 use super::super::words::counted;
+use super::unchecked;
 use crate::api::model::{
     Binding, BindingImport, BindingTuple, ImportMistake, ImportReport, ImportRow,
 };
@@ -191,6 +192,7 @@ fn show(report: &ImportReport, print: &mut Print) {
         print.table(["line", "mistake"], report.mistakes.iter().map(row).collect(), "");
         return;
     }
+    unchecked(&report.remarks, print);
     let done = if report.is_done { "" } else { "would be " };
     print.line(format_args!(
         "{} {done}taken over, {} known as they are, {} {done}put into position",
