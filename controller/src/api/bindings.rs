@@ -187,8 +187,8 @@ async fn register(
         RegistrationStatus::Cancelled => Stored::Cancelled,
     };
     let said = stored::Registration { status, reference, at: Some(at.unwrap_or(now)) };
-    let noted = api.registry.note_registration(id, &said, &operator.by(None, now)).await??;
-    Ok(axum::Json(shown(noted)))
+    let noted = api.registry.note_registration(id, &said, &operator.by(None, now)).await?;
+    Ok(axum::Json(shown(noted.map_err(|why| Refusal::from(why).about("binding", id))?)))
 }
 
 /// Move bindings together, all or none

@@ -20,7 +20,7 @@ use super::positions::check_line;
 use super::problem::{Code, Refusal};
 use super::{Api, now};
 use crate::registry::request::NewRequest as Made;
-use crate::request::{self as stored, RequestEvent};
+use crate::request::{self as stored, RequestEvent, RequestRefused};
 pub(super) use suspicions::shown as suspicion;
 
 pub(super) fn routes() -> OpenApiRouter<Arc<Api>> {
@@ -123,7 +123,7 @@ async fn verify(
     };
     check_line("contact", &contact)?;
     let by = operator.by(reason.as_deref(), now());
-    Ok(axum::Json(shown(api.registry.verify_request(id, method, &contact, &by).await??)))
+    decided(id, api.registry.verify_request(id, method, &contact, &by).await?)
 }
 
 /// Accept a verified request; it can be scheduled from then on
@@ -241,7 +241,15 @@ async fn decide(
         | RequestEvent::Freeze
         | RequestEvent::Unfreeze => api.registry.end_request(id, event, &by).await?,
     };
-    Ok(axum::Json(shown(decided?)))
+    self::decided(id, decided)
+}
+
+fn decided(
+    id: RequestId,
+    decided: Result<stored::Request, RequestRefused>,
+) -> Result<axum::Json<Request>, Refusal> {
+    let decided = decided.map_err(|why| Refusal::from(why).about("request", id))?;
+    Ok(axum::Json(shown(decided)))
 }
 
 fn read(it: NewRequest) -> stored::Asked {

@@ -97,7 +97,7 @@ fn show(status: &Status, print: &mut Print) {
             format!("{} {}, by {}: {}", it.scope, it.subject, it.raised_by, it.note)
         };
         let what = format_args!(
-            "{}, frozen until two people lift it: `tillward request suspicions`",
+            "{}, frozen until two people have looked: `tillward request suspicions`",
             counted(frozen.count, "suspicion")
         );
         named(what, frozen, each, print);

@@ -96,7 +96,11 @@ pub fn plan(
 ) -> Result<Vec<Step>, Vec<Mistake>> {
     let mut work = Work { known, policy, mistakes: Vec::new(), seen: Seen::default() };
     if rows.is_empty() || rows.len() > ROWS_MAX {
-        let what = format!("there are {} rows: import 1 to {ROWS_MAX} at a time", rows.len());
+        let count = rows.len();
+        let what = match count {
+            0 => "there are no rows".to_owned(),
+            _ => format!("there are {count} rows: import at most {ROWS_MAX} at a time"),
+        };
         return Err(vec![Mistake { line: 0, what }]);
     }
     let steps: Vec<_> = rows.into_iter().map(|row| work.step(row)).collect();
@@ -153,7 +157,10 @@ impl Work<'_> {
                 || text.trim() != text
                 || text.chars().any(char::is_control)
             {
-                let what = format!("`{field}` is empty, too long, or has spaces around it");
+                let what = format!(
+                    "`{field}` is empty, longer than {LINE_CHARS_MAX} characters, or has spaces \
+                     around it"
+                );
                 self.wrong(row.line, what);
             }
         }

@@ -109,7 +109,7 @@ fn every_mistake_of_every_row_is_told() {
             (5, "PX-3 was revoked"),
             (5, "binding bnd-07070707070707070707070707070707 has this MID and TID"),
             (6, "binding bnd-07070707070707070707070707070707 is active there, and differs"),
-            (7, "`store` is empty, too long, or has spaces around it"),
+            (7, "`store` is empty, longer than 200 characters, or has spaces around it"),
         ]
     );
 }
