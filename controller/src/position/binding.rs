@@ -296,8 +296,8 @@ impl BindingRefused {
             Self::ProviderTaken { .. } => "change that one, or retire it first",
             Self::PositionClosed { .. } => "reopen the position, or choose another one",
             Self::Registration { .. } => {
-                "note what comes before it first: it is submitted, then registered or rejected, and \
-                 only what was taken is cancelled"
+                "note what comes before it first: it is submitted, then registered or rejected; \
+                 what was taken is cancelled"
             }
             Self::NoReference(_) => "name the registry's reference: `--reference`",
         }

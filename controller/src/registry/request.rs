@@ -57,7 +57,8 @@ pub trait RequestRegistry {
     ) -> Result<std::result::Result<Request, RequestRefused>>;
 
     /// [`RequestEvent::Cancel`], [`RequestEvent::Unschedule`] or [`RequestEvent::Close`]: not while
-    /// its campaign or another wave of it is in motion. Others have methods of their own, and are refused here.
+    /// its campaign or another wave of it is in motion. Others have methods of their own, and are
+    /// refused here.
     async fn end_request(
         &self,
         id: RequestId,

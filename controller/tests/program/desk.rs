@@ -77,8 +77,21 @@ registry_order = "new-first"
 acquirer_code = "898"
 tests = [{ kind = "sale", amount_minor = 1 }]
 currencies = ["CNY"]
-licence = { number = "Z1", class = "acquiring", scope = ["pos-acquiring"], regulator = "bank", valid_from = "2020-01-01", valid_until = "2020-12-31" }
-watch = { for_s = 3600, payments_min = 20, at_most_s = 86400, approval_drop_max = 5, host_errors_max = 3, slower_max = 50, crashes_max = 0 }
+[provider.licence]
+number = "Z1"
+class = "acquiring"
+scope = ["pos-acquiring"]
+regulator = "bank"
+valid_from = "2020-01-01"
+valid_until = "2020-12-31"
+[provider.watch]
+for_s = 3600
+payments_min = 20
+at_most_s = 86400
+approval_drop_max = 5
+host_errors_max = 3
+slower_max = 50
+crashes_max = 0
 "#;
 
 fn binding<'a>(lane: &'a str, provider: &'a str, mid: &'a str) -> Vec<&'a str> {
