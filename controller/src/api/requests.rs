@@ -229,7 +229,7 @@ async fn decide(
     why: &Decision,
 ) -> Result<axum::Json<Request>, Refusal> {
     let by = operator.by(why.reason.as_deref(), now());
-    let decided = match event {
+    let outcome = match event {
         RequestEvent::Accept => api.registry.review_request(id, true, &by).await?,
         RequestEvent::Reject => api.registry.review_request(id, false, &by).await?,
         // It refuses those that have a way of their own.
@@ -241,15 +241,15 @@ async fn decide(
         | RequestEvent::Freeze
         | RequestEvent::Unfreeze => api.registry.end_request(id, event, &by).await?,
     };
-    self::decided(id, decided)
+    decided(id, outcome)
 }
 
 fn decided(
     id: RequestId,
-    decided: Result<stored::Request, RequestRefused>,
+    outcome: Result<stored::Request, RequestRefused>,
 ) -> Result<axum::Json<Request>, Refusal> {
-    let decided = decided.map_err(|why| Refusal::from(why).about("request", id))?;
-    Ok(axum::Json(shown(decided)))
+    let request = outcome.map_err(|why| Refusal::from(why).about("request", id))?;
+    Ok(axum::Json(shown(request)))
 }
 
 fn read(it: NewRequest) -> stored::Asked {

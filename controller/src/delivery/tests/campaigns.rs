@@ -1,8 +1,10 @@
 //! Campaigns in fair weather: who is released when, and how each life ends.
 
+use shared::change::Verb;
 use shared::outcome::{Failure, FailureCode, Outcome};
 use shared::signature::PrivateKey;
 
+use super::approvals::require_on;
 use super::world::{World, by, campaign_id, id};
 use crate::campaign::CampaignError;
 use crate::campaign::assignment::AssignmentState as State;
@@ -120,6 +122,24 @@ async fn what_a_suspicious_terminal_has_accepted_is_taken_back_and_the_others_go
     assert_eq!(why.as_deref(), Some("somebody finds it suspicious"));
     assert_eq!(world.campaign(1).await.state_why, "3 of 3 attempted, 0 bad");
     assert!(raised.lifted.is_none());
+}
+
+#[tokio::test]
+async fn nothing_is_taken_back_by_the_controller_alone_where_that_takes_an_approver() {
+    let mut world = World::new(1, 1).await;
+    require_on(&world, Verb::Cancel, 1).await;
+    rounds(&mut world, 2).await;
+    world.terminal(1).may_begin = false;
+    world.start_campaign(1, 1).await;
+    rounds(&mut world, 3).await;
+    let scope = Scope::Terminal(id(1));
+    let new = NewSuspicion { scope, source: "a call".to_owned(), note: "who?".to_owned() };
+    world.registry.suspect(&new, &by(world.now)).await.unwrap();
+    rounds(&mut world, 20).await;
+    assert_eq!(world.states(1).await, [(State::Accepted, 1)], "it stays with the terminal");
+    require_on(&world, Verb::Cancel, 0).await;
+    world.until_over(1, 30).await;
+    assert_eq!(world.states(1).await, [(State::Cancelled, 1)]);
 }
 
 #[tokio::test]
