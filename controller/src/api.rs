@@ -52,6 +52,7 @@ use crate::broker::Brokers;
 use crate::campaign::Campaigns;
 use crate::config::{Enrolment, HttpsUrl};
 use crate::position::binding::BindingPolicy;
+use crate::provider::contract::LegalReview;
 use crate::registry::Registry;
 use crate::terminal::enrolment::Registrar;
 use listener::Shown;
@@ -77,6 +78,8 @@ pub struct Api {
     pub intake: Intake,
     pub retention: Policy,
     pub bindings: BindingPolicy,
+    /// From what on somebody who knows the law must have read a provider's contract.
+    pub legal_review: LegalReview,
     pub brokers: Brokers,
     /// Where terminals and operators connect, with the real port.
     pub url: HttpsUrl,

@@ -25,6 +25,7 @@ use tracing_subscriber::filter::ParseError;
 
 use crate::auth::ControllerName;
 use crate::position::binding::BindingPolicy;
+use crate::provider::contract::LegalReview;
 use reader::{Mistakes, Reader};
 
 const DEFAULT: &str = include_str!("config/default.toml");
@@ -45,7 +46,7 @@ pub struct Config {
     /// What is remembered of the places of backups.
     pub places: PathBuf,
     pub backups: Backups,
-    pub rebind: BindingPolicy,
+    pub rebind: Rebind,
     pub secrets: Secrets,
     pub certificates: Certificates,
     pub rosters: PathBuf,
@@ -77,6 +78,13 @@ pub enum BrokerChoice {
 pub struct Cell {
     pub address: HostPort,
     pub shards: RangeInclusive<u8>,
+}
+
+/// What an operator decides about changes of the payment provider.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Rebind {
+    pub bindings: BindingPolicy,
+    pub legal_review: LegalReview,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -366,7 +374,11 @@ fn read(mut file: Reader<'_>, base: &Path) -> Option<Config> {
     };
     let backups = backups::read(file.table("backups"), base);
     let rebind = in_table(file.table("rebind"), |table| {
-        Some(BindingPolicy { one_active: table.flag("one_active_binding")? })
+        let one_active = table.flag("one_active_binding");
+        let value = table.maybe_number("legal_review_above_value_minor", 0..=i64::MAX);
+        let terminals = table.maybe_number("legal_review_above_terminals", 0..=u32::MAX);
+        let legal_review = LegalReview { above_value_minor: value?, above_terminals: terminals? };
+        Some(Rebind { bindings: BindingPolicy { one_active: one_active? }, legal_review })
     });
     let secrets = in_table(file.table("secrets"), |table| {
         let (file, insecure_dev) = (table.text("file"), table.flag("insecure_dev"));

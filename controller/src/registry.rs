@@ -55,7 +55,7 @@ use campaign::{
     Approval, Assignment, Campaign, CampaignTally, NewCampaign, Purpose, SignedAnew, Start,
     StoredBatch,
 };
-use delivery::{Alarm, Applied, Delivered, Heard, NewOrder, Numbering, Owed};
+use delivery::{AnyAlarm, Applied, Delivered, Heard, NewOrder, Numbering, Owed};
 pub use error::RegistryError;
 use fleet::{FleetTally, Operator, StoredRoster};
 use page::Page;
@@ -301,6 +301,14 @@ pub trait Registry:
         limit: u32,
     ) -> Result<Vec<Assignment>>;
 
+    /// Open ones with a valid order that their terminal has accepted, and to which no cancel order
+    /// was issued: of terminals that are frozen, or all of them where the request is.
+    async fn assignments_to_recall(
+        &self,
+        campaign: CampaignId,
+        limit: u32,
+    ) -> Result<Vec<Assignment>>;
+
     /// Something became known about these orders other than by report. An order that is not the
     /// newest of its assignment any more is passed over.
     async fn learn(&self, facts: &[(OrderId, Fact)]) -> Result<()>;
@@ -313,7 +321,8 @@ pub trait Registry:
     /// Stores signed orders, each of which must carry the next number of its terminal; then they
     /// are owed. Those that do not (somebody was faster) are left out: gives those that were
     /// stored. The campaign must be running for [`Purpose::Change`], aborted for
-    /// [`Purpose::Cancel`].
+    /// [`Purpose::Cancel`], running or paused for [`Purpose::Recall`]. What is frozen gets no
+    /// change, and nothing else is recalled.
     async fn issue(
         &self,
         campaign: CampaignId,
@@ -341,10 +350,10 @@ pub trait Registry:
     async fn receipts(&self, order: OrderId) -> Result<Vec<SignedBytes>>;
 
     /// Those that are not over, newest first, by time and number of the one before.
-    async fn alarms(&self, page: &Page<u64>) -> Result<Vec<(u64, Alarm)>>;
+    async fn alarms(&self, page: &Page<u64>) -> Result<Vec<(u64, AnyAlarm)>>;
 
     /// As [`Self::alarms`], with those that are over.
-    async fn alarms_ever(&self, page: &Page<u64>) -> Result<Vec<(u64, Alarm)>>;
+    async fn alarms_ever(&self, page: &Page<u64>) -> Result<Vec<(u64, AnyAlarm)>>;
 
     // ── The audit log ──
 

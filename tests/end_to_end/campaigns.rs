@@ -116,6 +116,53 @@ fn window_and_abort() -> Result<()> {
     fleet.check_books()
 }
 
+#[test]
+fn what_a_suspicious_terminal_waits_with_is_taken_back_and_the_others_keep_theirs() {
+    suspicion().unwrap();
+}
+
+fn suspicion() -> Result<()> {
+    let fleet = Fleet::small(&["north", "south"])?;
+    let release = fleet.world.publish_till(&GOOD)?;
+    let window = window_in_six_hours();
+    let more = ["--max-parallel", "9", "--window", window.as_str()];
+    let campaign = fleet.campaign(&release, "model=px7", &more)?;
+    fleet.wait_until(campaign, "both wait for the window", |look| {
+        look.count(|state| state == State::Waiting) == 2
+    })?;
+    let what = ["--store", "north", "--note", "who ordered this?"];
+    fleet.world.tillward(&[&["request", "suspicious"][..], &what].concat())?;
+    let taken = fleet.wait_until(campaign, "one is taken back", |look| {
+        look.count(|state| state == State::Cancelled) == 1
+    })?;
+    assert_eq!(taken.campaign.state, CampaignState::Running);
+    assert_eq!(taken.count(|state| state == State::Waiting), 1, "nobody suspects the other one");
+    let cancelled = taken.terminals.iter().find(|it| it.state == State::Cancelled);
+    let why = cancelled.and_then(|it| it.reason.as_ref()).context("it says why")?;
+    assert_eq!(why.detail, "somebody finds it suspicious");
+    let status = fleet.world.tillward_json(&["status"])?;
+    assert_eq!((&status["suspicions"]["count"], &status["alarms"]), (&1.into(), &1.into()));
+    let abort = ["campaign", "abort", &campaign.to_string(), "--yes", "--reason", "another day"];
+    fleet.world.tillward(&abort)?;
+    fleet.wait_until(campaign, "the other is cancelled too", |look| {
+        look.count(|state| state == State::Cancelled) == 2
+    })?;
+    let orders = format!("SELECT id FROM orders WHERE campaign = '{campaign}'");
+    assert_eq!(fleet.world.records.rows(&orders)?.len(), 4, "two orders, each cancelled once");
+    let again = fleet.campaign(&release, "model=px7", &["--max-parallel", "9"])?;
+    let held = fleet.wait_until(again, "only the other one gets an order", |look| {
+        let frozen = look.campaign.held.iter().find(|held| held.reason.code == "frozen");
+        look.count(|state| state == State::Succeeded) == 1
+            && frozen.is_some_and(|held| held.terminals == 1)
+    })?;
+    assert_eq!(held.campaign.state, CampaignState::Running);
+    for at in 0..2 {
+        fleet.wait_until_it_sells(at)?;
+    }
+    assert_eq!(fleet.version(0)?, "1.0.0", "the suspicious one is as it was");
+    fleet.check_books()
+}
+
 fn decide(fleet: &Fleet, action: &str, campaign: CampaignId) -> Result<()> {
     fleet.world.tillward(&["campaign", action, &campaign.to_string()]).map(|_| ())
 }

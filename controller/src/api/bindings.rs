@@ -20,7 +20,9 @@ use super::problem::{Code, Refusal};
 use super::{Api, now};
 use crate::position::binding::{self as stored, BindingEvent};
 use crate::position::import::Row;
-use crate::position::tuple::{self, MidRule, Tuple};
+use crate::position::tuple::{self, Tuple};
+use crate::provider::Kind;
+use crate::provider::record::Provider;
 use crate::registry::position::{BindingsOf, NewBinding as Made};
 
 /// As many rows as one import may have, each of half a kibibyte, and room for long names.
@@ -88,10 +90,12 @@ async fn make(
 ) -> Result<(StatusCode, axum::Json<Binding>), Refusal> {
     let NewBinding { position, provider, tuple, reason } = asked;
     check_line("provider", &provider)?;
-    let new = Made { id: BindingId::generate(), position, provider, tuple: checked(tuple)? };
+    let known = known(&api, &provider).await?;
+    let tuple = checked(tuple, known.as_ref())?;
+    let new = Made { id: BindingId::generate(), position, provider, tuple };
     let by = operator.by(reason.as_deref(), now());
     let made = api.registry.add_binding(&new, &by).await??;
-    Ok((StatusCode::CREATED, axum::Json(shown(made))))
+    Ok((StatusCode::CREATED, axum::Json(just_set(made, known.as_ref()))))
 }
 
 /// One binding
@@ -150,9 +154,11 @@ async fn change(
     Json(asked): Json<BindingChange>,
 ) -> Result<axum::Json<Binding>, Refusal> {
     let by = operator.by(asked.reason.as_deref(), now());
-    let tuple = checked(asked.tuple)?;
+    let found = api.registry.binding(id).await?.ok_or_else(|| Refusal::no("binding", id))?;
+    let known = known(&api, &found.provider).await?;
+    let tuple = checked(asked.tuple, known.as_ref())?;
     let changed = api.registry.change_binding(id, asked.seen, &tuple, &by).await??;
-    Ok(axum::Json(shown(changed)))
+    Ok(axum::Json(just_set(changed, known.as_ref())))
 }
 
 /// Note what the clearing registry says of the newest version
@@ -181,8 +187,8 @@ async fn register(
         RegistrationStatus::Cancelled => Stored::Cancelled,
     };
     let said = stored::Registration { status, reference, at: Some(at.unwrap_or(now)) };
-    let noted = api.registry.note_registration(id, &said, &operator.by(None, now)).await??;
-    Ok(axum::Json(shown(noted)))
+    let noted = api.registry.note_registration(id, &said, &operator.by(None, now)).await?;
+    Ok(axum::Json(shown(noted.map_err(|why| Refusal::from(why).about("binding", id))?)))
 }
 
 /// Move bindings together, all or none
@@ -242,6 +248,7 @@ async fn import(
             bound: done.bound,
             known: done.known,
             mistakes: vec![],
+            remarks: done.unknown_providers.iter().map(|key| not_known(key)).collect(),
         },
         Err(mistakes) => {
             let told =
@@ -265,10 +272,16 @@ fn event(step: BindingStep) -> BindingEvent {
     }
 }
 
+/// The provider, where it is in the registry.
+async fn known(api: &Api, key: &str) -> Result<Option<Provider>, Refusal> {
+    let found = api.registry.record(Kind::Provider, key, None).await?;
+    Ok(found.and_then(|it| it.known.provider()).map(|it| it.document))
+}
+
 /// The tuple, unless something is wrong with it; then everything that is.
-fn checked(tuple: BindingTuple) -> Result<Tuple, Refusal> {
+fn checked(tuple: BindingTuple, provider: Option<&Provider>) -> Result<Tuple, Refusal> {
     let tuple = read(tuple);
-    let wrong = tuple::mistakes(&tuple, MidRule::Any);
+    let wrong = tuple::mistakes(&tuple, provider);
     if wrong.is_empty() {
         return Ok(tuple);
     }
@@ -291,8 +304,18 @@ fn read(it: BindingTuple) -> Tuple {
     }
 }
 
+fn not_known(provider: &str) -> String {
+    format!("provider `{provider}` is not in the registry: its MIDs were not checked")
+}
+
+fn just_set(it: stored::Binding, provider: Option<&Provider>) -> Binding {
+    let remarks = provider.is_none().then(|| not_known(&it.provider)).into_iter().collect();
+    Binding { remarks, ..shown(it) }
+}
+
 fn shown(it: stored::Binding) -> Binding {
     Binding {
+        remarks: vec![],
         id: it.id,
         position: it.position,
         provider: it.provider,

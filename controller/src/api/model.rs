@@ -128,9 +128,22 @@ pub struct Status {
     pub alarms: u64,
     /// Terminals of whose data some class was not saved for too long: `GET /v1/backups/coverage`.
     pub backups_overdue: u64,
+    /// What is frozen until two people lift it, newest first: `GET /v1/suspicions`.
+    pub suspicions: Counted<Suspicion>,
+    /// What runs out soon or has run out at providers, and nobody has seen, the nearest end first:
+    /// `GET /v1/providers/alerts`.
+    pub provider_alerts: Counted<ProviderAlert>,
     pub roster_version: u64,
     /// Reports that are safe on disk here and not yet applied to the registry.
     pub reports_waiting: u64,
+}
+
+/// How many there are, and the first of them by name.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Counted<T> {
+    pub count: u64,
+    /// At most ten.
+    pub first: Vec<T>,
 }
 
 /// The broker, as the controller's own connection sees it.
@@ -188,11 +201,12 @@ pub struct AuditEntry {
     pub digest: Digest,
 }
 
-/// Something about a terminal that a person should look at.
+/// Something that a person should look at.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Alarm {
-    #[schema(value_type = String)]
-    pub terminal: TerminalId,
+    /// `null` for what is about a whole request, or a store without a terminal.
+    #[schema(value_type = Option<String>)]
+    pub terminal: Option<TerminalId>,
     /// Stable across releases, for example `ledger-lost`.
     pub kind: String,
     /// What it is about: a digest, an order, an epoch.

@@ -76,7 +76,11 @@ pub(super) fn check_line(field: &str, line: &str) -> Result<(), Refusal> {
     let fits = (1..=LINE_CHARS_MAX).contains(&line.chars().count())
         && line.trim() == line
         && !line.chars().any(char::is_control);
-    let detail = || format!("`{field}` is empty, too long, or has spaces around it");
+    let detail = || {
+        format!(
+            "`{field}` is empty, longer than {LINE_CHARS_MAX} characters, or has spaces around it"
+        )
+    };
     if fits { Ok(()) } else { Err(Refusal::new(Code::Invalid, detail())) }
 }
 
@@ -114,7 +118,8 @@ async fn fill(
     Json(Filling { terminal }): Json<Filling>,
 ) -> Result<axum::Json<Position>, Refusal> {
     let by = operator.by(None, now());
-    Ok(axum::Json(shown(api.registry.fill_position(id, terminal, &by).await??)))
+    let filled = api.registry.fill_position(id, terminal, &by).await?;
+    Ok(axum::Json(shown(filled.map_err(|why| Refusal::from(why).about("position", id))?)))
 }
 
 /// No unit fills the position any more
@@ -179,7 +184,8 @@ async fn move_on(
     why: &Decision,
 ) -> Result<axum::Json<Position>, Refusal> {
     let by = operator.by(why.reason.as_deref(), now());
-    Ok(axum::Json(shown(api.registry.move_position(id, event, &by).await??)))
+    let moved = api.registry.move_position(id, event, &by).await?;
+    Ok(axum::Json(shown(moved.map_err(|why| Refusal::from(why).about("position", id))?)))
 }
 
 fn shown(it: stored::Position) -> Position {

@@ -244,7 +244,21 @@ impl Refusal {
     }
 
     pub(super) fn no(what: &str, which: impl std::fmt::Display) -> Self {
-        Self::new(Code::NotFound, format!("there is no {what} `{which}`"))
+        Self::not_found(what, format!("there is no {what} `{which}`"))
+    }
+
+    fn not_found(what: &str, detail: String) -> Self {
+        let refusal = Self::new(Code::NotFound, detail);
+        match lists(what) {
+            Some(command) => refusal.hint(format!("`{command}` lists those that are known")),
+            None => refusal,
+        }
+    }
+
+    /// Says which one it is about, where what is refused does not.
+    pub(super) fn about(mut self, what: &str, which: impl std::fmt::Display) -> Self {
+        self.detail = format!("{what} {which}: {}", self.detail);
+        self
     }
 
     /// Its code as it is written.
@@ -264,6 +278,28 @@ impl Refusal {
     }
 }
 
+/// The command that lists what there is of a kind; `None` where no operator names one.
+fn lists(what: &str) -> Option<&'static str> {
+    Some(match what {
+        "terminal" => "tillward terminal list",
+        "store" | "position" => "tillward position list",
+        "binding" => "tillward binding list",
+        "request" => "tillward request list",
+        "suspicion" => "tillward request suspicions --all",
+        "campaign" => "tillward campaign list",
+        "release" => "tillward release list",
+        "schedule" => "tillward backup schedule list",
+        "provider" => "tillward provider list",
+        "fees" => "tillward provider list --kind fees",
+        "band" => "tillward provider list --kind band",
+        "contract" => "tillward provider list --kind contract",
+        "model" => "tillward provider list --kind model",
+        "compatibility" => "tillward compat list",
+        "alert" => "tillward provider alerts",
+        _ => return None,
+    })
+}
+
 impl IntoResponse for Refusal {
     fn into_response(self) -> Response {
         let body = serde_json::to_vec(&self.document()).expect("a problem is plain JSON");
@@ -279,7 +315,7 @@ impl From<RegistryError> for Refusal {
             RegistryError::Exists { .. } => Self::new(Code::Exists, detail),
             RegistryError::DocumentMoved { .. } => Self::new(Code::DocumentMoved, detail)
                 .hint("look at the newest version, and decide again"),
-            RegistryError::Missing { .. } => Self::new(Code::NotFound, detail),
+            RegistryError::Missing { what, .. } => Self::not_found(what, detail),
             RegistryError::CampaignMoved { .. } => Self::new(Code::WrongState, detail),
             RegistryError::CampaignRefused { refused, .. } => {
                 Self::new(Code::WrongState, format!("{detail}: {refused}"))

@@ -19,6 +19,7 @@ use super::model::{
 };
 use super::problem::{Code, Refusal};
 use super::{Api, now};
+use crate::provider::record::Clearing;
 use crate::provider::{Document, Kind, Known, Matter, Vouch, alerts, fees};
 use crate::registry::provider::{NewRecord, Record, all};
 use shown::{BandsInForce, digest, record};
@@ -172,6 +173,12 @@ async fn vouch(
         let detail = format!("every rate of `{key}` is inside of its band: there is nothing to do");
         return Err(Refusal::new(Code::WrongState, detail));
     }
+    if let (Matter::Clearing, Document::Provider(provider)) = (matter, &found.known.document)
+        && provider.clearing == Clearing::Direct
+    {
+        let detail = format!("`{key}` clears by itself: there is nothing to do");
+        return Err(Refusal::new(Code::WrongState, detail));
+    }
     let of = digest(matter, &found.known.document, &bands).ok_or_else(|| {
         let matter = matter.as_str();
         Refusal::new(Code::Invalid, format!("{kind} `{key}` has no {matter} to vouch for"))
@@ -194,11 +201,7 @@ async fn due(
     _: Operator,
     State(api): State<Arc<Api>>,
 ) -> Result<axum::Json<Page<ProviderAlert>>, Refusal> {
-    let standing = standing(&api, now()).await?;
-    let ids: Vec<_> = standing.iter().map(|it| it.id.clone()).collect();
-    let seen = api.registry.alerts_seen(&ids).await?;
-    let items = alerts::due(standing, |id| seen.contains(id));
-    Ok(axum::Json(Page { items, next: None }))
+    Ok(axum::Json(Page { items: due_at(&api, now()).await?, next: None }))
 }
 
 /// Say that an alert was seen: it is not told again, but the next one of the same end is
@@ -216,10 +219,18 @@ async fn seen(
     Path(id): Path<String>,
 ) -> Result<StatusCode, Refusal> {
     if !standing(&api, now()).await?.iter().any(|it| it.id == id) {
-        return Err(Refusal::no("alert", id).hint("`tillward provider alerts` lists them"));
+        return Err(Refusal::no("alert", id));
     }
     api.registry.alert_seen(&id, &operator.by(None, now())).await?;
     Ok(StatusCode::NO_CONTENT)
+}
+
+/// Those that are to be told, the nearest end first.
+pub(super) async fn due_at(api: &Api, at: UnixTime) -> Result<Vec<ProviderAlert>, Refusal> {
+    let standing = standing(api, at).await?;
+    let ids: Vec<_> = standing.iter().map(|it| it.id.clone()).collect();
+    let seen = api.registry.alerts_seen(&ids).await?;
+    Ok(alerts::due(standing, |id| seen.contains(id)))
 }
 
 async fn standing(api: &Api, at: UnixTime) -> Result<Vec<ProviderAlert>, Refusal> {
@@ -234,10 +245,17 @@ async fn standing(api: &Api, at: UnixTime) -> Result<Vec<ProviderAlert>, Refusal
 
 async fn one(api: &Api, kind: Kind, key: &str, version: Option<u32>) -> Result<Record, Refusal> {
     let found = api.registry.record(kind, key, version).await?;
-    found.ok_or_else(|| match version {
-        Some(version) => Refusal::no(kind.as_str(), format_args!("{key} version {version}")),
-        None => Refusal::no(kind.as_str(), key),
-    })
+    match (found, version) {
+        (Some(found), _) => Ok(found),
+        (None, None) => Err(Refusal::no(kind.as_str(), key)),
+        // It is there, or else that is what is said.
+        (None, Some(version)) => {
+            let newest = Box::pin(one(api, kind, key, None)).await?.known.version;
+            let detail = format!("{kind} `{key}` has no version {version}: the newest is {newest}");
+            Err(Refusal::new(Code::NotFound, detail)
+                .hint(format!("`tillward provider history {key} --kind {kind}` lists them")))
+        }
+    }
 }
 
 async fn bands(api: &Api) -> Result<BandsInForce, Refusal> {

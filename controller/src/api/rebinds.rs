@@ -18,7 +18,6 @@ use super::model::{
 };
 use super::problem::{Code, Refusal};
 use super::{Api, campaigns, now};
-use crate::provider::contract::LegalReview;
 use crate::rebind::facts::{Brings, Party, Wanted, Wish};
 use crate::rebind::plan::Plan;
 use crate::rebind::{NewChange, RebindError, Rebinds};
@@ -40,8 +39,7 @@ pub(super) fn routes() -> OpenApiRouter<Arc<Api>> {
 }
 
 fn rebinds(api: &Api) -> Rebinds {
-    let review = LegalReview::default();
-    Rebinds::new(Arc::clone(&api.registry), api.campaigns.clone(), review)
+    Rebinds::new(Arc::clone(&api.registry), api.campaigns.clone(), api.legal_review)
 }
 
 /// What a change of provider would come to; nothing is written

@@ -20,7 +20,8 @@ use super::positions::check_line;
 use super::problem::{Code, Refusal};
 use super::{Api, now};
 use crate::registry::request::NewRequest as Made;
-use crate::request::{self as stored, RequestEvent};
+use crate::request::{self as stored, RequestEvent, RequestRefused};
+pub(super) use suspicions::shown as suspicion;
 
 pub(super) fn routes() -> OpenApiRouter<Arc<Api>> {
     OpenApiRouter::new()
@@ -30,6 +31,8 @@ pub(super) fn routes() -> OpenApiRouter<Arc<Api>> {
         .routes(routes!(accept))
         .routes(routes!(reject))
         .routes(routes!(cancel))
+        .routes(routes!(unschedule))
+        .routes(routes!(close))
         .merge(suspicions::routes())
 }
 
@@ -120,7 +123,7 @@ async fn verify(
     };
     check_line("contact", &contact)?;
     let by = operator.by(reason.as_deref(), now());
-    Ok(axum::Json(shown(api.registry.verify_request(id, method, &contact, &by).await??)))
+    decided(id, api.registry.verify_request(id, method, &contact, &by).await?)
 }
 
 /// Accept a verified request; it can be scheduled from then on
@@ -138,8 +141,7 @@ async fn accept(
     Path(id): Path<RequestId>,
     Json(why): Json<Decision>,
 ) -> Result<axum::Json<Request>, Refusal> {
-    let by = operator.by(why.reason.as_deref(), now());
-    Ok(axum::Json(shown(api.registry.review_request(id, true, &by).await??)))
+    decide(&api, &operator, id, RequestEvent::Accept, &why).await
 }
 
 /// Reject a request for good
@@ -157,8 +159,7 @@ async fn reject(
     Path(id): Path<RequestId>,
     Json(why): Json<Decision>,
 ) -> Result<axum::Json<Request>, Refusal> {
-    let by = operator.by(why.reason.as_deref(), now());
-    Ok(axum::Json(shown(api.registry.review_request(id, false, &by).await??)))
+    decide(&api, &operator, id, RequestEvent::Reject, &why).await
 }
 
 /// Cancel a request; a campaign that carries it out must be over
@@ -176,8 +177,79 @@ async fn cancel(
     Path(id): Path<RequestId>,
     Json(why): Json<Decision>,
 ) -> Result<axum::Json<Request>, Refusal> {
+    decide(&api, &operator, id, RequestEvent::Cancel, &why).await
+}
+
+/// Take a scheduled request off the schedule, so that another campaign can carry it out
+///
+/// The campaign that was to carry it out must be over.
+#[utoipa::path(
+    post,
+    path = "/v1/requests/{id}/unschedule",
+    tag = "requests",
+    params(("id" = String, Path)),
+    security(("operator" = [])),
+    responses((status = 200, body = Request), (status = "default", body = Problem)),
+)]
+async fn unschedule(
+    operator: Operator,
+    State(api): State<Arc<Api>>,
+    Path(id): Path<RequestId>,
+    Json(why): Json<Decision>,
+) -> Result<axum::Json<Request>, Refusal> {
+    decide(&api, &operator, id, RequestEvent::Unschedule, &why).await
+}
+
+/// Close a scheduled request: what was asked for is done
+///
+/// The campaign that carried it out must be over.
+#[utoipa::path(
+    post,
+    path = "/v1/requests/{id}/close",
+    tag = "requests",
+    params(("id" = String, Path)),
+    security(("operator" = [])),
+    responses((status = 200, body = Request), (status = "default", body = Problem)),
+)]
+async fn close(
+    operator: Operator,
+    State(api): State<Arc<Api>>,
+    Path(id): Path<RequestId>,
+    Json(why): Json<Decision>,
+) -> Result<axum::Json<Request>, Refusal> {
+    decide(&api, &operator, id, RequestEvent::Close, &why).await
+}
+
+/// What takes no more than a reason.
+async fn decide(
+    api: &Api,
+    operator: &Operator,
+    id: RequestId,
+    event: RequestEvent,
+    why: &Decision,
+) -> Result<axum::Json<Request>, Refusal> {
     let by = operator.by(why.reason.as_deref(), now());
-    Ok(axum::Json(shown(api.registry.end_request(id, RequestEvent::Cancel, &by).await??)))
+    let outcome = match event {
+        RequestEvent::Accept => api.registry.review_request(id, true, &by).await?,
+        RequestEvent::Reject => api.registry.review_request(id, false, &by).await?,
+        // It refuses those that have a way of their own.
+        RequestEvent::Cancel
+        | RequestEvent::Unschedule
+        | RequestEvent::Close
+        | RequestEvent::Verify
+        | RequestEvent::Schedule
+        | RequestEvent::Freeze
+        | RequestEvent::Unfreeze => api.registry.end_request(id, event, &by).await?,
+    };
+    decided(id, outcome)
+}
+
+fn decided(
+    id: RequestId,
+    outcome: Result<stored::Request, RequestRefused>,
+) -> Result<axum::Json<Request>, Refusal> {
+    let request = outcome.map_err(|why| Refusal::from(why).about("request", id))?;
+    Ok(axum::Json(shown(request)))
 }
 
 fn read(it: NewRequest) -> stored::Asked {

@@ -8,10 +8,14 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::extract::Operator;
-use super::model::{BrokerStatus, PlaceStatus, Problem, Status, TerminalCounts};
+use super::model::{BrokerStatus, Counted, PlaceStatus, Problem, Status, TerminalCounts};
 use super::problem::Refusal;
-use super::{Api, now};
+use super::{Api, now, providers, requests};
 use crate::blob::{Place, Standing};
+use crate::registry::page::Page;
+
+/// Of each kind: who has more looks at the list.
+const NAMED_MAX: u32 = 10;
 
 pub(super) fn routes() -> OpenApiRouter<Arc<Api>> {
     OpenApiRouter::new().routes(routes!(status))
@@ -26,13 +30,16 @@ pub(super) fn routes() -> OpenApiRouter<Arc<Api>> {
     responses((status = 200, body = Status), (status = "default", body = Problem)),
 )]
 async fn status(_: Operator, State(api): State<Arc<Api>>) -> Result<Json<Status>, Refusal> {
+    let now = now();
+    let suspicions = api.registry.suspicions(false, &Page::first(NAMED_MAX)).await?;
+    let mut alerts = providers::due_at(&api, now).await?;
     let tally = api.registry.fleet_tally().await?;
     let roster = api.registry.newest_roster().await?;
     let addresses = api.brokers.cells().iter().map(|cell| cell.address.to_string());
     Ok(Json(Status {
         version: env!("CARGO_PKG_VERSION").to_owned(),
         fleet: api.fleet,
-        now_at: now(),
+        now_at: now,
         registry: api.registry.kind().to_owned(),
         broker: BrokerStatus {
             kind: api.vitals.broker_kind().to_owned(),
@@ -51,6 +58,17 @@ async fn status(_: Operator, State(api): State<Arc<Api>>) -> Result<Json<Status>
         campaigns_paused: tally.campaigns_paused,
         alarms: tally.alarms,
         backups_overdue: tally.backups_overdue,
+        suspicions: Counted {
+            count: tally.suspicions,
+            first: suspicions.into_iter().map(requests::suspicion).collect(),
+        },
+        provider_alerts: Counted {
+            count: alerts.len() as u64,
+            first: {
+                alerts.truncate(NAMED_MAX as usize);
+                alerts
+            },
+        },
         roster_version: roster.map_or(0, |roster| roster.version),
         reports_waiting: api.vitals.reports_waiting(),
     }))

@@ -160,6 +160,7 @@ fn shown(terminal: stored::Terminal) -> Terminal {
         zone: terminal.zone,
         lifecycle: lifecycle(terminal.unit),
         presence: presence(terminal.presence),
+        is_frozen: terminal.is_frozen,
         epoch: terminal.epoch,
         last_seen_at: terminal.last_seen_at,
         working_on: terminal.working_on,

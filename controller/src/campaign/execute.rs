@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use shared::change::{Cancel, Change};
+use shared::change::{Cancel, Change, Verb};
 use shared::document::order::Stream;
 use shared::id::{CampaignId, OrderId, TerminalId};
 use shared::limits::short_text;
@@ -46,6 +46,9 @@ const ASSIGNMENTS_MAX: u32 = 200;
 
 /// Orders in one transaction.
 const ORDERS_MAX: usize = 100;
+
+/// What a terminal says of an order that was taken back from it: no more than it has to know.
+const WHY_RECALLED: &str = "somebody finds it suspicious";
 
 /// In the audit log.
 const WHO: &str = "campaign-plan";
@@ -119,12 +122,17 @@ impl Execute {
         self.give_up_waiting(motion).await?;
         let progress = match motion.campaign.state {
             CampaignState::Running => {
+                self.recall(motion).await?;
                 self.order_again(motion).await?;
                 self.release(motion).await?
             }
             CampaignState::AwaitingApproval => self.await_approval(motion).await?,
             CampaignState::Aborted => self.cancel(motion).await?,
-            CampaignState::Draft | CampaignState::Paused | CampaignState::Completed => {
+            CampaignState::Paused => {
+                self.recall(motion).await?;
+                self.tell_who_is_held(motion).await?
+            }
+            CampaignState::Draft | CampaignState::Completed => {
                 self.tell_who_is_held(motion).await?
             }
         };
@@ -295,6 +303,28 @@ impl Execute {
         self.tell_who_is_held(motion).await
     }
 
+    /// Sends a cancellation after orders that terminals have accepted which somebody finds
+    /// suspicious. Not where the roster asks for approvers: terminals would refuse it.
+    async fn recall(&self, motion: &Motion) -> Result<()> {
+        let (id, now) = (motion.campaign.id, motion.now);
+        if now >= motion.frozen.not_after {
+            return Ok(());
+        }
+        let accepted = self.registry.assignments_to_recall(id, ASSIGNMENTS_MAX).await?;
+        if accepted.is_empty() {
+            return Ok(());
+        }
+        let roster = roster::newest(&*self.registry).await?;
+        let needed = roster.map(|it| it.requirement(Verb::Cancel, motion.frozen.members));
+        if needed.is_some_and(|it| it.approvers > 0) {
+            return Ok(());
+        }
+        let terminals: Vec<_> = accepted.iter().map(|it| it.terminal).collect();
+        let numbering = self.numbering(&terminals).await?;
+        let attempts = accepted.iter().map(|it| (it.terminal, it.attempt)).collect();
+        self.order(motion, Purpose::Recall, attempts, &numbering).await
+    }
+
     async fn numbering(&self, terminals: &[TerminalId]) -> Result<BTreeMap<TerminalId, Numbering>> {
         if terminals.is_empty() {
             return Ok(BTreeMap::new());
@@ -336,19 +366,20 @@ impl Execute {
         Ok(())
     }
 
-    /// The batch that people started, or the one that cancels it.
+    /// The batch that people started, or one that cancels it.
     async fn batch(&self, motion: &Motion, purpose: Purpose) -> Result<StoredBatch> {
         let Motion { campaign, frozen, sweep, .. } = motion;
         if let Some(stored) = self.registry.batch(campaign.id, purpose).await? {
             return Ok(stored);
         }
-        let cancel = Cancel {
-            batch: paper::batch_id(campaign.id, Purpose::Change),
-            reason: short_text(&campaign.state_why),
+        let cancel = |reason: &str| {
+            let batch = paper::batch_id(campaign.id, Purpose::Change);
+            Change::Cancel(Cancel { batch, reason: short_text(reason) })
         };
         let (change, not_before) = match purpose {
             Purpose::Change => (campaign.change.clone(), frozen.started_at),
-            Purpose::Cancel => (Change::Cancel(cancel), campaign.state_at),
+            Purpose::Cancel => (cancel(&campaign.state_why), campaign.state_at),
+            Purpose::Recall => (cancel(WHY_RECALLED), motion.now),
         };
         let terms = BatchTerms {
             campaign: campaign.id,

@@ -92,7 +92,7 @@ pub(super) fn order(
 pub(super) fn stream(purpose: Purpose, change: &Change) -> Stream {
     match purpose {
         Purpose::Change if floor::needs_people(change.verb()) => Stream::Approved,
-        Purpose::Change | Purpose::Cancel => Stream::Routine,
+        Purpose::Change | Purpose::Cancel | Purpose::Recall => Stream::Routine,
     }
 }
 
@@ -107,6 +107,7 @@ fn name(purpose: Purpose) -> &'static str {
     match purpose {
         Purpose::Change => "change",
         Purpose::Cancel => "cancel",
+        Purpose::Recall => "recall",
     }
 }
 
@@ -169,7 +170,7 @@ mod tests {
     fn ids_repeat_and_differ_where_they_must() {
         let campaign = CampaignId::from_bytes([1; 16]);
         let mut seen = BTreeSet::new();
-        for purpose in [Purpose::Change, Purpose::Cancel] {
+        for purpose in [Purpose::Change, Purpose::Cancel, Purpose::Recall] {
             for terminal in [1, 2].map(|n| TerminalId::from_bytes([n; 16])) {
                 for attempt in [1, 2] {
                     let id = order_id(campaign, purpose, terminal, attempt);
@@ -178,7 +179,8 @@ mod tests {
                 }
             }
         }
-        let change = batch_id(campaign, Purpose::Change);
-        assert_ne!(change, batch_id(campaign, Purpose::Cancel));
+        let batches = [Purpose::Change, Purpose::Cancel, Purpose::Recall];
+        let batches: BTreeSet<_> = batches.map(|it| batch_id(campaign, it)).into();
+        assert_eq!(batches.len(), 3);
     }
 }

@@ -96,11 +96,14 @@ pub(super) struct Move {
     json: bool,
 }
 
+/// In the order of a binding's life.
+const STEPS: &str = "adopt, stage, register, activate, stand-by, retire, finish or fail";
+
 fn one_move(text: &str) -> Result<BindingMove, String> {
     let (binding, step) = text.split_once('=').ok_or("write `BINDING=STEP`")?;
     let binding = binding.parse().map_err(|why: shared::id::NotAnId| why.to_string())?;
-    let step = serde_json::from_value::<BindingStep>(step.into());
-    let step = step.map_err(|_| "there is no such step: see --help".to_owned())?;
+    let step = serde_json::from_value::<BindingStep>(step.into())
+        .map_err(|_| format!("`{step}` is no step: write {STEPS}"))?;
     Ok(BindingMove { binding, step })
 }
 
@@ -204,6 +207,14 @@ fn show(it: &Binding, json: bool, print: &mut Print) {
     ];
     for (name, value) in lines {
         print.line(format_args!("{name:<11} {value}"));
+    }
+    unchecked(&it.remarks, print);
+}
+
+fn unchecked(remarks: &[String], print: &mut Print) {
+    remarks.iter().for_each(|it| print.warning(it));
+    if !remarks.is_empty() {
+        print.hint("write the provider down: `tillward provider import`");
     }
 }
 

@@ -1,5 +1,9 @@
 //! The controller's HTTP API, as the command line uses it.
 
+mod positions;
+mod providers;
+mod requests;
+
 use std::error::Error;
 use std::io;
 use std::path::Path;
@@ -11,20 +15,16 @@ use secrecy::{ExposeSecret as _, SecretString};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use shared::digest::Digest;
-use shared::id::{BindingId, CampaignId, OrderId, PositionId, RequestId, TerminalId};
+use shared::id::{CampaignId, OrderId, TerminalId};
 
 use super::context::Context;
 use super::failure::{Exit, Failure};
 use crate::api::model::{
     Alarm, Approval, ApprovalRequest, ArtifactStored, Assignment, AuditEntry, BackupSchedule,
-    Binding, BindingChange, BindingImport, BindingMoves, BindingVersion, Campaign, Claim,
-    CompatibilityAnswer, Coverage, Decision, DocumentKind, DrillReport, FileFormat, HoldReason,
-    ImportReport, IssuedClaim, Letter, LiftSuspicion, MemberProfile, NewBackupSchedule, NewBinding,
-    NewCampaign, NewClaim, NewPosition, NewPurge, NewRebind, NewRequest, NewSuspicion, NewVouch,
-    NextWave, Notice, OrderEvidence, Page, Plan, PlanRebind, Position, Problem, ProviderAlert,
-    ProviderImportReport, ProviderRecord, PurgePlan, RebindShown, Registration, Release, Request,
-    RetentionPolicy, Snapshot, SnapshotDetail, Status, Suspicion, Terminal, TerminalDetail,
-    TerminalRetention,
+    Campaign, Claim, Coverage, Decision, DrillReport, HoldReason, IssuedClaim, Letter,
+    MemberProfile, NewBackupSchedule, NewCampaign, NewClaim, NewPurge, NewRebind, NextWave, Notice,
+    OrderEvidence, Page, Plan, PlanRebind, Problem, PurgePlan, RebindShown, Release,
+    RetentionPolicy, Snapshot, SnapshotDetail, Status, Terminal, TerminalDetail, TerminalRetention,
 };
 
 const CONNECT_WITHIN: Duration = Duration::from_secs(10);
@@ -362,187 +362,6 @@ impl Client {
         self.accepted(self.request(Method::DELETE, &path, &[])).await.map(drop)
     }
 
-    pub(super) async fn provider_records(&self, kind: DocumentKind) -> Answer<Vec<ProviderRecord>> {
-        self.list(&format!("/v1/providers/records/{kind}"), &[]).await
-    }
-
-    /// This version, or the newest.
-    pub(super) async fn provider_record(
-        &self,
-        kind: DocumentKind,
-        key: &str,
-        version: Option<u32>,
-    ) -> Answer<ProviderRecord> {
-        let version = version.map(|version| version.to_string());
-        let query: Vec<_> = version.iter().map(|it| ("version", it.as_str())).collect();
-        self.get(&format!("/v1/providers/records/{kind}/{key}"), &query).await
-    }
-
-    pub(super) async fn provider_history(
-        &self,
-        kind: DocumentKind,
-        key: &str,
-    ) -> Answer<Vec<ProviderRecord>> {
-        self.list(&format!("/v1/providers/records/{kind}/{key}/history"), &[]).await
-    }
-
-    pub(super) async fn vouch(
-        &self,
-        kind: DocumentKind,
-        key: &str,
-        asked: &NewVouch,
-    ) -> Answer<ProviderRecord> {
-        self.post(&format!("/v1/providers/records/{kind}/{key}/vouch"), asked).await
-    }
-
-    pub(super) async fn provider_alerts(&self) -> Answer<Vec<ProviderAlert>> {
-        self.list("/v1/providers/alerts", &[]).await
-    }
-
-    pub(super) async fn provider_alert_seen(&self, id: &str) -> Answer<()> {
-        let path = format!("/v1/providers/alerts/{id}/seen");
-        self.accepted(self.request(Method::POST, &path, &[])).await.map(drop)
-    }
-
-    pub(super) async fn import_file(
-        &self,
-        format: FileFormat,
-        dry_run: bool,
-        why: Option<&str>,
-        text: Vec<u8>,
-    ) -> Answer<ProviderImportReport> {
-        let mut query = vec![("format", format_word(format))];
-        query.extend(dry_run.then_some(("dry_run", "true")));
-        query.extend(why.map(|why| ("why", why)));
-        let request = self.request(Method::POST, "/v1/providers/import", &query);
-        self.json(request.header(CONTENT_TYPE, "text/plain").body(text)).await
-    }
-
-    pub(super) async fn export_file(
-        &self,
-        format: FileFormat,
-        kind: Option<DocumentKind>,
-    ) -> Answer<String> {
-        let mut query = vec![("format", format_word(format))];
-        query.extend(kind.map(|kind| ("kind", kind.as_str())));
-        let answer = self.accepted(self.request(Method::GET, "/v1/providers/export", &query));
-        let lost = |source| ClientError::Unreachable { url: self.base.clone(), source };
-        answer.await?.text().await.map_err(lost)
-    }
-
-    /// What is known of a till, by the names of the query.
-    pub(super) async fn check_compatibility(
-        &self,
-        till: &[(&str, &str)],
-    ) -> Answer<CompatibilityAnswer> {
-        self.get("/v1/compatibility/check", till).await
-    }
-
-    pub(super) async fn positions(&self) -> Answer<Vec<Position>> {
-        self.list("/v1/positions", &[]).await
-    }
-
-    pub(super) async fn set_position(&self, asked: &NewPosition) -> Answer<Position> {
-        self.put("/v1/positions", asked).await
-    }
-
-    /// `action` is `fill`, `vacate`, `close` or `reopen`.
-    pub(super) async fn move_position(
-        &self,
-        id: PositionId,
-        action: &str,
-        body: &impl Serialize,
-    ) -> Answer<Position> {
-        self.post(&format!("/v1/positions/{id}/{action}"), body).await
-    }
-
-    pub(super) async fn bindings(
-        &self,
-        position: Option<PositionId>,
-        provider: Option<&str>,
-    ) -> Answer<Vec<Binding>> {
-        let position = position.map(|id| id.to_string());
-        let mut query: Vec<_> = position.iter().map(|id| ("position", id.as_str())).collect();
-        query.extend(provider.map(|key| ("provider", key)));
-        self.list("/v1/bindings", &query).await
-    }
-
-    pub(super) async fn binding(&self, id: BindingId) -> Answer<Binding> {
-        self.get(&format!("/v1/bindings/{id}"), &[]).await
-    }
-
-    pub(super) async fn binding_versions(&self, id: BindingId) -> Answer<Vec<BindingVersion>> {
-        Ok(self.get::<Page<_>>(&format!("/v1/bindings/{id}/versions"), &[]).await?.items)
-    }
-
-    pub(super) async fn make_binding(&self, asked: &NewBinding) -> Answer<Binding> {
-        self.post("/v1/bindings", asked).await
-    }
-
-    pub(super) async fn change_binding(
-        &self,
-        id: BindingId,
-        asked: &BindingChange,
-    ) -> Answer<Binding> {
-        self.put(&format!("/v1/bindings/{id}/tuple"), asked).await
-    }
-
-    pub(super) async fn register_binding(
-        &self,
-        id: BindingId,
-        said: &Registration,
-    ) -> Answer<Binding> {
-        self.put(&format!("/v1/bindings/{id}/registration"), said).await
-    }
-
-    pub(super) async fn move_bindings(&self, asked: &BindingMoves) -> Answer<Page<Binding>> {
-        self.post("/v1/bindings/moves", asked).await
-    }
-
-    pub(super) async fn import_bindings(&self, asked: &BindingImport) -> Answer<ImportReport> {
-        self.post("/v1/bindings/import", asked).await
-    }
-
-    pub(super) async fn requests(&self) -> Answer<Vec<Request>> {
-        self.list("/v1/requests", &[]).await
-    }
-
-    pub(super) async fn request_of(&self, id: RequestId) -> Answer<Request> {
-        self.get(&format!("/v1/requests/{id}"), &[]).await
-    }
-
-    pub(super) async fn make_request(&self, asked: &NewRequest) -> Answer<Request> {
-        self.post("/v1/requests", asked).await
-    }
-
-    /// `action` is `verify`, `accept`, `reject` or `cancel`.
-    pub(super) async fn decide_request(
-        &self,
-        id: RequestId,
-        action: &str,
-        body: &impl Serialize,
-    ) -> Answer<Request> {
-        self.post(&format!("/v1/requests/{id}/{action}"), body).await
-    }
-
-    pub(super) async fn suspect(&self, asked: &NewSuspicion) -> Answer<Suspicion> {
-        self.post("/v1/suspicions", asked).await
-    }
-
-    /// With those that were lifted, if `lifted_too`.
-    pub(super) async fn suspicions(&self, lifted_too: bool) -> Answer<Vec<Suspicion>> {
-        let query: &[_] = if lifted_too { &[("lifted", "true")] } else { &[] };
-        self.list("/v1/suspicions", query).await
-    }
-
-    pub(super) async fn lift_suspicion(
-        &self,
-        number: u64,
-        asked: &LiftSuspicion,
-    ) -> Answer<Suspicion> {
-        self.post(&format!("/v1/suspicions/{number}/lift"), asked).await
-    }
-
     /// An answer that is not JSON: objects, manifests, lists of objects.
     pub(super) async fn bytes(&self, path: &str) -> Answer<Response> {
         self.accepted(self.request(Method::GET, path, &[])).await
@@ -654,13 +473,6 @@ impl Client {
             Ok(problem) => Err(ClientError::Refused(Box::new(problem))),
             Err(_) => Err(ClientError::Unexplained { url, status }),
         }
-    }
-}
-
-fn format_word(format: FileFormat) -> &'static str {
-    match format {
-        FileFormat::Csv => "csv",
-        FileFormat::Toml => "toml",
     }
 }
 

@@ -71,11 +71,11 @@ enum What {
     Campaign(CampaignId),
 }
 
-fn what(text: &str) -> Result<What, shared::id::NotAnId> {
-    match text.parse() {
-        Ok(order) => Ok(What::Order(order)),
-        Err(_) => text.parse().map(What::Campaign),
-    }
+fn what(text: &str) -> Result<What, String> {
+    let order = text.parse().map(What::Order);
+    order.or_else(|_| text.parse().map(What::Campaign)).map_err(|_: shared::id::NotAnId| {
+        "write the id of an order, `ord-…`, or of a campaign, `cmp-…`".to_owned()
+    })
 }
 
 impl EvidenceCommand {

@@ -27,6 +27,14 @@ pub(super) enum RequestCommand {
     Reject(Decide),
     /// Cancel a request; a campaign that carries it out must be over
     Cancel(Decide),
+    /// Take a scheduled request off the schedule, so that another campaign can carry it out
+    ///
+    /// The campaign that was to carry it out must be over.
+    Unschedule(Decide),
+    /// Close a scheduled request: what was asked for is done
+    ///
+    /// The campaign that carried it out must be over.
+    Close(Decide),
     Suspicious(suspicion::Raise),
     Suspicions(suspicion::List),
     Unfreeze(suspicion::Lift),
@@ -117,6 +125,8 @@ impl RequestCommand {
             Self::Accept(args) => args.run("accept", &client, print).await?,
             Self::Reject(args) => args.run("reject", &client, print).await?,
             Self::Cancel(args) => args.run("cancel", &client, print).await?,
+            Self::Unschedule(args) => args.run("unschedule", &client, print).await?,
+            Self::Close(args) => args.run("close", &client, print).await?,
             Self::Suspicious(args) => args.run(&client, print).await?,
             Self::Suspicions(args) => args.run(&client, print).await?,
             Self::Unfreeze(args) => args.run(&client, print).await?,

@@ -16,14 +16,16 @@ use shared::time::UnixTime;
 use crate::api::model::{
     Alarm, Approval, Approver, Assignment, AssignmentState, Attachment, AuditEntry, Base64,
     Binding, BindingTuple, BindingVersion, BrokerStatus, Campaign, CampaignState, Change,
-    Component, Finding, Held, How, Lifecycle, LiftWord, NewRequest, PlaceStatus, Plan, PlannedFee,
-    PlannedRepository, PlannedSnapshot, PlannedTerminal, Position, Presence, PurgePlan,
-    PurgeRefused, Reason, Recipient, Registration, RegistrationStatus, Release, ReleaseArtifact,
-    RepositoryRetention, RepositoryState, Request, RequestChannel, RequestKind, RetainedSnapshot,
-    RetentionPolicy, Review, Signer, SnapshotState, Software, Status, StayReason, Suspicion,
-    Telemetry, Term, Terminal, TerminalCounts, TerminalRetention, Upgrade, Verification,
-    VerificationMethod, Weight,
+    Component, Counted, Finding, Held, How, Lifecycle, LiftWord, NewRequest, PlaceStatus, Plan,
+    PlannedFee, PlannedRepository, PlannedSnapshot, PlannedTerminal, Position, Presence,
+    ProviderAlert, PurgePlan, PurgeRefused, Reason, Recipient, Registration, RegistrationStatus,
+    Release, ReleaseArtifact, RepositoryRetention, RepositoryState, Request, RequestChannel,
+    RequestKind, RetainedSnapshot, RetentionPolicy, Review, Signer, SnapshotState, Software,
+    Status, StayReason, Suspicion, Telemetry, Term, Terminal, TerminalCounts, TerminalRetention,
+    Upgrade, Verification, VerificationMethod, Weight,
 };
+use crate::provider::alerts::What;
+use crate::provider::day::Day;
 use crate::provider::fees::{Method, Price};
 
 /// 2026-11-22 10:00 UTC.
@@ -48,6 +50,7 @@ pub(super) fn terminal(number: u8) -> Terminal {
         zone: "Europe/Berlin".to_owned(),
         lifecycle: Lifecycle::Enrolled,
         presence: Presence::Online,
+        is_frozen: number == 2,
         epoch: 1,
         last_seen_at: Some(ago(95)),
         working_on: None,
@@ -280,8 +283,22 @@ pub(super) fn status() -> Status {
         campaigns_paused: 0,
         alarms: 1,
         backups_overdue: 2,
+        suspicions: Counted { count: 1, first: suspicions().into_iter().take(1).collect() },
+        provider_alerts: Counted { count: 12, first: vec![licence_alert()] },
         roster_version: 1,
         reports_waiting: 0,
+    }
+}
+
+fn licence_alert() -> ProviderAlert {
+    let until: Day = "2026-12-01".parse().expect("it is a day");
+    ProviderAlert {
+        id: format!("licence.alpha.{until}.30"),
+        what: What::Licence,
+        key: "alpha".to_owned(),
+        which: String::new(),
+        until,
+        days_left: 9,
     }
 }
 
@@ -297,7 +314,7 @@ fn place(name: &str, why: Option<&str>) -> PlaceStatus {
 
 pub(super) fn alarm() -> Alarm {
     Alarm {
-        terminal: terminal_id(2),
+        terminal: Some(terminal_id(2)),
         kind: "ledger-lost".to_owned(),
         subject: "epoch 1".to_owned(),
         detail: "the terminal lost its ledger; it takes orders again from epoch 2".to_owned(),
@@ -494,6 +511,7 @@ pub(super) fn bindings() -> Vec<Binding> {
             set_by: "ana".to_owned(),
             set_reason: None,
         },
+        remarks: vec![],
     };
     vec![
         binding(1, "alpha", "active", RegistrationStatus::Registered),

@@ -1,6 +1,8 @@
 //! `tillward status`, `tillward alarms` and `tillward audit`: how the controller does, what a
 //! person should look at, and who decided what.
 
+use std::fmt::Display;
+
 use clap::Args;
 
 use super::client::Client;
@@ -8,8 +10,8 @@ use super::context::ContextArgs;
 use super::failure::{Exit, Failure};
 use super::measure::time_text;
 use super::print::Print;
-use super::words::{counted, or_nothing};
-use crate::api::model::{Alarm, AuditEntry, Status};
+use super::words::{counted, or_nothing, word};
+use crate::api::model::{Alarm, AuditEntry, Counted, ProviderAlert, Status, Suspicion};
 
 /// Show how the controller and its fleet do
 #[derive(Debug, Args)]
@@ -79,6 +81,9 @@ fn show(status: &Status, print: &mut Print) {
         status.campaigns_running, status.campaigns_paused, status.campaigns_awaiting_approval
     ));
     print.line(format_args!("  backups     {} overdue", status.backups_overdue));
+    let (frozen, ends) = (&status.suspicions, &status.provider_alerts);
+    print.line(format_args!("  suspicions  {} open", frozen.count));
+    print.line(format_args!("  providers   {} to look at", counted(ends.count, "alert")));
     print.line(format_args!("  roster      {}", status.roster_version));
     print.line(format_args!("  reports     {} on disk, not applied yet", status.reports_waiting));
     print.line(format_args!("  its time    {}", time_text(status.now_at)));
@@ -87,12 +92,48 @@ fn show(status: &Status, print: &mut Print) {
             print.warning(format_args!("place `{}` is not there: {hint}", place.name));
         }
     }
+    if frozen.count > 0 {
+        let each = |it: &Suspicion| {
+            format!("{} {}, by {}: {}", it.scope, it.subject, it.raised_by, it.note)
+        };
+        let what = format_args!(
+            "{}, frozen until two people have looked: `tillward request suspicions`",
+            counted(frozen.count, "suspicion")
+        );
+        named(what, frozen, each, print);
+    }
+    if ends.count > 0 {
+        let what = format_args!(
+            "{}: `tillward provider alerts` shows what runs out",
+            counted(ends.count, "alert")
+        );
+        named(what, ends, end_text, print);
+    }
     if status.alarms > 0 {
         print.warning(format_args!(
             "{}: `tillward alarms` shows them",
             counted(status.alarms, "alarm")
         ));
     }
+}
+
+fn named<T>(what: impl Display, all: &Counted<T>, each: impl Fn(&T) -> String, print: &mut Print) {
+    print.warning(what);
+    all.first.iter().for_each(|it| print.remark(format_args!("  {}", each(it))));
+    let more = all.count.saturating_sub(all.first.len() as u64);
+    if more > 0 {
+        print.remark(format_args!("  and {more} more"));
+    }
+}
+
+fn end_text(alert: &ProviderAlert) -> String {
+    let ProviderAlert { what, key, which, until, days_left, .. } = alert;
+    let which = if which.is_empty() { String::new() } else { format!(" ({which})") };
+    let left = match days_left {
+        0.. => format!("{} left", counted(days_left.unsigned_abs(), "day")),
+        ..0 => "over".to_owned(),
+    };
+    format!("{} of {key}{which}: until {until}, {left}", word(what))
 }
 
 impl ListAlarms {
@@ -115,7 +156,7 @@ fn list_alarms(alarms: Vec<Alarm>, print: &mut Print) {
     let row = |alarm: Alarm| {
         let Alarm { terminal, kind, subject, detail, at, ended_at } = alarm;
         let ended = or_nothing(ended_at.map(time_text));
-        [time_text(at), ended, terminal.to_string(), kind, subject, detail]
+        [time_text(at), ended, or_nothing(terminal), kind, subject, detail]
     };
     let rows = alarms.into_iter().map(row).collect();
     print.table(["at", "ended", "terminal", "kind", "about", "detail"], rows, "no alarm");

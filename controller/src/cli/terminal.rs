@@ -115,7 +115,7 @@ fn list(terminals: &[Terminal], now: UnixTime, print: &mut Print) {
             terminal.serial.clone(),
             place(terminal),
             terminal.model.clone(),
-            word(&terminal.lifecycle),
+            state(terminal),
             word(&terminal.presence),
             or_nothing(terminal.last_seen_at.map(|at| ago_text(at, now))),
             software(&terminal.components),
@@ -124,6 +124,11 @@ fn list(terminals: &[Terminal], now: UnixTime, print: &mut Print) {
         ]
     });
     print.table(header, rows.collect(), "no terminal");
+}
+
+fn state(terminal: &Terminal) -> String {
+    let frozen = if terminal.is_frozen { ", frozen" } else { "" };
+    format!("{}{frozen}", word(&terminal.lifecycle))
 }
 
 fn place(terminal: &Terminal) -> String {
@@ -151,7 +156,7 @@ fn show(detail: &TerminalDetail, now: UnixTime, print: &mut Print) {
     for (key, value) in &terminal.labels {
         print.line(format_args!("  label        {key}={value}"));
     }
-    print.line(format_args!("  state        {}", word(&terminal.lifecycle)));
+    print.line(format_args!("  state        {}", state(terminal)));
     match terminal.last_seen_at {
         Some(at) => print.line(format_args!(
             "  reachable    {}, last seen {}",
@@ -184,6 +189,10 @@ fn show(detail: &TerminalDetail, now: UnixTime, print: &mut Print) {
     if let Some(it) = &terminal.recipient {
         print.line(format_args!("  recipient    {}", it.recipient));
         print.line(format_args!("  key          {}", it.key));
+    }
+    if terminal.is_frozen {
+        print.warning("it is frozen: nothing is released or sent to it");
+        print.hint("look into it: `tillward request suspicions`; two people lift it");
     }
     if detail.assignments.is_empty() {
         return print.remark("\nNothing was asked of it yet.");

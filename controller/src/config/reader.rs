@@ -110,13 +110,33 @@ impl<'a> Reader<'a> {
         key: &'static str,
         allowed: RangeInclusive<u32>,
     ) -> Option<u32> {
-        let (least, most) = (*allowed.start(), *allowed.end());
-        let wanted = format!("a whole number from {least} to {most}");
         let value = self.value(key)?;
+        self.number_in(key, &value, allowed)
+    }
+
+    /// `None` after a mistake, and `Some(None)` where neither the file nor the default names it.
+    #[expect(clippy::option_option, reason = "a mistake is not the same as nothing")]
+    pub(super) fn maybe_number<N>(
+        &mut self,
+        key: &'static str,
+        allowed: RangeInclusive<N>,
+    ) -> Option<Option<N>>
+    where
+        N: TryFrom<i64> + PartialOrd + Display,
+    {
+        let value = self.take(key).or_else(|| self.defaults.get(key).cloned());
+        value.map_or(Some(None), |value| self.number_in(key, &value, allowed).map(Some))
+    }
+
+    fn number_in<N>(&self, key: &str, value: &Value, allowed: RangeInclusive<N>) -> Option<N>
+    where
+        N: TryFrom<i64> + PartialOrd + Display,
+    {
+        let wanted = format!("a whole number from {} to {}", allowed.start(), allowed.end());
         let Some(number) = value.as_integer() else {
-            return self.wrong(key, &value, &wanted);
+            return self.wrong(key, value, &wanted);
         };
-        match u32::try_from(number) {
+        match N::try_from(number) {
             Ok(number) if allowed.contains(&number) => Some(number),
             Ok(_) | Err(_) => self.mistake(key, format!("is {number}: choose {wanted}")),
         }

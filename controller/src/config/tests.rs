@@ -79,6 +79,33 @@ fn every_mistake_is_reported_at_once() {
 }
 
 #[test]
+fn nobody_has_to_read_a_contract_unless_somebody_says_from_what_on() {
+    let review = |text: &str| {
+        let text = format!("{FLEET}[rebind]\n{text}");
+        Config::parse(&text, base()).map(|config| config.rebind.legal_review)
+    };
+    assert_eq!(review(""), Ok(LegalReview::default()));
+    let both = "legal_review_above_value_minor = 9_000_000_000\nlegal_review_above_terminals = 0";
+    let above = LegalReview { above_value_minor: Some(9_000_000_000), above_terminals: Some(0) };
+    assert_eq!(review(both), Ok(above));
+    let wrong = review("legal_review_above_value_minor = -1\nlegal_review_above_terminals = \"x\"");
+    assert_eq!(
+        wrong,
+        Err(vec![
+            format!(
+                "`rebind.legal_review_above_value_minor` is -1: choose a whole number from 0 to {}",
+                i64::MAX
+            ),
+            "`rebind.legal_review_above_terminals` is of type string: write a whole number from 0 \
+             to 4294967295"
+                .to_owned(),
+        ])
+    );
+    let near = review("legal_review_above_value = 1").expect_err("it is not a key");
+    assert!(near[0].contains("`rebind.legal_review_above_value` is not a key"), "{near:?}");
+}
+
+#[test]
 fn the_error_counts_and_lists_the_mistakes() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("controller.toml");

@@ -297,8 +297,11 @@ impl BindingRefused {
             Self::TidTaken { .. } => "ask the provider for a TID of its own",
             Self::ProviderTaken { .. } => "change that one, or retire it first",
             Self::PositionClosed { .. } => "reopen the position, or choose another one",
-            Self::Registration { .. } => "look at it with `tillward binding show`",
-            Self::NoReference(_) => "name the registry's reference",
+            Self::Registration { .. } => {
+                "note what comes before it first: it is submitted, then registered or rejected; \
+                 what was taken is cancelled"
+            }
+            Self::NoReference(_) => "name the registry's reference: `--reference`",
         }
     }
 }

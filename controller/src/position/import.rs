@@ -7,8 +7,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use shared::id::{BindingId, PositionId, TerminalId};
 
 use super::binding::{BindingPolicy, BindingState};
-use super::tuple::{self, MidRule, Tuple};
+use super::tuple::{self, Tuple};
 use super::{LINE_CHARS_MAX, PositionState};
+use crate::provider::record::Provider;
 
 /// In one import; a larger estate comes in parts, each of which is one transaction.
 pub const ROWS_MAX: usize = 5000;
@@ -46,6 +47,8 @@ pub struct Known {
     pub units: BTreeMap<String, KnownUnit>,
     /// That are not over, of the positions above and of the rows' TIDs.
     pub bindings: Vec<KnownBinding>,
+    /// By key: those of the rows that are in the registry.
+    pub providers: BTreeMap<String, Provider>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -93,7 +96,11 @@ pub fn plan(
 ) -> Result<Vec<Step>, Vec<Mistake>> {
     let mut work = Work { known, policy, mistakes: Vec::new(), seen: Seen::default() };
     if rows.is_empty() || rows.len() > ROWS_MAX {
-        let what = format!("there are {} rows: import 1 to {ROWS_MAX} at a time", rows.len());
+        let count = rows.len();
+        let what = match count {
+            0 => "there are no rows".to_owned(),
+            _ => format!("there are {count} rows: import at most {ROWS_MAX} at a time"),
+        };
         return Err(vec![Mistake { line: 0, what }]);
     }
     let steps: Vec<_> = rows.into_iter().map(|row| work.step(row)).collect();
@@ -150,11 +157,14 @@ impl Work<'_> {
                 || text.trim() != text
                 || text.chars().any(char::is_control)
             {
-                let what = format!("`{field}` is empty, too long, or has spaces around it");
+                let what = format!(
+                    "`{field}` is empty, longer than {LINE_CHARS_MAX} characters, or has spaces \
+                     around it"
+                );
                 self.wrong(row.line, what);
             }
         }
-        for mistake in tuple::mistakes(&row.tuple, MidRule::Any) {
+        for mistake in tuple::mistakes(&row.tuple, self.known.providers.get(&row.provider)) {
             self.wrong(row.line, mistake.to_string());
         }
     }

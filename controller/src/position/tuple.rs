@@ -6,6 +6,9 @@ use serde::{Deserialize, Serialize};
 use shared::document::Profile;
 use shared::document::profile::{HOSTS_MAX, Merchant};
 
+use crate::provider::merchant;
+use crate::provider::record::Provider;
+
 /// Everything about a binding that is replaced together: never a part of it alone.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -49,16 +52,6 @@ impl Tuple {
     }
 }
 
-/// What the provider, or the country that it clears in, says about MIDs.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum MidRule<'a> {
-    Any,
-    /// 15 digits: acquirer 3, area 4, MCC 4, sequence 4.
-    China {
-        acquirer: Option<&'a str>,
-    },
-}
-
 /// One thing that is wrong with a tuple.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TupleMistake {
@@ -73,20 +66,18 @@ impl fmt::Display for TupleMistake {
     }
 }
 
-/// Everything that is wrong, in the order of the fields.
-pub fn mistakes(tuple: &Tuple, rule: MidRule<'_>) -> Vec<TupleMistake> {
+/// Everything that is wrong, in the order of the fields. `provider`: as the registry knows it; of
+/// one that it does not know, the tuple's own acquirer code is all that is asked about the MID.
+pub fn mistakes(tuple: &Tuple, provider: Option<&Provider>) -> Vec<TupleMistake> {
     let mut found = Found(Vec::new());
     let Tuple { mid, tid, name, mcc, currency, hosts, .. } = tuple;
     found.code("mid", mid, 15);
-    let rule = match (rule, &tuple.acquirer_code) {
-        (MidRule::China { acquirer: None } | MidRule::Any, Some(code)) => {
-            MidRule::China { acquirer: Some(code.as_str()) }
+    let theirs = provider.and_then(|it| it.acquirer_code.as_deref());
+    let own = tuple.acquirer_code.as_deref().filter(|code| digits(code, 3));
+    if let Some(acquirer) = theirs.or(own) {
+        for mistake in merchant::check_mid_of(acquirer, mid, mcc).err().unwrap_or_default() {
+            found.say("mid", mistake.to_string());
         }
-        (rule @ (MidRule::China { .. } | MidRule::Any), _) => rule,
-    };
-    match rule {
-        MidRule::Any => {}
-        MidRule::China { acquirer } => found.china(mid, mcc, acquirer),
     }
     found.code("tid", tid, 15);
     found.line("name", name, 64);
@@ -102,6 +93,9 @@ pub fn mistakes(tuple: &Tuple, rule: MidRule<'_>) -> Vec<TupleMistake> {
     hosts.iter().for_each(|host| found.host(host));
     if let Some(code) = tuple.acquirer_code.as_ref().filter(|code| !digits(code, 3)) {
         found.say("acquirer_code", format!("is `{}`: it has three digits", shown(code)));
+    }
+    if let Some((theirs, own)) = theirs.zip(own).filter(|(theirs, own)| theirs != own) {
+        found.say("acquirer_code", format!("is `{own}`, and the provider's is `{theirs}`"));
     }
     if let Some(code) = tuple.uscc.as_ref().filter(|code| !is_uscc(code)) {
         found.say("uscc", format!("is `{}`: it is not a valid code of 18 signs", shown(code)));
@@ -150,20 +144,6 @@ impl Found {
             self.say("hosts", format!("names `{}`: write `host:port`", shown(host)));
         }
     }
-
-    fn china(&mut self, mid: &str, mcc: &str, acquirer: Option<&str>) {
-        if !digits(mid, 15) {
-            let what = "has 15 digits: acquirer 3, area 4, MCC 4, sequence 4".to_owned();
-            return self.say("mid", what);
-        }
-        if acquirer.is_some_and(|acquirer| digits(acquirer, 3) && mid[..3] != *acquirer) {
-            let what = format!("begins with {}, which is another acquirer", &mid[..3]);
-            self.say("mid", what);
-        }
-        if digits(mcc, 4) && mid[7..11] != *mcc {
-            self.say("mid", format!("says MCC {}, and `mcc` is {mcc}", &mid[7..11]));
-        }
-    }
 }
 
 fn digits(text: &str, count: usize) -> bool {
@@ -207,17 +187,18 @@ impl Tuple {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::provider::samples;
 
     #[track_caller]
-    fn check(tuple: &Tuple, rule: MidRule<'_>, fields: &[&str]) {
-        let found = mistakes(tuple, rule);
+    fn check(tuple: &Tuple, provider: Option<&Provider>, fields: &[&str]) {
+        let found = mistakes(tuple, provider);
         let found: Vec<_> = found.iter().map(|it| it.field).collect();
         assert_eq!(found, fields, "{tuple:?}");
     }
 
     #[test]
     fn all_mistakes_are_found_at_once() {
-        check(&Tuple::example(), MidRule::Any, &[]);
+        check(&Tuple::example(), None, &[]);
         let wrong = Tuple {
             mid: String::new(),
             tid: "a b".to_owned(),
@@ -231,7 +212,6 @@ mod tests {
             install_address: Some("x".repeat(201)),
         };
         let fields = [
-            "mid",
             "mid",
             "tid",
             "name",
@@ -248,24 +228,25 @@ mod tests {
             "settlement_account",
             "install_address",
         ];
-        check(&wrong, MidRule::Any, &fields);
+        check(&wrong, None, &fields);
     }
 
     #[test]
     fn hosts_have_a_name_and_a_port() {
         for host in ["a.example", "a.example:", ":80", "a:0", "a:65536", "a b:1", "http://a:1"] {
-            check(
-                &Tuple { hosts: vec![host.into()], ..Tuple::example() },
-                MidRule::Any,
-                &["hosts"],
-            );
+            check(&Tuple { hosts: vec![host.into()], ..Tuple::example() }, None, &["hosts"]);
         }
     }
 
     #[test]
-    fn a_mid_in_china_says_its_acquirer_and_its_mcc() {
+    fn a_mid_says_its_acquirer_and_its_mcc_where_acquirers_have_codes() {
         let with = |mid: &str| Tuple { mid: mid.to_owned(), ..Tuple::example() };
-        let rule = MidRule::China { acquirer: Some("102") };
+        let provider = |code: Option<&str>| Provider {
+            acquirer_code: code.map(str::to_owned),
+            ..samples::provider()
+        };
+        let known = provider(Some("102"));
+        let rule = Some(&known);
         check(&with("102290054110001"), rule, &[]);
         check(&with("103290054110001"), rule, &["mid"]);
         check(&with("102290054120001"), rule, &["mid"]);
@@ -273,11 +254,13 @@ mod tests {
         check(&with("10229005411000"), rule, &["mid"]);
         check(&with("10229005411000X"), rule, &["mid"]);
         check(&with("１０２２９"), rule, &["mid", "mid"]);
-        check(&with("103290054110001"), MidRule::China { acquirer: None }, &[]);
+        check(&with("M-1"), None, &[]);
+        check(&with("M-1"), Some(&provider(None)), &[]);
         let own = Tuple { acquirer_code: Some("102".into()), ..with("103290054110001") };
-        check(&own, MidRule::Any, &["mid"]);
-        check(&own, MidRule::China { acquirer: None }, &["mid"]);
-        check(&own, MidRule::China { acquirer: Some("103") }, &[]);
+        check(&own, None, &["mid"]);
+        check(&own, Some(&provider(None)), &["mid"]);
+        check(&own, Some(&provider(Some("103"))), &["acquirer_code"]);
+        check(&own, rule, &["mid"]);
     }
 
     #[test]

@@ -3,14 +3,14 @@
 use super::record::Provider;
 use super::text::shown;
 
-/// Why a MID is not one of this provider.
+/// Why a MID is not one of this provider: what is to be said of it.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum MidMistake {
-    #[error("the MID `{0}` has not 15 digits")]
+    #[error("is `{0}`: it has 15 digits, acquirer 3, area 4, MCC 4, sequence 4")]
     NotFifteenDigits(String),
-    #[error("the MID begins with `{found}`, but the provider's acquirer code is `{expected}`")]
+    #[error("begins with `{found}`, and the acquirer code is `{expected}`")]
     OtherAcquirer { found: String, expected: String },
-    #[error("the 8th to the 11th digit of the MID are `{found}`, but the MCC is `{expected}`")]
+    #[error("says MCC `{found}` in its 8th to 11th digit, and `mcc` is `{expected}`")]
     OtherTrade { found: String, expected: String },
 }
 
@@ -18,13 +18,17 @@ pub enum MidMistake {
 /// sequence (4). A provider without an acquirer code gives numbers of its own kind, of which
 /// nothing is known here.
 pub fn check_mid(provider: &Provider, mid: &str, mcc: &str) -> Result<(), Vec<MidMistake>> {
-    let Some(acquirer) = &provider.acquirer_code else { return Ok(()) };
+    provider.acquirer_code.as_ref().map_or(Ok(()), |acquirer| check_mid_of(acquirer, mid, mcc))
+}
+
+/// The same for this acquirer code.
+pub fn check_mid_of(acquirer: &str, mid: &str, mcc: &str) -> Result<(), Vec<MidMistake>> {
     if mid.len() != 15 || !mid.bytes().all(|it| it.is_ascii_digit()) {
         return Err(vec![MidMistake::NotFifteenDigits(shown(mid))]);
     }
     let mut mistakes = Vec::new();
     if &mid[..3] != acquirer {
-        let (found, expected) = (mid[..3].to_owned(), acquirer.clone());
+        let (found, expected) = (mid[..3].to_owned(), acquirer.to_owned());
         mistakes.push(MidMistake::OtherAcquirer { found, expected });
     }
     if &mid[7..11] != mcc {

@@ -119,6 +119,9 @@ pub enum Purpose {
     Change,
     /// To cancel it where it has not begun.
     Cancel,
+    /// To cancel it where it has not begun, on terminals that somebody finds suspicious: the
+    /// campaign goes on for the others.
+    Recall,
 }
 
 /// A campaign on one terminal, from its release on.

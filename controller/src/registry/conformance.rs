@@ -112,7 +112,11 @@ pub const CHECKS: &[Check] = checks! {
         a_store_and_a_request_freeze_what_belongs_to_them,
         a_release_and_a_suspicion_in_the_same_instant_do_not_both_win,
         it_takes_two_names_to_lift_a_suspicion,
-        a_report_of_a_terminal_freezes_it_once;
+        a_report_of_a_terminal_freezes_it_once,
+        every_suspicion_raises_an_alarm_that_ends_when_it_is_lifted,
+        an_operator_can_suspect_a_terminal_as_often_as_it_takes,
+        what_a_suspicious_terminal_has_accepted_is_taken_back_from_it,
+        a_request_is_about_every_wave_of_its_change_of_provider;
     backups:
         objects_are_counted_and_kept_apart_by_kind,
         a_sealed_key_that_protects_nothing_yet_is_replaced,

@@ -117,10 +117,11 @@ pub struct Applied {
     pub strangers: u64,
 }
 
-/// Something a person should look at. Each is kept once, however often it is found.
+/// Something a person should look at. Each is kept once, however often it is found. It is of one
+/// terminal; among all alarms there are those of none too.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Alarm {
-    pub terminal: TerminalId,
+pub struct Alarm<Of = TerminalId> {
+    pub terminal: Of,
     pub kind: AlarmKind,
     /// What it is about: a digest, an order, an epoch.
     pub subject: String,
@@ -129,6 +130,9 @@ pub struct Alarm {
     /// When it was over by itself; only what is looked after again and again can be.
     pub ended_at: Option<UnixTime>,
 }
+
+/// As alarms are listed: `None` for what is about a whole request, or a store without a terminal.
+pub type AnyAlarm = Alarm<Option<TerminalId>>;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum AlarmKind {

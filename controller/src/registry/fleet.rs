@@ -36,6 +36,8 @@ pub struct FleetTally {
     pub alarms: u64,
     /// Terminals of whose data some class was not saved for too long.
     pub backups_overdue: u64,
+    /// That two people have not lifted yet.
+    pub suspicions: u64,
     /// How often a terminal was announced, enrolled or revoked, came or went. While it stays the
     /// same, so do the answers to whom a campaign may release.
     pub changes: u64,

@@ -1,5 +1,7 @@
 //! Positions and their bindings, as they are stored.
 
+use std::collections::BTreeSet;
+
 use async_trait::async_trait;
 use shared::id::{BindingId, PositionId, TerminalId};
 
@@ -48,6 +50,8 @@ pub struct Imported {
     pub bound: u32,
     /// Bindings that were there as the table says.
     pub known: u32,
+    /// Keys of providers that are not in the registry: nothing is known of their MIDs.
+    pub unknown_providers: BTreeSet<String>,
 }
 
 /// The part of the registry that is about positions and what they are bound to.

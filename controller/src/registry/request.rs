@@ -25,7 +25,7 @@ pub trait RequestRegistry {
 
     async fn request(&self, id: RequestId) -> Result<Option<Request>>;
 
-    /// The one that this campaign carries out.
+    /// The one that this campaign carries out; for any wave of a change of provider.
     async fn request_of(&self, campaign: CampaignId) -> Result<Option<Request>>;
 
     /// Newest first.
@@ -57,7 +57,8 @@ pub trait RequestRegistry {
     ) -> Result<std::result::Result<Request, RequestRefused>>;
 
     /// [`RequestEvent::Cancel`], [`RequestEvent::Unschedule`] or [`RequestEvent::Close`]: not while
-    /// its campaign is in motion. Others have methods of their own, and are refused here.
+    /// its campaign or another wave of it is in motion. Others have methods of their own, and are
+    /// refused here.
     async fn end_request(
         &self,
         id: RequestId,

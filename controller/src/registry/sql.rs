@@ -45,7 +45,7 @@ use super::campaign::{
     Approval, Assignment, Campaign, CampaignTally, NewCampaign, Purpose, SignedAnew, Start,
     StoredBatch,
 };
-use super::delivery::{Alarm, Applied, Delivered, Heard, NewOrder, Numbering, Owed};
+use super::delivery::{AnyAlarm, Applied, Delivered, Heard, NewOrder, Numbering, Owed};
 use super::fleet::{FleetTally, Operator, StoredRoster};
 use super::page::Page;
 use super::release::{StoredArtifact, StoredRelease};
@@ -398,6 +398,14 @@ impl<D: Database> Registry for SqlRegistry<D> {
         read!(self, "find what to cancel", tx => assignments::to_cancel(tx, campaign, limit))
     }
 
+    async fn assignments_to_recall(
+        &self,
+        campaign: CampaignId,
+        limit: u32,
+    ) -> Result<Vec<Assignment>> {
+        read!(self, "find what to take back", tx => assignments::to_recall(tx, campaign, limit))
+    }
+
     async fn learn(&self, facts: &[(OrderId, Fact)]) -> Result<()> {
         write!(self, "note facts about orders", tx => assignments::learn(tx, facts))
     }
@@ -436,11 +444,11 @@ impl<D: Database> Registry for SqlRegistry<D> {
         read!(self, "list receipts", tx => receipts::of(tx, order))
     }
 
-    async fn alarms(&self, page: &Page<u64>) -> Result<Vec<(u64, Alarm)>> {
+    async fn alarms(&self, page: &Page<u64>) -> Result<Vec<(u64, AnyAlarm)>> {
         read!(self, "list alarms", tx => alarms::page(tx, page, false))
     }
 
-    async fn alarms_ever(&self, page: &Page<u64>) -> Result<Vec<(u64, Alarm)>> {
+    async fn alarms_ever(&self, page: &Page<u64>) -> Result<Vec<(u64, AnyAlarm)>> {
         read!(self, "list alarms", tx => alarms::page(tx, page, true))
     }
 

@@ -40,6 +40,7 @@ fn status() -> Value {
         "terminals": {"claimed": 0, "enrolled": 2, "revoked": 0, "online": 1},
         "campaigns_awaiting_approval": 0, "campaigns_running": 0, "campaigns_paused": 0,
         "alarms": 0, "backups_overdue": 0, "roster_version": 1,
+        "suspicions": {"count": 0, "first": []}, "provider_alerts": {"count": 0, "first": []},
         "reports_waiting": 0, "a_field_from_the_future": true,
     })
 }
@@ -50,6 +51,7 @@ fn terminal(number: u8) -> Value {
         "serial": format!("PX-{number}"),
         "store": "north", "model": "px7", "lane": null, "labels": {}, "zone": "UTC",
         "lifecycle": "enrolled", "presence": "online", "epoch": 1, "last_seen_at": null,
+        "is_frozen": false,
         "working_on": null, "certificate_expires_at": null, "agent_version": "0.1.0",
         "components": [], "roster_version": 1, "outbox_depth": 0, "outbox_dropped": 0,
     })

@@ -133,67 +133,36 @@ pub struct Rebind {
     pub window: Option<Window>,
 }
 
-impl From<Rebind> for signed::Rebind {
-    fn from(rebind: Rebind) -> Self {
-        let Rebind {
-            request,
-            from,
-            to,
-            profiles,
-            reason,
-            ordered_by,
-            note,
-            registry_order,
-            tests,
-            watch,
-            window,
-        } = rebind;
-        Self {
-            request,
-            from,
-            to,
-            profiles,
-            reason,
-            ordered_by,
-            note,
-            registry_order,
-            tests,
-            watch,
-            window,
+/// One field after the other, there and back: a field that is missing here does not compile.
+macro_rules! same_fields {
+    ($name:ident { $($field:ident),+ $(,)? }) => {
+        impl From<$name> for signed::$name {
+            fn from($name { $($field),+ }: $name) -> Self {
+                Self { $($field),+ }
+            }
         }
-    }
+
+        impl From<signed::$name> for $name {
+            fn from(signed::$name { $($field),+ }: signed::$name) -> Self {
+                Self { $($field),+ }
+            }
+        }
+    };
 }
 
-impl From<signed::Rebind> for Rebind {
-    fn from(rebind: signed::Rebind) -> Self {
-        let signed::Rebind {
-            request,
-            from,
-            to,
-            profiles,
-            reason,
-            ordered_by,
-            note,
-            registry_order,
-            tests,
-            watch,
-            window,
-        } = rebind;
-        Self {
-            request,
-            from,
-            to,
-            profiles,
-            reason,
-            ordered_by,
-            note,
-            registry_order,
-            tests,
-            watch,
-            window,
-        }
-    }
-}
+same_fields!(Rebind {
+    request,
+    from,
+    to,
+    profiles,
+    reason,
+    ordered_by,
+    note,
+    registry_order,
+    tests,
+    watch,
+    window,
+});
 
 impl From<Change> for signed::Change {
     fn from(change: Change) -> Self {

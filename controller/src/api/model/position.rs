@@ -166,6 +166,9 @@ pub struct Binding {
     pub state_reason: Option<String>,
     /// The newest one, which holds.
     pub version: BindingVersion,
+    /// Of what was just set: what could not be checked.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub remarks: Vec<String>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -220,6 +223,9 @@ pub struct ImportReport {
     /// Bindings that were there as the table says.
     pub known: u32,
     pub mistakes: Vec<ImportMistake>,
+    /// What could not be checked.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub remarks: Vec<String>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]

@@ -97,4 +97,7 @@ pub struct ImportedChange {
 pub struct CompatibilityAnswer {
     pub verdict: Verdict,
     pub way: Way,
+    /// What was named and is not known.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub remarks: Vec<String>,
 }

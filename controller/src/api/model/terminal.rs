@@ -26,6 +26,9 @@ pub struct Terminal {
     pub zone: String,
     pub lifecycle: Lifecycle,
     pub presence: Presence,
+    /// Somebody finds it or its store suspicious: nothing is released or sent to it until two
+    /// people have lifted that (`GET /v1/suspicions`).
+    pub is_frozen: bool,
     /// Counts enrolments and lost ledgers; 0 before the first enrolment.
     pub epoch: u32,
     #[schema(value_type = Option<i64>)]

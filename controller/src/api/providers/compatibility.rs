@@ -48,11 +48,20 @@ async fn check(
 ) -> Result<axum::Json<CompatibilityAnswer>, Refusal> {
     let model = api.registry.record(Kind::Model, &till.model, None).await?;
     let model = model.and_then(|it| it.known.model()).map(|it| it.document);
+    let known = match &till.provider {
+        Some(key) => api.registry.record(Kind::Provider, key, None).await?.is_some(),
+        None => true,
+    };
+    let stranger = till.provider.as_ref().filter(|_| !known);
+    let stranger = stranger.map(|key| format!("provider `{key}` is not in the registry"));
+    let no_model =
+        model.is_none().then(|| format!("model `{}` is not in the registry", till.model));
+    let remarks = stranger.into_iter().chain(no_model).collect();
     let rows = all(&*api.registry, Kind::Compatibility).await?;
     let rows: Vec<_> = rows.into_iter().filter_map(Known::row).map(|it| it.document).collect();
     let Till { model: name, hardware, firmware, application, kernel, provider, key_set } = till;
     let asked = Asked { model: name, hardware, firmware, application, kernel, provider, key_set };
     let verdict = look_up(&rows, &asked);
     let way = way(model.as_ref(), &verdict, now());
-    Ok(axum::Json(CompatibilityAnswer { verdict, way }))
+    Ok(axum::Json(CompatibilityAnswer { verdict, way, remarks }))
 }

@@ -52,8 +52,9 @@ async fn list(
 
 /// Freeze a terminal, a store or a request
 ///
-/// Nothing is released or sent there from then on, and an alarm is raised. What has begun to
-/// disturb a shop runs to its end.
+/// Nothing is released or sent there from then on, and an alarm is raised. What a terminal has
+/// accepted is taken back from it, unless the roster asks for approvers' words on that. What has
+/// begun to disturb a shop runs to its end.
 #[utoipa::path(
     post,
     path = "/v1/suspicions",
@@ -111,7 +112,7 @@ async fn lift(
     Ok(axum::Json(shown(suspicion)))
 }
 
-fn shown(it: stored::Suspicion) -> Suspicion {
+pub(in crate::api) fn shown(it: stored::Suspicion) -> Suspicion {
     let word = |it: stored::Word| LiftWord { by: it.by, at: it.at, reason: it.why };
     Suspicion {
         number: it.number,

@@ -144,6 +144,7 @@ impl Fixture {
             intake: Intake::new(registry.clone(), places.clone(), TERMINAL_BYTES_MAX, PACE),
             retention: RETENTION,
             bindings: BindingPolicy { one_active: true },
+            legal_review: LegalReview::default(),
             registry,
             blobs: Blobs::in_directory(blobs.path()).unwrap(),
             places,

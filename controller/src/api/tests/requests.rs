@@ -3,12 +3,18 @@
 use reqwest::{Method, Response};
 use serde_json::{Value, json};
 
-use super::super::model::{Binding, ImportReport, Page, Position, Request, Suspicion};
+use super::super::model::{
+    Alarm, Binding, Campaign, ImportReport, Page, Position, Problem, Request, Status, Suspicion,
+    Terminal,
+};
 use super::super::now;
+use super::enrolment;
 use super::fixture::{Fixture, problem};
 use crate::auth::Token;
+use crate::provider::samples;
 use crate::registry::audit::By;
 use crate::registry::fleet::Operator;
+use crate::registry::provider::NewRecord;
 
 /// An operator besides ana.
 async fn operator(fixture: &Fixture, name: &str, seed: u8) -> Token {
@@ -172,4 +178,129 @@ async fn an_import_tells_all_mistakes_and_takes_more_than_other_requests() {
     assert_eq!(listed.items, []);
     let done = import((1..=700).map(row).collect()).await;
     assert_eq!((done.is_done, done.bound), (true, 700), "more than 64 KiB");
+}
+
+#[tokio::test]
+async fn a_scheduled_request_is_taken_off_the_schedule_or_closed_when_its_campaign_is_over() {
+    let fixture = Fixture::start().await;
+    enrolment::newcomer(&fixture, "PX-1").await;
+    let ben = operator(&fixture, "ben", 8).await;
+    let made: Request = fixture.post("/v1/requests", wish()).await.json().await.unwrap();
+    let path = |action: &str| format!("/v1/requests/{}/{action}", made.id);
+    let decide = async |action: &str| fixture.post(&path(action), json!({"reason": "x"})).await;
+    for action in ["unschedule", "close"] {
+        let refused: Problem = decide(action).await.json().await.unwrap();
+        assert_eq!((refused.status, refused.kind.rsplit(':').next()), (409, Some("wrong-state")));
+        assert!(refused.detail.starts_with(&format!("request {}: ", made.id)), "{refused:?}");
+    }
+    let call = json!({"method": "call-back", "contact": "+49 30 1"});
+    assert_eq!(post_as(&fixture, &ben, &path("verify"), call).await.status(), 200);
+    assert_eq!(post_as(&fixture, &ben, &path("accept"), json!({})).await.status(), 200);
+    for end in ["unschedule", "close"] {
+        let ping = json!({"change": {"ping": {}}, "where": "*", "max_parallel": 1});
+        let campaign: Campaign =
+            fixture.post("/v1/campaigns", ping).await.json().await.expect("it is created");
+        let by = By { who: "plan".into(), why: String::new(), at: now() };
+        let scheduled = fixture.api.registry.schedule_request(made.id, campaign.id, &by).await;
+        scheduled.unwrap().unwrap();
+        assert_eq!(problem(decide(end).await).await, "wrong-state", "the campaign is not over");
+        let abort = format!("/v1/campaigns/{}/abort", campaign.id);
+        assert_eq!(fixture.post(&abort, json!({})).await.status(), 200);
+        let ended: Request = decide(end).await.json().await.unwrap();
+        let expected = if end == "close" { "closed" } else { "accepted" };
+        assert_eq!((ended.state.as_str(), ended.state_by.as_str()), (expected, "ana"));
+    }
+    assert_eq!(problem(decide("close").await).await, "wrong-state");
+    let unknown = "/v1/requests/req-0192f0c1d2e34f5061728394a5b6c7d8/close";
+    let unknown: Problem = fixture.post(unknown, json!({})).await.json().await.unwrap();
+    assert_eq!(unknown.hint.as_deref(), Some("`tillward request list` lists those that are known"));
+}
+
+#[tokio::test]
+async fn what_is_suspicious_or_runs_out_is_counted_and_named() {
+    let fixture = Fixture::start().await;
+    let status = async || -> Status { fixture.get("/v1/status").await.json().await.unwrap() };
+    let quiet = status().await;
+    assert_eq!((quiet.suspicions.count, quiet.provider_alerts.count), (0, 0));
+    let (claim, _) = fixture.claim("PX-1").await;
+    let made: Request = fixture.post("/v1/requests", wish()).await.json().await.unwrap();
+    let scopes = [json!({"terminal": claim.terminal}), json!({"request": made.id})];
+    for (number, mut scope) in (1..).zip(scopes) {
+        scope["note"] = json!(format!("call {number}"));
+        assert_eq!(fixture.post("/v1/suspicions", scope).await.status(), 201);
+    }
+    let (mut seen, many) = (Vec::new(), 12);
+    let day = samples::day("2020-01-01");
+    for number in 1..=many {
+        let mut provider = samples::provider();
+        let licence = provider.licence.as_mut().unwrap();
+        (licence.valid_from, licence.valid_until) = (day, day.plus_days(number));
+        provider.certificates.clear();
+        let (key, document) = (format!("p{number}"), provider.into());
+        seen.push(NewRecord { key, document, seen: 0 });
+    }
+    let by = By { who: "ana".into(), why: String::new(), at: now() };
+    fixture.api.registry.put_records(&seen, &by).await.unwrap();
+    let loud = status().await;
+    assert_eq!((loud.suspicions.count, loud.alarms), (2, 2));
+    let notes: Vec<_> = loud.suspicions.first.iter().map(|it| it.note.as_str()).collect();
+    assert_eq!(notes, ["call 2", "call 1"]);
+    assert_eq!((loud.provider_alerts.count, loud.provider_alerts.first.len()), (12, 10));
+    assert_eq!(loud.provider_alerts.first[0].key, "p1", "the one that is over for longest");
+    let alarms: Page<Alarm> = fixture.get("/v1/alarms").await.json().await.unwrap();
+    let terminals: Vec<_> = alarms.items.iter().map(|it| it.terminal).collect();
+    assert_eq!(terminals, [None, Some(claim.terminal)]);
+    let terminals: Page<Terminal> = fixture.get("/v1/terminals").await.json().await.unwrap();
+    assert!(terminals.items[0].is_frozen);
+}
+
+#[tokio::test]
+async fn a_mid_is_one_of_its_provider_and_it_is_said_where_that_is_not_known() {
+    let fixture = Fixture::start().await;
+    let document = samples::provider().into();
+    let new = NewRecord { key: "alpha".to_owned(), document, seen: 0 };
+    let by = By { who: "ana".into(), why: String::new(), at: now() };
+    fixture.api.registry.put_records(&[new], &by).await.unwrap();
+    let lane = json!({"store": "north", "lane": "1"});
+    let position: Position = put(&fixture, "/v1/positions", lane).await.json().await.unwrap();
+    let bind = async |provider: &str, mid: &str| {
+        let mut tuple = tuple("T-1");
+        tuple["mid"] = json!(mid);
+        let body = json!({"position": position.id, "provider": provider, "tuple": tuple});
+        fixture.post("/v1/bindings", body).await
+    };
+    let wrong: Problem = bind("alpha", "105440158120001").await.json().await.unwrap();
+    for said in ["`105`", "`898`", "`5812`", "`5411`"] {
+        assert!(wrong.detail.contains(said), "{said}: {}", wrong.detail);
+    }
+    let known: Binding = bind("alpha", "898440154110001").await.json().await.unwrap();
+    assert_eq!(known.remarks, Vec::<String>::new());
+    let unknown: Binding = bind("beta", "105440158120001").await.json().await.unwrap();
+    let remark = "provider `beta` is not in the registry: its MIDs were not checked";
+    assert_eq!(unknown.remarks, [remark]);
+    let change = async |binding: &Binding, mid: &str| {
+        let mut tuple = tuple("T-1");
+        tuple["mid"] = json!(mid);
+        let path = format!("/v1/bindings/{}/tuple", binding.id);
+        put(&fixture, &path, json!({"seen": 1, "tuple": tuple})).await
+    };
+    assert_eq!(problem(change(&known, "M-1").await).await, "invalid");
+    let changed: Binding = change(&unknown, "M-1").await.json().await.unwrap();
+    assert_eq!((changed.version.number, changed.remarks.as_slice()), (2, &[remark.to_owned()][..]));
+    let shown: Binding =
+        fixture.get(&format!("/v1/bindings/{}", unknown.id)).await.json().await.unwrap();
+    assert_eq!(shown.remarks, Vec::<String>::new(), "it is said once, to who sets it");
+    let row = |line: u32, provider: &str| {
+        let (lane, tuple) = (format!("{line}"), tuple(&format!("T-{line}")));
+        json!({"line": line, "store": "south", "lane": lane, "provider": provider, "tuple": tuple})
+    };
+    let import = async |rows: Value| {
+        let answer = fixture.post("/v1/bindings/import", json!({"rows": rows})).await;
+        answer.json::<ImportReport>().await.unwrap()
+    };
+    let told = import(json!([row(2, "alpha"), row(3, "gamma")])).await;
+    assert_eq!(told.mistakes.iter().map(|it| it.line).collect::<Vec<_>>(), [2]);
+    let told = import(json!([row(3, "gamma"), row(4, "gamma")])).await;
+    assert!(told.is_done);
+    assert_eq!(told.remarks, [remark.replace("beta", "gamma")], "each provider once");
 }

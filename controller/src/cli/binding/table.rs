@@ -11,6 +11,7 @@ use super::super::client::Client;
 use super::super::failure::{Exit, Failure};
 use super::super::print::Print;
 use super::super::words::counted;
+use super::unchecked;
 use crate::api::model::{
     Binding, BindingImport, BindingTuple, ImportMistake, ImportReport, ImportRow,
 };
@@ -76,6 +77,27 @@ struct Line {
     #[serde(default)]
     registration: String,
 }
+
+/// As [`Line`] has them: first those that every file must have.
+const COLUMNS: [&str; 15] = [
+    "store",
+    "lane",
+    "provider",
+    "mid",
+    "tid",
+    "name",
+    "mcc",
+    "currency",
+    "serial",
+    "hosts",
+    "acquirer_code",
+    "uscc",
+    "settlement_account",
+    "install_address",
+    "registration",
+];
+
+const NEEDED: &[&str] = COLUMNS.split_at(8).0;
 
 impl Line {
     fn row(self, line: u32) -> ImportRow {
@@ -152,6 +174,16 @@ fn read_csv(text: &str) -> Result<Vec<ImportRow>, Vec<ImportMistake>> {
     let text = text.trim_start_matches('\u{feff}');
     let mut reader = csv::ReaderBuilder::new().trim(csv::Trim::All).from_reader(text.as_bytes());
     let headers = reader.headers().cloned().map_err(|error| vec![mistake(1, error)])?;
+    // Of a file without a line the controller says that it has no rows.
+    let needed = if headers.is_empty() { &[] } else { NEEDED };
+    let unknown: Vec<_> = headers.iter().filter(|it| !COLUMNS.contains(it)).collect();
+    let missing = needed.iter().filter(|it| !headers.iter().any(|header| header == **it));
+    let unknown = unknown.into_iter().map(|it| format!("there is no column `{it}`"));
+    let missing = missing.map(|it| format!("the column `{it}` is missing"));
+    let wrong: Vec<_> = unknown.chain(missing).map(|what| mistake(1, what)).collect();
+    if !wrong.is_empty() {
+        return Err(wrong);
+    }
     let (mut rows, mut mistakes) = (Vec::new(), Vec::new());
     for record in reader.records() {
         let line = record.as_ref().map_or_else(
@@ -161,10 +193,18 @@ fn read_csv(text: &str) -> Result<Vec<ImportRow>, Vec<ImportMistake>> {
         let read = record.and_then(|record| record.deserialize::<Line>(Some(&headers)));
         match read {
             Ok(read) => rows.push(read.row(u32::try_from(line).unwrap_or(u32::MAX))),
-            Err(error) => mistakes.push(mistake(line, error)),
+            Err(error) => mistakes.push(mistake(line, csv_text(&error))),
         }
     }
     if mistakes.is_empty() { Ok(rows) } else { Err(mistakes) }
+}
+
+/// Without the line, which is told beside it.
+fn csv_text(error: &csv::Error) -> String {
+    if let csv::ErrorKind::UnequalLengths { expected_len, len, .. } = error.kind() {
+        return format!("it has {len} columns, and the first line has {expected_len}");
+    }
+    error.to_string()
 }
 
 /// The tables are counted, for want of lines.
@@ -191,6 +231,7 @@ fn show(report: &ImportReport, print: &mut Print) {
         print.table(["line", "mistake"], report.mistakes.iter().map(row).collect(), "");
         return;
     }
+    unchecked(&report.remarks, print);
     let done = if report.is_done { "" } else { "would be " };
     print.line(format_args!(
         "{} {done}taken over, {} known as they are, {} {done}put into position",
@@ -283,6 +324,24 @@ mod tests {
         assert_eq!((rows[0].lane.as_str(), rows[0].tuple.name.as_str()), ("1", "Corner, shop"));
         assert_eq!(rows[0].tuple.hosts, ["a.example:1", "b.example:2"]);
         assert_eq!((rows[0].serial.as_deref(), rows[1].serial.as_deref()), (Some("PX-1"), None));
+    }
+
+    #[test]
+    fn columns_that_are_missing_or_not_known_are_named_with_the_first_line() {
+        let told = read_csv("store,lane,colour\nnorth,1,blue\n").unwrap_err();
+        assert!(told.iter().all(|it| it.line == 1), "{told:?}");
+        let told: Vec<_> = told.into_iter().map(|it| it.what).collect();
+        assert_eq!(told[0], "there is no column `colour`");
+        assert_eq!(told[1], "the column `provider` is missing");
+        assert_eq!(told.len(), 1 + NEEDED.len() - 2);
+        let every = COLUMNS.join(",");
+        assert!(read_csv(&format!("{every}\n")).unwrap().is_empty());
+        let line = written(&[Line::default()]).unwrap();
+        let mut columns: Vec<_> = line.lines().next().unwrap().split(',').collect();
+        columns.sort_unstable();
+        let mut named = COLUMNS.to_vec();
+        named.sort_unstable();
+        assert_eq!(columns, named, "those that a line has");
     }
 
     #[test]

@@ -235,11 +235,13 @@ fn in_order(
 }
 
 fn unpack(bytes: &[u8]) -> Result<Vec<(String, Vec<u8>)>, NotAPack> {
-    let truncated = |error: io::Error| NotAPack::Truncated(error.to_string());
+    let ends_early = || NotAPack::Truncated("it ends within an entry".to_owned());
     let mut archive = tar::Archive::new(bytes);
     let mut all = Vec::new();
-    for entry in archive.entries().map_err(truncated)? {
-        let mut entry = entry.map_err(truncated)?;
+    // What the library says of strange bytes is these bytes.
+    for entry in archive.entries().map_err(|_| NotAPack::NoManifest)? {
+        let mut entry =
+            entry.map_err(|_| if all.is_empty() { NotAPack::NoManifest } else { ends_early() })?;
         let name = String::from_utf8_lossy(&entry.path_bytes()).into_owned();
         if !entry.header().entry_type().is_file() {
             return Err(NotAPack::Foreign(name));
@@ -249,7 +251,7 @@ fn unpack(bytes: &[u8]) -> Result<Vec<(String, Vec<u8>)>, NotAPack> {
         }
         let mut content = Vec::new();
         let size = entry.size();
-        entry.by_ref().take(ENTRY_BYTES_MAX).read_to_end(&mut content).map_err(truncated)?;
+        entry.by_ref().take(ENTRY_BYTES_MAX).read_to_end(&mut content).map_err(|_| ends_early())?;
         if content.len() as u64 != size {
             return Err(NotAPack::Truncated(format!("`{name}` ends early")));
         }

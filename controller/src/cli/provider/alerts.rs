@@ -5,7 +5,7 @@ use clap::Args;
 use super::super::client::Client;
 use super::super::failure::{Exit, Failure};
 use super::super::print::Print;
-use super::super::words::word;
+use super::super::words::{or_nothing, word};
 use crate::api::model::ProviderAlert;
 
 /// List what runs out within 90, 30 or 7 days, or has run out
@@ -38,7 +38,8 @@ impl Alerts {
 pub(super) fn list(alerts: Vec<ProviderAlert>, print: &mut Print) {
     let row = |it: ProviderAlert| {
         let days = it.days_left.to_string();
-        [word(&it.what), it.key, it.which, it.until.to_string(), days, it.id]
+        let which = or_nothing(Some(it.which).filter(|which| !which.is_empty()));
+        [word(&it.what), it.key, which, it.until.to_string(), days, it.id]
     };
     let header = ["what", "of", "which", "until", "days left", "id"];
     print.table(header, alerts.into_iter().map(row).collect(), "nothing runs out soon");

@@ -152,6 +152,7 @@ fn line(key: &str, row: &Row) -> [String; 10] {
 }
 
 pub(super) fn verdict(answer: &CompatibilityAnswer, print: &mut Print) {
+    answer.remarks.iter().for_each(|it| print.warning(it));
     let by = answer.verdict.row.as_ref();
     let by = by.map_or_else(|| "no row decides".to_owned(), |row| format!("by {row}"));
     print.line(format_args!("{}, {by}", word(&answer.verdict.status)));

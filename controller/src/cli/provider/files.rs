@@ -23,6 +23,7 @@ Example:
   tillward provider import providers.toml --dry-run
   tillward provider import providers.toml --why 'new licence of alpha'")]
 pub(crate) struct Import {
+    /// Its name ends with `.csv` or `.toml`
     file: PathBuf,
     /// Only say what would be done
     #[arg(long)]
@@ -63,7 +64,8 @@ impl Import {
             Some("toml") => FileFormat::Toml,
             Some(_) | None => {
                 let file = self.file.display();
-                return Err(Failure::because(format_args!("{file} is neither .csv nor .toml")));
+                return Err(Failure::because(format_args!("{file} is neither .csv nor .toml"))
+                    .hint("give it a name by which its form is known"));
             }
         };
         let read = fs::read(&self.file);

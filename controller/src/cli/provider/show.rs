@@ -23,6 +23,7 @@ pub(crate) struct List {
 /// Show a document: what it says, what people vouched for, and what is in the way
 #[derive(Debug, Args)]
 pub(crate) struct Show {
+    /// As `list` shows it
     key: String,
     #[arg(long, value_parser = kind, default_value = "provider")]
     kind: DocumentKind,
@@ -37,6 +38,7 @@ pub(crate) struct Show {
 /// List the versions of a document: who changed it, when and why
 #[derive(Debug, Args)]
 pub(crate) struct History {
+    /// As `list` shows it
     key: String,
     #[arg(long, value_parser = kind, default_value = "provider")]
     kind: DocumentKind,

@@ -75,6 +75,10 @@ fn alerts_imports_and_verdicts_are_shown() {
         pilot_only: true,
         not_known: vec!["firmware".into()],
     };
-    let answer = CompatibilityAnswer { verdict, way: Way::PilotOnly };
+    let answer = CompatibilityAnswer {
+        verdict,
+        way: Way::PilotOnly,
+        remarks: vec!["model `px9` is not in the registry".to_owned()],
+    };
     golden::check("compat-check", &golden::printed(|print| compat::verdict(&answer, print)));
 }

@@ -70,7 +70,10 @@ enum Channel {
 
 fn reason(text: &str) -> Result<Reason, String> {
     let found = Reason::ALL.into_iter().find(|reason| reason.as_str() == text);
-    found.ok_or_else(|| format!("there is no reason `{text}`"))
+    found.ok_or_else(|| {
+        let all = Reason::ALL.map(Reason::as_str).join(", ");
+        format!("`{text}` is no reason: write one of {all}")
+    })
 }
 
 fn attachment(text: &str) -> Result<Attachment, String> {

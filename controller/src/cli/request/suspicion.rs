@@ -12,7 +12,8 @@ use crate::api::model::{LiftSuspicion, LiftWord, NewSuspicion, Suspicion};
 
 /// Report something suspicious: nothing is released or sent there until two people have looked
 ///
-/// What has begun to disturb a shop runs to its end.
+/// What a terminal has accepted is taken back from it, unless the roster asks for approvers' words
+/// on that. What has begun to disturb a shop runs to its end.
 #[derive(Debug, Args)]
 pub(crate) struct Raise {
     #[command(flatten)]
@@ -53,6 +54,7 @@ pub(crate) struct List {
 #[derive(Debug, Args)]
 pub(crate) struct Lift {
     /// Its number, as `tillward request suspicions` shows it
+    #[arg(value_parser = number)]
     number: u64,
     /// What was found out
     #[arg(long, value_name = "TEXT")]
@@ -60,6 +62,10 @@ pub(crate) struct Lift {
     /// Print JSON
     #[arg(long)]
     json: bool,
+}
+
+fn number(text: &str) -> Result<u64, &'static str> {
+    text.parse().map_err(|_| "write its number, as `tillward request suspicions` shows it")
 }
 
 impl Raise {

@@ -26,6 +26,11 @@ fn approver(number: u8) -> PrivateKey {
 
 /// A roster that asks for so many of three approvers on a ping follows the newest one.
 pub(super) async fn require(world: &World, approvers: u8) {
+    require_on(world, Verb::Ping, approvers).await;
+}
+
+/// The same of another verb.
+pub(super) async fn require_on(world: &World, verb: Verb, approvers: u8) {
     let newest = world.registry.newest_roster().await.unwrap();
     let entry = |role, owner: String, key: PrivateKey| {
         let public = key.public();
@@ -44,7 +49,7 @@ pub(super) async fn require(world: &World, approvers: u8) {
         expires_at: UnixTime(i64::MAX),
         keys,
         thresholds: Thresholds { root: 2, release: 2 },
-        requirements: [(Verb::Ping, requirement)].into(),
+        requirements: [(verb, requirement)].into(),
         recovery_recipients: Vec::new(),
         previous: newest.map(|newest| newest.digest),
     };

@@ -1,15 +1,19 @@
 //! Campaigns in fair weather: who is released when, and how each life ends.
 
+use shared::change::Verb;
 use shared::outcome::{Failure, FailureCode, Outcome};
 use shared::signature::PrivateKey;
 
+use super::approvals::require_on;
 use super::world::{World, by, campaign_id, id};
 use crate::campaign::CampaignError;
 use crate::campaign::assignment::AssignmentState as State;
 use crate::campaign::plan::Held;
 use crate::campaign::state::CampaignState;
 use crate::campaign::view::{self, Part};
+use crate::registry::audit::By;
 use crate::registry::page::Page;
+use crate::request::suspicion::{NewSuspicion, Scope};
 
 const HOUR: i64 = 3600;
 const DAY: i64 = 24 * HOUR;
@@ -95,6 +99,68 @@ async fn an_order_that_was_not_accepted_before_the_pause_is_sent_after_it() {
     rounds(&mut world, 20).await;
     assert!(world.terminal(1).carried_out.is_empty());
     world.campaigns.resume(campaign_id(1), &by(world.now)).await.unwrap();
+    world.until_over(1, 30).await;
+    world.everybody_succeeded_once(1).await;
+}
+
+#[tokio::test]
+async fn what_a_suspicious_terminal_has_accepted_is_taken_back_and_the_others_go_on() {
+    let mut world = World::new(3, 1).await;
+    rounds(&mut world, 2).await;
+    world.terminal(1).may_begin = false;
+    world.start_campaign(1, 3).await;
+    rounds(&mut world, 3).await;
+    assert!(world.states(1).await.contains(&(State::Accepted, 1)), "{:?}", world.states(1).await);
+    let scope = Scope::Terminal(id(1));
+    let new = NewSuspicion { scope, source: "a call".to_owned(), note: "who?".to_owned() };
+    let raised = world.registry.suspect(&new, &by(world.now)).await.unwrap();
+    world.until_over(1, 30).await;
+    assert_eq!(world.campaign(1).await.state, CampaignState::Completed);
+    assert_eq!(world.states(1).await, [(State::Cancelled, 1), (State::Succeeded, 2)]);
+    assert!(world.terminal(1).carried_out.is_empty(), "{:?}", world.terminal(1).carried_out);
+    let why = parts(&world, 1).await[0].why().map(|it| it.detail);
+    assert_eq!(why.as_deref(), Some("somebody finds it suspicious"));
+    assert_eq!(world.campaign(1).await.state_why, "3 of 3 attempted, 0 bad");
+    assert!(raised.lifted.is_none());
+}
+
+#[tokio::test]
+async fn nothing_is_taken_back_by_the_controller_alone_where_that_takes_an_approver() {
+    let mut world = World::new(1, 1).await;
+    require_on(&world, Verb::Cancel, 1).await;
+    rounds(&mut world, 2).await;
+    world.terminal(1).may_begin = false;
+    world.start_campaign(1, 1).await;
+    rounds(&mut world, 3).await;
+    let scope = Scope::Terminal(id(1));
+    let new = NewSuspicion { scope, source: "a call".to_owned(), note: "who?".to_owned() };
+    world.registry.suspect(&new, &by(world.now)).await.unwrap();
+    rounds(&mut world, 20).await;
+    assert_eq!(world.states(1).await, [(State::Accepted, 1)], "it stays with the terminal");
+    require_on(&world, Verb::Cancel, 0).await;
+    world.until_over(1, 30).await;
+    assert_eq!(world.states(1).await, [(State::Cancelled, 1)]);
+}
+
+#[tokio::test]
+async fn an_order_that_a_suspicious_terminal_never_got_is_sent_when_two_have_looked() {
+    let mut world = World::new(1, 1).await;
+    rounds(&mut world, 2).await;
+    world.start_campaign(1, 1).await;
+    world.round().await;
+    world.terminal(1).is_on = false;
+    rounds(&mut world, 1).await;
+    let scope = Scope::Store("berlin-1".to_owned());
+    let new = NewSuspicion { scope, source: "a call".to_owned(), note: "who?".to_owned() };
+    let raised = world.registry.suspect(&new, &by(world.now)).await.unwrap();
+    world.terminal(1).is_on = true;
+    world.terminal(1).reconnect();
+    rounds(&mut world, 20).await;
+    assert!(world.terminal(1).carried_out.is_empty());
+    for who in ["ana", "ben"] {
+        let by = By { who: who.to_owned(), ..by(world.now) };
+        world.registry.lift_suspicion(raised.number, &by).await.unwrap().unwrap();
+    }
     world.until_over(1, 30).await;
     world.everybody_succeeded_once(1).await;
 }

@@ -17,6 +17,7 @@ use crate::rebind::facts::Wish;
 use crate::rebind::{NewChange, RebindError, Rebinds};
 use crate::registry::campaign::NewCampaign;
 use crate::registry::page::Page;
+use crate::request::suspicion::{NewSuspicion, Scope};
 use crate::request::{RequestEvent, RequestRefused, RequestState, samples};
 
 /// What nobody has told this controller, and who answers for it.
@@ -208,9 +209,16 @@ async fn one_request_is_carried_out_once_and_no_wave_goes_on_without_it() {
     let rebind = rebinds.create(change(&world, &[&[1], &[2]]), &by(world.now)).await.unwrap();
     approve(&world, rebind.id).await;
     until_over(&mut world, rebind.id).await;
-    assert_eq!(end(&world, RequestEvent::Cancel).await, Ok(RequestState::Cancelled));
+    let doubt = NewSuspicion {
+        scope: Scope::Request(asked().request),
+        source: "a call".to_owned(),
+        note: "who was that?".to_owned(),
+    };
+    world.registry.suspect(&doubt, &by(world.now)).await.unwrap();
     let refused = rebinds.next(rebind.id, Some("Bo"), &by(world.now)).await.unwrap_err();
-    assert!(matches!(refused, RebindError::NotAsked { .. }), "{refused}");
+    let is_frozen =
+        matches!(refused, RebindError::NotAsked { state: Some(RequestState::Frozen), .. });
+    assert!(is_frozen, "{refused}");
 }
 
 #[tokio::test]

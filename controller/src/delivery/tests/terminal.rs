@@ -1,7 +1,7 @@
 //! A terminal as the controller sees one: it checks what it is told, keeps a ledger and an
 //! outbox, and says the truth. How it comes to its outcomes does not matter here.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use shared::change::Change;
 use shared::codec;
@@ -29,6 +29,8 @@ pub(super) struct Terminal {
     pub(super) controller: KnownKeys,
     pub(super) key: PrivateKey,
     pub(super) is_on: bool,
+    /// Whether it begins what it has accepted: its window is open.
+    pub(super) may_begin: bool,
     /// What comes of its jobs.
     pub(super) outcome: Outcome,
     /// How often each order was carried out.
@@ -39,7 +41,8 @@ pub(super) struct Terminal {
     order_seq: u64,
     ledger_lost: bool,
     jobs: BTreeMap<OrderId, Job>,
-    cancelled: BTreeSet<BatchId>,
+    /// With the reason.
+    cancelled: BTreeMap<BatchId, String>,
     outbox: BTreeMap<u64, Body>,
     last_seq: u64,
     acknowledged: u64,
@@ -71,6 +74,7 @@ impl Terminal {
             controller,
             key,
             is_on: true,
+            may_begin: true,
             outcome: Outcome::Succeeded { now: "2".to_owned() },
             carried_out: BTreeMap::new(),
             bound: None,
@@ -78,7 +82,7 @@ impl Terminal {
             order_seq: 0,
             ledger_lost: false,
             jobs: BTreeMap::new(),
-            cancelled: BTreeSet::new(),
+            cancelled: BTreeMap::new(),
             outbox: BTreeMap::new(),
             last_seq: 0,
             acknowledged: 0,
@@ -225,7 +229,7 @@ impl Terminal {
             let (rounds, batch) = (job.rounds, job.batch.clone());
             match batch.change {
                 Change::Cancel(cancel) => {
-                    self.cancelled.insert(cancel.batch);
+                    self.cancelled.insert(cancel.batch, cancel.reason);
                     self.finish(id, Outcome::Succeeded { now: String::new() }, now);
                 }
                 Change::Ping(_)
@@ -239,8 +243,11 @@ impl Terminal {
     }
 
     fn go_on_with(&mut self, id: OrderId, rounds: u64, batch: BatchId, now: UnixTime) {
-        if rounds == 1 && self.cancelled.contains(&batch) {
-            self.finish(id, Outcome::Cancelled { reason: "aborted".to_owned() }, now);
+        let cancelled = self.cancelled.get(&batch).filter(|_| rounds == 1);
+        if let Some(reason) = cancelled.cloned() {
+            self.finish(id, Outcome::Cancelled { reason }, now);
+        } else if rounds == 1 && !self.may_begin {
+            self.jobs.get_mut(&id).expect("it is there").rounds = 0;
         } else if rounds == ROUNDS_OF_A_JOB {
             *self.carried_out.entry(id).or_default() += 1;
             self.finish(id, self.outcome.clone(), now);

@@ -1,6 +1,7 @@
 //! Tables as people bring them, and as nobody should.
 
 use super::*;
+use crate::provider::samples;
 
 const POLICY: BindingPolicy = BindingPolicy { one_active: true };
 
@@ -46,12 +47,34 @@ fn known() -> Known {
             state: BindingState::Active,
             tuple: Tuple::example(),
         }],
+        providers: BTreeMap::new(),
     }
 }
 
 fn wrong(rows: Vec<Row>, known: &Known) -> Vec<(u32, String)> {
     let mistakes = plan(rows, known, POLICY).expect_err("something is wrong");
     mistakes.into_iter().map(|it| (it.line, it.what)).collect()
+}
+
+#[test]
+fn a_mid_is_one_of_its_provider_where_that_is_known() {
+    let mut known = known();
+    let row = |line, tid: &str, provider: &str, mid: &str| {
+        let mut row = row(line, "", &line.to_string(), tid);
+        (row.provider, row.tuple.mid) = (provider.to_owned(), mid.to_owned());
+        row
+    };
+    let rows = vec![
+        row(5, "T-5", "beta", "898440154110001"),
+        row(6, "T-6", "beta", "105440154110001"),
+        row(7, "T-7", "beta", "M-1"),
+        row(8, "T-8", "gamma", "M-1"),
+    ];
+    assert!(plan(rows.clone(), &known, POLICY).is_ok(), "nothing is known of either provider");
+    known.providers.insert("beta".to_owned(), samples::provider());
+    let lines: Vec<_> = wrong(rows, &known);
+    assert_eq!(lines.iter().map(|it| it.0).collect::<Vec<_>>(), [6, 7], "{lines:?}");
+    assert!(lines[0].1.contains("`105`") && lines[0].1.contains("`898`"), "{lines:?}");
 }
 
 #[test]
@@ -86,7 +109,7 @@ fn every_mistake_of_every_row_is_told() {
             (5, "PX-3 was revoked"),
             (5, "binding bnd-07070707070707070707070707070707 has this MID and TID"),
             (6, "binding bnd-07070707070707070707070707070707 is active there, and differs"),
-            (7, "`store` is empty, too long, or has spaces around it"),
+            (7, "`store` is empty, longer than 200 characters, or has spaces around it"),
         ]
     );
 }

@@ -102,7 +102,7 @@ pub(super) fn new_campaign(number: u8) -> NewCampaign {
 
 pub(super) fn batch(campaign: u8, purpose: Purpose) -> StoredBatch {
     let mut id = id_bytes(campaign);
-    id[0] = u8::from(purpose == Purpose::Cancel);
+    id[0] = purpose as u8;
     StoredBatch {
         digest: Digest::of(&id),
         id: BatchId::from_bytes(id),
@@ -146,6 +146,16 @@ async fn start_made(
     then: AfterStart,
 ) -> Campaign {
     registry.add_campaign(new, &by("op", 10)).await.expect("it is created");
+    start_created(registry, number, members, then).await
+}
+
+/// As [`start`], for one that was created before.
+pub(super) async fn start_created(
+    registry: &dyn Registry,
+    number: u8,
+    members: &[u8],
+    then: AfterStart,
+) -> Campaign {
     let members: Vec<_> = members.iter().map(|number| terminal_id(*number)).collect();
     let start = Start {
         root: Membership::of(members.iter().copied()).root(),

@@ -305,7 +305,7 @@ pub(super) async fn a_till_that_could_not_be_undone_is_an_alarm(registry: &dyn R
     assert_eq!(now, [BindingState::Active, BindingState::Draft], "nobody knows");
     let alarms = registry.alarms(&Page::first(9)).await.expect("a list");
     let [(_, alarm)] = alarms.as_slice() else { panic!("{alarms:?}") };
-    assert_eq!((alarm.kind, alarm.terminal), (AlarmKind::RollbackFailed, terminal_id(1)));
+    assert_eq!((alarm.kind, alarm.terminal), (AlarmKind::RollbackFailed, Some(terminal_id(1))));
 }
 
 pub(super) async fn profiles_are_kept_by_terminal_and_go_with_their_orders(

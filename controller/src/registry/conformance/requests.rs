@@ -1,15 +1,20 @@
 //! Requests, and what stands still when somebody finds something suspicious.
 
+use std::collections::BTreeMap;
+
 use shared::change::rebind::Reason;
+use shared::document::receipt::Said;
 use shared::id::{OrderId, RequestId, TerminalId};
 use shared::message::Suspicion as Reported;
 use shared::time::UnixTime;
 
 use super::fixture::*;
 use crate::campaign::state::CampaignEvent;
-use crate::registry::campaign::Purpose;
-use crate::registry::delivery::{AlarmKind, NewOrder, Report};
+use crate::registry::campaign::{AfterStart, Purpose};
+use crate::registry::delivery::{AlarmKind, Heard, NewOrder, Report};
 use crate::registry::page::Page;
+use crate::registry::position::PutPosition;
+use crate::registry::rebind::{NewRebind, NewWave};
 use crate::registry::request::NewRequest;
 use crate::registry::{Registry, RegistryError};
 use crate::request::suspicion::{NewSuspicion, NotLifted, OPEN_MAX, Scope, Suspicion};
@@ -303,7 +308,164 @@ pub(super) async fn it_takes_two_names_to_lift_a_suspicion(registry: &dyn Regist
         assert!(audit.iter().any(|it| it.what == what && it.who == who), "{what}");
     }
     assert_eq!(registry.alarms(&Page::first(9)).await.expect("a list"), []);
-    assert_eq!(registry.fleet_tally().await.expect("a tally").alarms, 0);
+    let tally = registry.fleet_tally().await.expect("a tally");
+    assert_eq!((tally.alarms, tally.suspicions), (0, 0));
+}
+
+pub(super) async fn every_suspicion_raises_an_alarm_that_ends_when_it_is_lifted(
+    registry: &dyn Registry,
+) {
+    ask(registry, 1).await;
+    enrol(registry, 1, 1).await;
+    registry.add_claim(&claim(2, 1), &by("op", 5)).await.expect("it is claimed");
+    let lane = PutPosition {
+        store: "empty".to_owned(),
+        lane: "1".to_owned(),
+        merchant_class: None,
+        fallback: None,
+    };
+    registry.put_position(&lane, &by("op", 5)).await.expect("it is set");
+    let one = Some(terminal_id(1));
+    let scopes = [
+        (this(1), one),
+        (Scope::Store("berlin-1".to_owned()), one),
+        (Scope::Store("empty".to_owned()), None),
+        (Scope::Request(request_id(1)), None),
+    ];
+    for (scope, terminal) in scopes {
+        // The same again, and again after it was lifted, is no other alarm.
+        let source = format!("{scope}, somebody called");
+        let raised = suspect(registry, scope.clone(), &source).await;
+        assert_eq!(suspect(registry, scope.clone(), &source).await, raised);
+        let alarms = registry.alarms(&Page::first(9)).await.expect("a list");
+        let [(_, alarm)] = alarms.as_slice() else { panic!("{scope}: {alarms:?}") };
+        assert_eq!((alarm.kind, alarm.terminal), (AlarmKind::Suspicion, terminal), "{scope}");
+        assert!(alarm.detail.contains(&scope.to_string()), "{}", alarm.detail);
+        let tally = registry.fleet_tally().await.expect("a tally");
+        assert_eq!((tally.alarms, tally.suspicions), (1, 1), "{scope}");
+        lift(registry, raised.number, "ana").await.expect("asked");
+        lift(registry, raised.number, "ben").await.expect("lifted");
+        suspect(registry, scope.clone(), &source).await;
+        let tally = registry.fleet_tally().await.expect("a tally");
+        assert_eq!((tally.alarms, tally.suspicions), (0, 0), "{scope}");
+    }
+    let ever = registry.alarms_ever(&Page::first(9)).await.expect("a list");
+    assert_eq!(ever.len(), 4);
+    assert!(ever.iter().all(|(_, it)| it.ended_at == Some(UnixTime(40))), "{ever:?}");
+}
+
+pub(super) async fn an_operator_can_suspect_a_terminal_as_often_as_it_takes(
+    registry: &dyn Registry,
+) {
+    enrol(registry, 1, 1).await;
+    for time in 0..=OPEN_MAX {
+        let raised = suspect(registry, this(1), &format!("call {time}")).await;
+        assert_eq!(registry.fleet_tally().await.expect("a tally").alarms, 1, "call {time}");
+        lift(registry, raised.number, "ana").await.expect("asked");
+        lift(registry, raised.number, "ben").await.expect("lifted");
+    }
+}
+
+/// What would be taken back of campaign 1, by terminal.
+async fn to_recall(registry: &dyn Registry, campaign: u8) -> Vec<TerminalId> {
+    let found = registry.assignments_to_recall(campaign_id(campaign), 9).await.expect("a list");
+    found.into_iter().map(|it| it.terminal).collect()
+}
+
+fn recall(campaign: u8, terminal: u8, seq: u64) -> NewOrder {
+    NewOrder {
+        id: order_id(campaign, terminal, 9),
+        purpose: Purpose::Recall,
+        batch: batch(campaign, Purpose::Recall).digest,
+        ..order(campaign, terminal, seq)
+    }
+}
+
+pub(super) async fn what_a_suspicious_terminal_has_accepted_is_taken_back_from_it(
+    registry: &dyn Registry,
+) {
+    for number in 1..=3 {
+        enrol(registry, number, 1).await;
+    }
+    start(registry, 1, &[1, 2, 3]).await;
+    registry.put_batch(&batch(1, Purpose::Recall)).await.expect("it is stored");
+    for number in 1..=3 {
+        assert!(issue(registry, &order(1, number, 1)).await);
+    }
+    let accepted = |number| {
+        let report = said(order_id(1, number, 1), Said::Accepted, 20);
+        Heard { terminal: terminal_id(number), ..heard(1, report) }
+    };
+    registry.apply(&[accepted(1), accepted(2)]).await.expect("it is applied");
+    assert_eq!(to_recall(registry, 1).await, []);
+    assert!(!issue(registry, &recall(1, 1, 2)).await, "nobody finds it suspicious");
+    let raised = suspect(registry, this(1), "a").await;
+    suspect(registry, this(3), "a").await;
+    assert_eq!(to_recall(registry, 1).await, [terminal_id(1)], "3 has accepted nothing");
+    suspect(registry, Scope::Store("berlin-1".to_owned()), "a").await;
+    assert_eq!(to_recall(registry, 1).await, [terminal_id(1), terminal_id(2)]);
+    assert!(issue(registry, &recall(1, 1, 2)).await);
+    assert!(!issue(registry, &recall(1, 1, 3)).await, "once is enough");
+    assert_eq!(to_recall(registry, 1).await, [terminal_id(2)]);
+    assert_eq!(owed(registry, 1).await, [recall(1, 1, 2).id], "what ends an order is sent");
+    let campaign = registry.campaign(campaign_id(1)).await.expect("asked").expect("known");
+    let paused = registry.move_campaign(&campaign, CampaignEvent::Pause, &by("op", 26)).await;
+    let paused = paused.expect("it is paused");
+    assert_eq!(owed(registry, 1).await, [recall(1, 1, 2).id], "in a paused campaign too");
+    assert!(issue(registry, &recall(1, 2, 2)).await);
+    assert_eq!(to_recall(registry, 1).await, []);
+    let aborted = registry.move_campaign(&paused, CampaignEvent::Abort, &by("op", 27)).await;
+    aborted.expect("it is aborted");
+    let open = registry.assignments_to_cancel(campaign_id(1), 9).await.expect("a list");
+    assert_eq!(open.iter().map(|it| it.terminal).collect::<Vec<_>>(), [terminal_id(3)]);
+    let late = registry.issue(campaign_id(1), Purpose::Recall, &[recall(1, 3, 2)], NOW).await;
+    assert!(matches!(late, Err(RegistryError::CampaignMoved { .. })), "{late:?}");
+    lift(registry, raised.number, "ana").await.expect("asked");
+}
+
+pub(super) async fn a_request_is_about_every_wave_of_its_change_of_provider(
+    registry: &dyn Registry,
+) {
+    for number in [1, 2] {
+        enrol(registry, number, 1).await;
+    }
+    ask(registry, 1).await;
+    verify(registry, "ben").await.expect("it is verified");
+    accept(registry, "ben").await.expect("it is accepted");
+    let wave = |number| NewWave { campaign: new_campaign(number), profiles: BTreeMap::new() };
+    let waves = vec![wave(1), wave(2)];
+    let new = NewRebind {
+        waves,
+        plan: "{}".to_owned(),
+        notices: vec![],
+        request: request_id(1),
+        bindings: vec![],
+    };
+    let added = registry.add_rebind(&new, &by("op", 10)).await.expect("it is looked at");
+    added.expect("it is added");
+    let of = registry.request_of(campaign_id(2)).await.expect("it is asked");
+    assert_eq!(of.map(|it| it.id), Some(request_id(1)), "found by its second wave");
+    start_created(registry, 2, &[1, 2], AfterStart::Run).await;
+    assert!(issue(registry, &order(2, 1, 1)).await);
+    let accepted = heard(1, said(order_id(2, 1, 1), Said::Accepted, 20));
+    assert!(issue(registry, &order(2, 2, 1)).await);
+    registry.apply(&[accepted]).await.expect("it is applied");
+    let raised = suspect(registry, Scope::Request(request_id(1)), "a").await;
+    assert_eq!(owed(registry, 2).await, [], "nothing of the second wave is sent");
+    assert_eq!(to_recall(registry, 2).await, [terminal_id(1)]);
+    assert_eq!(end(registry, RequestEvent::Close).await, Err(RequestRefused::Frozen));
+    lift(registry, raised.number, "ana").await.expect("asked");
+    lift(registry, raised.number, "ben").await.expect("lifted");
+    assert_eq!(owed(registry, 2).await.len(), 1);
+    let draft = registry.campaign(campaign_id(1)).await.expect("asked").expect("known");
+    registry.move_campaign(&draft, CampaignEvent::Abort, &by("op", 12)).await.expect("aborted");
+    for event in [RequestEvent::Cancel, RequestEvent::Unschedule, RequestEvent::Close] {
+        let moving = RequestRefused::InMotion(campaign_id(2));
+        assert_eq!(end(registry, event).await, Err(moving), "its second wave goes on");
+    }
+    let running = registry.campaign(campaign_id(2)).await.expect("asked").expect("known");
+    registry.move_campaign(&running, CampaignEvent::Abort, &by("op", 12)).await.expect("aborted");
+    assert_eq!(end(registry, RequestEvent::Close).await, Ok(RequestState::Closed));
 }
 
 pub(super) async fn a_report_of_a_terminal_freezes_it_once(registry: &dyn Registry) {

@@ -4,33 +4,35 @@ use shared::id::TerminalId;
 use shared::message::SignedBytes;
 use shared::time::UnixTime;
 
-use super::session::{Row, Transaction, Value, code, flag, int, text, time};
+use super::session::{Row, Transaction, Value, code, flag, int, maybe_text, text, time};
 use super::tally::Differences;
 use crate::registry::RegistryError;
-use crate::registry::delivery::{Alarm, AlarmKind};
+use crate::registry::delivery::{Alarm, AlarmKind, AnyAlarm};
 use crate::registry::page::Page;
 
 type Result<T> = std::result::Result<T, RegistryError>;
 
-/// Kept for one terminal and kind: one that raises more than this is looked at anyway, and must
+/// Open ones of one terminal and kind: one that raises more than this is looked at anyway, and must
 /// not be able to fill the registry.
 const PER_TERMINAL_AND_KIND_MAX: i64 = 32;
 
 /// Gives whether it was not known before.
-pub(super) async fn raise(
+pub(super) async fn raise<Of: Copy + Into<Option<TerminalId>>>(
     tx: &mut Transaction,
-    alarm: &Alarm,
+    alarm: &Alarm<Of>,
     evidence: Option<&SignedBytes>,
 ) -> Result<bool> {
-    let count = "SELECT COUNT(*) FROM alarms WHERE terminal = $1 AND kind = $2";
-    let row = tx.row(count, vec![text(alarm.terminal), code(alarm.kind)]).await?;
+    let terminal: Option<TerminalId> = alarm.terminal.into();
+    let count = "SELECT COUNT(*) FROM alarms WHERE terminal = $1 AND kind = $2
+         AND ended_at IS NULL";
+    let row = tx.row(count, vec![maybe_text(terminal), code(alarm.kind)]).await?;
     if row.map(|mut row| row.int()).transpose()?.unwrap_or(0) >= PER_TERMINAL_AND_KIND_MAX {
         return Ok(false);
     }
     let insert = "INSERT INTO alarms (terminal, kind, subject, detail, evidence, at)
-         VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (terminal, kind, subject) DO NOTHING";
+         VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT DO NOTHING";
     let values = vec![
-        text(alarm.terminal),
+        maybe_text(terminal),
         code(alarm.kind),
         text(&alarm.subject),
         text(&alarm.detail),
@@ -107,14 +109,14 @@ pub(super) async fn page(
     tx: &mut Transaction,
     page: &Page<u64>,
     ended_too: bool,
-) -> Result<Vec<(u64, Alarm)>> {
+) -> Result<Vec<(u64, AnyAlarm)>> {
     let select = "SELECT seq, terminal, kind, subject, detail, at, ended_at FROM alarms
          WHERE seq < $1 AND (ended_at IS NULL OR $3 = 1) ORDER BY seq DESC LIMIT $2";
     let before = page.after.unwrap_or(u64::MAX);
     let alarm = |mut row: Row| {
         let seq = row.number()?;
         let alarm = Alarm {
-            terminal: row.parsed("terminal")?,
+            terminal: row.maybe_parsed("terminal")?,
             kind: row.code()?,
             subject: row.text()?,
             detail: row.text()?,

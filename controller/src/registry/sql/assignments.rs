@@ -113,6 +113,27 @@ pub(super) async fn to_cancel(
     all(tx.rows(select, vec![text(campaign), int(limit)]).await?)
 }
 
+pub(super) async fn to_recall(
+    tx: &mut Transaction,
+    campaign: CampaignId,
+    limit: u32,
+) -> Result<Vec<Assignment>> {
+    let select = select_assignments!(
+        "WHERE campaign = $1 AND cancel_order IS NULL AND ended = 0 AND voided = 0
+             AND state IN ('accepted', 'waiting', 'working')
+             AND (EXISTS (SELECT 1 FROM requests WHERE requests.state = 'frozen'
+                     AND requests.campaign IN (
+                         $1, (SELECT rebind FROM rebind_waves WHERE campaign = $1)))
+                 OR terminal IN (
+                     SELECT subject FROM suspicions WHERE lifted_at IS NULL AND scope = 'terminal'
+                     UNION SELECT terminals.id FROM suspicions
+                     JOIN terminals ON terminals.store = suspicions.subject
+                     WHERE suspicions.lifted_at IS NULL AND suspicions.scope = 'store'))
+         ORDER BY terminal LIMIT $2"
+    );
+    all(tx.rows(select, vec![text(campaign), int(limit)]).await?)
+}
+
 pub(super) async fn by_orders(
     tx: &mut Transaction,
     orders: impl IntoIterator<Item = &OrderId>,
@@ -151,7 +172,7 @@ pub(super) async fn put_attempt(
              since_at, ended, voided, standing)
          VALUES ($1, $2, $3, $4, $5, $6, $7, 0, 0, $8)
          ON CONFLICT (campaign, terminal) DO UPDATE SET order_id = $3, attempt = $4, epoch = $5,
-             state = $6, since_at = $7, ended = 0, voided = 0, standing = $8";
+             state = $6, since_at = $7, ended = 0, voided = 0, standing = $8, cancel_order = NULL";
     let (state, since) = standing.state_since();
     let values = vec![
         text(order.campaign),

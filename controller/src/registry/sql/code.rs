@@ -126,12 +126,13 @@ impl Code for Held {
 
 impl Code for Purpose {
     const WHAT: &'static str = "purpose";
-    const ALL: &'static [Self] = &[Self::Change, Self::Cancel];
+    const ALL: &'static [Self] = &[Self::Change, Self::Cancel, Self::Recall];
 
     fn code(self) -> &'static str {
         match self {
             Self::Change => "change",
             Self::Cancel => "cancel",
+            Self::Recall => "recall",
         }
     }
 }

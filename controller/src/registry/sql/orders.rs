@@ -49,19 +49,25 @@ pub(super) async fn issue(
     orders: &[NewOrder],
     at: UnixTime,
 ) -> Result<Vec<OrderId>> {
-    let expected = match purpose {
-        Purpose::Change => CampaignState::Running,
-        Purpose::Cancel => CampaignState::Aborted,
-    };
     let found = campaigns::known(tx, campaign).await?.state;
-    if found != expected {
+    let (expected, is_so) = match purpose {
+        Purpose::Change => (CampaignState::Running, found == CampaignState::Running),
+        Purpose::Cancel => (CampaignState::Aborted, found == CampaignState::Aborted),
+        Purpose::Recall => {
+            let is_so = matches!(found, CampaignState::Running | CampaignState::Paused);
+            (CampaignState::Running, is_so)
+        }
+    };
+    if !is_so {
         return Err(RegistryError::CampaignMoved { campaign, expected, found });
     }
     let mut differences = Differences::default();
     let mut issued = Vec::new();
     let terminals: Vec<_> = orders.iter().map(|order| order.terminal).collect();
     let frozen = match purpose {
-        Purpose::Change => suspicions::frozen_among(tx, campaign, &terminals).await?,
+        Purpose::Change | Purpose::Recall => {
+            suspicions::frozen_among(tx, campaign, &terminals).await?
+        }
         // What ends an order is never in the way.
         Purpose::Cancel => BTreeSet::new(),
     };
@@ -74,6 +80,7 @@ pub(super) async fn issue(
                 !frozen.contains(&order.terminal) && assignments::is_next_attempt(before, order)
             }
             Purpose::Cancel => !is_known(tx, order.id).await?,
+            Purpose::Recall => frozen.contains(&order.terminal) && !is_known(tx, order.id).await?,
         };
         if !wanted || !takes_next_number(tx, order, at).await? {
             continue;
@@ -83,7 +90,7 @@ pub(super) async fn issue(
             Purpose::Change => {
                 assignments::put_attempt(tx, order, before, at, &mut differences).await?;
             }
-            Purpose::Cancel => assignments::put_cancel_order(tx, order).await?,
+            Purpose::Cancel | Purpose::Recall => assignments::put_cancel_order(tx, order).await?,
         }
         issued.push(order.id);
     }
@@ -169,14 +176,15 @@ pub(super) async fn owed(
                  AND campaign_profiles.terminal = orders.terminal AND orders.purpose = 'change'
              WHERE orders.owed = 1 AND orders.epoch = terminals.epoch
                  AND terminals.unit = 'enrolled' AND orders.not_after > $2
-                 AND (orders.purpose = 'cancel' OR (campaigns.state = 'running'
+                 AND (orders.purpose <> 'change' OR (campaigns.state = 'running'
                      AND NOT EXISTS (SELECT 1 FROM suspicions
                          WHERE suspicions.lifted_at IS NULL AND (
                              (suspicions.scope = 'terminal' AND suspicions.subject = terminals.id)
                              OR (suspicions.scope = 'store'
                                  AND suspicions.subject = terminals.store)))
                      AND NOT EXISTS (SELECT 1 FROM requests
-                         WHERE requests.campaign = campaigns.id AND requests.state = 'frozen')))
+                         WHERE requests.state = 'frozen' AND requests.campaign IN (campaigns.id, (
+                             SELECT rebind FROM rebind_waves WHERE campaign = campaigns.id)))))
                  AND orders.terminal IN ",
         ") AS theirs
          WHERE place <= $3 ORDER BY terminal, seq"

@@ -1,6 +1,6 @@
 //! Providers and what is about them: the trait's methods over their statements.
 
-mod records;
+pub(super) mod records;
 
 use std::collections::BTreeSet;
 

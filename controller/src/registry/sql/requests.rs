@@ -136,8 +136,12 @@ pub(super) async fn known(tx: &mut Transaction, id: RequestId) -> Result<Request
     by_id(tx, id).await?.ok_or_else(missing)
 }
 
+/// The first wave of a change of provider stands for all of them.
 async fn of(tx: &mut Transaction, campaign: CampaignId) -> Result<Option<Request>> {
-    let row = tx.row(select_requests!("WHERE campaign = $1"), vec![text(campaign)]).await?;
+    let select = select_requests!(
+        "WHERE campaign IN ($1, (SELECT rebind FROM rebind_waves WHERE campaign = $1))"
+    );
+    let row = tx.row(select, vec![text(campaign)]).await?;
     row.map(request).transpose()
 }
 
@@ -238,23 +242,14 @@ async fn review(
     Ok(Ok(put(tx, &it, event, by).await?))
 }
 
-/// The campaign that carries it out, or any of its waves, unless all that has begun is over.
+/// The campaign that carries it out, or another wave of it, unless they are all over.
 async fn in_motion(tx: &mut Transaction, it: &Request) -> Result<Option<CampaignId>> {
     let Some(campaign) = it.campaign else { return Ok(None) };
-    let state = campaigns::known(tx, campaign).await?.state;
-    if !state.is_over() {
-        return Ok(Some(campaign));
-    }
-    let select = "SELECT campaigns.id, campaigns.state FROM campaigns
-         JOIN rebind_waves ON rebind_waves.campaign = campaigns.id
-         WHERE rebind_waves.rebind = $1 ORDER BY rebind_waves.wave";
-    for mut row in tx.rows(select, vec![text(campaign)]).await? {
-        let (wave, state): (_, CampaignState) = (row.parsed("campaign")?, row.code()?);
-        if state != CampaignState::Draft && !state.is_over() {
-            return Ok(Some(wave));
-        }
-    }
-    Ok(None)
+    let select = "SELECT id FROM campaigns WHERE state NOT IN ('completed', 'aborted')
+             AND (id = $1 OR id IN (SELECT campaign FROM rebind_waves WHERE rebind = $1))
+         ORDER BY id LIMIT 1";
+    let row = tx.row(select, vec![text(campaign)]).await?;
+    row.map(|mut row| row.parsed("campaign")).transpose()
 }
 
 async fn schedule(

@@ -10,7 +10,7 @@ use super::tally::Differences;
 use super::{alarms, audit, requests, terminals};
 use crate::registry::RegistryError;
 use crate::registry::audit::By;
-use crate::registry::delivery::{Alarm, AlarmKind};
+use crate::registry::delivery::{AlarmKind, AnyAlarm};
 use crate::registry::page::{PAGE_ITEMS_MAX, Page};
 use crate::request::suspicion::{Lift, NewSuspicion, NotLifted, OPEN_MAX, Scope, Suspicion, Word};
 use crate::request::{RequestEvent, RequestState};
@@ -102,13 +102,14 @@ pub(super) async fn raise(tx: &mut Transaction, new: &NewSuspicion, by: &By) -> 
     let mut differences = Differences::default();
     let concerned = concerned(tx, &new.scope).await?;
     let (scope, source) = (text(new.scope.word()), text(&new.source));
-    note(tx, new, by, &mut differences).await?;
-    for terminal in concerned {
-        let detail = format!("{} finds {} suspicious: {}", by.who, new.scope, new.note);
-        let (kind, subject, at) = (AlarmKind::Suspicion, new.source.clone(), by.at);
-        let alarm = Alarm { terminal, kind, subject, detail, at, ended_at: None };
-        if alarms::raise(tx, &alarm, None).await? {
-            differences.alarm();
+    if note(tx, new, by, &mut differences).await? {
+        for terminal in concerned {
+            let detail = format!("{} finds {} suspicious: {}", by.who, new.scope, new.note);
+            let (kind, subject, at) = (AlarmKind::Suspicion, new.source.clone(), by.at);
+            let alarm = AnyAlarm { terminal, kind, subject, detail, at, ended_at: None };
+            if alarms::raise(tx, &alarm, None).await? {
+                differences.alarm();
+            }
         }
     }
     differences.write(tx).await?;
@@ -125,11 +126,12 @@ pub(super) async fn raise(tx: &mut Transaction, new: &NewSuspicion, by: &By) -> 
     }
 }
 
-/// The terminals that an alarm is raised for; refuses a scope that is not there.
-async fn concerned(tx: &mut Transaction, scope: &Scope) -> Result<Vec<TerminalId>> {
+/// The terminals that an alarm is raised for, or `None` for one of no terminal; refuses a scope
+/// that is not there.
+async fn concerned(tx: &mut Transaction, scope: &Scope) -> Result<Vec<Option<TerminalId>>> {
     match scope {
         Scope::Terminal(id) => match terminals::by_id(tx, *id).await? {
-            Some(_) => Ok(vec![*id]),
+            Some(_) => Ok(vec![Some(*id)]),
             None => Err(RegistryError::Missing { what: "terminal", which: id.to_string() }),
         },
         Scope::Store(store) => {
@@ -140,30 +142,31 @@ async fn concerned(tx: &mut Transaction, scope: &Scope) -> Result<Vec<TerminalId
             let select = "SELECT id FROM terminals WHERE store = $1 AND unit = 'enrolled'
                  ORDER BY id LIMIT $2";
             let rows = tx.rows(select, vec![text(store), int(PAGE_ITEMS_MAX)]).await?;
-            rows.into_iter().map(|mut row| row.parsed("terminal")).collect()
+            let theirs = rows.into_iter().map(|mut row| row.parsed("terminal").map(Some));
+            let theirs = theirs.collect::<Result<Vec<_>>>()?;
+            Ok(if theirs.is_empty() { vec![None] } else { theirs })
         }
-        // It is in the audit log, and its campaign says why it stands still.
-        Scope::Request(id) => requests::known(tx, *id).await.map(|_| vec![]),
+        Scope::Request(id) => requests::known(tx, *id).await.map(|_| vec![None]),
     }
 }
 
-/// Freezes the scope, once for each source.
+/// Freezes the scope, once for each source; gives whether that is a new one.
 pub(super) async fn note(
     tx: &mut Transaction,
     new: &NewSuspicion,
     by: &By,
     differences: &mut Differences,
-) -> Result<()> {
+) -> Result<bool> {
     let NewSuspicion { scope, source, note } = new;
     if open_of(tx, scope).await?.len() >= OPEN_MAX as usize {
-        return Ok(());
+        return Ok(false);
     }
     let insert = "INSERT INTO suspicions (scope, subject, source, note, raised_at, raised_by)
          VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (scope, subject, source) DO NOTHING";
     let which = vec![text(scope.word()), text(scope.subject())];
     let what = vec![text(source), text(note), time(by.at), text(&by.who)];
     if tx.execute(insert, [which.clone(), what].concat()).await? == 0 {
-        return Ok(());
+        return Ok(false);
     }
     // Whoever wanted the others lifted did not know of this one.
     let ask_anew = "UPDATE suspicions SET asked_at = NULL, asked_by = NULL, asked_why = NULL
@@ -176,8 +179,9 @@ pub(super) async fn note(
             requests::put(tx, &it, RequestEvent::Freeze, by).await?;
         }
     }
-    differences.changed();
-    audit::append(tx, by, "suspicion-raised", scope.subject()).await
+    differences.suspicion();
+    audit::append(tx, by, "suspicion-raised", scope.subject()).await?;
+    Ok(true)
 }
 
 pub(super) async fn lift(
@@ -222,7 +226,7 @@ async fn thaw(tx: &mut Transaction, lifted: &Suspicion, by: &By) -> Result<()> {
     for _ in 0..tx.execute(ended, values).await? {
         differences.alarm_ended();
     }
-    differences.changed();
+    differences.suspicion_lifted();
     differences.write(tx).await?;
     if let Scope::Request(id) = &lifted.scope
         && open_of(tx, &lifted.scope).await?.is_empty()
@@ -249,7 +253,8 @@ async fn wake(tx: &mut Transaction, scope: &Scope, at: UnixTime) -> Result<()> {
         }
         Scope::Request(_) => {
             "UPDATE terminals SET deliver_at = $2 WHERE id IN (
-                 SELECT o.terminal FROM orders o JOIN requests r ON r.campaign = o.campaign
+                 SELECT o.terminal FROM orders o JOIN requests r ON r.campaign IN (
+                     o.campaign, (SELECT rebind FROM rebind_waves WHERE campaign = o.campaign))
                  WHERE o.owed = 1 AND r.id = $1)"
         }
     };
@@ -263,7 +268,8 @@ pub(super) async fn frozen_among(
     campaign: CampaignId,
     ids: &[TerminalId],
 ) -> Result<BTreeSet<TerminalId>> {
-    let request = "SELECT id FROM requests WHERE campaign = $1 AND state = $2";
+    let request = "SELECT id FROM requests WHERE state = $2
+         AND campaign IN ($1, (SELECT rebind FROM rebind_waves WHERE campaign = $1))";
     let values = vec![text(campaign), text(RequestState::Frozen.as_str())];
     if tx.row(request, values).await?.is_some() {
         return Ok(ids.iter().copied().collect());

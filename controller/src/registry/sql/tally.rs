@@ -20,6 +20,7 @@ const ALARMS: &str = "alarms";
 const OVERDUE: &str = "backups-overdue";
 const ONLINE: &str = "online";
 const CHANGES: &str = "changes";
+const SUSPICIONS: &str = "suspicions";
 const LATE: &str = "late-success";
 const CONTRADICTED: &str = "contradicted";
 
@@ -40,8 +41,14 @@ impl Differences {
         self.add(FLEET, ALARMS, -1);
     }
 
-    /// Something on which plans depend is another way now.
-    pub(super) fn changed(&mut self) {
+    /// Plans depend on it too.
+    pub(super) fn suspicion(&mut self) {
+        self.add(FLEET, SUSPICIONS, 1);
+        self.add(FLEET, CHANGES, 1);
+    }
+
+    pub(super) fn suspicion_lifted(&mut self) {
+        self.add(FLEET, SUSPICIONS, -1);
         self.add(FLEET, CHANGES, 1);
     }
 
@@ -120,6 +127,7 @@ pub(super) async fn fleet(tx: &mut Transaction) -> Result<FleetTally> {
         campaigns_paused: count(CampaignState::Paused.code()),
         alarms: count(ALARMS),
         backups_overdue: count(OVERDUE),
+        suspicions: count(SUSPICIONS),
         changes: count(CHANGES),
     })
 }

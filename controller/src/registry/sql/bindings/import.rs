@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use shared::id::{BindingId, TerminalId};
 
+use super::super::provider::records;
 use super::super::session::{Row, Transaction, list, text, with_id_list};
 use super::super::{audit, positions, terminals};
 use super::{insert, insert_version, row_of};
@@ -14,6 +15,7 @@ use crate::position::binding::{
 use crate::position::import::{
     self, Known, KnownBinding, KnownPosition, KnownUnit, Mistake, Row as ImportRow, Step,
 };
+use crate::provider::Kind;
 use crate::registry::RegistryError;
 use crate::registry::audit::By;
 use crate::registry::position::{Imported, NewBinding};
@@ -35,7 +37,10 @@ pub(super) async fn run(
         Ok(steps) => steps,
         Err(mistakes) => return Ok(Err(mistakes)),
     };
-    let mut imported = Imported::default();
+    let strangers = named.iter().map(|row| &row.provider);
+    let strangers = strangers.filter(|key| !known.providers.contains_key(*key));
+    let mut imported =
+        Imported { unknown_providers: strangers.cloned().collect(), ..Imported::default() };
     for step in steps {
         imported.filled += u32::from(step.fill.is_some());
         imported.known += u32::from(step.is_known);
@@ -88,6 +93,13 @@ async fn known(tx: &mut Transaction, rows: &[ImportRow]) -> Result<Known> {
         let (id, place) = (row.parsed("position")?, (row.text()?, row.text()?));
         let (state, terminal) = (row.code()?, row.maybe_parsed("terminal")?);
         known.positions.insert(place, KnownPosition { id, state, terminal });
+    }
+    let providers: BTreeSet<_> = rows.iter().map(|row| &row.provider).collect();
+    for key in providers {
+        let found = records::one(tx, Kind::Provider, key, None).await?;
+        if let Some(known_as) = found.and_then(|it| it.known.provider()) {
+            known.providers.insert(key.clone(), known_as.document);
+        }
     }
     let serials: BTreeSet<_> = rows.iter().filter_map(|row| row.serial.as_ref()).collect();
     for serial in serials {

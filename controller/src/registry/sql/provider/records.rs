@@ -58,7 +58,7 @@ async fn with_vouches(tx: &mut Transaction, kind: Kind, rows: Vec<Row>) -> Resul
     Ok(records.into_iter().map(with).collect())
 }
 
-pub(super) async fn one(
+pub(in crate::registry::sql) async fn one(
     tx: &mut Transaction,
     kind: Kind,
     key: &str,
