@@ -26,10 +26,11 @@ const ONE: BindingPolicy = BindingPolicy { one_active: true };
 /// Valid in the year in which the tests live.
 fn documents() -> Vec<(&'static str, Document)> {
     let (from, until) = (day("1970-01-01"), day("1971-12-31"));
-    let provider = |name: &str, host: &str| {
+    let provider = |name: &str, host: &str, acquirer: &str| {
         let mut it = samples::provider();
         it.name = name.to_owned();
         it.hosts = vec![host.to_owned()];
+        it.acquirer_code = Some(acquirer.to_owned());
         let licence = it.licence.as_mut().expect("it has one");
         (licence.valid_from, licence.valid_until) = (from, until);
         it
@@ -60,8 +61,8 @@ fn documents() -> Vec<(&'static str, Document)> {
         note: None,
     };
     vec![
-        ("alpha", provider("Alpha", "127.0.0.1:9000").into()),
-        ("beta", provider("Beta", "127.0.0.1:9001").into()),
+        ("alpha", provider("Alpha", "127.0.0.1:9000", "105").into()),
+        ("beta", provider("Beta", "127.0.0.1:9001", "898").into()),
         ("alpha-fees", fees("alpha").into()),
         ("beta-fees", fees("beta").into()),
         ("alpha-now", contract("alpha").into()),
