@@ -25,7 +25,7 @@ pub(super) const REBIND: Scenario = Scenario {
     leaves: "some tills sell with beta; the first wave and the one that was declined with alpha",
     commands: &[
         "rebind list",
-        "rebind show CAMPAIGN",
+        "rebind show CAMPAIGN --facts",
         "rebind letters CAMPAIGN --to letters",
         "evidence export CAMPAIGN --to beta.evidence.tar",
     ],
@@ -113,6 +113,8 @@ fn play(stage: &mut Stage, promises: &mut Promises) -> Result<Section> {
     outcomes(stage, &cast, &undone, &moved, promises)?;
     promises.check("…no till had two active bindings, nor none", one_active(stage)?);
     sell_on(stage, &cast, promises)?;
+    let request = profiles.request.to_string();
+    stage.operator(&["request", "close", &request, "--reason", "both waves are over"])?;
 
     // While trading is held, a test sale may still stand.
     let tests_left = Books::read(&stage.world)?.tests_left();
