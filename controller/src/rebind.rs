@@ -16,10 +16,10 @@ use std::sync::Arc;
 
 use shared::change::{Change, Rebind as Asked};
 use shared::digest::{Digest, Nonce};
+use shared::document::Profile;
 use shared::document::profile::Enclosed;
 use shared::id::CampaignId;
 use shared::limits::APPROVED_ORDER_LIFETIME_S_MAX;
-use shared::time::UnixTime;
 
 use crate::campaign::assignment::AssignmentState;
 use crate::campaign::state::CampaignState;
@@ -32,12 +32,12 @@ use crate::registry::page::{PAGE_ITEMS_MAX, Page};
 use crate::registry::position::NewBinding;
 use crate::registry::rebind::{NewRebind, NewWave, NotBegun, Notice, Paper, Rebind};
 use crate::registry::{Registry, RegistryError};
-use crate::request::RequestState;
+use crate::request::{RequestState, is_same_person};
 use crate::selector::Selector;
 use draft::{Draft, DraftRefused, Drafted};
 use facts::{Brings, Party, Wanted, Wish};
 use letter::Letter;
-use plan::{Finding, Later, Plan};
+use plan::{Finding, Plan};
 
 /// Why a change of provider was not begun.
 #[derive(Debug, thiserror::Error)]
@@ -52,6 +52,8 @@ pub enum RebindError {
     NoNext(CampaignId),
     #[error("{}", not_asked(*.rebind, *.state))]
     NotAsked { rebind: CampaignId, state: Option<RequestState> },
+    #[error("{name} asks for it, and cannot answer for it too")]
+    SamePerson { name: String },
     #[error(transparent)]
     NotBegun(#[from] NotBegun),
     #[error("wave {wave} is not over well: {why}")]
@@ -74,6 +76,7 @@ impl RebindError {
             ),
             Self::NoNext(_) => None,
             Self::NotAsked { .. } => Some("look at its request with `tillward request list`"),
+            Self::SamePerson { .. } => Some("name whoever answers for it: somebody else"),
             Self::NotBegun(why) => Some(why.hint()),
             Self::NotWell { .. } => {
                 Some("look at the wave; who answers for going on is named with --despite NAME")
@@ -128,15 +131,24 @@ impl Rebinds {
 
     /// What would become of it now; nothing is written.
     pub async fn plan(&self, wish: &Wish, by: &By) -> Result<Plan, RebindError> {
+        let count = wish.waves.iter().map(Vec::len).sum();
+        if count > draft::TERMINALS_MAX {
+            return Err(DraftRefused::TooMany(count).into());
+        }
         let selector: Selector = wish.selector.parse().map_err(CampaignError::Selector)?;
         let facts = gather::facts(&*self.registry, &selector, wish, &self.review, by.at).await?;
         Ok(plan::plan(&facts, wish))
     }
 
-    /// Drafts every wave and starts the first, which then waits for its approvers.
+    /// Drafts every wave and starts the first, which then waits for its approvers; one that is to
+    /// begin later is started as any next wave is.
     pub async fn create(&self, new: NewChange, by: &By) -> Result<Rebind, RebindError> {
         let drafts = draft::waves(&new.waves, &new.asked)?;
-        let wish = Wish { waves: drafts.iter().map(wanted).collect(), ..new.wish };
+        let each = |draft: &Draft| draft.members.values().map(|it| wanted(&it.profile)).collect();
+        let wish = Wish { waves: drafts.iter().map(each).collect(), ..new.wish };
+        if let Some(name) = new.overrides.values().find(|name| !is_another(name, by)) {
+            return Err(RebindError::SamePerson { name: name.clone() });
+        }
         let plan = self.plan(&wish, by).await?;
         let open = plan.open(&new.overrides);
         if !open.is_empty() {
@@ -164,12 +176,16 @@ impl Rebinds {
         let rebind = NewRebind {
             waves,
             bindings: bindings(&plan, &drafts),
-            plan: plan.as_json(&new.overrides),
+            plan: plan.as_json(&new.overrides, &wish.fallbacks),
             notices: wish.notices,
             request: wish.request,
         };
         let rebind = self.registry.add_rebind(&rebind, by).await??;
-        self.campaigns.start(rebind.id, by).await?;
+        // One that is to begin later waits as a draft: letters are written, parties are told, and
+        // it is planned once more when its first wave is started.
+        if wish.begins_at <= by.at {
+            self.campaigns.start(rebind.id, by).await?;
+        }
         Ok(rebind)
     }
 
@@ -196,11 +212,9 @@ impl Rebinds {
             }
             self.is_asked_for(&rebind).await?;
             if let Some((number, wave)) = &before {
-                self.went_well(*number, wave, despite).await?;
+                self.went_well(*number, wave, despite.filter(|name| is_another(name, by))).await?;
             }
-            if despite.is_none_or(|name| name.trim().is_empty()) {
-                self.may_still(&rebind, &wave, by.at).await?;
-            }
+            self.may_still(&rebind, &wave, by).await?;
             let why = match despite {
                 Some(name) => format!("{} (despite the wave before: {name})", by.why),
                 None => by.why.clone(),
@@ -220,7 +234,7 @@ impl Rebinds {
         let members = campaign.frozen.map_or(0, |frozen| u64::from(frozen.members));
         let succeeded = tally.by_state.get(&AssignmentState::Succeeded).copied().unwrap_or(0);
         let well = campaign.state == CampaignState::Completed && succeeded == members;
-        if well || despite.is_some_and(|name| !name.trim().is_empty()) {
+        if well || despite.is_some() {
             return Ok(());
         }
         let state = campaign.state.as_str();
@@ -237,25 +251,42 @@ impl Rebinds {
         }
     }
 
-    /// What the plan looked at when the change was begun, and what may have changed since: the new
-    /// provider's licence, and how long before this wave parties were told.
+    /// Plans the wave once more, as it is now: whatever was fine when the change was begun may have
+    /// ended since. Who answered then for a finding answers for it now.
     async fn may_still(
         &self,
         rebind: &Rebind,
         wave: &Campaign,
-        now: UnixTime,
+        by: &By,
     ) -> Result<(), RebindError> {
         let Change::Rebind(asked) = &wave.change else {
             return Err(RebindError::NoRebind { campaign: wave.id });
         };
-        let later = Later {
-            now,
-            asked,
-            target: gather::target(&*self.registry, &asked.to, now).await?,
-            leaving: gather::leaving(&*self.registry, &asked.from, now).await?,
-            notices: &rebind.notices,
+        let kept = plan::kept(&rebind.plan);
+        let profiles = profiles(&*self.registry, wave.id).await?;
+        let mut terminals = Vec::new();
+        for (id, enclosed) in &profiles {
+            let profile = draft::read(&enclosed.profile).map_err(|_| {
+                RegistryError::Unreadable { what: "profile", value: id.to_string() }
+            })?;
+            terminals.push(wanted(&profile));
+        }
+        let wish = Wish {
+            request: asked.request,
+            carried_by: Some(rebind.id),
+            reason: asked.reason,
+            ordered_by: asked.ordered_by.clone(),
+            from: asked.from.clone(),
+            to: asked.to.clone(),
+            selector: wave.selector.clone(),
+            registry_order: asked.registry_order,
+            tests: asked.tests.len(),
+            begins_at: by.at,
+            waves: vec![terminals],
+            fallbacks: kept.fallbacks,
+            notices: rebind.notices.clone(),
         };
-        let open = plan::open(&plan::later(&later), &plan::overrides(&rebind.plan));
+        let open = self.plan(&wish, by).await?.open(&kept.overrides);
         match open.is_empty() {
             true => Ok(()),
             false => Err(RebindError::Planned(open)),
@@ -310,8 +341,8 @@ impl Rebinds {
     }
 }
 
-fn wanted(draft: &Draft) -> Vec<Wanted> {
-    let of = |Drafted { profile, .. }: &Drafted| Wanted {
+fn wanted(profile: &Profile) -> Wanted {
+    Wanted {
         serial: None,
         terminal: Some(profile.terminal),
         is_sealed: profile.sealed.is_some(),
@@ -319,14 +350,19 @@ fn wanted(draft: &Draft) -> Vec<Wanted> {
         brings: Brings {
             mid: profile.merchant.mid.clone(),
             tid: profile.merchant.tid.clone(),
+            name: profile.merchant.name.clone(),
             mcc: profile.merchant.mcc.clone(),
             currency: profile.currency.clone(),
             hosts: profile.hosts.clone(),
             position: Some(profile.position),
             binding: Some(profile.binding),
         },
-    };
-    draft.members.values().map(of).collect()
+    }
+}
+
+/// Nobody answers for what they do themselves.
+fn is_another(name: &str, by: &By) -> bool {
+    !name.trim().is_empty() && !is_same_person(name, &by.who)
 }
 
 /// The bindings that positions have not in hand yet with the new provider. A terminal whose

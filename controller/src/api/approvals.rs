@@ -15,13 +15,14 @@ use utoipa_axum::routes;
 use super::campaigns::campaign_state;
 use super::extract::{Operator, Part, Path, Query, listed};
 use super::model::{
-    Approval, ApprovalMember, ApprovalRequest, Approver, Base64, Page, Problem, Term,
+    Approval, ApprovalMember, ApprovalRequest, Approver, Base64, Page, PlannedWord, Problem, Term,
 };
 use super::problem::Refusal;
 use super::{Api, now};
 use crate::campaign::collect::Request;
 use crate::campaign::words;
 use crate::rebind;
+use crate::rebind::plan::{self, Kept, Plan};
 use crate::registry::page::PAGE_ITEMS_MAX;
 use crate::registry::{RegistryError, terminal::Terminal};
 
@@ -73,6 +74,15 @@ async fn show(
     Ok(axum::Json(shown(api.campaigns.request(id).await?)))
 }
 
+async fn planned(api: &Api, id: CampaignId) -> Result<Option<PlannedWord>, Refusal> {
+    let rebind = api.registry.rebind_of(id).await?;
+    Ok(rebind.and_then(|rebind| {
+        let Kept { plan, overrides, .. } = plan::kept(&rebind.plan);
+        let Plan { downtime_s, fees, penalty, .. } = plan?;
+        Some(PlannedWord { downtime_s, fees, penalty, answered: overrides })
+    }))
+}
+
 /// The file that approvers sign, on machines without a network
 #[utoipa::path(
     get,
@@ -105,6 +115,7 @@ async fn request(
         rosters: rosters(&api).await?,
         release,
         profiles: profiles(&api, id).await?,
+        planned: planned(&api, id).await?,
         members: members(&api, id).await?,
         cancellation: None,
     }))

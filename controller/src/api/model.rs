@@ -23,7 +23,7 @@ mod schedule;
 mod terminal;
 mod text;
 
-pub use approval::{Approval, ApprovalMember, ApprovalRequest, Approver, Term};
+pub use approval::{Approval, ApprovalMember, ApprovalRequest, Approver, PlannedWord, Term};
 pub use backup::{
     Coverage, HoldReason, RepositoryObjects, Snapshot, SnapshotDetail, SnapshotState,
 };

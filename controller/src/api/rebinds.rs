@@ -63,6 +63,7 @@ async fn plan(
         brings: Brings {
             mid: it.mid,
             tid: it.tid,
+            name: it.name,
             mcc: it.mcc,
             currency: it.currency,
             hosts: it.hosts,
@@ -92,7 +93,12 @@ async fn list(
     let page = part.page::<CampaignId>()?;
     let mut all = Vec::new();
     for id in api.registry.rebinds(&page).await? {
-        all.push(shown(&api, rebinds(&api).of(id).await?).await?);
+        // Plans are as large as their fleets: they are shown one by one.
+        let rebind = RebindShown {
+            planned: serde_json::Value::Null,
+            ..shown(&api, rebinds(&api).of(id).await?).await?
+        };
+        all.push(rebind);
     }
     Ok(listed(all, page.limit, |rebind| rebind.id.to_string(), |rebind| rebind))
 }
@@ -255,6 +261,9 @@ pub(super) fn letter(paper: stored::Paper) -> Letter {
 fn wish(terms: &RebindTerms) -> Result<Wish, Refusal> {
     Ok(Wish {
         request: terms.request,
+        carried_by: None,
+        reason: terms.reason,
+        ordered_by: terms.ordered_by.clone(),
         from: terms.from.clone(),
         to: terms.to.clone(),
         selector: terms.selector.clone(),
@@ -319,6 +328,7 @@ impl From<RebindError> for Refusal {
             RebindError::Planned(_)
             | RebindError::NoNext(_)
             | RebindError::NotAsked { .. }
+            | RebindError::SamePerson { .. }
             | RebindError::NotBegun(_)
             | RebindError::NotWell { .. } => Code::WrongState,
             RebindError::Campaign(error) => return error.into(),

@@ -46,6 +46,8 @@ pub enum Method {
 }
 
 impl Method {
+    pub const ALL: [Self; 3] = [Self::Credit, Self::Debit, Self::Qr];
+
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Credit => "credit",
@@ -170,7 +172,7 @@ pub fn effect(
     volume: Option<&[Volume]>,
     on: Day,
 ) -> Vec<Difference> {
-    let differences = [Method::Credit, Method::Debit, Method::Qr].into_iter().map(|method| {
+    let differences = Method::ALL.into_iter().map(|method| {
         let (before, after) = (old.price(class, method, on), new.price(class, method, on));
         let volume = volume.and_then(|all| all.iter().find(|it| it.method == method));
         let volume = volume.filter(|_| old.currency == new.currency);

@@ -10,7 +10,10 @@ use super::day::Day;
 use super::fees::{Band, FeeSchedule, Method, Promo, Rate};
 use super::model::{Capability, Model, PtsApproval, RebindCapability};
 use super::record::{Certificate, Clearing, Contact, Integration, Licence, Provider, Scope};
-use super::{Document, Known, Matter, Vouch};
+use super::{Document, Kind, Known, Matter, Vouch};
+use crate::registry::Registry;
+use crate::registry::audit::By;
+use crate::registry::provider::NewRecord;
 
 pub(crate) fn day(text: &str) -> Day {
     text.parse().expect("tests write days")
@@ -95,6 +98,27 @@ pub(crate) fn vouched() -> Known<Provider> {
     let licence = known.document.licence.as_ref().expect("it has one").digest();
     known.vouches.push(vouch(Matter::Licence, licence));
     known
+}
+
+/// Licensed in every year in which tests live, with this host.
+pub(crate) fn licensed(name: &str, host: &str, acquirer: &str) -> Provider {
+    let mut it = provider();
+    it.name = name.to_owned();
+    it.hosts = vec![host.to_owned()];
+    it.acquirer_code = Some(acquirer.to_owned());
+    let licence = it.licence.as_mut().expect("it has one");
+    (licence.valid_from, licence.valid_until) = (day("1970-01-01"), day("2090-12-31"));
+    it
+}
+
+/// Written down, and somebody has looked its licence up.
+pub(crate) async fn on_record(registry: &dyn Registry, key: &str, provider: Provider) {
+    let licence = provider.licence.as_ref().expect("it has one").digest();
+    let new = NewRecord { key: key.to_owned(), document: provider.into(), seen: 0 };
+    let by = By { who: "ana".to_owned(), why: "test".to_owned(), at: UnixTime(1) };
+    registry.put_records(&[new], &by).await.expect("it is written down");
+    let word = vouch(Matter::Licence, licence);
+    registry.vouch(Kind::Provider, key, 1, &word).await.expect("it is the newest");
 }
 
 pub(crate) fn fees() -> FeeSchedule {

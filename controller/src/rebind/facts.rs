@@ -6,7 +6,7 @@
 
 use std::collections::BTreeMap;
 
-use shared::change::rebind::RegistryOrder;
+use shared::change::rebind::{Reason, RegistryOrder};
 use shared::id::{BindingId, CampaignId, PositionId, RequestId, TerminalId};
 use shared::time::UnixTime;
 
@@ -29,6 +29,7 @@ pub enum Known<T> {
 pub struct Facts {
     pub now: UnixTime,
     pub terminals: BTreeMap<TerminalId, TerminalFacts>,
+    pub by_serial: BTreeMap<String, TerminalId>,
     /// Of every store in which a terminal is to be rebound.
     pub stores: BTreeMap<String, StoreFacts>,
     /// That the selection matches and that have no profile in the wish.
@@ -38,6 +39,8 @@ pub struct Facts {
     /// The new provider; unknown where nobody has described it.
     pub target: Known<Target>,
     pub fees: Known<Fees>,
+    /// Terminals whose position has no merchant class, which are taken for the usual one.
+    pub without_class: u32,
     /// With the old provider.
     pub leaving: Known<Leaving>,
     /// With the new provider; none where there is none on record.
@@ -50,6 +53,8 @@ pub struct RequestFacts {
     pub state: RequestState,
     pub from: String,
     pub to: String,
+    pub reason: Reason,
+    pub requester: String,
     /// What carries it out already.
     pub campaign: Option<CampaignId>,
 }
@@ -134,6 +139,8 @@ pub struct StoreFacts {
 pub struct Fees {
     /// By merchant class, of the classes whose positions are to be rebound.
     pub differences: Vec<(String, Difference)>,
+    /// Of those classes, those of which one of the schedules says nothing at all.
+    pub unnamed: Vec<String>,
     /// Rates of the new provider that nobody has accepted.
     pub outside: Vec<OutOfBand>,
 }
@@ -161,6 +168,11 @@ pub struct Agreed {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Wish {
     pub request: RequestId,
+    /// The change that carries the request out already, of which this is a later wave.
+    pub carried_by: Option<CampaignId>,
+    /// What is shown on every terminal.
+    pub reason: Reason,
+    pub ordered_by: String,
     pub from: String,
     pub to: String,
     pub selector: String,
@@ -192,6 +204,7 @@ pub struct Wanted {
 pub struct Brings {
     pub mid: String,
     pub tid: String,
+    pub name: String,
     pub mcc: String,
     pub currency: String,
     pub hosts: Vec<String>,

@@ -12,8 +12,8 @@ use shared::time::UnixTime;
 
 use super::draft;
 use super::facts::{
-    Bound, Capability, Compatibility, Facts, Known, Leaving, Next, RequestFacts, StoreFacts,
-    Target, TerminalFacts, Wish,
+    Bound, Capability, Compatibility, Facts, Known, Next, RequestFacts, StoreFacts, Target,
+    TerminalFacts, Wish,
 };
 use super::letter::Row;
 use crate::position::Position;
@@ -48,7 +48,7 @@ pub(super) async fn facts(
     let wanted = || wish.waves.iter().flatten();
     let ids: BTreeSet<_> = wanted().filter_map(|it| it.terminal).collect();
     let serials: BTreeSet<_> = wanted().filter_map(|it| it.serial.as_deref()).collect();
-    let mut classes = BTreeSet::new();
+    let (mut classes, mut without_class) = (BTreeSet::new(), 0);
     let mut terminals = BTreeMap::new();
     let mut without_profile = Vec::new();
     let mut stores: BTreeMap<String, StoreFacts> = BTreeMap::new();
@@ -66,6 +66,7 @@ pub(super) async fn facts(
             store.has_fallback |= position.is_some_and(|it| it.fallback.is_some());
             if ids.contains(&terminal.id) || serials.contains(terminal.serial.as_str()) {
                 let class = position.and_then(|it| it.merchant_class.clone());
+                without_class += u32::from(class.is_none());
                 classes.insert(class.unwrap_or_else(|| USUAL_CLASS.to_owned()));
                 terminals.insert(terminal.id, facts);
             } else if facts.is_selected && facts.is_enrolled {
@@ -84,18 +85,22 @@ pub(super) async fn facts(
             state: it.state,
             from: it.asked.from,
             to: it.asked.to,
+            reason: it.asked.reason,
+            requester: it.asked.requester,
             campaign: it.campaign,
         }),
         target: target(registry, to, at).await?,
         fees: documents.fees((from, to), &classes, at),
+        without_class,
         leaving: documents.leaving(from, at),
         joining: documents.joining(to, terminals.len() as u32, review, at),
+        by_serial: terminals.values().map(|it| (it.serial.clone(), it.id)).collect(),
         terminals,
     })
 }
 
 /// Whether terminals may be brought to this provider then.
-pub(super) async fn target(
+async fn target(
     registry: &dyn Registry,
     key: &str,
     at: UnixTime,
@@ -104,15 +109,6 @@ pub(super) async fn target(
     let Some(known) = record.and_then(|it| it.known.provider()) else { return Ok(Known::Unknown) };
     let why_not = target::may_be_target(&known, at).err().unwrap_or_default();
     Ok(Known::Is(Target { provider: known.document, why_not }))
-}
-
-/// What ending all contracts with this provider comes to then.
-pub(super) async fn leaving(
-    registry: &dyn Registry,
-    key: &str,
-    at: UnixTime,
-) -> Result<Known<Leaving>, RegistryError> {
-    Ok(documents(registry).await?.leaving(key, at))
 }
 
 async fn documents(registry: &dyn Registry) -> Result<Documents, RegistryError> {
@@ -199,8 +195,7 @@ impl Look {
             model: terminal.model.clone(),
             is_enrolled: terminal.unit == Unit::Enrolled,
             is_selected: selector.matches(terminal),
-            // Of a request that is not there the plan says so once.
-            is_requested: self.requested.as_ref().is_none_or(|it| it.matches(terminal)),
+            is_requested: self.requested.as_ref().is_some_and(|it| it.matches(terminal)),
             has_recipient: terminal.said.as_ref().is_some_and(|said| said.recipient.is_some()),
             position,
             bound: position.map_or(Known::Unknown, |it| self.bound(it, wish)),

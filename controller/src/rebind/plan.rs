@@ -6,17 +6,13 @@
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
-use shared::change::Rebind;
 use shared::change::rebind::RegistryOrder;
 use shared::id::{BindingId, PositionId, TerminalId};
 use shared::time::UnixTime;
 use utoipa::ToSchema;
 
-use super::facts::{
-    Capability, Compatibility, Facts, Known, Leaving, Party, Target, TerminalFacts, Wanted, Wish,
-};
+use super::facts::{Capability, Compatibility, Facts, Known, Party, TerminalFacts, Wanted, Wish};
 use crate::provider::fees::{Method, Price};
-use crate::registry::rebind::Notice;
 
 mod money;
 mod parties;
@@ -24,7 +20,7 @@ mod tuple;
 
 pub use money::price as price_text;
 
-/// Terminals of a wave in which a combination may be tried that nobody has tested: as many as
+/// Terminals of one change on which a combination may be tried that nobody has tested: as many as
 /// people can watch one by one.
 pub const PILOT_TERMINALS_MAX: usize = 10;
 
@@ -130,20 +126,35 @@ impl Plan {
         open(&self.findings, overrides)
     }
 
-    /// As it is kept with the change: the plan, and who answered for what.
-    pub fn as_json(&self, overrides: &BTreeMap<String, String>) -> String {
-        let kept = serde_json::json!({ "plan": self, "overrides": overrides });
+    /// As it is kept with the change: the plan, who answered for what, and how stores are paid
+    /// meanwhile.
+    pub fn as_json(
+        &self,
+        overrides: &BTreeMap<String, String>,
+        fallbacks: &BTreeMap<String, String>,
+    ) -> String {
+        let kept = serde_json::json!({
+            "plan": self, "overrides": overrides, "fallbacks": fallbacks,
+        });
         kept.to_string()
     }
 }
 
-/// Who answered for what, of a plan as it is kept.
-pub fn overrides(kept: &str) -> BTreeMap<String, String> {
-    #[derive(Deserialize)]
-    struct Kept {
-        overrides: BTreeMap<String, String>,
-    }
-    serde_json::from_str(kept).map(|it: Kept| it.overrides).unwrap_or_default()
+/// What of a plan as it is kept counts for its later waves.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+pub struct Kept {
+    #[serde(default)]
+    pub plan: Option<Plan>,
+    /// Who answered for what.
+    #[serde(default)]
+    pub overrides: BTreeMap<String, String>,
+    #[serde(default)]
+    pub fallbacks: BTreeMap<String, String>,
+}
+
+/// Nothing counts of one that cannot be read.
+pub fn kept(plan: &str) -> Kept {
+    serde_json::from_str(plan).unwrap_or_default()
 }
 
 /// Of these findings, those that nobody may answer for, and those for which nobody does.
@@ -156,24 +167,6 @@ pub fn open(findings: &[Finding], overrides: &BTreeMap<String, String>) -> Vec<F
         Weight::Tells => false,
     };
     findings.iter().filter(open).cloned().collect()
-}
-
-/// What may have changed since a change was begun, when its next wave begins.
-#[derive(Debug)]
-pub struct Later<'a> {
-    pub now: UnixTime,
-    pub asked: &'a Rebind,
-    pub target: Known<Target>,
-    pub leaving: Known<Leaving>,
-    pub notices: &'a [Notice],
-}
-
-/// What speaks against the next wave, of all that was looked at when the change was begun.
-pub fn later(it: &Later<'_>) -> Vec<Finding> {
-    let mut found = Vec::new();
-    parties::target(&it.target, &it.asked.to, it.asked.registry_order, &mut found);
-    notices(&it.leaving, it.notices, (it.now, it.now), &mut found);
-    found
 }
 
 fn finding(code: &str, weight: Weight, about: &str, detail: impl Into<String>) -> Finding {
@@ -192,7 +185,8 @@ pub fn plan(facts: &Facts, wish: &Wish) -> Plan {
         terminals.push(planned(one, 0, How::Excluded, vec!["it has no profile".to_owned()]));
     }
     stores(facts, wish, &terminals, &mut found);
-    notices(&facts.leaving, &wish.notices, (facts.now, wish.begins_at), &mut found);
+    notices(facts, wish, &mut found);
+    pilot(facts, wish, &mut found);
     parties::look(facts, wish, &mut found);
     found.sort_by(|a, b| (a.weight, &a.code, &a.about).cmp(&(b.weight, &b.code, &b.about)));
     Plan {
@@ -215,12 +209,7 @@ fn terminal(
     wanted: &Wanted,
     found: &mut Vec<Finding>,
 ) -> PlannedTerminal {
-    let known = match (&wanted.terminal, &wanted.serial) {
-        (Some(id), _) => facts.terminals.get(id),
-        (None, Some(serial)) => facts.terminals.values().find(|it| it.serial == *serial),
-        (None, None) => None,
-    };
-    let Some(known) = known else {
+    let Some(known) = named(facts, wanted) else {
         let id = wanted.terminal.map(|id| id.to_string());
         let serial = wanted.serial.clone().or(id).unwrap_or_default();
         let detail = "no terminal of this fleet is called that";
@@ -253,7 +242,7 @@ fn terminal(
     for (code, weight, detail) in tuple::mistakes(facts, wish, known, &wanted.brings) {
         say(code, weight, detail);
     }
-    for (code, weight, detail) in unknowns(known, is_pilot(wish, wave)) {
+    for (code, weight, detail) in unknowns(known) {
         say(code, weight, detail);
     }
     planned(known, wave, how, why)
@@ -279,9 +268,27 @@ fn planned(known: &TerminalFacts, wave: u32, how: How, why: Vec<String>) -> Plan
     }
 }
 
-fn is_pilot(wish: &Wish, wave: u32) -> bool {
-    let of_wave = wish.waves.get((wave as usize).wrapping_sub(1));
-    of_wave.is_some_and(|terminals| terminals.len() <= PILOT_TERMINALS_MAX)
+/// What nobody has tested is tried by few, however many waves there are.
+fn pilot(facts: &Facts, wish: &Wish, found: &mut Vec<Finding>) {
+    let wanted = wish.waves.iter().flatten().filter_map(|it| named(facts, it));
+    let is_untested = |it: &&TerminalFacts| matches!(it.compatible, Compatibility::Untested(_));
+    let untested = wanted.filter(is_untested).count();
+    if untested > PILOT_TERMINALS_MAX {
+        let detail = format!(
+            "nobody has tested {untested} of them with it: a pilot has at most \
+             {PILOT_TERMINALS_MAX}"
+        );
+        found.push(finding("beyond-pilot", Weight::Blocks, &wish.to, detail));
+    }
+}
+
+/// The terminal that is wished for, where there is one.
+fn named<'a>(facts: &'a Facts, wanted: &Wanted) -> Option<&'a TerminalFacts> {
+    match (&wanted.terminal, &wanted.serial) {
+        (Some(id), _) => facts.terminals.get(id),
+        (None, Some(serial)) => facts.by_serial.get(serial).and_then(|id| facts.terminals.get(id)),
+        (None, None) => None,
+    }
 }
 
 fn why_excluded(
@@ -344,7 +351,7 @@ fn why_replaced(known: &TerminalFacts) -> Option<(&'static str, Weight, String)>
 
 type Said = (&'static str, Weight, String);
 
-fn unknowns(known: &TerminalFacts, is_pilot: bool) -> Vec<Said> {
+fn unknowns(known: &TerminalFacts) -> Vec<Said> {
     let mut unknown = Vec::new();
     let mut say = |code, weight, detail: &str| unknown.push((code, weight, detail.to_owned()));
     if known.bound == Known::Unknown {
@@ -358,10 +365,6 @@ fn unknowns(known: &TerminalFacts, is_pilot: bool) -> Vec<Said> {
             };
             let detail = format!("nobody has tested it with the new one{lacks}: a pilot only");
             say("untested", Weight::Unknown, &detail);
-            if !is_pilot {
-                let detail = format!("a pilot has at most {PILOT_TERMINALS_MAX} terminals");
-                say("beyond-pilot", Weight::Blocks, &detail);
-            }
         }
         Compatibility::Certified | Compatibility::Tested | Compatibility::Blocked => {}
     }
@@ -393,24 +396,26 @@ fn stores(facts: &Facts, wish: &Wish, planned: &[PlannedTerminal], found: &mut V
     }
 }
 
-/// `now`, and when the first shop is disturbed.
-fn notices(
-    leaving: &Known<Leaving>,
-    notices: &[Notice],
-    (now, begins_at): (UnixTime, UnixTime),
-    found: &mut Vec<Finding>,
-) {
+/// Where there is time enough, a party that was not told is told yet: the change waits for that.
+fn notices(facts: &Facts, wish: &Wish, found: &mut Vec<Finding>) {
     for party in Party::ALL {
-        let lead_s = party.lead_s(leaving);
+        let lead_s = party.lead_s(&facts.leaving);
         let days = lead_s / (24 * 3600);
         let about = party.as_str();
-        let notice = notices.iter().find(|notice| notice.party == about);
-        let Some(notice) = notice.filter(|notice| notice.sent_at <= now) else {
-            let detail = format!("it was not told; it must be {days} days before");
-            found.push(finding("notice-missing", Weight::NeedsName, about, detail));
+        let notice = wish.notices.iter().find(|notice| notice.party == about);
+        let Some(notice) = notice.filter(|notice| notice.sent_at <= facts.now) else {
+            let by = UnixTime(wish.begins_at.0.saturating_sub(lead_s));
+            let (weight, detail) = match by >= facts.now {
+                true => (Weight::Tells, format!("tell it by {by}, {days} days before")),
+                false => {
+                    let detail = format!("it was not told; it must be {days} days before");
+                    (Weight::NeedsName, detail)
+                }
+            };
+            found.push(finding("notice-missing", weight, about, detail));
             continue;
         };
-        if begins_at.0.saturating_sub(notice.sent_at.0) < lead_s {
+        if wish.begins_at.0.saturating_sub(notice.sent_at.0) < lead_s {
             let detail = format!("it was told at {}: not {days} days before", notice.sent_at);
             found.push(finding("notice-late", Weight::NeedsName, about, detail));
         }

@@ -12,10 +12,10 @@ fn by(who: &str, at: UnixTime) -> By {
     By { who: who.to_owned(), why: "test".to_owned(), at }
 }
 
-/// Written down by *ana*, for terminals that the selector matches.
+/// Written down by *eva*, for terminals that the selector matches.
 pub(crate) async fn made(registry: &dyn Registry, change: &Rebind, selector: &str, at: UnixTime) {
     let asked = Asked {
-        requester: "cora".to_owned(),
+        requester: change.ordered_by.clone(),
         channel: Channel::Telephone,
         reason: change.reason,
         note: String::new(),
@@ -28,7 +28,7 @@ pub(crate) async fn made(registry: &dyn Registry, change: &Rebind, selector: &st
         attachments: vec![],
     };
     let new = NewRequest { id: change.request, kind: RequestKind::Rebind, asked };
-    registry.add_request(&new, &by("ana", at)).await.expect("it is written down");
+    registry.add_request(&new, &by("eva", at)).await.expect("it is written down");
 }
 
 /// As [`made`], and *ben* has verified and accepted it.

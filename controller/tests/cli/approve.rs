@@ -78,6 +78,7 @@ pub(crate) fn request(
         profiles: vec![],
         members: terminals.into_iter().enumerate().map(member).collect(),
         cancellation: None,
+        planned: None,
     }
 }
 

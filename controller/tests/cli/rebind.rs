@@ -1,6 +1,6 @@
 //! A change of provider, as approvers read it on machines of their own.
 
-use controller::api::model::{ApprovalRequest, Base64};
+use controller::api::model::{ApprovalRequest, Base64, PlannedWord};
 use shared::change::rebind::{Reason, Rebind, RegistryOrder, Test, TestKind, Watch};
 use shared::change::{Change, Verb};
 use shared::document::profile::{Merchant, Replaced};
@@ -76,6 +76,12 @@ fn exported(fleet: &Fleet) -> ApprovalRequest {
     ApprovalRequest {
         batch: Base64(batch.to_bytes()),
         profiles: profiles.iter().map(|it| Base64(codec::encode(it))).collect(),
+        planned: Some(PlannedWord {
+            downtime_s: 240,
+            fees: None,
+            penalty: Some("1200.00 CNY".to_owned()),
+            answered: [("penalty".to_owned(), "Bo".to_owned())].into(),
+        }),
         ..pinged
     }
 }
@@ -91,7 +97,7 @@ fn an_approver_reads_each_terminals_numbers_and_words_and_where_there_is_no_way_
         let words = code_words::code(batch, it.terminal);
         let line = said.lines().find(|line| line.contains(&words)).expect("its words are there");
         let serial = format!("PX-{}", number - 1);
-        for part in [&serial, &it.replaces.mid, &it.replaces.tid, &it.merchant.mid] {
+        for part in [&serial, &it.replaces.mid, &it.replaces.tid, &it.merchant.mid, &it.hosts[0]] {
             assert!(line.contains(part.as_str()), "{part} is missing in {line}");
         }
         assert!(line.contains(&it.merchant.tid) && line.contains(&it.merchant.name), "{line}");

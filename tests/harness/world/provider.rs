@@ -82,7 +82,7 @@ impl Profiles {
             ["--profiles", file],
             ["--request", &request],
             ["--reason", "fee"],
-            ["--ordered-by", "head office"],
+            ["--ordered-by", "the chain's head office"],
         ];
         let mut words: Vec<_> = words.concat().into_iter().map(str::to_owned).collect();
         for store in &self.stores {

@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::thread;
+use std::time::{Duration, Instant};
 
 use age::x25519::Identity as Recovery;
 use agent::identity::{Facts, Identity, TerminalKey};
@@ -19,6 +21,8 @@ use snapshot::home::Home;
 use snapshot::keys::{Key, Ring};
 use snapshot::place::{Directory, Place};
 use tempfile::TempDir;
+
+const LOCK_PATIENCE: Duration = Duration::from_secs(30);
 
 pub(crate) const TAKEN_AT: i64 = 1_800_000_000;
 
@@ -83,7 +87,7 @@ impl Rig {
     }
 
     pub(crate) fn save_at(&self, place: Arc<dyn Place>, request: &Save) -> Result<Saved, Failure> {
-        let home = Home::at(&self.path("state"), self.identity(), place)?;
+        let home = home(&self.path("state"), || self.identity(), &place)?;
         snapshot::save::save(&home, request, &|_, _| {})
     }
 
@@ -104,16 +108,17 @@ impl Rig {
         let reach = Reach { url: String::new(), time_floor: UnixTime(0) };
         let into = self.path(into);
         let request = Fetch { reach, of, selection, into, key: None, damage };
-        self.fetch_as("state", self.identity(), &request)
+        self.fetch_as("state", || self.identity(), &request)
     }
 
     pub(crate) fn fetch_as(
         &self,
         state: &str,
-        identity: Identity,
+        identity: impl Fn() -> Identity,
         request: &Fetch,
     ) -> Result<agent::snapshot::protocol::Fetched, Failure> {
-        let home = Home::at(&self.path(state), identity, Arc::new(self.stored()))?;
+        let place: Arc<dyn Place> = Arc::new(self.stored());
+        let home = home(&self.path(state), identity, &place)?;
         snapshot::fetch::fetch(&home, request, &|_, _| {})
     }
 
@@ -202,6 +207,22 @@ pub(crate) fn files_below(root: &Path) -> BTreeMap<String, Vec<u8>> {
         }
     }
     files
+}
+
+/// Another test may start a program at any time, which holds a copy of every lock of this process
+/// for the instant until it has begun.
+fn home(
+    state: &Path,
+    identity: impl Fn() -> Identity,
+    place: &Arc<dyn Place>,
+) -> Result<Home, Failure> {
+    let begun = Instant::now();
+    loop {
+        match Home::at(state, identity(), Arc::clone(place)) {
+            Err(Failure::InUse(_)) if begun.elapsed() < LOCK_PATIENCE => thread::yield_now(),
+            other => return other,
+        }
+    }
 }
 
 /// Bytes that hardly compress: the same for one seed, and others for another.

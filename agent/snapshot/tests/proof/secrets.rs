@@ -126,11 +126,11 @@ fn a_replacement_restores_with_a_key_that_was_sealed_to_it_and_to_no_other() {
         damage: Damage::Refuse,
     };
     let other = || identity(&rig.path("other-key"));
-    let stranger = rig.fetch_as("stranger", other(), &request("a")).unwrap_err();
+    let stranger = rig.fetch_as("stranger", other, &request("a")).unwrap_err();
     assert_eq!(code(&stranger), FailureCode::NotRestorable);
     fs::create_dir_all(rig.path("replacement/backup")).unwrap();
     fs::rename(rig.path("replacement-identity"), rig.path("replacement/backup/restore-identity"))
         .unwrap();
-    rig.fetch_as("replacement", other(), &request("b")).unwrap();
+    rig.fetch_as("replacement", other, &request("b")).unwrap();
     assert_eq!(files_below(&rig.path("b/export"))["journal.db"], CANARY);
 }

@@ -1,11 +1,14 @@
 //! What people are asked to sign, who has signed, and the file that travels to their machines.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 use shared::digest::{Digest, KeyId};
 use shared::id::{BatchId, CampaignId, FleetId, TerminalId};
 use shared::time::UnixTime;
 use utoipa::ToSchema;
 
+use super::rebind::PlannedFee;
 use super::{Base64, CampaignState};
 
 /// A campaign that approvers are asked to sign for, or were.
@@ -80,12 +83,29 @@ pub struct ApprovalRequest {
     /// For a change of provider: the profile of each member, in the members' order.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub profiles: Vec<Base64>,
+    /// For a change of provider: what its plan came to. The controller's word.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub planned: Option<PlannedWord>,
     /// Whom the batch is for, by id. Their ids are under its Merkle root; the rest is what the
     /// controller says of them.
     pub members: Vec<ApprovalMember>,
     /// An approver's word that nothing of it shall be done.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cancellation: Option<Base64>,
+}
+
+/// What a change of provider costs, as it was planned, and who answered for what.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct PlannedWord {
+    /// For each shop, in seconds; an estimate.
+    pub downtime_s: u64,
+    /// What differs; `null` where a schedule is not known.
+    pub fees: Option<Vec<PlannedFee>>,
+    /// Of leaving the old provider; `null` where no contract is known.
+    pub penalty: Option<String>,
+    /// By the code of the finding.
+    pub answered: BTreeMap<String, String>,
 }
 
 impl ApprovalRequest {

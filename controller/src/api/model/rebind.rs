@@ -96,6 +96,7 @@ pub struct WantedTerminal {
     /// What it is to be bound to.
     pub mid: String,
     pub tid: String,
+    pub name: String,
     pub mcc: String,
     pub currency: String,
     pub hosts: Vec<String>,

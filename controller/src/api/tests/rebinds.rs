@@ -9,6 +9,7 @@ use super::super::now;
 use super::enrolment;
 use super::fixture::{Fixture, problem};
 use crate::api::model::{ApprovalRequest, Base64, MemberProfile, Plan};
+use crate::provider;
 use crate::rebind::draft;
 use crate::rebind::draft::tests::{asked, profile};
 use crate::request::samples;
@@ -29,7 +30,7 @@ const UNKNOWN: [&str; 8] = [
     "contract-unknown",
     "fees-unknown",
     "keys-unknown",
-    "licence-unknown",
+    "not-registered",
     "no-contract",
     "notice-missing",
     "untested",
@@ -45,6 +46,8 @@ async fn asking(fixture: &Fixture) -> Value {
     }
     let overrides: serde_json::Map<_, _> =
         UNKNOWN.iter().map(|code| ((*code).to_owned(), json!("Bo"))).collect();
+    let beta = provider::samples::licensed("Beta", "127.0.0.1:9001", "898");
+    provider::samples::on_record(&*fixture.api.registry, "beta", beta).await;
     samples::accepted(&*fixture.api.registry, &asked(), "store=north", now()).await;
     json!({ "terms": terms(), "name": "beta", "max_parallel": 1, "waves": waves,
             "overrides": overrides })
@@ -55,7 +58,7 @@ async fn a_plan_says_what_nobody_has_told_and_a_change_needs_a_name_for_it() {
     let fixture = Fixture::start().await;
     let asked = asking(&fixture).await;
     let wanted = json!({ "serial": "PX-1", "has_secret": true, "replaces_mid": "M",
-                         "replaces_tid": "T", "mid": "M", "tid": "U", "mcc": "5411",
+                         "replaces_tid": "T", "mid": "M", "tid": "U", "name": "N", "mcc": "5411",
                          "currency": "CNY", "hosts": ["127.0.0.1:9001"] });
     let plan = json!({ "terms": terms(), "waves": [[wanted]] });
     let plan: Plan = fixture.post("/v1/rebinds/plan", plan).await.json().await.unwrap();

@@ -13,8 +13,10 @@ use super::super::release::describe;
 use super::super::words::{counted, or_nothing, word};
 use super::checked::Checked;
 use super::figures;
-use crate::api::model::{Approval, CampaignState};
+use crate::api::model::{Approval, CampaignState, PlannedFee, PlannedWord};
 use crate::campaign::words;
+use crate::provider::fees::Price;
+use crate::rebind::plan::price_text;
 
 /// Stores that are named; the others are counted.
 const STORES_MAX: usize = 8;
@@ -32,6 +34,9 @@ pub(super) fn checked(request: &Checked, now: UnixTime, print: &mut Print) {
         describe::release(&release.document, release.digest(), print);
     }
     bindings(request, print);
+    if let Some(planned) = &request.request.planned {
+        controllers_word(planned, print);
+    }
     print.line("\nFor so many terminals:\n");
     number(batch.terminals, print);
     print.line(format_args!("\n  stores      {}", stores(request)));
@@ -56,6 +61,30 @@ pub(super) fn checked(request: &Checked, now: UnixTime, print: &mut Print) {
     }
 }
 
+/// What the plan came to when it was asked for: no signature covers it.
+fn controllers_word(planned: &PlannedWord, print: &mut Print) {
+    let PlannedWord { downtime_s, fees, penalty, answered } = planned;
+    print.line("\nThe controller says of its plan (nobody signs this):");
+    print.line(format_args!("  each shop waits   {downtime_s} s"));
+    let unknown = || "not known".to_owned();
+    print.line(format_args!("  cost of leaving   {}", penalty.clone().unwrap_or_else(unknown)));
+    let fees = fees.as_ref().map_or_else(|| vec![unknown()], |fees| fees.iter().map(fee).collect());
+    for fee in fees {
+        print.line(format_args!("  fees              {}", words::harmless(&fee)));
+    }
+    for (code, name) in answered {
+        let (code, name) = (words::harmless(code), words::harmless(name));
+        print.line(format_args!("  despite           {code}: {name} answers for it"));
+    }
+}
+
+/// `standard, credit: 0.60 % now, 0.55 % then`.
+pub(in super::super) fn fee(fee: &PlannedFee) -> String {
+    let price = |price: Option<Price>| price.map_or_else(|| "nobody says".to_owned(), price_text);
+    let PlannedFee { class, method, before, after } = fee;
+    format!("{class}, {}: {} now, {} then", method.as_str(), price(*before), price(*after))
+}
+
 /// What each terminal is bound to now and then, with the words that it will show.
 fn bindings(request: &Checked, print: &mut Print) {
     if request.profiles.is_empty() {
@@ -74,19 +103,30 @@ fn bindings(request: &Checked, print: &mut Print) {
     print.table(BINDING_HEADER, rows, "nobody is bound anew");
 }
 
-pub(in super::super) const BINDING_HEADER: [&str; 7] =
-    ["serial", "old MID", "old TID", "new MID", "new TID", "name on receipts", "six words"];
+pub(in super::super) const BINDING_HEADER: [&str; 9] = [
+    "serial",
+    "old MID",
+    "old TID",
+    "new MID",
+    "new TID",
+    "name on receipts",
+    "MCC",
+    "hosts",
+    "six words",
+];
 
 /// One terminal's change of binding, old first.
 pub(in super::super) fn binding_row(
     serial: &str,
     profile: &Profile,
     code: Option<&str>,
-) -> [String; 7] {
+) -> [String; 9] {
     let (old, new) = (&profile.replaces, &profile.merchant);
     let [old_mid, old_tid] = [&old.mid, &old.tid].map(|it| words::harmless(it));
     let [mid, tid, name] = [&new.mid, &new.tid, &new.name].map(|it| words::harmless(it));
-    [words::harmless(serial), old_mid, old_tid, mid, tid, name, or_nothing(code)]
+    let mcc = words::harmless(&format!("{}, {}", new.mcc, profile.currency));
+    let hosts = words::harmless(&profile.hosts.join(" "));
+    [words::harmless(serial), old_mid, old_tid, mid, tid, name, mcc, hosts, or_nothing(code)]
 }
 
 /// In large figures where a person reads, and always as digits.

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use clap::Args;
 
+use super::super::approve::describe::fee;
 use super::super::client::Client;
 use super::super::failure::{Exit, Failure};
 use super::super::measure::{self, duration_text};
@@ -12,9 +13,7 @@ use super::super::words::{or_nothing, word};
 use super::profiles::ProfileFile;
 use super::show;
 use super::terms::{TermsArgs, pair};
-use crate::api::model::{NewRebind, Plan, PlanRebind, PlannedFee};
-use crate::provider::fees::Price;
-use crate::rebind::plan::price_text;
+use crate::api::model::{CampaignState, NewRebind, Plan, PlanRebind};
 
 /// Show what a change of provider would come to; nothing is written
 #[derive(Debug, Args)]
@@ -102,11 +101,20 @@ impl Start {
             true => print.json(&rebind),
             false => {
                 show::head(&rebind, print);
-                print.remark(format_args!(
-                    "\nNothing is sent before its approvers have signed. Next:\n  tillward \
-                     approve export {} --to request.json",
-                    rebind.id
-                ));
+                let waits = rebind.waves.iter().all(|it| it.state == CampaignState::Draft);
+                match waits {
+                    true => print.remark(format_args!(
+                        "\nIt waits as a draft until it is to begin. Meanwhile:\n  tillward rebind \
+                         letters {0} --to letters\n  tillward rebind notice {0} --party bank …\nand \
+                         then, once parties were told in time:\n  tillward rebind next {0}",
+                        rebind.id
+                    )),
+                    false => print.remark(format_args!(
+                        "\nNothing is sent before its approvers have signed. Next:\n  tillward \
+                         approve export {} --to request.json",
+                        rebind.id
+                    )),
+                }
             }
         }
         Ok(Exit::Done)
@@ -145,13 +153,6 @@ fn shown(plan: &Plan, print: &mut Print) {
     let unknown = || "not known".to_owned();
     let penalty = plan.penalty.clone().unwrap_or_else(unknown);
     print.line(format_args!("  cost of leaving   {penalty}"));
-}
-
-/// `standard, credit: 0.60 % now, 0.55 % then`.
-fn fee(fee: &PlannedFee) -> String {
-    let price = |price: Option<Price>| price.map_or_else(|| "nobody says".to_owned(), price_text);
-    let PlannedFee { class, method, before, after } = fee;
-    format!("{class}, {}: {} now, {} then", method.as_str(), price(*before), price(*after))
 }
 
 #[cfg(test)]

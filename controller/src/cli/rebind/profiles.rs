@@ -109,6 +109,7 @@ impl ProfileFile {
             replaces_tid: entry.replaces_tid.clone(),
             mid: entry.mid.clone(),
             tid: entry.tid.clone(),
+            name: entry.name.clone(),
             mcc: self.mcc_of(entry),
             currency: self.currency.clone(),
             hosts: self.hosts_of(entry),

@@ -48,7 +48,8 @@ pub(super) struct TermsArgs {
     /// When shops may be disturbed, in each terminal's local time; else at any time
     #[arg(long, value_name = "HH:MM-HH:MM")]
     window: Option<Window>,
-    /// When the first shop may be disturbed; parties are to be told days before
+    /// When the first shop may be disturbed: the change waits as a draft, letters are written and
+    /// parties are told, and `tillward rebind next` starts its first wave then; else at once
     #[arg(long, value_name = "TIME", value_parser = measure::unix_time)]
     begins_at: Option<UnixTime>,
     /// How a store is paid meanwhile; may be repeated

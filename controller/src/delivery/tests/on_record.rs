@@ -7,14 +7,15 @@ use shared::time::UnixTime;
 
 use super::rebinds::{approve, change, ready, rebinds, until_over};
 use super::world::{World, by, id};
+use crate::campaign::state::CampaignState;
 use crate::position::binding::{BindingEvent, BindingPolicy, BindingState};
 use crate::position::import::Row as Bound;
 use crate::position::tuple::Tuple;
+use crate::provider::Document;
 use crate::provider::compatibility::{Row, Status};
-use crate::provider::samples::{self, day, vouch};
-use crate::provider::{Document, Matter};
+use crate::provider::samples::{self, day};
 use crate::rebind::draft::tests::profile;
-use crate::rebind::facts::Party;
+use crate::rebind::facts::{Party, Wish};
 use crate::rebind::{NewChange, RebindError};
 use crate::registry::page::Page;
 use crate::registry::position::{BindingsOf, PutPosition};
@@ -26,15 +27,6 @@ const ONE: BindingPolicy = BindingPolicy { one_active: true };
 /// Valid in the year in which the tests live.
 fn documents() -> Vec<(&'static str, Document)> {
     let (from, until) = (day("1970-01-01"), day("1971-12-31"));
-    let provider = |name: &str, host: &str, acquirer: &str| {
-        let mut it = samples::provider();
-        it.name = name.to_owned();
-        it.hosts = vec![host.to_owned()];
-        it.acquirer_code = Some(acquirer.to_owned());
-        let licence = it.licence.as_mut().expect("it has one");
-        (licence.valid_from, licence.valid_until) = (from, until);
-        it
-    };
     let fees = |provider: &str| {
         let mut it = samples::fees();
         (it.provider, it.effective_from) = (provider.to_owned(), from);
@@ -61,8 +53,7 @@ fn documents() -> Vec<(&'static str, Document)> {
         note: None,
     };
     vec![
-        ("alpha", provider("Alpha", "127.0.0.1:9000", "105").into()),
-        ("beta", provider("Beta", "127.0.0.1:9001", "898").into()),
+        ("alpha", samples::licensed("Alpha", "127.0.0.1:9000", "105").into()),
         ("alpha-fees", fees("alpha").into()),
         ("beta-fees", fees("beta").into()),
         ("alpha-now", contract("alpha").into()),
@@ -115,13 +106,7 @@ async fn positions(world: &World) {
 
 async fn on_record() -> World {
     let world = ready().await;
-    let documents = documents();
-    put(&world, &documents).await;
-    let Document::Provider(beta) = &documents[1].1 else { panic!("it is a provider") };
-    let licence = beta.licence.as_ref().expect("it has one").digest();
-    let word = vouch(Matter::Licence, licence);
-    let kind = documents[1].1.kind();
-    world.registry.vouch(kind, "beta", 1, &word).await.unwrap();
+    put(&world, &documents()).await;
     positions(&world).await;
     world
 }
@@ -245,4 +230,49 @@ async fn a_terminal_that_was_bound_otherwise_meanwhile_is_not_rebound() {
     let plan = rebinds(&world).plan(&asked(&world, &[]).await.wish, &by(world.now)).await;
     let known: Vec<_> = plan.unwrap().terminals.iter().map(|it| it.replaces.is_some()).collect();
     assert_eq!(known.iter().filter(|it| **it).count(), 2, "the other two are bound");
+}
+
+#[tokio::test]
+async fn no_name_answers_for_a_provider_that_lost_its_licence_between_two_waves() {
+    let mut world = on_record().await;
+    let rebinds = rebinds(&world);
+    let rebind = rebinds.create(asked(&world, &[&[1], &[2]]).await, &by(world.now)).await.unwrap();
+    approve(&world, rebind.id).await;
+    until_over(&mut world, rebind.id).await;
+    let mut beta = samples::licensed("Beta", "127.0.0.1:9001", "898");
+    beta.licence.as_mut().expect("it has one").number = "Z9".to_owned();
+    let new = NewRecord { key: "beta".to_owned(), document: beta.into(), seen: 1 };
+    world.registry.put_records(&[new], &by(world.now)).await.unwrap();
+    for despite in [None, Some("Bo")] {
+        let refused = rebinds.next(rebind.id, despite, &by(world.now)).await.unwrap_err();
+        assert!(refused.to_string().contains("no-target"), "nobody looked it up: {refused}");
+    }
+}
+
+#[tokio::test]
+async fn a_change_that_begins_later_waits_as_a_draft_until_parties_were_told_in_time() {
+    let mut world = on_record().await;
+    let rebinds = rebinds(&world);
+    let mut new = asked(&world, &[&[1]]).await;
+    let notices = std::mem::take(&mut new.wish.notices);
+    let soon = NewChange { wish: Wish { begins_at: world.now, ..new.wish.clone() }, ..new.clone() };
+    let refused = rebinds.create(soon, &by(world.now)).await.unwrap_err();
+    assert!(refused.to_string().contains("notice-missing"), "{refused}");
+    new.wish.begins_at = UnixTime(world.now.0 + 7 * 24 * 3600);
+    let rebind = rebinds.create(new, &by(world.now)).await.unwrap();
+    let state =
+        async |world: &World| world.registry.campaign(rebind.id).await.unwrap().unwrap().state;
+    assert_eq!(state(&world).await, CampaignState::Draft);
+    assert_eq!(rebinds.letters(rebind.id, &by(world.now)).await.unwrap().len(), 4);
+    let early = rebinds.next(rebind.id, None, &by(world.now)).await.unwrap_err();
+    assert!(early.to_string().contains("notice-missing"), "{early}");
+    for notice in notices {
+        let told = Notice { sent_at: world.now, ..notice };
+        rebinds.notice(rebind.id, &told, &by(world.now)).await.unwrap();
+    }
+    let early = rebinds.next(rebind.id, None, &by(world.now)).await.unwrap_err();
+    assert!(early.to_string().contains("notice-late"), "{early}");
+    world.now = UnixTime(world.now.0 + 7 * 24 * 3600);
+    rebinds.next(rebind.id, None, &by(world.now)).await.unwrap();
+    assert_eq!(state(&world).await, CampaignState::AwaitingApproval);
 }

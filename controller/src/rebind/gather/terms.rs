@@ -7,7 +7,7 @@ use shared::time::UnixTime;
 use super::super::facts::{Agreed, Fees, Known, Leaving};
 use crate::provider::contract::{self, Contract, Exposure, LegalReview};
 use crate::provider::day::Day;
-use crate::provider::fees::{self, Band, FeeSchedule};
+use crate::provider::fees::{self, Band, FeeSchedule, Method};
 use crate::provider::{self};
 
 /// Of everybody, in their newest versions.
@@ -26,19 +26,25 @@ impl Documents {
         self.contracts.iter().filter(move |it| it.document.provider == provider)
     }
 
-    /// What a contract in force names; else the schedule that came into force last.
+    /// What the contracts in force name; without one, the schedule that came into force last. `None`
+    /// where contracts name different ones: nobody here knows whose shops move.
     fn schedule(&self, provider: &str, at: UnixTime) -> Option<&provider::Known<FeeSchedule>> {
         let in_force = |it: &&provider::Known<Contract>| {
             matches!(contract::exposure(Some(&it.document), at), Exposure::InForce { .. })
         };
-        let agreed = self.contracts_with(provider).find(in_force).map(|it| &it.document.fees);
-        let agreed = agreed.and_then(|key| self.fees.iter().find(|it| it.key == *key));
-        let on = Day::of(at);
-        let theirs = self
-            .fees
-            .iter()
-            .filter(|it| it.document.provider == provider && it.document.effective_from <= on);
-        agreed.or_else(|| theirs.max_by_key(|it| it.document.effective_from))
+        let agreed = self.contracts_with(provider).filter(in_force);
+        let agreed: BTreeSet<_> = agreed.map(|it| it.document.fees.as_str()).collect();
+        let mut theirs = self.fees.iter().filter(|it| it.document.provider == provider);
+        let mut agreed = agreed.into_iter();
+        match (agreed.next(), agreed.next()) {
+            (None, _) => {
+                let on = Day::of(at);
+                let theirs = theirs.filter(|it| it.document.effective_from <= on);
+                theirs.max_by_key(|it| it.document.effective_from)
+            }
+            (Some(key), None) => theirs.find(|it| it.key == key),
+            (Some(_), Some(_)) => None,
+        }
     }
 
     /// What differs for these merchant classes.
@@ -49,14 +55,25 @@ impl Documents {
         at: UnixTime,
     ) -> Known<Fees> {
         let both = self.schedule(from, at).zip(self.schedule(to, at));
+        let both = both.filter(|(old, new)| old.document.currency == new.document.currency);
         let Some((old, new)) = both else { return Known::Unknown };
+        let on = Day::of(at);
         let of = |class: &String| {
-            let all = fees::effect(&old.document, &new.document, class, None, Day::of(at));
+            let all = fees::effect(&old.document, &new.document, class, None, on);
             all.into_iter().map(|it| (class.clone(), it)).collect::<Vec<_>>()
         };
+        let names = |schedule: &FeeSchedule, class: &str| {
+            Method::ALL.into_iter().any(|method| schedule.price(class, method, on).is_some())
+        };
+        let is_unnamed =
+            |class: &&String| !names(&old.document, class) || !names(&new.document, class);
         let mut outside = fees::unaccepted(new, &self.bands);
         outside.retain(|it| classes.contains(&it.class));
-        Known::Is(Fees { differences: classes.iter().flat_map(of).collect(), outside })
+        Known::Is(Fees {
+            differences: classes.iter().flat_map(of).collect(),
+            unnamed: classes.iter().filter(is_unnamed).cloned().collect(),
+            outside,
+        })
     }
 
     /// What ending all contracts with a provider comes to. One that is over costs nothing.
@@ -105,7 +122,7 @@ impl Documents {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::provider::fees::{Method, Price};
+    use crate::provider::fees::Price;
     use crate::provider::samples::{self, day};
 
     fn at(text: &str) -> UnixTime {
@@ -150,6 +167,26 @@ mod tests {
         documents.contracts.push(samples::known("c2", agreed));
         assert_eq!(price(&documents, "beta", "2026-12-01"), Some(55), "by contract");
         assert_eq!(price(&documents, "beta", "2027-01-01"), Some(50), "the contract is over");
+        let other = Contract { provider: "beta".into(), fees: "b2".into(), ..samples::contract() };
+        documents.contracts.push(samples::known("c3", other));
+        assert_eq!(price(&documents, "beta", "2026-12-01"), None, "whose shops move?");
+        documents.contracts.pop();
+        documents.contracts[1].document.fees = "gone".into();
+        assert_eq!(price(&documents, "beta", "2026-12-01"), None, "nobody knows what was agreed");
+        documents.contracts[1].document.fees = "alpha-2026".into();
+        assert_eq!(price(&documents, "beta", "2026-12-01"), None, "that is another's");
+    }
+
+    #[test]
+    fn what_a_schedule_does_not_name_or_counts_in_other_money_is_not_known() {
+        let mut documents = documents();
+        let classes = ["preferential".to_owned(), "standard".to_owned()].into();
+        let fees =
+            |documents: &Documents| documents.fees(("alpha", "beta"), &classes, at("2026-11-22"));
+        let Known::Is(known) = fees(&documents) else { panic!("both are known") };
+        assert_eq!(known.unnamed, ["preferential"]);
+        documents.fees[1].document.currency = "EUR".into();
+        assert_eq!(fees(&documents), Known::Unknown);
     }
 
     #[test]

@@ -5,7 +5,7 @@ use shared::change::rebind::RegistryOrder;
 use super::super::facts::{Agreed, Facts, Known, RequestFacts, Target, Wish};
 use super::{Finding, PlannedFee, Weight, finding, money};
 use crate::provider::contract::Exposure;
-use crate::request::RequestState;
+use crate::request::{RequestState, is_same_person};
 
 pub(super) fn look(facts: &Facts, wish: &Wish, found: &mut Vec<Finding>) {
     let Wish { from, to, .. } = wish;
@@ -25,15 +25,20 @@ pub(super) fn look(facts: &Facts, wish: &Wish, found: &mut Vec<Finding>) {
 fn request(request: Option<&RequestFacts>, wish: &Wish, found: &mut Vec<Finding>) {
     let about = wish.request.to_string();
     let mut say = |code, detail: String| found.push(finding(code, Weight::Blocks, &about, detail));
-    let Some(RequestFacts { state, from, to, campaign }) = request else {
+    let Some(RequestFacts { state, from, to, reason, requester, campaign }) = request else {
         say("request-unknown", "there is no such request".to_owned());
         return;
     };
     if (from, to) != (&wish.from, &wish.to) {
         say("other-request", format!("it was made for a change from {from} to {to}"));
     }
+    if *reason != wish.reason || !is_same_person(requester, &wish.ordered_by) {
+        let reason = reason.as_str();
+        say("other-words", format!("it was made by {requester}, for the reason {reason}"));
+    }
     match (state, campaign) {
         (RequestState::Accepted, _) => {}
+        (RequestState::Scheduled, campaign @ Some(_)) if *campaign == wish.carried_by => {}
         (RequestState::Requested, _) => {
             say("request-unverified", "nobody has verified the request yet".to_owned());
         }
@@ -56,15 +61,10 @@ fn request(request: Option<&RequestFacts>, wish: &Wish, found: &mut Vec<Finding>
     }
 }
 
-pub(super) fn target(
-    target: &Known<Target>,
-    to: &str,
-    order: RegistryOrder,
-    found: &mut Vec<Finding>,
-) {
+fn target(target: &Known<Target>, to: &str, order: RegistryOrder, found: &mut Vec<Finding>) {
     let Known::Is(target) = target else {
-        let detail = "not known: whether it is licensed";
-        found.push(finding("licence-unknown", Weight::Unknown, to, detail));
+        let detail = "nobody has described it: `tillward provider import`";
+        found.push(finding("provider-unknown", Weight::Blocks, to, detail));
         return;
     };
     for why_not in &target.why_not {
@@ -102,9 +102,28 @@ fn fees(facts: &Facts, to: &str, found: &mut Vec<Finding>) {
                 let detail = format!("{class}, {method}: its schedule does not say what it takes");
                 ("fees-unknown", Weight::Unknown, detail)
             }
-            (None | Some(_), Some(_)) => continue,
+            (None, Some(after)) => {
+                let after = money::price(after);
+                let detail = format!(
+                    "{class}, {method}: it takes {after}, and nobody says what the \
+                                      old one takes"
+                );
+                ("fees-unknown", Weight::Unknown, detail)
+            }
+            (Some(_), Some(_)) => continue,
         };
         found.push(finding(code, weight, to, detail));
+    }
+    for class in &fees.unnamed {
+        let detail = format!("{class}: one of the schedules does not name the class");
+        found.push(finding("fees-unknown", Weight::Unknown, to, detail));
+    }
+    if facts.without_class > 0 {
+        let detail = format!(
+            "{} of the terminals stand where no merchant class is on record: `standard` is taken",
+            facts.without_class
+        );
+        found.push(finding("class-unknown", Weight::Tells, to, detail));
     }
     for it in &fees.outside {
         let rate = money::percent(it.hundredths);

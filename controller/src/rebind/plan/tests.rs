@@ -1,8 +1,11 @@
 //! What speaks against a change, weighed, where facts are known and where they are not.
 
+use shared::change::rebind::Reason;
 use shared::id::{CampaignId, RequestId};
 
-use super::super::facts::{Agreed, Bound, Brings, Fees, Next, RequestFacts, StoreFacts};
+use super::super::facts::{
+    Agreed, Bound, Brings, Fees, Leaving, Next, RequestFacts, StoreFacts, Target,
+};
 use super::*;
 use crate::position::binding::{Registration, RegistrationStatus, Version};
 use crate::position::tuple::Tuple;
@@ -10,6 +13,7 @@ use crate::provider::contract::Exposure;
 use crate::provider::fees::{Band, Difference, OutOfBand};
 use crate::provider::samples;
 use crate::provider::target::WhyNot;
+use crate::registry::rebind::Notice;
 use crate::request::RequestState;
 
 const NOW: UnixTime = UnixTime(1_800_000_000);
@@ -49,6 +53,7 @@ fn brings(number: u8) -> Brings {
     Brings {
         mid: MID.to_owned(),
         tid: format!("B{number}"),
+        name: "North".to_owned(),
         mcc: "5411".to_owned(),
         currency: "CNY".to_owned(),
         hosts: vec!["pay.example.com:443".to_owned()],
@@ -59,7 +64,7 @@ fn brings(number: u8) -> Brings {
 
 /// Registered, with the tuple that the profile brings.
 fn next(number: u8) -> Next {
-    let Brings { mid, tid, mcc, currency, hosts, .. } = brings(number);
+    let Brings { mid, tid, name, mcc, currency, hosts, .. } = brings(number);
     let registration = Registration {
         status: RegistrationStatus::Registered,
         reference: Some("R".to_owned()),
@@ -68,7 +73,7 @@ fn next(number: u8) -> Next {
     let tuple = Tuple {
         mid,
         tid,
-        name: "North".to_owned(),
+        name,
         mcc,
         currency,
         hosts,
@@ -91,7 +96,7 @@ fn difference(before: Option<u16>, after: Option<u16>) -> (String, Difference) {
 }
 
 fn fees(before: Option<u16>, after: Option<u16>) -> Known<Fees> {
-    Known::Is(Fees { differences: vec![difference(before, after)], outside: vec![] })
+    Known::Is(Fees { differences: vec![difference(before, after)], ..Fees::default() })
 }
 
 fn in_force() -> Agreed {
@@ -124,16 +129,20 @@ fn fine() -> (Facts, Wish) {
     let facts = Facts {
         now: NOW,
         terminals: terminals.into(),
+        by_serial: [1, 2].map(|number| (format!("PX-{number}"), id(number))).into(),
         stores: [("north".to_owned(), StoreFacts { enrolled: 3, has_fallback: false })].into(),
         without_profile: vec![],
         request: Some(RequestFacts {
             state: RequestState::Accepted,
             from: "alpha".to_owned(),
             to: "beta".to_owned(),
+            reason: Reason::Fee,
+            requester: "Cora".to_owned(),
             campaign: None,
         }),
         target: Known::Is(Target { provider: samples::provider(), why_not: vec![] }),
         fees: fees(Some(60), Some(55)),
+        without_class: 0,
         leaving: Known::Is(Leaving { notice_days: 5, ..Leaving::default() }),
         joining: vec![in_force()],
     };
@@ -146,6 +155,9 @@ fn fine() -> (Facts, Wish) {
     };
     let wish = Wish {
         request: RequestId::from_bytes([9; 16]),
+        carried_by: None,
+        reason: Reason::Fee,
+        ordered_by: "cora".to_owned(),
         from: "alpha".to_owned(),
         to: "beta".to_owned(),
         selector: "*".to_owned(),
@@ -212,6 +224,11 @@ fn each_thing_that_speaks_against_it_is_named_and_weighed() {
             wish.waves[0][0].brings.binding = Some(BindingId::from_bytes([7; 16]));
         }),
         ("other-tuple", Blocks, |_, wish| wish.waves[0][0].brings.tid = "B9".to_owned()),
+        ("other-tuple", Blocks, |_, wish| wish.waves[0][0].brings.name = "South".to_owned()),
+        ("other-tuple", Blocks, |facts, _| {
+            let next = first(facts).next.as_mut().expect("it has one");
+            next.version.tuple.hosts = vec!["192.0.2.1:9000".to_owned()];
+        }),
         ("other-host", Blocks, |_, wish| {
             wish.waves[0][0].brings.hosts.push("elsewhere.example:443".to_owned());
         }),
@@ -220,6 +237,9 @@ fn each_thing_that_speaks_against_it_is_named_and_weighed() {
             wish.waves[0][0].brings.currency = "EUR".to_owned();
         }),
         ("not-registered", NeedsName, |facts, _| first(facts).next = None),
+        ("not-registered", NeedsName, |facts, _| {
+            (first(facts).position, first(facts).next) = (None, None);
+        }),
         ("not-registered", NeedsName, |facts, _| {
             let next = first(facts).next.as_mut().expect("it has one");
             next.version.registration = Registration::NONE;
@@ -254,6 +274,8 @@ fn each_thing_that_speaks_against_it_is_named_and_weighed() {
         ("notice-unanswered", Tells, |_, wish| wish.notices[0].acknowledged_at = None),
         ("request-unknown", Blocks, |facts, _| facts.request = None),
         ("other-request", Blocks, |facts, _| request(facts).to = "gamma".to_owned()),
+        ("other-words", Blocks, |_, wish| wish.reason = Reason::Policy),
+        ("other-words", Blocks, |_, wish| wish.ordered_by = "head office".to_owned()),
         ("request-unverified", Blocks, |facts, _| request(facts).state = RequestState::Requested),
         ("request-not-accepted", Blocks, |facts, _| request(facts).state = RequestState::Verified),
         ("request-frozen", Blocks, |facts, _| request(facts).state = RequestState::Frozen),
@@ -269,15 +291,21 @@ fn each_thing_that_speaks_against_it_is_named_and_weighed() {
         ("other-order", NeedsName, |_, wish| {
             wish.registry_order = RegistryOrder::ReleaseOldFirst;
         }),
-        ("licence-unknown", Unknown, |facts, _| facts.target = Known::Unknown),
+        ("provider-unknown", Blocks, |facts, _| facts.target = Known::Unknown),
         ("fees-unknown", Unknown, |facts, _| facts.fees = Known::Unknown),
         ("fees-unknown", Unknown, |facts, _| facts.fees = fees(Some(60), None)),
+        ("fees-unknown", Unknown, |facts, _| facts.fees = fees(None, Some(60))),
+        ("fees-unknown", Unknown, |facts, _| {
+            let unnamed = vec!["preferential".to_owned()];
+            facts.fees = Known::Is(Fees { unnamed, ..Fees::default() });
+        }),
+        ("class-unknown", Tells, |facts, _| facts.without_class = 1),
         ("fees-rise", NeedsName, |facts, _| facts.fees = fees(Some(60), Some(61))),
         ("fees-outside-band", NeedsName, |facts, _| {
             let band = Some(Band { lowest: 38, highest: 60 });
             let (class, method) = ("standard".to_owned(), Method::Credit);
             let outside = vec![OutOfBand { class, method, hundredths: 10, band }];
-            facts.fees = Known::Is(Fees { differences: vec![], outside });
+            facts.fees = Known::Is(Fees { outside, ..Fees::default() });
         }),
         ("contract-unknown", Unknown, |facts, _| facts.leaving = Known::Unknown),
         ("penalty", NeedsName, |facts, _| {
@@ -341,8 +369,12 @@ fn a_contract_that_asks_for_a_longer_notice_gets_it() {
 fn a_notice_that_is_not_sent_yet_is_none() {
     let (facts, mut wish) = fine();
     wish.notices[0].sent_at = UnixTime(NOW.0 + 1);
-    wish.begins_at = UnixTime(NOW.0 + 30 * DAY_S);
     assert_eq!(codes(&plan(&facts, &wish)), [("notice-missing", Weight::NeedsName)]);
+    wish.begins_at = UnixTime(NOW.0 + 7 * DAY_S - 1);
+    assert_eq!(codes(&plan(&facts, &wish)), [("notice-missing", Weight::NeedsName)]);
+    wish.begins_at = UnixTime(NOW.0 + 7 * DAY_S);
+    let to_be_told = [("notice-missing", Weight::Tells)];
+    assert_eq!(codes(&plan(&facts, &wish)), to_be_told, "there is time for it");
 }
 
 #[test]
@@ -364,55 +396,51 @@ fn where_nothing_is_known_everything_is_said_to_be_unknown() {
         it.capability = Known::Unknown;
         it.free_slot = Known::Unknown;
     }
-    facts.target = Known::Unknown;
     facts.fees = Known::Unknown;
     facts.leaving = Known::Unknown;
     let plan = plan(&facts, &wish);
-    assert_eq!(plan.findings.len(), 2 * 3 + 3);
-    assert!(plan.findings.iter().all(|it| it.weight == Weight::Unknown));
+    let unknown = plan.findings.iter().filter(|it| it.weight == Weight::Unknown);
+    assert_eq!(unknown.count(), 2 * 3 + 2);
     assert_eq!((&plan.fees, &plan.penalty), (&None, &None));
 }
 
 #[test]
-fn what_nobody_has_tested_is_tried_by_few_at_a_time() {
+fn what_nobody_has_tested_is_tried_by_few_however_many_waves_there_are() {
     let (mut facts, mut wish) = fine();
     facts.stores.insert("north".to_owned(), StoreFacts { enrolled: 99, has_fallback: false });
-    first(&mut facts).compatible = Compatibility::Untested(vec![]);
-    let more = wish.waves[0][1].clone();
-    wish.waves[0].extend((2..PILOT_TERMINALS_MAX).map(|_| more.clone()));
-    assert_eq!(codes(&plan(&facts, &wish)), [("untested", Weight::Unknown)]);
-    wish.waves[0].push(more);
-    let both = [("beyond-pilot", Weight::Blocks), ("untested", Weight::Unknown)];
-    assert_eq!(codes(&plan(&facts, &wish)), both);
-}
-
-#[test]
-fn a_later_wave_is_looked_at_again() {
-    let (facts, wish) = fine();
-    let asked = super::super::draft::tests::asked();
-    let later = |now: i64, target: &Known<Target>| {
-        let found = later(&Later {
-            now: UnixTime(now),
-            asked: &asked,
-            target: target.clone(),
-            leaving: facts.leaving.clone(),
-            notices: &wish.notices,
-        });
-        let open = open(&found, &BTreeMap::from([("notice-late".to_owned(), "Ana".to_owned())]));
-        open.into_iter().map(|it| it.code).collect::<Vec<_>>()
+    for it in facts.terminals.values_mut() {
+        it.compatible = Compatibility::Untested(vec![]);
+    }
+    let one = wish.waves[0][1].clone();
+    wish.waves = (0..PILOT_TERMINALS_MAX).map(|_| vec![one.clone()]).collect();
+    let has = |facts: &Facts, wish: &Wish| {
+        let plan = plan(facts, wish);
+        codes(&plan).contains(&("beyond-pilot", Weight::Blocks))
     };
-    assert_eq!(later(NOW.0, &facts.target), Vec::<String>::new());
-    let why_not = vec![WhyNot::LicenceUnverified];
-    let lapsed = Known::Is(Target { provider: samples::provider(), why_not });
-    assert_eq!(later(NOW.0, &lapsed), ["no-target"]);
-    assert_eq!(later(NOW.0 - 2 * DAY_S, &facts.target), Vec::<String>::new(), "named before");
-    assert_eq!(later(NOW.0 - 9 * DAY_S, &facts.target), ["notice-missing"; 4]);
+    assert!(!has(&facts, &wish));
+    wish.waves.push(vec![one]);
+    assert!(has(&facts, &wish));
 }
 
 #[test]
-fn who_answered_is_read_from_a_plan_as_it_is_kept() {
+fn a_later_wave_of_the_same_change_has_its_request_already() {
+    let (mut facts, mut wish) = fine();
+    let campaign = CampaignId::from_bytes([1; 16]);
+    request(&mut facts).state = RequestState::Scheduled;
+    request(&mut facts).campaign = Some(campaign);
+    wish.carried_by = Some(CampaignId::from_bytes([2; 16]));
+    assert_eq!(codes(&plan(&facts, &wish)), [("request-taken", Weight::Blocks)]);
+    wish.carried_by = Some(campaign);
+    assert_eq!(codes(&plan(&facts, &wish)), []);
+}
+
+#[test]
+fn what_counts_for_later_waves_is_read_from_a_plan_as_it_is_kept() {
     let (facts, wish) = fine();
     let named = BTreeMap::from([("penalty".to_owned(), "Ana".to_owned())]);
-    assert_eq!(overrides(&plan(&facts, &wish).as_json(&named)), named);
-    assert_eq!(overrides("{}"), BTreeMap::new());
+    let cash = BTreeMap::from([("north".to_owned(), "cash".to_owned())]);
+    let plan = plan(&facts, &wish);
+    let read = kept(&plan.as_json(&named, &cash));
+    assert_eq!(read, Kept { plan: Some(plan), overrides: named, fallbacks: cash });
+    assert_eq!(kept("{}"), Kept::default());
 }

@@ -15,6 +15,9 @@ pub(super) fn mistakes(
     if let Known::Is(target) = &facts.target {
         against_provider(&target.provider, brings, &mut found);
     }
+    if !known.next.as_ref().is_some_and(Next::is_registered) {
+        found.push(unregistered(wish));
+    }
     let Some(position) = known.position else { return found };
     if brings.position.is_some_and(|brought| brought != position) {
         let detail = format!("it fills {position}, and its profile is for another position");
@@ -22,9 +25,6 @@ pub(super) fn mistakes(
     }
     if let Some(next) = &known.next {
         against_record(next, brings, &mut found);
-    }
-    if !known.next.as_ref().is_some_and(Next::is_registered) {
-        found.push(unregistered(wish));
     }
     found
 }
@@ -64,6 +64,7 @@ fn against_record(next: &Next, brings: &Brings, found: &mut Vec<Said>) {
     let pairs = [
         ("MID", &tuple.mid, &brings.mid),
         ("TID", &tuple.tid, &brings.tid),
+        ("name", &tuple.name, &brings.name),
         ("MCC", &tuple.mcc, &brings.mcc),
         ("currency", &tuple.currency, &brings.currency),
     ];
@@ -72,5 +73,10 @@ fn against_record(next: &Next, brings: &Brings, found: &mut Vec<Said>) {
             let detail = format!("its {what} is {on_record} on record, and {brought} here");
             found.push(("other-tuple", Weight::Blocks, detail));
         }
+    }
+    if !tuple.hosts.is_empty() && tuple.hosts != brings.hosts {
+        let (on_record, brought) = (tuple.hosts.join(", "), brings.hosts.join(", "));
+        let detail = format!("its hosts are {on_record} on record, and {brought} here");
+        found.push(("other-tuple", Weight::Blocks, detail));
     }
 }
