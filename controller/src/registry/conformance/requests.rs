@@ -465,6 +465,11 @@ pub(super) async fn a_request_is_about_every_wave_of_its_change_of_provider(
     }
     let running = registry.campaign(campaign_id(2)).await.expect("asked").expect("known");
     registry.move_campaign(&running, CampaignEvent::Abort, &by("op", 12)).await.expect("aborted");
+    for event in [RequestEvent::Cancel, RequestEvent::Unschedule, RequestEvent::Close] {
+        let undoing = RequestRefused::InMotion(campaign_id(2));
+        assert_eq!(end(registry, event).await, Err(undoing), "its terminals are not done");
+    }
+    registry.settle_campaign(campaign_id(2), UnixTime(13)).await.expect("it has ended");
     assert_eq!(end(registry, RequestEvent::Close).await, Ok(RequestState::Closed));
 }
 
