@@ -488,8 +488,12 @@ pub(super) async fn a_report_of_a_terminal_freezes_it_once(registry: &dyn Regist
     assert_eq!(open[0].raised_by, terminal_id(1).to_string());
     lift(registry, open[0].number, "ana").await.expect("asked");
     lift(registry, open[0].number, "ben").await.expect("lifted");
-    registry.apply(&[heard(2, report(20))]).await.expect("it is applied");
+    registry.apply(&[heard(1, report(20))]).await.expect("it is applied");
     assert!(!is_frozen(registry, 1).await, "the same report is not another suspicion");
+    registry.apply(&[heard(2, report(20))]).await.expect("it is applied");
+    assert!(is_frozen(registry, 1).await, "the clock of a till may stand still");
+    let raised = registry.alarms(&Page::first(9)).await.expect("a list");
+    assert_eq!(raised.len(), 1, "the first one's has ended: {raised:?}");
     let many: Vec<_> = (0..2 * u64::from(OPEN_MAX))
         .map(|it| heard(3 + it, report(100 + i64::try_from(it).expect("small"))))
         .collect();
