@@ -282,7 +282,7 @@ impl RequestRefused {
             Self::NoFallback | Self::NoClause => "cancel it and ask anew, with what is missing",
             Self::Expired(_) => "ask for a valid paper, and ask anew with it",
             Self::Unread(_) => "have somebody read it, and ask anew with their name",
-            Self::InMotion(_) => "end the campaign first",
+            Self::InMotion(_) => "abort the campaign, and wait until its last terminal has ended",
             Self::CampaignTaken(..) => "make a campaign of its own for it",
         }
     }

@@ -78,5 +78,6 @@ fn kind(kind: AlarmKind) -> &'static str {
         AlarmKind::DrillOverdue => "drill-overdue",
         AlarmKind::Suspicion => "suspicion",
         AlarmKind::RollbackFailed => "rollback-failed",
+        AlarmKind::BindingDiffers => "binding-differs",
     }
 }

@@ -193,7 +193,9 @@ async fn register(
 
 /// Move bindings together, all or none
 ///
-/// A switch is one that stands by and one that becomes active.
+/// A switch is one that stands by and one that becomes active. A draft is adopted where an estate
+/// is taken over that sells with it already, and with a reason; else it is staged, registered and
+/// made active.
 #[utoipa::path(
     post,
     path = "/v1/bindings/moves",
@@ -208,6 +210,11 @@ async fn move_on(
 ) -> Result<axum::Json<Page<Binding>>, Refusal> {
     if !(1..=MOVES_MAX).contains(&moves.len()) {
         let detail = format!("there are {} moves: make 1 to {MOVES_MAX}", moves.len());
+        return Err(Refusal::new(Code::Invalid, detail));
+    }
+    let adopts = moves.iter().any(|it| it.step == BindingStep::Adopt);
+    if adopts && reason.as_deref().is_none_or(|why| why.trim().is_empty()) {
+        let detail = "there is no reason for what is adopted: say why it is in force already";
         return Err(Refusal::new(Code::Invalid, detail));
     }
     let moves: Vec<_> =

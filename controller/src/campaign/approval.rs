@@ -171,8 +171,8 @@ pub fn gather(
     Ok(Gathered { signed, signers, is_approved: signed_by.satisfies(before.needed) })
 }
 
-/// What an approver signs to end a campaign: for the same terminals and times as what it asks
-/// for, so that each of them can prove that it is meant. There is one way to write it.
+/// What an approver signs to end a campaign: for the same terminals as what it asks for, so that
+/// each of them can prove that it is meant, and for longer. There is one way to write it.
 pub fn cancellation(campaign: CampaignId, asked: &Batch, reason: &str) -> Batch {
     let cancel = Cancel { batch: asked.id, reason: short_text(reason) };
     Batch {
@@ -182,7 +182,7 @@ pub fn cancellation(campaign: CampaignId, asked: &Batch, reason: &str) -> Batch 
         terminals: asked.terminals,
         root: asked.root,
         not_before: asked.not_before,
-        not_after: asked.not_after,
+        not_after: paper::cancelled_until(asked.not_before),
     }
 }
 
@@ -218,8 +218,9 @@ pub fn check_cancellation(
     if theirs.document != cancellation(campaign, &asked.document, &reason) {
         return Err(ApprovalRefused::NotItsCancellation { campaign });
     }
-    if stored.not_after <= known.now {
-        return Err(ApprovalRefused::Expired(stored.not_after));
+    let Batch { not_before, not_after, .. } = theirs.document;
+    if not_after <= known.now {
+        return Err(ApprovalRefused::Expired(not_after));
     }
     let opened = open::<Batch>(brought, known.fleet, &KnownKeys::of_roster(known.roster));
     let signed_by = opened.map_err(unreadable)?.signed_by;
@@ -243,8 +244,8 @@ pub fn check_cancellation(
         campaign,
         purpose: Purpose::Cancel,
         signed: SignedBytes::new(brought.to_vec()),
-        not_before: stored.not_before,
-        not_after: stored.not_after,
+        not_before,
+        not_after,
     };
     Ok(Cancelled { batch, approver, reason })
 }

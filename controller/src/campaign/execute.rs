@@ -38,7 +38,7 @@ use sweep::{Circumstances, Sweep};
 const ANSWER_PATIENCE: Duration = Duration::from_secs(10 * 60);
 
 /// After the end of its order an accepted job may still be under way, or its terminal may be on
-/// its way back; after this it counts as silent.
+/// its way back; after this it counts as silent. See [`patience`].
 const REPORT_PATIENCE: Duration = Duration::from_secs(24 * 3600);
 
 /// Assignments that one step deals with for one reason.
@@ -185,10 +185,11 @@ impl Execute {
             rules.push((State::Ordered, FAR, unreached.clone()));
             rules.push((State::Unanswered, FAR, unreached));
         }
-        if now >= motion.frozen.not_after.plus(REPORT_PATIENCE) {
+        let patience = patience(&motion.campaign.change);
+        if now >= motion.frozen.not_after.plus(patience) {
             let silent = Fact::GivenUp(GivenUp { as_what: Unheard::Silent, at: now });
             for state in [State::Accepted, State::Waiting, State::Working, State::Undoing] {
-                rules.push((state, now.minus(REPORT_PATIENCE), silent.clone()));
+                rules.push((state, now.minus(patience), silent.clone()));
             }
         }
         for (state, before, fact) in rules {
@@ -293,23 +294,19 @@ impl Execute {
         let (id, now) = (motion.campaign.id, motion.now);
         let voided = self.registry.assignments_voided(id, ASSIGNMENTS_MAX).await?;
         self.learn(&voided, &lost_for_good(now)).await?;
-        if now < motion.frozen.not_after {
-            let open = self.registry.assignments_to_cancel(id, ASSIGNMENTS_MAX).await?;
-            let terminals: Vec<_> = open.iter().map(|it| it.terminal).collect();
-            let numbering = self.numbering(&terminals).await?;
-            let attempts = open.iter().map(|it| (it.terminal, it.attempt)).collect();
-            self.order(motion, Purpose::Cancel, attempts, &numbering).await?;
-        }
+        // Once the order's time is over these are the ones that have accepted it.
+        let open = self.registry.assignments_to_cancel(id, ASSIGNMENTS_MAX).await?;
+        let terminals: Vec<_> = open.iter().map(|it| it.terminal).collect();
+        let numbering = self.numbering(&terminals).await?;
+        let attempts = open.iter().map(|it| (it.terminal, it.attempt)).collect();
+        self.order(motion, Purpose::Cancel, attempts, &numbering).await?;
         self.tell_who_is_held(motion).await
     }
 
     /// Sends a cancellation after orders that terminals have accepted which somebody finds
     /// suspicious. Not where the roster asks for approvers: terminals would refuse it.
     async fn recall(&self, motion: &Motion) -> Result<()> {
-        let (id, now) = (motion.campaign.id, motion.now);
-        if now >= motion.frozen.not_after {
-            return Ok(());
-        }
+        let id = motion.campaign.id;
         let accepted = self.registry.assignments_to_recall(id, ASSIGNMENTS_MAX).await?;
         if accepted.is_empty() {
             return Ok(());
@@ -347,6 +344,10 @@ impl Execute {
         }
         let campaign = motion.campaign.id;
         let batch = self.batch(motion, purpose).await?;
+        if motion.now >= batch.not_after {
+            // Terminals would refuse it, and an order is made once.
+            return Ok(());
+        }
         let (change, tree) = (&motion.campaign.change, motion.sweep.tree());
         let sign = |(terminal, attempt): (TerminalId, u32)| -> Option<NewOrder> {
             let Numbering { epoch, order_seq, approved_seq, .. } = *numbering.get(&terminal)?;
@@ -381,13 +382,11 @@ impl Execute {
             Purpose::Cancel => (cancel(&campaign.state_why), campaign.state_at),
             Purpose::Recall => (cancel(WHY_RECALLED), motion.now),
         };
-        let terms = BatchTerms {
-            campaign: campaign.id,
-            purpose,
-            change,
-            not_before,
-            not_after: frozen.not_after,
+        let not_after = match purpose {
+            Purpose::Change => frozen.not_after,
+            Purpose::Cancel | Purpose::Recall => paper::cancelled_until(not_before),
         };
+        let terms = BatchTerms { campaign: campaign.id, purpose, change, not_before, not_after };
         // The first one that was stored counts, whoever signed it.
         self.registry.put_batch(&paper::batch(&self.signer, terms, sweep.tree())).await
     }
@@ -445,6 +444,22 @@ impl Motion {
             is_frozen: self.is_suspected,
             tally,
         }
+    }
+}
+
+/// A till that is watched has nothing to say for as long as its watch may last, and can be undone
+/// until its end.
+fn patience(change: &Change) -> Duration {
+    match change {
+        Change::Rebind(rebind) => {
+            REPORT_PATIENCE.saturating_add(Duration::from_secs(rebind.watch.at_most_s.into()))
+        }
+        Change::Ping(_)
+        | Change::Backup(_)
+        | Change::Drill(_)
+        | Change::Upgrade(_)
+        | Change::Restore(_)
+        | Change::Cancel(_) => REPORT_PATIENCE,
     }
 }
 

@@ -3,11 +3,14 @@
 //! Their ids are derived from what they are for. A controller that is killed between signing and
 //! storing makes the same order again, and not a second one.
 
+use std::time::Duration;
+
 use shared::change::Change;
 use shared::digest::Digest;
 use shared::document::order::Stream;
 use shared::floor;
 use shared::id::{BatchId, CampaignId, OrderId, TerminalId};
+use shared::limits::ROUTINE_ORDER_LIFETIME_S_MAX;
 use shared::membership::Membership;
 use shared::time::UnixTime;
 
@@ -85,6 +88,13 @@ pub(super) fn order(
         signed,
         not_after: batch.not_after,
     })
+}
+
+/// Until when a batch that cancels another one can be carried out. Its time is its own: a till that
+/// has accepted an order can be in a watch of days when the time of that order is long over. It is
+/// as long as terminals allow, so that it outlasts every job that it may have to end.
+pub(super) fn cancelled_until(not_before: UnixTime) -> UnixTime {
+    not_before.plus(Duration::from_secs(ROUTINE_ORDER_LIFETIME_S_MAX))
 }
 
 /// In which stream such orders are numbered. A cancellation never needs people, whatever it

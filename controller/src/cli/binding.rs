@@ -83,6 +83,9 @@ enum Status {
 #[command(after_long_help = "\
 Steps: adopt, stage, register, activate, stand-by, retire, finish, fail
 
+`adopt` makes a draft active without a registration. It is for an estate that is taken over and
+sells with it already, and takes a --reason; whatever is new is staged, registered and activated.
+
 Example:
   tillward binding move bnd-…=stand-by bnd-…=activate --reason 'changed on site'")]
 pub(super) struct Move {

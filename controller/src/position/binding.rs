@@ -116,8 +116,10 @@ pub enum BindingState {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum BindingEvent {
-    /// It is in force, whatever was known here: an estate is taken over, or a terminal says so.
+    /// It was in force before it was known here: an estate is taken over.
     Adopt,
+    /// A terminal has signed that its shop sells with it.
+    Confirm,
     Stage,
     Register,
     /// The shop sells with it from now on, or again.
@@ -173,8 +175,9 @@ impl fmt::Display for BindingState {
 }
 
 impl BindingEvent {
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::Adopt,
+        Self::Confirm,
         Self::Stage,
         Self::Register,
         Self::Activate,
@@ -189,6 +192,7 @@ impl BindingEvent {
     pub fn audited_as(self) -> &'static str {
         match self {
             Self::Adopt => "binding-adopted",
+            Self::Confirm => "binding-confirmed",
             Self::Stage => "binding-staged",
             Self::Register => "binding-registered",
             Self::Activate => "binding-activated",
@@ -203,6 +207,7 @@ impl BindingEvent {
     fn in_the_past(self) -> &'static str {
         match self {
             Self::Adopt => "adopted",
+            Self::Confirm => "confirmed by its terminal",
             Self::Stage => "staged",
             Self::Register => "registered",
             Self::Activate => "made active",
@@ -226,7 +231,8 @@ pub fn step(state: BindingState, event: BindingEvent) -> Result<BindingState, No
     use BindingEvent as On;
     use BindingState as S;
     let next = match event {
-        On::Adopt => matches!(state, S::Draft | S::Staged | S::Registered).then_some(S::Active),
+        On::Adopt => matches!(state, S::Draft).then_some(S::Active),
+        On::Confirm => matches!(state, S::Draft | S::Staged | S::Registered).then_some(S::Active),
         On::Stage => matches!(state, S::Draft).then_some(S::Staged),
         On::Register => matches!(state, S::Staged).then_some(S::Registered),
         On::Activate => matches!(state, S::Registered | S::Standby).then_some(S::Active),
@@ -328,6 +334,7 @@ pub fn moved(binding: &Binding, event: BindingEvent) -> Result<BindingState, Bin
             Err(BindingRefused::NotRegistered { binding: id, version, status })
         }
         BindingEvent::Adopt
+        | BindingEvent::Confirm
         | BindingEvent::Stage
         | BindingEvent::Register
         | BindingEvent::Activate

@@ -165,4 +165,7 @@ pub enum AlarmKind {
     Suspicion,
     /// A change could neither be finished nor undone: the shop may not be able to sell there.
     RollbackFailed,
+    /// What a till signed about its change of provider, and the bindings as they are written down,
+    /// do not agree: somebody finds out with what it sells.
+    BindingDiffers,
 }

@@ -54,10 +54,11 @@ pub struct NewSuspicion {
     pub note: String,
 }
 
-/// How the report of a terminal is told from its others.
-pub fn source_of_report(order: Option<OrderId>, at: UnixTime) -> String {
+/// How the report of a terminal is told from its others: by its number in its epoch, because the
+/// clock of a till may stand still.
+pub fn source_of_report(order: Option<OrderId>, at: UnixTime, (epoch, seq): (u32, u64)) -> String {
     let about = order.map_or_else(|| "no order named".to_owned(), |order| order.to_string());
-    format!("{about}, at {at}")
+    format!("{about}, at {at}, report {seq} of epoch {epoch}")
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]

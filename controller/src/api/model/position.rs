@@ -123,7 +123,7 @@ pub enum RegistrationStatus {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum BindingStep {
-    /// It was in force before it was known here.
+    /// It was in force before it was known here: of a draft, and with a reason.
     Adopt,
     Stage,
     Register,

@@ -131,7 +131,18 @@ async fn bindings_are_made_registered_switched_and_refused_by_name() {
             moves.iter().map(|(it, step)| json!({"binding": it.id, "step": step})).collect();
         fixture.post("/v1/bindings/moves", json!({"moves": moves})).await
     };
-    assert_eq!(moves(&[(&old, "adopt")]).await.status(), 200);
+    for reason in [json!(null), json!(" ")] {
+        let moves = json!([{"binding": old.id, "step": "adopt"}]);
+        let adopt = json!({"moves": moves, "reason": reason});
+        let refused = fixture.post("/v1/bindings/moves", adopt).await;
+        assert_eq!(problem(refused).await, "invalid", "nobody says why");
+    }
+    let adopt = async |binding: &Binding| {
+        let moves = json!([{"binding": binding.id, "step": "adopt"}]);
+        let adopt = json!({"moves": moves, "reason": "taken over from the old system"});
+        fixture.post("/v1/bindings/moves", adopt).await
+    };
+    assert_eq!(adopt(&old).await.status(), 200);
     let unregistered = moves(&[(&new, "stage"), (&new, "register")]).await;
     assert_eq!(problem(unregistered).await, "not-registered");
     let registration = format!("/v1/bindings/{}/registration", new.id);
@@ -139,7 +150,9 @@ async fn bindings_are_made_registered_switched_and_refused_by_name() {
     assert_eq!(problem(bare).await, "binding-refused");
     let noted = json!({"status": "registered", "reference": "R-1"});
     assert_eq!(put(&fixture, &registration, noted).await.status(), 200);
-    assert_eq!(moves(&[(&new, "stage"), (&new, "register")]).await.status(), 200);
+    assert_eq!(moves(&[(&new, "stage")]).await.status(), 200);
+    assert_eq!(problem(adopt(&new).await).await, "binding-refused", "it is no draft any more");
+    assert_eq!(moves(&[(&new, "register")]).await.status(), 200);
     let second = moves(&[(&new, "activate")]).await;
     assert_eq!(problem(second).await, "second-active-binding");
     let switched = moves(&[(&old, "stand-by"), (&new, "activate")]).await;

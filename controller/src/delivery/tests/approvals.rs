@@ -1,5 +1,7 @@
 //! Campaigns that wait for people's signatures, and what terminals hear of them meanwhile.
 
+use std::time::Duration;
+
 use shared::backup::{Selection, SnapshotOf};
 use shared::change::{Change, Restore, Verb};
 use shared::digest::Digest;
@@ -159,6 +161,20 @@ async fn one_approver_stops_what_runs_already() {
     assert_eq!(sign(&world, 1).await.unwrap(), CampaignState::Running);
     world.round().await;
     world.restart_broker();
+    assert_eq!(cancel(&world, 2).await.unwrap(), CampaignState::Aborted);
+    world.until_over(1, 30).await;
+    assert_eq!(world.states(1).await, [(State::Cancelled, 3)]);
+    nobody_did_anything(&world);
+}
+
+#[tokio::test]
+async fn an_approver_stops_what_was_accepted_after_the_time_of_its_order() {
+    let mut world = waiting(1).await;
+    world.terminals.values_mut().for_each(|it| it.may_begin = false);
+    assert_eq!(sign(&world, 1).await.unwrap(), CampaignState::Running);
+    rounds(&mut world, 10).await;
+    world.now = world.campaign(1).await.frozen.unwrap().not_after.plus(Duration::from_secs(3600));
+    rounds(&mut world, 5).await;
     assert_eq!(cancel(&world, 2).await.unwrap(), CampaignState::Aborted);
     world.until_over(1, 30).await;
     assert_eq!(world.states(1).await, [(State::Cancelled, 3)]);

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use shared::codec;
 use shared::id::CampaignId;
@@ -117,6 +118,59 @@ async fn each_member_gets_its_own_profile_once_two_people_have_signed() {
     for number in 1..=3 {
         assert_eq!(world.terminal(number).bound, Some(profile(number).merchant.tid));
     }
+}
+
+/// A wave of three tills that is undone a day and an hour after its orders could be accepted at
+/// most, in the midst of their watch.
+async fn watched_for_a_week() -> (World, CampaignId) {
+    let mut world = ready().await;
+    world.terminals.values_mut().for_each(|it| it.may_begin = false);
+    let mut new = change(&world, &[&[1, 2, 3]]);
+    new.asked.watch.at_most_s = 7 * 24 * 3600;
+    let wave = rebinds(&world).create(new, &by(world.now)).await.unwrap().id;
+    approve(&world, wave).await;
+    for _ in 0..10 {
+        world.round().await;
+    }
+    let not_after = world.registry.campaign(wave).await.unwrap().unwrap().frozen.unwrap().not_after;
+    world.now = not_after.plus(Duration::from_secs(25 * 3600));
+    for _ in 0..5 {
+        world.round().await;
+    }
+    let tally = world.registry.campaign_tally(wave).await.unwrap();
+    assert_eq!(tally.open(), 3, "a till that is watched is silent for days: {tally:?}");
+    (world, wave)
+}
+
+#[tokio::test]
+async fn an_undo_reaches_a_till_in_its_watch_long_after_the_time_of_its_order() {
+    let (mut world, wave) = watched_for_a_week().await;
+    world.campaigns.abort(wave, &by(world.now)).await.unwrap();
+    world.terminal(3).is_on = false;
+    for _ in 0..10 {
+        world.round().await;
+    }
+    // It was out of reach for a day, and is still in its watch.
+    world.now = world.now.plus(Duration::from_secs(24 * 3600));
+    world.terminal(3).is_on = true;
+    world.terminal(3).reconnect();
+    until_over(&mut world, wave).await;
+    let tally = world.registry.campaign_tally(wave).await.unwrap();
+    assert_eq!(tally.by_state.into_iter().collect::<Vec<_>>(), [(State::Cancelled, 3)]);
+}
+
+#[tokio::test]
+async fn a_doubt_takes_back_what_is_watched_long_after_the_time_of_its_order() {
+    let (mut world, wave) = watched_for_a_week().await;
+    let doubt = NewSuspicion {
+        scope: Scope::Request(asked().request),
+        source: "a call".to_owned(),
+        note: "who was that?".to_owned(),
+    };
+    world.registry.suspect(&doubt, &by(world.now)).await.unwrap();
+    until_over(&mut world, wave).await;
+    let tally = world.registry.campaign_tally(wave).await.unwrap();
+    assert_eq!(tally.by_state.into_iter().collect::<Vec<_>>(), [(State::Cancelled, 3)]);
 }
 
 #[tokio::test]

@@ -30,8 +30,9 @@ fn every_pair_that_is_not_in_the_table_is_refused() {
     use BindingState::*;
     let table = [
         (Draft, Adopt, Active),
-        (Staged, Adopt, Active),
-        (Registered, Adopt, Active),
+        (Draft, Confirm, Active),
+        (Staged, Confirm, Active),
+        (Registered, Confirm, Active),
         (Draft, Stage, Staged),
         (Staged, Register, Registered),
         (Registered, Activate, Active),

@@ -19,7 +19,7 @@ use super::requests::{accepted, request_id};
 use crate::campaign::state::CampaignState;
 use crate::position::Position;
 use crate::position::binding::{
-    Binding, BindingPolicy, BindingRefused, BindingState, RegistrationStatus,
+    Binding, BindingEvent, BindingPolicy, BindingRefused, BindingState, RegistrationStatus,
 };
 use crate::position::import::Row;
 use crate::registry::campaign::{AfterStart, NewCampaign, Purpose, Start};
@@ -186,6 +186,14 @@ pub(super) async fn a_change_of_provider_takes_its_request_and_makes_its_binding
 
 /// Position 1 sells with *alpha*; campaign 1 brings it to *beta*, and its order is out.
 async fn on_its_way(registry: &dyn Registry) -> (Binding, BindingId) {
+    on_its_way_with(registry, codec::encode).await
+}
+
+/// The same, and its profile is what this makes of a sound one.
+async fn on_its_way_with(
+    registry: &dyn Registry,
+    made_of: impl FnOnce(&Profile) -> Vec<u8>,
+) -> (Binding, BindingId) {
     enrol(registry, 1, 1).await;
     let position = put(registry, "1").await;
     let filled = registry.fill_position(position.id, terminal_id(1), &by("op", 4)).await;
@@ -225,7 +233,7 @@ async fn on_its_way(registry: &dyn Registry) -> (Binding, BindingId) {
         sealed: None,
         replaces: Replaced { binding: None, mid: "M-1".to_owned(), tid: "A-1".to_owned() },
     };
-    let enclosed = Enclosed { profile: codec::encode(&profile).into(), path: vec![] };
+    let enclosed = Enclosed { profile: made_of(&profile).into(), path: vec![] };
     let change = Change::Rebind(Box::new(asked()));
     let campaign = NewCampaign { change, ..new_campaign(1) };
     let wave = NewWave { campaign, profiles: [(terminal_id(1), enclosed)].into() };
@@ -288,6 +296,116 @@ pub(super) async fn a_binding_that_was_undone_has_failed_and_the_old_one_is_as_i
     let now = states(registry, [old.id, new]).await;
     assert_eq!(now, [BindingState::Active, BindingState::Failed]);
     assert_eq!(registry.alarms(&Page::first(9)).await.expect("a list"), []);
+}
+
+/// The one alarm says that the till and the bindings do not agree, and why.
+async fn differs(registry: &dyn Registry, why: &str) {
+    let alarms = registry.alarms(&Page::first(9)).await.expect("a list");
+    let [(_, alarm)] = alarms.as_slice() else { panic!("{alarms:?}") };
+    assert_eq!((alarm.kind, alarm.terminal), (AlarmKind::BindingDiffers, Some(terminal_id(1))));
+    assert_eq!(alarm.subject, order_id(1, 1, 1).to_string());
+    assert!(alarm.detail.contains(why), "{}", alarm.detail);
+}
+
+pub(super) async fn no_word_of_a_till_leaves_its_position_without_an_active_binding(
+    registry: &dyn Registry,
+) {
+    let (old, new) = on_its_way(registry).await;
+    let policy = BindingPolicy { one_active: true };
+    let fail = [(new, BindingEvent::Fail)];
+    let given_up = registry.move_bindings(&fail, policy, &by("op", 20)).await;
+    given_up.expect("it is looked at").expect("it is given up");
+    hear(registry, finished(order_id(1, 1, 1), succeeded(), 90)).await;
+    let now = states(registry, [old.id, new]).await;
+    assert_eq!(now, [BindingState::Active, BindingState::Failed]);
+    differs(registry, "sells with the new binding, and that one is failed here").await;
+}
+
+pub(super) async fn what_a_till_left_is_found_whatever_its_profile_names(registry: &dyn Registry) {
+    let (old, new) = on_its_way_with(registry, |sound| {
+        let mut profile = sound.clone();
+        profile.replaces.binding = Some(BindingId::from_bytes([77; 16]));
+        codec::encode(&profile)
+    })
+    .await;
+    hear(registry, finished(order_id(1, 1, 1), succeeded(), 90)).await;
+    let now = states(registry, [old.id, new]).await;
+    assert_eq!(now, [BindingState::Retiring, BindingState::Active]);
+    assert_eq!(registry.alarms(&Page::first(9)).await.expect("a list"), []);
+}
+
+pub(super) async fn a_profile_for_another_position_moves_nothing(registry: &dyn Registry) {
+    let elsewhere = put(registry, "2").await.id;
+    let (old, new) = on_its_way_with(registry, |sound| {
+        codec::encode(&Profile { position: elsewhere, ..sound.clone() })
+    })
+    .await;
+    hear(registry, finished(order_id(1, 1, 1), succeeded(), 90)).await;
+    let now = states(registry, [old.id, new]).await;
+    assert_eq!(now, [BindingState::Active, BindingState::Draft]);
+    differs(registry, &format!("the profile is for {elsewhere}")).await;
+}
+
+pub(super) async fn a_till_with_another_tuple_moves_its_bindings_and_stands_out(
+    registry: &dyn Registry,
+) {
+    let (old, new) = on_its_way(registry).await;
+    let changed = registry.change_binding(new, 1, &tuple("T-9"), &by("op", 20)).await;
+    changed.expect("it is known").expect("it is changed");
+    hear(registry, finished(order_id(1, 1, 1), succeeded(), 90)).await;
+    let now = states(registry, [old.id, new]).await;
+    assert_eq!(now, [BindingState::Retiring, BindingState::Active]);
+    differs(registry, "the till has the TID `T-1`").await;
+}
+
+pub(super) async fn a_position_with_two_active_bindings_stands_out(registry: &dyn Registry) {
+    let (old, new) = on_its_way(registry).await;
+    let added =
+        NewBinding { provider: "gamma".to_owned(), ..new_binding(7, &at(registry).await, "G-1") };
+    registry
+        .add_binding(&added, &by("op", 20))
+        .await
+        .expect("it is looked at")
+        .expect("it is made");
+    let both = BindingPolicy { one_active: false };
+    let adopt = [(added.id, BindingEvent::Adopt)];
+    let moved = registry.move_bindings(&adopt, both, &by("op", 21)).await;
+    moved.expect("it is looked at").expect("it is allowed elsewhere");
+    hear(registry, finished(order_id(1, 1, 1), succeeded(), 90)).await;
+    let now = states(registry, [old.id, new]).await;
+    assert_eq!(now, [BindingState::Retiring, BindingState::Active]);
+    differs(registry, "2 bindings of ").await;
+}
+
+async fn at(registry: &dyn Registry) -> Position {
+    registry.position_at("berlin-1", "1").await.expect("it is asked").expect("it is known")
+}
+
+pub(super) async fn a_second_end_that_contradicts_the_first_moves_no_binding(
+    registry: &dyn Registry,
+) {
+    let (old, new) = on_its_way(registry).await;
+    let order = order_id(1, 1, 1);
+    hear(registry, finished(order, succeeded(), 90)).await;
+    let undone = finished(order, Outcome::RolledBack { failure: declined() }, 95);
+    registry.apply(&[heard(2, undone)]).await.expect("it is applied");
+    let now = states(registry, [old.id, new]).await;
+    assert_eq!(now, [BindingState::Retiring, BindingState::Active]);
+    let alarms = registry.alarms(&Page::first(9)).await.expect("a list");
+    let kinds: Vec<_> = alarms.iter().map(|(_, it)| it.kind).collect();
+    assert_eq!(kinds, [AlarmKind::Contradiction]);
+}
+
+pub(super) async fn a_damaged_profile_holds_up_no_reports(registry: &dyn Registry) {
+    let (old, new) = on_its_way_with(registry, |_| b"damaged".to_vec()).await;
+    let order = order_id(1, 1, 1);
+    let both = [heard(1, finished(order, succeeded(), 90)), heard(2, progress(order, 9, "x"))];
+    registry.apply(&both).await.expect("they are applied");
+    let now = states(registry, [old.id, new]).await;
+    assert_eq!(now, [BindingState::Active, BindingState::Draft]);
+    let kept = registry.receipts(order).await.expect("they are listed");
+    assert_eq!(kept.len(), 1);
+    differs(registry, "profile").await;
 }
 
 pub(super) async fn a_till_that_could_not_be_undone_is_an_alarm(registry: &dyn Registry) {

@@ -465,6 +465,11 @@ pub(super) async fn a_request_is_about_every_wave_of_its_change_of_provider(
     }
     let running = registry.campaign(campaign_id(2)).await.expect("asked").expect("known");
     registry.move_campaign(&running, CampaignEvent::Abort, &by("op", 12)).await.expect("aborted");
+    for event in [RequestEvent::Cancel, RequestEvent::Unschedule, RequestEvent::Close] {
+        let undoing = RequestRefused::InMotion(campaign_id(2));
+        assert_eq!(end(registry, event).await, Err(undoing), "its terminals are not done");
+    }
+    registry.settle_campaign(campaign_id(2), UnixTime(13)).await.expect("it has ended");
     assert_eq!(end(registry, RequestEvent::Close).await, Ok(RequestState::Closed));
 }
 
@@ -483,8 +488,12 @@ pub(super) async fn a_report_of_a_terminal_freezes_it_once(registry: &dyn Regist
     assert_eq!(open[0].raised_by, terminal_id(1).to_string());
     lift(registry, open[0].number, "ana").await.expect("asked");
     lift(registry, open[0].number, "ben").await.expect("lifted");
-    registry.apply(&[heard(2, report(20))]).await.expect("it is applied");
+    registry.apply(&[heard(1, report(20))]).await.expect("it is applied");
     assert!(!is_frozen(registry, 1).await, "the same report is not another suspicion");
+    registry.apply(&[heard(2, report(20))]).await.expect("it is applied");
+    assert!(is_frozen(registry, 1).await, "the clock of a till may stand still");
+    let raised = registry.alarms(&Page::first(9)).await.expect("a list");
+    assert_eq!(raised.len(), 1, "the first one's has ended: {raised:?}");
     let many: Vec<_> = (0..2 * u64::from(OPEN_MAX))
         .map(|it| heard(3 + it, report(100 + i64::try_from(it).expect("small"))))
         .collect();

@@ -13,7 +13,7 @@ use super::session::{
     Access, Database, Row, Transaction, code, int, json, maybe_text, maybe_time, text, time,
 };
 use super::{SqlRegistry, audit, finish, positions, read, transaction, write};
-use crate::position::binding::told::{self, Moves};
+use crate::position::binding::told::{self, Moves, Till};
 use crate::position::binding::{
     self, Binding, BindingEvent, BindingPolicy, BindingRefused, BindingState, Registration, Version,
 };
@@ -425,42 +425,62 @@ async fn move_on(
     Ok(Ok(moved))
 }
 
-/// What a terminal's signed end of a change of provider moves. Nothing where the binding of its
-/// profile was never written down here.
+/// What a terminal's signed end of a change of provider moves; gives where it does not agree with
+/// what is written down. Nothing where the binding of its profile never was.
 pub(super) async fn told(
     tx: &mut Transaction,
     profile: &Profile,
     outcome: &Outcome,
     by: &By,
-) -> Result<()> {
-    let Some(new) = by_id(tx, profile.binding).await? else { return Ok(()) };
-    let old = left(tx, profile, &new).await?;
-    let registration = new.version.registration.status;
-    let old_state = old.as_ref().map(|it| it.state);
-    let Moves { old: of_old, new: of_new } =
-        told::moves(outcome, old_state, (new.state, registration));
-    let of_old = of_old.into_iter().filter_map(|event| Some((old.as_ref()?.id, event)));
-    let moves: Vec<_> = of_old.chain(of_new.into_iter().map(|event| (new.id, event))).collect();
-    // How many may be active is asked when a change is planned: here it is told what is so.
-    let policy = BindingPolicy { one_active: false };
-    if let Err(refused) = move_on(tx, &moves, policy, by).await? {
-        // A report that cannot be applied would hold up everything behind it.
-        tracing::error!(binding = %new.id, why = %refused, "what a terminal said moves no binding");
+) -> Result<Vec<String>> {
+    if told::till(outcome) == Till::Unknown {
+        return Ok(vec![]);
     }
-    Ok(())
+    let Some(new) = by_id(tx, profile.binding).await? else { return Ok(vec![]) };
+    if new.position != profile.position {
+        let (id, here, there) = (new.id, new.position, profile.position);
+        return Ok(vec![format!("binding {id} is of {here}, and the profile is for {there}")]);
+    }
+    let mut differs = told::differences(profile, &new);
+    let old = left(tx, profile).await?;
+    let old_state = old.as_ref().map(|it| it.state);
+    let registration = new.version.registration.status;
+    match told::moves(outcome, old_state, (new.state, registration)) {
+        Ok(Moves { old: of_old, new: of_new }) => {
+            let of_old = of_old.into_iter().filter_map(|event| Some((old.as_ref()?.id, event)));
+            let of_new = of_new.into_iter().map(|event| (new.id, event));
+            let moves: Vec<_> = of_old.chain(of_new).collect();
+            // How many may be active is asked when a change is planned: here it is told what is so.
+            let policy = BindingPolicy { one_active: false };
+            let refused = move_on(tx, &moves, policy, by).await?.err();
+            differs.extend(refused.map(|why| why.to_string()));
+        }
+        Err(stay) => differs.push(stay.to_string()),
+    }
+    let states = standing(tx, new.position).await?;
+    let active = states.values().filter(|state| **state == BindingState::Active).count();
+    if active > 1 {
+        differs.push(format!("{active} bindings of {} are active", new.position));
+    }
+    Ok(differs)
 }
 
-/// The binding that the terminal had before.
-async fn left(tx: &mut Transaction, profile: &Profile, new: &Binding) -> Result<Option<Binding>> {
-    if let Some(id) = profile.replaces.binding {
-        return by_id(tx, id).await;
+/// The binding that the terminal had before, found by what its acquirer knows it by where the
+/// profile names none of this position.
+async fn left(tx: &mut Transaction, profile: &Profile) -> Result<Option<Binding>> {
+    let Profile { position, binding: new, replaces, .. } = profile;
+    if let Some(id) = replaces.binding {
+        let named = by_id(tx, id).await?;
+        if let Some(named) = named.filter(|it| it.position == *position && it.id != *new) {
+            return Ok(Some(named));
+        }
     }
-    let of = BindingsOf { position: Some(new.position), provider: None };
+    let of = BindingsOf { position: Some(*position), provider: None };
     let all = listed(tx, &of, &Page::first(u32::MAX)).await?;
     Ok(all.into_iter().find(|it| {
         let tuple = &it.version.tuple;
-        it.id != new.id
-            && (&tuple.mid, &tuple.tid) == (&profile.replaces.mid, &profile.replaces.tid)
+        it.id != *new
+            && (&tuple.mid, &tuple.tid) == (&replaces.mid, &replaces.tid)
             && matches!(it.state, BindingState::Active | BindingState::Standby)
     }))
 }

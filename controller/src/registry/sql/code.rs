@@ -215,6 +215,7 @@ impl Code for AlarmKind {
         Self::DrillOverdue,
         Self::Suspicion,
         Self::RollbackFailed,
+        Self::BindingDiffers,
     ];
 
     fn code(self) -> &'static str {
@@ -233,6 +234,7 @@ impl Code for AlarmKind {
             Self::DrillOverdue => "drill-overdue",
             Self::Suspicion => "suspicion",
             Self::RollbackFailed => "rollback-failed",
+            Self::BindingDiffers => "binding-differs",
         }
     }
 }

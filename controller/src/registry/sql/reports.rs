@@ -83,7 +83,7 @@ impl Work {
                     return Ok(());
                 }
                 known.advance(*epoch, *up_to);
-                self.report(tx, heard, report).await
+                self.report(tx, heard, (*epoch, *seq), report).await
             }
         }
     }
@@ -132,7 +132,14 @@ impl Work {
         self.alarm(tx, heard, AlarmKind::OtherZone, subject, detail, None).await
     }
 
-    async fn report(&mut self, tx: &mut Transaction, heard: &Heard, report: &Report) -> Result<()> {
+    /// `number`: the epoch, and the number in it.
+    async fn report(
+        &mut self,
+        tx: &mut Transaction,
+        heard: &Heard,
+        number: (u32, u64),
+        report: &Report,
+    ) -> Result<()> {
         match report {
             Report::Progress(progress) => {
                 if let Some(order) = self.orders.get_mut(&progress.order) {
@@ -141,7 +148,7 @@ impl Work {
                 Ok(())
             }
             Report::Telemetry(telemetry) => put_telemetry(tx, heard.terminal, telemetry).await,
-            Report::Suspicion(suspicion) => self.suspicion(tx, heard, suspicion).await,
+            Report::Suspicion(suspicion) => self.suspicion(tx, heard, number, suspicion).await,
             Report::Unproven { signed, why } => {
                 let subject = Digest::of(signed.as_slice());
                 let kind = AlarmKind::UnprovenReceipt;
@@ -155,10 +162,12 @@ impl Work {
         &mut self,
         tx: &mut Transaction,
         heard: &Heard,
+        number: (u32, u64),
         suspicion: &Suspicion,
     ) -> Result<()> {
         let Suspicion { at, order, note } = suspicion;
-        let (source, note) = (suspicion::source_of_report(*order, *at), short_text(note));
+        let source = suspicion::source_of_report(*order, *at, number);
+        let note = short_text(note);
         let detail = format!("reported at the till as suspicious: {note}");
         let by = By { who: heard.terminal.to_string(), why: note.clone(), at: heard.at };
         let scope = Scope::Terminal(heard.terminal);
@@ -175,11 +184,13 @@ impl Work {
         signed: &SignedBytes,
     ) -> Result<()> {
         let terminal = heard.terminal;
+        let mut had_ended = false;
         let strange = match self.orders.get_mut(&receipt.order) {
             None => Some("this registry does not know the order"),
             Some(order) if order.terminal != terminal => Some("the order is another terminal's"),
             Some(order) => {
                 let fact = fact_of(receipt);
+                had_ended = order.has_ended();
                 order.answered |= !matches!(&fact, Fact::Refused(it) if !it.is_final());
                 order.learn(terminal, fact);
                 None
@@ -191,7 +202,11 @@ impl Work {
             return self.alarm(tx, heard, kind, subject, why.to_owned(), Some(signed)).await;
         }
         receipts::keep(tx, receipt, signed, heard.at).await?;
-        note_end(tx, receipt, heard.at).await?;
+        let differs = note_end(tx, receipt, had_ended, heard.at).await?;
+        if !differs.is_empty() {
+            let (kind, detail) = (AlarmKind::BindingDiffers, short_text(&differs.join("; ")));
+            self.alarm(tx, heard, kind, receipt.order, detail, Some(signed)).await?;
+        }
         if let Answer::Finished { outcome: Outcome::RollbackFailed { failure, undoing }, .. } =
             &receipt.said
         {
@@ -291,6 +306,11 @@ impl Order {
             now.learn(fact);
         }
     }
+
+    /// The terminal has told how it ended; another end of it would be a contradiction.
+    fn has_ended(&self) -> bool {
+        self.assignment.as_ref().is_some_and(|(_, now)| now.ended.is_some())
+    }
 }
 
 fn fact_of(receipt: &Receipt) -> Fact {
@@ -317,34 +337,50 @@ fn orders_named(heard: &[Heard]) -> BTreeSet<OrderId> {
     named.collect()
 }
 
-/// What the end of an order says about more than its order: backups, drills, bindings.
-async fn note_end(tx: &mut Transaction, receipt: &Receipt, heard_at: UnixTime) -> Result<()> {
-    let Answer::Finished { outcome, evidence } = &receipt.said else { return Ok(()) };
+/// What the end of an order says about more than its order: backups, drills, bindings. Gives where
+/// it does not agree with what is written down about bindings.
+async fn note_end(
+    tx: &mut Transaction,
+    receipt: &Receipt,
+    had_ended: bool,
+    heard_at: UnixTime,
+) -> Result<Vec<String>> {
+    let Answer::Finished { outcome, evidence } = &receipt.said else { return Ok(vec![]) };
     let Some((campaign, change)) = campaigns::of_order(tx, receipt.order).await? else {
-        return Ok(());
+        return Ok(vec![]);
     };
     // A terminal whose clock runs ahead has done nothing in the future.
     let at = receipt.at.min(heard_at);
     match change {
-        Change::Backup(_) => match drill::tried(outcome, at) {
-            Some(tried) => backup::watch::tried(tx, receipt.terminal, &tried, heard_at).await,
-            None => Ok(()),
-        },
+        Change::Backup(_) => {
+            if let Some(tried) = drill::tried(outcome, at) {
+                backup::watch::tried(tx, receipt.terminal, &tried, heard_at).await?;
+            }
+            Ok(vec![])
+        }
         Change::Drill(_) => {
             let report = drill::report(receipt, campaign, outcome, evidence, at);
-            backup::drills::keep(tx, &report, heard_at).await
+            backup::drills::keep(tx, &report, heard_at).await?;
+            Ok(vec![])
         }
+        // Told again it moves nothing, and another end is an alarm of its own.
+        Change::Rebind(_) if had_ended => Ok(vec![]),
         Change::Rebind(_) => {
             let terminal = receipt.terminal;
             let why = format!("{} of {terminal}, {campaign}", receipt.order);
             let by = By { who: terminal.to_string(), why, at };
-            let profile = rebinds::profile_of(tx, campaign, terminal).await?;
-            match profile {
-                Some(profile) => bindings::told(tx, &profile, outcome, &by).await,
-                None => Ok(()),
+            match rebinds::profile_of(tx, campaign, terminal).await {
+                Ok(Some(profile)) => bindings::told(tx, &profile, outcome, &by).await,
+                Ok(None) => Ok(vec![]),
+                // A report that cannot be applied would hold up everything behind it.
+                Err(damaged @ RegistryError::Unreadable { .. }) => {
+                    tracing::error!(%terminal, %campaign, why = %damaged, "no binding is moved");
+                    Ok(vec![damaged.to_string()])
+                }
+                Err(error) => Err(error),
             }
         }
-        Change::Ping(_) | Change::Upgrade(_) | Change::Restore(_) | Change::Cancel(_) => Ok(()),
+        Change::Ping(_) | Change::Upgrade(_) | Change::Restore(_) | Change::Cancel(_) => Ok(vec![]),
     }
 }
 

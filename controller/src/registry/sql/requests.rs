@@ -242,10 +242,11 @@ async fn review(
     Ok(Ok(put(tx, &it, event, by).await?))
 }
 
-/// The campaign that carries it out, or another wave of it, unless they are all over.
+/// The campaign that carries it out, or another wave of it, unless they have all ended: one that
+/// is aborted has not while a terminal is still undoing it.
 async fn in_motion(tx: &mut Transaction, it: &Request) -> Result<Option<CampaignId>> {
     let Some(campaign) = it.campaign else { return Ok(None) };
-    let select = "SELECT id FROM campaigns WHERE state NOT IN ('completed', 'aborted')
+    let select = "SELECT id FROM campaigns WHERE ended_at IS NULL
              AND (id = $1 OR id IN (SELECT campaign FROM rebind_waves WHERE rebind = $1))
          ORDER BY id LIMIT 1";
     let row = tx.row(select, vec![text(campaign)]).await?;
