@@ -10,6 +10,8 @@ pub mod facts;
 mod gather;
 pub mod letter;
 pub mod plan;
+#[cfg(test)]
+pub(crate) mod samples;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

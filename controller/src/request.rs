@@ -432,7 +432,4 @@ pub fn mistakes(asked: &Asked) -> Vec<String> {
 }
 
 #[cfg(test)]
-pub(crate) mod samples;
-
-#[cfg(test)]
 mod tests;

@@ -10,10 +10,7 @@ use super::day::Day;
 use super::fees::{Band, FeeSchedule, Method, Promo, Rate};
 use super::model::{Capability, Model, PtsApproval, RebindCapability};
 use super::record::{Certificate, Clearing, Contact, Integration, Licence, Provider, Scope};
-use super::{Document, Kind, Known, Matter, Vouch};
-use crate::registry::Registry;
-use crate::registry::audit::By;
-use crate::registry::provider::NewRecord;
+use super::{Document, Known, Matter, Vouch};
 
 pub(crate) fn day(text: &str) -> Day {
     text.parse().expect("tests write days")
@@ -109,16 +106,6 @@ pub(crate) fn licensed(name: &str, host: &str, acquirer: &str) -> Provider {
     let licence = it.licence.as_mut().expect("it has one");
     (licence.valid_from, licence.valid_until) = (day("1970-01-01"), day("2090-12-31"));
     it
-}
-
-/// Written down, and somebody has looked its licence up.
-pub(crate) async fn on_record(registry: &dyn Registry, key: &str, provider: Provider) {
-    let licence = provider.licence.as_ref().expect("it has one").digest();
-    let new = NewRecord { key: key.to_owned(), document: provider.into(), seen: 0 };
-    let by = By { who: "ana".to_owned(), why: "test".to_owned(), at: UnixTime(1) };
-    registry.put_records(&[new], &by).await.expect("it is written down");
-    let word = vouch(Matter::Licence, licence);
-    registry.vouch(Kind::Provider, key, 1, &word).await.expect("it is the newest");
 }
 
 pub(crate) fn fees() -> FeeSchedule {

@@ -12,7 +12,7 @@ use crate::api::model::{ApprovalRequest, Base64, MemberProfile, Plan};
 use crate::provider;
 use crate::rebind::draft;
 use crate::rebind::draft::tests::{asked, profile};
-use crate::request::samples;
+use crate::rebind::samples;
 
 fn terms() -> Value {
     let asked = asked();
@@ -47,7 +47,7 @@ async fn asking(fixture: &Fixture) -> Value {
     let overrides: serde_json::Map<_, _> =
         UNKNOWN.iter().map(|code| ((*code).to_owned(), json!("Bo"))).collect();
     let beta = provider::samples::licensed("Beta", "127.0.0.1:9001", "898");
-    provider::samples::on_record(&*fixture.api.registry, "beta", beta).await;
+    samples::provider(&*fixture.api.registry, "beta", beta).await;
     samples::accepted(&*fixture.api.registry, &asked(), "store=north", now()).await;
     json!({ "terms": terms(), "name": "beta", "max_parallel": 1, "waves": waves,
             "overrides": overrides })

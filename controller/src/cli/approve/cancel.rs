@@ -69,14 +69,15 @@ impl Cancel {
         let key = self.key.read(&checked)?;
         describe::checked(&checked, now, print);
         let asked = &checked.batch.document;
-        if asked.not_after <= now {
-            return Err(ApprovalRefused::Expired(asked.not_after).into());
+        // Longer than what it cancels: a till that is watched is working on that still.
+        let wish = cancellation(checked.request.campaign, asked, &self.reason);
+        if wish.not_after <= now {
+            return Err(ApprovalRefused::Expired(wish.not_after).into());
         }
         if !self.is_meant()? {
             print.remark("Nothing was signed.");
             return Ok(Exit::Failed);
         }
-        let wish = cancellation(checked.request.campaign, asked, &self.reason);
         let mut wish = Envelope::unsigned(wish);
         wish.sign(key.fleet, &self.key.open(&key)?);
         print.line(format_args!("\n{} has cancelled it.", key.owner));

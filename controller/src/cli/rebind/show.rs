@@ -24,8 +24,8 @@ pub(in super::super) struct Show {
     /// The campaign of any of its waves
     #[arg(value_name = "CAMPAIGN", value_parser = campaign_id)]
     campaign: CampaignId,
-    /// And what each terminal has signed of its steps: settled batches, backup, tests, the figures of
-    /// its watch, and how long it did not sell
+    /// And what each terminal has signed of its steps: settled batches, backup, tests, the figures
+    /// of its watch, and how long it did not sell
     #[arg(long)]
     facts: bool,
     /// Print JSON

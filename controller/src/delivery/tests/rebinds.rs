@@ -16,11 +16,11 @@ use crate::provider;
 use crate::provider::contract::LegalReview;
 use crate::rebind::draft::tests::{asked, profile};
 use crate::rebind::facts::Wish;
-use crate::rebind::{NewChange, RebindError, Rebinds};
+use crate::rebind::{NewChange, RebindError, Rebinds, samples};
 use crate::registry::campaign::NewCampaign;
 use crate::registry::page::Page;
 use crate::request::suspicion::{NewSuspicion, Scope};
-use crate::request::{RequestEvent, RequestRefused, RequestState, samples};
+use crate::request::{RequestEvent, RequestRefused, RequestState};
 
 /// What nobody has told this controller, and who answers for it.
 pub(super) fn overrides() -> BTreeMap<String, String> {
@@ -84,7 +84,7 @@ pub(super) async fn ready() -> World {
 
 async fn with_beta(world: &World) {
     let beta = provider::samples::licensed("Beta", "127.0.0.1:9001", "898");
-    provider::samples::on_record(&*world.registry, "beta", beta).await;
+    samples::provider(&*world.registry, "beta", beta).await;
 }
 
 pub(super) async fn approve(world: &World, wave: CampaignId) {

@@ -1,12 +1,16 @@
-//! For tests: a request for a change of provider.
+//! For tests: what is on record before a provider is changed.
 
 use shared::change::Rebind;
 use shared::time::UnixTime;
 
-use super::{Asked, Channel, Method, RequestKind};
+use crate::provider::record::Provider;
+use crate::provider::samples::vouch;
+use crate::provider::{Kind, Matter};
 use crate::registry::Registry;
 use crate::registry::audit::By;
+use crate::registry::provider::NewRecord;
 use crate::registry::request::NewRequest;
+use crate::request::{Asked, Channel, Method, RequestKind};
 
 fn by(who: &str, at: UnixTime) -> By {
     By { who: who.to_owned(), why: "test".to_owned(), at }
@@ -44,4 +48,14 @@ pub(crate) async fn accepted(
     verified.expect("it is known").expect("it is verified");
     let accepted = registry.review_request(id, true, &ben).await;
     accepted.expect("it is known").expect("it is accepted");
+}
+
+/// Written down, and somebody has looked its licence up.
+pub(crate) async fn provider(registry: &dyn Registry, key: &str, document: Provider) {
+    let licence = document.licence.as_ref().expect("it has one").digest();
+    let new = NewRecord { key: key.to_owned(), document: document.into(), seen: 0 };
+    let by = By { who: "ana".to_owned(), why: "test".to_owned(), at: UnixTime(1) };
+    registry.put_records(&[new], &by).await.expect("it is written down");
+    let word = vouch(Matter::Licence, licence);
+    registry.vouch(Kind::Provider, key, 1, &word).await.expect("it is the newest");
 }
