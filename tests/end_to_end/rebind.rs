@@ -1,6 +1,7 @@
 //! A change of provider: planned, signed for by two people, carried out by tills that sell, and
 //! taken back by themselves or by an operator. The money stays with the host that took it.
 
+use std::fs;
 use std::path::Path;
 use std::process::Command;
 
@@ -138,10 +139,31 @@ fn moved() -> Result<()> {
         is_on_record(&fleet, *at, "retiring", "active")?;
     }
     fleet.check_once_in_effect(rebind)?;
+    is_proven(&fleet, rebind)?;
     check_money(&fleet)?;
     for at in terminals {
         took_money(&fleet, at, "alpha")?;
         took_money(&fleet, at, "beta")?;
+    }
+    Ok(())
+}
+
+/// All of it is one file that the first roster alone proves; what only the controller says is in
+/// there too, and is called that.
+fn is_proven(fleet: &Fleet, rebind: CampaignId) -> Result<()> {
+    let file = fleet.world.directory().join("beta.evidence.tar");
+    let path = file.to_str().context("paths of tests are UTF-8")?;
+    fleet.world.tillward(&["evidence", "export", &rebind.to_string(), "--to", path])?;
+    let roster = fleet.world.directory().join("fleet/offline/rosters/1.cose");
+    let roster = roster.to_str().context("paths of tests are UTF-8")?;
+    let said = fleet.world.tillward(&["evidence", "verify", path, "--roster", roster])?;
+    for part in ["approver-1 and approver-2", "TID B0000000", "its terminal signed", "succeeded"] {
+        ensure!(said.contains(part), "`{part}` is missing in {said}");
+    }
+    let bytes = fs::read(&file)?;
+    let text = String::from_utf8_lossy(&bytes);
+    for part in ["request.json", "the number on file", "plan.json", "bindings.json", "N-0"] {
+        ensure!(text.contains(part), "`{part}` is not in the file");
     }
     Ok(())
 }

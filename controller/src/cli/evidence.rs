@@ -3,6 +3,7 @@
 mod check;
 mod pack;
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
@@ -16,6 +17,8 @@ use super::context::ContextArgs;
 use super::failure::{Exit, Failure};
 use super::print::Print;
 use super::words::counted;
+use crate::api::model::{Change, OrderEvidence};
+use crate::rebind::draft;
 use check::Report;
 
 /// Take away what proves what was done, or check it
@@ -116,7 +119,8 @@ impl Export {
                 all.push(client.evidence(withdrawal).await?);
             }
         }
-        let packed = pack::pack(&all).map_err(Failure::new)?;
+        let beside = beside(client, &all).await?;
+        let packed = pack::pack(&all, beside).map_err(Failure::new)?;
         replace_file(&self.to, &packed.bytes, Readers::Owner).map_err(Failure::new)?;
         print.line(format_args!("{}", self.to.display()));
         print.line(format_args!("  orders    {}", all.len()));
@@ -130,6 +134,32 @@ impl Export {
         ));
         Ok(Exit::Done)
     }
+}
+
+/// For a change of provider: who wished for it and how that was verified, what its plan came to and
+/// who answered for what, and how each position's bindings stand at the clearing registry.
+async fn beside(client: &Client, all: &[OrderEvidence]) -> Result<Vec<(String, Vec<u8>)>, Failure> {
+    let mut beside = Vec::new();
+    let mut seen = BTreeSet::new();
+    for it in all {
+        let Some(payload) = &it.profile else { continue };
+        let campaign = it.campaign;
+        if seen.insert(campaign) {
+            let rebind = client.rebind(campaign).await?;
+            beside.push((format!("campaigns/{campaign}/plan.json"), pack::json(&rebind.planned)));
+            let change = rebind.waves.first().map(|wave| &wave.change);
+            if let Some(Change::Rebind(change)) = change {
+                let request = client.request_of(change.request).await?;
+                beside.push((format!("campaigns/{campaign}/request.json"), pack::json(&request)));
+            }
+        }
+        // One that cannot be read is noticed by whoever verifies.
+        if let Ok(profile) = draft::read(&payload.0) {
+            let bindings = client.bindings(Some(profile.position), None).await?;
+            beside.push((format!("orders/{}/bindings.json", it.order), pack::json(&bindings)));
+        }
+    }
+    Ok(beside)
 }
 
 impl Verify {

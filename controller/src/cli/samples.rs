@@ -594,6 +594,7 @@ pub(super) fn rebind_plan() -> Plan {
         wave: 1,
         how,
         why: vec![why.to_owned()],
+        matrix_row: None,
         position: None,
         replaces: None,
         next: None,
@@ -624,5 +625,6 @@ pub(super) fn rebind_plan() -> Plan {
             after: price(55),
         }]),
         penalty: None,
+        contracts: vec![],
     }
 }

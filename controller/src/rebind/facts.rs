@@ -85,6 +85,8 @@ pub struct TerminalFacts {
     /// What its position has in hand with the new provider.
     pub next: Option<Next>,
     pub compatible: Compatibility,
+    /// The key of the row of the matrix that decided, where one did.
+    pub matrix_row: Option<String>,
     /// How units of its model come to another provider.
     pub capability: Known<Capability>,
     /// Whether keys of a second provider fit beside those of the first.
@@ -154,6 +156,8 @@ pub struct Leaving {
     pub deposits_minor: BTreeMap<String, i64>,
     /// The longest of them.
     pub notice_days: u32,
+    /// Their keys.
+    pub contracts: Vec<String>,
 }
 
 /// A contract on record, and how it stands when the change begins.

@@ -187,6 +187,7 @@ impl Look {
         wish: &Wish,
     ) -> TerminalFacts {
         let position = position.map(|it| it.id);
+        let (compatible, matrix_row) = self.compatible(terminal, wish);
         let model = self.models.get(&terminal.model);
         TerminalFacts {
             id: terminal.id,
@@ -200,7 +201,8 @@ impl Look {
             position,
             bound: position.map_or(Known::Unknown, |it| self.bound(it, wish)),
             next: position.and_then(|it| self.next.get(&it)).cloned(),
-            compatible: self.compatible(terminal, wish),
+            compatible,
+            matrix_row,
             capability: model.map_or(Known::Unknown, |it| Known::Is(self.capability(it))),
             free_slot: model.map_or(Known::Unknown, |it| Known::Is(it.key_slots > 1)),
         }
@@ -221,7 +223,8 @@ impl Look {
         }
     }
 
-    fn compatible(&self, terminal: &Terminal, wish: &Wish) -> Compatibility {
+    /// And the row that decided.
+    fn compatible(&self, terminal: &Terminal, wish: &Wish) -> (Compatibility, Option<String>) {
         let components = terminal.said.as_ref().map(|said| said.components.as_slice());
         let components = components.unwrap_or_default();
         let version = |is: &dyn Fn(&str) -> bool| {
@@ -237,12 +240,13 @@ impl Look {
             ..Asked::default()
         };
         let verdict = compatibility::look_up(&self.matrix, &asked);
-        match verdict.status {
+        let compatible = match verdict.status {
             Status::Certified => Compatibility::Certified,
             Status::Tested => Compatibility::Tested,
             Status::Unknown => Compatibility::Untested(verdict.not_known),
             Status::Blocked => Compatibility::Blocked,
-        }
+        };
+        (compatible, verdict.row)
     }
 
     fn capability(&self, model: &Model) -> Capability {

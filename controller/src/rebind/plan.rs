@@ -51,6 +51,9 @@ pub struct PlannedTerminal {
     pub how: How,
     /// Why it is replaced or excluded, and what is not known of it.
     pub why: Vec<String>,
+    /// The row of the compatibility matrix that decided, where one did.
+    #[serde(default)]
+    pub matrix_row: Option<String>,
     /// The position that it fills, where one is on record.
     #[schema(value_type = Option<String>)]
     pub position: Option<PositionId>,
@@ -117,6 +120,9 @@ pub struct Plan {
     /// What it costs to leave the old provider, for example `1200.00 CNY`; `null` where the
     /// contract is not known.
     pub penalty: Option<String>,
+    /// The keys of the contracts that were looked at, with the old provider and with the new one.
+    #[serde(default)]
+    pub contracts: Vec<String>,
 }
 
 impl Plan {
@@ -195,6 +201,7 @@ pub fn plan(facts: &Facts, wish: &Wish) -> Plan {
         points_of_no_return: points_of_no_return(wish),
         downtime_s: STOP_S + TEST_S * wish.tests as u64,
         fees: parties::planned_fees(facts),
+        contracts: parties::contracts(facts),
         penalty: match &facts.leaving {
             Known::Is(it) => Some(money::sums(&it.penalties_minor)),
             Known::Unknown => None,
@@ -221,6 +228,7 @@ fn terminal(
             wave,
             how: How::Excluded,
             why: vec![detail.to_owned()],
+            matrix_row: None,
             position: None,
             replaces: None,
             next: None,
@@ -256,6 +264,7 @@ fn planned(known: &TerminalFacts, wave: u32, how: How, why: Vec<String>) -> Plan
         wave,
         how,
         why,
+        matrix_row: known.matrix_row.clone(),
         position: known.position,
         replaces: match &known.bound {
             Known::Is(bound) => Some(bound.binding),

@@ -99,7 +99,7 @@ fn begin(fleet: FleetId) -> Digest {
     Digest::of_parts(&[b"tillward/1/evidence/", fleet.as_bytes()])
 }
 
-fn json(value: &impl Serialize) -> Vec<u8> {
+pub(super) fn json(value: &impl Serialize) -> Vec<u8> {
     serde_json::to_vec_pretty(value).expect("evidence has text keys")
 }
 
@@ -150,12 +150,18 @@ fn entries(all: &[OrderEvidence]) -> Vec<(String, Vec<u8>)> {
 }
 
 /// Packs the evidence of orders of one fleet.
-pub(super) fn pack(all: &[OrderEvidence]) -> Result<Packed, NotAPack> {
+/// `beside` is what else was said, by names that no order has.
+pub(super) fn pack(
+    all: &[OrderEvidence],
+    beside: Vec<(String, Vec<u8>)>,
+) -> Result<Packed, NotAPack> {
     let wanted = all.first().ok_or(NotAPack::NoManifest)?.fleet;
     if let Some(other) = all.iter().find(|it| it.fleet != wanted) {
         return Err(NotAPack::OtherFleet { found: other.fleet, wanted });
     }
-    write(wanted, &entries(all)).map_err(NotAPack::Unwritten)
+    let mut entries = entries(all);
+    entries.extend(beside);
+    write(wanted, &entries).map_err(NotAPack::Unwritten)
 }
 
 fn write(fleet: FleetId, entries: &[(String, Vec<u8>)]) -> io::Result<Packed> {

@@ -84,6 +84,7 @@ impl Documents {
         }
         let mut leaving = Leaving::default();
         for it in all {
+            leaving.contracts.push(it.key.clone());
             let it = &it.document;
             let add = |sums: &mut BTreeMap<String, i64>, amount: i64| {
                 let sum = sums.entry(it.currency.clone()).or_default();

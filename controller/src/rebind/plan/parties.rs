@@ -150,6 +150,14 @@ pub(super) fn planned_fees(facts: &Facts) -> Option<Vec<PlannedFee>> {
     Some(planned.collect())
 }
 
+pub(super) fn contracts(facts: &Facts) -> Vec<String> {
+    let old = match &facts.leaving {
+        Known::Is(leaving) => leaving.contracts.clone(),
+        Known::Unknown => vec![],
+    };
+    old.into_iter().chain(facts.joining.iter().map(|it| it.key.clone())).collect()
+}
+
 fn leaving(facts: &Facts, from: &str, found: &mut Vec<Finding>) {
     let Known::Is(it) = &facts.leaving else {
         let detail = "not known: what it costs to leave";

@@ -42,6 +42,7 @@ fn known(number: u8, store: &str) -> TerminalFacts {
             tid: format!("A{number}"),
         }),
         compatible: Compatibility::Tested,
+        matrix_row: Some("row-1".to_owned()),
         capability: Known::Is(Capability::InPlace),
         free_slot: Known::Is(true),
     }
@@ -186,7 +187,9 @@ fn where_all_is_known_and_fine_nothing_speaks_against_it() {
     let fees: Vec<_> = fees.iter().map(|it| (price(it.before), price(it.after))).collect();
     assert_eq!((plan.downtime_s, fees), (240, vec![(Some(60), Some(55))]));
     assert_eq!(plan.penalty.as_deref(), Some("nothing"));
+    assert_eq!(plan.contracts, ["beta-2027"]);
     let one = &plan.terminals[0];
+    assert_eq!(one.matrix_row.as_deref(), Some("row-1"));
     assert_eq!(one.position, Some(PositionId::from_bytes([1; 16])));
     assert_eq!(one.replaces, Some(BindingId::from_bytes([101; 16])));
     assert_eq!(one.next, Some(PlannedBinding { id: BindingId::from_bytes([1; 16]), version: 3 }));

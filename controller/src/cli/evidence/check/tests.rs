@@ -9,7 +9,7 @@ use super::*;
 use crate::api::model::{Base64, OrderEvidence};
 
 fn checked(all: &[OrderEvidence]) -> Report {
-    let packed = pack(all).expect("it is packed");
+    let packed = pack(all, vec![]).expect("it is packed");
     let opened = open_pack(&packed.bytes).expect("it is opened");
     check(&opened, roster().digest(), true).expect("the roster is the one that is held")
 }
@@ -91,19 +91,19 @@ fn what_cannot_be_true_is_named_though_the_chain_is_whole() {
 
 #[test]
 fn a_roster_that_is_not_held_or_is_another_fleets_is_not_followed() {
-    let packed = pack(&evidence()).expect("it is packed");
+    let packed = pack(&evidence(), vec![]).expect("it is packed");
     let opened = open_pack(&packed.bytes).expect("it is opened");
     assert!(check(&opened, Digest([0; 32]), true).is_err());
     let mut foreign = evidence();
     foreign.iter_mut().for_each(|it| it.fleet = FleetId::from_bytes([9; 16]));
-    let packed = pack(&foreign).expect("it is packed");
+    let packed = pack(&foreign, vec![]).expect("it is packed");
     let opened = open_pack(&packed.bytes).expect("it is opened");
     assert!(check(&opened, roster().digest(), true).is_err());
 }
 
 #[test]
 fn without_its_head_nobody_knows_whether_something_was_left_out() {
-    let packed = pack(&evidence()[..1]).expect("it is packed");
+    let packed = pack(&evidence()[..1], vec![]).expect("it is packed");
     let opened = open_pack(&packed.bytes).expect("it is opened");
     let report = check(&opened, roster().digest(), false).expect("the roster is held");
     assert!(report.not_proven.iter().any(|it| it.contains("left out")), "{report:?}");

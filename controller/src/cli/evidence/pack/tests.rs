@@ -143,8 +143,8 @@ fn tar_of(parts: &[(String, Vec<u8>)]) -> Vec<u8> {
 
 #[test]
 fn what_is_packed_is_opened_and_packed_the_same_again() {
-    let packed = pack(&evidence()).expect("it is packed");
-    assert_eq!(packed.bytes, pack(&evidence()).expect("it is packed").bytes);
+    let packed = pack(&evidence(), vec![]).expect("it is packed");
+    assert_eq!(packed.bytes, pack(&evidence(), vec![]).expect("it is packed").bytes);
     let opened = open(&packed.bytes).expect("it is opened");
     assert_eq!((opened.head, opened.fleet), (packed.head, FLEET));
     assert_eq!(opened.entries.len(), packed.entries);
@@ -170,7 +170,7 @@ fn what_was_done_to_a_file_is_named() {
         }),
         ("manifest was changed", |it| it[0].1.truncate(40)),
     ];
-    let whole = parts(&pack(&evidence()).expect("it is packed").bytes);
+    let whole = parts(&pack(&evidence(), vec![]).expect("it is packed").bytes);
     for (expected, spoil) in cases {
         let mut spoilt = whole.clone();
         spoil(&mut spoilt);
@@ -181,7 +181,7 @@ fn what_was_done_to_a_file_is_named() {
 
 #[test]
 fn a_file_that_ends_anywhere_early_is_refused() {
-    let whole = pack(&evidence()).expect("it is packed").bytes;
+    let whole = pack(&evidence(), vec![]).expect("it is packed").bytes;
     let content = whole.len() - 1024;
     for end in (0..content - 512).step_by(509) {
         assert!(open(&whole[..end]).is_err(), "at {end} of {}", whole.len());
@@ -192,5 +192,5 @@ fn a_file_that_ends_anywhere_early_is_refused() {
 fn the_evidence_of_two_fleets_is_not_mixed() {
     let mut all = evidence();
     all[1].fleet = FleetId::from_bytes([9; 16]);
-    assert!(matches!(pack(&all), Err(NotAPack::OtherFleet { .. })));
+    assert!(matches!(pack(&all, vec![]), Err(NotAPack::OtherFleet { .. })));
 }
