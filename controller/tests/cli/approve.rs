@@ -59,7 +59,8 @@ pub(crate) fn request(
         change: Change::Ping(Ping { note: "are you there?".to_owned() }),
         terminals: 3,
         root: Membership::of(terminals).root(),
-        not_before: UnixTime(1_700_000_000),
+        // A cancellation lives for days from here on.
+        not_before: UnixTime(jiff::Timestamp::now().as_second()),
         not_after,
     });
     batch.sign(second.document.fleet, &controllers_key(fleet));
