@@ -104,9 +104,10 @@ impl Start {
                 let waits = rebind.waves.iter().all(|it| it.state == CampaignState::Draft);
                 match waits {
                     true => print.remark(format_args!(
-                        "\nIt waits as a draft until it is to begin. Meanwhile:\n  tillward rebind \
-                         letters {0} --to letters\n  tillward rebind notice {0} --party bank …\nand \
-                         then, once parties were told in time:\n  tillward rebind next {0}",
+                        "\nIt waits as a draft until it is to begin. Meanwhile:\n  \
+                         tillward rebind letters {0} --to letters\n  \
+                         tillward rebind notice {0} --party bank …\n\
+                         and then, once parties were told in time:\n  tillward rebind next {0}",
                         rebind.id
                     )),
                     false => print.remark(format_args!(

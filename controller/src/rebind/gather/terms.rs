@@ -26,8 +26,8 @@ impl Documents {
         self.contracts.iter().filter(move |it| it.document.provider == provider)
     }
 
-    /// What the contracts in force name; without one, the schedule that came into force last. `None`
-    /// where contracts name different ones: nobody here knows whose shops move.
+    /// What the contracts in force name; without one, the schedule that came into force last.
+    /// `None` where contracts name different ones: nobody here knows whose shops move.
     fn schedule(&self, provider: &str, at: UnixTime) -> Option<&provider::Known<FeeSchedule>> {
         let in_force = |it: &&provider::Known<Contract>| {
             matches!(contract::exposure(Some(&it.document), at), Exposure::InForce { .. })
