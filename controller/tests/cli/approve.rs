@@ -60,7 +60,7 @@ pub(crate) fn request(
         terminals: 3,
         root: Membership::of(terminals).root(),
         // A cancellation lives for days from here on.
-        not_before: UnixTime(jiff::Timestamp::now().as_second()),
+        not_before: UnixTime(now().min(not_after.0 - 1)),
         not_after,
     });
     batch.sign(second.document.fleet, &controllers_key(fleet));
@@ -250,10 +250,19 @@ fn whatever_is_changed_in_the_file_is_noticed() {
 #[test]
 fn what_is_over_is_signed_by_nobody() {
     let fleet = Fleet::insecure();
-    let over = UnixTime(1_700_000_001);
+    let over = UnixTime(now() - 3600);
     let file = written(&fleet, &request(&fleet, &second_roster(&fleet, |_| {}), over));
     let refused = sign(&fleet, &file, "approver-1", &FOR_THREE).failed(1);
     assert!(refused.contains("its time was over"), "{refused}");
+    // A till may be working on it still, and is told that it shall not.
+    let (key, roster) = (fleet.key("approver-2"), fleet.roster());
+    let cancel = ["approve", "cancel", text(&file), "--key", text(&key), "--insecure-dev", "--yes"];
+    let said = run(&[&cancel, &["--roster", text(&roster)][..]].concat()).ok();
+    assert!(said.contains("approver-2 has cancelled it."), "{said}");
+}
+
+fn now() -> i64 {
+    jiff::Timestamp::now().as_second()
 }
 
 #[test]
