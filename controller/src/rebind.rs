@@ -268,10 +268,7 @@ impl Rebinds {
         let profiles = profiles(&*self.registry, wave.id).await?;
         let mut terminals = Vec::new();
         for (id, enclosed) in &profiles {
-            let profile = draft::read(&enclosed.profile).map_err(|_| {
-                RegistryError::Unreadable { what: "profile", value: id.to_string() }
-            })?;
-            terminals.push(wanted(&profile));
+            terminals.push(wanted(&gather::profile(*id, enclosed)?));
         }
         let wish = Wish {
             request: asked.request,

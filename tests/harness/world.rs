@@ -220,9 +220,13 @@ impl World {
 
     /// The operator's command line, not started yet.
     pub fn tillward_command(&self, arguments: &[&str]) -> Result<Command> {
+        self.tillward_command_of("operator", arguments)
+    }
+
+    fn tillward_command_of(&self, who: &str, arguments: &[&str]) -> Result<Command> {
         let mut command = Command::new(self.programs.tillward()?);
-        command.arg("--context").arg(self.directory.join("fleet/operator/operator.toml"));
-        command.args(arguments);
+        let context = self.directory.join(format!("fleet/{who}/operator.toml"));
+        command.arg("--context").arg(context).args(arguments);
         Ok(command)
     }
 
@@ -233,9 +237,7 @@ impl World {
 
     /// As [`World::tillward`], by another operator, who reviews what the first one asks for.
     pub fn reviewer(&self, arguments: &[&str]) -> Result<String> {
-        let mut command = Command::new(self.programs.tillward()?);
-        command.arg("--context").arg(self.directory.join("fleet/reviewer/operator.toml"));
-        run(command.args(arguments))
+        run(&mut self.tillward_command_of("reviewer", arguments)?)
     }
 
     /// The same with `--json`, parsed.

@@ -60,11 +60,6 @@ impl CampaignState {
             Self::Aborted => "aborted",
         }
     }
-
-    /// Nothing more is begun.
-    pub fn is_over(self) -> bool {
-        matches!(self, Self::Completed | Self::Aborted)
-    }
 }
 
 impl CampaignEvent {

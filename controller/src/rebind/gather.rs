@@ -6,6 +6,7 @@ mod terms;
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use shared::document::Profile;
 use shared::document::profile::Enclosed;
 use shared::id::{BindingId, PositionId, TerminalId};
 use shared::time::UnixTime;
@@ -259,6 +260,12 @@ impl Look {
     }
 }
 
+/// A profile that was sound when it was stored.
+pub(super) fn profile(of: TerminalId, enclosed: &Enclosed) -> Result<Profile, RegistryError> {
+    draft::read(&enclosed.profile)
+        .map_err(|_| RegistryError::Unreadable { what: "profile", value: of.to_string() })
+}
+
 /// What letters say of each terminal.
 pub(super) async fn rows(
     registry: &dyn Registry,
@@ -270,9 +277,7 @@ pub(super) async fn rows(
         let known = registry.terminals_of(&ids).await?;
         let known: BTreeMap<_, _> = known.into_iter().map(|it| (it.id, it)).collect();
         for (id, enclosed) in some {
-            let profile = draft::read(&enclosed.profile).map_err(|_| {
-                RegistryError::Unreadable { what: "profile", value: id.to_string() }
-            })?;
+            let profile = profile(*id, enclosed)?;
             let missing = || RegistryError::Missing { what: "terminal", which: id.to_string() };
             let terminal = known.get(id).ok_or_else(missing)?;
             rows.push(Row {

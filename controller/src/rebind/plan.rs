@@ -129,7 +129,14 @@ impl Plan {
     /// Findings that keep it from being begun: those that nobody may answer for, and those for
     /// which nobody does.
     pub fn open(&self, overrides: &BTreeMap<String, String>) -> Vec<Finding> {
-        open(&self.findings, overrides)
+        let answered =
+            |it: &&Finding| overrides.get(&it.code).is_some_and(|name| !name.trim().is_empty());
+        let open = |it: &&Finding| match it.weight {
+            Weight::Blocks => true,
+            Weight::NeedsName | Weight::Unknown => !answered(it),
+            Weight::Tells => false,
+        };
+        self.findings.iter().filter(open).cloned().collect()
     }
 
     /// As it is kept with the change: the plan, who answered for what, and how stores are paid
@@ -161,18 +168,6 @@ pub struct Kept {
 /// Nothing counts of one that cannot be read.
 pub fn kept(plan: &str) -> Kept {
     serde_json::from_str(plan).unwrap_or_default()
-}
-
-/// Of these findings, those that nobody may answer for, and those for which nobody does.
-pub fn open(findings: &[Finding], overrides: &BTreeMap<String, String>) -> Vec<Finding> {
-    let answered =
-        |it: &&Finding| overrides.get(&it.code).is_some_and(|name| !name.trim().is_empty());
-    let open = |it: &&Finding| match it.weight {
-        Weight::Blocks => true,
-        Weight::NeedsName | Weight::Unknown => !answered(it),
-        Weight::Tells => false,
-    };
-    findings.iter().filter(open).cloned().collect()
 }
 
 fn finding(code: &str, weight: Weight, about: &str, detail: impl Into<String>) -> Finding {
