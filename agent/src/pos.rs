@@ -65,8 +65,9 @@ pub trait PosApplication: Send + Sync {
     /// Keeps an import for good; nothing where there is none.
     fn commit_import(&self) -> Result<(), PosError>;
 
-    /// Puts a tuple into the free slot, durably; the shop does not notice.
-    fn stage_binding(&self, binding: &str, tuple: &Tuple) -> Result<(), PosError>;
+    /// Puts a tuple into the free slot, durably; the shop does not notice. Gives the check value of
+    /// its keys, where the till says one: from it nobody learns the key.
+    fn stage_binding(&self, binding: &str, tuple: &Tuple) -> Result<Option<String>, PosError>;
 
     /// Makes a binding the active one, the whole tuple at once, while trading is held; says which
     /// is active then.

@@ -17,6 +17,7 @@ mod generate;
 mod init;
 mod key;
 mod measure;
+mod operator;
 mod position;
 pub mod print;
 mod provider;
@@ -89,6 +90,8 @@ enum Command {
     #[command(subcommand)]
     Key(key::KeyCommand),
     #[command(subcommand)]
+    Operator(operator::OperatorCommand),
+    #[command(subcommand)]
     Recovery(recovery::RecoveryCommand),
     Completions(generate::Completions),
     Man(generate::ManualPages),
@@ -152,6 +155,7 @@ impl Cli {
             Command::Audit(command) => command.run(context, print).await,
             Command::Roster(command) => command.run(context, now, print),
             Command::Key(command) => command.run(print),
+            Command::Operator(command) => command.run(context, print),
             Command::Recovery(command) => command.run(print),
             Command::Completions(completions) => Ok(completions.run(command(), print)),
             Command::Man(pages) => pages.run(command(), print),

@@ -326,6 +326,11 @@ pub struct Filled<'a> {
     pub operator: &'a OperatorEntry,
 }
 
+/// How the audit trail calls an operator.
+pub(crate) fn is_operator_name(text: &str) -> bool {
+    !text.trim().is_empty() && text.len() <= 64
+}
+
 impl Filled<'_> {
     /// The text of a configuration file, with every key and its comment.
     pub fn to_text(&self) -> String {
@@ -394,7 +399,7 @@ fn read(mut file: Reader<'_>, base: &Path) -> Option<Config> {
     let operators = file.tables("operators").into_iter().map(|table| {
         in_table(table, |table| {
             let (name, token) = (table.text("name"), table.parsed("token_sha256"));
-            if name.as_ref().is_some_and(|name| name.trim().is_empty() || name.len() > 64) {
+            if name.as_ref().is_some_and(|name| !is_operator_name(name)) {
                 return table.mistake("name", "has no characters, or more than 64");
             }
             Some(OperatorEntry { name: name?, token_sha256: token? })

@@ -12,7 +12,7 @@ use std::fmt;
 use shared::id::{PositionId, TerminalId};
 use shared::time::UnixTime;
 
-/// Of a fallback or a merchant class, in characters: a line on a screen.
+/// Of a fallback, a merchant or a merchant class, in characters: a line on a screen.
 pub const LINE_CHARS_MAX: usize = 200;
 
 /// A lane or counter of a store, whichever unit stands there.
@@ -21,6 +21,8 @@ pub struct Position {
     pub id: PositionId,
     pub store: String,
     pub lane: String,
+    /// Whose shop it is, as contracts name the merchant.
+    pub merchant: Option<String>,
     /// The band of fees that its trade belongs to.
     pub merchant_class: Option<String>,
     /// How the shop takes money while the terminal cannot.

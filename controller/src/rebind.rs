@@ -2,8 +2,9 @@
 //! member, and begun wave by wave.
 //!
 //! [`plan`] decides who can be rebound, how, and what speaks against it; [`draft`] whether profiles
-//! can be what people sign for; [`letter`] what parties are told. All three are pure. [`gather`]
-//! looks up what this controller knows. Here are the decisions that people make.
+//! can be what people sign for; [`letter`] what parties are told; [`usual`] how a provider wants
+//! to be tested and watched. All of them are pure. [`gather`] looks up what this controller knows.
+//! Here are the decisions that people make.
 
 pub mod draft;
 pub mod facts;
@@ -12,6 +13,7 @@ pub mod letter;
 pub mod plan;
 #[cfg(test)]
 pub(crate) mod samples;
+pub mod usual;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -27,7 +29,9 @@ use crate::campaign::assignment::AssignmentState;
 use crate::campaign::state::CampaignState;
 use crate::campaign::{CampaignError, Campaigns};
 use crate::position::tuple::Tuple;
+use crate::provider::Kind;
 use crate::provider::contract::LegalReview;
+use crate::provider::record::Provider;
 use crate::registry::audit::By;
 use crate::registry::campaign::{Campaign, NewCampaign};
 use crate::registry::page::{PAGE_ITEMS_MAX, Page};
@@ -140,6 +144,12 @@ impl Rebinds {
         let selector: Selector = wish.selector.parse().map_err(CampaignError::Selector)?;
         let facts = gather::facts(&*self.registry, &selector, wish, &self.review, by.at).await?;
         Ok(plan::plan(&facts, wish))
+    }
+
+    /// The provider as it was described last, where somebody has.
+    pub async fn described(&self, provider: &str) -> Result<Option<Provider>, RebindError> {
+        let record = self.registry.record(Kind::Provider, provider, None).await?;
+        Ok(record.and_then(|it| it.known.provider()).map(|it| it.document))
     }
 
     /// Drafts every wave and starts the first, which then waits for its approvers; one that is to
@@ -279,7 +289,8 @@ impl Rebinds {
             to: asked.to.clone(),
             selector: wave.selector.clone(),
             registry_order: asked.registry_order,
-            tests: asked.tests.len(),
+            tests: asked.tests.clone(),
+            watch: asked.watch,
             begins_at: by.at,
             waves: vec![terminals],
             fallbacks: kept.fallbacks,

@@ -175,6 +175,14 @@ pub trait Registry:
     /// Those of these that exist, by id. At most [`page::PAGE_ITEMS_MAX`] at a time.
     async fn terminals_of(&self, ids: &[TerminalId]) -> Result<Vec<Terminal>>;
 
+    /// Labels get these values; one without a value is taken away. Gives the terminal as it is now.
+    async fn label_terminal(
+        &self,
+        id: TerminalId,
+        labels: &BTreeMap<String, Option<String>>,
+        by: &By,
+    ) -> Result<Terminal>;
+
     /// From now on its certificates are refused, and nothing more is sent to it.
     async fn revoke_terminal(&self, id: TerminalId, by: &By) -> Result<Terminal>;
 

@@ -98,7 +98,7 @@ impl World {
             Broker::Mosquitto => Some(Mosquitto::start(directory, &fleet)?),
         };
         let records = Records::new(registry, &fleet)?;
-        controller::configure(&fleet, &https, &mqtt, broker, &records)?;
+        controller::configure(&programs, &fleet, (&https, &mqtt), broker, &records)?;
         controller::migrate(&programs, directory)?;
         let controller = Controller::start(&programs, directory)?;
         https.point_to(controller.addresses.https);

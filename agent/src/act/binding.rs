@@ -158,7 +158,11 @@ impl Errand<'_> {
             secret: self.secret()?,
         };
         match self.hands.pos.stage_binding(&self.new_binding(), &tuple) {
-            Ok(()) => Ok(done(format!("{} stands by as {}", profile.provider, profile.binding))),
+            Ok(check) => {
+                let check = check.map_or_else(String::new, |it| format!(", key check value {it}"));
+                let Profile { provider, binding, .. } = profile;
+                Ok(done(format!("{provider} stands by as {binding}{check}")))
+            }
             Err(error) => Err(pos(&error, FailureCode::NoFreeSlot)),
         }
     }
@@ -204,7 +208,11 @@ impl Errand<'_> {
             }
         }
         match missing.is_empty() {
-            true => Ok(done("both hosts answer".to_owned())),
+            true => {
+                let each = hosts.iter().map(|host| host.binding.as_str());
+                let each = each.collect::<Vec<_>>().join(", ");
+                Ok(done(format!("the hosts of {each} answer, and backups are made here")))
+            }
             false => {
                 let detail = format!("not reached: {}", missing.join("; "));
                 Err(waiting(Waiting::Network, detail))

@@ -243,7 +243,7 @@ impl PosApplication for std::sync::Arc<ToyTill> {
         self.answer("commit_import", |_| Ok(()))
     }
 
-    fn stage_binding(&self, name: &str, tuple: &Tuple) -> Result<(), PosError> {
+    fn stage_binding(&self, name: &str, tuple: &Tuple) -> Result<Option<String>, PosError> {
         self.answer("stage_binding", |knobs| {
             if !knobs.slot {
                 return Err(PosError::Refused("there is one slot".to_owned()));
@@ -253,7 +253,7 @@ impl PosApplication for std::sync::Arc<ToyTill> {
             let Tuple { provider, mid, tid, .. } = tuple;
             knobs.bindings.push(binding(name, staged, provider, mid, tid));
             knobs.staged = Some(tuple.clone());
-            Ok(())
+            Ok(Some("3F8A21".to_owned()))
         })
     }
 

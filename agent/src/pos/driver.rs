@@ -20,8 +20,8 @@ use tracing::{info, warn};
 
 use super::protocol::{
     Answer, Ask, Batches, DataSet, DataSets, Done, Drained, Export, Figures, Host, Hosts,
-    LINE_BYTES_MAX, Left, SelfTest, Settled, Status, Switched, Tested, TestsLeft, Trial, Tuple,
-    Wanted,
+    LINE_BYTES_MAX, Left, SelfTest, Settled, Staged, Status, Switched, Tested, TestsLeft, Trial,
+    Tuple, Wanted,
 };
 use super::{PosApplication, PosError};
 use crate::lock::lock;
@@ -339,8 +339,8 @@ impl PosApplication for DriverProgram {
         self.ask(&Ask::CommitImport).map(|Done {}| ())
     }
 
-    fn stage_binding(&self, binding: &str, tuple: &Tuple) -> Result<(), PosError> {
-        self.ask(&Ask::StageBinding { binding, tuple }).map(|Done {}| ())
+    fn stage_binding(&self, binding: &str, tuple: &Tuple) -> Result<Option<String>, PosError> {
+        self.ask(&Ask::StageBinding { binding, tuple }).map(|it: Staged| it.check_value())
     }
 
     fn switch_binding(&self, to: &str) -> Result<String, PosError> {

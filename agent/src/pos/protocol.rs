@@ -301,6 +301,22 @@ pub struct Host {
     pub last_batch: Option<u64>,
 }
 
+#[derive(Debug, Deserialize)]
+pub(super) struct Staged {
+    #[serde(default)]
+    key_check_value: Option<String>,
+}
+
+impl Staged {
+    /// Up to 16 hexadecimal digits: what is longer, or other, could be the key itself.
+    pub(super) fn check_value(self) -> Option<String> {
+        let is_one = |it: &String| {
+            (1..=16).contains(&it.len()) && it.bytes().all(|it| it.is_ascii_hexdigit())
+        };
+        self.key_check_value.filter(is_one)
+    }
+}
+
 /// `{}`, with whatever else.
 #[derive(Debug, Deserialize)]
 pub(super) struct Done {}
@@ -311,6 +327,19 @@ mod tests {
 
     fn answered<T: DeserializeOwned>(line: &str) -> Result<T, PosError> {
         Answer::read(line.as_bytes()).expect("an answer").into_result()
+    }
+
+    #[test]
+    fn a_check_value_is_short_and_anything_else_is_not_kept() {
+        let staged = |said: &str| answered::<Staged>(said).expect("an answer").check_value();
+        assert_eq!(
+            staged(r#"{"id":1,"ok":{"key_check_value":"3F8A21"}}"#).as_deref(),
+            Some("3F8A21")
+        );
+        assert_eq!(staged(r#"{"id":1,"ok":{}}"#), None);
+        let key = format!(r#"{{"id":1,"ok":{{"key_check_value":"{}"}}}}"#, "ab".repeat(16));
+        assert_eq!(staged(&key), None, "that is as long as a key");
+        assert_eq!(staged(r#"{"id":1,"ok":{"key_check_value":"secret"}}"#), None);
     }
 
     #[test]

@@ -134,15 +134,12 @@ fn check(asked: &NewClaim, lifetime_max: Duration) -> Result<(), Refusal> {
     }
     let names = [("store", &asked.store), ("model", &asked.model)];
     let lane = asked.lane.iter().map(|lane| ("lane", lane));
-    let labels = asked.labels.iter().flat_map(|(key, value)| [("label", key), ("label", value)]);
-    for (what, name) in names.into_iter().chain(lane).chain(labels) {
+    for (what, name) in names.into_iter().chain(lane) {
         if !is_name(name) {
-            return invalid(format!(
-                "`{name}` is not a name of a {what}: 1 to {NAME_BYTES_MAX} characters, none of \
-                 them a space, a quotation mark or one of = ! & | ( ) ,"
-            ));
+            return invalid(not_a_name(what, name));
         }
     }
+    check_words(asked.labels.iter().flat_map(|(key, value)| [key, value]))?;
     check_labels(&asked.labels)?;
     if TimeZone::get(&asked.zone).is_err() {
         return invalid(format!("`{}` is not an IANA time zone", asked.zone));
@@ -155,7 +152,22 @@ fn check(asked: &NewClaim, lifetime_max: Duration) -> Result<(), Refusal> {
     Ok(())
 }
 
-fn check_labels(labels: &BTreeMap<String, String>) -> Result<(), Refusal> {
+/// The words of labels, each.
+pub(super) fn check_words<'a>(words: impl IntoIterator<Item = &'a String>) -> Result<(), Refusal> {
+    match words.into_iter().find(|word| !is_name(word)) {
+        None => Ok(()),
+        Some(name) => Err(Refusal::new(Code::Invalid, not_a_name("label", name))),
+    }
+}
+
+fn not_a_name(what: &str, name: &str) -> String {
+    format!(
+        "`{name}` is not a name of a {what}: 1 to {NAME_BYTES_MAX} characters, none of them a \
+         space, a quotation mark or one of = ! & | ( ) ,"
+    )
+}
+
+pub(super) fn check_labels(labels: &BTreeMap<String, String>) -> Result<(), Refusal> {
     if labels.len() > LABELS_MAX {
         let detail = format!("{} labels, more than {LABELS_MAX}", labels.len());
         return Err(Refusal::new(Code::Invalid, detail));

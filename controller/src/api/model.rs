@@ -52,7 +52,8 @@ pub use purge::{
 };
 pub use rebind::{
     Finding, How, Letter, MemberProfile, NewRebind, NextWave, Notice, Plan, PlanRebind,
-    PlannedBinding, PlannedFee, PlannedTerminal, RebindShown, RebindTerms, WantedTerminal, Weight,
+    PlannedBinding, PlannedFee, PlannedTerminal, RebindShown, RebindTerms, WantedTerminal,
+    WatchWish, Weight,
 };
 pub use release::{ArtifactStored, Release, ReleaseArtifact, Roster, RosterKey, Signer};
 pub use request::{
@@ -61,7 +62,7 @@ pub use request::{
 };
 pub use schedule::{BackupSchedule, NewBackupSchedule, ScheduleEvery, ScheduledWork};
 pub use terminal::{
-    Component, Lifecycle, Presence, Recipient, Telemetry, Terminal, TerminalDetail,
+    Component, Labels, Lifecycle, Presence, Recipient, Telemetry, Terminal, TerminalDetail,
 };
 
 use serde::{Deserialize, Serialize};

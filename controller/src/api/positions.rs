@@ -56,17 +56,18 @@ async fn put(
     State(api): State<Arc<Api>>,
     Json(asked): Json<NewPosition>,
 ) -> Result<axum::Json<Position>, Refusal> {
-    let NewPosition { store, lane, merchant_class, fallback } = asked;
+    let NewPosition { store, lane, merchant, merchant_class, fallback } = asked;
     let lines = [
         ("store", Some(&store)),
         ("lane", Some(&lane)),
+        ("merchant", merchant.as_ref()),
         ("merchant_class", merchant_class.as_ref()),
         ("fallback", fallback.as_ref()),
     ];
     for (field, line) in lines.into_iter().filter_map(|(field, line)| Some((field, line?))) {
         check_line(field, line)?;
     }
-    let put = PutPosition { store, lane, merchant_class, fallback };
+    let put = PutPosition { store, lane, merchant, merchant_class, fallback };
     let position = api.registry.put_position(&put, &operator.by(None, now())).await?;
     Ok(axum::Json(shown(position)))
 }
@@ -193,6 +194,7 @@ fn shown(it: stored::Position) -> Position {
         id: it.id,
         store: it.store,
         lane: it.lane,
+        merchant: it.merchant,
         merchant_class: it.merchant_class,
         fallback: it.fallback,
         state: it.state.as_str().to_owned(),

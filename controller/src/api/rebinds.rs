@@ -20,7 +20,7 @@ use super::problem::{Code, Refusal};
 use super::{Api, campaigns, now};
 use crate::rebind::facts::{Brings, Party, Wanted, Wish};
 use crate::rebind::plan::Plan;
-use crate::rebind::{NewChange, RebindError, Rebinds};
+use crate::rebind::{NewChange, RebindError, Rebinds, usual};
 use crate::registry::rebind as stored;
 
 /// A change for ten thousand terminals, with a kilobyte for each.
@@ -72,7 +72,8 @@ async fn plan(
         },
     };
     let waves = asked.waves.into_iter().map(|wave| wave.into_iter().map(wanted).collect());
-    let wish = Wish { waves: waves.collect(), ..wish(&asked.terms)? };
+    let wish =
+        Wish { waves: waves.collect(), ..wish(&asked.terms, &signed(&api, &asked.terms).await?)? };
     Ok(axum::Json(rebinds(&api).plan(&wish, &operator.by(None, now())).await?))
 }
 
@@ -125,11 +126,12 @@ async fn create(
         let detail = format!("a text is longer than {} bytes", limits::TEXT_BYTES_MAX);
         return Err(Refusal::new(Code::Invalid, detail));
     }
+    let asked = signed(&api, &terms).await?;
     let bytes = |wave: Vec<super::model::Base64>| wave.into_iter().map(|it| it.0).collect();
     let new = NewChange {
         name,
-        wish: wish(&terms)?,
-        asked: Asked::from(&terms),
+        wish: wish(&terms, &asked)?,
+        asked,
         max_parallel,
         lifetime_s: not_after_s,
         waves: waves.into_iter().map(bytes).collect(),
@@ -257,8 +259,16 @@ pub(super) fn letter(paper: stored::Paper) -> Letter {
     Letter { party, digest, html, made_at, made_by }
 }
 
+/// What people are to sign for, with the tests and the watch that the new provider wants where
+/// nothing else is asked for.
+async fn signed(api: &Api, terms: &RebindTerms) -> Result<Asked, Refusal> {
+    let provider = rebinds(api).described(&terms.to).await?;
+    let tests = usual::tests(terms.tests.clone(), provider.as_ref());
+    Ok(terms.clone().signed(tests, usual::watch(terms.watch, provider.as_ref())))
+}
+
 /// What is wished of a plan, but for the terminals.
-fn wish(terms: &RebindTerms) -> Result<Wish, Refusal> {
+fn wish(terms: &RebindTerms, asked: &Asked) -> Result<Wish, Refusal> {
     Ok(Wish {
         request: terms.request,
         carried_by: None,
@@ -268,7 +278,8 @@ fn wish(terms: &RebindTerms) -> Result<Wish, Refusal> {
         to: terms.to.clone(),
         selector: terms.selector.clone(),
         registry_order: terms.registry_order,
-        tests: terms.tests.len(),
+        tests: asked.tests.clone(),
+        watch: asked.watch,
         begins_at: terms.begins_at.unwrap_or_else(now).max(now()),
         waves: vec![],
         fallbacks: terms.fallbacks.clone(),

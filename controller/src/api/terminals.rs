@@ -10,13 +10,13 @@ use shared::signature::Envelope;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use super::extract::{Operator, Part, Path, Query, listed};
+use super::extract::{Json, Operator, Part, Path, Query, listed};
 use super::model::{
-    Base64, Component, Lifecycle, Page, Presence, Problem, Recipient, Telemetry, Terminal,
+    Base64, Component, Labels, Lifecycle, Page, Presence, Problem, Recipient, Telemetry, Terminal,
     TerminalDetail,
 };
 use super::problem::{Code, Refusal};
-use super::{Api, campaigns};
+use super::{Api, campaigns, claims, now};
 use crate::campaign::view::{self, Member};
 use crate::registry::page::{self, PAGE_ITEMS_MAX};
 use crate::registry::terminal as stored;
@@ -26,7 +26,7 @@ use crate::selector::Selector;
 const ASSIGNMENTS_SHOWN: u32 = 50;
 
 pub(super) fn routes() -> OpenApiRouter<Arc<Api>> {
-    OpenApiRouter::new().routes(routes!(list)).routes(routes!(show))
+    OpenApiRouter::new().routes(routes!(list)).routes(routes!(show)).routes(routes!(label))
 }
 
 /// Which terminals are listed.
@@ -105,6 +105,32 @@ async fn show(
     });
     let assignments = assignments.collect();
     Ok(axum::Json(TerminalDetail { assignments, terminal: shown(terminal) }))
+}
+
+/// Set labels of a terminal, or take them away
+///
+/// What a selection matches follows at once, but for campaigns that have begun: their members stay.
+#[utoipa::path(
+    put,
+    path = "/v1/terminals/{id}/labels",
+    tag = "terminals",
+    params(("id" = String, Path)),
+    security(("operator" = [])),
+    responses((status = 200, body = Terminal), (status = "default", body = Problem)),
+)]
+async fn label(
+    operator: Operator,
+    State(api): State<Arc<Api>>,
+    Path(id): Path<TerminalId>,
+    Json(Labels { labels, reason }): Json<Labels>,
+) -> Result<axum::Json<Terminal>, Refusal> {
+    claims::check_words(labels.keys().chain(labels.values().flatten()))?;
+    let terminal = api.registry.terminal(id).await?.ok_or_else(|| Refusal::no("terminal", id))?;
+    let mut then = terminal.labels;
+    then.extend(labels.iter().filter_map(|(key, value)| Some((key.clone(), value.clone()?))));
+    claims::check_labels(&then)?;
+    let by = operator.by(reason.as_deref(), now());
+    Ok(axum::Json(shown(api.registry.label_terminal(id, &labels, &by).await?)))
 }
 
 pub(super) fn lifecycle(unit: stored::Unit) -> Lifecycle {

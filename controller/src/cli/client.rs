@@ -21,7 +21,7 @@ use super::context::Context;
 use super::failure::{Exit, Failure};
 use crate::api::model::{
     Alarm, Approval, ApprovalRequest, ArtifactStored, Assignment, AuditEntry, BackupSchedule,
-    Campaign, Claim, Coverage, Decision, DrillReport, HoldReason, IssuedClaim, Letter,
+    Campaign, Claim, Coverage, Decision, DrillReport, HoldReason, IssuedClaim, Labels, Letter,
     MemberProfile, NewBackupSchedule, NewCampaign, NewClaim, NewPurge, NewRebind, NextWave, Notice,
     OrderEvidence, Page, Plan, PlanRebind, Problem, PurgePlan, RebindShown, Release,
     RetentionPolicy, Snapshot, SnapshotDetail, Status, Terminal, TerminalDetail, TerminalRetention,
@@ -135,6 +135,10 @@ impl Client {
 
     pub(super) async fn terminal(&self, id: TerminalId) -> Answer<TerminalDetail> {
         self.get(&format!("/v1/terminals/{id}"), &[]).await
+    }
+
+    pub(super) async fn label_terminal(&self, id: TerminalId, labels: &Labels) -> Answer<Terminal> {
+        self.put(&format!("/v1/terminals/{id}/labels"), labels).await
     }
 
     pub(super) async fn releases(&self) -> Answer<Vec<Release>> {

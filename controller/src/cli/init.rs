@@ -4,8 +4,8 @@
 //! operate the fleet. They appear together or not at all.
 
 mod authority;
-mod papers;
-mod tree;
+pub(super) mod papers;
+pub(super) mod tree;
 mod wanted;
 
 use std::path::{Path, PathBuf};

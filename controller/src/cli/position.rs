@@ -43,6 +43,9 @@ pub(super) struct Set {
     store: String,
     #[arg(long, value_name = "NAME")]
     lane: String,
+    /// Whose shop it is, as contracts name the merchant
+    #[arg(long, value_name = "NAME")]
+    merchant: Option<String>,
     /// The band of fees that its trade belongs to
     #[arg(long, value_name = "NAME")]
     merchant_class: Option<String>,
@@ -94,6 +97,7 @@ impl PositionCommand {
                 let asked = NewPosition {
                     store: args.store.clone(),
                     lane: args.lane.clone(),
+                    merchant: args.merchant.clone(),
                     merchant_class: args.merchant_class.clone(),
                     fallback: args.fallback.clone(),
                 };
@@ -138,12 +142,15 @@ fn list(positions: Vec<Position>, print: &mut Print) {
             it.state,
             time_text(it.state_at),
             or_nothing(it.terminal),
+            or_nothing(it.merchant),
             or_nothing(it.merchant_class),
             or_nothing(it.fallback),
             it.id.to_string(),
         ]
     };
-    let header = ["store", "lane", "state", "since", "terminal", "class", "fallback", "position"];
+    let header = [
+        "store", "lane", "state", "since", "terminal", "merchant", "class", "fallback", "position",
+    ];
     print.table(header, positions.into_iter().map(row).collect(), "no position is known");
 }
 

@@ -464,6 +464,7 @@ pub(super) fn positions() -> Vec<Position> {
         id: position_id(number),
         store: "north".to_owned(),
         lane: format!("lane-{number}"),
+        merchant: None,
         merchant_class: (number == 1).then(|| "standard".to_owned()),
         fallback: fallback.map(str::to_owned),
         state: state.to_owned(),

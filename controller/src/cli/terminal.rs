@@ -1,6 +1,7 @@
 //! `tillward terminal`: claims for new terminals, and what the known ones say.
 
 mod claim;
+mod label;
 mod recipient;
 
 use clap::{Args, Subcommand};
@@ -22,6 +23,7 @@ pub(super) enum TerminalCommand {
     Claims(claim::ListClaims),
     List(List),
     Show(Show),
+    Label(label::LabelTerminal),
     Recipient(recipient::WriteRecipient),
 }
 
@@ -78,6 +80,7 @@ impl TerminalCommand {
                 }
                 Ok(Exit::Done)
             }
+            Self::Label(args) => args.run(&client()?, now, print).await,
             Self::Recipient(args) => args.run(&client()?, print).await,
         }
     }

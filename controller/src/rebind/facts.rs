@@ -6,14 +6,14 @@
 
 use std::collections::BTreeMap;
 
-use shared::change::rebind::{Reason, RegistryOrder};
+use shared::change::rebind::{Reason, RegistryOrder, Test, Watch};
 use shared::id::{BindingId, CampaignId, PositionId, RequestId, TerminalId};
 use shared::time::UnixTime;
 
 use crate::position::binding::{RegistrationStatus, Version};
 use crate::provider::contract::Exposure;
 use crate::provider::fees::{Difference, OutOfBand};
-use crate::provider::record::Provider;
+use crate::provider::record::{Integration, Provider};
 use crate::provider::target::WhyNot;
 use crate::registry::rebind::Notice;
 use crate::request::RequestState;
@@ -41,6 +41,9 @@ pub struct Facts {
     pub fees: Known<Fees>,
     /// Terminals whose position has no merchant class, which are taken for the usual one.
     pub without_class: u32,
+    /// Terminals of whose position nobody has written down whose shop it is: then all contracts
+    /// count.
+    pub without_merchant: u32,
     /// With the old provider.
     pub leaving: Known<Leaving>,
     /// With the new provider; none where there is none on record.
@@ -77,6 +80,8 @@ pub struct TerminalFacts {
     pub is_selected: bool,
     /// Whether the request is about it.
     pub is_requested: bool,
+    /// A wave of another change that is not over.
+    pub in_change: Option<CampaignId>,
     /// It has told to whom its secrets are sealed.
     pub has_recipient: bool,
     /// The position that it fills, where that was written down.
@@ -91,6 +96,8 @@ pub struct TerminalFacts {
     pub capability: Known<Capability>,
     /// Whether keys of a second provider fit beside those of the first.
     pub free_slot: Known<bool>,
+    /// How the shop's cash register speaks to it.
+    pub integration: Known<Integration>,
 }
 
 /// To whom a terminal is bound now.
@@ -181,8 +188,9 @@ pub struct Wish {
     pub to: String,
     pub selector: String,
     pub registry_order: RegistryOrder,
-    /// How many tests the shop waits for.
-    pub tests: usize,
+    /// The shop waits for them.
+    pub tests: Vec<Test>,
+    pub watch: Watch,
     /// When the first shop may be disturbed.
     pub begins_at: UnixTime,
     pub waves: Vec<Vec<Wanted>>,

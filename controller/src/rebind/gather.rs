@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use shared::document::Profile;
 use shared::document::profile::Enclosed;
-use shared::id::{BindingId, PositionId, TerminalId};
+use shared::id::{BindingId, CampaignId, PositionId, TerminalId};
 use shared::time::UnixTime;
 
 use super::draft;
@@ -23,6 +23,7 @@ use crate::provider::compatibility::{self, Asked, Status};
 use crate::provider::contract::LegalReview;
 use crate::provider::day::Day;
 use crate::provider::model::{Model, RebindCapability};
+use crate::provider::record::Integration;
 use crate::provider::{Kind, fees, target};
 use crate::registry::page::{PAGE_ITEMS_MAX, Page};
 use crate::registry::position::BindingsOf;
@@ -31,10 +32,19 @@ use crate::registry::terminal::{Terminal, Unit};
 use crate::registry::{Registry, RegistryError};
 use crate::request::Request;
 use crate::selector::Selector;
-use terms::Documents;
+use terms::{Documents, Mover};
 
 /// The merchant class of a position of which none was written down.
 const USUAL_CLASS: &str = "standard";
+
+/// Components that tills tell of.
+const FIRMWARE: &str = "firmware";
+const KERNEL: &str = "kernel";
+
+/// Labels that say of a terminal what it does not tell itself. `kernel` is one too.
+const HARDWARE: &str = "hardware";
+const KEY_SET: &str = "key-set";
+const INTEGRATION: &str = "integration";
 
 /// Goes through the fleet once, in pages.
 pub(super) async fn facts(
@@ -49,7 +59,7 @@ pub(super) async fn facts(
     let wanted = || wish.waves.iter().flatten();
     let ids: BTreeSet<_> = wanted().filter_map(|it| it.terminal).collect();
     let serials: BTreeSet<_> = wanted().filter_map(|it| it.serial.as_deref()).collect();
-    let (mut classes, mut without_class) = (BTreeSet::new(), 0);
+    let (mut movers, mut without_class, mut without_merchant) = (BTreeSet::new(), 0, 0);
     let mut terminals = BTreeMap::new();
     let mut without_profile = Vec::new();
     let mut stores: BTreeMap<String, StoreFacts> = BTreeMap::new();
@@ -59,16 +69,23 @@ pub(super) async fn facts(
         let Some(last) = found.last() else { break };
         page = Page::after(last.id, PAGE_ITEMS_MAX);
         let filled = positions(registry, &found).await?;
+        let busy = in_changes(registry, &found, wish.carried_by).await?;
         for terminal in &found {
             let position = filled.get(&terminal.id);
-            let facts = look.at_terminal(terminal, selector, position, wish);
+            let facts = TerminalFacts {
+                in_change: busy.get(&terminal.id).copied(),
+                ..look.at_terminal(terminal, selector, position, wish)
+            };
             let store = stores.entry(terminal.store.clone()).or_default();
             store.enrolled += u32::from(facts.is_enrolled);
             store.has_fallback |= position.is_some_and(|it| it.fallback.is_some());
             if ids.contains(&terminal.id) || serials.contains(terminal.serial.as_str()) {
                 let class = position.and_then(|it| it.merchant_class.clone());
                 without_class += u32::from(class.is_none());
-                classes.insert(class.unwrap_or_else(|| USUAL_CLASS.to_owned()));
+                let class = class.unwrap_or_else(|| USUAL_CLASS.to_owned());
+                let merchant = position.and_then(|it| it.merchant.clone());
+                without_merchant += u32::from(merchant.is_none());
+                movers.insert(Mover { merchant, class });
                 terminals.insert(terminal.id, facts);
             } else if facts.is_selected && facts.is_enrolled {
                 without_profile.push(facts);
@@ -78,6 +95,9 @@ pub(super) async fn facts(
     let documents = documents(registry).await?;
     let (from, to) = (wish.from.as_str(), wish.to.as_str());
     let at = wish.begins_at;
+    let merchants: Option<BTreeSet<_>> = movers.iter().map(|it| it.merchant.clone()).collect();
+    let merchants = merchants.as_ref().filter(|_| !movers.is_empty());
+    let count = terminals.len() as u32;
     Ok(Facts {
         now,
         stores,
@@ -91,10 +111,11 @@ pub(super) async fn facts(
             campaign: it.campaign,
         }),
         target: target(registry, to, at).await?,
-        fees: documents.fees((from, to), &classes, at),
+        fees: documents.fees((from, to), &movers, at),
         without_class,
-        leaving: documents.leaving(from, at),
-        joining: documents.joining(to, terminals.len() as u32, review, at),
+        without_merchant,
+        leaving: documents.leaving(from, merchants, at),
+        joining: documents.joining(to, merchants, count, review, at),
         by_serial: terminals.values().map(|it| (it.serial.clone(), it.id)).collect(),
         terminals,
     })
@@ -131,6 +152,16 @@ async fn positions(
     let ids: Vec<_> = of.iter().map(|it| it.id).collect();
     let found = registry.positions_of(&ids).await?.into_iter();
     Ok(found.filter_map(|it| it.terminal.map(|terminal| (terminal, it))).collect())
+}
+
+/// The waves of other changes that are not over, by terminals that they are about.
+async fn in_changes(
+    registry: &dyn Registry,
+    of: &[Terminal],
+    carried_by: Option<CampaignId>,
+) -> Result<BTreeMap<TerminalId, CampaignId>, RegistryError> {
+    let ids: Vec<_> = of.iter().map(|it| it.id).collect();
+    Ok(registry.rebinding(&ids, carried_by).await?.into_iter().collect())
 }
 
 /// What is looked up once for all terminals.
@@ -197,6 +228,7 @@ impl Look {
             model: terminal.model.clone(),
             is_enrolled: terminal.unit == Unit::Enrolled,
             is_selected: selector.matches(terminal),
+            in_change: None,
             is_requested: self.requested.as_ref().is_some_and(|it| it.matches(terminal)),
             has_recipient: terminal.said.as_ref().is_some_and(|said| said.recipient.is_some()),
             position,
@@ -206,6 +238,7 @@ impl Look {
             matrix_row,
             capability: model.map_or(Known::Unknown, |it| Known::Is(self.capability(it))),
             free_slot: model.map_or(Known::Unknown, |it| Known::Is(it.key_slots > 1)),
+            integration: integration(&terminal.labels),
         }
     }
 
@@ -233,12 +266,16 @@ impl Look {
             // Of two applications nobody knows which one is meant.
             found.next().filter(|_| found.next().is_none()).map(|it| it.version.clone())
         };
+        let label = |key: &str| terminal.labels.get(key).cloned();
         let asked = Asked {
             model: terminal.model.clone(),
-            firmware: version(&|name| name == "firmware"),
-            application: version(&|name| name != "firmware"),
+            hardware: label(HARDWARE),
+            firmware: version(&|name| name == FIRMWARE),
+            application: version(&|name| name != FIRMWARE && name != KERNEL),
+            // What the till says of itself counts more than what somebody once wrote down.
+            kernel: version(&|name| name == KERNEL).or_else(|| label(KERNEL)),
             provider: Some(wish.to.clone()),
-            ..Asked::default()
+            key_set: label(KEY_SET),
         };
         let verdict = compatibility::look_up(&self.matrix, &asked);
         let compatible = match verdict.status {
@@ -258,6 +295,15 @@ impl Look {
             (RebindCapability::InPlace, None) => Capability::InPlace,
         }
     }
+}
+
+/// As `PROTOCOL/VERSION`, where somebody has written it down.
+fn integration(labels: &BTreeMap<String, String>) -> Known<Integration> {
+    let label = labels.get(INTEGRATION).and_then(|it| it.split_once('/'));
+    label.map_or(Known::Unknown, |(protocol, version)| {
+        let (protocol, version) = (protocol.to_owned(), version.to_owned());
+        Known::Is(Integration { protocol, version })
+    })
 }
 
 /// A profile that was sound when it was stored.

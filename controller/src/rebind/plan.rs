@@ -194,7 +194,7 @@ pub fn plan(facts: &Facts, wish: &Wish) -> Plan {
         terminals,
         findings: found,
         points_of_no_return: points_of_no_return(wish),
-        downtime_s: STOP_S + TEST_S * wish.tests as u64,
+        downtime_s: STOP_S + TEST_S * wish.tests.len() as u64,
         fees: parties::planned_fees(facts),
         contracts: parties::contracts(facts),
         penalty: match &facts.leaving {
@@ -308,6 +308,10 @@ fn why_excluded(
     }
     if !known.is_requested {
         return Some(("not-requested", "the request is not about it".to_owned()));
+    }
+    if let Some(campaign) = known.in_change {
+        let detail = format!("{campaign} is not over, and is about it too");
+        return Some(("in-another-change", detail));
     }
     if wanted.is_sealed && !known.has_recipient {
         let detail = "it has told no recipient: its secret can be sealed to nobody";

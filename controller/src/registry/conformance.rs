@@ -45,6 +45,7 @@ pub const CHECKS: &[Check] = checks! {
         many_writers_at_once_lose_nothing;
     terminals:
         a_claim_announces_its_terminal_and_a_later_one_replaces_it,
+        labels_are_set_and_taken_away_one_by_one,
         a_claim_is_used_once_and_again_only_by_the_same_key,
         the_sixth_guess_finds_a_claim_shut,
         a_new_enrolment_begins_an_epoch_and_voids_older_orders,
@@ -74,6 +75,7 @@ pub const CHECKS: &[Check] = checks! {
         what_the_controller_learns_is_counted;
     rebinds:
         a_change_of_provider_is_found_by_any_of_its_waves,
+        a_terminal_is_in_one_change_of_provider_at_a_time,
         a_change_of_provider_takes_its_request_and_makes_its_bindings_or_nothing,
         bindings_follow_what_a_terminal_has_signed,
         a_binding_that_was_undone_has_failed_and_the_old_one_is_as_it_was,
@@ -81,7 +83,8 @@ pub const CHECKS: &[Check] = checks! {
         what_a_till_left_is_found_whatever_its_profile_names,
         a_profile_for_another_position_moves_nothing,
         a_till_with_another_tuple_moves_its_bindings_and_stands_out,
-        a_position_with_two_active_bindings_stands_out,
+        a_position_with_several_acquirers_keeps_as_many,
+        a_position_that_gains_an_active_binding_stands_out,
         a_second_end_that_contradicts_the_first_moves_no_binding,
         a_damaged_profile_holds_up_no_reports,
         a_till_that_could_not_be_undone_is_an_alarm,

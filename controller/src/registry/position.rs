@@ -22,6 +22,7 @@ type Result<T> = std::result::Result<T, RegistryError>;
 pub struct PutPosition {
     pub store: String,
     pub lane: String,
+    pub merchant: Option<String>,
     pub merchant_class: Option<String>,
     pub fallback: Option<String>,
 }

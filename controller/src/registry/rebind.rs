@@ -47,6 +47,8 @@ pub enum NotBegun {
     Request(#[from] RequestRefused),
     #[error(transparent)]
     Binding(#[from] BindingRefused),
+    #[error("{campaign} is about {terminal} too, and is not over")]
+    InAnotherChange { terminal: TerminalId, campaign: CampaignId },
 }
 
 impl NotBegun {
@@ -55,6 +57,9 @@ impl NotBegun {
         match self {
             Self::Request(why) => why.hint(),
             Self::Binding(why) => why.hint(),
+            Self::InAnotherChange { .. } => {
+                "wait for its end, or end it: `tillward campaign abort`"
+            }
         }
     }
 }
@@ -123,6 +128,14 @@ pub trait RebindRegistry {
 
     /// The change of provider that this campaign is a wave of.
     async fn rebind_of(&self, campaign: CampaignId) -> Result<Option<Rebind>>;
+
+    /// Waves that are not over, drafts too, and those of these terminals that they are about; not
+    /// those of this change itself. A terminal may be there for several. At most a page at a time.
+    async fn rebinding(
+        &self,
+        terminals: &[TerminalId],
+        but: Option<CampaignId>,
+    ) -> Result<Vec<(TerminalId, CampaignId)>>;
 
     /// Newest first.
     async fn rebinds(&self, page: &Page<CampaignId>) -> Result<Vec<CampaignId>>;

@@ -237,6 +237,15 @@ impl<D: Database> Registry for SqlRegistry<D> {
         read!(self, "find terminals", tx => terminals::of(tx, ids))
     }
 
+    async fn label_terminal(
+        &self,
+        id: TerminalId,
+        labels: &BTreeMap<String, Option<String>>,
+        by: &By,
+    ) -> Result<Terminal> {
+        write!(self, "label a terminal", tx => terminals::label(tx, id, labels, by))
+    }
+
     async fn revoke_terminal(&self, id: TerminalId, by: &By) -> Result<Terminal> {
         write!(self, "revoke a terminal", tx => terminals::revoke(tx, id, by))
     }

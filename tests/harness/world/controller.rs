@@ -1,15 +1,12 @@
 //! The controller's process and its configuration.
 
 use std::fs;
-use std::io::Read as _;
 use std::net::SocketAddr;
 use std::path::Path;
 use std::process::Command;
 
 use anyhow::{Context as _, Result};
-use controller::auth::Token;
 use serde::Deserialize;
-use shared::durable::{Readers, replace_file};
 
 use super::records::Records;
 use super::{Broker, START_PATIENCE, run, still_runs};
@@ -87,9 +84,9 @@ pub(super) fn place_backups(directory: &Path, places: &str) -> Result<()> {
 
 /// Changes what `tillward init` wrote: free ports, the proxies' addresses, broker and registry.
 pub(super) fn configure(
+    programs: &Programs,
     fleet: &Path,
-    https: &Proxy,
-    mqtt: &Proxy,
+    (https, mqtt): (&Proxy, &Proxy),
     broker: Broker,
     records: &Records,
 ) -> Result<()> {
@@ -123,11 +120,6 @@ pub(super) fn configure(
         written
             .push_str(&format!("\n[[broker.cells]]\naddress = \"{mqtt}\"\nshards = \"0-255\"\n"));
     }
-    let token = reviewers_token()?;
-    let digest = token.digest();
-    written
-        .push_str(&format!("\n[[operators]]\nname = \"reviewer\"\ntoken_sha256 = \"{digest}\"\n"));
-    fs::write(&path, written)?;
     let operator = fleet.join("operator");
     let text = fs::read_to_string(operator.join("operator.toml"))?;
     let text = text.lines().map(|line| match line.starts_with("url") {
@@ -135,19 +127,10 @@ pub(super) fn configure(
         false => line.to_owned(),
     });
     let text = text.collect::<Vec<_>>().join("\n");
-    fs::write(operator.join("operator.toml"), &text)?;
-    let reviewer = fleet.join("reviewer");
-    fs::create_dir(&reviewer)?;
-    fs::write(reviewer.join("operator.toml"), text)?;
-    for shared in ["server-ca.pem", "roster.cose"] {
-        fs::copy(operator.join(shared), reviewer.join(shared))?;
-    }
-    replace_file(&reviewer.join("token"), token.expose().as_bytes(), Readers::Owner)?;
+    fs::write(operator.join("operator.toml"), text)?;
+    let mut new = Command::new(programs.tillward()?);
+    new.arg("--context").arg(&operator).args(["operator", "new", "reviewer", "--to"]);
+    let lines = run(new.arg(fleet.join("reviewer")))?;
+    fs::write(&path, format!("{written}\n{lines}"))?;
     Ok(())
-}
-
-fn reviewers_token() -> Result<Token> {
-    let mut random = [0; 32];
-    fs::File::open("/dev/urandom")?.read_exact(&mut random)?;
-    Ok(Token::of(&random))
 }

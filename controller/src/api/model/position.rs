@@ -11,6 +11,9 @@ use utoipa::ToSchema;
 pub struct NewPosition {
     pub store: String,
     pub lane: String,
+    /// Whose shop it is, as contracts name the merchant; left out, it stays as it is.
+    #[serde(default)]
+    pub merchant: Option<String>,
     /// The band of fees that its trade belongs to; left out, it stays as it is.
     #[serde(default)]
     pub merchant_class: Option<String>,
@@ -26,6 +29,7 @@ pub struct Position {
     pub id: PositionId,
     pub store: String,
     pub lane: String,
+    pub merchant: Option<String>,
     pub merchant_class: Option<String>,
     pub fallback: Option<String>,
     /// `planned`, `occupied`, `vacant` or `closed`.

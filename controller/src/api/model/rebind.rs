@@ -16,6 +16,7 @@ use super::{Base64, Campaign, text};
 pub use crate::rebind::plan::{
     Finding, How, Plan, PlannedBinding, PlannedFee, PlannedTerminal, Weight,
 };
+pub use crate::rebind::usual::WatchWish;
 
 /// What is the same for all terminals of a change of provider.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -33,10 +34,12 @@ pub struct RebindTerms {
     pub note: String,
     #[schema(value_type = String, example = "new-first")]
     pub registry_order: RegistryOrder,
-    #[schema(value_type = Vec<Object>)]
-    pub tests: Vec<Test>,
-    #[schema(value_type = Object)]
-    pub watch: Watch,
+    /// Left out, they are those that the new provider wants.
+    #[serde(default)]
+    #[schema(value_type = Option<Vec<Object>>)]
+    pub tests: Option<Vec<Test>>,
+    #[serde(default)]
+    pub watch: WatchWish,
     #[serde(default, with = "text::optional")]
     #[schema(value_type = Option<String>, example = "22:00-06:00")]
     pub window: Option<Window>,
@@ -182,10 +185,11 @@ pub struct Letter {
     pub made_by: String,
 }
 
-impl From<&RebindTerms> for signed::Rebind {
-    fn from(terms: &RebindTerms) -> Self {
-        let terms = terms.clone();
-        Self {
+impl RebindTerms {
+    /// What is signed for, with these tests and this watch.
+    pub fn signed(self, tests: Vec<Test>, watch: Watch) -> signed::Rebind {
+        let terms = self;
+        signed::Rebind {
             request: terms.request,
             from: terms.from,
             to: terms.to,
@@ -195,8 +199,8 @@ impl From<&RebindTerms> for signed::Rebind {
             ordered_by: terms.ordered_by,
             note: terms.note,
             registry_order: terms.registry_order,
-            tests: terms.tests,
-            watch: terms.watch,
+            tests,
+            watch,
             window: terms.window,
         }
     }

@@ -79,6 +79,17 @@ pub struct Telemetry {
     pub messages_unreadable: u64,
 }
 
+/// Labels of a terminal, by key.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Labels {
+    /// One whose value is `null` is taken away; one that is left out stays as it is.
+    pub labels: BTreeMap<String, Option<String>>,
+    /// Kept in the audit trail.
+    #[serde(default)]
+    pub reason: Option<String>,
+}
+
 /// One terminal, and what was asked of it, newest first.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct TerminalDetail {

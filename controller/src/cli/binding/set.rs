@@ -67,6 +67,7 @@ impl Set {
         let position = NewPosition {
             store: self.store.clone(),
             lane: self.lane.clone(),
+            merchant: None,
             merchant_class: None,
             fallback: None,
         };

@@ -95,7 +95,8 @@ impl Papers {
     }
 }
 
-fn token() -> Token {
+/// A new one, known to nobody else.
+pub(in super::super) fn token() -> Token {
     let mut random = [0; 32];
     getrandom::fill(&mut random).expect("the operating system gives randomness");
     Token::of(&random)

@@ -13,6 +13,7 @@ use super::super::failure::Failure;
 use super::Protection;
 use super::papers::{CONTROLLER, OfflineKey, Papers};
 use super::wanted::Wanted;
+use crate::auth::Token;
 use crate::config::{Filled, OperatorEntry};
 use crate::key_file::{KeyError, KeyFile, KeyRole, OnlineKeys, Unlock};
 
@@ -157,14 +158,35 @@ fn write_controller(
 }
 
 fn write_operator(root: &Path, wanted: &Wanted, papers: &Papers) -> Result<(), Failure> {
-    let folder = root.join("operator");
-    let put = |name: &str, bytes: &[u8], readers| replace_file(&folder.join(name), bytes, readers);
-    put("server-ca.pem", papers.certificates.server_ca.as_bytes(), Readers::Anyone)?;
-    put("roster.cose", &papers.roster.to_bytes(), Readers::Anyone)?;
-    put("token", format!("{}\n", papers.token.expose()).as_bytes(), Readers::Owner)?;
-    let context = OPERATOR.replace("@URL@", &wanted.url().to_string());
-    put(CONTEXT_NAME, context.as_bytes(), Readers::Anyone)?;
-    Ok(())
+    OperatorPapers {
+        url: &wanted.url().to_string(),
+        server_ca: papers.certificates.server_ca.as_bytes(),
+        roster: &papers.roster.to_bytes(),
+        token: &papers.token,
+    }
+    .write(&root.join("operator"))
+}
+
+/// What one operator works with.
+pub(in super::super) struct OperatorPapers<'a> {
+    pub(in super::super) url: &'a str,
+    /// PEM.
+    pub(in super::super) server_ca: &'a [u8],
+    pub(in super::super) roster: &'a [u8],
+    pub(in super::super) token: &'a Token,
+}
+
+impl OperatorPapers<'_> {
+    pub(in super::super) fn write(&self, folder: &Path) -> Result<(), Failure> {
+        let put =
+            |name: &str, bytes: &[u8], readers| replace_file(&folder.join(name), bytes, readers);
+        put("server-ca.pem", self.server_ca, Readers::Anyone)?;
+        put("roster.cose", self.roster, Readers::Anyone)?;
+        put("token", format!("{}\n", self.token.expose()).as_bytes(), Readers::Owner)?;
+        let context = OPERATOR.replace("@URL@", self.url);
+        put(CONTEXT_NAME, context.as_bytes(), Readers::Anyone)?;
+        Ok(())
+    }
 }
 
 const OPERATOR: &str = include_str!("operator.toml");

@@ -4,13 +4,13 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::Args;
-use shared::change::rebind::{Reason, RegistryOrder, Test, TestKind, Watch};
+use shared::change::rebind::{Reason, RegistryOrder, Test, TestKind};
 use shared::id::RequestId;
 use shared::time::UnixTime;
 use shared::window::Window;
 
 use super::super::measure;
-use crate::api::model::{Notice, RebindTerms};
+use crate::api::model::{Notice, RebindTerms, WatchWish};
 
 #[derive(Debug, Args)]
 pub(super) struct TermsArgs {
@@ -61,39 +61,40 @@ pub(super) struct TermsArgs {
     /// and what came of it.
     #[arg(long = "told", value_name = "PARTY=TIME", value_parser = pair)]
     told: Vec<(String, String)>,
-    /// Tests on the new binding, as kind or kind:amount, in their order
-    #[arg(long = "test", value_name = "KIND[:AMOUNT]", value_delimiter = ',',
-          value_parser = test, default_value = "diagnosis,sale:1,void:1,receipt")]
+    /// Tests on the new binding, as kind or kind:amount, in their order; else those that the new
+    /// provider wants
+    #[arg(long = "test", value_name = "KIND[:AMOUNT]", value_delimiter = ',', value_parser = test)]
     tests: Vec<Test>,
     #[command(flatten)]
     watch: WatchArgs,
 }
 
-/// How the new provider is watched while shops sell with it, and what ends it.
+/// How the new provider is watched while shops sell with it, and what ends it. What is left out is
+/// as the new provider wants it.
 #[derive(Debug, Args)]
-#[command(next_help_heading = "Watch")]
+#[command(next_help_heading = "Watch (else as the new provider wants it)")]
 struct WatchArgs {
     /// How long at least
-    #[arg(long, value_name = "DURATION", value_parser = measure::duration, default_value = "3d")]
-    watch_for: Duration,
+    #[arg(long, value_name = "DURATION", value_parser = measure::duration)]
+    watch_for: Option<Duration>,
     /// Until so many payments were tried, at least
-    #[arg(long, value_name = "N", default_value_t = 50)]
-    watch_payments: u32,
+    #[arg(long, value_name = "N")]
+    watch_payments: Option<u32>,
     /// …but no longer than this
-    #[arg(long, value_name = "DURATION", value_parser = measure::duration, default_value = "7d")]
-    watch_at_most: Duration,
+    #[arg(long, value_name = "DURATION", value_parser = measure::duration)]
+    watch_at_most: Option<Duration>,
     /// How far the approval rate may fall, in percentage points
-    #[arg(long, value_name = "POINTS", default_value_t = 5)]
-    approval_drop_max: u8,
+    #[arg(long, value_name = "POINTS")]
+    approval_drop_max: Option<u8>,
     /// How many of 100 payments may end in an error of the host
-    #[arg(long, value_name = "N", default_value_t = 5)]
-    host_errors_max: u8,
+    #[arg(long, value_name = "N")]
+    host_errors_max: Option<u8>,
     /// How much longer a payment may take, in percent
-    #[arg(long, value_name = "PERCENT", default_value_t = 50)]
-    slower_max: u16,
+    #[arg(long, value_name = "PERCENT")]
+    slower_max: Option<u16>,
     /// How often the till may crash
-    #[arg(long, value_name = "N", default_value_t = 1)]
-    crashes_max: u16,
+    #[arg(long, value_name = "N")]
+    crashes_max: Option<u16>,
 }
 
 impl TermsArgs {
@@ -120,11 +121,11 @@ impl TermsArgs {
                 true => RegistryOrder::ReleaseOldFirst,
                 false => RegistryOrder::NewFirst,
             },
-            tests: self.tests.clone(),
-            watch: Watch {
-                for_s: seconds(self.watch.watch_for),
+            tests: Some(self.tests.clone()).filter(|tests| !tests.is_empty()),
+            watch: WatchWish {
+                for_s: self.watch.watch_for.map(seconds),
                 payments_min: self.watch.watch_payments,
-                at_most_s: seconds(self.watch.watch_at_most),
+                at_most_s: self.watch.watch_at_most.map(seconds),
                 approval_drop_max: self.watch.approval_drop_max,
                 host_errors_max: self.watch.host_errors_max,
                 slower_max: self.watch.slower_max,

@@ -82,6 +82,7 @@ async fn positions(world: &World) {
         let position = PutPosition {
             store: "berlin-1".to_owned(),
             lane: lane.clone(),
+            merchant: None,
             merchant_class: None,
             fallback: Some("cash".to_owned()),
         };

@@ -10,6 +10,14 @@ use crate::provider::day::Day;
 use crate::provider::fees::{self, Band, FeeSchedule, Method};
 use crate::provider::{self};
 
+/// Whose payments move to another provider, as far as that is known.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Mover {
+    /// As contracts name it.
+    pub merchant: Option<String>,
+    pub class: String,
+}
+
 /// Of everybody, in their newest versions.
 #[derive(Debug, Default)]
 pub(super) struct Documents {
@@ -19,20 +27,31 @@ pub(super) struct Documents {
 }
 
 impl Documents {
+    /// Those of these merchants; of all where it is not known of each position whose shop it is.
     fn contracts_with<'a>(
         &'a self,
         provider: &'a str,
+        merchants: Option<&'a BTreeSet<String>>,
     ) -> impl Iterator<Item = &'a provider::Known<Contract>> {
-        self.contracts.iter().filter(move |it| it.document.provider == provider)
+        self.contracts.iter().filter(move |it| {
+            let theirs = merchants.is_none_or(|them| them.contains(&it.document.merchant));
+            it.document.provider == provider && theirs
+        })
     }
 
     /// What the contracts in force name; without one, the schedule that came into force last.
     /// `None` where contracts name different ones: nobody here knows whose shops move.
-    fn schedule(&self, provider: &str, at: UnixTime) -> Option<&provider::Known<FeeSchedule>> {
+    fn schedule(
+        &self,
+        provider: &str,
+        merchant: Option<&String>,
+        at: UnixTime,
+    ) -> Option<&provider::Known<FeeSchedule>> {
+        let merchant = merchant.map(|it| BTreeSet::from([it.clone()]));
         let in_force = |it: &&provider::Known<Contract>| {
             matches!(contract::exposure(Some(&it.document), at), Exposure::InForce { .. })
         };
-        let agreed = self.contracts_with(provider).filter(in_force);
+        let agreed = self.contracts_with(provider, merchant.as_ref()).filter(in_force);
         let agreed: BTreeSet<_> = agreed.map(|it| it.document.fees.as_str()).collect();
         let mut theirs = self.fees.iter().filter(|it| it.document.provider == provider);
         let mut agreed = agreed.into_iter();
@@ -47,38 +66,52 @@ impl Documents {
         }
     }
 
-    /// What differs for these merchant classes.
+    /// What differs for the merchants and their classes. Where several merchants move, each class
+    /// says whose it is.
     pub(super) fn fees(
         &self,
         (from, to): (&str, &str),
-        classes: &BTreeSet<String>,
+        movers: &BTreeSet<Mover>,
         at: UnixTime,
     ) -> Known<Fees> {
-        let both = self.schedule(from, at).zip(self.schedule(to, at));
-        let both = both.filter(|(old, new)| old.document.currency == new.document.currency);
-        let Some((old, new)) = both else { return Known::Unknown };
         let on = Day::of(at);
-        let of = |class: &String| {
-            let all = fees::effect(&old.document, &new.document, class, None, on);
-            all.into_iter().map(|it| (class.clone(), it)).collect::<Vec<_>>()
-        };
         let names = |schedule: &FeeSchedule, class: &str| {
             Method::ALL.into_iter().any(|method| schedule.price(class, method, on).is_some())
         };
-        let is_unnamed =
-            |class: &&String| !names(&old.document, class) || !names(&new.document, class);
-        let mut outside = fees::unaccepted(new, &self.bands);
-        outside.retain(|it| classes.contains(&it.class));
-        Known::Is(Fees {
-            differences: classes.iter().flat_map(of).collect(),
-            unnamed: classes.iter().filter(is_unnamed).cloned().collect(),
-            outside,
-        })
+        let merchants: BTreeSet<_> = movers.iter().map(|it| it.merchant.as_ref()).collect();
+        let mut fees = Fees::default();
+        for Mover { merchant, class } in movers {
+            let merchant = merchant.as_ref();
+            let both = self.schedule(from, merchant, at).zip(self.schedule(to, merchant, at));
+            let both = both.filter(|(old, new)| old.document.currency == new.document.currency);
+            let Some((old, new)) = both else { return Known::Unknown };
+            let called = match merchant.filter(|_| merchants.len() > 1) {
+                Some(merchant) => format!("{class} ({merchant})"),
+                None => class.clone(),
+            };
+            let effect = fees::effect(&old.document, &new.document, class, None, on);
+            fees.differences.extend(effect.into_iter().map(|it| (called.clone(), it)));
+            if !names(&old.document, class) || !names(&new.document, class) {
+                fees.unnamed.push(called);
+            }
+            for it in fees::unaccepted(new, &self.bands) {
+                if it.class == *class && !fees.outside.contains(&it) {
+                    fees.outside.push(it);
+                }
+            }
+        }
+        Known::Is(fees)
     }
 
-    /// What ending all contracts with a provider comes to. One that is over costs nothing.
-    pub(super) fn leaving(&self, provider: &str, at: UnixTime) -> Known<Leaving> {
-        let mut all = self.contracts_with(provider).peekable();
+    /// What ending the merchants' contracts with a provider comes to. One that is over costs
+    /// nothing.
+    pub(super) fn leaving(
+        &self,
+        provider: &str,
+        merchants: Option<&BTreeSet<String>>,
+        at: UnixTime,
+    ) -> Known<Leaving> {
+        let mut all = self.contracts_with(provider, merchants).peekable();
         if all.peek().is_none() {
             return Known::Unknown;
         }
@@ -107,6 +140,7 @@ impl Documents {
     pub(super) fn joining(
         &self,
         provider: &str,
+        merchants: Option<&BTreeSet<String>>,
         terminals: u32,
         review: &LegalReview,
         at: UnixTime,
@@ -116,7 +150,7 @@ impl Documents {
             exposure: contract::exposure(Some(&it.document), at),
             lacks_legal_review: contract::lacks_legal_review(it, terminals, review),
         };
-        self.contracts_with(provider).map(agreed).collect()
+        self.contracts_with(provider, merchants).map(agreed).collect()
     }
 }
 
@@ -149,15 +183,19 @@ mod tests {
         }
     }
 
-    fn standard() -> BTreeSet<String> {
-        ["standard".to_owned()].into()
+    fn mover(class: &str) -> Mover {
+        Mover { merchant: None, class: class.to_owned() }
+    }
+
+    fn standard() -> BTreeSet<Mover> {
+        [mover("standard")].into()
     }
 
     #[test]
     fn the_schedule_of_a_contract_counts_and_else_the_one_that_came_last() {
         let mut documents = documents();
         let price = |documents: &Documents, provider, on| {
-            let schedule = documents.schedule(provider, at(on))?;
+            let schedule = documents.schedule(provider, None, at(on))?;
             schedule.document.price("standard", Method::Credit, day(on)).map(|it| it.hundredths)
         };
         assert_eq!(price(&documents, "alpha", "2026-11-22"), Some(60));
@@ -181,7 +219,7 @@ mod tests {
     #[test]
     fn what_a_schedule_does_not_name_or_counts_in_other_money_is_not_known() {
         let mut documents = documents();
-        let classes = ["preferential".to_owned(), "standard".to_owned()].into();
+        let classes = [mover("preferential"), mover("standard")].into();
         let fees =
             |documents: &Documents| documents.fees(("alpha", "beta"), &classes, at("2026-11-22"));
         let Known::Is(known) = fees(&documents) else { panic!("both are known") };
@@ -219,18 +257,65 @@ mod tests {
     #[test]
     fn leaving_sums_what_every_contract_asks_for_by_currency() {
         let mut documents = documents();
-        assert_eq!(documents.leaving("beta", at("2026-11-22")), Known::Unknown);
+        assert_eq!(documents.leaving("beta", None, at("2026-11-22")), Known::Unknown);
         let mut other = samples::contract();
         (other.currency, other.notice_days) = ("EUR".into(), 60);
         documents.contracts.push(samples::known("c2", other));
         documents.contracts.push(samples::known("c3", samples::contract()));
-        let Known::Is(then) = documents.leaving("alpha", at("2026-11-22")) else { panic!("known") };
+        let Known::Is(then) = documents.leaving("alpha", None, at("2026-11-22")) else {
+            panic!("known")
+        };
         let sums = |sums: &BTreeMap<String, i64>| sums.values().copied().collect::<Vec<_>>();
         assert_eq!((sums(&then.penalties_minor), then.notice_days), (vec![2400, 1200], 60));
         assert_eq!(sums(&then.deposits_minor), [1000, 500]);
-        let Known::Is(over) = documents.leaving("alpha", at("2027-01-01")) else { panic!("known") };
+        let Known::Is(over) = documents.leaving("alpha", None, at("2027-01-01")) else {
+            panic!("known")
+        };
         assert_eq!((sums(&over.penalties_minor), over.notice_days), (vec![], 0));
         assert_eq!(sums(&over.deposits_minor), [1000, 500], "it is held until it is back");
+    }
+
+    #[test]
+    fn where_it_is_known_whose_shops_move_only_their_contracts_count() {
+        let mut documents = documents();
+        let theirs = |merchant: &str, key: &str, provider: &str, fees: &str| {
+            let (merchant, provider) = (merchant.to_owned(), provider.to_owned());
+            let of = Contract { provider, merchant, fees: fees.to_owned(), ..samples::contract() };
+            samples::known(key, of)
+        };
+        documents.contracts = vec![
+            theirs("North", "c1", "alpha", "alpha-2026"),
+            theirs("South", "c2", "alpha", "alpha-2026"),
+            theirs("North", "c3", "beta", "b1"),
+            theirs("South", "c4", "beta", "b2"),
+        ];
+        let now = at("2026-11-22");
+        let of =
+            |merchant: &str| Mover { merchant: Some(merchant.to_owned()), ..mover("standard") };
+        let after = |movers: &[Mover]| {
+            let movers = movers.iter().cloned().collect();
+            match documents.fees(("alpha", "beta"), &movers, now) {
+                Known::Unknown => vec![],
+                Known::Is(fees) => {
+                    let all = fees.differences.into_iter();
+                    let credit = all.filter(|(_, it)| it.method == Method::Credit);
+                    credit.map(|(class, it)| (class, it.after.map(|it| it.hundredths))).collect()
+                }
+            }
+        };
+        assert_eq!(after(&[mover("standard")]), [], "whose shops move?");
+        assert_eq!(after(&[of("North")]), [("standard".to_owned(), Some(55))]);
+        let both =
+            [("standard (North)".to_owned(), Some(55)), ("standard (South)".to_owned(), None)];
+        assert_eq!(after(&[of("North"), of("South")]), both, "the newer one is not in force yet");
+        let north = BTreeSet::from(["North".to_owned()]);
+        let Known::Is(all) = documents.leaving("alpha", None, now) else { panic!("known") };
+        let Known::Is(one) = documents.leaving("alpha", Some(&north), now) else { panic!("known") };
+        assert_eq!((all.contracts.len(), one.contracts), (2, vec!["c1".to_owned()]));
+        let review = LegalReview { above_value_minor: None, above_terminals: None };
+        assert_eq!(documents.joining("beta", Some(&north), 1, &review, now).len(), 1);
+        let strangers = BTreeSet::from(["West".to_owned()]);
+        assert_eq!(documents.leaving("alpha", Some(&strangers), now), Known::Unknown);
     }
 
     #[test]
@@ -238,12 +323,12 @@ mod tests {
         let documents = documents();
         let review = LegalReview { above_value_minor: None, above_terminals: Some(9) };
         let lacks = |terminals| {
-            let agreed = documents.joining("alpha", terminals, &review, at("2026-11-22"));
+            let agreed = documents.joining("alpha", None, terminals, &review, at("2026-11-22"));
             let [one] = agreed.as_slice() else { panic!("{agreed:?}") };
             assert!(matches!(one.exposure, Exposure::InForce { .. }));
             one.lacks_legal_review
         };
         assert!(!lacks(9) && lacks(10));
-        assert_eq!(documents.joining("beta", 10, &review, at("2026-11-22")), []);
+        assert_eq!(documents.joining("beta", None, 10, &review, at("2026-11-22")), []);
     }
 }

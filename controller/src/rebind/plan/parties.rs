@@ -3,6 +3,7 @@
 use shared::change::rebind::RegistryOrder;
 
 use super::super::facts::{Agreed, Facts, Known, RequestFacts, Target, Wish};
+use super::super::usual;
 use super::{Finding, PlannedFee, Weight, finding, money};
 use crate::provider::contract::Exposure;
 use crate::request::{RequestState, is_same_person};
@@ -10,7 +11,7 @@ use crate::request::{RequestState, is_same_person};
 pub(super) fn look(facts: &Facts, wish: &Wish, found: &mut Vec<Finding>) {
     let Wish { from, to, .. } = wish;
     request(facts.request.as_ref(), wish, found);
-    target(&facts.target, to, wish.registry_order, found);
+    target(&facts.target, wish, found);
     fees(facts, to, found);
     leaving(facts, from, found);
     joining(&facts.joining, to, found);
@@ -61,7 +62,8 @@ fn request(request: Option<&RequestFacts>, wish: &Wish, found: &mut Vec<Finding>
     }
 }
 
-fn target(target: &Known<Target>, to: &str, order: RegistryOrder, found: &mut Vec<Finding>) {
+fn target(target: &Known<Target>, wish: &Wish, found: &mut Vec<Finding>) {
+    let to = wish.to.as_str();
     let Known::Is(target) = target else {
         let detail = "nobody has described it: `tillward provider import`";
         found.push(finding("provider-unknown", Weight::Blocks, to, detail));
@@ -72,12 +74,22 @@ fn target(target: &Known<Target>, to: &str, order: RegistryOrder, found: &mut Ve
         found.push(finding("no-target", Weight::Blocks, to, detail));
     }
     let usual = target.provider.registry_order;
-    if usual != order {
+    if usual != wish.registry_order {
         let detail = match usual {
             RegistryOrder::NewFirst => "it registers before the old one is released",
             RegistryOrder::ReleaseOldFirst => "it registers only once the old one is released",
         };
         found.push(finding("other-order", Weight::NeedsName, to, detail));
+    }
+    let missing = usual::left_out(&target.provider, &wish.tests);
+    if !missing.is_empty() {
+        let detail = format!("it wants these tests too: {}", missing.join(", "));
+        found.push(finding("tests-left-out", Weight::NeedsName, to, detail));
+    }
+    let weaker = usual::weaker(&target.provider, &wish.watch);
+    if !weaker.is_empty() {
+        let detail = format!("it wants to be watched more closely: {}", weaker.join(", "));
+        found.push(finding("weaker-watch", Weight::NeedsName, to, detail));
     }
 }
 
@@ -159,6 +171,14 @@ pub(super) fn contracts(facts: &Facts) -> Vec<String> {
 }
 
 fn leaving(facts: &Facts, from: &str, found: &mut Vec<Finding>) {
+    if facts.without_merchant > 0 {
+        let detail = format!(
+            "{} of the terminals stand where nobody has written down whose shop it is: the \
+             contracts of all merchants count",
+            facts.without_merchant
+        );
+        found.push(finding("merchant-unknown", Weight::Tells, from, detail));
+    }
     let Known::Is(it) = &facts.leaving else {
         let detail = "not known: what it costs to leave";
         found.push(finding("contract-unknown", Weight::Unknown, from, detail));

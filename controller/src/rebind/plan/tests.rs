@@ -1,6 +1,6 @@
 //! What speaks against a change, weighed, where facts are known and where they are not.
 
-use shared::change::rebind::Reason;
+use shared::change::rebind::{Reason, Test, TestKind};
 use shared::id::{CampaignId, RequestId};
 
 use super::super::facts::{
@@ -11,6 +11,7 @@ use crate::position::binding::{Registration, RegistrationStatus, Version};
 use crate::position::tuple::Tuple;
 use crate::provider::contract::Exposure;
 use crate::provider::fees::{Band, Difference, OutOfBand};
+use crate::provider::record::Integration;
 use crate::provider::samples;
 use crate::provider::target::WhyNot;
 use crate::registry::rebind::Notice;
@@ -32,6 +33,7 @@ fn known(number: u8, store: &str) -> TerminalFacts {
         is_enrolled: true,
         is_selected: true,
         is_requested: true,
+        in_change: None,
         has_recipient: true,
         position: Some(PositionId::from_bytes([number; 16])),
         next: Some(next(number)),
@@ -45,6 +47,7 @@ fn known(number: u8, store: &str) -> TerminalFacts {
         matrix_row: Some("row-1".to_owned()),
         capability: Known::Is(Capability::InPlace),
         free_slot: Known::Is(true),
+        integration: Known::Is(samples::provider().integrations.remove(0)),
     }
 }
 
@@ -87,6 +90,10 @@ fn next(number: u8) -> Next {
     let version =
         Version { number: 3, tuple, registration, set_at: NOW, set_by: by.clone(), set_why: by };
     Next { binding: BindingId::from_bytes([number; 16]), version }
+}
+
+fn test(kind: TestKind) -> Test {
+    Test { kind, amount_minor: 0 }
 }
 
 fn difference(before: Option<u16>, after: Option<u16>) -> (String, Difference) {
@@ -144,6 +151,7 @@ fn fine() -> (Facts, Wish) {
         target: Known::Is(Target { provider: samples::provider(), why_not: vec![] }),
         fees: fees(Some(60), Some(55)),
         without_class: 0,
+        without_merchant: 0,
         leaving: Known::Is(Leaving { notice_days: 5, ..Leaving::default() }),
         joining: vec![in_force()],
     };
@@ -163,7 +171,13 @@ fn fine() -> (Facts, Wish) {
         to: "beta".to_owned(),
         selector: "*".to_owned(),
         registry_order: RegistryOrder::NewFirst,
-        tests: 4,
+        tests: vec![
+            test(TestKind::Diagnosis),
+            test(TestKind::Sale),
+            test(TestKind::Void),
+            test(TestKind::Receipt),
+        ],
+        watch: samples::provider().watch,
         begins_at: NOW,
         waves: vec![vec![wanted(1), wanted(2)]],
         fallbacks: BTreeMap::new(),
@@ -287,6 +301,16 @@ fn each_thing_that_speaks_against_it_is_named_and_weighed() {
             request(facts).state = RequestState::Scheduled;
             request(facts).campaign = Some(CampaignId::from_bytes([1; 16]));
         }),
+        ("in-another-change", Blocks, |facts, _| {
+            first(facts).in_change = Some(CampaignId::from_bytes([1; 16]));
+        }),
+        ("tests-left-out", NeedsName, |_, wish| wish.tests.clear()),
+        ("weaker-watch", NeedsName, |_, wish| wish.watch.for_s = 60),
+        ("integration-unknown", Unknown, |facts, _| first(facts).integration = Known::Unknown),
+        ("no-integration", Blocks, |facts, _| {
+            let (protocol, version) = ("OPI".to_owned(), "1.0".to_owned());
+            first(facts).integration = Known::Is(Integration { protocol, version });
+        }),
         ("no-target", Blocks, |facts, _| {
             let why_not = vec![WhyNot::Unlicensed];
             facts.target = Known::Is(Target { provider: samples::provider(), why_not });
@@ -303,6 +327,7 @@ fn each_thing_that_speaks_against_it_is_named_and_weighed() {
             facts.fees = Known::Is(Fees { unnamed, ..Fees::default() });
         }),
         ("class-unknown", Tells, |facts, _| facts.without_class = 1),
+        ("merchant-unknown", Tells, |facts, _| facts.without_merchant = 1),
         ("fees-rise", NeedsName, |facts, _| facts.fees = fees(Some(60), Some(61))),
         ("fees-outside-band", NeedsName, |facts, _| {
             let band = Some(Band { lowest: 38, highest: 60 });

@@ -3,7 +3,7 @@
 use super::super::facts::{Brings, Facts, Known, Next, TerminalFacts, Wish};
 use super::{RegistryOrder, Said, Weight};
 use crate::provider::merchant;
-use crate::provider::record::Provider;
+use crate::provider::record::{Integration, Provider};
 
 pub(super) fn mistakes(
     facts: &Facts,
@@ -14,6 +14,7 @@ pub(super) fn mistakes(
     let mut found = Vec::new();
     if let Known::Is(target) = &facts.target {
         against_provider(&target.provider, brings, &mut found);
+        against_register(&target.provider, known, &mut found);
     }
     if !known.next.as_ref().is_some_and(Next::is_registered) {
         found.push(unregistered(wish));
@@ -52,6 +53,26 @@ fn against_provider(provider: &Provider, brings: &Brings, found: &mut Vec<Said>)
     if !provider.currencies.contains(&brings.currency) {
         let detail = format!("{} does not clear {}", provider.name, brings.currency);
         found.push(("other-currency", Weight::Blocks, detail));
+    }
+}
+
+/// Where the provider says how a cash register has to speak, the shop's own has to speak so.
+fn against_register(provider: &Provider, known: &TerminalFacts, found: &mut Vec<Said>) {
+    if provider.integrations.is_empty() {
+        return;
+    }
+    let name = &provider.name;
+    match &known.integration {
+        Known::Unknown => {
+            let detail = format!("not known: whether its cash register works with {name}");
+            found.push(("integration-unknown", Weight::Unknown, detail));
+        }
+        Known::Is(it) if !provider.integrates(it) => {
+            let Integration { protocol, version } = it;
+            let detail = format!("its cash register speaks {protocol} {version}: not with {name}");
+            found.push(("no-integration", Weight::Blocks, detail));
+        }
+        Known::Is(_) => {}
     }
 }
 

@@ -38,6 +38,7 @@ pub(super) async fn put(registry: &dyn Registry, lane: &str) -> Position {
     let put = PutPosition {
         store: "berlin-1".to_owned(),
         lane: lane.to_owned(),
+        merchant: None,
         merchant_class: None,
         fallback: Some("cash".to_owned()),
     };

@@ -16,7 +16,7 @@ use shared::time::UnixTime;
 use super::fixture::*;
 use super::positions::{put, tuple};
 use super::requests::{accepted, request_id};
-use crate::campaign::state::CampaignState;
+use crate::campaign::state::{CampaignEvent, CampaignState};
 use crate::position::Position;
 use crate::position::binding::{
     Binding, BindingEvent, BindingPolicy, BindingRefused, BindingState, RegistrationStatus,
@@ -125,13 +125,37 @@ pub(super) async fn a_change_of_provider_is_found_by_any_of_its_waves(registry: 
     let other = registry.rebind_of(campaign_id(3)).await.expect("it is looked up");
     assert_eq!(other, None, "another kind of campaign");
     accepted(registry, 2).await;
-    let again = new_rebind(2, vec![wave(4, &[1])]);
+    enrol(registry, 4, 1).await;
+    let again = new_rebind(2, vec![wave(4, &[4])]);
     let added = registry.add_rebind(&again, &by("op", 13)).await.expect("it is looked at");
     added.expect("it is added");
     let listed = registry.rebinds(&Page::first(9)).await.expect("they are listed");
     assert_eq!(listed, [campaign_id(4), campaign_id(1)]);
     let listed = registry.rebinds(&Page::after(campaign_id(4), 9)).await.expect("they are listed");
     assert_eq!(listed, [campaign_id(1)]);
+}
+
+pub(super) async fn a_terminal_is_in_one_change_of_provider_at_a_time(registry: &dyn Registry) {
+    two_waves(registry).await;
+    let all = [terminal_id(1), terminal_id(2), terminal_id(3), terminal_id(4)];
+    let found = async |but| registry.rebinding(&all, but).await.expect("it is asked");
+    let first = [(terminal_id(1), campaign_id(1)), (terminal_id(2), campaign_id(2))];
+    let both = [&first[..], &[(terminal_id(3), campaign_id(1))]].concat();
+    assert_eq!(found(None).await, both, "drafts too");
+    assert_eq!(found(Some(campaign_id(1))).await, [], "the change itself");
+    assert_eq!(found(Some(campaign_id(9))).await, both);
+    enrol(registry, 4, 1).await;
+    accepted(registry, 2).await;
+    let again = new_rebind(2, vec![wave(4, &[4]), wave(5, &[2])]);
+    let refused = registry.add_rebind(&again, &by("op", 13)).await.expect("it is looked at");
+    let (terminal, campaign) = first[1];
+    assert_eq!(refused, Err(NotBegun::InAnotherChange { terminal, campaign }));
+    assert_eq!(registry.campaign(campaign_id(4)).await.expect("it is asked"), None);
+    let found = registry.campaign(campaign_id(2)).await.expect("it is asked").expect("it is there");
+    let aborted = registry.move_campaign(&found, CampaignEvent::Abort, &by("op", 14)).await;
+    aborted.expect("nothing of it was sent");
+    let added = registry.add_rebind(&again, &by("op", 15)).await.expect("it is looked at");
+    added.expect("the wave that was in the way is over");
 }
 
 fn new_binding(number: u8, position: &Position, tid: &str) -> NewBinding {
@@ -358,7 +382,7 @@ pub(super) async fn a_till_with_another_tuple_moves_its_bindings_and_stands_out(
     differs(registry, "the till has the TID `T-1`").await;
 }
 
-pub(super) async fn a_position_with_two_active_bindings_stands_out(registry: &dyn Registry) {
+pub(super) async fn a_position_with_several_acquirers_keeps_as_many(registry: &dyn Registry) {
     let (old, new) = on_its_way(registry).await;
     let added =
         NewBinding { provider: "gamma".to_owned(), ..new_binding(7, &at(registry).await, "G-1") };
@@ -374,6 +398,19 @@ pub(super) async fn a_position_with_two_active_bindings_stands_out(registry: &dy
     hear(registry, finished(order_id(1, 1, 1), succeeded(), 90)).await;
     let now = states(registry, [old.id, new]).await;
     assert_eq!(now, [BindingState::Retiring, BindingState::Active]);
+    assert_eq!(registry.alarms(&Page::first(9)).await.expect("a list"), []);
+}
+
+pub(super) async fn a_position_that_gains_an_active_binding_stands_out(registry: &dyn Registry) {
+    let (old, new) = on_its_way_with(registry, |sound| {
+        let mut profile = sound.clone();
+        (profile.replaces.binding, profile.replaces.tid) = (None, "other".to_owned());
+        codec::encode(&profile)
+    })
+    .await;
+    hear(registry, finished(order_id(1, 1, 1), succeeded(), 90)).await;
+    let now = states(registry, [old.id, new]).await;
+    assert_eq!(now, [BindingState::Active, BindingState::Active]);
     differs(registry, "2 bindings of ").await;
 }
 

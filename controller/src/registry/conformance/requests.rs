@@ -321,6 +321,7 @@ pub(super) async fn every_suspicion_raises_an_alarm_that_ends_when_it_is_lifted(
     let lane = PutPosition {
         store: "empty".to_owned(),
         lane: "1".to_owned(),
+        merchant: None,
         merchant_class: None,
         fallback: None,
     };

@@ -1,15 +1,17 @@
 //! Claims, enrolment, and the lives of terminals.
 
+use std::collections::BTreeMap;
+
 use shared::digest::Digest;
 use shared::time::UnixTime;
 
 use super::fixture::*;
-use crate::registry::Registry;
 use crate::registry::page::Page;
 use crate::registry::terminal::{
     Certificate, Claim, ClaimRefusal, ClaimState, Enrolled, Enrolment, Presence, Unit,
     WRONG_GUESSES_MAX,
 };
+use crate::registry::{Registry, RegistryError};
 
 async fn enrolled(registry: &dyn Registry, enrolment: &Enrolment, at: i64) -> Enrolled {
     registry.enrol(enrolment, &by("enrolment", at)).await.expect("the registry answers")
@@ -43,6 +45,28 @@ pub(super) async fn a_claim_announces_its_terminal_and_a_later_one_replaces_it(
     assert_eq!(terminal.labels["ring"], "canary");
     let by_serial = registry.terminal_by_serial("SN-001").await.expect("it is looked up");
     assert_eq!(by_serial, Some(terminal));
+}
+
+pub(super) async fn labels_are_set_and_taken_away_one_by_one(registry: &dyn Registry) {
+    registry.add_claim(&claim(1, 1), &by("op", 1)).await.expect("it is made");
+    let kernel = || ("kernel".to_owned(), Some("7".to_owned()));
+    let label = async |labels: &BTreeMap<_, _>| {
+        let labelled = registry.label_terminal(terminal_id(1), labels, &by("op", 2)).await;
+        labelled.expect("it is known").labels
+    };
+    let both = label(&[kernel()].into()).await;
+    let keys: Vec<_> = both.keys().map(String::as_str).collect();
+    assert_eq!(keys, ["kernel", "ring"]);
+    let audited = async || registry.audit(&Page::first(99)).await.expect("it is read").len();
+    let before = audited().await;
+    assert_eq!(label(&[kernel()].into()).await, both, "again");
+    assert_eq!(audited().await, before, "nothing was changed, and nothing is said of it");
+    let one = label(&[("ring".to_owned(), None), ("none".to_owned(), None)].into()).await;
+    assert_eq!(one, [("kernel".to_owned(), "7".to_owned())].into());
+    let kept = registry.terminal(terminal_id(1)).await.expect("it is looked up");
+    assert_eq!(kept.map(|it| it.labels), Some(one));
+    let nobody = registry.label_terminal(terminal_id(9), &[].into(), &by("op", 3)).await;
+    assert!(matches!(nobody, Err(RegistryError::Missing { what: "terminal", .. })), "{nobody:?}");
 }
 
 pub(super) async fn a_claim_is_used_once_and_again_only_by_the_same_key(registry: &dyn Registry) {

@@ -441,6 +441,7 @@ pub(super) async fn told(
         let (id, here, there) = (new.id, new.position, profile.position);
         return Ok(vec![format!("binding {id} is of {here}, and the profile is for {there}")]);
     }
+    let before = active(tx, new.position).await?;
     let mut differs = told::differences(profile, &new);
     let old = left(tx, profile).await?;
     let old_state = old.as_ref().map(|it| it.state);
@@ -457,12 +458,18 @@ pub(super) async fn told(
         }
         Err(stay) => differs.push(stay.to_string()),
     }
-    let states = standing(tx, new.position).await?;
-    let active = states.values().filter(|state| **state == BindingState::Active).count();
-    if active > 1 {
-        differs.push(format!("{active} bindings of {} are active", new.position));
+    // A terminal that serves several acquirers has as many active ones as before.
+    let after = active(tx, new.position).await?;
+    if after > before.max(1) {
+        differs.push(format!("{after} bindings of {} are active, one more", new.position));
     }
     Ok(differs)
+}
+
+/// How many bindings of a position are active.
+async fn active(tx: &mut Transaction, position: PositionId) -> Result<usize> {
+    let states = standing(tx, position).await?;
+    Ok(states.values().filter(|state| **state == BindingState::Active).count())
 }
 
 /// The binding that the terminal had before, found by what its acquirer knows it by where the

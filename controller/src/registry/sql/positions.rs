@@ -17,7 +17,8 @@ type Result<T> = std::result::Result<T, RegistryError>;
 macro_rules! select_positions {
     ($tail:literal) => {
         concat!(
-            "SELECT id, store, lane, merchant_class, fallback, state, state_at, terminal, created_at
+            "SELECT id, store, lane, merchant, merchant_class, fallback, state, state_at, terminal,
+                 created_at
              FROM positions ",
             $tail
         )
@@ -29,6 +30,7 @@ fn position(mut row: Row) -> Result<Position> {
         id: row.parsed("position")?,
         store: row.text()?,
         lane: row.text()?,
+        merchant: row.maybe_text()?,
         merchant_class: row.maybe_text()?,
         fallback: row.maybe_text()?,
         state: row.code()?,
@@ -62,7 +64,8 @@ pub(super) async fn page(tx: &mut Transaction, page: &Page<PositionId>) -> Resul
 
 pub(super) async fn of(tx: &mut Transaction, terminals: &[TerminalId]) -> Result<Vec<Position>> {
     let select = with_id_list!(
-        "SELECT id, store, lane, merchant_class, fallback, state, state_at, terminal, created_at
+        "SELECT id, store, lane, merchant, merchant_class, fallback, state, state_at, terminal,
+             created_at
          FROM positions WHERE terminal IN ",
         " ORDER BY id"
     );
@@ -86,16 +89,17 @@ pub(super) async fn announce(
 }
 
 pub(super) async fn put(tx: &mut Transaction, put: &PutPosition, by: &By) -> Result<Position> {
-    let PutPosition { store, lane, merchant_class, fallback } = put;
+    let PutPosition { store, lane, merchant, merchant_class, fallback } = put;
     announce(tx, store, lane, by.at).await?;
     let update = "UPDATE positions SET merchant_class = COALESCE($3, merchant_class),
-             fallback = COALESCE($4, fallback)
+             fallback = COALESCE($4, fallback), merchant = COALESCE($5, merchant)
          WHERE store = $1 AND lane = $2";
     let values = vec![
         text(store),
         text(lane),
         maybe_text(merchant_class.as_ref()),
         maybe_text(fallback.as_ref()),
+        maybe_text(merchant.as_ref()),
     ];
     tx.execute(update, values).await?;
     let missing = || RegistryError::Missing { what: "position", which: format!("{store}/{lane}") };

@@ -9,7 +9,8 @@ use shared::id::{CampaignId, OrderId, TerminalId};
 use shared::message::SignedBytes;
 
 use super::session::{
-    Access, Database, Row, Transaction, bytes, int, maybe_text, maybe_time, text, time,
+    Access, Database, Row, Transaction, bytes, int, list as list_of, maybe_text, maybe_time, text,
+    time, with_id_list,
 };
 use super::{SqlRegistry, audit, bindings, campaigns, finish, read, requests, transaction, write};
 use crate::registry::RegistryError;
@@ -33,6 +34,14 @@ impl<D: Database> RebindRegistry for SqlRegistry<D> {
 
     async fn rebind_of(&self, campaign: CampaignId) -> Result<Option<Rebind>> {
         read!(self, "find a change of provider", tx => of_campaign(tx, campaign))
+    }
+
+    async fn rebinding(
+        &self,
+        terminals: &[TerminalId],
+        but: Option<CampaignId>,
+    ) -> Result<Vec<(TerminalId, CampaignId)>> {
+        read!(self, "find changes in hand", tx => rebinding(tx, terminals, but))
     }
 
     async fn rebinds(&self, page: &Page<CampaignId>) -> Result<Vec<CampaignId>> {
@@ -79,6 +88,13 @@ async fn add(
     for binding in &new.bindings {
         if let Err(refused) = bindings::may_add(tx, binding).await? {
             return Ok(Err(refused.into()));
+        }
+    }
+    for wave in &new.waves {
+        let members: Vec<_> = wave.profiles.keys().copied().collect();
+        let taken = rebinding(tx, &members, None).await?;
+        if let Some(&(terminal, campaign)) = taken.first() {
+            return Ok(Err(NotBegun::InAnotherChange { terminal, campaign }));
         }
     }
     for wave in &new.waves {
@@ -163,6 +179,22 @@ async fn of_campaign(tx: &mut Transaction, campaign: CampaignId) -> Result<Optio
     let waves = waves.collect::<Result<_>>()?;
     let notices = notices(tx, id).await?;
     Ok(Some(Rebind { id, waves, plan, created_at, created_by, notices }))
+}
+
+async fn rebinding(
+    tx: &mut Transaction,
+    terminals: &[TerminalId],
+    but: Option<CampaignId>,
+) -> Result<Vec<(TerminalId, CampaignId)>> {
+    let select = with_id_list!(
+        "SELECT p.terminal, p.campaign FROM campaign_profiles p
+         JOIN campaigns c ON c.id = p.campaign
+         JOIN rebind_waves w ON w.campaign = p.campaign
+         WHERE c.ended_at IS NULL AND ($2 IS NULL OR w.rebind <> $2) AND p.terminal IN ",
+        " ORDER BY p.terminal, p.campaign"
+    );
+    let rows = tx.rows(select, vec![list_of(terminals), maybe_text(but)]).await?;
+    rows.into_iter().map(|mut row| Ok((row.parsed("terminal")?, row.parsed("campaign")?))).collect()
 }
 
 async fn list(tx: &mut Transaction, page: &Page<CampaignId>) -> Result<Vec<CampaignId>> {

@@ -1,5 +1,7 @@
 //! Terminals: reading them, and the changes of their lives. What they say is in `reports`.
 
+use std::collections::BTreeMap;
+
 use data_encoding::BASE64;
 use shared::id::TerminalId;
 use shared::message::{Component, SignedBytes, Telemetry};
@@ -256,6 +258,34 @@ pub(super) async fn revoke(tx: &mut Transaction, id: TerminalId, by: &By) -> Res
         audit::append(tx, by, "terminal-revoked", id).await?;
     }
     by_id(tx, id).await?.ok_or_else(missing)
+}
+
+pub(super) async fn label(
+    tx: &mut Transaction,
+    id: TerminalId,
+    labels: &BTreeMap<String, Option<String>>,
+    by: &By,
+) -> Result<Terminal> {
+    let missing = || RegistryError::Missing { what: "terminal", which: id.to_string() };
+    let mut terminal = by_id(tx, id).await?.ok_or_else(missing)?;
+    let before = terminal.labels.clone();
+    for (key, value) in labels {
+        match value {
+            Some(value) => terminal.labels.insert(key.clone(), value.clone()),
+            None => terminal.labels.remove(key),
+        };
+    }
+    if terminal.labels != before {
+        let update = "UPDATE terminals SET labels = $2 WHERE id = $1";
+        tx.execute(update, vec![text(id), json(&terminal.labels)]).await?;
+        let each = labels.iter().map(|(key, value)| match value {
+            Some(value) => format!("{key}={value}"),
+            None => format!("{key}-"),
+        });
+        let subject = format!("{id} {}", each.collect::<Vec<_>>().join(" "));
+        audit::append(tx, by, "terminal-labelled", subject).await?;
+    }
+    Ok(terminal)
 }
 
 pub(super) async fn mark_silent(

@@ -36,18 +36,8 @@ pub(super) const REBIND: Scenario = Scenario {
 const SECOND_MIN: usize = 3;
 
 /// Long enough for two people to sign for the second wave, and for an operator to take the first
-/// one back. Simulated customers are declined by chance, and how long a payment takes on a busy
-/// machine says nothing of the provider.
-const WATCH: [&str; 8] = [
-    "--watch-for",
-    "20s",
-    "--watch-payments",
-    "3",
-    "--approval-drop-max",
-    "100",
-    "--slower-max",
-    "60000",
-];
+/// one back. All else is as the provider wants it.
+const WATCH: [&str; 2] = ["--watch-for", "20s"];
 
 /// Who was to move, and to whom each is bound in the end.
 struct Cast {

@@ -47,6 +47,16 @@ impl Secret {
     }
 }
 
+impl Secret {
+    /// Six hexadecimal digits by which people see that two keys are the same. A simulated key needs
+    /// no cipher for it: this is FNV-1a, folded.
+    pub(crate) fn check_value(&self) -> String {
+        let step = |sum: u32, byte: u8| (sum ^ u32::from(byte)).wrapping_mul(0x0100_0193);
+        let sum = self.0.bytes().fold(0x811c_9dc5, step);
+        format!("{:06X}", (sum >> 24) ^ (sum & 0x00ff_ffff))
+    }
+}
+
 impl fmt::Debug for Secret {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         out.write_str("(secret)")

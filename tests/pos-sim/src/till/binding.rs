@@ -19,7 +19,10 @@ impl Till {
         self.fails_by(Fault::StageFails)?;
         let _seat = self.desk.take_for_bookkeeping(DESK_PATIENCE).ok_or_else(desk_is_taken)?;
         self.journal().stage(name, profile)?;
-        done()
+        match &profile.secret {
+            Some(secret) => Ok(json!({ "key_check_value": secret.check_value() })),
+            None => done(),
+        }
     }
 
     /// The desk says that no sale is in flight; the journal, that none can begin.
