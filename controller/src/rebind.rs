@@ -188,7 +188,7 @@ impl Rebinds {
         let rebind = NewRebind {
             waves,
             bindings: bindings(&plan, &drafts),
-            plan: plan.as_json(&new.overrides, &wish.fallbacks),
+            plan: plan.as_json(&new.overrides, &wish),
             notices: wish.notices,
             request: wish.request,
         };
@@ -330,6 +330,7 @@ impl Rebinds {
             }
         }
         let asked = asked.ok_or(RebindError::NoRebind { campaign })?;
+        let begins_at = plan::kept(&rebind.plan).begins_at;
         rows.sort_by(|a, b| (&a.store, &a.serial).cmp(&(&b.store, &b.serial)));
         for party in Party::ALL {
             let letter = Letter {
@@ -339,6 +340,7 @@ impl Rebinds {
                 rows: &rows,
                 planned_at: rebind.created_at,
                 planned_by: &rebind.created_by,
+                begins_at,
             };
             let html = letter::html(&letter);
             let digest = Digest::of(html.as_bytes());

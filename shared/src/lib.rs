@@ -24,6 +24,7 @@ pub mod durable;
 pub mod floor;
 pub mod id;
 pub mod limits;
+pub mod log_tree;
 pub mod membership;
 pub mod message;
 pub mod outcome;

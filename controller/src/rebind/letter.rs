@@ -31,6 +31,8 @@ pub struct Letter<'a> {
     pub rows: &'a [Row],
     pub planned_at: UnixTime,
     pub planned_by: &'a str,
+    /// When the first shop may be disturbed, where that was kept.
+    pub begins_at: Option<UnixTime>,
 }
 
 const STYLE: &str = "body{font:11pt/1.45 serif;max-width:46em;margin:2em auto;padding:0 1em}\
@@ -42,7 +44,7 @@ const STYLE: &str = "body{font:11pt/1.45 serif;max-width:46em;margin:2em auto;pa
 
 /// The page, whole.
 pub fn html(letter: &Letter<'_>) -> String {
-    let Letter { party, rebind, asked, rows, planned_at, planned_by } = letter;
+    let Letter { party, rebind, asked, rows, planned_at, planned_by, begins_at } = letter;
     let mut out = String::new();
     let title = title(*party);
     page(
@@ -63,14 +65,17 @@ pub fn html(letter: &Letter<'_>) -> String {
         || "at any time of day".to_owned(),
         |window| format!("between {window}, in each store's local time"),
     );
-    let count = rows.len();
+    let begin = begins_at.map_or_else(String::new, |at| format!(", none of them before {at}"));
+    let (count, reason) = (rows.len(), asked.reason.as_str());
+    let note = match asked.note.is_empty() {
+        true => String::new(),
+        false => format!(" ({})", escaped(&asked.note)),
+    };
     page(
         &mut out,
         format_args!(
-            "<p>It concerns {count} terminals. Each is changed {window}. Reason: {} ({}). Ordered \
-             by {}.</p>",
-            asked.reason.as_str(),
-            escaped(&asked.note),
+            "<p>It concerns {count} terminals. Each is changed {window}{begin}. Reason: \
+             {reason}{note}. Ordered by {}.</p>",
             escaped(&asked.ordered_by)
         ),
     );
@@ -194,7 +199,9 @@ mod tests {
     fn letter_of(party: Party, rows: &[Row], change: &Rebind) -> String {
         let rebind = CampaignId::from_bytes([1; 16]);
         let planned_at = UnixTime(1_800_000_000);
-        html(&Letter { party, rebind, asked: change, rows, planned_at, planned_by: "ana" })
+        let begins_at = Some(UnixTime(1_801_000_000));
+        let planned_by = "ana";
+        html(&Letter { party, rebind, asked: change, rows, planned_at, planned_by, begins_at })
     }
 
     fn row(profile: Profile) -> Row {
@@ -216,6 +223,16 @@ mod tests {
             let cell = |text: &str| said.contains(&format!("<td>{text}</td>"));
             assert_eq!((cell(old), cell(new)), (reads_old, reads_new), "{party:?}");
         }
+    }
+
+    #[test]
+    fn it_says_when_the_first_shop_is_disturbed_and_why() {
+        let said = |note: &str| {
+            let change = Rebind { note: note.to_owned(), ..asked() };
+            letter_of(Party::Store, &[row(profile(1))], &change)
+        };
+        assert!(said("").contains(", none of them before 2027-01-26T20:26:40Z. Reason: fee. "));
+        assert!(said("cheaper").contains("Reason: fee (cheaper). "));
     }
 
     #[test]

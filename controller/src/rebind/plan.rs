@@ -139,15 +139,14 @@ impl Plan {
         self.findings.iter().filter(open).cloned().collect()
     }
 
-    /// As it is kept with the change: the plan, who answered for what, and how stores are paid
-    /// meanwhile.
-    pub fn as_json(
-        &self,
-        overrides: &BTreeMap<String, String>,
-        fallbacks: &BTreeMap<String, String>,
-    ) -> String {
+    /// As it is kept with the change: the plan, who answered for what, how stores are paid
+    /// meanwhile, and when it may begin.
+    pub fn as_json(&self, overrides: &BTreeMap<String, String>, wish: &Wish) -> String {
         let kept = serde_json::json!({
-            "plan": self, "overrides": overrides, "fallbacks": fallbacks,
+            "plan": self,
+            "overrides": overrides,
+            "fallbacks": wish.fallbacks,
+            "begins_at": wish.begins_at,
         });
         kept.to_string()
     }
@@ -163,6 +162,9 @@ pub struct Kept {
     pub overrides: BTreeMap<String, String>,
     #[serde(default)]
     pub fallbacks: BTreeMap<String, String>,
+    /// When the first shop may be disturbed.
+    #[serde(default)]
+    pub begins_at: Option<UnixTime>,
 }
 
 /// Nothing counts of one that cannot be read.

@@ -67,7 +67,11 @@ impl Errand<'_> {
             if !tested.passed {
                 return Ok(Some(format!("{kind}: {}", tested.detail)));
             }
-            let note = format!("{kind} passed, reference {}; {}", tested.reference, tested.detail);
+            let reference = match tested.reference.as_str() {
+                "" => String::new(),
+                some => format!(", reference {some}"),
+            };
+            let note = format!("{kind} passed{reference}; {}", tested.detail);
             findings.push(Finding { note, digest: None });
         }
         Ok(None)

@@ -468,7 +468,10 @@ fn what_counts_for_later_waves_is_read_from_a_plan_as_it_is_kept() {
     let named = BTreeMap::from([("penalty".to_owned(), "Ana".to_owned())]);
     let cash = BTreeMap::from([("north".to_owned(), "cash".to_owned())]);
     let plan = plan(&facts, &wish);
-    let read = kept(&plan.as_json(&named, &cash));
-    assert_eq!(read, Kept { plan: Some(plan), overrides: named, fallbacks: cash });
+    let read = kept(&plan.as_json(&named, &Wish { fallbacks: cash.clone(), ..wish }));
+    assert_eq!(
+        read,
+        Kept { plan: Some(plan), overrides: named, fallbacks: cash, begins_at: Some(NOW) }
+    );
     assert_eq!(kept("{}"), Kept::default());
 }
