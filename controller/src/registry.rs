@@ -48,7 +48,7 @@ use crate::campaign::assignment::{AssignmentState, Fact};
 use crate::campaign::plan::Held;
 use crate::campaign::state::CampaignEvent;
 
-use audit::{AuditEntry, By};
+use audit::{AuditEntry, AuditRegistry, By};
 use backup::BackupRegistry;
 use backup::retention::RetentionRegistry;
 use campaign::{
@@ -97,6 +97,7 @@ pub(crate) async fn in_memory_with_fuse(fuse: sql::fuse::Fuse) -> Result<Arc<dyn
 #[async_trait]
 pub trait Registry:
     BackupRegistry
+    + AuditRegistry
     + RetentionRegistry
     + PositionRegistry
     + ProviderRegistry

@@ -5,6 +5,7 @@
 //! the same bytes, so there is exactly one way to write each.
 
 pub mod batch;
+pub mod checkpoint;
 pub mod epoch_key;
 pub mod fleet_time;
 pub mod manifest;
@@ -17,6 +18,7 @@ pub mod release;
 pub mod roster;
 
 pub use batch::Batch;
+pub use checkpoint::Checkpoint;
 pub use epoch_key::EpochKey;
 pub use fleet_time::FleetTime;
 pub use manifest::Manifest;
@@ -51,6 +53,7 @@ macro_rules! documents {
 
 documents! {
     Batch = "application/vnd.tillward.batch+cbor";
+    Checkpoint = "application/vnd.tillward.checkpoint+cbor";
     EpochKey = "application/vnd.tillward.epoch-key+cbor";
     FleetTime = "application/vnd.tillward.fleet-time+cbor";
     Manifest = "application/vnd.tillward.manifest+cbor";

@@ -72,6 +72,16 @@ pub struct Hello {
     /// answered, and not again, because it is as long as everything else.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub recipient: Option<SignedBytes>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub log: Option<LogHead>,
+}
+
+/// The newest root of the controller's log of decisions that a terminal believed: see
+/// [`crate::document::Checkpoint`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LogHead {
+    pub size: u64,
+    pub root: Digest,
 }
 
 /// Installed software.
@@ -155,6 +165,16 @@ pub enum Down {
     Rosters(Vec<SignedBytes>),
     Order(Parcel),
     Ack(Ack),
+    Checkpoint(Growth),
+}
+
+/// How far the log of decisions has come since the terminal told its [`LogHead`].
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Growth {
+    /// A signed [`crate::document::Checkpoint`].
+    pub checkpoint: SignedBytes,
+    /// What shows that it is of the same log: see [`crate::log_tree::extends`].
+    pub path: Vec<Digest>,
 }
 
 /// An order with everything that is needed to check it.

@@ -79,5 +79,7 @@ fn kind(kind: AlarmKind) -> &'static str {
         AlarmKind::Suspicion => "suspicion",
         AlarmKind::RollbackFailed => "rollback-failed",
         AlarmKind::BindingDiffers => "binding-differs",
+        AlarmKind::AuditForked => "audit-forked",
+        AlarmKind::AuditBroken => "audit-broken",
     }
 }

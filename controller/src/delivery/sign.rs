@@ -6,7 +6,7 @@
 use shared::change::Change;
 use shared::digest::{Digest, Nonce};
 use shared::document::order::Stream;
-use shared::document::{Batch, Document, FORMAT, FleetTime, Order, PurgeCertificate};
+use shared::document::{Batch, Checkpoint, Document, FORMAT, FleetTime, Order, PurgeCertificate};
 use shared::id::{BatchId, FleetId, OrderId, TerminalId};
 use shared::membership::{Membership, Proof};
 use shared::message::SignedBytes;
@@ -96,6 +96,11 @@ impl Signer {
     /// That a repository is gone.
     pub fn purge_certificate(&self, certificate: PurgeCertificate) -> Paper {
         self.sign(certificate)
+    }
+
+    /// How far the log of decisions has come.
+    pub fn checkpoint(&self, size: u64, root: Digest, at: UnixTime) -> SignedBytes {
+        self.sign(Checkpoint { format: FORMAT, size, root, at }).signed
     }
 
     /// The answer to one hello.

@@ -1,12 +1,21 @@
 //! The audit log: who decided what, when and why. Append-only, and each entry carries the digest
-//! of the one before, so that a changed, missing or moved entry shows.
+//! of the one before, so that a changed, missing or moved entry shows. Over the entries grows a
+//! tree ([`shared::log_tree`]), whose roots are signed now and then.
 //!
 //! Deliberately absent: what terminals report. Their signed receipts are kept as they came.
 
+use std::collections::BTreeMap;
+
+use async_trait::async_trait;
 use serde::Serialize;
 use shared::codec;
 use shared::digest::Digest;
+use shared::log_tree::{self, At};
+use shared::message::SignedBytes;
 use shared::time::UnixTime;
+
+use super::RegistryError;
+use super::delivery::AnyAlarm;
 
 /// Who does something, when and why. Written down in the same transaction as what it does.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -48,14 +57,15 @@ impl AuditEntry {
             previous,
             digest: previous,
         };
-        entry.digest = entry.computed();
+        entry.digest = Digest::of(&entry.record());
         entry
     }
 
-    fn computed(&self) -> Digest {
+    /// What its digest is of: everything but that, as CBOR.
+    fn record(&self) -> Vec<u8> {
         #[derive(Serialize)]
         struct Content<'a>(u64, UnixTime, &'a str, &'a str, &'a str, &'a str, Digest);
-        Digest::of(&codec::encode(&Content(
+        codec::encode(&Content(
             self.seq,
             self.at,
             &self.who,
@@ -63,8 +73,50 @@ impl AuditEntry {
             &self.object,
             &self.detail,
             self.previous,
-        )))
+        ))
     }
+
+    /// Its leaf in the tree, where it is record `seq` - 1.
+    pub fn leaf(&self) -> Digest {
+        log_tree::leaf(&self.record())
+    }
+}
+
+/// A root of the tree that was signed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StoredCheckpoint {
+    /// How many entries it is over.
+    pub size: u64,
+    pub root: Digest,
+    /// The digest of the newest of them, which the next entry follows.
+    pub head: Digest,
+    pub at: UnixTime,
+    /// A [`shared::document::Checkpoint`].
+    pub signed: SignedBytes,
+}
+
+/// The part of the registry that is about the tree over the audit log.
+#[async_trait]
+pub trait AuditRegistry {
+    async fn newest_checkpoint(&self) -> Result<Option<StoredCheckpoint>, RegistryError>;
+
+    /// The one that was signed at this size.
+    async fn checkpoint_at(&self, size: u64) -> Result<Option<StoredCheckpoint>, RegistryError>;
+
+    /// Keeps what came to the tree since the newest checkpoint, and a checkpoint over it, unless
+    /// somebody else did so first; gives whether it was kept.
+    async fn grow_audit_tree(
+        &self,
+        from: u64,
+        nodes: &[(At, Digest)],
+        checkpoint: &StoredCheckpoint,
+    ) -> Result<bool, RegistryError>;
+
+    /// Those of these subtrees that are kept.
+    async fn audit_nodes(&self, of: &[At]) -> Result<BTreeMap<At, Digest>, RegistryError>;
+
+    /// Raises an alarm that nothing which is applied raises; gives whether it is new.
+    async fn raise_alarm(&self, alarm: &AnyAlarm) -> Result<bool, RegistryError>;
 }
 
 /// Where a log is not what was written.
@@ -76,6 +128,16 @@ pub enum Broken {
     Changed(u64),
     #[error("audit entry {0} does not follow the entry before it")]
     OtherPast(u64),
+}
+
+impl Broken {
+    /// The number of the entry that is not right.
+    pub fn seq(&self) -> u64 {
+        match self {
+            Self::Gap { wanted, .. } => *wanted,
+            Self::Changed(seq) | Self::OtherPast(seq) => *seq,
+        }
+    }
 }
 
 /// Checks entries that follow one another, and gives what the next ones must follow.
@@ -91,7 +153,7 @@ pub fn check_chain(
         if entry.previous != previous {
             return Err(Broken::OtherPast(entry.seq));
         }
-        if entry.computed() != entry.digest {
+        if Digest::of(&entry.record()) != entry.digest {
             return Err(Broken::Changed(entry.seq));
         }
         newest = Some((entry.seq, entry.digest));

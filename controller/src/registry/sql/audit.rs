@@ -1,11 +1,118 @@
-//! The audit log: one row after another.
+//! The audit log: one row after another, and the tree over them.
 
-use super::session::{Transaction, int, text, time};
+use std::collections::BTreeMap;
+
+use async_trait::async_trait;
+use shared::digest::Digest;
+use shared::log_tree::At;
+
+use super::session::{
+    Access, Database, Row, Transaction, bytes, int, list, text, time, with_id_list,
+};
+use super::tally::Differences;
+use super::{SqlRegistry, alarms, finish, read, transaction, write};
 use crate::registry::RegistryError;
-use crate::registry::audit::{AuditEntry, By};
+use crate::registry::audit::{AuditEntry, AuditRegistry, By, StoredCheckpoint};
+use crate::registry::delivery::AnyAlarm;
 use crate::registry::page::Page;
 
 type Result<T> = std::result::Result<T, RegistryError>;
+
+#[async_trait]
+impl<D: Database> AuditRegistry for SqlRegistry<D> {
+    async fn newest_checkpoint(&self) -> Result<Option<StoredCheckpoint>> {
+        read!(self, "find the newest checkpoint", tx => newest_checkpoint(tx))
+    }
+
+    async fn checkpoint_at(&self, size: u64) -> Result<Option<StoredCheckpoint>> {
+        read!(self, "find a checkpoint", tx => checkpoint_at(tx, size))
+    }
+
+    async fn grow_audit_tree(
+        &self,
+        from: u64,
+        nodes: &[(At, Digest)],
+        checkpoint: &StoredCheckpoint,
+    ) -> Result<bool> {
+        write!(self, "grow the tree of the audit log", tx => grow(tx, from, nodes, checkpoint))
+    }
+
+    async fn audit_nodes(&self, of: &[At]) -> Result<BTreeMap<At, Digest>> {
+        read!(self, "look up the tree of the audit log", tx => nodes(tx, of))
+    }
+
+    async fn raise_alarm(&self, alarm: &AnyAlarm) -> Result<bool> {
+        write!(self, "raise an alarm", tx => raise(tx, alarm))
+    }
+}
+
+fn checkpoint(mut row: Row) -> Result<StoredCheckpoint> {
+    Ok(StoredCheckpoint {
+        size: row.number()?,
+        root: row.parsed("digest")?,
+        head: row.parsed("digest")?,
+        at: row.time()?,
+        signed: row.signed()?,
+    })
+}
+
+async fn newest_checkpoint(tx: &mut Transaction) -> Result<Option<StoredCheckpoint>> {
+    let select = "SELECT size, root, head, at, signed FROM audit_checkpoints
+         ORDER BY size DESC LIMIT 1";
+    tx.row(select, vec![]).await?.map(checkpoint).transpose()
+}
+
+async fn checkpoint_at(tx: &mut Transaction, size: u64) -> Result<Option<StoredCheckpoint>> {
+    let select = "SELECT size, root, head, at, signed FROM audit_checkpoints WHERE size = $1";
+    tx.row(select, vec![int(size)]).await?.map(checkpoint).transpose()
+}
+
+async fn grow(
+    tx: &mut Transaction,
+    from: u64,
+    nodes: &[(At, Digest)],
+    checkpoint: &StoredCheckpoint,
+) -> Result<bool> {
+    if newest_checkpoint(tx).await?.map_or(0, |it| it.size) != from {
+        return Ok(false);
+    }
+    for (at, digest) in nodes {
+        let insert = "INSERT INTO audit_tree (node, digest) VALUES ($1, $2)";
+        tx.execute(insert, vec![text(name(*at)), text(digest)]).await?;
+    }
+    let StoredCheckpoint { size, root, head, at, signed } = checkpoint;
+    let insert = "INSERT INTO audit_checkpoints (size, root, head, at, signed)
+         VALUES ($1, $2, $3, $4, $5)";
+    let signed = bytes(signed.as_slice());
+    tx.execute(insert, vec![int(*size), text(root), text(head), time(*at), signed]).await?;
+    Ok(true)
+}
+
+/// A subtree as the table calls it.
+fn name(At { level, at }: At) -> String {
+    format!("{level}/{at}")
+}
+
+async fn nodes(tx: &mut Transaction, of: &[At]) -> Result<BTreeMap<At, Digest>> {
+    let names: BTreeMap<_, _> = of.iter().map(|at| (name(*at), *at)).collect();
+    let select = with_id_list!("SELECT node, digest FROM audit_tree WHERE node IN ", "");
+    let mut found = BTreeMap::new();
+    for mut row in tx.rows(select, vec![list(names.keys())]).await? {
+        let (node, digest) = (row.text()?, row.parsed("digest")?);
+        found.extend(names.get(&node).map(|at| (*at, digest)));
+    }
+    Ok(found)
+}
+
+async fn raise(tx: &mut Transaction, alarm: &AnyAlarm) -> Result<bool> {
+    let is_new = alarms::raise(tx, alarm, None).await?;
+    let mut differences = Differences::default();
+    if is_new {
+        differences.alarm();
+    }
+    differences.write(tx).await?;
+    Ok(is_new)
+}
 
 pub(super) async fn append(
     tx: &mut Transaction,

@@ -216,6 +216,8 @@ impl Code for AlarmKind {
         Self::Suspicion,
         Self::RollbackFailed,
         Self::BindingDiffers,
+        Self::AuditForked,
+        Self::AuditBroken,
     ];
 
     fn code(self) -> &'static str {
@@ -235,6 +237,8 @@ impl Code for AlarmKind {
             Self::Suspicion => "suspicion",
             Self::RollbackFailed => "rollback-failed",
             Self::BindingDiffers => "binding-differs",
+            Self::AuditForked => "audit-forked",
+            Self::AuditBroken => "audit-broken",
         }
     }
 }
