@@ -27,7 +27,7 @@ use shared::digest::Nonce;
 use shared::document::Receipt;
 use shared::document::receipt::Said;
 use shared::id::{OrderId, TerminalId};
-use shared::message::{Component, SignedBytes};
+use shared::message::{Component, LogHead, SignedBytes};
 use shared::time::UnixTime;
 
 pub use beginning::Stored;
@@ -100,6 +100,9 @@ pub struct Core {
     counter_floors: BTreeMap<String, u64>,
     withdrawn: Withdrawn,
     suspected: Suspected,
+    /// How far the controller's log of decisions had come, and whether it went on otherwise.
+    log: Option<LogHead>,
+    log_forked: bool,
     restraint: Restraint,
     session: Session,
     outbox: Outbox,

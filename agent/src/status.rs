@@ -30,6 +30,7 @@ const WRITE_EVERY: Duration = Duration::from_secs(2);
 
 const TIME_IS_STALE: &str =
     "the controller has told no time for three days: somebody may be holding its messages back";
+const LOG_FORKED: &str = "the controller shows another log of decisions than before: ask somebody who is not its operator";
 const LACKS_ROSTER: &str = "the controller told of a newer roster, which has not arrived";
 
 /// What the running agent tells.
@@ -158,6 +159,9 @@ impl StatusFile {
         }
         if let Some(version) = worries.lacks_roster.filter(|_| before.lacks_roster.is_none()) {
             warn!(version, "{LACKS_ROSTER}");
+        }
+        if worries.log_forked && !before.log_forked {
+            warn!("{LOG_FORKED}");
         }
     }
 
@@ -317,6 +321,9 @@ impl Overview {
             }
             if let Some(version) = running.worries.lacks_roster {
                 line("roster", &format!("{LACKS_ROSTER}: version {version}"));
+            }
+            if running.worries.log_forked {
+                line("log", LOG_FORKED);
             }
             line("as of", &running.written_at.to_string());
         }

@@ -44,6 +44,7 @@ use tracing::{Instrument as _, debug, info, info_span};
 use utoipa::OpenApi as _;
 use utoipa_axum::router::OpenApiRouter;
 
+use crate::audit::Log;
 use crate::background::{Tasks, now};
 use crate::backup::intake::Intake;
 use crate::backup::retention::Policy;
@@ -73,6 +74,7 @@ pub struct Api {
     pub registry: Arc<dyn Registry>,
     pub registrar: Registrar,
     pub campaigns: Campaigns,
+    pub log: Log,
     pub blobs: Blobs,
     pub places: Places,
     pub intake: Intake,

@@ -20,6 +20,7 @@ use shared::tls::{self, ClientCertificate, TlsError};
 use tracing::info;
 
 use crate::api::{self, Api, ListenError, Listener};
+use crate::audit::Log;
 use crate::auth::roster::{self, RosterRefused};
 use crate::background::{Poke, Stopped, Tasks, now};
 use crate::blob::{BlobError, Blobs};
@@ -48,6 +49,7 @@ const WHO: &str = "controller";
 const FOLLOW_EVERY: Duration = Duration::from_secs(5);
 const DELIVER_EVERY: Duration = Duration::from_secs(1);
 const EXECUTE_EVERY: Duration = Duration::from_secs(2);
+const AUDIT_EVERY: Duration = Duration::from_secs(60);
 const SILENCE_EVERY: Duration = Duration::from_secs(60);
 
 /// From a request to stop to the end: what is not done by then is done after the next start.
@@ -254,6 +256,11 @@ async fn open_registry(config: &Config) -> Result<Arc<dyn Registry>, StartError>
             registry.put_operator(&operator, &by).await?;
         }
     }
+    let names: Vec<_> = config.operators.iter().map(|it| it.name.clone()).collect();
+    let removed = registry.keep_operators(&names, &by).await?;
+    if removed > 0 {
+        info!(removed, "operators that the configuration does not name are none any more");
+    }
     let newest = registry.newest_roster().await?.map_or(0, |roster| roster.version);
     for (version, path, bytes) in papers::rosters(&config.rosters)? {
         if version > newest {
@@ -358,6 +365,11 @@ async fn start_delivery(
         let execute = execute.clone();
         async move { execute.step(now()).await }
     });
+    let log = Log::new(registry.clone(), signer.clone());
+    tasks.reconcile("audit", AUDIT_EVERY, Poke::new(), move || {
+        let log = log.clone();
+        async move { log.step(now()).await }
+    });
     tasks.reconcile("silence", SILENCE_EVERY, Poke::new(), move || {
         let silence = silence.clone();
         async move { silence.step(now()).await }
@@ -395,6 +407,7 @@ async fn start_https(
         registry: registry.clone(),
         registrar,
         campaigns,
+        log: Log::new(registry.clone(), signer.clone()),
         blobs: Blobs::in_directory(&config.blobs)?,
         places: backup.places,
         intake: backup.intake,

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use shared::digest::Digest;
 use shared::id::TerminalId;
 use shared::log_tree::{self, At, Edge, Span};
-use shared::message::LogHead;
+use shared::message::{Growth, LogHead};
 use shared::time::UnixTime;
 use tracing::error;
 
@@ -129,24 +129,36 @@ impl Log {
         }
     }
 
-    /// Compares what a terminal remembers with what was signed here.
-    pub async fn hears(
+    /// Compares what a terminal remembers with what was signed here, and gives what it lacks of
+    /// `newest`. What is told differently elsewhere calls people.
+    pub async fn greets(
         &self,
         terminal: TerminalId,
-        remembered: LogHead,
+        remembered: Option<LogHead>,
+        newest: Option<&StoredCheckpoint>,
         now: UnixTime,
-    ) -> Result<(), LogError> {
-        let LogHead { size, root } = remembered;
-        let here = self.registry.checkpoint_at(size).await?;
-        if here.is_some_and(|it| it.root == root) {
-            return Ok(());
+    ) -> Result<Option<Growth>, LogError> {
+        let LogHead { size, root } =
+            remembered.unwrap_or(LogHead { size: 0, root: Span::root(&[]) });
+        let is_newest = newest.is_some_and(|it| (it.size, it.root) == (size, root));
+        if is_newest || (size == 0 && newest.is_none()) {
+            return Ok(None);
         }
-        let detail = format!(
-            "it was told that the audit log has the root {root} at {size} entries, and this \
-             registry never signed that: an older registry was restored, or there are two logs"
-        );
-        let kind = AlarmKind::AuditForked;
-        self.raise(Some(terminal), kind, size.to_string(), detail, now).await
+        if size > 0 {
+            let here = self.registry.checkpoint_at(size).await?;
+            if here.is_none_or(|it| it.root != root) {
+                let detail = format!(
+                    "it was told that the audit log has the root {root} at {size} entries, and \
+                     this registry never signed that: an older one was restored, or there are two"
+                );
+                let kind = AlarmKind::AuditForked;
+                self.raise(Some(terminal), kind, size.to_string(), detail, now).await?;
+                return Ok(None);
+            }
+        }
+        let Some(newest) = newest.filter(|it| it.size > size) else { return Ok(None) };
+        let path = self.growth(size, newest.size).await?;
+        Ok(path.map(|path| Growth { checkpoint: newest.signed.clone(), path }))
     }
 
     async fn broken(&self, broken: &Broken, now: UnixTime) -> Result<(), LogError> {

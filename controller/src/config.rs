@@ -10,6 +10,7 @@ mod reader;
 
 pub use backups::{Access, Backups, Bucket, Endpoint, PlaceConfig, PlaceUrl};
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::net::SocketAddr;
 use std::ops::RangeInclusive;
@@ -396,11 +397,15 @@ fn read(mut file: Reader<'_>, base: &Path) -> Option<Config> {
         let hours = table.number("claim_hours_max", 1..=168);
         Some(Enrolment { certificate_lifetime: DAY * days?, claim_lifetime_max: HOUR * hours? })
     });
+    let mut names = BTreeSet::new();
     let operators = file.tables("operators").into_iter().map(|table| {
         in_table(table, |table| {
             let (name, token) = (table.text("name"), table.parsed("token_sha256"));
             if name.as_ref().is_some_and(|name| !is_operator_name(name)) {
                 return table.mistake("name", "has no characters, or more than 64");
+            }
+            if name.as_ref().is_some_and(|name| !names.insert(name.clone())) {
+                return table.mistake("name", "is another operator's too");
             }
             Some(OperatorEntry { name: name?, token_sha256: token? })
         })

@@ -34,6 +34,8 @@ use model::Model;
 use record::Provider;
 use text::Mistakes;
 
+use crate::request::is_same_person;
+
 /// What a document is about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "kebab-case")]
@@ -241,6 +243,14 @@ impl<T> Known<T> {
     /// The newest word about this part of it, as it is now.
     pub fn vouched(&self, matter: Matter, of: Digest) -> Option<&Vouch> {
         self.vouches.iter().filter(|it| it.matter == matter && it.of == of).max_by_key(|it| it.at)
+    }
+
+    /// Without what these people said: nobody vouches for what they want themselves. That a licence
+    /// was looked up is a fact, whoever did.
+    pub fn but_for_words_of(mut self, people: [&str; 2]) -> Self {
+        let is_one = |name: &str| people.iter().any(|it| is_same_person(it, name));
+        self.vouches.retain(|it| it.matter == Matter::Licence || !is_one(&it.by));
+        self
     }
 
     /// The same about a part of it, or about another form of it.

@@ -24,6 +24,7 @@ use shared::document::Profile;
 use shared::document::profile::Enclosed;
 use shared::id::CampaignId;
 use shared::limits::APPROVED_ORDER_LIFETIME_S_MAX;
+use shared::time::UnixTime;
 
 use crate::campaign::assignment::AssignmentState;
 use crate::campaign::state::CampaignState;
@@ -62,6 +63,8 @@ pub enum RebindError {
     SamePerson { name: String },
     #[error(transparent)]
     NotBegun(#[from] NotBegun),
+    #[error("parties were told that nothing begins before {begins_at}")]
+    TooEarly { begins_at: UnixTime },
     #[error("wave {wave} is not over well: {why}")]
     NotWell { wave: usize, why: String },
     #[error(transparent)]
@@ -75,6 +78,9 @@ impl RebindError {
     pub fn hint(&self) -> Option<&'static str> {
         match self {
             Self::NoRebind { .. } => Some("list them with `tillward rebind list`"),
+            Self::Draft(DraftRefused::Batch(_)) => Some(
+                "correct providers, tests, watch or window; what is left out is the provider's",
+            ),
             Self::Draft(_) => Some("correct the file of profiles"),
             Self::Planned(_) => Some(
                 "look at the whole plan with `tillward rebind plan`; who answers for what may be \
@@ -84,6 +90,9 @@ impl RebindError {
             Self::NotAsked { .. } => Some("look at its request with `tillward request list`"),
             Self::SamePerson { .. } => Some("name whoever answers for it: somebody else"),
             Self::NotBegun(why) => Some(why.hint()),
+            Self::TooEarly { .. } => Some(
+                "wait until then; who answers for beginning earlier is named with --despite NAME",
+            ),
             Self::NotWell { .. } => {
                 Some("look at the wave; who answers for going on is named with --despite NAME")
             }
@@ -142,7 +151,7 @@ impl Rebinds {
             return Err(DraftRefused::TooMany(count).into());
         }
         let selector: Selector = wish.selector.parse().map_err(CampaignError::Selector)?;
-        let facts = gather::facts(&*self.registry, &selector, wish, &self.review, by.at).await?;
+        let facts = gather::facts(&*self.registry, &selector, wish, &self.review, by).await?;
         Ok(plan::plan(&facts, wish))
     }
 
@@ -158,7 +167,8 @@ impl Rebinds {
         let drafts = draft::waves(&new.waves, &new.asked)?;
         let each = |draft: &Draft| draft.members.values().map(|it| wanted(&it.profile)).collect();
         let wish = Wish { waves: drafts.iter().map(each).collect(), ..new.wish };
-        if let Some(name) = new.overrides.values().find(|name| !is_another(name, by)) {
+        let asks = Asks { by: &by.who, ordered_by: &wish.ordered_by };
+        if let Some(name) = new.overrides.values().find(|name| !asks.is_another(name)) {
             return Err(RebindError::SamePerson { name: name.clone() });
         }
         let plan = self.plan(&wish, by).await?;
@@ -223,12 +233,21 @@ impl Rebinds {
                 continue;
             }
             self.is_asked_for(&rebind).await?;
+            let Change::Rebind(asked) = &wave.change else {
+                return Err(RebindError::NoRebind { campaign: wave.id });
+            };
+            let asks = Asks { by: &by.who, ordered_by: &asked.ordered_by };
+            let despite = despite.filter(|name| asks.is_another(name));
             if let Some((number, wave)) = &before {
-                self.went_well(*number, wave, despite.filter(|name| is_another(name, by))).await?;
+                self.went_well(*number, wave, despite).await?;
+            }
+            let begins_at = plan::kept(&rebind.plan).begins_at.filter(|at| by.at < *at);
+            if let (Some(begins_at), None) = (begins_at, despite) {
+                return Err(RebindError::TooEarly { begins_at });
             }
             self.may_still(&rebind, &wave, by).await?;
             let why = match despite {
-                Some(name) => format!("{} (despite the wave before: {name})", by.why),
+                Some(name) => format!("{} ({name} answers for it)", by.why),
                 None => by.why.clone(),
             };
             return Ok(self.campaigns.start(id, &By { why, ..by.clone() }).await?);
@@ -372,9 +391,19 @@ fn wanted(profile: &Profile) -> Wanted {
     }
 }
 
-/// Nobody answers for what they do themselves.
-fn is_another(name: &str, by: &By) -> bool {
-    !name.trim().is_empty() && !is_same_person(name, &by.who)
+/// Who wants a change: nobody of them answers for it.
+struct Asks<'a> {
+    /// The operator who plans it.
+    by: &'a str,
+    /// Whose wish it is.
+    ordered_by: &'a str,
+}
+
+impl Asks<'_> {
+    fn is_another(&self, name: &str) -> bool {
+        let is = |who| is_same_person(name, who);
+        !name.trim().is_empty() && !is(self.by) && !is(self.ordered_by)
+    }
 }
 
 /// The bindings that positions have not in hand yet with the new provider. A terminal whose

@@ -130,6 +130,9 @@ pub trait Registry:
     /// An operator of the same name gets the new token instead.
     async fn put_operator(&self, operator: &Operator, by: &By) -> Result<()>;
 
+    /// Whoever is called otherwise is no operator any more; gives how many that were.
+    async fn keep_operators(&self, names: &[String], by: &By) -> Result<u64>;
+
     async fn operator_by_token(&self, token_hash: Digest) -> Result<Option<Operator>>;
 
     /// By name.

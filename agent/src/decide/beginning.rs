@@ -84,6 +84,8 @@ impl Core {
             counter_floors: facts.counter_floors,
             withdrawn: facts.withdrawn,
             suspected: facts.suspected,
+            log: facts.log,
+            log_forked: false,
             restraint: Restraint::new(now.uptime),
             session: Session::new(broker, Jitter::from_seed(profile.jitter_seed), now.uptime),
             next_turn: jobs.back().map_or(0, |job| job.turn + 1),

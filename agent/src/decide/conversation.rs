@@ -4,7 +4,11 @@
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
-use shared::message::{Down, Hello, SignedBytes, Telemetry};
+use shared::document::Checkpoint;
+use shared::document::roster::Role;
+use shared::log_tree::{self, Span};
+use shared::message::{Down, Growth, Hello, LogHead, SignedBytes, Telemetry};
+use shared::signature::Opened;
 
 use super::effect::{Decision, Effect, Post, Write};
 use super::input::Now;
@@ -25,6 +29,9 @@ pub struct Worries {
     pub time_is_stale: bool,
     /// The controller has told of this version of the roster twice, and it has not arrived.
     pub lacks_roster: Option<u64>,
+    /// The controller's log of decisions is not the one that was shown before.
+    #[serde(default)]
+    pub log_forked: bool,
 }
 
 impl Core {
@@ -49,6 +56,7 @@ impl Core {
             Down::FleetTime(signed) => self.hear_time(&signed, now, out),
             Down::Rosters(rosters) => self.hear_rosters(&rosters, out),
             Down::Order(parcel) => self.hear_order(parcel, now, out),
+            Down::Checkpoint(growth) => self.hear_checkpoint(&growth, out),
             Down::Ack(ack) => {
                 if let Some(up_to) = self.outbox.acknowledge(ack, now.uptime) {
                     out.writes.push(Write::Acknowledged { up_to });
@@ -107,6 +115,29 @@ impl Core {
         }
     }
 
+    /// What the controller decides is in its log, and the log only grows: one that begins otherwise
+    /// than before is another log. What was believed first is kept, and told with every hello.
+    fn hear_checkpoint(&mut self, growth: &Growth, out: &mut Decision) {
+        let opened = self.trust.open::<Checkpoint>(&growth.checkpoint);
+        let by_controller = |it: &Opened<Checkpoint>| it.signed_by.count(Role::Controller) > 0;
+        let Some(told) = opened.ok().filter(by_controller).map(|it| it.document) else {
+            self.counters.messages_unreadable += 1;
+            return;
+        };
+        let nothing = LogHead { size: 0, root: Span::root(&[]) };
+        let LogHead { size, root } = self.log.unwrap_or(nothing);
+        if told.size <= size {
+            // Held back or repeated; one of another log is found out by who is told of this one.
+            return;
+        }
+        self.log_forked = !log_tree::extends((size, root), (told.size, told.root), &growth.path);
+        if !self.log_forked {
+            let head = LogHead { size: told.size, root: told.root };
+            self.log = Some(head);
+            out.writes.push(facts::log(head));
+        }
+    }
+
     /// A newer roster follows the fleet time that tells of it. If it was lost on the way it is
     /// asked for out of turn, once: a controller that does not have it either is not pressed.
     fn hear_of_roster(&mut self, version: u64, now: Now) {
@@ -123,6 +154,7 @@ impl Core {
         Worries {
             time_is_stale: self.clock.reading(now).stale,
             lacks_roster: self.roster_overdue.filter(|it| *it > self.trust.version()),
+            log_forked: self.log_forked,
         }
     }
 
@@ -181,6 +213,7 @@ impl Core {
             ledger_lost: self.lost,
             working_on: self.working_on(),
             recipient: self.profile.recipient.clone().filter(|_| !self.recipient_told),
+            log: self.log,
         }
     }
 

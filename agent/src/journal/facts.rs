@@ -6,7 +6,7 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use shared::digest::Digest;
 use shared::id::BatchId;
-use shared::message::SignedBytes;
+use shared::message::{LogHead, SignedBytes};
 use shared::time::UnixTime;
 
 use super::{decode, encode};
@@ -35,6 +35,7 @@ pub struct Facts {
     pub counter_floors: BTreeMap<String, u64>,
     pub withdrawn: Withdrawn,
     pub suspected: Suspected,
+    pub log: Option<LogHead>,
 }
 
 /// The newest roster, as it came, and the digest by which it was believed.
@@ -90,6 +91,7 @@ const BROKER: &str = "broker";
 const COUNTER_FLOORS: &str = "counter-floors";
 const WITHDRAWN: &str = "withdrawn";
 const SUSPECTED: &str = "suspected";
+const LOG: &str = "log";
 
 pub fn replay(state: &ReplayState) -> Write {
     put(REPLAY, state)
@@ -120,6 +122,10 @@ pub fn suspected(suspected: &Suspected) -> Write {
     put(SUSPECTED, suspected)
 }
 
+pub fn log(head: LogHead) -> Write {
+    put(LOG, &head)
+}
+
 fn put<T: Serialize>(name: &str, record: &T) -> Write {
     let place = Place { shelf: Shelf::Facts, key: name.as_bytes().to_vec() };
     Write::Put { place, value: encode(record) }
@@ -142,6 +148,7 @@ impl Facts {
                 Ok(COUNTER_FLOORS) => replace(&mut facts.counter_floors, value),
                 Ok(WITHDRAWN) => replace(&mut facts.withdrawn, value),
                 Ok(SUSPECTED) => replace(&mut facts.suspected, value),
+                Ok(LOG) => fill(&mut facts.log, value),
                 Ok(_) | Err(_) => true,
             };
             if !read {

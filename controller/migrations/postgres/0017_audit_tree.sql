@@ -15,3 +15,10 @@ CREATE TABLE audit_checkpoints (
     at     BIGINT NOT NULL,
     signed BYTEA NOT NULL
 );
+
+CREATE TRIGGER audit_tree_is_not_changed BEFORE UPDATE OR DELETE OR TRUNCATE ON audit_tree
+    EXECUTE FUNCTION audit_is_append_only();
+
+CREATE TRIGGER audit_checkpoints_are_not_changed
+    BEFORE UPDATE OR DELETE OR TRUNCATE ON audit_checkpoints
+    EXECUTE FUNCTION audit_is_append_only();

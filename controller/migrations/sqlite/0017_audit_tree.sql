@@ -15,3 +15,23 @@ CREATE TABLE audit_checkpoints (
     at     INTEGER NOT NULL,
     signed BLOB NOT NULL
 ) STRICT;
+
+CREATE TRIGGER audit_tree_not_changed BEFORE UPDATE ON audit_tree
+BEGIN
+    SELECT RAISE(ABORT, 'the audit log is append-only');
+END;
+
+CREATE TRIGGER audit_tree_not_shortened BEFORE DELETE ON audit_tree
+BEGIN
+    SELECT RAISE(ABORT, 'the audit log is append-only');
+END;
+
+CREATE TRIGGER audit_checkpoints_not_changed BEFORE UPDATE ON audit_checkpoints
+BEGIN
+    SELECT RAISE(ABORT, 'the audit log is append-only');
+END;
+
+CREATE TRIGGER audit_checkpoints_not_shortened BEFORE DELETE ON audit_checkpoints
+BEGIN
+    SELECT RAISE(ABORT, 'the audit log is append-only');
+END;

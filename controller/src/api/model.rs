@@ -202,6 +202,40 @@ pub struct AuditEntry {
     pub digest: Digest,
 }
 
+/// How far the audit trail had come.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct AuditCheckpoint {
+    /// How many entries it is over.
+    pub size: u64,
+    /// Of the tree over them (RFC 6962). A leaf is over the entry's `seq`, `at`, `who`, `what`,
+    /// `object`, `detail` and `previous`, as CBOR.
+    #[schema(value_type = String)]
+    pub root: Digest,
+    #[schema(value_type = i64)]
+    pub at: UnixTime,
+    /// The same as a COSE_Sign document under the controller's key.
+    pub signed: Base64,
+}
+
+/// That an entry is in the audit trail.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct AuditProof {
+    pub entry: AuditEntry,
+    /// The siblings from the entry's leaf up to the root (RFC 6962, section 2.1.1).
+    #[schema(value_type = Vec<String>)]
+    pub path: Vec<Digest>,
+    pub checkpoint: AuditCheckpoint,
+}
+
+/// That the audit trail begins with what it was before.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct AuditGrowth {
+    /// RFC 6962, section 2.1.2.
+    #[schema(value_type = Vec<String>)]
+    pub path: Vec<Digest>,
+    pub checkpoint: AuditCheckpoint,
+}
+
 /// Something that a person should look at.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Alarm {

@@ -9,6 +9,7 @@ use std::sync::Arc;
 use axum::extract::State;
 use axum::http::StatusCode;
 use serde::Deserialize;
+use shared::digest::Digest;
 use shared::time::UnixTime;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -22,6 +23,7 @@ use super::{Api, now};
 use crate::provider::record::Clearing;
 use crate::provider::{Document, Kind, Known, Matter, Vouch, alerts, fees};
 use crate::registry::provider::{NewRecord, Record, all};
+use crate::request::is_same_person;
 use shown::{BandsInForce, digest, record};
 
 pub(super) fn routes() -> OpenApiRouter<Arc<Api>> {
@@ -184,9 +186,37 @@ async fn vouch(
         Refusal::new(Code::Invalid, format!("{kind} `{key}` has no {matter} to vouch for"))
     })?;
     let by = operator.by(Some(&why), now());
+    let author = author(&api, &found, matter, of, &bands).await?;
+    if is_same_person(&author, &by.who) {
+        let matter = matter.as_str();
+        let detail = format!("{author} wrote the {matter} of `{key}` down: another person vouches");
+        return Err(Refusal::new(Code::SamePerson, detail)
+            .hint("`tillward operator new` gives another person a token of their own"));
+    }
     let vouch = Vouch { matter, of, by: by.who, at: by.at, why: by.why };
     api.registry.vouch(kind, &key, seen_version, &vouch).await?;
     Ok(axum::Json(record(one(&api, kind, &key, None).await?, &bands, now())))
+}
+
+/// Who wrote down what is vouched for, as it is now: in the oldest of the versions in which it has
+/// not changed since.
+async fn author(
+    api: &Api,
+    newest: &Record,
+    matter: Matter,
+    of: Digest,
+    bands: &BandsInForce,
+) -> Result<String, Refusal> {
+    let (kind, key) = (matter.kind(), &newest.known.key);
+    let mut author = newest.set_by.clone();
+    for version in (1..newest.known.version).rev() {
+        let before = one(api, kind, key, Some(version)).await?;
+        if digest(matter, &before.known.document, bands) != Some(of) {
+            break;
+        }
+        author = before.set_by;
+    }
+    Ok(author)
 }
 
 /// What runs out soon or has run out, and nobody has said that it was seen

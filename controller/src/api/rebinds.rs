@@ -20,7 +20,7 @@ use super::problem::{Code, Refusal};
 use super::{Api, campaigns, now};
 use crate::rebind::facts::{Brings, Party, Wanted, Wish};
 use crate::rebind::plan::Plan;
-use crate::rebind::{NewChange, RebindError, Rebinds, usual};
+use crate::rebind::{NewChange, RebindError, Rebinds, draft, usual};
 use crate::registry::rebind as stored;
 
 /// A change for ten thousand terminals, with a kilobyte for each.
@@ -264,7 +264,9 @@ pub(super) fn letter(paper: stored::Paper) -> Letter {
 async fn signed(api: &Api, terms: &RebindTerms) -> Result<Asked, Refusal> {
     let provider = rebinds(api).described(&terms.to).await?;
     let tests = usual::tests(terms.tests.clone(), provider.as_ref());
-    Ok(terms.clone().signed(tests, usual::watch(terms.watch, provider.as_ref())))
+    let asked = terms.clone().signed(tests, usual::watch(terms.watch, provider.as_ref()));
+    draft::check_change(&asked).map_err(RebindError::Draft)?;
+    Ok(asked)
 }
 
 /// What is wished of a plan, but for the terminals.
@@ -341,6 +343,7 @@ impl From<RebindError> for Refusal {
             | RebindError::NotAsked { .. }
             | RebindError::SamePerson { .. }
             | RebindError::NotBegun(_)
+            | RebindError::TooEarly { .. }
             | RebindError::NotWell { .. } => Code::WrongState,
             RebindError::Campaign(error) => return error.into(),
             RebindError::Registry(error) => return error.into(),

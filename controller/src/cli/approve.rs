@@ -29,6 +29,7 @@ use super::roster::ReadRoster;
 use crate::api::model::ApprovalRequest;
 use crate::campaign::approval::ApprovalRefused;
 use crate::key_file::{Asked, KeyFile, KeyRole, PassphraseArgs, Unlock};
+pub(super) use carry::Export;
 use checked::Checked;
 
 /// Collect approvers' signatures on a campaign, or sign as one
@@ -36,7 +37,7 @@ use checked::Checked;
 pub(super) enum ApproveCommand {
     #[command(subcommand)]
     Request(request::RequestCommand),
-    Export(carry::Export),
+    Export(Export),
     Sign(sign::Sign),
     Import(carry::Import),
     Cancel(cancel::Cancel),

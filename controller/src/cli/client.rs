@@ -20,11 +20,12 @@ use shared::id::{CampaignId, OrderId, TerminalId};
 use super::context::Context;
 use super::failure::{Exit, Failure};
 use crate::api::model::{
-    Alarm, Approval, ApprovalRequest, ArtifactStored, Assignment, AuditEntry, BackupSchedule,
-    Campaign, Claim, Coverage, Decision, DrillReport, HoldReason, IssuedClaim, Labels, Letter,
-    MemberProfile, NewBackupSchedule, NewCampaign, NewClaim, NewPurge, NewRebind, NextWave, Notice,
-    OrderEvidence, Page, Plan, PlanRebind, Problem, PurgePlan, RebindShown, Release,
-    RetentionPolicy, Snapshot, SnapshotDetail, Status, Terminal, TerminalDetail, TerminalRetention,
+    Alarm, Approval, ApprovalRequest, ArtifactStored, Assignment, AuditCheckpoint, AuditEntry,
+    AuditProof, BackupSchedule, Campaign, Claim, Coverage, Decision, DrillReport, HoldReason,
+    IssuedClaim, Labels, Letter, MemberProfile, NewBackupSchedule, NewCampaign, NewClaim, NewPurge,
+    NewRebind, NextWave, Notice, OrderEvidence, Page, Plan, PlanRebind, Problem, PurgePlan,
+    RebindShown, Release, RetentionPolicy, Snapshot, SnapshotDetail, Status, Terminal,
+    TerminalDetail, TerminalRetention,
 };
 
 const CONNECT_WITHIN: Duration = Duration::from_secs(10);
@@ -394,6 +395,14 @@ impl Client {
     /// Decisions after the one with this number.
     pub(super) async fn audit(&self, after: u64) -> Answer<Vec<AuditEntry>> {
         self.list_from("/v1/audit", &[], (after > 0).then(|| after.to_string())).await
+    }
+
+    pub(super) async fn audit_checkpoint(&self) -> Answer<AuditCheckpoint> {
+        self.get("/v1/audit/checkpoint", &[]).await
+    }
+
+    pub(super) async fn audit_proof(&self, seq: u64) -> Answer<AuditProof> {
+        self.get(&format!("/v1/audit/{seq}/proof"), &[]).await
     }
 
     /// All pages of a list.

@@ -14,6 +14,7 @@ use clap::Subcommand;
 use shared::id::CampaignId;
 use shared::time::UnixTime;
 
+use super::approve::Export;
 use super::campaign::watch::Watch;
 use super::client::Client;
 use super::context::ContextArgs;
@@ -25,6 +26,10 @@ use super::print::Print;
 pub(super) enum RebindCommand {
     Plan(ask::MakePlan),
     Start(ask::Start),
+    /// Write what the approvers of a wave are asked to sign into a file
+    ///
+    /// The same as `tillward approve export`; `tillward approve sign` and `import` do the rest.
+    Approve(Export),
     Next(waves::Next),
     /// Follow a wave while it goes
     Watch(Watch),
@@ -46,6 +51,7 @@ impl RebindCommand {
         match self {
             Self::Plan(args) => args.run(&client, print).await,
             Self::Start(args) => args.run(&client, print).await,
+            Self::Approve(args) => args.run(&client, print).await,
             Self::Next(args) => args.run(&client, print).await,
             Self::Watch(args) => args.run(&client, print).await,
             Self::Show(args) => args.run(&client, now, print).await,

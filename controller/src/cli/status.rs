@@ -1,5 +1,5 @@
-//! `tillward status`, `tillward alarms` and `tillward audit`: how the controller does, what a
-//! person should look at, and who decided what.
+//! `tillward status` and `tillward alarms`: how the controller does, and what a person should look
+//! at.
 
 use std::fmt::Display;
 
@@ -11,7 +11,7 @@ use super::failure::{Exit, Failure};
 use super::measure::time_text;
 use super::print::Print;
 use super::words::{counted, or_nothing, word};
-use crate::api::model::{Alarm, AuditEntry, Counted, ProviderAlert, Status, Suspicion};
+use crate::api::model::{Alarm, Counted, ProviderAlert, Status, Suspicion};
 
 /// Show how the controller and its fleet do
 #[derive(Debug, Args)]
@@ -27,17 +27,6 @@ pub(super) struct ListAlarms {
     /// With those that are over
     #[arg(long)]
     all: bool,
-    /// Print JSON
-    #[arg(long)]
-    json: bool,
-}
-
-/// List who decided what, and when
-#[derive(Debug, Args)]
-pub(super) struct ListAudit {
-    /// Only those after the one with this number
-    #[arg(long, value_name = "SEQ", default_value_t = 0, hide_default_value = true)]
-    after: u64,
     /// Print JSON
     #[arg(long)]
     json: bool,
@@ -162,35 +151,10 @@ fn list_alarms(alarms: Vec<Alarm>, print: &mut Print) {
     print.table(["at", "ended", "terminal", "kind", "about", "detail"], rows, "no alarm");
 }
 
-impl ListAudit {
-    pub(super) async fn run(
-        &self,
-        context: &ContextArgs,
-        print: &mut Print,
-    ) -> Result<Exit, Failure> {
-        let entries = Client::new(context.read()?)?.audit(self.after).await?;
-        if self.json {
-            print.json_list(&entries);
-            return Ok(Exit::Done);
-        }
-        list_audit(entries, print);
-        Ok(Exit::Done)
-    }
-}
-
-fn list_audit(entries: Vec<AuditEntry>, print: &mut Print) {
-    let row = |entry: AuditEntry| {
-        let AuditEntry { seq, at, who, what, object, detail, .. } = entry;
-        [seq.to_string(), time_text(at), who, what, object, detail]
-    };
-    let rows = entries.into_iter().map(row).collect();
-    print.table(["seq", "at", "who", "what", "object", "detail"], rows, "nothing was decided");
-}
-
 #[cfg(test)]
 mod tests {
     use super::super::golden;
-    use super::super::samples::{alarm, audit_entry, status};
+    use super::super::samples::{alarm, status};
     use super::*;
 
     #[test]
@@ -199,8 +163,7 @@ mod tests {
     }
 
     #[test]
-    fn alarms_and_decisions_are_listed_one_by_line() {
+    fn alarms_are_listed_one_by_line() {
         golden::check("alarms", &golden::printed(|print| list_alarms(vec![alarm()], print)));
-        golden::check("audit", &golden::printed(|print| list_audit(vec![audit_entry()], print)));
     }
 }

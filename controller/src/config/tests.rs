@@ -53,7 +53,13 @@ fn every_mistake_is_reported_at_once() {
         spul = \"x\"\n\
         [[operators]]\n\
         name = \"\"\n\
-        token_sha256 = \"abc\"\n";
+        token_sha256 = \"abc\"\n\
+        [[operators]]\n\
+        name = \"ben\"\n\
+        token_sha256 = \"ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad\"\n\
+        [[operators]]\n\
+        name = \"ben\"\n\
+        token_sha256 = \"ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad\"\n";
     let expected = [
         "`fleet` is missing",
         "`name` is `Controller One`: a controller's name has 1 to 40 lower-case letters, digits \
@@ -71,6 +77,7 @@ fn every_mistake_is_reported_at_once() {
         "`operators[1].token_sha256` is `abc`: expected 64 hexadecimal digits in lower case, \
          got 3 characters",
         "`operators[1].name` has no characters, or more than 64",
+        "`operators[3].name` is another operator's too",
         "`colour` is not a key; there are `backups`, `broker`, `certificates`, `data`, \
          `enrolment`, `fleet`, `https`, `log`, `name`, `operators`, `rebind`, `registry`, \
          `rosters`, `secrets`",

@@ -100,6 +100,7 @@ mod tests {
             ledger_lost: false,
             working_on: None,
             recipient: None,
+            log: None,
         }
     }
 

@@ -12,10 +12,11 @@ use shared::message::{Down, Hello};
 use shared::time::UnixTime;
 use shared::topic::Shard;
 use tokio::sync::{Mutex, MutexGuard};
-use tracing::debug;
+use tracing::{debug, error};
 
 use super::sign::Signer;
 use super::{NotSent, Wire};
+use crate::audit::{Log, LogError};
 use crate::background::Progress;
 use crate::registry::delivery::{Delivered, Owed};
 use crate::registry::terminal::Unit;
@@ -40,6 +41,7 @@ pub struct Deliver {
     wire: Arc<dyn Wire>,
     brokers: Arc<dyn Brokers>,
     signer: Arc<Signer>,
+    log: Log,
     turn: Mutex<()>,
 }
 
@@ -50,7 +52,8 @@ impl Deliver {
         brokers: Arc<dyn Brokers>,
         signer: Arc<Signer>,
     ) -> Self {
-        Self { registry, wire, brokers, signer, turn: Mutex::new(()) }
+        let log = Log::new(registry.clone(), signer.clone());
+        Self { registry, wire, brokers, signer, log, turn: Mutex::new(()) }
     }
 
     /// While this is held nothing is delivered.
@@ -58,7 +61,7 @@ impl Deliver {
         self.turn.lock().await
     }
 
-    /// Answers hellos: the time, and the rosters that are missing. What is owed follows in the
+    /// Answers hellos: the time, the rosters that are missing, and how far the log has come. What is owed follows in the
     /// next step.
     pub(super) async fn greet(
         &self,
@@ -70,6 +73,7 @@ impl Deliver {
             return Ok(());
         }
         let newest = self.registry.newest_roster().await?.map_or(0, |roster| roster.version);
+        let checkpoint = self.registry.newest_checkpoint().await?;
         let terminals = self.registry.terminals_of(&ids).await?;
         for terminal in terminals.iter().filter(|it| it.unit == Unit::Enrolled) {
             let Some(hello) = hellos.get(&terminal.id) else { continue };
@@ -90,6 +94,11 @@ impl Deliver {
                 let Some(last) = missing.last() else { break };
                 known = last.version;
                 answers.push(Down::Rosters(missing.into_iter().map(|it| it.signed).collect()));
+            }
+            match self.log.greets(terminal.id, hello.log, checkpoint.as_ref(), now).await {
+                Ok(growth) => answers.extend(growth.map(Down::Checkpoint)),
+                Err(LogError::Registry(error)) => return Err(error),
+                Err(error) => error!(%error, "no terminal is told how far the audit log has come"),
             }
             for answer in answers {
                 if let Err(error) = self.wire.send(terminal.id, answer).await {

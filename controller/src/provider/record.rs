@@ -1,8 +1,9 @@
 //! One provider: licence, certificates, hosts, and how a terminal comes to it.
 
 use serde::{Deserialize, Serialize};
-use shared::change::rebind::{RegistryOrder, Test, Watch};
+use shared::change::rebind::{RegistryOrder, Test, TestKind, Watch};
 use shared::digest::Digest;
+use shared::document::batch::TESTS_MAX;
 use shared::document::profile::HOSTS_MAX;
 use utoipa::ToSchema;
 
@@ -166,7 +167,12 @@ impl Provider {
             let code = super::text::shown(code);
             mistakes.add(format!("`acquirer_code` is `{code}`: write three digits"));
         }
-        mistakes.few("tests", &self.tests, LIST_ITEMS_MAX);
+        mistakes.few("tests", &self.tests, TESTS_MAX);
+        let has = |kind| self.tests.iter().any(|it| it.kind == kind);
+        let is_whole = has(TestKind::Diagnosis) && has(TestKind::Sale);
+        if !self.tests.is_empty() && !is_whole {
+            mistakes.add("`tests` has no `diagnosis` or no `sale`: no change is without them");
+        }
         for test in &self.tests {
             mistakes.not_negative("tests.amount_minor", test.amount_minor);
         }

@@ -117,7 +117,8 @@ fn check(profile: &Profile, asked: &Rebind) -> Result<(), DraftRefused> {
 }
 
 /// What a terminal would say of the batch, whoever signs it.
-fn check_change(asked: &Rebind) -> Result<(), DraftRefused> {
+/// Whether terminals would take it at all, whatever their profiles are.
+pub fn check_change(asked: &Rebind) -> Result<(), DraftRefused> {
     let batch = Batch {
         format: FORMAT,
         id: BatchId::from_bytes([0; 16]),

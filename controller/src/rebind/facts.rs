@@ -41,8 +41,10 @@ pub struct Facts {
     pub fees: Known<Fees>,
     /// Terminals whose position has no merchant class, which are taken for the usual one.
     pub without_class: u32,
-    /// Terminals of whose position nobody has written down whose shop it is: then all contracts
-    /// count.
+    /// Whose shops move, as contracts name them; none where that is not known of every position.
+    pub merchants: Vec<String>,
+    /// Terminals of whose position nobody has written down whose shop it is, where contracts name
+    /// more than one merchant: then all of them count.
     pub without_merchant: u32,
     /// With the old provider.
     pub leaving: Known<Leaving>,
@@ -76,6 +78,8 @@ pub struct TerminalFacts {
     pub store: String,
     pub model: String,
     pub is_enrolled: bool,
+    /// It was heard within a day.
+    pub is_heard: bool,
     /// Whether the selection matches it.
     pub is_selected: bool,
     /// Whether the request is about it.
@@ -137,8 +141,9 @@ pub enum Capability {
 
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct StoreFacts {
-    /// Terminals of the store that are enrolled, those to be rebound among them.
-    pub enrolled: u32,
+    /// Terminals of the store that sell as far as is known, those to be rebound among them: they
+    /// are enrolled and were heard within a day.
+    pub working: u32,
     /// One of its positions says how it is paid meanwhile.
     pub has_fallback: bool,
 }
@@ -165,12 +170,15 @@ pub struct Leaving {
     pub notice_days: u32,
     /// Their keys.
     pub contracts: Vec<String>,
+    /// Merchants whose shops move and that have none on record.
+    pub without: Vec<String>,
 }
 
 /// A contract on record, and how it stands when the change begins.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Agreed {
     pub key: String,
+    pub merchant: String,
     pub exposure: Exposure,
     pub lacks_legal_review: bool,
 }

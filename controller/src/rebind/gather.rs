@@ -25,6 +25,7 @@ use crate::provider::day::Day;
 use crate::provider::model::{Model, RebindCapability};
 use crate::provider::record::Integration;
 use crate::provider::{Kind, fees, target};
+use crate::registry::audit::By;
 use crate::registry::page::{PAGE_ITEMS_MAX, Page};
 use crate::registry::position::BindingsOf;
 use crate::registry::provider::all;
@@ -36,6 +37,9 @@ use terms::{Documents, Mover};
 
 /// The merchant class of a position of which none was written down.
 const USUAL_CLASS: &str = "standard";
+
+/// A till that was not heard for a day may be broken, or off for good.
+const WORKING_S: i64 = 24 * 3600;
 
 /// Components that tills tell of.
 const FIRMWARE: &str = "firmware";
@@ -52,10 +56,12 @@ pub(super) async fn facts(
     selector: &Selector,
     wish: &Wish,
     review: &LegalReview,
-    now: UnixTime,
+    by: &By,
 ) -> Result<Facts, RegistryError> {
+    let now = by.at;
+    let asks = [by.who.as_str(), wish.ordered_by.as_str()];
     let request = registry.request(wish.request).await?;
-    let look = Look::new(registry, request.as_ref(), wish).await?;
+    let look = Look::new(registry, request.as_ref(), wish, now).await?;
     let wanted = || wish.waves.iter().flatten();
     let ids: BTreeSet<_> = wanted().filter_map(|it| it.terminal).collect();
     let serials: BTreeSet<_> = wanted().filter_map(|it| it.serial.as_deref()).collect();
@@ -77,7 +83,7 @@ pub(super) async fn facts(
                 ..look.at_terminal(terminal, selector, position, wish)
             };
             let store = stores.entry(terminal.store.clone()).or_default();
-            store.enrolled += u32::from(facts.is_enrolled);
+            store.working += u32::from(facts.is_enrolled && facts.is_heard);
             store.has_fallback |= position.is_some_and(|it| it.fallback.is_some());
             if ids.contains(&terminal.id) || serials.contains(terminal.serial.as_str()) {
                 let class = position.and_then(|it| it.merchant_class.clone());
@@ -92,7 +98,7 @@ pub(super) async fn facts(
             }
         }
     }
-    let documents = documents(registry).await?;
+    let documents = documents(registry, asks).await?;
     let (from, to) = (wish.from.as_str(), wish.to.as_str());
     let at = wish.begins_at;
     let merchants: Option<BTreeSet<_>> = movers.iter().map(|it| it.merchant.clone()).collect();
@@ -110,10 +116,14 @@ pub(super) async fn facts(
             requester: it.asked.requester,
             campaign: it.campaign,
         }),
-        target: target(registry, to, at).await?,
+        target: target(registry, to, asks, at).await?,
         fees: documents.fees((from, to), &movers, at),
         without_class,
-        without_merchant,
+        merchants: merchants.iter().flat_map(|them| them.iter().cloned()).collect(),
+        without_merchant: match documents.merchants(from, to) > 1 {
+            true => without_merchant,
+            false => 0,
+        },
         leaving: documents.leaving(from, merchants, at),
         joining: documents.joining(to, merchants, count, review, at),
         by_serial: terminals.values().map(|it| (it.serial.clone(), it.id)).collect(),
@@ -125,22 +135,29 @@ pub(super) async fn facts(
 async fn target(
     registry: &dyn Registry,
     key: &str,
+    asks: [&str; 2],
     at: UnixTime,
 ) -> Result<Known<Target>, RegistryError> {
     let record = registry.record(Kind::Provider, key, None).await?;
     let Some(known) = record.and_then(|it| it.known.provider()) else { return Ok(Known::Unknown) };
+    let known = known.but_for_words_of(asks);
     let why_not = target::may_be_target(&known, at).err().unwrap_or_default();
     Ok(Known::Is(Target { provider: known.document, why_not }))
 }
 
-async fn documents(registry: &dyn Registry) -> Result<Documents, RegistryError> {
+async fn documents(registry: &dyn Registry, asks: [&str; 2]) -> Result<Documents, RegistryError> {
     let each = |kind| all(registry, kind);
     let bands = each(Kind::Band).await?.into_iter();
     let bands = bands.filter_map(|it| it.band()).map(|it| (it.key, it.document));
+    let fees = each(Kind::Fees).await?.into_iter();
+    let contracts = each(Kind::Contract).await?.into_iter();
     Ok(Documents {
         bands: fees::bands(bands),
-        fees: each(Kind::Fees).await?.into_iter().filter_map(|it| it.fees()).collect(),
-        contracts: each(Kind::Contract).await?.into_iter().filter_map(|it| it.contract()).collect(),
+        fees: fees.filter_map(|it| it.fees()).map(|it| it.but_for_words_of(asks)).collect(),
+        contracts: contracts
+            .filter_map(|it| it.contract())
+            .map(|it| it.but_for_words_of(asks))
+            .collect(),
     })
 }
 
@@ -174,6 +191,8 @@ struct Look {
     models: BTreeMap<String, Model>,
     matrix: Vec<compatibility::Row>,
     today: Day,
+    /// What was heard since then counts as working.
+    heard_since: UnixTime,
 }
 
 impl Look {
@@ -181,6 +200,7 @@ impl Look {
         registry: &dyn Registry,
         request: Option<&Request>,
         wish: &Wish,
+        now: UnixTime,
     ) -> Result<Self, RegistryError> {
         let (mut active, mut next) = (BTreeMap::<_, Vec<_>>::new(), BTreeMap::new());
         let mut page = Page::<BindingId>::first(PAGE_ITEMS_MAX);
@@ -208,6 +228,7 @@ impl Look {
             models: models.collect(),
             matrix: matrix.filter_map(|it| it.row()).map(|it| it.document).collect(),
             today: Day::of(wish.begins_at),
+            heard_since: UnixTime(now.0.saturating_sub(WORKING_S)),
         })
     }
 
@@ -227,6 +248,7 @@ impl Look {
             store: terminal.store.clone(),
             model: terminal.model.clone(),
             is_enrolled: terminal.unit == Unit::Enrolled,
+            is_heard: terminal.last_seen_at.is_some_and(|at| at >= self.heard_since),
             is_selected: selector.matches(terminal),
             in_change: None,
             is_requested: self.requested.as_ref().is_some_and(|it| it.matches(terminal)),

@@ -231,7 +231,7 @@ mod tests {
             let change = Rebind { note: note.to_owned(), ..asked() };
             letter_of(Party::Store, &[row(profile(1))], &change)
         };
-        assert!(said("").contains(", none of them before 2027-01-26T20:26:40Z. Reason: fee. "));
+        assert!(said("").contains(", none of them before 2027-01-26T21:46:40Z. Reason: fee. "));
         assert!(said("cheaper").contains("Reason: fee (cheaper). "));
     }
 

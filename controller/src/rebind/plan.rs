@@ -385,21 +385,24 @@ fn unknowns(known: &TerminalFacts) -> Vec<Said> {
     unknown
 }
 
-/// A store all of whose terminals stop in one wave needs another way to be paid. That they may not
-/// all stop at the same time is no comfort: one that was not heard lends its place to another.
+/// A store all of whose terminals that work stop in one wave needs another way to be paid. That
+/// they may not all stop at the same time is no comfort: one that was not heard lends its place to
+/// another.
 fn stores(facts: &Facts, wish: &Wish, planned: &[PlannedTerminal], found: &mut Vec<Finding>) {
     let mut stops: BTreeMap<(&str, u32), u32> = BTreeMap::new();
     for it in planned.iter().filter(|it| it.how == How::InPlace) {
-        *stops.entry((&it.store, it.wave)).or_default() += 1;
+        let known = it.terminal.and_then(|id| facts.terminals.get(&id));
+        let works = known.is_some_and(|it| it.is_heard);
+        *stops.entry((&it.store, it.wave)).or_default() += u32::from(works);
     }
     for ((store, wave), count) in stops {
         let known = facts.stores.get(store).cloned().unwrap_or_default();
-        let enrolled = known.enrolled;
+        let working = known.working;
         let fallback = wish.fallbacks.get(store).filter(|text| !text.trim().is_empty());
-        if count >= enrolled && fallback.is_none() && !known.has_fallback {
+        if count >= working && fallback.is_none() && !known.has_fallback {
             let detail = format!(
-                "wave {wave} stops the last of its {enrolled} terminals, and no other way to be \
-                 paid is declared"
+                "wave {wave} stops the last of its {working} terminals that were heard within a \
+                 day, and no other way to be paid is declared"
             );
             found.push(finding("last-in-store", Weight::Blocks, store, detail));
         }

@@ -67,13 +67,19 @@ pub fn watch(asked: WatchWish, provider: Option<&Provider>) -> Watch {
     }
 }
 
-/// Kinds of tests that the provider wants and that are not done.
-pub(super) fn left_out(provider: &Provider, asked: &[Test]) -> Vec<&'static str> {
-    let is_asked = |kind| asked.iter().any(|it| it.kind == kind);
-    let mut missing: Vec<_> = provider.tests.iter().map(|it| it.kind).collect();
-    missing.retain(|kind| !is_asked(*kind));
-    missing.dedup();
-    missing.into_iter().map(TestKind::as_str).collect()
+/// The provider's tests that are not done, in its order and for its amounts at least.
+pub(super) fn left_out(provider: &Provider, asked: &[Test]) -> Vec<String> {
+    let mut rest = asked;
+    let mut missing = Vec::new();
+    for wanted in &provider.tests {
+        let Test { kind, amount_minor } = *wanted;
+        match rest.iter().position(|it| it.kind == kind && it.amount_minor >= amount_minor) {
+            Some(at) => rest = &rest[at + 1..],
+            None if amount_minor == 0 => missing.push(kind.as_str().to_owned()),
+            None => missing.push(format!("{} of {amount_minor}", kind.as_str())),
+        }
+    }
+    missing
 }
 
 /// In what this watch sees less, or bears more, than the provider wants.
@@ -129,7 +135,15 @@ mod tests {
     fn less_than_the_provider_wants_is_named() {
         let theirs = provider();
         assert_eq!(left_out(&theirs, &theirs.tests), [""; 0]);
-        assert_eq!(left_out(&theirs, &[test(TestKind::Sale)]), ["diagnosis"]);
+        let sale = |amount_minor| Test { kind: TestKind::Sale, amount_minor };
+        let diagnosis = test(TestKind::Diagnosis);
+        assert_eq!(left_out(&theirs, &[sale(1)]), ["diagnosis"]);
+        assert_eq!(left_out(&theirs, &[diagnosis, sale(0)]), ["sale of 1"], "for less");
+        assert_eq!(left_out(&theirs, &[sale(1), diagnosis]), ["sale of 1"], "in another order");
+        let more = [diagnosis, test(TestKind::Receipt), sale(9), test(TestKind::Void)];
+        assert_eq!(left_out(&theirs, &more), [""; 0]);
+        let twice = Provider { tests: vec![diagnosis, sale(1), sale(1)], ..provider() };
+        assert_eq!(left_out(&twice, &[diagnosis, sale(1)]), ["sale of 1"], "once is not twice");
         assert_eq!(weaker(&theirs, &theirs.watch), [""; 0]);
         let stricter = Watch { for_s: 7200, crashes_max: 0, slower_max: 1, ..theirs.watch };
         assert_eq!(weaker(&theirs, &stricter), [""; 0]);

@@ -76,6 +76,11 @@ impl AuditEntry {
         ))
     }
 
+    /// Whether its digest is of what it says.
+    pub fn is_as_written(&self) -> bool {
+        Digest::of(&self.record()) == self.digest
+    }
+
     /// Its leaf in the tree, where it is record `seq` - 1.
     pub fn leaf(&self) -> Digest {
         log_tree::leaf(&self.record())
@@ -153,7 +158,7 @@ pub fn check_chain(
         if entry.previous != previous {
             return Err(Broken::OtherPast(entry.seq));
         }
-        if Digest::of(&entry.record()) != entry.digest {
+        if !entry.is_as_written() {
             return Err(Broken::Changed(entry.seq));
         }
         newest = Some((entry.seq, entry.digest));

@@ -6,6 +6,8 @@ mod approvals;
 mod backups;
 mod campaigns;
 mod fixture;
+#[cfg(test)]
+pub(crate) use fixture::enrol;
 mod fleet;
 mod orders;
 mod positions;
@@ -40,6 +42,7 @@ pub const CHECKS: &[Check] = checks! {
         a_registry_belongs_to_one_fleet,
         an_operator_is_found_by_token_and_the_token_can_be_changed,
         rosters_follow_one_another_without_a_gap,
+        the_tree_over_the_audit_log_grows_once_for_each_size,
         the_audit_log_is_a_chain_and_says_who_did_what,
         releases_are_listed_newest_first,
         many_writers_at_once_lose_nothing;

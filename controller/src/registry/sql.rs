@@ -177,6 +177,10 @@ impl<D: Database> Registry for SqlRegistry<D> {
         write!(self, "store an operator", tx => fleet::put_operator(tx, operator, by))
     }
 
+    async fn keep_operators(&self, names: &[String], by: &By) -> Result<u64> {
+        write!(self, "remove operators", tx => fleet::keep_operators(tx, names, by))
+    }
+
     async fn operator_by_token(&self, token_hash: Digest) -> Result<Option<Operator>> {
         read!(self, "find an operator", tx => fleet::operator_by_token(tx, token_hash))
     }

@@ -18,6 +18,8 @@ pub enum Scope {
     Terminal(TerminalId),
     /// All terminals of a merchant's store.
     Store(String),
+    /// All terminals of positions whose merchant this is.
+    Merchant(String),
     /// A request, and the campaign that carries it out.
     Request(RequestId),
 }
@@ -27,6 +29,7 @@ impl Scope {
         match self {
             Self::Terminal(_) => "terminal",
             Self::Store(_) => "store",
+            Self::Merchant(_) => "merchant",
             Self::Request(_) => "request",
         }
     }
@@ -34,7 +37,7 @@ impl Scope {
     pub fn subject(&self) -> String {
         match self {
             Self::Terminal(id) => id.to_string(),
-            Self::Store(store) => store.clone(),
+            Self::Store(name) | Self::Merchant(name) => name.clone(),
             Self::Request(id) => id.to_string(),
         }
     }

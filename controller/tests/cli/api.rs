@@ -90,7 +90,7 @@ fn lists_are_fetched_to_their_last_page() {
 fn decisions_are_listed_from_where_one_stopped() {
     let office = Office::open();
     office.api.say("GET /v1/audit", [(200, page(json!([])))]);
-    let ran = office.run(&["audit", "--after", "41"]);
+    let ran = office.run(&["audit", "show", "--after", "41"]);
     assert_eq!(ran.err, "nothing was decided\n");
     assert_eq!(ran.ok(), "");
     assert_eq!(office.api.asked(), ["GET /v1/audit?limit=1000&after=41"]);

@@ -15,7 +15,7 @@ pub(crate) fn text(world: &World, played: &[Scenario]) -> Result<String> {
         format!("alias tillward={}", world.programs.tillward()?.display()),
         "tillward status".to_owned(),
         "tillward terminal list".to_owned(),
-        "tillward audit".to_owned(),
+        "tillward audit show".to_owned(),
     ];
     for scenario in played {
         lines.push(format!("# {}: {}", scenario.name, scenario.leaves));

@@ -115,7 +115,7 @@ impl World {
         self.tillward(&["provider", "import", path(&file)?])?;
         for host in &self.hosts {
             let why = ["--why", "looked up in the regulator's register"];
-            self.tillward(&[&["provider", "vouch", "licence", host.name()], &why[..]].concat())?;
+            self.reviewer(&[&["provider", "vouch", "licence", host.name()], &why[..]].concat())?;
         }
         Ok(())
     }

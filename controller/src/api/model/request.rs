@@ -132,7 +132,7 @@ pub struct Verify {
     pub reason: Option<String>,
 }
 
-/// Exactly one of the three is named.
+/// Exactly one of the four is named.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct NewSuspicion {
@@ -141,6 +141,9 @@ pub struct NewSuspicion {
     pub terminal: Option<TerminalId>,
     #[serde(default)]
     pub store: Option<String>,
+    /// As positions name their merchant.
+    #[serde(default)]
+    pub merchant: Option<String>,
     #[serde(default)]
     #[schema(value_type = Option<String>)]
     pub request: Option<RequestId>,
@@ -152,7 +155,7 @@ pub struct NewSuspicion {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Suspicion {
     pub number: u64,
-    /// `terminal`, `store` or `request`.
+    /// `terminal`, `store`, `merchant` or `request`.
     pub scope: String,
     /// The id or the name.
     pub subject: String,

@@ -50,7 +50,7 @@ async fn list(
     Ok(listed(suspicions, page.limit, |it| it.number.to_string(), shown))
 }
 
-/// Freeze a terminal, a store or a request
+/// Freeze a terminal, a store, a merchant or a request
 ///
 /// Nothing is released or sent there from then on, and an alarm is raised. What a terminal has
 /// accepted is taken back from it, unless the roster asks for approvers' words on that. What has
@@ -67,13 +67,15 @@ async fn raise(
     State(api): State<Arc<Api>>,
     Json(asked): Json<NewSuspicion>,
 ) -> Result<(StatusCode, axum::Json<Suspicion>), Refusal> {
-    let NewSuspicion { terminal, store, request, note } = asked;
-    let scope = match (terminal, store, request) {
-        (Some(id), None, None) => Scope::Terminal(id),
-        (None, Some(store), None) => Scope::Store(store),
-        (None, None, Some(id)) => Scope::Request(id),
+    let NewSuspicion { terminal, store, merchant, request, note } = asked;
+    let scope = match (terminal, store, merchant, request) {
+        (Some(id), None, None, None) => Scope::Terminal(id),
+        (None, Some(store), None, None) => Scope::Store(store),
+        (None, None, Some(merchant), None) => Scope::Merchant(merchant),
+        (None, None, None, Some(id)) => Scope::Request(id),
         _ => {
-            let detail = "a terminal, a store or a request is named, and only one of them";
+            let detail =
+                "a terminal, a store, a merchant or a request is named, and only one of them";
             return Err(Refusal::new(Code::Invalid, detail));
         }
     };

@@ -14,6 +14,7 @@ use shared::signature::{Envelope, PrivateKey};
 use shared::tls::ClientCertificate;
 
 use super::super::*;
+use crate::audit::Log;
 use crate::auth::Token;
 use crate::backup::PaceLimits;
 use crate::blob::Memory;
@@ -141,6 +142,7 @@ impl Fixture {
                 nonces: Nonces::new(&authority.device_ca_key),
             },
             campaigns: Campaigns::new(registry.clone(), Arc::new(Signer::new(fleet, key(21)))),
+            log: Log::new(registry.clone(), Arc::new(Signer::new(fleet, key(21)))),
             intake: Intake::new(registry.clone(), places.clone(), TERMINAL_BYTES_MAX, PACE),
             retention: RETENTION,
             bindings: BindingPolicy { one_active: true },

@@ -4,6 +4,7 @@ use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 
 use super::fixture::{Fixture, problem};
+use super::requests::{operator, post_as};
 use crate::provider::files::{self, Format};
 use crate::provider::{Known, samples};
 
@@ -114,9 +115,13 @@ async fn what_is_in_the_way_of_a_provider_goes_when_somebody_vouches() {
     };
     assert_eq!(problem(vouch("licence", " ").await).await, "invalid");
     assert_eq!(problem(vouch("legal", "x").await).await, "invalid");
-    let after: Value = vouch("licence", "register").await.json().await.unwrap();
+    assert_eq!(problem(vouch("licence", "register").await).await, "same-person", "she wrote it");
+    let body = json!({"matter": "licence", "seen_version": 1, "why": "register"});
+    let ben = operator(&fixture, "ben", 8).await;
+    let after = post_as(&fixture, &ben, &format!("{path}/vouch"), body).await;
+    let after: Value = after.json().await.unwrap();
     assert_eq!(after["findings"], json!([]));
-    assert_eq!(after["vouches"][0]["by"], "ana");
+    assert_eq!(after["vouches"][0]["by"], "ben");
     assert_eq!(after["vouches"][0]["counts"], true);
     let fees = "/v1/providers/records/fees/alpha-2026/vouch";
     let body = json!({"matter": "fees", "seen_version": 1, "why": "x"});

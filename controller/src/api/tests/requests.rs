@@ -17,7 +17,7 @@ use crate::registry::fleet::Operator;
 use crate::registry::provider::NewRecord;
 
 /// An operator besides ana.
-async fn operator(fixture: &Fixture, name: &str, seed: u8) -> Token {
+pub(super) async fn operator(fixture: &Fixture, name: &str, seed: u8) -> Token {
     let token = Token::of(&[seed; 32]);
     let operator = Operator { name: name.into(), token_hash: token.digest(), created_at: now() };
     let by = By { who: "test".into(), why: String::new(), at: now() };
@@ -25,7 +25,7 @@ async fn operator(fixture: &Fixture, name: &str, seed: u8) -> Token {
     token
 }
 
-async fn post_as(fixture: &Fixture, token: &Token, path: &str, body: Value) -> Response {
+pub(super) async fn post_as(fixture: &Fixture, token: &Token, path: &str, body: Value) -> Response {
     let request = fixture.client(None).post(fixture.url(path)).bearer_auth(token.expose());
     request.json(&body).send().await.unwrap()
 }

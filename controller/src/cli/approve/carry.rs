@@ -41,7 +41,11 @@ pub(crate) struct Import {
 }
 
 impl Export {
-    pub(super) async fn run(&self, client: &Client, print: &mut Print) -> Result<Exit, Failure> {
+    pub(in super::super) async fn run(
+        &self,
+        client: &Client,
+        print: &mut Print,
+    ) -> Result<Exit, Failure> {
         if self.to.exists() {
             let what = format!("{} exists already and is left as it is", self.to.display());
             return Err(Failure::because(what).hint("it may hold signatures: choose another name"));

@@ -34,6 +34,9 @@ struct What {
     /// All terminals of a store
     #[arg(long, value_name = "NAME")]
     store: Option<String>,
+    /// All terminals in positions of a merchant
+    #[arg(long, value_name = "NAME")]
+    merchant: Option<String>,
     /// A request, and the campaign that carries it out
     #[arg(long)]
     request: Option<RequestId>,
@@ -70,9 +73,14 @@ fn number(text: &str) -> Result<u64, &'static str> {
 
 impl Raise {
     pub(super) async fn run(&self, client: &Client, print: &mut Print) -> Result<(), Failure> {
-        let What { terminal, store, request } = &self.what;
-        let (terminal, store, request) = (*terminal, store.clone(), *request);
-        let asked = NewSuspicion { terminal, store, request, note: self.note.clone() };
+        let What { terminal, store, merchant, request } = &self.what;
+        let asked = NewSuspicion {
+            terminal: *terminal,
+            store: store.clone(),
+            merchant: merchant.clone(),
+            request: *request,
+            note: self.note.clone(),
+        };
         show(client.suspect(&asked).await?, self.json, print);
         Ok(())
     }

@@ -83,7 +83,7 @@ async fn positions(world: &World) {
             store: "berlin-1".to_owned(),
             lane: lane.clone(),
             merchant: None,
-            merchant_class: None,
+            merchant_class: Some("standard".to_owned()),
             fallback: Some("cash".to_owned()),
         };
         let position = world.registry.put_position(&position, &by(world.now)).await.unwrap();
@@ -115,7 +115,7 @@ async fn on_record() -> World {
 /// As somebody asks for it who knows the positions.
 async fn asked(world: &World, waves: &[&[u8]]) -> NewChange {
     let mut new = change(world, waves);
-    new.overrides = [("not-registered".to_owned(), "Ana".to_owned())].into();
+    new.overrides = [("not-registered".to_owned(), "Bo".to_owned())].into();
     new.wish.fallbacks.clear();
     let notice = |party: Party| Notice {
         party: party.as_str().to_owned(),
@@ -266,12 +266,15 @@ async fn a_change_that_begins_later_waits_as_a_draft_until_parties_were_told_in_
     assert_eq!(state(&world).await, CampaignState::Draft);
     assert_eq!(rebinds.letters(rebind.id, &by(world.now)).await.unwrap().len(), 4);
     let early = rebinds.next(rebind.id, None, &by(world.now)).await.unwrap_err();
+    assert!(early.to_string().contains("nothing begins before"), "{early}");
+    let despite = Some("Bo");
+    let early = rebinds.next(rebind.id, despite, &by(world.now)).await.unwrap_err();
     assert!(early.to_string().contains("notice-missing"), "{early}");
     for notice in notices {
         let told = Notice { sent_at: world.now, ..notice };
         rebinds.notice(rebind.id, &told, &by(world.now)).await.unwrap();
     }
-    let early = rebinds.next(rebind.id, None, &by(world.now)).await.unwrap_err();
+    let early = rebinds.next(rebind.id, despite, &by(world.now)).await.unwrap_err();
     assert!(early.to_string().contains("notice-late"), "{early}");
     world.now = UnixTime(world.now.0 + 7 * 24 * 3600);
     rebinds.next(rebind.id, None, &by(world.now)).await.unwrap();

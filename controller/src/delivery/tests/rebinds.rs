@@ -34,7 +34,7 @@ pub(super) fn overrides() -> BTreeMap<String, String> {
         "no-contract",
         "notice-missing",
     ];
-    codes.map(|code| (code.to_owned(), "Ana".to_owned())).into()
+    codes.map(|code| (code.to_owned(), "Bo".to_owned())).into()
 }
 
 pub(super) fn rebinds(world: &World) -> Rebinds {
@@ -203,7 +203,7 @@ async fn a_wave_begins_only_when_the_one_before_went_well_or_somebody_answers_fo
     let self_answered = rebinds.next(rebind.id, Some("OP"), &by(world.now)).await.unwrap_err();
     assert!(matches!(self_answered, RebindError::NotWell { .. }), "{self_answered}");
     let next = rebinds.next(rebind.id, Some("Bo"), &by(world.now)).await.unwrap();
-    assert_eq!(next.state_why, "test (despite the wave before: Bo)");
+    assert_eq!(next.state_why, "test (Bo answers for it)");
 }
 
 #[tokio::test]
@@ -239,7 +239,7 @@ async fn what_nobody_verified_is_not_begun_whoever_answers_for_it() {
     let rebinds = rebinds(&world);
     for code in ["request-unknown", "request-unverified"] {
         let mut new = change(&world, &[&[1, 2, 3]]);
-        new.overrides.insert(code.to_owned(), "Ana".to_owned());
+        new.overrides.insert(code.to_owned(), "Bo".to_owned());
         let refused = rebinds.create(new, &by(world.now)).await.unwrap_err();
         let RebindError::Planned(found) = refused else { panic!("{refused}") };
         let codes: Vec<_> = found.iter().map(|it| it.code.as_str()).collect();

@@ -9,15 +9,16 @@ use shared::digest::{Digest, Nonce};
 use shared::document::order::Stream;
 use shared::document::profile::PROFILE_BYTES_MAX;
 use shared::document::receipt::{Receipt, Said};
-use shared::document::{Batch, FORMAT, FleetTime, Order, Profile};
+use shared::document::{Batch, Checkpoint, FORMAT, FleetTime, Order, Profile};
 use shared::floor;
 use shared::id::{BatchId, FleetId, OrderId, TerminalId};
 use shared::limits::{
     APPROVED_ORDER_LIFETIME_S_MAX, REPORTS_IN_FLIGHT_MAX, ROUTINE_ORDER_LIFETIME_S_MAX,
 };
+use shared::log_tree::{self, Span};
 use shared::membership::{Proof, profile_holds};
 use shared::message::{
-    Ack, Body, Down, Hello, Parcel, Progress, Record, SignedBytes, StepState, Up,
+    Ack, Body, Down, Growth, Hello, LogHead, Parcel, Progress, Record, SignedBytes, StepState, Up,
 };
 use shared::outcome::Outcome;
 use shared::signature::{self, Envelope, KnownKeys, PrivateKey};
@@ -54,6 +55,8 @@ pub(super) struct Terminal {
     knows_the_time: bool,
     sent: u64,
     hello_at: Option<UnixTime>,
+    /// What it remembers of the controller's log.
+    pub(super) log: Option<LogHead>,
 }
 
 /// An accepted order.
@@ -93,6 +96,7 @@ impl Terminal {
             knows_the_time: false,
             sent: 0,
             hello_at: None,
+            log: None,
         }
     }
 
@@ -126,6 +130,7 @@ impl Terminal {
             Down::FleetTime(signed) => self.hear_time(&signed),
             Down::Rosters(_) => {}
             Down::Order(parcel) => self.hear_order(&parcel, now),
+            Down::Checkpoint(growth) => self.hear_checkpoint(&growth),
             Down::Ack(Ack { epoch, up_to }) => {
                 if epoch == self.epoch && up_to > self.acknowledged {
                     assert!(up_to <= self.last_seq, "nobody can have what was never sent");
@@ -149,6 +154,17 @@ impl Terminal {
         if time.epoch > self.epoch {
             (self.epoch, self.order_seq, self.ledger_lost) = (time.epoch, 0, false);
         }
+    }
+
+    fn hear_checkpoint(&mut self, Growth { checkpoint, path }: &Growth) {
+        let told =
+            signature::open::<Checkpoint>(checkpoint.as_slice(), self.fleet, &self.controller)
+                .expect("the controller writes what can be read");
+        assert!(!told.signed_by.is_empty(), "the controller signs its log");
+        let Checkpoint { size, root, .. } = told.document;
+        let before = self.log.map_or((0, Span::root(&[])), |it| (it.size, it.root));
+        assert!(log_tree::extends(before, (size, root), path), "it is the same log");
+        self.log = Some(LogHead { size, root });
     }
 
     fn hear_order(&mut self, parcel: &Parcel, now: UnixTime) {
@@ -310,6 +326,7 @@ impl Terminal {
             ledger_lost: self.ledger_lost,
             working_on: None,
             recipient: None,
+            log: self.log,
         }
     }
 }

@@ -39,6 +39,12 @@ impl Documents {
         })
     }
 
+    /// How many merchants contracts with either provider name.
+    pub(super) fn merchants(&self, from: &str, to: &str) -> usize {
+        let all = self.contracts_with(from, None).chain(self.contracts_with(to, None));
+        all.map(|it| it.document.merchant.as_str()).collect::<BTreeSet<_>>().len()
+    }
+
     /// What the contracts in force name; without one, the schedule that came into force last.
     /// `None` where contracts name different ones: nobody here knows whose shops move.
     fn schedule(
@@ -115,8 +121,10 @@ impl Documents {
         if all.peek().is_none() {
             return Known::Unknown;
         }
+        let mut without: BTreeSet<_> = merchants.into_iter().flatten().collect();
         let mut leaving = Leaving::default();
         for it in all {
+            without.remove(&it.document.merchant);
             leaving.contracts.push(it.key.clone());
             let it = &it.document;
             let add = |sums: &mut BTreeMap<String, i64>, amount: i64| {
@@ -134,6 +142,7 @@ impl Documents {
                 Exposure::Missing | Exposure::NotBegun { .. } | Exposure::Expired { .. } => {}
             }
         }
+        leaving.without = without.into_iter().cloned().collect();
         Known::Is(leaving)
     }
 
@@ -147,6 +156,7 @@ impl Documents {
     ) -> Vec<Agreed> {
         let agreed = |it: &provider::Known<Contract>| Agreed {
             key: it.key.clone(),
+            merchant: it.document.merchant.clone(),
             exposure: contract::exposure(Some(&it.document), at),
             lacks_legal_review: contract::lacks_legal_review(it, terminals, review),
         };
@@ -311,6 +321,13 @@ mod tests {
         let north = BTreeSet::from(["North".to_owned()]);
         let Known::Is(all) = documents.leaving("alpha", None, now) else { panic!("known") };
         let Known::Is(one) = documents.leaving("alpha", Some(&north), now) else { panic!("known") };
+        assert_eq!(one.without, [""; 0]);
+        let more = BTreeSet::from(["North".to_owned(), "West".to_owned()]);
+        let Known::Is(other) = documents.leaving("alpha", Some(&more), now) else {
+            panic!("known")
+        };
+        assert_eq!(other.without, ["West"]);
+        assert_eq!(documents.merchants("alpha", "beta"), 2);
         assert_eq!((all.contracts.len(), one.contracts), (2, vec!["c1".to_owned()]));
         let review = LegalReview { above_value_minor: None, above_terminals: None };
         assert_eq!(documents.joining("beta", Some(&north), 1, &review, now).len(), 1);

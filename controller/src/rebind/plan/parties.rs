@@ -14,7 +14,7 @@ pub(super) fn look(facts: &Facts, wish: &Wish, found: &mut Vec<Finding>) {
     target(&facts.target, wish, found);
     fees(facts, to, found);
     leaving(facts, from, found);
-    joining(&facts.joining, to, found);
+    joining(facts, to, found);
     if wish.registry_order == RegistryOrder::ReleaseOldFirst {
         let detail = "the old registration is released BEFORE the switch: there is no quick way \
                       back from then on; have spare units at hand";
@@ -135,7 +135,7 @@ fn fees(facts: &Facts, to: &str, found: &mut Vec<Finding>) {
             "{} of the terminals stand where no merchant class is on record: `standard` is taken",
             facts.without_class
         );
-        found.push(finding("class-unknown", Weight::Tells, to, detail));
+        found.push(finding("class-unknown", Weight::Unknown, to, detail));
     }
     for it in &fees.outside {
         let rate = money::percent(it.hundredths);
@@ -177,13 +177,17 @@ fn leaving(facts: &Facts, from: &str, found: &mut Vec<Finding>) {
              contracts of all merchants count",
             facts.without_merchant
         );
-        found.push(finding("merchant-unknown", Weight::Tells, from, detail));
+        found.push(finding("merchant-unknown", Weight::Unknown, from, detail));
     }
     let Known::Is(it) = &facts.leaving else {
         let detail = "not known: what it costs to leave";
         found.push(finding("contract-unknown", Weight::Unknown, from, detail));
         return;
     };
+    for merchant in &it.without {
+        let detail = format!("not known: what it costs {merchant} to leave");
+        found.push(finding("contract-unknown", Weight::Unknown, merchant, detail));
+    }
     if it.penalties_minor.values().any(|amount| *amount > 0) {
         let detail = format!("to leave then costs {}", money::sums(&it.penalties_minor));
         found.push(finding("penalty", Weight::NeedsName, from, detail));
@@ -194,20 +198,31 @@ fn leaving(facts: &Facts, from: &str, found: &mut Vec<Finding>) {
     }
 }
 
-fn joining(agreed: &[Agreed], to: &str, found: &mut Vec<Finding>) {
+/// Each merchant whose shops move needs one of its own, where that is known.
+fn joining(facts: &Facts, to: &str, found: &mut Vec<Finding>) {
+    let agreed = &facts.joining;
     let in_force = |it: &&Agreed| matches!(it.exposure, Exposure::InForce { .. });
-    if !agreed.iter().any(|it| in_force(&it)) {
-        let why = agreed.iter().map(|Agreed { key, exposure, .. }| match exposure {
+    let mut look = |about: &str, theirs: Vec<&Agreed>| {
+        if theirs.iter().any(in_force) {
+            return;
+        }
+        let why = theirs.iter().map(|Agreed { key, exposure, .. }| match exposure {
             Exposure::NotBegun { starts_on } => format!("{key} begins on {starts_on}"),
             Exposure::Expired { ended_on } => format!("{key} ended on {ended_on}"),
             Exposure::Missing | Exposure::InForce { .. } => key.clone(),
         });
         let why: Vec<_> = why.collect();
         let detail = match why.is_empty() {
-            true => "no contract with it is on record".to_owned(),
-            false => format!("no contract with it is in force then: {}", why.join(", ")),
+            true => format!("no contract with {to} is on record"),
+            false => format!("no contract with {to} is in force then: {}", why.join(", ")),
         };
-        found.push(finding("no-contract", Weight::NeedsName, to, detail));
+        found.push(finding("no-contract", Weight::NeedsName, about, detail));
+    };
+    if facts.merchants.is_empty() {
+        look(to, agreed.iter().collect());
+    }
+    for merchant in &facts.merchants {
+        look(merchant, agreed.iter().filter(|it| it.merchant == *merchant).collect());
     }
     for it in agreed.iter().filter(in_force).filter(|it| it.lacks_legal_review) {
         let detail = "it is so large that somebody who knows the law reads it first: `tillward \

@@ -31,6 +31,7 @@ fn known(number: u8, store: &str) -> TerminalFacts {
         store: store.to_owned(),
         model: "px7".to_owned(),
         is_enrolled: true,
+        is_heard: true,
         is_selected: true,
         is_requested: true,
         in_change: None,
@@ -117,7 +118,8 @@ fn in_force() -> Agreed {
         deposit_held_minor: 0,
         deposit_is_overdue: false,
     };
-    Agreed { key: "beta-2027".to_owned(), exposure, lacks_legal_review: false }
+    let (key, merchant) = ("beta-2027".to_owned(), "the chain".to_owned());
+    Agreed { key, merchant, exposure, lacks_legal_review: false }
 }
 
 fn told(party: Party, days_ago: i64) -> Notice {
@@ -138,7 +140,7 @@ fn fine() -> (Facts, Wish) {
         now: NOW,
         terminals: terminals.into(),
         by_serial: [1, 2].map(|number| (format!("PX-{number}"), id(number))).into(),
-        stores: [("north".to_owned(), StoreFacts { enrolled: 3, has_fallback: false })].into(),
+        stores: [("north".to_owned(), StoreFacts { working: 3, has_fallback: false })].into(),
         without_profile: vec![],
         request: Some(RequestFacts {
             state: RequestState::Accepted,
@@ -151,6 +153,7 @@ fn fine() -> (Facts, Wish) {
         target: Known::Is(Target { provider: samples::provider(), why_not: vec![] }),
         fees: fees(Some(60), Some(55)),
         without_class: 0,
+        merchants: vec!["the chain".to_owned()],
         without_merchant: 0,
         leaving: Known::Is(Leaving { notice_days: 5, ..Leaving::default() }),
         joining: vec![in_force()],
@@ -173,7 +176,7 @@ fn fine() -> (Facts, Wish) {
         registry_order: RegistryOrder::NewFirst,
         tests: vec![
             test(TestKind::Diagnosis),
-            test(TestKind::Sale),
+            Test { kind: TestKind::Sale, amount_minor: 1 },
             test(TestKind::Void),
             test(TestKind::Receipt),
         ],
@@ -261,9 +264,14 @@ fn each_thing_that_speaks_against_it_is_named_and_weighed() {
             let next = first(facts).next.as_mut().expect("it has one");
             next.version.registration = Registration::NONE;
         }),
+        ("not-registered", NeedsName, |facts, wish| {
+            first(facts).next = None;
+            wish.registry_order = RegistryOrder::ReleaseOldFirst;
+        }),
         ("not-registered", Tells, |facts, wish| {
             first(facts).next = None;
             wish.registry_order = RegistryOrder::ReleaseOldFirst;
+            wish.begins_at = UnixTime(NOW.0 + 1);
         }),
         ("incompatible", Blocks, |facts, _| {
             first(facts).compatible = Compatibility::Blocked;
@@ -282,9 +290,22 @@ fn each_thing_that_speaks_against_it_is_named_and_weighed() {
         ("no-free-slot", Blocks, |facts, _| first(facts).free_slot = Known::Is(false)),
         ("keys-unknown", Unknown, |facts, _| first(facts).free_slot = Known::Unknown),
         ("last-in-store", Blocks, |facts, _| {
-            facts
-                .stores
-                .insert("north".to_owned(), StoreFacts { enrolled: 2, has_fallback: false });
+            facts.stores.insert("north".to_owned(), StoreFacts { working: 2, has_fallback: false });
+        }),
+        ("last-in-store", Blocks, |facts, _| {
+            // Its third one was not heard for long.
+            first(facts).is_heard = false;
+            let one = StoreFacts { working: 1, has_fallback: false };
+            facts.stores.insert("north".to_owned(), one);
+        }),
+        ("contract-unknown", Unknown, |facts, _| {
+            let without = vec!["South".to_owned()];
+            facts.leaving = Known::Is(Leaving { without, ..Leaving::default() });
+        }),
+        ("no-contract", NeedsName, |facts, _| facts.merchants.push("South".to_owned())),
+        ("no-contract", NeedsName, |facts, _| {
+            facts.merchants.clear();
+            facts.joining.clear();
         }),
         ("notice-missing", NeedsName, |_, wish| drop(wish.notices.remove(1))),
         ("notice-late", NeedsName, |_, wish| wish.notices[1] = told(Party::Bank, 2)),
@@ -326,8 +347,8 @@ fn each_thing_that_speaks_against_it_is_named_and_weighed() {
             let unnamed = vec!["preferential".to_owned()];
             facts.fees = Known::Is(Fees { unnamed, ..Fees::default() });
         }),
-        ("class-unknown", Tells, |facts, _| facts.without_class = 1),
-        ("merchant-unknown", Tells, |facts, _| facts.without_merchant = 1),
+        ("class-unknown", Unknown, |facts, _| facts.without_class = 1),
+        ("merchant-unknown", Unknown, |facts, _| facts.without_merchant = 1),
         ("fees-rise", NeedsName, |facts, _| facts.fees = fees(Some(60), Some(61))),
         ("fees-outside-band", NeedsName, |facts, _| {
             let band = Some(Band { lowest: 38, highest: 60 });
@@ -372,15 +393,15 @@ fn each_thing_that_speaks_against_it_is_named_and_weighed() {
 #[test]
 fn the_last_of_a_store_stops_only_where_another_way_to_be_paid_is_declared() {
     let (mut facts, mut wish) = fine();
-    facts.stores.insert("north".to_owned(), StoreFacts { enrolled: 2, has_fallback: false });
+    facts.stores.insert("north".to_owned(), StoreFacts { working: 2, has_fallback: false });
     wish.fallbacks.insert("north".to_owned(), " ".to_owned());
     assert_eq!(codes(&plan(&facts, &wish)), [("last-in-store", Weight::Blocks)]);
     wish.fallbacks.insert("north".to_owned(), "the phone at the desk".to_owned());
     assert_eq!(codes(&plan(&facts, &wish)), []);
     wish.fallbacks.clear();
-    facts.stores.insert("north".to_owned(), StoreFacts { enrolled: 2, has_fallback: true });
+    facts.stores.insert("north".to_owned(), StoreFacts { working: 2, has_fallback: true });
     assert_eq!(codes(&plan(&facts, &wish)), [], "its position says how");
-    facts.stores.insert("north".to_owned(), StoreFacts { enrolled: 2, has_fallback: false });
+    facts.stores.insert("north".to_owned(), StoreFacts { working: 2, has_fallback: false });
     let second = wish.waves[0].pop().expect("there are two");
     wish.waves.push(vec![second]);
     assert_eq!(codes(&plan(&facts, &wish)), [], "one sells while the other stops");
@@ -435,7 +456,7 @@ fn where_nothing_is_known_everything_is_said_to_be_unknown() {
 #[test]
 fn what_nobody_has_tested_is_tried_by_few_however_many_waves_there_are() {
     let (mut facts, mut wish) = fine();
-    facts.stores.insert("north".to_owned(), StoreFacts { enrolled: 99, has_fallback: false });
+    facts.stores.insert("north".to_owned(), StoreFacts { working: 99, has_fallback: false });
     for it in facts.terminals.values_mut() {
         it.compatible = Compatibility::Untested(vec![]);
     }

@@ -17,7 +17,7 @@ pub(super) fn mistakes(
         against_register(&target.provider, known, &mut found);
     }
     if !known.next.as_ref().is_some_and(Next::is_registered) {
-        found.push(unregistered(wish));
+        found.push(unregistered(facts, wish));
     }
     let Some(position) = known.position else { return found };
     if brings.position.is_some_and(|brought| brought != position) {
@@ -31,12 +31,12 @@ pub(super) fn mistakes(
 }
 
 /// One that the registry lets nobody register before the old one is released cannot be registered
-/// yet.
-fn unregistered(wish: &Wish) -> Said {
+/// while the change still waits to begin. When it begins, it has to be.
+fn unregistered(facts: &Facts, wish: &Wish) -> Said {
     let detail = "its binding with the new provider is not registered at the clearing registry";
     let weight = match wish.registry_order {
-        RegistryOrder::NewFirst => Weight::NeedsName,
-        RegistryOrder::ReleaseOldFirst => Weight::Tells,
+        RegistryOrder::ReleaseOldFirst if facts.now < wish.begins_at => Weight::Tells,
+        RegistryOrder::NewFirst | RegistryOrder::ReleaseOldFirst => Weight::NeedsName,
     };
     ("not-registered", weight, detail.to_owned())
 }

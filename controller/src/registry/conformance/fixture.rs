@@ -79,7 +79,7 @@ pub(super) fn enrolment(claim: ClaimId, number: u8) -> Enrolment {
     }
 }
 
-pub(super) async fn enrol(registry: &dyn Registry, number: u8, generation: u8) -> Terminal {
+pub(crate) async fn enrol(registry: &dyn Registry, number: u8, generation: u8) -> Terminal {
     let new = claim(number, generation);
     registry.add_claim(&new, &by("op", 1)).await.expect("claims are made");
     match registry.enrol(&enrolment(new.id, number), &by("enrolment", 2)).await {
@@ -267,6 +267,7 @@ pub(super) fn hello(epoch: u32, order_seq: u64) -> Hello {
         ledger_lost: false,
         working_on: None,
         recipient: None,
+        log: None,
     }
 }
 

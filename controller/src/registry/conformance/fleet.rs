@@ -7,12 +7,14 @@ use shared::document::release::{Artifact, Health, Settlement};
 use shared::document::roster::Thresholds;
 use shared::document::{Release, Roster};
 use shared::id::FleetId;
+use shared::log_tree::At;
 use shared::message::SignedBytes;
 use shared::signature::Envelope;
 use shared::time::UnixTime;
 
 use super::fixture::{by, claim, enrol, greeting_of, hello, terminal_id};
-use crate::registry::audit::check_chain;
+use crate::registry::audit::{StoredCheckpoint, check_chain};
+use crate::registry::delivery::{AlarmKind, AnyAlarm};
 use crate::registry::fleet::Operator;
 use crate::registry::page::Page;
 use crate::registry::release::{StoredArtifact, StoredRelease};
@@ -49,6 +51,13 @@ pub(super) async fn an_operator_is_found_by_token_and_the_token_can_be_changed(
     assert_eq!(names, ["a", "b"]);
     let after_a = Page::after("a".to_owned(), 10);
     assert_eq!(registry.operators(&after_a).await.expect("they are listed").len(), 1);
+    let keep = async |names: &[&str]| {
+        let names: Vec<_> = names.iter().map(|it| (*it).to_owned()).collect();
+        registry.keep_operators(&names, &by("init", 2)).await.expect("they are looked at")
+    };
+    assert_eq!((keep(&["a", "b", "c"]).await, keep(&["b"]).await, keep(&["b"]).await), (0, 1, 0));
+    assert_eq!(found(new).await, None, "whoever is not named any more has no token");
+    assert!(found(Digest::of(b"b")).await.is_some());
 }
 
 fn roster(version: u64, issued_at: i64) -> Envelope<Roster> {
@@ -176,4 +185,47 @@ pub(super) async fn many_writers_at_once_lose_nothing(registry: &dyn Registry) {
     assert_eq!(audit.len() - before, 6 * (5 + 1));
     let tally = registry.fleet_tally().await.expect("it is told");
     assert_eq!((tally.claimed, tally.enrolled, tally.online), (6, 6, 6));
+}
+
+pub(super) async fn the_tree_over_the_audit_log_grows_once_for_each_size(registry: &dyn Registry) {
+    assert_eq!(registry.newest_checkpoint().await.expect("it is asked"), None);
+    let at = |level, at| At { level, at };
+    let checkpoint = |size: u64| StoredCheckpoint {
+        size,
+        root: Digest::of(&size.to_be_bytes()),
+        head: Digest::of(b"head"),
+        at: UnixTime(7),
+        signed: SignedBytes::new(vec![1, 2, 3]),
+    };
+    let nodes = [(at(0, 0), Digest::of(b"0")), (at(0, 1), Digest::of(b"1"))];
+    let two = checkpoint(2);
+    let grow = async |from, nodes: &[_], to: &_| {
+        registry.grow_audit_tree(from, nodes, to).await.expect("it is looked at")
+    };
+    assert!(!grow(1, &nodes, &two).await, "it has no entry yet");
+    assert!(grow(0, &nodes, &two).await);
+    assert!(!grow(0, &nodes, &two).await, "somebody else was faster");
+    let more = [(at(0, 2), Digest::of(b"2")), (at(1, 0), Digest::of(b"01"))];
+    assert!(grow(2, &more, &checkpoint(3)).await);
+    let newest = registry.newest_checkpoint().await.expect("it is asked");
+    assert_eq!(newest, Some(checkpoint(3)));
+    let old = registry.checkpoint_at(2).await.expect("it is asked");
+    assert_eq!((old, registry.checkpoint_at(1).await.expect("it is asked")), (Some(two), None));
+    let found = registry.audit_nodes(&[at(1, 0), at(0, 1), at(5, 5)]).await.expect("asked");
+    assert_eq!(found, [nodes[1], more[1]].into());
+    assert_eq!(registry.audit_nodes(&[]).await.expect("asked"), BTreeMap::new());
+
+    let alarm = AnyAlarm {
+        terminal: None,
+        kind: AlarmKind::AuditBroken,
+        subject: "3".to_owned(),
+        detail: "changed".to_owned(),
+        at: UnixTime(9),
+        ended_at: None,
+    };
+    assert!(registry.raise_alarm(&alarm).await.expect("it is raised"));
+    assert!(!registry.raise_alarm(&alarm).await.expect("it is looked at"), "it stands");
+    assert_eq!(registry.fleet_tally().await.expect("a tally").alarms, 1);
+    let alarms = registry.alarms(&Page::first(9)).await.expect("a list");
+    assert_eq!(alarms.into_iter().map(|(_, it)| it).collect::<Vec<_>>(), [alarm]);
 }

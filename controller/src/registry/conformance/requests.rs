@@ -225,6 +225,24 @@ pub(super) async fn a_store_and_a_request_freeze_what_belongs_to_them(registry: 
     assert!(issue(registry, &order(2, 1, 1)).await);
     assert_eq!(owed(registry, 1).await.len(), 1);
 
+    let lane = PutPosition {
+        store: "berlin-1".to_owned(),
+        lane: "1".to_owned(),
+        merchant: Some("the chain".to_owned()),
+        merchant_class: None,
+        fallback: None,
+    };
+    let position = registry.put_position(&lane, &by("op", 5)).await.expect("it is set");
+    let filled = registry.fill_position(position.id, terminal_id(1), &by("op", 5)).await;
+    filled.expect("both are known").expect("it is filled");
+    let merchant = suspect(registry, Scope::Merchant("the chain".to_owned()), "a").await;
+    assert!(is_frozen(registry, 1).await);
+    assert_eq!(owed(registry, 1).await, [], "what was not accepted stays here");
+    lift(registry, merchant.number, "ana").await.expect("asked");
+    lift(registry, merchant.number, "ben").await.expect("lifted");
+    assert!(!is_frozen(registry, 1).await);
+    assert_eq!(owed(registry, 1).await.len(), 1);
+
     let of = |source| (Scope::Request(request_id(1)), source);
     let (scope, source) = of("a");
     let one = suspect(registry, scope, source).await;
@@ -246,10 +264,11 @@ pub(super) async fn a_store_and_a_request_freeze_what_belongs_to_them(registry: 
     assert_eq!((goes_on.state, goes_on.frozen_from), (RequestState::Scheduled, None));
     let open = registry.suspicions(false, &Page::first(9)).await.expect("a list");
     let ever = registry.suspicions(true, &Page::first(9)).await.expect("a list");
-    assert_eq!((open.len(), ever.len()), (0, 3));
+    assert_eq!((open.len(), ever.len()), (0, 4));
     let strangers = [
         Scope::Terminal(TerminalId::from_bytes([9; 16])),
         Scope::Store("nowhere".to_owned()),
+        Scope::Merchant("nobody".to_owned()),
         Scope::Request(request_id(9)),
     ];
     for scope in strangers {
@@ -318,19 +337,27 @@ pub(super) async fn every_suspicion_raises_an_alarm_that_ends_when_it_is_lifted(
     ask(registry, 1).await;
     enrol(registry, 1, 1).await;
     registry.add_claim(&claim(2, 1), &by("op", 5)).await.expect("it is claimed");
-    let lane = PutPosition {
-        store: "empty".to_owned(),
-        lane: "1".to_owned(),
-        merchant: None,
-        merchant_class: None,
-        fallback: None,
-    };
-    registry.put_position(&lane, &by("op", 5)).await.expect("it is set");
+    for (store, merchant) in [("empty", "nobody yet"), ("berlin-1", "the chain")] {
+        let lane = PutPosition {
+            store: store.to_owned(),
+            lane: "1".to_owned(),
+            merchant: Some(merchant.to_owned()),
+            merchant_class: None,
+            fallback: None,
+        };
+        let position = registry.put_position(&lane, &by("op", 5)).await.expect("it is set");
+        if merchant == "the chain" {
+            let filled = registry.fill_position(position.id, terminal_id(1), &by("op", 5)).await;
+            filled.expect("both are known").expect("it is filled");
+        }
+    }
     let one = Some(terminal_id(1));
     let scopes = [
         (this(1), one),
         (Scope::Store("berlin-1".to_owned()), one),
         (Scope::Store("empty".to_owned()), None),
+        (Scope::Merchant("the chain".to_owned()), one),
+        (Scope::Merchant("nobody yet".to_owned()), None),
         (Scope::Request(request_id(1)), None),
     ];
     for (scope, terminal) in scopes {
@@ -351,7 +378,7 @@ pub(super) async fn every_suspicion_raises_an_alarm_that_ends_when_it_is_lifted(
         assert_eq!((tally.alarms, tally.suspicions), (0, 0), "{scope}");
     }
     let ever = registry.alarms_ever(&Page::first(9)).await.expect("a list");
-    assert_eq!(ever.len(), 4);
+    assert_eq!(ever.len(), 6);
     assert!(ever.iter().all(|(_, it)| it.ended_at == Some(UnixTime(40))), "{ever:?}");
 }
 

@@ -9,6 +9,7 @@ use super::orders;
 use super::session::{
     Row, Transaction, code, flag, int, json, list, maybe_text, text, time, with_id_list,
 };
+use super::suspicions::is_about_terminal;
 use super::tally::Differences;
 use crate::campaign::assignment::{AssignmentState, Fact, Standing};
 use crate::registry::RegistryError;
@@ -19,7 +20,7 @@ use crate::registry::page::Page;
 type Result<T> = std::result::Result<T, RegistryError>;
 
 macro_rules! select_assignments {
-    ($tail:literal) => {
+    ($tail:expr) => {
         concat!(
             "SELECT campaign, terminal, order_id, attempt, epoch, standing FROM assignments ",
             $tail
@@ -118,19 +119,18 @@ pub(super) async fn to_recall(
     campaign: CampaignId,
     limit: u32,
 ) -> Result<Vec<Assignment>> {
-    let select = select_assignments!(
+    let select = select_assignments!(concat!(
         "WHERE campaign = $1 AND cancel_order IS NULL AND ended = 0 AND voided = 0
              AND state IN ('accepted', 'waiting', 'working')
              AND (EXISTS (SELECT 1 FROM requests WHERE requests.state = 'frozen'
                      AND requests.campaign IN (
                          $1, (SELECT rebind FROM rebind_waves WHERE campaign = $1)))
                  OR terminal IN (
-                     SELECT subject FROM suspicions WHERE lifted_at IS NULL AND scope = 'terminal'
-                     UNION SELECT terminals.id FROM suspicions
-                     JOIN terminals ON terminals.store = suspicions.subject
-                     WHERE suspicions.lifted_at IS NULL AND suspicions.scope = 'store'))
+                     SELECT terminals.id FROM suspicions JOIN terminals ON ",
+        is_about_terminal!(),
+        "))
          ORDER BY terminal LIMIT $2"
-    );
+    ));
     all(tx.rows(select, vec![text(campaign), int(limit)]).await?)
 }
 

@@ -6,7 +6,7 @@ use shared::id::FleetId;
 use shared::signature::Envelope;
 
 use super::audit;
-use super::session::{Row, Transaction, bytes, int, text, time};
+use super::session::{Row, Transaction, bytes, int, list, text, time, with_id_list};
 use crate::registry::RegistryError;
 use crate::registry::audit::By;
 use crate::registry::fleet::{Operator, StoredRoster};
@@ -33,6 +33,18 @@ pub(super) async fn put_operator(tx: &mut Transaction, operator: &Operator, by: 
     let Operator { name, token_hash, created_at } = operator;
     tx.execute(put, vec![text(name), text(token_hash), time(*created_at)]).await?;
     audit::append(tx, by, "operator-put", name).await
+}
+
+pub(super) async fn keep_operators(tx: &mut Transaction, names: &[String], by: &By) -> Result<u64> {
+    let others = with_id_list!("SELECT name FROM operators WHERE name NOT IN ", " ORDER BY name");
+    let mut removed = 0;
+    for mut row in tx.rows(others, vec![list(names)]).await? {
+        let name = row.text()?;
+        tx.execute("DELETE FROM operators WHERE name = $1", vec![text(&name)]).await?;
+        audit::append(tx, by, "operator-removed", name).await?;
+        removed += 1;
+    }
+    Ok(removed)
 }
 
 fn operator(mut row: Row) -> Result<Operator> {

@@ -11,6 +11,7 @@ use shared::time::UnixTime;
 use super::session::{
     Row, Transaction, bytes, code, int, list, maybe_time, text, time, with_id_list,
 };
+use super::suspicions::is_about_terminal;
 use super::tally::Differences;
 use super::{assignments, campaigns, rebinds, suspicions};
 use crate::campaign::state::CampaignState;
@@ -161,7 +162,8 @@ pub(super) async fn owed(
     now: UnixTime,
 ) -> Result<Vec<Owed>> {
     let select = with_id_list!(
-        "SELECT id, terminal, sends, sent_at, signed, batch, release, profile, path FROM (
+        concat!(
+            "SELECT id, terminal, sends, sent_at, signed, batch, release, profile, path FROM (
              SELECT orders.id, orders.terminal, orders.seq, orders.sends, orders.sent_at,
                  orders.signed, batches.signed AS batch, releases.signed AS release,
                  campaign_profiles.profile, campaign_profiles.path,
@@ -177,15 +179,14 @@ pub(super) async fn owed(
              WHERE orders.owed = 1 AND orders.epoch = terminals.epoch
                  AND terminals.unit = 'enrolled' AND orders.not_after > $2
                  AND (orders.purpose <> 'change' OR (campaigns.state = 'running'
-                     AND NOT EXISTS (SELECT 1 FROM suspicions
-                         WHERE suspicions.lifted_at IS NULL AND (
-                             (suspicions.scope = 'terminal' AND suspicions.subject = terminals.id)
-                             OR (suspicions.scope = 'store'
-                                 AND suspicions.subject = terminals.store)))
+                     AND NOT EXISTS (SELECT 1 FROM suspicions WHERE ",
+            is_about_terminal!(),
+            ")
                      AND NOT EXISTS (SELECT 1 FROM requests
                          WHERE requests.state = 'frozen' AND requests.campaign IN (campaigns.id, (
                              SELECT rebind FROM rebind_waves WHERE campaign = campaigns.id)))))
                  AND orders.terminal IN ",
+        ),
         ") AS theirs
          WHERE place <= $3 ORDER BY terminal, seq"
     );

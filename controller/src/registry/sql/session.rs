@@ -117,7 +117,7 @@ pub(crate) fn list(ids: impl IntoIterator<Item = impl Display>) -> Value {
 
 /// A statement in which `{ids}` is the list that [`list`] made of many ids, bound as `$1`.
 macro_rules! with_id_list {
-    ($before:literal, $after:literal) => {
+    ($before:expr, $after:expr) => {
         $crate::registry::sql::session::Sql {
             sqlite: concat!($before, "(SELECT value FROM json_each($1))", $after),
             postgres: concat!(

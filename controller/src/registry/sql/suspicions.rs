@@ -17,12 +17,27 @@ use crate::request::{RequestEvent, RequestState};
 
 type Result<T> = std::result::Result<T, RegistryError>;
 
+/// Whether a suspicion of `suspicions` is open and about a terminal of `terminals`, in a statement
+/// that has both tables.
+macro_rules! is_about_terminal {
+    () => {
+        "suspicions.lifted_at IS NULL
+             AND ((suspicions.scope = 'terminal' AND suspicions.subject = terminals.id)
+                 OR (suspicions.scope = 'store' AND suspicions.subject = terminals.store)
+                 OR (suspicions.scope = 'merchant' AND suspicions.subject IN (
+                     SELECT merchant FROM positions WHERE positions.terminal = terminals.id)))"
+    };
+}
+pub(super) use is_about_terminal;
+
 /// Whether a terminal of `terminals` is frozen, in a statement that has this table.
 macro_rules! terminal_is_frozen {
     () => {
-        "EXISTS (SELECT 1 FROM suspicions WHERE suspicions.lifted_at IS NULL
-             AND ((suspicions.scope = 'terminal' AND suspicions.subject = terminals.id)
-                 OR (suspicions.scope = 'store' AND suspicions.subject = terminals.store)))"
+        concat!(
+            "EXISTS (SELECT 1 FROM suspicions WHERE ",
+            $crate::registry::sql::suspicions::is_about_terminal!(),
+            ")"
+        )
     };
 }
 pub(super) use terminal_is_frozen;
@@ -56,6 +71,7 @@ fn scope(row: &mut Row) -> Result<Scope> {
     match word.as_str() {
         "terminal" => Ok(Scope::Terminal(row.parsed("terminal")?)),
         "store" => Ok(Scope::Store(row.text()?)),
+        "merchant" => Ok(Scope::Merchant(row.text()?)),
         "request" => Ok(Scope::Request(row.parsed("request")?)),
         _ => Err(RegistryError::Unreadable { what: "scope of a suspicion", value: word }),
     }
@@ -146,6 +162,23 @@ async fn concerned(tx: &mut Transaction, scope: &Scope) -> Result<Vec<Option<Ter
             let theirs = theirs.collect::<Result<Vec<_>>>()?;
             Ok(if theirs.is_empty() { vec![None] } else { theirs })
         }
+        Scope::Merchant(merchant) => {
+            let select = "SELECT terminal FROM positions WHERE merchant = $1
+                 ORDER BY terminal LIMIT $2";
+            let rows = tx.rows(select, vec![text(merchant), int(PAGE_ITEMS_MAX)]).await?;
+            if rows.is_empty() {
+                let which = merchant.clone();
+                return Err(RegistryError::Missing { what: "position of merchant", which });
+            }
+            let theirs = rows.into_iter().map(|mut row| row.maybe_parsed("terminal"));
+            let mut theirs = theirs.collect::<Result<Vec<_>>>()?;
+            theirs.sort();
+            theirs.dedup();
+            if theirs.iter().any(Option::is_some) {
+                theirs.retain(Option::is_some);
+            }
+            Ok(theirs)
+        }
         Scope::Request(id) => requests::known(tx, *id).await.map(|_| vec![None]),
     }
 }
@@ -220,7 +253,7 @@ async fn thaw(tx: &mut Transaction, lifted: &Suspicion, by: &By) -> Result<()> {
              OR terminal = $3)";
     let terminal = match &lifted.scope {
         Scope::Terminal(id) => Some(id.to_string()),
-        Scope::Store(_) | Scope::Request(_) => None,
+        Scope::Store(_) | Scope::Merchant(_) | Scope::Request(_) => None,
     };
     let values = vec![text(&lifted.source), time(by.at), maybe_text(terminal)];
     for _ in 0..tx.execute(ended, values).await? {
@@ -251,6 +284,11 @@ async fn wake(tx: &mut Transaction, scope: &Scope, at: UnixTime) -> Result<()> {
             "UPDATE terminals SET deliver_at = $2 WHERE store = $1 AND id IN (
                  SELECT terminal FROM orders WHERE owed = 1)"
         }
+        Scope::Merchant(_) => {
+            "UPDATE terminals SET deliver_at = $2
+             WHERE id IN (SELECT terminal FROM positions WHERE merchant = $1)
+                 AND id IN (SELECT terminal FROM orders WHERE owed = 1)"
+        }
         Scope::Request(_) => {
             "UPDATE terminals SET deliver_at = $2 WHERE id IN (
                  SELECT o.terminal FROM orders o JOIN requests r ON r.campaign IN (
@@ -275,11 +313,11 @@ pub(super) async fn frozen_among(
         return Ok(ids.iter().copied().collect());
     }
     let select = with_id_list!(
-        "SELECT terminals.id FROM terminals
-         JOIN suspicions ON suspicions.lifted_at IS NULL
-             AND ((suspicions.scope = 'terminal' AND suspicions.subject = terminals.id)
-                 OR (suspicions.scope = 'store' AND suspicions.subject = terminals.store))
-         WHERE terminals.id IN ",
+        concat!(
+            "SELECT terminals.id FROM terminals JOIN suspicions ON ",
+            is_about_terminal!(),
+            " WHERE terminals.id IN "
+        ),
         ""
     );
     let rows = tx.rows(select, vec![list(ids)]).await?;
