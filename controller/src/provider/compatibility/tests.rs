@@ -161,7 +161,8 @@ fn a_rows_key_follows_from_what_it_is_about_alone() {
 
 #[test]
 fn what_only_a_label_says_is_a_word_that_a_label_can_say() {
-    let cases: [(&str, fn(&mut Row) -> &mut Option<String>); 3] = [
+    type Part = fn(&mut Row) -> &mut Option<String>;
+    let cases: [(&str, Part); 3] = [
         ("hardware", |it| &mut it.hardware),
         ("kernel", |it| &mut it.kernel),
         ("key_set", |it| &mut it.key_set),
