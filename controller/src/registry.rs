@@ -180,6 +180,7 @@ pub trait Registry:
     async fn terminals_of(&self, ids: &[TerminalId]) -> Result<Vec<Terminal>>;
 
     /// Labels get these values; one without a value is taken away. Gives the terminal as it is now.
+    /// Where it would come to more than `LABELS_MAX`, nothing is changed.
     async fn label_terminal(
         &self,
         id: TerminalId,

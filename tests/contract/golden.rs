@@ -86,6 +86,7 @@ fn every_document_is_read_as_it_ever_was() {
     samples::orders().iter().for_each(|(name, document)| check_document(name, document));
     samples::fleet_times().iter().for_each(|(name, document)| check_document(name, document));
     samples::receipts().iter().for_each(|(name, document)| check_document(name, document));
+    samples::checkpoints().iter().for_each(|(name, document)| check_document(name, document));
     let certificates = samples::purge_certificates();
     certificates.iter().for_each(|(name, document)| check_document(name, document));
 }

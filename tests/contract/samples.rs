@@ -14,15 +14,16 @@ use shared::document::purge_certificate::{Emptied, KeepRules, PurgeReason, Purge
 use shared::document::receipt::{Evidence, Said};
 use shared::document::roster::RecoveryRecipient;
 use shared::document::{
-    Batch, FORMAT, FleetTime, Order, Profile, PurgeCertificate, Receipt, RecipientStatement,
-    Release, Roster,
+    Batch, Checkpoint, FORMAT, FleetTime, Order, Profile, PurgeCertificate, Receipt,
+    RecipientStatement, Release, Roster,
 };
 use shared::floor::{Requirement, Signers};
 use shared::id::{BatchId, BindingId, OrderId, RepositoryId};
+use shared::log_tree::{self, Edge};
 use shared::membership::Membership;
 use shared::message::{
-    Ack, Body, Component, Down, Hello, Parcel, Progress, Record, SignedBytes, StepState, Suspicion,
-    Telemetry, Up,
+    Ack, Body, Component, Down, Growth, Hello, LogHead, Parcel, Progress, Record, SignedBytes,
+    StepState, Suspicion, Telemetry, Up,
 };
 use shared::outcome::{Failure, FailureCode, Outcome, Refusal, Waiting};
 use shared::signature::PrivateKey;
@@ -73,6 +74,7 @@ pub(crate) fn up() -> Vec<(&'static str, Up)> {
     let receipt = ceremony().sign(receipt, &[&terminal_key()]);
     vec![
         ("up-hello", Up::Hello(hello())),
+        ("up-hello-log", Up::Hello(Hello { log: Some(log()), ..hello() })),
         ("up-hello-recipient", Up::Hello(Hello { recipient: Some(recipient()), ..hello() })),
         ("up-progress-running", record(7, progress(StepState::Running))),
         ("up-progress-waiting", record(8, progress(waiting))),
@@ -95,6 +97,10 @@ fn recipient() -> SignedBytes {
     ceremony().sign(statement, &[&terminal_key()])
 }
 
+fn log() -> LogHead {
+    LogHead { size: 70_000, root: Digest::of(b"root") }
+}
+
 fn hello() -> Hello {
     let component =
         Component { name: "pos".to_owned(), version: "1.0.0".to_owned(), security_counter: 5 };
@@ -113,6 +119,7 @@ fn hello() -> Hello {
         ledger_lost: false,
         working_on: Some(ORDER),
         recipient: None,
+        log: None,
     }
 }
 
@@ -132,8 +139,27 @@ pub(crate) fn down() -> Vec<(&'static str, Down)> {
         ("down-order-upgrade", Down::Order(upgrade)),
         ("down-order-ping", Down::Order(Parcel { release: None, ..ping })),
         ("down-order-rebind", Down::Order(rebind_parcel(&ceremony))),
+        ("down-checkpoint", Down::Checkpoint(growth(&ceremony))),
         ("down-ack", Down::Ack(Ack { epoch: 1, up_to: 65_536 })),
     ]
+}
+
+/// Of a log of two entries, to a terminal that knew the first.
+fn growth(ceremony: &Ceremony) -> Growth {
+    Growth {
+        checkpoint: ceremony.sign(checkpoint(), &[&ceremony.controller]),
+        path: vec![log_tree::leaf(b"second")],
+    }
+}
+
+pub(crate) fn checkpoints() -> Vec<(&'static str, Checkpoint)> {
+    vec![("checkpoint", checkpoint())]
+}
+
+fn checkpoint() -> Checkpoint {
+    let mut edge = Edge::default();
+    [&b"first"[..], b"second"].iter().for_each(|it| drop(edge.push(log_tree::leaf(it))));
+    Checkpoint { format: FORMAT, size: edge.size(), root: edge.root(), at: NOW }
 }
 
 /// Signed by the controller and two approvers, with the terminal's profile beside it.
@@ -367,6 +393,9 @@ pub(crate) fn signed() -> Vec<(&'static str, SignedBytes)> {
     }
     for (name, document) in receipts() {
         signed.push((name, ceremony.sign(document, &[&own])));
+    }
+    for (name, document) in checkpoints() {
+        signed.push((name, ceremony.sign(document, &[controller])));
     }
     for (name, document) in purge_certificates() {
         signed.push((name, ceremony.sign(document, &[controller])));

@@ -1,6 +1,5 @@
 //! Announcing terminals that will enrol.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -17,10 +16,7 @@ use super::model::{Claim, ClaimState, IssuedClaim, NewClaim, Page, Problem};
 use super::problem::{Code, Refusal};
 use super::{Api, now};
 use crate::registry::terminal as stored;
-
-/// Longest name of a store, a model, a lane or a label.
-const NAME_BYTES_MAX: usize = 64;
-const LABELS_MAX: usize = 32;
+use crate::terminal::label::{self, LABELS_MAX};
 
 /// A claim that lives shorter than this would be over before anybody has walked to the terminal.
 const TTL_S_MIN: u64 = 60;
@@ -122,7 +118,7 @@ fn shown(claim: stored::Claim, now: UnixTime) -> Claim {
     }
 }
 
-/// Names appear in selectors, on screens and in files: short, and without surprises.
+/// Names are words as labels have them: they appear in the same places.
 fn check(asked: &NewClaim, lifetime_max: Duration) -> Result<(), Refusal> {
     let invalid = |detail: String| Err(Refusal::new(Code::Invalid, detail));
     if !shared::claim::is_serial(&asked.serial) {
@@ -135,12 +131,11 @@ fn check(asked: &NewClaim, lifetime_max: Duration) -> Result<(), Refusal> {
     let names = [("store", &asked.store), ("model", &asked.model)];
     let lane = asked.lane.iter().map(|lane| ("lane", lane));
     for (what, name) in names.into_iter().chain(lane) {
-        if !is_name(name) {
+        if !label::is_word(name) {
             return invalid(not_a_name(what, name));
         }
     }
-    check_words(asked.labels.iter().flat_map(|(key, value)| [key, value]))?;
-    check_labels(&asked.labels)?;
+    check_labels(asked.labels.iter().map(|(key, value)| (key, Some(value))))?;
     if TimeZone::get(&asked.zone).is_err() {
         return invalid(format!("`{}` is not an IANA time zone", asked.zone));
     }
@@ -152,30 +147,22 @@ fn check(asked: &NewClaim, lifetime_max: Duration) -> Result<(), Refusal> {
     Ok(())
 }
 
-/// The words of labels, each.
-pub(super) fn check_words<'a>(words: impl IntoIterator<Item = &'a String>) -> Result<(), Refusal> {
-    match words.into_iter().find(|word| !is_name(word)) {
+/// Labels as somebody asks for them; one without a value is to be taken away.
+pub(super) fn check_labels<'a>(
+    labels: impl ExactSizeIterator<Item = (&'a String, Option<&'a String>)>,
+) -> Result<(), Refusal> {
+    let count = labels.len();
+    if count > LABELS_MAX {
+        let detail = format!("{count} labels in one request, more than {LABELS_MAX}");
+        return Err(Refusal::new(Code::Invalid, detail));
+    }
+    let mut words = labels.flat_map(|(key, value)| [Some(key), value]).flatten();
+    match words.find(|word| !label::is_word(word)) {
         None => Ok(()),
         Some(name) => Err(Refusal::new(Code::Invalid, not_a_name("label", name))),
     }
 }
 
 fn not_a_name(what: &str, name: &str) -> String {
-    format!(
-        "`{name}` is not a name of a {what}: 1 to {NAME_BYTES_MAX} characters, none of them a \
-         space, a quotation mark or one of = ! & | ( ) ,"
-    )
-}
-
-pub(super) fn check_labels(labels: &BTreeMap<String, String>) -> Result<(), Refusal> {
-    if labels.len() > LABELS_MAX {
-        let detail = format!("{} labels, more than {LABELS_MAX}", labels.len());
-        return Err(Refusal::new(Code::Invalid, detail));
-    }
-    Ok(())
-}
-
-fn is_name(text: &str) -> bool {
-    let reserved = |c: char| c.is_whitespace() || c.is_control() || "\"'`=!&|(),".contains(c);
-    (1..=NAME_BYTES_MAX).contains(&text.len()) && !text.contains(reserved)
+    format!("`{name}` is not a name of a {what}: {}", label::WORD)
 }

@@ -320,6 +320,8 @@ impl From<RegistryError> for Refusal {
             RegistryError::CampaignRefused { refused, .. } => {
                 Self::new(Code::WrongState, format!("{detail}: {refused}"))
             }
+            RegistryError::TooManyLabels { .. } => Self::new(Code::Invalid, detail)
+                .hint("take some away: `tillward terminal label TERMINAL KEY-`"),
             RegistryError::RosterGap { .. } => Self::new(Code::Invalid, detail),
             RegistryError::Contended | RegistryError::SignedMeanwhile { .. } => {
                 Self::new(Code::Contended, detail)

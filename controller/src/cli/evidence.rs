@@ -8,6 +8,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 use shared::digest::Digest;
+use shared::document::receipt::Evidence;
 use shared::durable::{Readers, replace_file};
 use shared::id::{CampaignId, OrderId};
 
@@ -19,7 +20,10 @@ use super::print::Print;
 use super::words::counted;
 use crate::api::model::{Change, OrderEvidence};
 use crate::rebind::draft;
-use check::Report;
+use check::{Finished, Report};
+
+/// Of more than so many orders nobody reads every fact unasked.
+const ORDERS_WITH_FACTS_MAX: usize = 50;
 
 /// Take away what proves what was done, or check it
 #[derive(Debug, Subcommand)]
@@ -50,6 +54,9 @@ pub(super) struct Export {
 ///
 /// Signatures count by the rosters of the file that follow from the one that you hold: hold one
 /// that is no newer than what is to be proven.
+///
+/// Under *Facts* stands what each terminal established on the way, step by step, as it signed for
+/// it. Of more than 50 orders that is shown with `--facts` only.
 #[derive(Debug, Args)]
 #[command(after_long_help = "\
 Example:
@@ -63,7 +70,10 @@ pub(super) struct Verify {
     /// The head that was printed when it was exported
     #[arg(long, value_name = "DIGEST")]
     head: Option<Digest>,
-    /// Print JSON
+    /// Show the facts of every order, however many there are
+    #[arg(long)]
+    facts: bool,
+    /// Print JSON, with all facts
     #[arg(long)]
     json: bool,
 }
@@ -181,7 +191,7 @@ impl Verify {
         let report = check::check(&opened, pin, self.head.is_some())?;
         match self.json {
             true => print.json(&report),
-            false => shown(&report, print),
+            false => shown(&report, self.facts, print),
         }
         match report.wrong.is_empty() {
             true => Ok(Exit::Done),
@@ -195,14 +205,39 @@ impl Verify {
     }
 }
 
-fn shown(report: &Report, print: &mut Print) {
-    for (title, lines) in
-        [("Proven", &report.proven), ("Not proven", &report.not_proven), ("WRONG", &report.wrong)]
-    {
-        if lines.is_empty() {
-            continue;
+fn shown(report: &Report, all_facts: bool, print: &mut Print) {
+    let section = |title: &str, lines: &[String], print: &mut Print| {
+        if !lines.is_empty() {
+            print.line(title);
+            lines.iter().for_each(|line| print.line(format_args!("  {line}")));
         }
-        print.line(title);
-        lines.iter().for_each(|line| print.line(format_args!("  {line}")));
+    };
+    section("Proven", &report.proven, print);
+    let finished: Vec<_> = report.finished.iter().filter(|it| !it.facts.is_empty()).collect();
+    let is_short = all_facts || finished.len() <= ORDERS_WITH_FACTS_MAX;
+    if is_short && !finished.is_empty() {
+        print.line("Facts");
+        finished.iter().for_each(|it| facts(it, print));
+    }
+    section("Not proven", &report.not_proven, print);
+    section("WRONG", &report.wrong, print);
+    if !is_short {
+        let orders = counted(finished.len() as u64, "order");
+        print.remark(format_args!("\nThe facts of {orders} are shown with `--facts`."));
     }
 }
+
+fn facts(it: &Finished, print: &mut Print) {
+    print.line(format_args!("  {}: {} signed for", it.order, it.serial));
+    let width = it.facts.iter().map(|fact| fact.step.chars().count()).max().unwrap_or_default();
+    for Evidence { step, at, note, digest } in &it.facts {
+        // To the second: how long a shop was held is read from these.
+        print.line(format_args!("    {at}  {step:width$}  {note}"));
+        if let Some(digest) = digest {
+            print.line(format_args!("    {:20}  {:width$}  record {digest}", "", ""));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,6 +1,7 @@
 //! `tillward operator`: another person or program that may use the API.
 
-use std::fs;
+use std::fs::{self, DirBuilder};
+use std::os::unix::fs::DirBuilderExt as _;
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
@@ -52,20 +53,27 @@ impl MakeOperator {
         let roster = fs::read(&roster).map_err(|error| {
             Failure::new(error).context(format!("cannot read {}", roster.display()))
         })?;
-        fs::create_dir(&self.to).map_err(|error| {
-            Failure::new(error).context(format!("cannot make {}", self.to.display()))
+        let to = self.to.display();
+        // As those that `tillward init` makes. Fails where anything is already.
+        DirBuilder::new().mode(0o700).create(&self.to).map_err(|error| {
+            let failure = Failure::new(error).context(format!("cannot make {to}"));
+            failure.hint("choose a directory that is not there yet, in one that is")
         })?;
         let token = token();
         OperatorPapers { url: &url, server_ca: &server_ca, roster: &roster, token: &token }
-            .write(&self.to)?;
+            .write(&self.to)
+            // Half of it would be taken for the whole, and would be in the way of the next try.
+            .map_err(|failure| match fs::remove_dir_all(&self.to) {
+                Ok(()) => failure.hint(format!("nothing is left of {to}: try again")),
+                Err(error) => failure.hint(format!("remove {to}, which is half made ({error})")),
+            })?;
         let (name, digest) = (&self.name, token.digest());
         let quoted = toml::Value::from(name.as_str());
         print.line(format_args!("[[operators]]\nname = {quoted}\ntoken_sha256 = \"{digest}\""));
         print.remark(format_args!(
-            "\nAdd these lines to controller.toml and start the controller again. Then give {} to \
+            "\nAdd these lines to controller.toml and start the controller again. Then give {to} to \
              {name}: the token in it is theirs alone. They begin with\n  tillward --context {} \
              status",
-            self.to.display(),
             self.to.join(CONTEXT_NAME).display()
         ));
         Ok(Exit::Done)

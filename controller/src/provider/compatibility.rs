@@ -10,6 +10,7 @@ use super::day::Day;
 use super::digest_of;
 use super::model::{Model, RebindCapability};
 use super::text::Mistakes;
+use crate::terminal::label;
 use range::{Fit, Range};
 
 /// One row of the matrix. What it leaves out is any.
@@ -138,9 +139,15 @@ impl Row {
 
     pub(super) fn check(&self, mistakes: &mut Mistakes) {
         mistakes.key("model", &self.model);
-        mistakes.maybe_text("hardware", self.hardware.as_deref());
-        mistakes.maybe_text("kernel", self.kernel.as_deref());
-        mistakes.maybe_text("key_set", self.key_set.as_deref());
+        // Labels of a terminal say these: what no label can say, no till would ever be.
+        for (field, value) in
+            [("hardware", &self.hardware), ("kernel", &self.kernel), ("key_set", &self.key_set)]
+        {
+            if let Some(value) = value.as_ref().filter(|it| !label::is_word(it)) {
+                let value = super::text::shown(value);
+                mistakes.add(format!("`{field}` is `{value}`: write {}", label::WORD));
+            }
+        }
         mistakes.maybe_text("note", self.note.as_deref());
         if let Some(provider) = &self.provider {
             mistakes.key("provider", provider);

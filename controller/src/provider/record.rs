@@ -10,6 +10,7 @@ use utoipa::ToSchema;
 use super::day::Day;
 use super::digest_of;
 use super::text::{LIST_ITEMS_MAX, Mistakes};
+use crate::terminal::label;
 
 /// Who clears payments.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -179,9 +180,18 @@ impl Provider {
         self.check_watch(mistakes);
         mistakes.few("integrations", &self.integrations, LIST_ITEMS_MAX);
         mistakes.each_once("integrations", &self.integrations);
-        for integration in &self.integrations {
-            mistakes.text("integrations.protocol", &integration.protocol);
-            mistakes.text("integrations.version", &integration.version);
+        for Integration { protocol, version } in &self.integrations {
+            // As the label `integration` of a terminal says it, which ends a protocol at a `/`.
+            let both = format!("{protocol}/{version}");
+            let is_split = !(protocol.is_empty() || protocol.contains('/') || version.is_empty());
+            if !is_split || !label::is_word(&both) {
+                let both = super::text::shown(&both);
+                let word = label::WORD;
+                mistakes.add(format!(
+                    "`integrations` has `{both}`: write a protocol without `/` and a version, \
+                     which make PROTOCOL/VERSION together: {word}"
+                ));
+            }
         }
         if self.currencies.is_empty() {
             mistakes.add("`currencies` is empty: write at least one, as `CNY`");
@@ -257,6 +267,32 @@ mod tests {
             ["", "a", ":1", "a:", "a:0", "a:65536", "a:+1", "a b:1", "::1:443", "[a]:1", &long]
         {
             assert!(!is_host(bad), "{bad}");
+        }
+    }
+
+    #[test]
+    fn an_integration_is_one_that_a_label_can_say() {
+        let with = |protocol: &str, version: &str| {
+            let mut provider = samples::provider();
+            let (protocol, version) = (protocol.to_owned(), version.to_owned());
+            provider.integrations = vec![Integration { protocol, version }];
+            samples::mistakes(provider)
+        };
+        for (protocol, version) in [("OPI", "2.0"), ("ZVT", "13.10/b"), ("p", &"v".repeat(62))] {
+            assert_eq!(with(protocol, version), Vec::<String>::new(), "{protocol}/{version}");
+        }
+        for (protocol, version) in [
+            ("", "2.0"),
+            ("OPI", ""),
+            ("OPI/NL", "2.0"),
+            ("Open Payment", "2.0"),
+            ("OPI", "2.0 (NL)"),
+            ("OPI", "2,0"),
+            ("p", &"v".repeat(63)),
+        ] {
+            let said = with(protocol, version);
+            let is_told = said.len() == 1 && said[0].starts_with("`integrations` has `");
+            assert!(is_told, "{protocol}/{version}: {said:?}");
         }
     }
 

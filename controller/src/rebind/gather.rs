@@ -41,11 +41,11 @@ const USUAL_CLASS: &str = "standard";
 /// A till that was not heard for a day may be broken, or off for good.
 const WORKING_S: i64 = 24 * 3600;
 
-/// Components that tills tell of.
+/// Components that tills tell of, and labels where they do not.
 const FIRMWARE: &str = "firmware";
 const KERNEL: &str = "kernel";
 
-/// Labels that say of a terminal what it does not tell itself. `kernel` is one too.
+/// Labels that say of a terminal what it does not tell itself.
 const HARDWARE: &str = "hardware";
 const KEY_SET: &str = "key-set";
 const INTEGRATION: &str = "integration";
@@ -281,25 +281,7 @@ impl Look {
 
     /// And the row that decided.
     fn compatible(&self, terminal: &Terminal, wish: &Wish) -> (Compatibility, Option<String>) {
-        let components = terminal.said.as_ref().map(|said| said.components.as_slice());
-        let components = components.unwrap_or_default();
-        let version = |is: &dyn Fn(&str) -> bool| {
-            let mut found = components.iter().filter(|it| is(&it.name));
-            // Of two applications nobody knows which one is meant.
-            found.next().filter(|_| found.next().is_none()).map(|it| it.version.clone())
-        };
-        let label = |key: &str| terminal.labels.get(key).cloned();
-        let asked = Asked {
-            model: terminal.model.clone(),
-            hardware: label(HARDWARE),
-            firmware: version(&|name| name == FIRMWARE),
-            application: version(&|name| name != FIRMWARE && name != KERNEL),
-            // What the till says of itself counts more than what somebody once wrote down.
-            kernel: version(&|name| name == KERNEL).or_else(|| label(KERNEL)),
-            provider: Some(wish.to.clone()),
-            key_set: label(KEY_SET),
-        };
-        let verdict = compatibility::look_up(&self.matrix, &asked);
+        let verdict = compatibility::look_up(&self.matrix, &asked(terminal, &wish.to));
         let compatible = match verdict.status {
             Status::Certified => Compatibility::Certified,
             Status::Tested => Compatibility::Tested,
@@ -319,9 +301,33 @@ impl Look {
     }
 }
 
+/// What a till that goes to this provider is made of, as far as it or a label says so.
+fn asked(terminal: &Terminal, provider: &str) -> Asked {
+    let components = terminal.said.as_ref().map(|said| said.components.as_slice());
+    let components = components.unwrap_or_default();
+    let version = |is: &dyn Fn(&str) -> bool| {
+        let mut found = components.iter().filter(|it| is(&it.name));
+        // Of two applications nobody knows which one is meant.
+        found.next().filter(|_| found.next().is_none()).map(|it| it.version.clone())
+    };
+    let label = |key: &str| terminal.labels.get(key).cloned();
+    // What the till says of itself counts more than what somebody once wrote down.
+    let component = |key: &str| version(&|name| name == key).or_else(|| label(key));
+    Asked {
+        model: terminal.model.clone(),
+        hardware: label(HARDWARE),
+        firmware: component(FIRMWARE),
+        application: version(&|name| name != FIRMWARE && name != KERNEL),
+        kernel: component(KERNEL),
+        provider: Some(provider.to_owned()),
+        key_set: label(KEY_SET),
+    }
+}
+
 /// As `PROTOCOL/VERSION`, where somebody has written it down.
 fn integration(labels: &BTreeMap<String, String>) -> Known<Integration> {
     let label = labels.get(INTEGRATION).and_then(|it| it.split_once('/'));
+    let label = label.filter(|(protocol, version)| !protocol.is_empty() && !version.is_empty());
     label.map_or(Known::Unknown, |(protocol, version)| {
         let (protocol, version) = (protocol.to_owned(), version.to_owned());
         Known::Is(Integration { protocol, version })
@@ -358,3 +364,6 @@ pub(super) async fn rows(
     }
     Ok(rows)
 }
+
+#[cfg(test)]
+mod tests;

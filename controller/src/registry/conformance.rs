@@ -49,6 +49,8 @@ pub const CHECKS: &[Check] = checks! {
     terminals:
         a_claim_announces_its_terminal_and_a_later_one_replaces_it,
         labels_are_set_and_taken_away_one_by_one,
+        a_terminal_has_at_most_so_many_labels_after_a_change,
+        labels_stay_when_a_terminal_enrols_again,
         a_claim_is_used_once_and_again_only_by_the_same_key,
         the_sixth_guess_finds_a_claim_shut,
         a_new_enrolment_begins_an_epoch_and_voids_older_orders,

@@ -1,6 +1,6 @@
 //! What can go wrong with the registry.
 
-use shared::id::{CampaignId, FleetId};
+use shared::id::{CampaignId, FleetId, TerminalId};
 
 use crate::campaign::state::CampaignState;
 
@@ -48,6 +48,11 @@ pub enum RegistryError {
     DocumentMoved { what: &'static str, which: String, expected: u32, found: u32 },
     #[error("there is no {what} `{which}`")]
     Missing { what: &'static str, which: String },
+    #[error(
+        "terminal {terminal} would have {count} labels, more than {max}",
+        max = crate::terminal::label::LABELS_MAX
+    )]
+    TooManyLabels { terminal: TerminalId, count: usize },
     #[error("campaign {campaign} is {found}, no longer {expected}")]
     CampaignMoved { campaign: CampaignId, expected: CampaignState, found: CampaignState },
     #[error("somebody else signed the batch of {campaign} at this moment: try again")]

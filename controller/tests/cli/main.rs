@@ -9,6 +9,7 @@ mod fake_api;
 mod fleet;
 mod generate;
 mod init;
+mod operator;
 mod rebind;
 mod release;
 mod watch;

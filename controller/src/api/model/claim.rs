@@ -19,7 +19,7 @@ pub struct NewClaim {
     /// Its place in the store, which has at most one enrolled terminal.
     #[serde(default)]
     pub lane: Option<String>,
-    /// To select terminals by.
+    /// To select terminals by. A terminal that is known keeps those that are not named here.
     #[serde(default)]
     pub labels: BTreeMap<String, String>,
     /// IANA name of the time zone that windows are meant in.

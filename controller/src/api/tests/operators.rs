@@ -11,6 +11,7 @@ use shared::signature::Envelope;
 use super::super::now;
 use super::fixture::{Fixture, claim_of, key, problem, roster};
 use crate::auth::Token;
+use crate::terminal::label::LABELS_MAX;
 
 #[tokio::test]
 async fn only_an_operators_token_opens_the_operators_doors() {
@@ -90,6 +91,38 @@ async fn claims_that_make_no_sense_are_refused_and_nothing_is_stored() {
     }
     let listed: Value = fixture.get("/v1/claims").await.json().await.unwrap();
     assert_eq!(listed, json!({ "items": [], "next": null }));
+}
+
+#[tokio::test]
+async fn a_terminal_has_at_most_so_many_labels_and_some_go_as_others_come() {
+    let fixture = Fixture::start().await;
+    let id = fixture.claim("PX-1").await.0.terminal;
+    let label = async |labels: Value| {
+        let path = format!("/v1/terminals/{id}/labels");
+        fixture.operator(Method::PUT, &path).json(&json!({ "labels": labels })).send().await
+    };
+    let many = |keys: std::ops::Range<usize>| -> Value {
+        let pairs = keys.map(|it| (format!("k{it:02}"), Value::from("v")));
+        pairs.collect::<serde_json::Map<_, _>>().into()
+    };
+    let too_long = label(many(0..LABELS_MAX + 1)).await.unwrap();
+    assert_eq!(problem(too_long).await, "invalid");
+    assert_eq!(label(many(0..LABELS_MAX)).await.unwrap().status(), 200);
+    let refused = label(json!({ "one-more": "v" })).await.unwrap();
+    assert_eq!(problem(refused).await, "invalid");
+    let moved = label(json!({ "k00": null, "k01": "v", "one-more": "v" })).await.unwrap();
+    let moved: Value = moved.json().await.unwrap();
+    assert_eq!(moved["labels"].as_object().unwrap().len(), LABELS_MAX);
+    for wrong in [json!({ "a b": "c" }), json!({ "a": "b,c" }), json!({ "a=": null })] {
+        assert_eq!(problem(label(wrong).await.unwrap()).await, "invalid");
+    }
+    let audit: Value = fixture.get("/v1/audit").await.json().await.unwrap();
+    let entries = audit["items"].as_array().unwrap();
+    let last = entries.iter().rfind(|it| it["what"] == "terminal-labelled").unwrap();
+    assert_eq!(last["object"], format!("{id} k00- one-more=v"), "what did not change is not said");
+    let nobody = "/v1/terminals/trm-00000000000000000000000000000000/labels";
+    let nobody = fixture.operator(Method::PUT, nobody).json(&json!({ "labels": {} })).send().await;
+    assert_eq!(problem(nobody.unwrap()).await, "not-found");
 }
 
 #[tokio::test]

@@ -10,16 +10,19 @@ use shared::change::Change;
 use shared::codec;
 use shared::digest::Digest;
 use shared::document::profile::PROFILE_BYTES_MAX;
-use shared::document::receipt::{Receipt, Said};
+use shared::document::receipt::{Evidence, Receipt, Said};
 use shared::document::roster::Role;
 use shared::document::{Batch, Order, Profile, Release};
+use shared::id::{OrderId, TerminalId};
 use shared::membership::{Proof, profile_holds};
 use shared::outcome::Outcome;
 use shared::signature::{KnownKeys, Opened, open};
+use shared::time::UnixTime;
 
 use super::super::failure::{Exit, Failure};
 use super::super::measure::time_text;
 use super::super::roster::ReadRoster;
+use super::super::words::counted;
 use super::pack::{About, Pack};
 use crate::campaign::words;
 
@@ -30,6 +33,27 @@ pub(super) struct Report {
     pub(super) not_proven: Vec<String>,
     /// What cannot be true. Where there is anything, nothing should be believed.
     pub(super) wrong: Vec<String>,
+    /// By order.
+    pub(super) finished: Vec<Finished>,
+}
+
+/// What a terminal established on its way to an end, as it signed for it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub(super) struct Finished {
+    pub(super) order: OrderId,
+    pub(super) terminal: TerminalId,
+    /// The controller's word.
+    pub(super) serial: String,
+    /// When it signed.
+    pub(super) at: UnixTime,
+    pub(super) facts: Vec<Evidence>,
+}
+
+/// What one receipt says.
+struct Told {
+    line: String,
+    is_end: bool,
+    finished: Option<Finished>,
 }
 
 /// Holds a file against the roster of this digest.
@@ -103,9 +127,12 @@ impl OneOrder<'_> {
             format!("{}: it is one of the {terminals} terminals that they signed for", order.id),
         ];
         proven.extend(bound.map(|bound| format!("{}: {bound}", order.id)));
-        let said = self.receipts(&about, &order)?;
-        let has_end = said.iter().any(|(_, is_end)| *is_end);
-        proven.extend(said.into_iter().map(|(line, _)| format!("{}: {line}", order.id)));
+        let told = self.receipts(&about, &order)?;
+        let has_end = told.iter().any(|it| it.is_end);
+        for Told { line, finished, .. } in told {
+            proven.push(format!("{}: {line}", order.id));
+            self.report.finished.extend(finished);
+        }
         if !has_end {
             let line = format!("{}: what came of it: no receipt of {serial} says so", order.id);
             self.report.not_proven.push(line);
@@ -231,11 +258,11 @@ impl OneOrder<'_> {
         }
     }
 
-    /// What the terminal said, and whether it is an end.
-    fn receipts(&self, about: &About, order: &Order) -> Result<Vec<(String, bool)>, Wrong> {
+    /// What the terminal said.
+    fn receipts(&self, about: &About, order: &Order) -> Result<Vec<Told>, Wrong> {
         let prefix = format!("orders/{}/receipts/", self.folder);
         let receipts = self.pack.entries.iter().filter(|(name, _)| name.starts_with(&prefix));
-        let mut said = Vec::new();
+        let mut told = Vec::new();
         for (name, bytes) in receipts {
             let name = name.rsplit('/').next().unwrap_or(name);
             let key =
@@ -254,10 +281,26 @@ impl OneOrder<'_> {
             }
             let at = time_text(receipt.at);
             let (what, is_end) = said_text(&receipt.said);
-            said.push((format!("its terminal signed at {at}: {what}"), is_end));
+            let line = format!("its terminal signed at {at}: {what}");
+            let finished = match receipt.said {
+                Said::Accepted | Said::Refused { .. } => None,
+                Said::Finished { outcome: _, evidence } => Some(Finished {
+                    order: order.id,
+                    terminal: order.terminal,
+                    serial: words::harmless(&about.serial),
+                    at: receipt.at,
+                    facts: evidence.into_iter().map(fact).collect(),
+                }),
+            };
+            told.push(Told { line, is_end, finished });
         }
-        Ok(said)
+        Ok(told)
     }
+}
+
+/// As it was signed, without what could make it read otherwise.
+fn fact(Evidence { step, at, note, digest }: Evidence) -> Evidence {
+    Evidence { step: words::harmless(&step), at, note: words::harmless(&note), digest }
 }
 
 fn said_text(said: &Said) -> (String, bool) {
@@ -267,8 +310,8 @@ fn said_text(said: &Said) -> (String, bool) {
             (format!("refused: {}", words::harmless(detail)), true)
         }
         Said::Finished { outcome, evidence } => {
-            let facts = evidence.len();
-            (format!("{}, with {facts} facts", outcome_text(outcome)), true)
+            let facts = counted(evidence.len() as u64, "fact");
+            (format!("{}, with {facts}", outcome_text(outcome)), true)
         }
     }
 }

@@ -49,7 +49,7 @@ pub(crate) struct ClaimTerminal {
     /// Its place in the store; a place has one terminal
     #[arg(long)]
     lane: Option<String>,
-    /// To select terminals by; may be repeated
+    /// To select terminals by; may be repeated. A known terminal keeps its others
     #[arg(long = "label", value_name = "KEY=VALUE", action = ArgAction::Append)]
     labels: Vec<String>,
     /// Time zone that its maintenance windows are meant in, unless its agent.toml says another

@@ -160,6 +160,28 @@ fn a_rows_key_follows_from_what_it_is_about_alone() {
 }
 
 #[test]
+fn what_only_a_label_says_is_a_word_that_a_label_can_say() {
+    type Part = fn(&mut Row) -> &mut Option<String>;
+    let cases: [(&str, Part); 3] = [
+        ("hardware", |it| &mut it.hardware),
+        ("kernel", |it| &mut it.kernel),
+        ("key_set", |it| &mut it.key_set),
+    ];
+    for (field, part) in cases {
+        let with = |value: &str| {
+            let row = row(Status::Tested, |it| *part(it) = Some(value.into()));
+            samples::mistakes(row)
+        };
+        assert_eq!(with("rev-2.b/1"), Vec::<String>::new(), "{field}");
+        for wrong in ["", "rev 2", "B, C", "L2 (2026)", &"x".repeat(65)] {
+            let said = with(wrong);
+            let is_told = said.len() == 1 && said[0].starts_with(&format!("`{field}` is `"));
+            assert!(is_told, "{field} {wrong}: {said:?}");
+        }
+    }
+}
+
+#[test]
 fn a_certified_row_names_its_evidence() {
     let mut certified = row(Status::Certified, |_| {});
     assert_eq!(samples::mistakes(certified.clone()).len(), 1);

@@ -8,10 +8,11 @@ use shared::time::UnixTime;
 use super::fixture::*;
 use crate::registry::page::Page;
 use crate::registry::terminal::{
-    Certificate, Claim, ClaimRefusal, ClaimState, Enrolled, Enrolment, Presence, Unit,
+    Certificate, Claim, ClaimRefusal, ClaimState, Enrolled, Enrolment, NewClaim, Presence, Unit,
     WRONG_GUESSES_MAX,
 };
 use crate::registry::{Registry, RegistryError};
+use crate::terminal::label::LABELS_MAX;
 
 async fn enrolled(registry: &dyn Registry, enrolment: &Enrolment, at: i64) -> Enrolled {
     registry.enrol(enrolment, &by("enrolment", at)).await.expect("the registry answers")
@@ -57,16 +58,70 @@ pub(super) async fn labels_are_set_and_taken_away_one_by_one(registry: &dyn Regi
     let both = label(&[kernel()].into()).await;
     let keys: Vec<_> = both.keys().map(String::as_str).collect();
     assert_eq!(keys, ["kernel", "ring"]);
-    let audited = async || registry.audit(&Page::first(99)).await.expect("it is read").len();
-    let before = audited().await;
+    let audited = async || {
+        let entries = registry.audit(&Page::first(99)).await.expect("it is read");
+        entries.into_iter().filter(|it| it.what == "terminal-labelled").map(|it| it.object)
+    };
+    let of = |changed: &str| format!("{} {changed}", terminal_id(1));
+    assert_eq!(audited().await.collect::<Vec<_>>(), [of("kernel=7")]);
     assert_eq!(label(&[kernel()].into()).await, both, "again");
-    assert_eq!(audited().await, before, "nothing was changed, and nothing is said of it");
-    let one = label(&[("ring".to_owned(), None), ("none".to_owned(), None)].into()).await;
+    assert_eq!(audited().await.count(), 1, "nothing was changed, and nothing is said of it");
+    let none = |key: &str| (key.to_owned(), None);
+    let one = label(&[none("ring"), none("none"), kernel()].into()).await;
     assert_eq!(one, [("kernel".to_owned(), "7".to_owned())].into());
+    let mut changed: Vec<_> = audited().await.collect();
+    changed.sort();
+    assert_eq!(changed, [of("kernel=7"), of("ring-")], "only what was changed");
     let kept = registry.terminal(terminal_id(1)).await.expect("it is looked up");
     assert_eq!(kept.map(|it| it.labels), Some(one));
     let nobody = registry.label_terminal(terminal_id(9), &[].into(), &by("op", 3)).await;
     assert!(matches!(nobody, Err(RegistryError::Missing { what: "terminal", .. })), "{nobody:?}");
+}
+
+pub(super) async fn a_terminal_has_at_most_so_many_labels_after_a_change(registry: &dyn Registry) {
+    // It has one label by its claim.
+    registry.add_claim(&claim(1, 1), &by("op", 1)).await.expect("it is made");
+    let label = async |wish: BTreeMap<String, Option<String>>| {
+        registry.label_terminal(terminal_id(1), &wish, &by("op", 2)).await
+    };
+    let set = |number: usize| (format!("k{number}"), Some("v".to_owned()));
+    let full = label((1..LABELS_MAX).map(set).collect()).await.expect("there is room");
+    assert_eq!(full.labels.len(), LABELS_MAX);
+    let over = label([set(LABELS_MAX)].into()).await;
+    let RegistryError::TooManyLabels { terminal, count } = over.expect_err("there is no room")
+    else {
+        panic!("it is refused for something else")
+    };
+    assert_eq!((terminal, count), (terminal_id(1), LABELS_MAX + 1));
+    let kept = registry.terminal(terminal_id(1)).await.expect("it is looked up");
+    assert_eq!(kept.map(|it| it.labels), Some(full.labels));
+    let instead = label([("ring".to_owned(), None), set(LABELS_MAX)].into()).await;
+    assert_eq!(instead.expect("one goes and one comes").labels.len(), LABELS_MAX);
+    let refused = registry.add_claim(&claim(1, 2), &by("op", 3)).await;
+    let is_full = matches!(refused, Err(RegistryError::TooManyLabels { .. }));
+    assert!(is_full, "its label is one too many: {refused:?}");
+}
+
+pub(super) async fn labels_stay_when_a_terminal_enrols_again(registry: &dyn Registry) {
+    enrol(registry, 1, 1).await;
+    let set = |key: &str, value: &str| (key.to_owned(), Some(value.to_owned()));
+    let wish = [set("ring", "late"), set("hardware", "rev2")].into();
+    registry.label_terminal(terminal_id(1), &wish, &by("op", 2)).await.expect("it is known");
+    let has = |labels: &BTreeMap<String, String>| {
+        labels.iter().map(|(key, value)| format!("{key}={value}")).collect::<Vec<_>>()
+    };
+    let bare = NewClaim { labels: BTreeMap::new(), ..claim(1, 2) };
+    registry.add_claim(&bare, &by("op", 3)).await.expect("it is made");
+    let Enrolled::Done(same) = enrolled(registry, &enrolment(bare.id, 1), 4).await else {
+        panic!("refused")
+    };
+    assert_eq!(
+        (same.epoch, has(&same.labels)),
+        (2, vec!["hardware=rev2".into(), "ring=late".into()])
+    );
+    // The next claim names one of them.
+    let again = enrol(registry, 1, 3).await;
+    assert_eq!(has(&again.labels), ["hardware=rev2", "ring=canary"]);
 }
 
 pub(super) async fn a_claim_is_used_once_and_again_only_by_the_same_key(registry: &dyn Registry) {
@@ -124,10 +179,7 @@ pub(super) async fn a_new_enrolment_begins_an_epoch_and_voids_older_orders(
 
 pub(super) async fn a_place_has_one_enrolled_terminal(registry: &dyn Registry) {
     for number in [1, 2] {
-        let new = crate::registry::terminal::NewClaim {
-            lane: Some("lane 3".to_owned()),
-            ..claim(number, 1)
-        };
+        let new = NewClaim { lane: Some("lane 3".to_owned()), ..claim(number, 1) };
         registry.add_claim(&new, &by("op", 1)).await.expect("it is made");
     }
     let first = enrolled(registry, &enrolment(claim(1, 1).id, 1), 2).await;

@@ -19,6 +19,7 @@ use crate::registry::page::Page;
 use crate::registry::terminal::{
     Certificate, Claim, Enrolment, NewClaim, Presence, Said, Terminal, Unit,
 };
+use crate::terminal::label::{self, Labels, Relabelled};
 use shared::time::UnixTime;
 
 type Result<T> = std::result::Result<T, RegistryError>;
@@ -157,6 +158,8 @@ pub(super) async fn announce(
         positions::announce(tx, &claim.store, lane, at).await?;
     }
     if let Some(known) = by_serial(tx, &claim.serial).await? {
+        // Said now, to who makes the claim: who stands before the terminal could do nothing.
+        check_labels(&known, &label::claimed_again(&known.labels, &claim.labels))?;
         return Ok(known.id);
     }
     let insert = "INSERT INTO terminals (id, serial, model, store, lane, labels, zone, shard,
@@ -193,7 +196,7 @@ pub(super) async fn at_place(tx: &mut Transaction, claim: &Claim) -> Result<Opti
     row.map(|mut row| row.parsed("terminal")).transpose()
 }
 
-/// Begins a new epoch with a new key.
+/// Begins a new epoch with a new key. Labels that the claim does not name stay.
 pub(super) async fn enrol(
     tx: &mut Transaction,
     known: &Terminal,
@@ -212,7 +215,7 @@ pub(super) async fn enrol(
         text(&claim.model),
         text(&claim.store),
         maybe_text(claim.lane.as_ref()),
-        json(&claim.labels),
+        json(&label::claimed_again(&known.labels, &claim.labels)),
         text(&claim.zone),
         code(Unit::Enrolled),
         int(epoch),
@@ -263,29 +266,28 @@ pub(super) async fn revoke(tx: &mut Transaction, id: TerminalId, by: &By) -> Res
 pub(super) async fn label(
     tx: &mut Transaction,
     id: TerminalId,
-    labels: &BTreeMap<String, Option<String>>,
+    wish: &BTreeMap<String, Option<String>>,
     by: &By,
 ) -> Result<Terminal> {
     let missing = || RegistryError::Missing { what: "terminal", which: id.to_string() };
     let mut terminal = by_id(tx, id).await?.ok_or_else(missing)?;
-    let before = terminal.labels.clone();
-    for (key, value) in labels {
-        match value {
-            Some(value) => terminal.labels.insert(key.clone(), value.clone()),
-            None => terminal.labels.remove(key),
-        };
-    }
-    if terminal.labels != before {
+    let Relabelled { labels, changed } = label::relabelled(&terminal.labels, wish);
+    if !changed.is_empty() {
+        check_labels(&terminal, &labels)?;
         let update = "UPDATE terminals SET labels = $2 WHERE id = $1";
-        tx.execute(update, vec![text(id), json(&terminal.labels)]).await?;
-        let each = labels.iter().map(|(key, value)| match value {
-            Some(value) => format!("{key}={value}"),
-            None => format!("{key}-"),
-        });
-        let subject = format!("{id} {}", each.collect::<Vec<_>>().join(" "));
+        tx.execute(update, vec![text(id), json(&labels)]).await?;
+        let subject = format!("{id} {}", changed.join(" "));
         audit::append(tx, by, "terminal-labelled", subject).await?;
+        terminal.labels = labels;
     }
     Ok(terminal)
+}
+
+fn check_labels(terminal: &Terminal, then: &Labels) -> Result<()> {
+    match label::may_have(&terminal.labels, then) {
+        true => Ok(()),
+        false => Err(RegistryError::TooManyLabels { terminal: terminal.id, count: then.len() }),
+    }
 }
 
 pub(super) async fn mark_silent(

@@ -22,12 +22,38 @@ fn an_honest_file_proves_who_approved_what_and_what_the_terminals_said() {
     let first = &report.proven[0];
     assert!(first.ends_with("was approved by gil and han, by roster 1"), "{first}");
     assert!(report.proven[2].contains("MID 898440154110001 and TID B0000001"), "{report:?}");
-    assert!(report.proven[4].ends_with("succeeded, now beta, with 0 facts"), "{report:?}");
+    assert!(report.proven[4].ends_with("succeeded, now beta, with 3 facts"), "{report:?}");
     assert_eq!(report.not_proven.len(), 2);
     let mut open_end = evidence();
     open_end[0].receipts.pop();
     let report = checked(&open_end);
     assert!(report.wrong.is_empty() && report.not_proven[0].contains("no receipt of PX-1"));
+}
+
+#[test]
+fn the_facts_of_a_receipt_are_those_that_the_terminal_signed() {
+    let report = checked(&evidence());
+    assert_eq!(report.finished.len(), 3);
+    let first = &report.finished[0];
+    assert_eq!((first.order, first.serial.as_str()), (OrderId::from_bytes([1; 16]), "PX-1"));
+    let facts: Vec<_> = first.facts.iter().map(|it| (it.step.as_str(), it.at.0)).collect();
+    assert_eq!(facts, [("hold", 11), ("settle", 12), ("release", 14)]);
+    assert_eq!(first.facts[1].digest, Some(Digest::of(&[1])));
+
+    let mut misleading = evidence();
+    misleading[0].receipts[1] = forged::<Receipt>(&misleading[0].receipts[1], 101, |receipt| {
+        let Said::Finished { evidence, .. } = &mut receipt.said else { panic!("it is an end") };
+        evidence.truncate(1);
+        evidence[0].note = "held\u{1b}[2J\u{202e}".to_owned();
+    });
+    let report = checked(&misleading);
+    assert_eq!(report.finished[0].facts[0].note, "held\u{fffd}[2J\u{fffd}");
+    assert!(report.proven[4].ends_with("with 1 fact"), "{report:?}");
+    // What no terminal signed for is no fact.
+    let mut forgery = evidence();
+    forgery[0].receipts[1] = forged::<Receipt>(&forgery[0].receipts[1], 102, |_| {});
+    let report = checked(&forgery);
+    assert_eq!((report.wrong.len(), report.finished.len()), (1, 2), "{report:?}");
 }
 
 type Spoil = fn(&mut Vec<OrderEvidence>);
