@@ -3,6 +3,7 @@
 
 mod accepting;
 mod refusing;
+mod remembering;
 mod suspecting;
 mod taking_turns;
 

@@ -173,13 +173,22 @@ fn play(
     promises: &mut Promises,
 ) -> Result<Vec<Section>> {
     stage.open_shops(terminals)?;
-    let play = |scenario: &Scenario| {
+    // As somebody keeps it outside of the controller, from the beginning on.
+    let kept = stage.world.directory().join("audit.checkpoint");
+    let kept = kept.to_str().context("paths of the demo are UTF-8")?.to_owned();
+    let verify = ["audit", "verify", "--kept", &kept];
+    stage.operator(&verify)?;
+    let mut play = |scenario: &Scenario| {
         stage.tell.step(&format!("— {}: {}", scenario.name, scenario.about));
         promises.of(scenario.name);
         let played = (scenario.play)(stage, promises);
         played.with_context(|| format!("in the scenario {}", scenario.name))
     };
-    scenarios.iter().map(play).collect()
+    let sections = scenarios.iter().map(&mut play).collect::<Result<_>>()?;
+    promises.of("the fleet");
+    let verified = stage.world.tillward(&verify).map(drop).map_err(|error| format!("{error:#}"));
+    promises.check("the log of decisions only grew, as the controller signed it", verified);
+    Ok(sections)
 }
 
 fn in_total(stage: &Stage, begun: Instant) -> String {
