@@ -30,7 +30,8 @@ const WRITE_EVERY: Duration = Duration::from_secs(2);
 
 const TIME_IS_STALE: &str =
     "the controller has told no time for three days: somebody may be holding its messages back";
-const LOG_FORKED: &str = "the controller shows another log of decisions than before: ask somebody who is not its operator";
+const LOG_FORKED: &str =
+    "the controller shows another log of decisions than before: tell its owner";
 const LACKS_ROSTER: &str = "the controller told of a newer roster, which has not arrived";
 
 /// What the running agent tells.

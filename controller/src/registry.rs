@@ -86,6 +86,12 @@ pub async fn in_memory() -> Result<Arc<dyn Registry>> {
     Ok(Arc::new(registry))
 }
 
+/// Runs statements on a registry's file as somebody who has it.
+#[cfg(test)]
+pub(crate) async fn tamper(file: &std::path::Path, statements: &[&str]) {
+    sqlite::tamper(file, statements).await;
+}
+
 /// As [`in_memory`], and it fails when the fuse blows.
 #[cfg(test)]
 pub(crate) async fn in_memory_with_fuse(fuse: sql::fuse::Fuse) -> Result<Arc<dyn Registry>> {

@@ -1,4 +1,4 @@
-//! A log that only grows, as a Merkle tree: RFC 6962, section 2.1 (the same as RFC 9162).
+//! A log that only grows, as a Merkle tree: RFC 6962, section 2.1 (the same as RFC 9162). Pure.
 //!
 //! Whoever has kept a root of it can be shown that a record is in it, and that a later root is of
 //! the same log with more behind it, by some twenty digests of a million. Nothing is read here:

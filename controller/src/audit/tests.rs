@@ -142,21 +142,12 @@ async fn whoever_remembers_another_log_calls_people() {
 
 /// Somebody has the registry's file, and the triggers are no hindrance.
 async fn change(file: &Path, statements: &[&str]) {
-    use sqlx::Connection as _;
-    let address = format!("sqlite:{}", file.display());
-    let mut connection = sqlx::SqliteConnection::connect(&address).await.unwrap();
     let off = [
         "DROP TRIGGER audit_is_not_changed",
         "DROP TRIGGER audit_is_not_shortened",
         "DROP TRIGGER audit_tree_not_shortened",
     ];
-    for statement in off.iter().chain(statements) {
-        sqlx::query(sqlx::AssertSqlSafe((*statement).to_owned()))
-            .execute(&mut connection)
-            .await
-            .unwrap();
-    }
-    connection.close().await.unwrap();
+    registry::tamper(file, &[&off, statements].concat()).await;
 }
 
 #[tokio::test]

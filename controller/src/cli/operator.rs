@@ -71,8 +71,8 @@ impl MakeOperator {
         let quoted = toml::Value::from(name.as_str());
         print.line(format_args!("[[operators]]\nname = {quoted}\ntoken_sha256 = \"{digest}\""));
         print.remark(format_args!(
-            "\nAdd these lines to controller.toml and start the controller again. Then give {to} to \
-             {name}: the token in it is theirs alone. They begin with\n  tillward --context {} \
+            "\nAdd these lines to controller.toml and start the controller again. Then give {to} \
+             to {name}: the token in it is theirs alone. They begin with\n  tillward --context {} \
              status",
             self.to.join(CONTEXT_NAME).display()
         ));

@@ -61,8 +61,8 @@ impl Deliver {
         self.turn.lock().await
     }
 
-    /// Answers hellos: the time, the rosters that are missing, and how far the log has come. What is owed follows in the
-    /// next step.
+    /// Answers hellos: the time, the rosters that are missing, and how far the log has come. What
+    /// is owed follows in the next step.
     pub(super) async fn greet(
         &self,
         hellos: &BTreeMap<TerminalId, &Hello>,

@@ -138,6 +138,19 @@ fn row(row: &SqliteRow) -> Result<Row, sqlx::Error> {
 }
 
 #[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "what fails here fails a test")]
+pub(super) async fn tamper(file: &Path, statements: &[&str]) {
+    use sqlx::Connection as _;
+    let options = sqlx::sqlite::SqliteConnectOptions::new().filename(file);
+    let mut connection = sqlx::SqliteConnection::connect_with(&options).await.unwrap();
+    for statement in statements {
+        let statement = sqlx::AssertSqlSafe((*statement).to_owned());
+        sqlx::query(statement).execute(&mut connection).await.unwrap();
+    }
+    connection.close().await.unwrap();
+}
+
+#[cfg(test)]
 mod tests {
     use super::*;
     use crate::registry::audit::By;
