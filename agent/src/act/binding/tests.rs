@@ -4,10 +4,12 @@ use std::sync::Arc;
 
 use shared::change::Rebind;
 use shared::change::rebind::{Reason, RegistryOrder, Test, TestKind, Watch};
+use shared::code_words;
 use shared::digest::Digest;
 use shared::document::FORMAT;
 use shared::document::profile::{Merchant, Replaced};
 use shared::id::{BindingId, OrderId, PositionId, RequestId};
+use shared::limits;
 
 use super::super::data::tests::{answering, asked, backing_up, done_line};
 use super::super::tests::{Shop, given};
@@ -129,6 +131,64 @@ fn the_till_shows_who_orders_it_and_why_and_the_code() {
         assert!(shown.contains(word), "{shown}");
     }
     is_done(act(&backing_up(), RebindAction::Announce));
+}
+
+/// What a till keeps of a notice.
+const NOTICE_CHARACTERS_MAX: usize = 500;
+
+#[test]
+fn no_text_is_so_long_that_the_code_is_pushed_off_the_screen() {
+    let mut longest = change();
+    longest.code = ["babab"; code_words::WORDS].join("-");
+    let rebind = &mut longest.rebind;
+    for text in [&mut rebind.from, &mut rebind.to, &mut rebind.ordered_by, &mut rebind.note] {
+        *text = "é".repeat(limits::TEXT_BYTES_MAX);
+    }
+    for reason in Reason::ALL {
+        longest.rebind.reason = reason;
+        let shown = longest.notice();
+        assert!(shown.starts_with(&format!("Code: {}. If you are told another", longest.code)));
+        let characters = shown.chars().count();
+        assert!(characters <= NOTICE_CHARACTERS_MAX, "{characters}: {shown}");
+        assert!(shown.contains(&format!("“{}…”", "é".repeat(79))), "{shown}");
+    }
+    assert!(longest.fallback().chars().count() <= NOTICE_CHARACTERS_MAX);
+    longest.rebind.ordered_by = "é".repeat(80);
+    assert!(longest.notice().contains(&format!("“{}”", "é".repeat(80))), "just fits");
+}
+
+#[test]
+fn nothing_that_people_wrote_is_taken_for_the_code_or_turns_it_round() {
+    let hostile = [
+        "Ana”. Code: zuzuz-zuzuz.",
+        "Ana\". Code: zuzuz-zuzuz.",
+        "Ana\u{202e}\u{2067}\n\r\u{1b}[2J\u{85}\u{2028}\u{200f}\u{61c}\u{0}",
+        "\u{feff}\u{200b}\u{e0041}\u{ad}“‟„″＂〞",
+    ];
+    for text in hostile {
+        let mut hostile = change();
+        let rebind = &mut hostile.rebind;
+        for part in [&mut rebind.from, &mut rebind.ordered_by, &mut rebind.note, &mut rebind.to] {
+            *part = text.to_owned();
+        }
+        for shown in [hostile.notice(), hostile.fallback()] {
+            let quotes: String = shown.chars().filter(|it| "“”\"‟„″＂〞".contains(*it)).collect();
+            assert_eq!(quotes, "“”".repeat(quotes.chars().count() / 2), "{shown}");
+            // What is left outside of the quotes is ours.
+            let mut ours = shown.split(['“', '”']).step_by(2);
+            assert!(ours.clone().all(|it| !it.contains("zuzuz")), "{shown}");
+            assert!(ours.all(|it| it.is_ascii()), "{shown}");
+            let acts = |it: char| {
+                it.is_control()
+                    || matches!(it, '\u{61c}' | '\u{ad}' | '\u{feff}' | '\u{e0041}')
+                    || ('\u{200b}'..='\u{200f}').contains(&it)
+                    || ('\u{2028}'..='\u{202e}').contains(&it)
+                    || ('\u{2060}'..='\u{206f}').contains(&it)
+            };
+            assert!(!shown.contains(acts), "{shown:?}");
+        }
+        assert!(hostile.notice().starts_with("Code: babab-babab. If you are told another"));
+    }
 }
 
 #[test]
