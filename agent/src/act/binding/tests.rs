@@ -332,6 +332,99 @@ fn the_old_keys_go_only_while_the_new_binding_is_active() {
     }
 }
 
+/// A till that sells with another acquirer too, which stands first in what it says; the old
+/// binding is named as the controller or the shop named it.
+fn of_several_acquirers(state: BindingState, old: &str) -> Shop {
+    let shop = backing_up();
+    shop.till.turn(|knobs| {
+        knobs.bindings[0].binding = old.to_owned();
+        knobs.bindings.insert(0, binding("c", state, "gamma", "C-MID", "C-1"));
+    });
+    shop
+}
+
+fn bindings(shop: &Shop) -> Vec<String> {
+    shop.till.turn(|knobs| knobs.bindings.iter().map(|it| it.binding.clone()).collect())
+}
+
+fn named(shop: &Shop) -> Vec<String> {
+    shop.till.turn(|knobs| std::mem::take(&mut knobs.named))
+}
+
+#[test]
+fn of_several_bindings_only_the_one_that_is_replaced_is_emptied_and_erased() {
+    let id = BindingId::from_bytes([9; 16]);
+    for state in [BindingState::Active, BindingState::Standby, BindingState::Retiring] {
+        for (old, replaces) in [("a".to_owned(), None), (id.to_string(), Some(id))] {
+            let shop = of_several_acquirers(state, &old);
+            let mut asked_for = change();
+            asked_for.profile.replaces.binding = replaces;
+            let act = |action| of(&shop, asked_for.clone(), action);
+            is_done(act(RebindAction::CheckBinding));
+            is_done(act(RebindAction::Stage));
+            is_done(act(RebindAction::Preflight));
+            is_done(act(RebindAction::DrainOld));
+            is_done(act(RebindAction::SettleOld));
+            assert_eq!(named(&shop), [format!("drain {old}"), format!("settle {old}")]);
+            assert_eq!(act(RebindAction::ProbeSwitch), Reply::Found(Found::DidNot));
+            is_done(act(RebindAction::Switch));
+            assert_eq!(act(RebindAction::ProbeSwitch), Reply::Found(Found::Happened));
+            // It stands by now, and is still the one to return to.
+            is_done(act(RebindAction::SwitchBack));
+            assert_eq!(act(RebindAction::ProbeSwitch), Reply::Found(Found::DidNot));
+            assert!(is_done(act(RebindAction::TestOld)).contains(&old));
+            is_done(act(RebindAction::Switch));
+            let erased = ["drain", "settle", "erase"].map(|verb| format!("{verb} {old}"));
+            assert_eq!(is_done(act(RebindAction::EraseOld)), format!("erased: {old}"));
+            assert_eq!(named(&shop), erased);
+            assert_eq!(bindings(&shop), ["c".to_owned(), NEW.to_string()]);
+            // The answer was lost with the power.
+            is_done(act(RebindAction::EraseOld));
+            assert_eq!(named(&shop), [""; 0]);
+            assert_eq!(bindings(&shop), ["c".to_owned(), NEW.to_string()]);
+        }
+    }
+}
+
+#[test]
+fn a_binding_of_the_same_provider_with_another_number_is_not_the_one_that_is_replaced() {
+    let shop = of_several_acquirers(BindingState::Active, "a");
+    let sibling = |it: &mut Binding| it.provider = Some("alpha".to_owned());
+    shop.till.turn(|knobs| sibling(&mut knobs.bindings[0]));
+    is_done(act(&shop, RebindAction::CheckBinding));
+    is_done(act(&shop, RebindAction::Stage));
+    is_done(act(&shop, RebindAction::Switch));
+    assert_eq!(is_done(act(&shop, RebindAction::EraseOld)), "erased: a");
+    assert_eq!(bindings(&shop), ["c".to_owned(), NEW.to_string()]);
+    // Where the old one is gone there is none to return to.
+    let (code, _) = failure(act(&shop, RebindAction::SwitchBack));
+    assert_eq!(code, FailureCode::OtherBinding);
+}
+
+#[test]
+fn what_another_acquirer_owes_or_does_not_answer_keeps_no_change() {
+    let shop = of_several_acquirers(BindingState::Active, "a");
+    is_done(act(&shop, RebindAction::Stage));
+    shop.till.turn(|knobs| knobs.hosts_away = vec!["c"]);
+    is_done(act(&shop, RebindAction::Preflight));
+    shop.till.turn(|knobs| knobs.hosts_away = vec!["a"]);
+    let reply = act(&shop, RebindAction::Preflight);
+    assert!(matches!(reply, Reply::NotYet { waiting: Waiting::Network, .. }), "{reply:?}");
+}
+
+#[test]
+fn a_driver_that_says_no_states_has_its_first_binding_active() {
+    let shop = backing_up();
+    is_done(act(&shop, RebindAction::Stage));
+    shop.till.turn(|knobs| knobs.bindings.iter_mut().for_each(|it| it.state = None));
+    is_done(act(&shop, RebindAction::CheckBinding));
+    assert_eq!(act(&shop, RebindAction::ProbeSwitch), Reply::Found(Found::DidNot));
+    shop.till.turn(|knobs| knobs.bindings.reverse());
+    assert_eq!(act(&shop, RebindAction::ProbeSwitch), Reply::Found(Found::Happened));
+    shop.till.turn(|knobs| knobs.bindings.clear());
+    assert_eq!(act(&shop, RebindAction::ProbeSwitch), Reply::Found(Found::Unknown));
+}
+
 #[test]
 fn a_watch_goes_on_until_its_time_is_over_and_ends_at_once_when_it_is_breached() {
     let shop = backing_up();
