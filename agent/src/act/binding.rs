@@ -12,9 +12,10 @@ use shared::document::Profile;
 use shared::document::profile::Replaced;
 use shared::outcome::{FailureCode, Waiting};
 
-use super::data::kept_at;
+use super::data::{kept_at, on_disk};
 use super::till::{left_over, not_done, settled};
 use super::{Hands, done};
+use crate::install::slot_dir::RESERVE_BYTES;
 use crate::job::rebind::{Change, RebindAction};
 use crate::job::{Again, Finding, Found, Proof, Reply, Task};
 use crate::pos::{Binding, BindingState, PosError, Tuple};
@@ -198,8 +199,12 @@ impl Errand<'_> {
     }
 
     fn preflight(&self) -> Result<Reply, NotDone> {
-        if self.hands.backups.is_none() {
-            return Err(no_backups());
+        let Some(backups) = &self.hands.backups else { return Err(no_backups()) };
+        let free = backups.free_bytes();
+        let free = free.map_err(|error| Box::new(on_disk(backups.state.path(), &error)))?;
+        if free < RESERVE_BYTES {
+            let detail = format!("{free} bytes are free for the export, not {RESERVE_BYTES}");
+            return Err(failed(FailureCode::DiskFull, detail, Again::Worthwhile));
         }
         let hosts = self.hands.pos.host_check();
         let hosts = hosts.map_err(|error| pos(&error, FailureCode::PosRefused))?;
@@ -214,7 +219,8 @@ impl Errand<'_> {
         }
         match missing.is_empty() {
             true => {
-                Ok(done(format!("the hosts of {new}, {old} answer, and backups are made here")))
+                let room = "the disk has room, and backups are made here";
+                Ok(done(format!("the hosts of {new}, {old} answer, {room}")))
             }
             false => {
                 let detail = format!("not reached: {}", missing.join("; "));

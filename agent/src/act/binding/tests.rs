@@ -245,6 +245,21 @@ fn nothing_is_disturbed_while_a_host_is_away() {
 }
 
 #[test]
+fn nothing_is_disturbed_where_the_export_would_find_no_room() {
+    let mut shop = backing_up();
+    is_done(act(&shop, RebindAction::Stage));
+    assert!(is_done(act(&shop, RebindAction::Preflight)).contains("the disk has room"));
+    // A file system that has no room at all.
+    let mut backups = shop.hands.backups.take().unwrap();
+    backups.state = crate::config::StateDir::new("/proc".into());
+    shop.hands = shop.hands.with_backups(Some(backups));
+    let reply = act(&shop, RebindAction::Preflight);
+    let (code, again) = (FailureCode::DiskFull, Again::Worthwhile);
+    let detail = format!("0 bytes are free for the export, not {RESERVE_BYTES}");
+    assert_eq!(reply, Reply::Failed { code, detail, again });
+}
+
+#[test]
 fn a_switch_is_probed_and_repeated_and_taken_back() {
     let shop = backing_up();
     is_done(act(&shop, RebindAction::Stage));
