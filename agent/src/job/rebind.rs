@@ -144,7 +144,7 @@ const BEFORE: Table = &[
         .or_back()
         .tries(3, 10)
         .within_s(600),
-    Step::new("tidy-export", Data(DiscardExport)),
+    Step::new("tidy-export", Data(DiscardExport)).only_while(WindowOpen, "window").or_back(),
 ];
 
 const SWITCH: Step = Step::new("switch", rebind(Switch))
