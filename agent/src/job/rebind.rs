@@ -31,7 +31,8 @@ use serde::{Deserialize, Serialize};
 const HOUR: u64 = 3600;
 
 /// One thing that is done with the till's bindings: *new* is the profile's, *old* the one that it
-/// replaces, which is active when the job begins. All are idempotent but for [`Self::Switch`], which is probed.
+/// replaces, which is active when the job begins. All are idempotent but for [`Self::Switch`],
+/// which is probed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum RebindAction {
