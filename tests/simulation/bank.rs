@@ -48,6 +48,15 @@ struct Sale {
     reversed: [u8; 2],
 }
 
+/// What a host is told by a till, under a name by which it knows it again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Told {
+    Sale(usize),
+    Reversal(usize),
+    /// The batch that is being closed.
+    Batch(usize),
+}
+
 /// One binding on the till.
 #[derive(Clone, Debug)]
 struct Slot {
@@ -55,6 +64,10 @@ struct Slot {
     unsent: Vec<usize>,
     reversals: Vec<usize>,
     batch: Vec<usize>,
+    /// Its figures have left the till, and were not confirmed: no sale is added to it.
+    closing: Vec<usize>,
+    /// How many batches were closed.
+    closed: usize,
     /// The first sale since it became active.
     from: usize,
 }
@@ -79,6 +92,13 @@ pub(crate) struct Bank {
     failed_trials: u32,
     settled: Vec<Vec<usize>>,
     pub(crate) lost: usize,
+    /// Both hosts take the void of a test, and every second batch, and their first answer is lost.
+    pub(crate) loses_answers: bool,
+    /// What they took so, until it is answered; and how much it was, ever.
+    unanswered: Vec<(Side, Told)>,
+    pub(crate) answers_lost: usize,
+    /// The till is broken: what was not answered is done again under another name.
+    pub(crate) repeats_anew: bool,
     /// The till is broken: what one binding has to send goes to the active one's host.
     pub(crate) mixes_hosts: bool,
 }
@@ -105,12 +125,13 @@ pub(crate) enum Tested {
 
 impl Slot {
     fn new(active_since: Option<Duration>) -> Self {
-        let (unsent, reversals, batch) = (Vec::new(), Vec::new(), Vec::new());
-        Self { active_since, unsent, reversals, batch, from: 0 }
+        let [unsent, reversals, batch, closing] = [const { Vec::new() }; 4];
+        Self { active_since, unsent, reversals, batch, closing, closed: 0, from: 0 }
     }
 
     fn has_money(&self) -> bool {
-        !(self.unsent.is_empty() && self.reversals.is_empty() && self.batch.is_empty())
+        let open = [&self.unsent, &self.reversals, &self.batch, &self.closing];
+        open.into_iter().any(|it| !it.is_empty())
     }
 }
 
@@ -124,6 +145,10 @@ impl Bank {
             failed_trials: 0,
             settled: Vec::new(),
             lost: 0,
+            loses_answers: false,
+            unanswered: Vec::new(),
+            answers_lost: 0,
+            repeats_anew: false,
             mixes_hosts: false,
         }
     }
@@ -190,13 +215,51 @@ impl Bank {
         if !self.answers(to, now) {
             return !self.slot(side).has_money();
         }
-        for sale in std::mem::take(&mut self.slot(side).unsent) {
-            self.sales[sale].booked[to as usize] += 1;
+        let (unsent, reversals) = {
+            let slot = self.slot(side);
+            (std::mem::take(&mut slot.unsent), std::mem::take(&mut slot.reversals))
+        };
+        let left = |bank: &mut Self, sales: Vec<usize>, told: fn(usize) -> Told| {
+            let is_left = |sale: &usize| !bank.tell(to, told(*sale));
+            sales.into_iter().filter(is_left).collect::<Vec<_>>()
+        };
+        let unsent = left(self, unsent, Told::Sale);
+        let reversals = left(self, reversals, Told::Reversal);
+        let all = unsent.is_empty() && reversals.is_empty();
+        let slot = self.slot(side);
+        (slot.unsent, slot.reversals) = (unsent, reversals);
+        all
+    }
+
+    /// The host takes it, once; whether its answer arrives.
+    fn tell(&mut self, to: Side, told: Told) -> bool {
+        let taken = self.unanswered.iter().position(|it| *it == (to, told));
+        if let Some(at) = taken {
+            self.unanswered.swap_remove(at);
+            if !self.repeats_anew {
+                return true;
+            }
         }
-        for sale in std::mem::take(&mut self.slot(side).reversals) {
-            self.sales[sale].reversed[to as usize] += 1;
+        match told {
+            Told::Sale(sale) => self.sales[sale].booked[to as usize] += 1,
+            Told::Reversal(sale) => self.sales[sale].reversed[to as usize] += 1,
+            Told::Batch(_) => {
+                let batch = self.slot(to).closing.clone();
+                self.settled.push(batch);
+            }
         }
-        true
+        let losable = match told {
+            Told::Sale(_) => false,
+            Told::Reversal(sale) => self.sales[sale].kind == Kind::Test,
+            // Were it each of them, a shop that sells in between would never be done.
+            Told::Batch(number) => number.is_multiple_of(2),
+        };
+        let is_lost = self.loses_answers && losable && taken.is_none();
+        if is_lost {
+            self.unanswered.push((to, told));
+            self.answers_lost += 1;
+        }
+        !is_lost
     }
 
     /// A new version of the application knows nothing of what the old one had not sent.
@@ -207,22 +270,35 @@ impl Bank {
         slot.unsent.clear();
         slot.reversals.clear();
         if batch_too {
-            lost += slot.batch.len();
+            lost += slot.batch.len() + slot.closing.len();
             slot.batch.clear();
+            slot.closing.clear();
         }
         self.lost += lost;
     }
 
-    /// Closes the open batch; one without sales is closed already. The host must answer.
+    /// Closes the open batch, and first the one whose closing was not answered; one without sales
+    /// is closed already. The host must answer.
     pub(crate) fn settle(&mut self, side: Side, now: Duration) -> bool {
         if !self.answers(side, now) || !self.send(side, now) {
             return false;
         }
-        let batch = std::mem::take(&mut self.slot(side).batch);
-        if !batch.is_empty() {
-            self.settled.push(batch);
+        loop {
+            let slot = self.slot(side);
+            if slot.closing.is_empty() {
+                slot.closing = std::mem::take(&mut slot.batch);
+            }
+            if slot.closing.is_empty() {
+                return true;
+            }
+            let number = slot.closed;
+            if !self.tell(side, Told::Batch(number)) {
+                return false;
+            }
+            let slot = self.slot(side);
+            slot.closing.clear();
+            slot.closed += 1;
         }
-        true
     }
 
     pub(crate) fn has_money(&self, side: Side) -> bool {
@@ -275,9 +351,13 @@ impl Bank {
             self.send(Side::New, now);
             return Tested::Failed;
         }
+        if trial.answered && trial.voided {
+            let all = self.send(Side::New, now);
+            return if all { Tested::Passed } else { Tested::GoesOn };
+        }
         if trial.answered {
             self.void_tests(now);
-            return if trial.voided { Tested::Passed } else { Tested::GoesOn };
+            return Tested::GoesOn;
         }
         self.trial = Some(Trial { answered: true, ..trial });
         Tested::GoesOn
@@ -325,6 +405,7 @@ impl Bank {
 
     /// Sends what is left, and compares the till with both hosts.
     pub(crate) fn audit(&mut self) -> Audit {
+        self.loses_answers = false;
         for side in [Side::Old, Side::New] {
             if self.has(side) {
                 self.send(side, Duration::MAX);

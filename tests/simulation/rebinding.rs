@@ -21,6 +21,9 @@ const VERIFIED_WITHIN: Duration = Duration::from_secs(180);
 /// How long the shell waits for one answer of the till.
 const ANSWERED_WITHIN: Duration = Duration::from_secs(60);
 
+/// How long it waits where a host may have to be asked for its totals.
+const SETTLED_WITHIN: Duration = Duration::from_secs(180);
+
 const HOUR: Duration = Duration::from_secs(3600);
 
 /// As long as many shops are closed.
@@ -67,8 +70,14 @@ impl World {
                 self.till.bank.away_until[Side::Old as usize] = now + HOUR / 6;
                 not_yet(Waiting::Till)
             }
-            It::DrainOld => done_or_later(self.till.bank.send(Side::Old, now)),
-            It::SettleOld => done_or_later(self.till.bank.settle(Side::Old, now)),
+            It::DrainOld => {
+                let all = self.till.bank.send(Side::Old, now);
+                return self.done_or_later(all);
+            }
+            It::SettleOld => {
+                let all = self.till.bank.settle(Side::Old, now);
+                return self.done_or_later(all);
+            }
             It::ConfirmSaved if self.vault.is_kept_verified(now) => done(),
             It::ConfirmSaved if waited < VERIFIED_WITHIN => return Err(Duration::from_secs(5)),
             It::ConfirmSaved => not_yet(Waiting::Network),
@@ -86,11 +95,12 @@ impl World {
             It::Watch => self.watch(),
             It::EraseOld if has(Trouble::EraseRefused) => worthwhile(FailureCode::PosRefused),
             It::EraseOld if has(Trouble::EraseSlow) && self.is_early() => again(),
-            It::EraseOld => self.erase_old(),
+            It::EraseOld => return self.erase_old(),
             It::EmptyNew if !self.till.bank.has(Side::New) => done(),
             It::EmptyNew if self.till.bank.answers(Side::New, now) => {
                 self.till.bank.void_tests(now);
-                done_or_later(self.till.bank.settle(Side::New, now))
+                let all = self.till.bank.settle(Side::New, now);
+                return self.done_or_later(all);
             }
             It::EmptyNew => not_yet(Waiting::Till),
             It::SwitchBack if has(Trouble::Stranded) || has(Trouble::StopSlow) => {
@@ -207,7 +217,8 @@ impl World {
 
     fn watch(&mut self) -> Reply {
         let away = self.scenario.trouble == Some(Trouble::BreachAway);
-        let failing = away || self.scenario.trouble == Some(Trouble::Breach);
+        let breaches = [Trouble::Breach, Trouble::BreachLost];
+        let failing = away || self.scenario.trouble.is_some_and(|it| breaches.contains(&it));
         let bank = &self.till.bank;
         let before = bank.figures(Side::Old, false, self.now);
         let figures = bank.figures(Side::New, failing, self.now);
@@ -229,17 +240,26 @@ impl World {
         }
     }
 
-    fn erase_old(&mut self) -> Reply {
+    fn erase_old(&mut self) -> Answered {
         if !self.watched {
             self.breaches.push("the old keys were erased before the watch was over".to_owned());
         }
         if self.till.bank.active() != Side::New {
-            return failed(FailureCode::OtherBinding);
+            return Ok((failed(FailureCode::OtherBinding), SOON));
         }
         if self.till.bank.has(Side::Old) && !self.till.bank.settle(Side::Old, self.now) {
-            return not_yet(Waiting::Till);
+            return self.done_or_later(false);
         }
-        done_if(self.till.bank.erase(Side::Old), FailureCode::PosRefused)
+        Ok((done_if(self.till.bank.erase(Side::Old), FailureCode::PosRefused), SOON))
+    }
+
+    /// An answer that was lost is waited for.
+    fn done_or_later(&self, all: bool) -> Answered {
+        Ok(match all {
+            true => (done(), SOON),
+            false if self.till.bank.loses_answers => (not_yet(Waiting::Till), SETTLED_WITHIN),
+            false => (not_yet(Waiting::Till), SOON),
+        })
     }
 
     /// Nobody sells with what was not tested.
@@ -252,10 +272,6 @@ impl World {
 
 fn asks_till(action: RebindAction) -> bool {
     action != RebindAction::ConfirmSaved
-}
-
-fn done_or_later(all: bool) -> Reply {
-    if all { done() } else { not_yet(Waiting::Till) }
 }
 
 fn again() -> Reply {

@@ -70,6 +70,60 @@ fn whatever_hosts_and_tills_do_there_is_one_provider_or_none_and_everybody_knows
     }
 }
 
+/// For troubles of which there are many, and for one that lasts for hours.
+const VERY_THINLY: usize = 40;
+const HARDLY: usize = 400;
+
+#[test]
+fn whatever_hosts_do_the_power_may_fail_in_the_recovery_too() {
+    for (trouble, every) in [
+        (Trouble::StageRefused, VERY_THINLY),
+        (Trouble::OldAway, VERY_THINLY),
+        (Trouble::SwitchRefused, VERY_THINLY),
+        (Trouble::SwitchUnanswered, VERY_THINLY),
+        (Trouble::TestUnanswered, VERY_THINLY),
+        (Trouble::TestHangs, VERY_THINLY),
+        (Trouble::TestLate, VERY_THINLY),
+        (Trouble::NewGone, VERY_THINLY),
+        (Trouble::BreachAway, VERY_THINLY),
+        (Trouble::OldGone, HARDLY),
+    ] {
+        for scenario in [Scenario::rebind(Some(trouble)), Scenario::released(Some(trouble))] {
+            let tally = interrupt_twice_thinly(&scenario, POWER_TWICE, every);
+            assert!(tally.wrong.is_empty(), "{trouble:?}: {:#?}", tally.wrong);
+            assert!(tally.schedules > 20, "{trouble:?}: {}", tally.schedules);
+        }
+    }
+}
+
+/// There are sales before the till can be held, and so batches to be settled.
+fn losing_answers(trouble: Trouble) -> [Scenario; 2] {
+    let till_postpones_until = Duration::from_secs(120);
+    [Scenario::rebind(Some(trouble)), Scenario::released(Some(trouble))]
+        .map(|scenario| Scenario { till_postpones_until, ..scenario })
+}
+
+#[test]
+fn what_a_host_has_settled_or_voided_without_an_answer_is_done_once_wherever_the_power_fails() {
+    for trouble in [Trouble::AnswersLost, Trouble::BreachLost] {
+        for scenario in losing_answers(trouble) {
+            let tally = interrupt_twice_thinly(&scenario, POWER_TWICE, VERY_THINLY);
+            tally.expect_at_least(100);
+            let lost = undisturbed(scenario).till.bank.answers_lost;
+            assert!(lost >= 2, "{trouble:?}: {lost} answers were lost");
+        }
+    }
+}
+
+#[test]
+fn a_till_that_does_again_what_was_not_answered_is_caught() {
+    for scenario in losing_answers(Trouble::AnswersLost) {
+        let mut end = undisturbed(Scenario { repeats_anew: true, ..scenario });
+        let audit = end.till.audit();
+        assert!(audit.settled_twice > 0 && audit.lost > 0, "{audit:?}");
+    }
+}
+
 #[test]
 fn what_keeps_a_rebind_for_hours_strands_no_till_wherever_the_power_fails() {
     for trouble in [Trouble::Closed, Trouble::OldGone, Trouble::HoldRefused, Trouble::EraseRefused]

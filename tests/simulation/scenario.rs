@@ -34,6 +34,8 @@ pub(crate) struct Scenario {
     pub(crate) registry_order: RegistryOrder,
     /// A broken till: what one binding has to send goes to the active one's host.
     pub(crate) mixes_hosts: bool,
+    /// A broken till: what a host did not answer is done again under another name.
+    pub(crate) repeats_anew: bool,
     pub(crate) weather: Weather,
     pub(crate) seed: u64,
     /// How long a power cut lasts. A hold outlives a short one.
@@ -108,6 +110,16 @@ pub(crate) enum Trouble {
     EraseRefused,
     /// There is no line to the controller from the switch on.
     ControllerGone,
+    /// Both hosts accept a settlement and the void of a test, and their answer is lost.
+    AnswersLost,
+    /// As [`Self::Breach`] and [`Self::AnswersLost`].
+    BreachLost,
+}
+
+impl Trouble {
+    pub(crate) fn loses_answers(self) -> bool {
+        [Self::AnswersLost, Self::BreachLost].contains(&self)
+    }
 }
 
 /// One minute a day.
@@ -139,6 +151,7 @@ const QUIET: Scenario = Scenario {
     suspected_at: None,
     registry_order: RegistryOrder::NewFirst,
     mixes_hosts: false,
+    repeats_anew: false,
     weather: Weather { drop: 0, double: 0, delay_ms: 0, disconnect: 0 },
     seed: 0,
     dark: LONG_DARK,
@@ -316,7 +329,9 @@ impl Scenario {
                 | Trouble::Stranded
                 | Trouble::StopSlow,
             ) => Some(FailureCode::TestFailed),
-            Some(Trouble::Breach | Trouble::BreachAway) => Some(FailureCode::WatchBreached),
+            Some(Trouble::Breach | Trouble::BreachAway | Trouble::BreachLost) => {
+                Some(FailureCode::WatchBreached)
+            }
             Some(Trouble::EraseRefused) => Some(FailureCode::PosRefused),
             Some(
                 Trouble::OldAway
@@ -325,7 +340,8 @@ impl Scenario {
                 | Trouble::SwitchUnanswered
                 | Trouble::TestLate
                 | Trouble::EraseSlow
-                | Trouble::ControllerGone,
+                | Trouble::ControllerGone
+                | Trouble::AnswersLost,
             )
             | None => None,
             Some(

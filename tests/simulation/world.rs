@@ -25,7 +25,7 @@ use shared::time::UnixTime;
 use crate::controller::{Controller, Office};
 use crate::disk::Disk;
 use crate::network::Network;
-use crate::scenario::{Job, Scenario};
+use crate::scenario::{Job, Scenario, Trouble};
 use crate::slots::Slots;
 use crate::till::Till;
 use crate::vault::Vault;
@@ -101,6 +101,8 @@ impl World {
         till.postponed_until = scenario.till_postpones_until;
         till.drain_leaves_until = scenario.drain_leaves_until;
         till.bank.mixes_hosts = scenario.mixes_hosts;
+        till.bank.repeats_anew = scenario.repeats_anew;
+        till.bank.loses_answers = scenario.trouble.is_some_and(Trouble::loses_answers);
         till.batch_must_be_settled =
             scenario.settlement == shared::document::release::Settlement::Before;
         let mut world = Self {

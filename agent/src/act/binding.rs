@@ -1,5 +1,6 @@
-//! Actions on the till's bindings. Which is the old one and which the new one is the till's own
-//! word: the new one is named by the profile, the old one is any other that is or was active.
+//! Actions on the till's bindings. The profile names the new one, and says which one it replaces:
+//! that is the old one. A till may have more, with other acquirers; they are left alone. Which are
+//! active is the till's own word.
 
 mod proving;
 
@@ -8,11 +9,13 @@ use std::time::{Duration, Instant};
 use serde_json::{Value, json};
 use shared::backup::Newest;
 use shared::document::Profile;
+use shared::document::profile::Replaced;
 use shared::outcome::{FailureCode, Waiting};
 
-use super::data::kept_at;
+use super::data::{kept_at, on_disk};
 use super::till::{left_over, not_done, settled};
 use super::{Hands, done};
+use crate::install::slot_dir::RESERVE_BYTES;
 use crate::job::rebind::{Change, RebindAction};
 use crate::job::{Again, Finding, Found, Proof, Reply, Task};
 use crate::pos::{Binding, BindingState, PosError, Tuple};
@@ -82,22 +85,30 @@ impl Errand<'_> {
         status.map(|status| status.bindings).map_err(|error| pos(&error, FailureCode::PosRefused))
     }
 
-    fn active(&self) -> Result<Option<Binding>, NotDone> {
-        let is_active = |it: &Binding| it.state.is_none_or(|state| state == BindingState::Active);
-        Ok(self.bindings()?.into_iter().find(is_active))
+    /// One, but for tills with several acquirers.
+    fn active(&self) -> Result<Vec<Binding>, NotDone> {
+        let mut bindings = self.bindings()?;
+        let mut is_first = true;
+        bindings.retain(|it| {
+            let only_the_first = std::mem::take(&mut is_first);
+            it.state.map_or(only_the_first, |state| state == BindingState::Active)
+        });
+        Ok(bindings)
+    }
+
+    /// Whether it is the one that the job began with, whatever state it is in by now.
+    fn is_old(&self, it: &Binding) -> bool {
+        let Change { rebind, profile, .. } = self.change;
+        let is_it = match profile.replaces.binding {
+            Some(binding) => it.binding == binding.to_string(),
+            None => is_bound(it, &rebind.from, &profile.replaces),
+        };
+        is_it && it.binding != self.new_binding()
     }
 
     /// The binding that the job began with: active before the switch, standing by after it.
     fn old(&self) -> Result<Binding, NotDone> {
-        let new = self.new_binding();
-        let was_active = |it: &Binding| {
-            let used = match it.state {
-                None | Some(BindingState::Active | BindingState::Standby) => true,
-                Some(BindingState::Staged | BindingState::Retiring) => false,
-            };
-            used && it.binding != new
-        };
-        let old = self.bindings()?.into_iter().find(was_active);
+        let old = self.bindings()?.into_iter().find(|it| self.is_old(it));
         old.ok_or_else(|| {
             let detail = "the till knows no binding to return to".to_owned();
             failed(FailureCode::OtherBinding, detail, Again::Worthwhile)
@@ -106,32 +117,28 @@ impl Errand<'_> {
 
     fn check_binding(&self) -> Result<Reply, NotDone> {
         let Change { rebind, profile, .. } = self.change;
-        let Some(active) = self.active()? else {
+        let (new, replaced) = (self.new_binding(), &profile.replaces);
+        let active = self.active()?;
+        if active.iter().any(|it| it.binding == new) {
+            return Err(other_binding(format!("{new} is active already")));
+        }
+        let Some(found) = active.iter().find(|it| self.is_old(it)).or(active.first()) else {
             return Err(other_binding("the till has no active binding".to_owned()));
         };
-        if active.binding == self.new_binding() {
-            return Err(other_binding(format!("{} is active already", active.binding)));
-        }
-        let is = |said: &Option<String>, wanted: &str| said.as_deref() == Some(wanted);
-        let replaced = &profile.replaces;
-        let right = is(&active.provider, &rebind.from)
-            && is(&active.mid, &replaced.mid)
-            && is(&active.tid, &replaced.tid)
-            && replaced.binding.is_none_or(|it| it.to_string() == active.binding);
-        if !right {
-            let or_none = |said: Option<String>| said.unwrap_or_else(|| "nothing".to_owned());
+        if !self.is_old(found) || !is_bound(found, &rebind.from, replaced) {
+            let or_none = |said: &Option<String>| said.clone().unwrap_or("nothing".to_owned());
             return Err(other_binding(format!(
                 "the till is bound to {} with MID {} and TID {}; the change is from {} with {} \
                  and {}",
-                or_none(active.provider),
-                or_none(active.mid),
-                or_none(active.tid),
+                or_none(&found.provider),
+                or_none(&found.mid),
+                or_none(&found.tid),
                 rebind.from,
                 replaced.mid,
                 replaced.tid,
             )));
         }
-        Ok(done(format!("bound to {} as {}", rebind.from, active.binding)))
+        Ok(done(format!("bound to {} as {}", rebind.from, found.binding)))
     }
 
     fn announce(&self) -> Result<Reply, NotDone> {
@@ -192,26 +199,28 @@ impl Errand<'_> {
     }
 
     fn preflight(&self) -> Result<Reply, NotDone> {
-        if self.hands.backups.is_none() {
-            return Err(no_backups());
+        let Some(backups) = &self.hands.backups else { return Err(no_backups()) };
+        let free = backups.free_bytes();
+        let free = free.map_err(|error| Box::new(on_disk(backups.state.path(), &error)))?;
+        if free < RESERVE_BYTES {
+            let detail = format!("{free} bytes are free for the export, not {RESERVE_BYTES}");
+            return Err(failed(FailureCode::DiskFull, detail, Again::Worthwhile));
         }
         let hosts = self.hands.pos.host_check();
         let hosts = hosts.map_err(|error| pos(&error, FailureCode::PosRefused))?;
-        let mut missing: Vec<_> = hosts
-            .iter()
-            .filter(|host| !host.reachable)
-            .map(|host| format!("{}: {}", host.binding, host.detail))
-            .collect();
-        for wanted in [self.new_binding(), self.old()?.binding] {
-            if !hosts.iter().any(|host| host.binding == wanted) {
-                missing.push(format!("{wanted}: the till did not ask its host"));
+        let (new, old) = (self.new_binding(), self.old()?.binding);
+        let mut missing = Vec::new();
+        for wanted in [&new, &old] {
+            match hosts.iter().find(|host| host.binding == *wanted) {
+                Some(host) if host.reachable => {}
+                Some(host) => missing.push(format!("{wanted}: {}", host.detail)),
+                None => missing.push(format!("{wanted}: the till did not ask its host")),
             }
         }
         match missing.is_empty() {
             true => {
-                let each = hosts.iter().map(|host| host.binding.as_str());
-                let each = each.collect::<Vec<_>>().join(", ");
-                Ok(done(format!("the hosts of {each} answer, and backups are made here")))
+                let room = "the disk has room, and backups are made here";
+                Ok(done(format!("the hosts of {new}, {old} answer, {room}")))
             }
             false => {
                 let detail = format!("not reached: {}", missing.join("; "));
@@ -282,33 +291,32 @@ impl Errand<'_> {
 
     fn probe_switch(&self) -> Result<Reply, NotDone> {
         let active = self.active()?;
-        let found = match active {
-            Some(active) if active.binding == self.new_binding() => Found::Happened,
-            Some(_) => Found::DidNot,
-            None => Found::Unknown,
+        let found = match active.is_empty() {
+            true => Found::Unknown,
+            false if active.iter().any(|it| it.binding == self.new_binding()) => Found::Happened,
+            false => Found::DidNot,
         };
         Ok(Reply::Found(found))
     }
 
+    /// A till that was asked before, and whose answer was lost, has none to erase.
     fn erase_old(&self) -> Result<Reply, NotDone> {
         let new = self.new_binding();
-        if self.active()?.is_none_or(|active| active.binding != new) {
+        if !self.active()?.iter().any(|it| it.binding == new) {
             let detail = format!("{new} is not the active binding");
             return Err(failed(FailureCode::OtherBinding, detail, Again::Worthwhile));
         }
-        let others = self.bindings()?.into_iter().map(|it| it.binding).filter(|it| *it != new);
-        let mut erased = Vec::new();
-        for other in others {
-            // What it has to send is sent to its own host first, and settled there.
-            for reply in [self.drained(&other)?, self.settled(&other)?] {
-                if !matches!(reply, Reply::Done(_)) {
-                    return Ok(reply);
-                }
+        let Some(old) = self.bindings()?.into_iter().find(|it| self.is_old(it)) else {
+            return Ok(done(format!("nothing is left of {}", self.change.rebind.from)));
+        };
+        // What it has to send is sent to its own host first, and settled there.
+        for reply in [self.drained(&old.binding)?, self.settled(&old.binding)?] {
+            if !matches!(reply, Reply::Done(_)) {
+                return Ok(reply);
             }
-            self.erased(&other)?;
-            erased.push(other);
         }
-        Ok(done(format!("erased: {}", erased.join(", "))))
+        self.erased(&old.binding)?;
+        Ok(done(format!("erased: {}", old.binding)))
     }
 
     fn erased(&self, binding: &str) -> Result<(), NotDone> {
@@ -367,6 +375,11 @@ impl Errand<'_> {
         stopped.map_err(|error| pos(&error, FailureCode::PosRefused))?;
         Ok(done("trading is stopped, and the till says what to do instead".to_owned()))
     }
+}
+
+fn is_bound(it: &Binding, provider: &str, to: &Replaced) -> bool {
+    let is = |said: &Option<String>, wanted: &str| said.as_deref() == Some(wanted);
+    is(&it.provider, provider) && is(&it.mid, &to.mid) && is(&it.tid, &to.tid)
 }
 
 fn pos(error: &PosError, otherwise: FailureCode) -> NotDone {

@@ -20,6 +20,7 @@ use shared::time::UnixTime;
 
 use super::Hands;
 use crate::config::StateDir;
+use crate::install::fs::{Disk as _, RealDisk};
 use crate::job::{Again, DataAction, Finding, Proof, Reply, Task};
 use crate::snapshot::protocol::{self, AllowedPath, Reach};
 use crate::snapshot::{self, Program, Unanswered};
@@ -93,6 +94,12 @@ impl Hands {
 }
 
 impl Backups {
+    /// Where an export goes; its directory is made with the first one.
+    pub(super) fn free_bytes(&self) -> io::Result<u64> {
+        let [backup, state] = [&*self.state.backup(), self.state.path()];
+        RealDisk.free_bytes(backup).or_else(|_not_there| RealDisk.free_bytes(state))
+    }
+
     fn place(&self, name: &str) -> PathBuf {
         let path = self.state.backup().join(name);
         // The till's driver does not stand where the agent stands.
@@ -176,7 +183,7 @@ fn absent_is_well(done: io::Result<()>) -> io::Result<()> {
     }
 }
 
-fn on_disk(path: &Path, error: &io::Error) -> Reply {
+pub(super) fn on_disk(path: &Path, error: &io::Error) -> Reply {
     let full = [io::ErrorKind::StorageFull, io::ErrorKind::QuotaExceeded].contains(&error.kind());
     let code = if full { FailureCode::DiskFull } else { FailureCode::Internal };
     let detail = format!("`{}`: {error}", path.display());

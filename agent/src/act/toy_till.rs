@@ -34,6 +34,8 @@ pub(crate) struct Knobs {
     pub(crate) restarts_into: Option<String>,
     pub(crate) printer: bool,
     pub(crate) host: bool,
+    /// Bindings whose hosts do not answer.
+    pub(crate) hosts_away: Vec<&'static str>,
     pub(crate) no_tests: bool,
     pub(crate) left: Left,
     pub(crate) host_count: u64,
@@ -59,6 +61,8 @@ pub(crate) struct Knobs {
     pub(crate) suspicion: Option<Suspicion>,
     /// What it was asked, in order.
     pub(crate) asked: Vec<&'static str>,
+    /// Of that, what a binding was named for that empties or erases it.
+    pub(crate) named: Vec<String>,
 }
 
 #[derive(Debug)]
@@ -78,6 +82,7 @@ impl ToyTill {
             restarts_into: None,
             printer: true,
             host: true,
+            hosts_away: Vec::new(),
             no_tests: false,
             left: Left::default(),
             host_count: 3,
@@ -96,6 +101,7 @@ impl ToyTill {
             stopped: None,
             suspicion: None,
             asked: Vec::new(),
+            named: Vec::new(),
         }))
     }
 
@@ -156,12 +162,16 @@ impl PosApplication for std::sync::Arc<ToyTill> {
         self.answer("release", |_| Ok(()))
     }
 
-    fn drain(&self, _binding: Option<&str>) -> Result<Left, PosError> {
-        self.answer("drain", |knobs| Ok(knobs.left))
+    fn drain(&self, binding: Option<&str>) -> Result<Left, PosError> {
+        self.answer("drain", |knobs| {
+            knobs.named.extend(binding.map(|it| format!("drain {it}")));
+            Ok(knobs.left)
+        })
     }
 
-    fn settle(&self, _binding: Option<&str>) -> Result<Vec<Settled>, PosError> {
+    fn settle(&self, binding: Option<&str>) -> Result<Vec<Settled>, PosError> {
         self.answer("settle", |knobs| {
+            knobs.named.extend(binding.map(|it| format!("settle {it}")));
             Ok(vec![Settled {
                 binding: "a".to_owned(),
                 batch_number: 12,
@@ -194,7 +204,7 @@ impl PosApplication for std::sync::Arc<ToyTill> {
             let detail = "refused".to_owned();
             let host = |it: &Binding| Host {
                 binding: it.binding.clone(),
-                reachable: knobs.host,
+                reachable: knobs.host && !knobs.hosts_away.contains(&it.binding.as_str()),
                 detail: detail.clone(),
                 last_batch: None,
             };
@@ -263,8 +273,12 @@ impl PosApplication for std::sync::Arc<ToyTill> {
                 return Err(PosError::Refused(format!("{to} is not staged")));
             }
             for it in &mut knobs.bindings {
-                let active = it.binding == to;
-                it.state = Some(if active { BindingState::Active } else { BindingState::Standby });
+                it.state = match it.state {
+                    _ if it.binding == to => Some(BindingState::Active),
+                    // Another acquirer's, which sells on.
+                    other if it.provider.as_deref() == Some("gamma") => other,
+                    _ => Some(BindingState::Standby),
+                };
             }
             Ok(to.to_owned())
         })
@@ -285,6 +299,7 @@ impl PosApplication for std::sync::Arc<ToyTill> {
 
     fn erase_binding(&self, name: &str) -> Result<(), PosError> {
         self.answer("erase_binding", |knobs| {
+            knobs.named.push(format!("erase {name}"));
             knobs.bindings.retain(|it| it.binding != name);
             Ok(())
         })

@@ -30,8 +30,9 @@ use serde::{Deserialize, Serialize};
 
 const HOUR: u64 = 3600;
 
-/// One thing that is done with the till's bindings: *old* is the active one when the job begins,
-/// *new* the profile's. All are idempotent but for [`Self::Switch`], which is probed.
+/// One thing that is done with the till's bindings: *new* is the profile's, *old* the one that it
+/// replaces, which is active when the job begins. All are idempotent but for [`Self::Switch`],
+/// which is probed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum RebindAction {
@@ -144,7 +145,7 @@ const BEFORE: Table = &[
         .or_back()
         .tries(3, 10)
         .within_s(600),
-    Step::new("tidy-export", Data(DiscardExport)),
+    Step::new("tidy-export", Data(DiscardExport)).only_while(WindowOpen, "window").or_back(),
 ];
 
 const SWITCH: Step = Step::new("switch", rebind(Switch))
@@ -204,6 +205,13 @@ pub static RELEASED: Table = &joined::<18>(
     ],
 );
 
+/// A provider's key has no more.
+const PROVIDER_MAX: usize = 64;
+
+/// So much of what people wrote is shown at the till. The whole notice has at most 500 characters.
+const ORDERED_BY_MAX: usize = 80;
+const NOTE_MAX: usize = 120;
+
 /// What the job is about.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Change {
@@ -214,16 +222,20 @@ pub struct Change {
 }
 
 impl Change {
-    /// For the people at the till.
+    /// For the people at the till. The code comes first: what others wrote can neither push it off
+    /// a screen of 500 characters nor be taken for it.
     pub fn notice(&self) -> String {
         let Rebind { from, to, reason, ordered_by, note, .. } = &self.rebind;
-        let note = if note.is_empty() { String::new() } else { format!(" ({note})") };
+        let note =
+            if note.is_empty() { String::new() } else { format!(": {}", quoted(note, NOTE_MAX)) };
         format!(
-            "Payments move from {from} to {to}. Ordered by {ordered_by}, because of: \
-             {reason}{note}. Compare this code with the one that you are told: {code}. If it is \
-             another, report it as suspicious.",
-            reason = reason.as_str(),
+            "Code: {code}. If you are told another, report it as suspicious. Payments move \
+             from {from} to {to}. Ordered by {by}, because of {reason}{note}.",
             code = self.code,
+            from = quoted(from, PROVIDER_MAX),
+            to = quoted(to, PROVIDER_MAX),
+            by = quoted(ordered_by, ORDERED_BY_MAX),
+            reason = reason.as_str(),
         )
     }
 
@@ -232,7 +244,33 @@ impl Change {
         format!(
             "No card payments here for now: the change to {} could not be finished or undone. Take \
              another till or cash. Support has been alarmed.",
-            self.rebind.to
+            quoted(&self.rebind.to, PROVIDER_MAX)
         )
     }
+}
+
+/// In quotes that it cannot close, and cut to so many characters.
+fn quoted(text: &str, characters_max: usize) -> String {
+    let mut rest = text.chars().filter(|it| !could_mislead(*it));
+    let mut said = String::from('“');
+    said.extend(rest.by_ref().take(characters_max));
+    if rest.next().is_some() {
+        said.pop();
+        said.push('…');
+    }
+    said.push('”');
+    said
+}
+
+/// Control characters, what is not seen or turns the direction in which the rest is read, and what
+/// looks as if a quotation were over.
+fn could_mislead(letter: char) -> bool {
+    letter.is_control()
+        || matches!(
+            letter,
+            '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{feff}' | '"' | '＂' | '″' | '〃'
+        )
+        || matches!(letter, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}')
+        || matches!(letter, '\u{2060}'..='\u{206f}' | '\u{e0000}'..='\u{e0fff}')
+        || matches!(letter, '“'..='‟' | '〝'..='〟')
 }

@@ -69,7 +69,7 @@ pub static RESTORE: Table = &[
         .or_back()
         .tries(2, 10)
         .within_s(600),
-    Step::new("tidy-export", Data(DiscardExport)),
+    Step::new("tidy-export", Data(DiscardExport)).only_while(WindowOpen, "window").or_back(),
     // The data of before stands by until the new has been counted.
     Step::new("import", Data(Import))
         .only_while(WindowOpen, "window")

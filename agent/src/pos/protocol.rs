@@ -304,16 +304,19 @@ pub struct Host {
 #[derive(Debug, Deserialize)]
 pub(super) struct Staged {
     #[serde(default)]
-    key_check_value: Option<String>,
+    key_check_value: Value,
 }
 
+/// A check value of five bytes, the longest in use. Sixteen digits would be a whole DES key.
+const CHECK_VALUE_DIGITS_MAX: usize = 10;
+
 impl Staged {
-    /// Up to 16 hexadecimal digits: what is longer, or other, could be the key itself.
+    /// A few hexadecimal digits: what is longer, or other, could be the key itself.
     pub(super) fn check_value(self) -> Option<String> {
-        let is_one = |it: &String| {
-            (1..=16).contains(&it.len()) && it.bytes().all(|it| it.is_ascii_hexdigit())
-        };
-        self.key_check_value.filter(is_one)
+        let Value::String(said) = self.key_check_value else { return None };
+        let is_one = (1..=CHECK_VALUE_DIGITS_MAX).contains(&said.len())
+            && said.bytes().all(|it| it.is_ascii_hexdigit());
+        is_one.then_some(said)
     }
 }
 
@@ -330,16 +333,22 @@ mod tests {
     }
 
     #[test]
-    fn a_check_value_is_short_and_anything_else_is_not_kept() {
-        let staged = |said: &str| answered::<Staged>(said).expect("an answer").check_value();
-        assert_eq!(
-            staged(r#"{"id":1,"ok":{"key_check_value":"3F8A21"}}"#).as_deref(),
-            Some("3F8A21")
-        );
-        assert_eq!(staged(r#"{"id":1,"ok":{}}"#), None);
-        let key = format!(r#"{{"id":1,"ok":{{"key_check_value":"{}"}}}}"#, "ab".repeat(16));
-        assert_eq!(staged(&key), None, "that is as long as a key");
-        assert_eq!(staged(r#"{"id":1,"ok":{"key_check_value":"secret"}}"#), None);
+    fn a_check_value_is_short_and_anything_else_is_not_kept_and_fails_no_staging() {
+        let staged = |ok: &str| {
+            let line = format!(r#"{{"id":1,"ok":{ok}}}"#);
+            answered::<Staged>(&line).expect("an answer").check_value()
+        };
+        let saying = |value: &str| staged(&format!(r#"{{"key_check_value":{value}}}"#));
+        assert_eq!(saying(r#""3F8A21""#).as_deref(), Some("3F8A21"));
+        assert_eq!(saying(r#""0123456789""#).as_deref(), Some("0123456789"));
+        let key = format!(r#""{}""#, "ab".repeat(8));
+        for other in
+            [r#""0123456789a""#, &key, r#""""#, r#""secret""#, "123456", "null", "[]", "{}"]
+        {
+            assert_eq!(saying(other), None, "{other}");
+        }
+        assert_eq!(staged("{}"), None);
+        assert_eq!(staged(r#"{"mood":"good"}"#), None);
     }
 
     #[test]

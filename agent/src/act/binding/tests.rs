@@ -4,10 +4,12 @@ use std::sync::Arc;
 
 use shared::change::Rebind;
 use shared::change::rebind::{Reason, RegistryOrder, Test, TestKind, Watch};
+use shared::code_words;
 use shared::digest::Digest;
 use shared::document::FORMAT;
 use shared::document::profile::{Merchant, Replaced};
 use shared::id::{BindingId, OrderId, PositionId, RequestId};
+use shared::limits;
 
 use super::super::data::tests::{answering, asked, backing_up, done_line};
 use super::super::tests::{Shop, given};
@@ -131,6 +133,64 @@ fn the_till_shows_who_orders_it_and_why_and_the_code() {
     is_done(act(&backing_up(), RebindAction::Announce));
 }
 
+/// What a till keeps of a notice.
+const NOTICE_CHARACTERS_MAX: usize = 500;
+
+#[test]
+fn no_text_is_so_long_that_the_code_is_pushed_off_the_screen() {
+    let mut longest = change();
+    longest.code = ["babab"; code_words::WORDS].join("-");
+    let rebind = &mut longest.rebind;
+    for text in [&mut rebind.from, &mut rebind.to, &mut rebind.ordered_by, &mut rebind.note] {
+        *text = "é".repeat(limits::TEXT_BYTES_MAX);
+    }
+    for reason in Reason::ALL {
+        longest.rebind.reason = reason;
+        let shown = longest.notice();
+        assert!(shown.starts_with(&format!("Code: {}. If you are told another", longest.code)));
+        let characters = shown.chars().count();
+        assert!(characters <= NOTICE_CHARACTERS_MAX, "{characters}: {shown}");
+        assert!(shown.contains(&format!("“{}…”", "é".repeat(79))), "{shown}");
+    }
+    assert!(longest.fallback().chars().count() <= NOTICE_CHARACTERS_MAX);
+    longest.rebind.ordered_by = "é".repeat(80);
+    assert!(longest.notice().contains(&format!("“{}”", "é".repeat(80))), "just fits");
+}
+
+#[test]
+fn nothing_that_people_wrote_is_taken_for_the_code_or_turns_it_round() {
+    let hostile = [
+        "Ana”. Code: zuzuz-zuzuz.",
+        "Ana\". Code: zuzuz-zuzuz.",
+        "Ana\u{202e}\u{2067}\n\r\u{1b}[2J\u{85}\u{2028}\u{200f}\u{61c}\u{0}",
+        "\u{feff}\u{200b}\u{e0041}\u{ad}“‟„″＂〞",
+    ];
+    for text in hostile {
+        let mut hostile = change();
+        let rebind = &mut hostile.rebind;
+        for part in [&mut rebind.from, &mut rebind.ordered_by, &mut rebind.note, &mut rebind.to] {
+            *part = text.to_owned();
+        }
+        for shown in [hostile.notice(), hostile.fallback()] {
+            let quotes: String = shown.chars().filter(|it| "“”\"‟„″＂〞".contains(*it)).collect();
+            assert_eq!(quotes, "“”".repeat(quotes.chars().count() / 2), "{shown}");
+            // What is left outside of the quotes is ours.
+            let mut ours = shown.split(['“', '”']).step_by(2);
+            assert!(ours.clone().all(|it| !it.contains("zuzuz")), "{shown}");
+            assert!(ours.all(|it| it.is_ascii()), "{shown}");
+            let acts = |it: char| {
+                it.is_control()
+                    || matches!(it, '\u{61c}' | '\u{ad}' | '\u{feff}' | '\u{e0041}')
+                    || ('\u{200b}'..='\u{200f}').contains(&it)
+                    || ('\u{2028}'..='\u{202e}').contains(&it)
+                    || ('\u{2060}'..='\u{206f}').contains(&it)
+            };
+            assert!(!shown.contains(acts), "{shown:?}");
+        }
+        assert!(hostile.notice().starts_with("Code: babab-babab. If you are told another"));
+    }
+}
+
 #[test]
 fn secrets_are_opened_by_the_program_that_has_the_key_and_handed_to_the_till() {
     let shop = backing_up();
@@ -182,6 +242,21 @@ fn nothing_is_disturbed_while_a_host_is_away() {
     shop.till.turn(|knobs| knobs.host = false);
     let reply = act(&shop, RebindAction::Preflight);
     assert!(matches!(reply, Reply::NotYet { waiting: Waiting::Network, .. }), "{reply:?}");
+}
+
+#[test]
+fn nothing_is_disturbed_where_the_export_would_find_no_room() {
+    let mut shop = backing_up();
+    is_done(act(&shop, RebindAction::Stage));
+    assert!(is_done(act(&shop, RebindAction::Preflight)).contains("the disk has room"));
+    // A file system that has no room at all.
+    let mut backups = shop.hands.backups.take().unwrap();
+    backups.state = crate::config::StateDir::new("/proc".into());
+    shop.hands = shop.hands.with_backups(Some(backups));
+    let reply = act(&shop, RebindAction::Preflight);
+    let (code, again) = (FailureCode::DiskFull, Again::Worthwhile);
+    let detail = format!("0 bytes are free for the export, not {RESERVE_BYTES}");
+    assert_eq!(reply, Reply::Failed { code, detail, again });
 }
 
 #[test]
@@ -270,6 +345,99 @@ fn the_old_keys_go_only_while_the_new_binding_is_active() {
         assert_eq!(active(&shop), NEW.to_string());
         assert_eq!(shop.till.turn(|knobs| knobs.bindings.len()), 1);
     }
+}
+
+/// A till that sells with another acquirer too, which stands first in what it says; the old
+/// binding is named as the controller or the shop named it.
+fn of_several_acquirers(state: BindingState, old: &str) -> Shop {
+    let shop = backing_up();
+    shop.till.turn(|knobs| {
+        knobs.bindings[0].binding = old.to_owned();
+        knobs.bindings.insert(0, binding("c", state, "gamma", "C-MID", "C-1"));
+    });
+    shop
+}
+
+fn bindings(shop: &Shop) -> Vec<String> {
+    shop.till.turn(|knobs| knobs.bindings.iter().map(|it| it.binding.clone()).collect())
+}
+
+fn named(shop: &Shop) -> Vec<String> {
+    shop.till.turn(|knobs| std::mem::take(&mut knobs.named))
+}
+
+#[test]
+fn of_several_bindings_only_the_one_that_is_replaced_is_emptied_and_erased() {
+    let id = BindingId::from_bytes([9; 16]);
+    for state in [BindingState::Active, BindingState::Standby, BindingState::Retiring] {
+        for (old, replaces) in [("a".to_owned(), None), (id.to_string(), Some(id))] {
+            let shop = of_several_acquirers(state, &old);
+            let mut asked_for = change();
+            asked_for.profile.replaces.binding = replaces;
+            let act = |action| of(&shop, asked_for.clone(), action);
+            is_done(act(RebindAction::CheckBinding));
+            is_done(act(RebindAction::Stage));
+            is_done(act(RebindAction::Preflight));
+            is_done(act(RebindAction::DrainOld));
+            is_done(act(RebindAction::SettleOld));
+            assert_eq!(named(&shop), [format!("drain {old}"), format!("settle {old}")]);
+            assert_eq!(act(RebindAction::ProbeSwitch), Reply::Found(Found::DidNot));
+            is_done(act(RebindAction::Switch));
+            assert_eq!(act(RebindAction::ProbeSwitch), Reply::Found(Found::Happened));
+            // It stands by now, and is still the one to return to.
+            is_done(act(RebindAction::SwitchBack));
+            assert_eq!(act(RebindAction::ProbeSwitch), Reply::Found(Found::DidNot));
+            assert!(is_done(act(RebindAction::TestOld)).contains(&old));
+            is_done(act(RebindAction::Switch));
+            let erased = ["drain", "settle", "erase"].map(|verb| format!("{verb} {old}"));
+            assert_eq!(is_done(act(RebindAction::EraseOld)), format!("erased: {old}"));
+            assert_eq!(named(&shop), erased);
+            assert_eq!(bindings(&shop), ["c".to_owned(), NEW.to_string()]);
+            // The answer was lost with the power.
+            is_done(act(RebindAction::EraseOld));
+            assert_eq!(named(&shop), [""; 0]);
+            assert_eq!(bindings(&shop), ["c".to_owned(), NEW.to_string()]);
+        }
+    }
+}
+
+#[test]
+fn a_binding_of_the_same_provider_with_another_number_is_not_the_one_that_is_replaced() {
+    let shop = of_several_acquirers(BindingState::Active, "a");
+    let sibling = |it: &mut Binding| it.provider = Some("alpha".to_owned());
+    shop.till.turn(|knobs| sibling(&mut knobs.bindings[0]));
+    is_done(act(&shop, RebindAction::CheckBinding));
+    is_done(act(&shop, RebindAction::Stage));
+    is_done(act(&shop, RebindAction::Switch));
+    assert_eq!(is_done(act(&shop, RebindAction::EraseOld)), "erased: a");
+    assert_eq!(bindings(&shop), ["c".to_owned(), NEW.to_string()]);
+    // Where the old one is gone there is none to return to.
+    let (code, _) = failure(act(&shop, RebindAction::SwitchBack));
+    assert_eq!(code, FailureCode::OtherBinding);
+}
+
+#[test]
+fn what_another_acquirer_owes_or_does_not_answer_keeps_no_change() {
+    let shop = of_several_acquirers(BindingState::Active, "a");
+    is_done(act(&shop, RebindAction::Stage));
+    shop.till.turn(|knobs| knobs.hosts_away = vec!["c"]);
+    is_done(act(&shop, RebindAction::Preflight));
+    shop.till.turn(|knobs| knobs.hosts_away = vec!["a"]);
+    let reply = act(&shop, RebindAction::Preflight);
+    assert!(matches!(reply, Reply::NotYet { waiting: Waiting::Network, .. }), "{reply:?}");
+}
+
+#[test]
+fn a_driver_that_says_no_states_has_its_first_binding_active() {
+    let shop = backing_up();
+    is_done(act(&shop, RebindAction::Stage));
+    shop.till.turn(|knobs| knobs.bindings.iter_mut().for_each(|it| it.state = None));
+    is_done(act(&shop, RebindAction::CheckBinding));
+    assert_eq!(act(&shop, RebindAction::ProbeSwitch), Reply::Found(Found::DidNot));
+    shop.till.turn(|knobs| knobs.bindings.reverse());
+    assert_eq!(act(&shop, RebindAction::ProbeSwitch), Reply::Found(Found::Happened));
+    shop.till.turn(|knobs| knobs.bindings.clear());
+    assert_eq!(act(&shop, RebindAction::ProbeSwitch), Reply::Found(Found::Unknown));
 }
 
 #[test]

@@ -17,7 +17,7 @@ pub enum Verdict {
         detail: String,
         again_in: Duration,
     },
-    /// The watch is over, and clean.
+    /// The watch is over, and clean; the note has the figures of both providers.
     Kept {
         note: String,
     },
@@ -45,15 +45,16 @@ pub fn judge(watch: &Watch, before: &Figures, now: &Figures) -> Verdict {
     let is_over = watched_s >= u64::from(watch.for_s);
     let seen_enough = now.payments >= u64::from(watch.payments_min).max(PAYMENTS_JUDGED_MIN);
     let is_late = watched_s >= u64::from(watch.at_most_s);
-    let said = said(now, watched_s);
+    let said = said(now, &format!(" in {watched_s} s"));
     if is_late && now.payments > 0 && now.host_errors == now.payments {
         return Verdict::Breached { detail: format!("{said}: not one reached the new provider") };
     }
     match (is_over && seen_enough, is_late) {
-        (true, _) => Verdict::Kept { note: said },
-        (false, true) => Verdict::Kept {
-            note: format!("{said}; fewer than the {} that were wanted", watch.payments_min),
-        },
+        (true, _) => Verdict::Kept { note: with_baseline(said, before) },
+        (false, true) => {
+            let said = format!("{said}; fewer than the {} that were wanted", watch.payments_min);
+            Verdict::Kept { note: with_baseline(said, before) }
+        }
         (false, false) => {
             let rest = Duration::from_secs(u64::from(watch.for_s).saturating_sub(watched_s));
             let tenth = (rest / 10).clamp(LOOK_EVERY_MIN, LOOK_EVERY);
@@ -97,14 +98,20 @@ fn each_ms(figures: &Figures) -> u64 {
     figures.time_ms.checked_div(figures.payments).unwrap_or(0)
 }
 
-fn said(now: &Figures, watched_s: u64) -> String {
+/// `within` says in what time.
+fn said(figures: &Figures, within: &str) -> String {
     format!(
-        "{} payments in {watched_s} s, {} approved, {} errors of the host, {} ms each",
-        now.payments,
-        now.approved,
-        now.host_errors,
-        each_ms(now)
+        "{} payments{within}, {} approved, {} errors of the host, {} ms each",
+        figures.payments,
+        figures.approved,
+        figures.host_errors,
+        each_ms(figures)
     )
+}
+
+/// What is signed at the end, so that before and after can be compared.
+fn with_baseline(said: String, before: &Figures) -> String {
+    said + "; before: " + &self::said(before, "")
 }
 
 #[cfg(test)]
@@ -158,6 +165,27 @@ mod tests {
             };
             assert_eq!(said, expected, "{what}");
         }
+    }
+
+    #[test]
+    fn what_is_signed_at_the_end_has_the_figures_of_both_providers() {
+        let errors = Figures { host_errors: 2, ..before() };
+        let note = |now| {
+            let verdict = judge(&WATCH, &errors, &now);
+            let Verdict::Kept { note } = verdict else { panic!("{verdict:?}") };
+            note
+        };
+        let baseline = "; before: 1000 payments, 950 approved, 2 errors of the host, 100 ms each";
+        let slower = Figures { time_ms: 7_000, ..figures(120, 50, 47) };
+        let now = "50 payments in 120 s, 47 approved, 0 errors of the host, 140 ms each";
+        assert_eq!(note(slower), format!("{now}{baseline}"));
+        let quiet = note(figures(300, 3, 3));
+        let few = "3 payments in 300 s, 3 approved, 0 errors of the host, 100 ms each; fewer than";
+        assert!(quiet.starts_with(few) && quiet.ends_with(baseline), "{quiet}");
+        // However much there is, nothing of it is cut off.
+        let most = Figures { host_errors: u64::MAX, ..figures(u64::MAX, 0, u64::MAX) };
+        let longest = with_baseline(said(&most, " in 4294967295 s; fewer than 4294967295"), &most);
+        assert!(longest.len() <= shared::limits::TEXT_BYTES_MAX, "{}", longest.len());
     }
 
     #[test]

@@ -4,10 +4,12 @@ use std::collections::BTreeMap;
 
 use shared::message::StepState;
 
+use super::super::super::rebind::{REBIND, RELEASED, RebindAction};
+use super::super::super::restore::RESTORE;
 use super::super::super::step::UNDO_ATTEMPTS;
 use super::super::Unreplayable;
 use super::*;
-use crate::job::{Finding, HOLD_LEASE, HOLD_RENEWAL};
+use crate::job::{DataAction, Finding, HOLD_LEASE, HOLD_RENEWAL};
 
 fn reports(moves: &[Move]) -> Vec<(&'static str, StepState)> {
     let report = |step: &Move| match step {
@@ -272,6 +274,23 @@ fn after_a_restart_under_hold_the_shop_sells_and_the_job_waits_again() {
         rig.asks_for(Action::ReleaseTrading);
         rig.reply(done());
         rig.asks_for(Action::AskTill);
+    }
+}
+
+#[test]
+fn after_a_restart_while_the_export_is_tidied_up_everything_under_the_hold_is_done_anew() {
+    let tidy = Action::Data(DataAction::DiscardExport);
+    let settle = Action::Rebind(RebindAction::SettleOld);
+    let settle_first = Action::Data(DataAction::SettleFirst);
+    for (table, settle) in [(REBIND, settle), (RELEASED, settle), (RESTORE, settle_first)] {
+        let mut rig = Rig::at(table, Action::HoldTrading);
+        rig.work_until(tidy);
+        rig.restart();
+        // A sale may have slipped in: it is settled and exported before anything is switched.
+        rig.work_until(Action::ReleaseTrading);
+        rig.reply(done());
+        rig.work_until(settle);
+        rig.work_until(Action::Data(DataAction::Export));
     }
 }
 
