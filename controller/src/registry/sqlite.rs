@@ -138,7 +138,6 @@ fn row(row: &SqliteRow) -> Result<Row, sqlx::Error> {
 }
 
 #[cfg(test)]
-#[expect(clippy::unwrap_used, reason = "what fails here fails a test")]
 pub(super) async fn tamper(file: &Path, statements: &[&str]) {
     use sqlx::Connection as _;
     let options = sqlx::sqlite::SqliteConnectOptions::new().filename(file);
