@@ -248,6 +248,12 @@ async fn open_registry(config: &Config) -> Result<Arc<dyn Registry>, StartError>
     }
     registry.belongs_to(config.fleet).await?;
     let by = By { who: WHO.to_owned(), why: "from the configuration".to_owned(), at: now() };
+    // First who goes: a token can stay under another name.
+    let names: Vec<_> = config.operators.iter().map(|it| it.name.clone()).collect();
+    let removed = registry.keep_operators(&names, &by).await?;
+    if removed > 0 {
+        info!(removed, "operators that the configuration does not name are none any more");
+    }
     for entry in &config.operators {
         let known = registry.operator_by_token(entry.token_sha256).await?;
         if known.is_none_or(|known| known.name != entry.name) {
@@ -255,11 +261,6 @@ async fn open_registry(config: &Config) -> Result<Arc<dyn Registry>, StartError>
             let operator = Operator { name, token_hash, created_at: by.at };
             registry.put_operator(&operator, &by).await?;
         }
-    }
-    let names: Vec<_> = config.operators.iter().map(|it| it.name.clone()).collect();
-    let removed = registry.keep_operators(&names, &by).await?;
-    if removed > 0 {
-        info!(removed, "operators that the configuration does not name are none any more");
     }
     let newest = registry.newest_roster().await?.map_or(0, |roster| roster.version);
     for (version, path, bytes) in papers::rosters(&config.rosters)? {

@@ -20,7 +20,7 @@ use std::time::Duration;
 
 use secrecy::{ExposeSecret as _, SecretString};
 use shared::digest::Digest;
-use shared::id::FleetId;
+use shared::id::{FleetId, TerminalId};
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::filter::ParseError;
 
@@ -329,8 +329,15 @@ pub struct Filled<'a> {
 
 /// How the audit trail calls an operator.
 pub(crate) fn is_operator_name(text: &str) -> bool {
-    !text.trim().is_empty() && text.len() <= 64
+    let is_ours = OUR_NAMES.contains(&text);
+    let is_line = text.trim() == text && !text.chars().any(char::is_control);
+    let is_terminals = text.starts_with(TerminalId::PREFIX);
+    is_line && !is_ours && !is_terminals && (1..=64).contains(&text.len())
 }
+
+/// The parts of the controller that stand in the audit trail themselves.
+const OUR_NAMES: [&str; 6] =
+    ["controller", "campaign-plan", "retention", "schedule", "enrolment", "backup"];
 
 impl Filled<'_> {
     /// The text of a configuration file, with every key and its comment.
@@ -397,15 +404,22 @@ fn read(mut file: Reader<'_>, base: &Path) -> Option<Config> {
         let hours = table.number("claim_hours_max", 1..=168);
         Some(Enrolment { certificate_lifetime: DAY * days?, claim_lifetime_max: HOUR * hours? })
     });
-    let mut names = BTreeSet::new();
+    let (mut names, mut tokens) = (BTreeSet::new(), BTreeSet::new());
     let operators = file.tables("operators").into_iter().map(|table| {
         in_table(table, |table| {
             let (name, token) = (table.text("name"), table.parsed("token_sha256"));
             if name.as_ref().is_some_and(|name| !is_operator_name(name)) {
-                return table.mistake("name", "has no characters, or more than 64");
+                return table.mistake(
+                    "name",
+                    "is empty, longer than 64 characters, not one line without spaces around it, \
+                     or what the audit trail calls a part of the controller",
+                );
             }
             if name.as_ref().is_some_and(|name| !names.insert(name.clone())) {
                 return table.mistake("name", "is another operator's too");
+            }
+            if token.is_some_and(|token| !tokens.insert(token)) {
+                return table.mistake("token_sha256", "is another operator's too");
             }
             Some(OperatorEntry { name: name?, token_sha256: token? })
         })

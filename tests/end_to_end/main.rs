@@ -24,5 +24,6 @@ mod random;
 mod rebind;
 mod releases;
 mod replacement;
+mod revocation;
 mod round_trip;
 mod whole_path;

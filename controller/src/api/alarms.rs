@@ -79,6 +79,7 @@ fn kind(kind: AlarmKind) -> &'static str {
         AlarmKind::Suspicion => "suspicion",
         AlarmKind::RollbackFailed => "rollback-failed",
         AlarmKind::BindingDiffers => "binding-differs",
+        AlarmKind::RevokedSpoke => "revoked-spoke",
         AlarmKind::AuditForked => "audit-forked",
         AlarmKind::AuditBroken => "audit-broken",
     }

@@ -75,7 +75,7 @@ async fn enrol(
     // A certificate's serial number is positive, and as long whatever its first bits are.
     random[0] = random[0] & 0x7f | 0x40;
     let admitted = api.registrar.enrol(&application, now(), random).await?;
-    api.vitals.enrolled_anew(admitted.terminal).await;
+    api.vitals.disconnect(admitted.terminal).await;
     Ok(axum::Json(Enrolled {
         terminal: admitted.terminal,
         fleet: api.fleet,

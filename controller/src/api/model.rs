@@ -62,7 +62,8 @@ pub use request::{
 };
 pub use schedule::{BackupSchedule, NewBackupSchedule, ScheduleEvery, ScheduledWork};
 pub use terminal::{
-    Component, Labels, Lifecycle, Presence, Recipient, Telemetry, Terminal, TerminalDetail,
+    Component, Labels, Lifecycle, Presence, Recipient, Revocation, Telemetry, Terminal,
+    TerminalDetail,
 };
 
 use serde::{Deserialize, Serialize};
@@ -204,6 +205,7 @@ pub struct AuditEntry {
 
 /// How far the audit trail had come.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
 pub struct AuditCheckpoint {
     /// How many entries it is over.
     pub size: u64,
@@ -219,6 +221,7 @@ pub struct AuditCheckpoint {
 
 /// That an entry is in the audit trail.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
 pub struct AuditProof {
     pub entry: AuditEntry,
     /// The siblings from the entry's leaf up to the root (RFC 6962, section 2.1.1).

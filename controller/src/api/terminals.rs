@@ -7,13 +7,14 @@ use serde::Deserialize;
 use shared::document::RecipientStatement;
 use shared::id::TerminalId;
 use shared::signature::Envelope;
+use tracing::warn;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::extract::{Json, Operator, Part, Path, Query, listed};
 use super::model::{
-    Base64, Component, Labels, Lifecycle, Page, Presence, Problem, Recipient, Telemetry, Terminal,
-    TerminalDetail,
+    Base64, Component, Labels, Lifecycle, Page, Presence, Problem, Recipient, Revocation,
+    Telemetry, Terminal, TerminalDetail,
 };
 use super::problem::{Code, Refusal};
 use super::{Api, campaigns, claims, now};
@@ -26,7 +27,11 @@ use crate::selector::Selector;
 const ASSIGNMENTS_SHOWN: u32 = 50;
 
 pub(super) fn routes() -> OpenApiRouter<Arc<Api>> {
-    OpenApiRouter::new().routes(routes!(list)).routes(routes!(show)).routes(routes!(label))
+    OpenApiRouter::new()
+        .routes(routes!(list))
+        .routes(routes!(show))
+        .routes(routes!(label))
+        .routes(routes!(revoke))
 }
 
 /// Which terminals are listed.
@@ -127,6 +132,36 @@ async fn label(
     claims::check_labels(labels.iter().map(|(key, value)| (key, value.as_ref())))?;
     let by = operator.by(reason.as_deref(), now());
     Ok(axum::Json(shown(api.registry.label_terminal(id, &labels, &by).await?)))
+}
+
+/// Refuse a terminal's certificates
+///
+/// Its connection to the embedded broker ends at once, what it was still to be sent is void, and
+/// what it saved expires. Only a new claim brings it back.
+#[utoipa::path(
+    post,
+    path = "/v1/terminals/{id}/revoke",
+    tag = "terminals",
+    params(("id" = String, Path)),
+    security(("operator" = [])),
+    responses((status = 200, body = Terminal), (status = "default", body = Problem)),
+)]
+async fn revoke(
+    operator: Operator,
+    State(api): State<Arc<Api>>,
+    Path(id): Path<TerminalId>,
+    Json(Revocation { reason }): Json<Revocation>,
+) -> Result<axum::Json<Terminal>, Refusal> {
+    if reason.trim().is_empty() {
+        let detail = "nobody revokes a terminal without saying why: `reason` is empty";
+        return Err(Refusal::new(Code::Invalid, detail));
+    }
+    let by = operator.by(Some(&reason), now());
+    let terminal = api.registry.revoke_terminal(id, &by).await?;
+    api.vitals.disconnect(id).await;
+    api.vitals.campaign_moved();
+    warn!(terminal = %id, by = %by.who, "its certificates are refused from now on");
+    Ok(axum::Json(shown(terminal)))
 }
 
 pub(super) fn lifecycle(unit: stored::Unit) -> Lifecycle {

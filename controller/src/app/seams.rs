@@ -6,6 +6,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use shared::digest::PublicKey;
 use shared::id::TerminalId;
 use shared::message::Up;
 use tracing::{error, warn};
@@ -18,6 +19,7 @@ use crate::config::HostPort;
 use crate::delivery::{Inbound, Spool};
 use crate::mqtt::{Hear, Links};
 use crate::registry::Registry;
+use crate::registry::delivery::{AlarmKind, AnyAlarm};
 use crate::registry::terminal::Unit;
 
 /// What terminals say goes into the spool, and wakes whoever applies it.
@@ -42,6 +44,23 @@ pub(super) struct Admitting {
     pub(super) registry: Arc<dyn Registry>,
 }
 
+impl Admitting {
+    /// Somebody has the unit, or its key: people look, once for each key.
+    async fn revoked_spoke(&self, terminal: TerminalId, key: PublicKey) {
+        let alarm = AnyAlarm {
+            terminal: Some(terminal),
+            kind: AlarmKind::RevokedSpoke,
+            subject: key.key_id().to_string(),
+            detail: "somebody has connected with its key; it was turned away".to_owned(),
+            at: now(),
+            ended_at: None,
+        };
+        if let Err(error) = self.registry.raise_alarm(&alarm).await {
+            warn!(error = &error as &dyn std::error::Error, "an alarm is not kept");
+        }
+    }
+}
+
 impl Admission for Admitting {
     fn admits<'a>(
         &'a self,
@@ -51,6 +70,9 @@ impl Admission for Admitting {
             let Peer::Terminal(id) = certificate.peer else { return true };
             match self.registry.terminal(id).await {
                 Ok(Some(terminal)) => {
+                    if terminal.unit == Unit::Revoked {
+                        self.revoked_spoke(id, certificate.key).await;
+                    }
                     terminal.unit == Unit::Enrolled && terminal.public_key == Some(certificate.key)
                 }
                 Ok(None) => false,
@@ -99,7 +121,7 @@ impl Vitals for Signs {
         self.execute.poke();
     }
 
-    fn enrolled_anew(&self, terminal: TerminalId) -> Pin<Box<dyn Future<Output = ()> + Send + '_>> {
+    fn disconnect(&self, terminal: TerminalId) -> Pin<Box<dyn Future<Output = ()> + Send + '_>> {
         Box::pin(async move {
             if let Some(broker) = &self.broker {
                 broker.kick(terminal).await;
@@ -119,12 +141,13 @@ pub(super) fn own_host(listening: SocketAddr, told: &HostPort) -> &str {
 mod tests {
     use std::collections::BTreeMap;
 
-    use shared::digest::{Digest, PublicKey};
+    use shared::digest::Digest;
     use shared::id::ClaimId;
     use shared::time::UnixTime;
 
     use super::*;
     use crate::registry::audit::By;
+    use crate::registry::page::Page;
     use crate::registry::terminal::{Certificate, Enrolment, NewClaim};
 
     const AT: UnixTime = UnixTime(1_900_000_000);
@@ -174,7 +197,13 @@ mod tests {
         let controller = Peer::Controller("controller-1".parse().unwrap());
         assert!(admits(controller, new).await);
         registry.revoke_terminal(id, &by()).await.unwrap();
-        assert!(!admits(Peer::Terminal(id), new).await);
+        assert_eq!(registry.alarms(&Page::first(9)).await.unwrap(), []);
+        for _ in 0..3 {
+            assert!(!admits(Peer::Terminal(id), new).await);
+        }
+        let alarms = registry.alarms(&Page::first(9)).await.unwrap();
+        let [(_, alarm)] = alarms.as_slice() else { panic!("{alarms:?}") };
+        assert_eq!((alarm.terminal, alarm.kind), (Some(id), AlarmKind::RevokedSpoke));
     }
 
     #[test]

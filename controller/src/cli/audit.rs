@@ -21,7 +21,7 @@ use super::print::Print;
 use super::release::RosterArgs;
 use super::roster::ReadRoster;
 use super::words::counted;
-use crate::api::model::{AuditEntry, AuditProof};
+use crate::api::model::{AuditCheckpoint, AuditEntry, AuditProof};
 
 /// List who decided what, and check that nothing of it was changed
 #[derive(Debug, Subcommand)]
@@ -133,7 +133,11 @@ impl Verify {
 
     /// `None` where there is no such file yet.
     fn kept(&self, roster: &ReadRoster) -> Result<Option<Checkpoint>, Failure> {
-        let Some(file) = self.kept.as_ref().filter(|file| file.exists()) else { return Ok(None) };
+        let Some(file) = &self.kept else { return Ok(None) };
+        // A proof is compared with what is there; the whole log is kept for the next time.
+        if !file.exists() && self.proof.is_none() {
+            return Ok(None);
+        }
         let bytes = fs::read(file).map_err(|error| unread(file, error))?;
         signed(&bytes, roster).map(Some).map_err(|failure| {
             failure.context(format!("{} is no checkpoint of this fleet", file.display()))
@@ -183,8 +187,21 @@ impl Verify {
             Failure::new(error).context(format!("{} is no proof of an entry", file.display()))
         })?;
         let checkpoint = signed(&proof.checkpoint.signed.0, roster)?;
-        check::one(&proof.entry.clone().into(), &proof.path, &checkpoint, kept)
-            .map_err(|error| Failure::new(error).exit(Exit::NotGenuine).hint(check::HINT))?;
+        let AuditCheckpoint { size, root, at, .. } = proof.checkpoint;
+        if (size, root, at) != (checkpoint.size, checkpoint.root, checkpoint.at) {
+            let what = format!("{} says another checkpoint than it brings", file.display());
+            return Err(Failure::because(what).exit(Exit::NotGenuine).hint(check::HINT_OF_FILE));
+        }
+        check::one(&proof.entry.clone().into(), &proof.path, &checkpoint, kept).map_err(
+            |error| Failure::new(error).exit(Exit::NotGenuine).hint(check::HINT_OF_FILE),
+        )?;
+        if let Some(kept) = kept.filter(|kept| kept.size != checkpoint.size) {
+            print.warning(format_args!(
+                "not compared with what you kept, which is over {} entries and not {size}: that \
+                 takes the whole log, without --proof",
+                kept.size
+            ));
+        }
         match self.json {
             true => print.json(&proof.entry),
             false => {
@@ -192,7 +209,7 @@ impl Verify {
                 list(vec![proof.entry], print);
                 print.line(format_args!(
                     "\nIt is in the log of {}, as the controller signed for at {at}.",
-                    counted(size, "entry")
+                    counted(size, "decision")
                 ));
             }
         }
@@ -237,7 +254,7 @@ fn unread(file: &Path, error: std::io::Error) -> Failure {
 
 fn tell(found: &Verified, kept: Option<&Path>, print: &mut Print) {
     let Verified { entries, size, root, kept: before } = found;
-    print.line(format_args!("{}, none changed, missing or moved", counted(*entries, "entry")));
+    print.line(format_args!("{}, none changed, missing or moved", counted(*entries, "decision")));
     print.line(format_args!("  signed for   {size}"));
     print.line(format_args!("  root         {root}"));
     match before {

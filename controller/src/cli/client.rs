@@ -24,7 +24,7 @@ use crate::api::model::{
     AuditProof, BackupSchedule, Campaign, Claim, Coverage, Decision, DrillReport, HoldReason,
     IssuedClaim, Labels, Letter, MemberProfile, NewBackupSchedule, NewCampaign, NewClaim, NewPurge,
     NewRebind, NextWave, Notice, OrderEvidence, Page, Plan, PlanRebind, Problem, PurgePlan,
-    RebindShown, Release, RetentionPolicy, Snapshot, SnapshotDetail, Status, Terminal,
+    RebindShown, Release, RetentionPolicy, Revocation, Snapshot, SnapshotDetail, Status, Terminal,
     TerminalDetail, TerminalRetention,
 };
 
@@ -140,6 +140,14 @@ impl Client {
 
     pub(super) async fn label_terminal(&self, id: TerminalId, labels: &Labels) -> Answer<Terminal> {
         self.put(&format!("/v1/terminals/{id}/labels"), labels).await
+    }
+
+    pub(super) async fn revoke_terminal(
+        &self,
+        id: TerminalId,
+        why: &Revocation,
+    ) -> Answer<Terminal> {
+        self.post(&format!("/v1/terminals/{id}/revoke"), why).await
     }
 
     pub(super) async fn releases(&self) -> Answer<Vec<Release>> {

@@ -84,6 +84,9 @@ impl MakeOperator {
 fn name(text: &str) -> Result<String, String> {
     match crate::config::is_operator_name(text) {
         true => Ok(text.to_owned()),
-        false => Err("write a name of 1 to 64 characters".to_owned()),
+        false => {
+            Err("write one line of 1 to 64 characters, which is no part of the controller"
+                .to_owned())
+        }
     }
 }

@@ -3,6 +3,7 @@
 mod claim;
 mod label;
 mod recipient;
+mod revoke;
 
 use clap::{Args, Subcommand};
 use shared::id::TerminalId;
@@ -24,6 +25,7 @@ pub(super) enum TerminalCommand {
     List(List),
     Show(Show),
     Label(label::LabelTerminal),
+    Revoke(revoke::RevokeTerminal),
     Recipient(recipient::WriteRecipient),
 }
 
@@ -80,6 +82,7 @@ impl TerminalCommand {
                 }
                 Ok(Exit::Done)
             }
+            Self::Revoke(args) => args.run(&client()?, now, print).await,
             Self::Label(args) => args.run(&client()?, now, print).await,
             Self::Recipient(args) => args.run(&client()?, print).await,
         }

@@ -59,7 +59,13 @@ fn every_mistake_is_reported_at_once() {
         token_sha256 = \"ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad\"\n\
         [[operators]]\n\
         name = \"ben\"\n\
-        token_sha256 = \"ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad\"\n";
+        token_sha256 = \"ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad\"\n\
+        [[operators]]\n\
+        name = \"dora\"\n\
+        token_sha256 = \"ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad\"\n\
+        [[operators]]\n\
+        name = \"controller\"\n\
+        token_sha256 = \"ca7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad\"\n";
     let expected = [
         "`fleet` is missing",
         "`name` is `Controller One`: a controller's name has 1 to 40 lower-case letters, digits \
@@ -76,8 +82,12 @@ fn every_mistake_is_reported_at_once() {
         "`enrolment.certificate_days` is 3650: choose a whole number from 1 to 90",
         "`operators[1].token_sha256` is `abc`: expected 64 hexadecimal digits in lower case, \
          got 3 characters",
-        "`operators[1].name` has no characters, or more than 64",
+        "`operators[1].name` is empty, longer than 64 characters, not one line without spaces \
+         around it, or what the audit trail calls a part of the controller",
         "`operators[3].name` is another operator's too",
+        "`operators[4].token_sha256` is another operator's too",
+        "`operators[5].name` is empty, longer than 64 characters, not one line without spaces \
+         around it, or what the audit trail calls a part of the controller",
         "`colour` is not a key; there are `backups`, `broker`, `certificates`, `data`, \
          `enrolment`, `fleet`, `https`, `log`, `name`, `operators`, `rebind`, `registry`, \
          `rosters`, `secrets`",

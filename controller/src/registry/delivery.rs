@@ -168,6 +168,8 @@ pub enum AlarmKind {
     /// What a till signed about its change of provider, and the bindings as they are written down,
     /// do not agree: somebody finds out with what it sells.
     BindingDiffers,
+    /// It was revoked, and somebody has connected with its key.
+    RevokedSpoke,
     /// It was told of another log of decisions than this registry has.
     AuditForked,
     /// The log of decisions is not what was written.

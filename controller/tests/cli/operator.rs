@@ -101,7 +101,7 @@ fn a_name_that_is_none_is_wrong_usage() {
     let ben = fleet.beside("ben");
     for name in ["", "  ", &"b".repeat(65)] {
         let complaint = new(&fleet, name, &ben).failed(2);
-        assert!(complaint.contains("write a name of 1 to 64 characters"), "{complaint}");
+        assert!(complaint.contains("write one line of 1 to 64 characters"), "{complaint}");
     }
     assert!(!ben.exists());
     new(&fleet, &"b".repeat(64), &ben).ok();

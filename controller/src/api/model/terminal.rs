@@ -79,6 +79,14 @@ pub struct Telemetry {
     pub messages_unreadable: u64,
 }
 
+/// Why a terminal is listened to no more.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Revocation {
+    /// Kept in the audit trail; not empty.
+    pub reason: String,
+}
+
 /// Labels of a terminal, by key.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]

@@ -77,7 +77,7 @@ impl Vitals for Well {
 
     fn campaign_moved(&self) {}
 
-    fn enrolled_anew(&self, _: TerminalId) -> Pin<Box<dyn Future<Output = ()> + Send + '_>> {
+    fn disconnect(&self, _: TerminalId) -> Pin<Box<dyn Future<Output = ()> + Send + '_>> {
         Box::pin(std::future::ready(()))
     }
 }

@@ -20,7 +20,7 @@ use crate::api::model::{CampaignState, NewRebind, Plan, PlanRebind};
 #[command(after_long_help = "\
 Example:
   tillward rebind plan --from alpha --to beta --where 'store=north' --profiles beta.toml \\
-    --request REQUEST --reason fee --ordered-by 'Ana' --wave 2,6 --window 22:00-06:00")]
+    --request REQUEST --reason fee --ordered-by 'Cora Merchant' --wave 2,6 --window 22:00-06:00")]
 pub(in super::super) struct MakePlan {
     #[command(flatten)]
     terms: TermsArgs,
@@ -43,7 +43,7 @@ pub(in super::super) struct MakePlan {
 #[command(after_long_help = "\
 Example:
   tillward rebind start --from alpha --to beta --where 'store=north' --profiles beta.toml \\
-    --request REQUEST --reason fee --ordered-by 'Ana' --wave 2,6 --max-parallel 2 \\
+    --request REQUEST --reason fee --ordered-by 'Cora Merchant' --wave 2,6 --max-parallel 2 \\
     --told bank=2026-11-20T09:00:00Z --override contract-unknown='Bo'")]
 pub(in super::super) struct Start {
     #[command(flatten)]

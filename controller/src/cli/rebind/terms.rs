@@ -23,7 +23,7 @@ pub(super) struct TermsArgs {
     /// Which terminals may take part, for example `store=north & model=px7`
     #[arg(long = "where", value_name = "SELECTOR", default_value = "*")]
     selector: String,
-    /// The terminals' MIDs, TIDs, names and secrets
+    /// The terminals' MIDs, TIDs, names and secrets: see `tillward rebind start --help`
     #[arg(long, value_name = "FILE")]
     pub(super) profiles: PathBuf,
     /// Terminals of a wave, in the order of the file; what is left is the last wave
@@ -36,7 +36,7 @@ pub(super) struct TermsArgs {
     /// Why: fee, service, upgrade, business, contract-end, policy, …
     #[arg(long, value_parser = reason)]
     reason: Reason,
-    /// Who ordered it; shown on every terminal
+    /// Who ordered it, as the request names its requester; shown on every terminal
     #[arg(long, value_name = "NAME")]
     ordered_by: String,
     /// What people should know; shown on every terminal

@@ -12,7 +12,7 @@ use crate::api::model::{Labels, Terminal};
 
 /// Set labels of a terminal, or take them away
 ///
-/// Selections (`--where`) know labels by their keys. These are known elsewhere too: the
+/// Selections know them as `--where label.KEY=VALUE`. These are known elsewhere too: the
 /// compatibility matrix looks at `hardware` (the revision) and `key-set`, and at `firmware` and
 /// `kernel` (the EMV kernel) where the till does not say them itself; a change of provider looks at
 /// `integration`, which is how the shop's cash register speaks to the till, as PROTOCOL/VERSION.

@@ -35,7 +35,10 @@ fn request(request: Option<&RequestFacts>, wish: &Wish, found: &mut Vec<Finding>
     }
     if *reason != wish.reason || !is_same_person(requester, &wish.ordered_by) {
         let reason = reason.as_str();
-        say("other-words", format!("it was made by {requester}, for the reason {reason}"));
+        let detail = format!(
+            "it was made by {requester}, for the reason {reason}: the till has to be told just that"
+        );
+        say("other-words", detail);
     }
     match (state, campaign) {
         (RequestState::Accepted, _) => {}

@@ -216,6 +216,7 @@ impl Code for AlarmKind {
         Self::Suspicion,
         Self::RollbackFailed,
         Self::BindingDiffers,
+        Self::RevokedSpoke,
         Self::AuditForked,
         Self::AuditBroken,
     ];
@@ -237,6 +238,7 @@ impl Code for AlarmKind {
             Self::Suspicion => "suspicion",
             Self::RollbackFailed => "rollback-failed",
             Self::BindingDiffers => "binding-differs",
+            Self::RevokedSpoke => "revoked-spoke",
             Self::AuditForked => "audit-forked",
             Self::AuditBroken => "audit-broken",
         }
