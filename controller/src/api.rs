@@ -113,7 +113,8 @@ pub trait Vitals: Send + Sync {
     /// Somebody decided about a campaign: there may be something to do.
     fn campaign_moved(&self);
 
-    /// A terminal has a new key, or none that counts: whoever is connected with the old one must go.
+    /// A terminal has a new key, or none that counts: whoever is connected with the old one must
+    /// go.
     fn disconnect(&self, terminal: TerminalId) -> Pin<Box<dyn Future<Output = ()> + Send + '_>>;
 }
 

@@ -75,7 +75,7 @@ contacts = [{ role = "hotline", reach = "+49 30 0000000" }]
 hosts = ["pay.example.com:443"]
 registry_order = "new-first"
 acquirer_code = "898"
-tests = [{ kind = "sale", amount_minor = 1 }]
+tests = [{ kind = "diagnosis", amount_minor = 0 }, { kind = "sale", amount_minor = 1 }]
 currencies = ["CNY"]
 [provider.licence]
 number = "Z1"
@@ -125,7 +125,8 @@ fn a_provider_is_written_down_vouched_for_and_told_when_it_runs_out() {
     );
     let clearing = ["provider", "vouch", "clearing", "alpha", "--why", "x"];
     desk.wrong(&clearing, 6, &["`alpha` clears by itself: there is nothing to do"]);
-    desk.ok(&["provider", "vouch", "licence", "alpha", "--why", "register"]);
+    let licence = ["provider", "vouch", "licence", "alpha", "--why", "register"];
+    desk.wrong(&licence, 6, &["another person vouches", "hint: `tillward operator new`"]);
     let (_, told) = desk.ok(&["status"]);
     assert!(told.contains("warning: 1 alert: `tillward provider alerts`"), "{told}");
     assert!(told.contains("licence of alpha: until 2020-12-31, over"), "{told}");
@@ -139,6 +140,17 @@ fn a_provider_is_written_down_vouched_for_and_told_when_it_runs_out() {
     }
     desk.wrong(&["compat", "show", "x"], 6, &["hint: `tillward compat list`"]);
     desk.wrong(&["compat", "check", "--model", "px7"], 2, &["--provider"]);
+}
+
+#[test]
+fn the_file_of_providers_that_the_page_shows_is_taken() {
+    let desk = Desk::open();
+    let page = include_str!("../../../deploy/provider-change.md");
+    let shown = page.split_once("```toml\n").and_then(|(_, rest)| rest.split_once("```\n"));
+    let (shown, _) = shown.expect("the page shows a file");
+    desk.ok(&["provider", "import", &desk.file("beta.toml", shown)]);
+    let contracts = desk.json(&["provider", "list", "--kind", "contract"]);
+    assert_eq!(contracts["items"].as_array().map(Vec::len), Some(1));
 }
 
 #[test]

@@ -11,8 +11,8 @@ pub(super) const HINT: &str = "keep the registry as it is, and compare it with a
                                somebody has changed the log, or shows you another one";
 
 /// The same for a file that proves one entry.
-pub(super) const HINT_OF_FILE: &str = "the file was changed, or is of another log: fetch it again with \
-                                       `tillward audit prove`";
+pub(super) const HINT_OF_FILE: &str = "the file was changed, or is of another log: fetch it again \
+                                       with `tillward audit prove`";
 
 /// Why a log is not believed.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
