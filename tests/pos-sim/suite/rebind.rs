@@ -17,6 +17,9 @@ const RELEASE: &str = r#"{"do":"release"}"#;
 const NEW: &str = "bnd-0a0a";
 const SECRET: &str = "bm90IGZvciBhbnkgZXhwb3J0";
 
+/// Of the key that every profile here has: the same key, the same digits.
+const CHECK_VALUE: &str = "AA9272";
+
 fn stage_at(shop: &Shop, binding: &str, host: &str, tid: &str) -> String {
     json!({"do": "stage_binding", "binding": binding, "profile": {
         "version": 2, "provider": host, "mid": "898440154110001", "tid": tid,
@@ -85,7 +88,7 @@ fn a_shop_changes_its_provider_and_every_sale_stays_where_it_was_made() {
     driver.ok(HOLD);
     assert_eq!(states(&mut driver), is(&[("a", "active"), ("b", "staged")]));
     for _again in 0..2 {
-        assert_eq!(driver.ok(&stage(&shop)), json!({}));
+        assert_eq!(driver.ok(&stage(&shop)), json!({ "key_check_value": CHECK_VALUE }));
         assert_eq!(states(&mut driver), is(&[("a", "active"), (NEW, "staged")]));
     }
     let hosts = driver.ok(r#"{"do":"host_check"}"#)["hosts"].clone();
@@ -250,8 +253,9 @@ fn a_switch_is_refused_while_the_shop_sells_and_waits_for_the_sale_in_flight() {
         if count == 1 { Ok(()) } else { Err(count) }
     });
     host.let_go();
-    for id in [staged, hold] {
-        assert_eq!(driver.answer(id, LONG).unwrap()["ok"], json!({}));
+    let loaded = json!({ "key_check_value": CHECK_VALUE });
+    for (id, said) in [(staged, loaded), (hold, json!({}))] {
+        assert_eq!(driver.answer(id, LONG).unwrap()["ok"], said);
     }
     driver.answer(too_early, LONG).unwrap();
     driver.ok(&switch(NEW));
