@@ -11,6 +11,7 @@ mod backup;
 mod binding;
 mod campaign;
 mod client;
+mod confirm;
 mod context;
 mod evidence;
 mod failure;

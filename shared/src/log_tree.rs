@@ -10,9 +10,6 @@
 
 use crate::digest::Digest;
 
-/// A path of a tree of 2^63 records is no longer.
-pub const PATH_MAX: usize = 64;
-
 /// A complete subtree: of 2^`level` records, the first of which has the number `at` · 2^`level`.
 /// Records are counted from 0.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]

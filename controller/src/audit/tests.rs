@@ -1,6 +1,6 @@
 //! The log grows, is proven, and calls people when somebody changed it.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use shared::digest::Digest;
 use shared::document::{Checkpoint, FORMAT};
@@ -140,6 +140,15 @@ async fn whoever_remembers_another_log_calls_people() {
     assert_eq!(alarms(&ours).await.len(), 2, "one for each size");
 }
 
+/// A log of so many entries that nobody has signed for, in a file that somebody else has too.
+async fn in_a_file(directory: &tempfile::TempDir, count: u64) -> (Log, PathBuf) {
+    let file = directory.path().join("registry.sqlite");
+    let registry = registry::open(&format!("sqlite:{}", file.display())).await.unwrap();
+    registry.migrate().await.unwrap();
+    decide(&*registry, count).await;
+    (Log::new(registry, signer(1)), file)
+}
+
 /// Somebody has the registry's file, and the triggers are no hindrance.
 async fn change(file: &Path, statements: &[&str]) {
     let off = [
@@ -161,11 +170,7 @@ async fn nothing_is_signed_that_does_not_follow_from_what_was_signed() {
     ];
     for (about, statements) in cases {
         let directory = tempfile::tempdir().unwrap();
-        let file = directory.path().join("registry.sqlite");
-        let registry = registry::open(&format!("sqlite:{}", file.display())).await.unwrap();
-        registry.migrate().await.unwrap();
-        let log = Log::new(registry, signer(1));
-        decide(&*log.registry, 10).await;
+        let (log, file) = in_a_file(&directory, 10).await;
         let signed = log.checkpoint(NOW).await.unwrap().unwrap();
         decide(&*log.registry, 5).await;
         change(&file, statements).await;
@@ -183,11 +188,7 @@ async fn nothing_is_signed_that_does_not_follow_from_what_was_signed() {
 #[tokio::test]
 async fn an_old_entry_that_was_changed_is_not_proven() {
     let directory = tempfile::tempdir().unwrap();
-    let file = directory.path().join("registry.sqlite");
-    let registry = registry::open(&format!("sqlite:{}", file.display())).await.unwrap();
-    registry.migrate().await.unwrap();
-    let log = Log::new(registry, signer(1));
-    decide(&*log.registry, 10).await;
+    let (log, file) = in_a_file(&directory, 10).await;
     log.checkpoint(NOW).await.unwrap();
     // The digest fits again, and the chain behind it does not matter: the tree remembers.
     let by = By { who: "eve".to_owned(), why: String::new(), at: NOW };
@@ -208,11 +209,7 @@ async fn an_old_entry_that_was_changed_is_not_proven() {
 #[tokio::test]
 async fn a_tree_that_lost_a_part_says_which() {
     let directory = tempfile::tempdir().unwrap();
-    let file = directory.path().join("registry.sqlite");
-    let registry = registry::open(&format!("sqlite:{}", file.display())).await.unwrap();
-    registry.migrate().await.unwrap();
-    let log = Log::new(registry, signer(1));
-    decide(&*log.registry, 6).await;
+    let (log, file) = in_a_file(&directory, 6).await;
     log.checkpoint(NOW).await.unwrap();
     change(&file, &["DELETE FROM audit_tree WHERE node = '2/0'"]).await;
     decide(&*log.registry, 1).await;

@@ -1,10 +1,10 @@
 //! `tillward campaign start`, `pause`, `resume` and `abort`.
 
 use clap::Args;
-use inquire::{Confirm, InquireError};
 use shared::id::CampaignId;
 
 use super::super::client::Client;
+use super::super::confirm;
 use super::super::failure::{Exit, Failure};
 use super::super::print::Print;
 use super::super::words::{counted, word};
@@ -76,17 +76,8 @@ impl Abort {
                 counted(campaign.terminals.unwrap_or(0), "terminal"),
                 word(&campaign.state)
             );
-            match Confirm::new(&question).with_default(false).prompt() {
-                Ok(true) => {}
-                Ok(false) | Err(InquireError::OperationCanceled) => {
-                    print.remark("Nothing was changed.");
-                    return Ok(Exit::Failed);
-                }
-                Err(error) => {
-                    return Err(Failure::new(error)
-                        .context("nobody could be asked whether to abort")
-                        .hint("pass --yes if you are sure"));
-                }
+            if !confirm::is_meant(&question, "abort", print)? {
+                return Ok(Exit::Failed);
             }
         }
         self.decide.run("abort", client, print).await

@@ -4,13 +4,13 @@ use std::fs;
 use std::path::PathBuf;
 
 use clap::Args;
-use inquire::{Confirm, InquireError};
 use shared::durable::{Readers, replace_file};
 use shared::id::CampaignId;
 use shared::time::UnixTime;
 
 use super::super::campaign::show::summary;
 use super::super::client::Client;
+use super::super::confirm;
 use super::super::failure::{Exit, Failure};
 use super::super::measure;
 use super::super::print::Print;
@@ -121,19 +121,8 @@ impl Undo {
     pub(super) async fn run(&self, client: &Client, print: &mut Print) -> Result<Exit, Failure> {
         // Names the campaign before anything is asked or done.
         client.rebind(self.campaign).await?;
-        if !self.yes {
-            match Confirm::new("Take this wave back?").with_default(false).prompt() {
-                Ok(true) => {}
-                Ok(false) | Err(InquireError::OperationCanceled) => {
-                    print.remark("Nothing was changed.");
-                    return Ok(Exit::Failed);
-                }
-                Err(error) => {
-                    return Err(Failure::new(error)
-                        .context("nobody could be asked whether to take it back")
-                        .hint("pass --yes if you are sure"));
-                }
-            }
+        if !self.yes && !confirm::is_meant("Take this wave back?", "take it back", print)? {
+            return Ok(Exit::Failed);
         }
         let why = Decision { reason: self.why.clone() };
         let campaign = client.decide(self.campaign, "abort", &why).await?;

@@ -1,10 +1,10 @@
 //! `tillward terminal revoke`: nobody with this unit's key is listened to any more.
 
 use clap::Args;
-use inquire::{Confirm, InquireError};
 use shared::time::UnixTime;
 
 use super::super::client::Client;
+use super::super::confirm;
 use super::super::failure::{Exit, Failure};
 use super::super::print::Print;
 use crate::api::model::{Revocation, Terminal};
@@ -43,17 +43,8 @@ impl RevokeTerminal {
         let id = super::identify(&self.terminal, client).await?;
         if !self.yes {
             let question = format!("Refuse {} ({id}) from now on?", self.terminal);
-            match Confirm::new(&question).with_default(false).prompt() {
-                Ok(true) => {}
-                Ok(false) | Err(InquireError::OperationCanceled) => {
-                    print.remark("Nothing was changed.");
-                    return Ok(Exit::Failed);
-                }
-                Err(error) => {
-                    return Err(Failure::new(error)
-                        .context("nobody could be asked whether to revoke it")
-                        .hint("pass --yes if you are sure"));
-                }
+            if !confirm::is_meant(&question, "revoke it", print)? {
+                return Ok(Exit::Failed);
             }
         }
         let why = Revocation { reason: self.reason.clone() };

@@ -60,8 +60,7 @@ pub(super) async fn of(
     terminals: &[TerminalId],
 ) -> Result<Vec<Assignment>> {
     let select = with_id_list!(
-        "SELECT campaign, terminal, order_id, attempt, epoch, standing FROM assignments
-         WHERE campaign = $2 AND terminal IN ",
+        select_assignments!("WHERE campaign = $2 AND terminal IN "),
         " ORDER BY terminal"
     );
     all(tx.rows(select, vec![list(terminals), text(campaign)]).await?)
@@ -138,11 +137,7 @@ pub(super) async fn by_orders(
     tx: &mut Transaction,
     orders: impl IntoIterator<Item = &OrderId>,
 ) -> Result<Vec<Assignment>> {
-    let select = with_id_list!(
-        "SELECT campaign, terminal, order_id, attempt, epoch, standing FROM assignments
-         WHERE order_id IN ",
-        " ORDER BY order_id"
-    );
+    let select = with_id_list!(select_assignments!("WHERE order_id IN "), " ORDER BY order_id");
     all(tx.rows(select, vec![list(orders)]).await?)
 }
 

@@ -63,12 +63,7 @@ pub(super) async fn page(tx: &mut Transaction, page: &Page<PositionId>) -> Resul
 }
 
 pub(super) async fn of(tx: &mut Transaction, terminals: &[TerminalId]) -> Result<Vec<Position>> {
-    let select = with_id_list!(
-        "SELECT id, store, lane, merchant, merchant_class, fallback, state, state_at, terminal,
-             created_at
-         FROM positions WHERE terminal IN ",
-        " ORDER BY id"
-    );
+    let select = with_id_list!(select_positions!("WHERE terminal IN "), " ORDER BY id");
     tx.rows(select, vec![list(terminals)]).await?.into_iter().map(position).collect()
 }
 

@@ -131,18 +131,7 @@ pub(super) async fn page(tx: &mut Transaction, page: &Page<TerminalId>) -> Resul
 }
 
 pub(super) async fn of(tx: &mut Transaction, ids: &[TerminalId]) -> Result<Vec<Terminal>> {
-    let select = with_id_list!(
-        concat!(
-            "SELECT id, serial, model, store, lane, labels, zone, unit, epoch, public_key,
-                 certificate, certificate_expires_at, presence, last_seen_at, working_on,
-                 heard_at, agent_version, components, roster_version, outbox_depth,
-                 outbox_dropped, said_zone, recipient, telemetry_at, disk_free_bytes,
-                 orders_refused, messages_unreadable, created_at, ",
-            terminal_is_frozen!(),
-            " FROM terminals WHERE id IN "
-        ),
-        " ORDER BY id"
-    );
+    let select = with_id_list!(select_terminals!("WHERE id IN "), " ORDER BY id");
     tx.rows(select, vec![list(ids)]).await?.into_iter().map(terminal).collect()
 }
 
