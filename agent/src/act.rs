@@ -7,6 +7,7 @@
 
 mod binding;
 pub mod data;
+mod deactivate;
 pub mod locate;
 mod preflight;
 mod slots;
@@ -22,6 +23,7 @@ use shared::message::Component;
 use tracing::warn;
 
 use crate::download::{DownloadError, Downloads};
+use crate::eraser::Eraser;
 use crate::health;
 use crate::install::Installer;
 use crate::job::{Action, Again, Finding, Proof, Reply, Subject, Task};
@@ -44,6 +46,8 @@ pub struct Hands {
     holds: Holds,
     /// `None` where this terminal makes none.
     backups: Option<Backups>,
+    /// `None` where this terminal cannot be erased.
+    eraser: Option<Eraser>,
 }
 
 impl std::fmt::Debug for Hands {
@@ -67,6 +71,7 @@ impl Hands {
             replaced: Mutex::new(None),
             holds: Holds::default(),
             backups: None,
+            eraser: None,
         }
     }
 
@@ -75,10 +80,18 @@ impl Hands {
         Self { backups, ..self }
     }
 
+    /// The same hands, on a terminal that can be erased.
+    pub fn with_eraser(self, eraser: Option<Eraser>) -> Self {
+        Self { eraser, ..self }
+    }
+
     /// Does what the task asks. `progress` is told bytes done and bytes in all.
     pub fn carry_out(&self, task: &Task, stop: &Stop, progress: &mut dyn FnMut(u64, u64)) -> Reply {
         match task.action {
             Action::AskTill => self.ask_till(),
+            Action::HoldTrading | Action::ReleaseTrading if task.given.suspended => {
+                done("the till is out of service, and stays so".to_owned())
+            }
             Action::HoldTrading => self.hold_trading(&task.subject.reason()),
             Action::ReleaseTrading => self.release_trading(stop),
             Action::Drain => self.drain(),
@@ -89,7 +102,16 @@ impl Hands {
                 Subject::Upgrade { .. }
                 | Subject::Backup(_)
                 | Subject::Drill
-                | Subject::Restore(_) => misplaced(task.action),
+                | Subject::Restore(_)
+                | Subject::Deactivation(_) => misplaced(task.action),
+            },
+            Action::Deactivate(action) => match &*task.subject {
+                Subject::Deactivation(it) => self.deactivate(action, it, task, stop),
+                Subject::Upgrade { .. }
+                | Subject::Backup(_)
+                | Subject::Drill
+                | Subject::Restore(_)
+                | Subject::Rebind(_) => misplaced(task.action),
             },
             Action::Admit
             | Action::Fetch
@@ -107,9 +129,11 @@ impl Hands {
                 Subject::Upgrade { release, .. } => {
                     self.upgrade(task.action, release, stop, progress)
                 }
-                Subject::Backup(_) | Subject::Drill | Subject::Restore(_) | Subject::Rebind(_) => {
-                    misplaced(task.action)
-                }
+                Subject::Backup(_)
+                | Subject::Drill
+                | Subject::Restore(_)
+                | Subject::Rebind(_)
+                | Subject::Deactivation(_) => misplaced(task.action),
             },
         }
     }
@@ -150,7 +174,8 @@ impl Hands {
             | Action::Drain
             | Action::Settle
             | Action::Data(_)
-            | Action::Rebind(_) => misplaced(action),
+            | Action::Rebind(_)
+            | Action::Deactivate(_) => misplaced(action),
         }
     }
 
@@ -201,7 +226,8 @@ pub fn changes_slots(action: Action) -> bool {
         | Action::DiscardStaged
         | Action::DiscardDownload
         | Action::Data(_)
-        | Action::Rebind(_) => false,
+        | Action::Rebind(_)
+        | Action::Deactivate(_) => false,
     }
 }
 

@@ -30,6 +30,8 @@ pub struct Config {
     pub pos: Pos,
     /// `None` where this terminal makes no backups.
     pub backup: Option<Backup>,
+    /// `None` where this terminal cannot be erased.
+    pub wipe: Option<Wipe>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -44,6 +46,16 @@ pub struct Backup {
     pub program: PathBuf,
     /// What is saved besides the till's own data.
     pub paths: Vec<AllowedPath>,
+}
+
+/// How this terminal is erased.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Wipe {
+    pub program: PathBuf,
+    /// Where that program keeps its journal: nowhere that is erased.
+    pub lifecycle: PathBuf,
+    /// `keys`, `paths` and `devices`, in the words of that program, which judges them.
+    pub what: serde_json::Value,
 }
 
 /// Where everything is that the agent keeps.
@@ -149,7 +161,7 @@ pub fn load(path: &Path, state: Option<&StateDir>) -> Result<Config, ConfigError
 fn parse(table: &Table) -> Result<Config, Problems> {
     let example: Table = EXAMPLE.parse().expect("the example is TOML");
     let mut reader = Reader { problems: Vec::new() };
-    reader.unknown_keys("", table, &["state_dir", "model", "zone", "log", "pos", "backup"]);
+    reader.unknown_keys("", table, &["state_dir", "model", "zone", "log", "pos", "backup", "wipe"]);
     let top = Section { name: "", own: Some(table), example: Some(&example) };
     let state = reader.text(&top, "state_dir", "an absolute path", |text| {
         let path = Path::new(text);
@@ -172,15 +184,30 @@ fn parse(table: &Table) -> Result<Config, Problems> {
     });
     let driver = reader.texts(&pos, "driver", "a program and its arguments");
     let backup = table.get("backup").map(|value| reader.backup(value));
+    let wipe = table.get("wipe").map(|value| reader.wipe(value));
     match (state, model, log, component, driver) {
         (Some(state), Some(model), Some(log), Some(component), Some(driver))
             if reader.problems.is_empty() =>
         {
             let zone = zone.flatten();
-            let (zone, backup) = (zone, backup.flatten());
-            Ok(Config { state, model, zone, log, pos: Pos { component, driver }, backup })
+            let (backup, wipe) = (backup.flatten(), wipe.flatten());
+            Ok(Config { state, model, zone, log, pos: Pos { component, driver }, backup, wipe })
         }
         _ => Err(Problems(reader.problems)),
+    }
+}
+
+/// The same value for a program that reads JSON.
+fn json(value: &Value) -> serde_json::Value {
+    match value {
+        Value::String(text) => text.as_str().into(),
+        Value::Integer(number) => (*number).into(),
+        Value::Boolean(is) => (*is).into(),
+        Value::Array(list) => list.iter().map(json).collect(),
+        Value::Table(table) => {
+            table.iter().map(|(key, value)| (key.clone(), json(value))).collect()
+        }
+        other @ (Value::Float(_) | Value::Datetime(_)) => other.to_string().into(),
     }
 }
 
@@ -278,6 +305,31 @@ impl Reader {
         let paths: Vec<_> = paths.iter().map(|value| self.allowed_path(value)).collect();
         let paths = paths.into_iter().collect::<Option<_>>()?;
         Some(Backup { program: program?, paths })
+    }
+
+    fn wipe(&mut self, value: &Value) -> Option<Wipe> {
+        let Value::Table(table) = value else {
+            self.problems.push("`wipe` is a value: write a table `[wipe]`".to_owned());
+            return None;
+        };
+        let parts = ["keys", "paths", "devices"];
+        self.unknown_keys("wipe.", table, &["program", "lifecycle", "keys", "paths", "devices"]);
+        let section = Section { name: "wipe.", own: Some(table), example: None };
+        let program = self.text(&section, "program", "an absolute path", absolute);
+        let lifecycle = self.text(&section, "lifecycle", "an absolute path", absolute);
+        let mut what = serde_json::Map::new();
+        for part in parts {
+            let list = match table.get(part) {
+                None => Vec::new(),
+                Some(Value::Array(list)) => list.iter().map(json).collect(),
+                Some(_) => {
+                    self.problems.push(format!("`wipe.{part}` is no list"));
+                    Vec::new()
+                }
+            };
+            what.insert(part.to_owned(), list.into());
+        }
+        Some(Wipe { program: program?, lifecycle: lifecycle?, what: what.into() })
     }
 
     fn allowed_path(&mut self, value: &Value) -> Option<AllowedPath> {

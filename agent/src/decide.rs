@@ -23,7 +23,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;
 
 use jiff::tz::TimeZone;
-use shared::digest::Nonce;
+use shared::digest::{Digest, Nonce};
 use shared::document::Receipt;
 use shared::document::receipt::Said;
 use shared::id::{OrderId, TerminalId};
@@ -39,7 +39,7 @@ use work::job::Job;
 
 use crate::clock::{Clock, TimeFloor};
 use crate::job::Tables;
-use crate::journal::facts::{self, Suspected, Withdrawn};
+use crate::journal::facts::{self, Standing, Suspected, Withdrawn};
 use crate::journal::ledger::Ledger;
 use crate::journal::log::Log;
 use crate::order::ReplayState;
@@ -63,6 +63,8 @@ pub struct Profile {
     /// A signed statement of the one to whom keys are sealed that this terminal needs; `None` where
     /// it makes no backups.
     pub recipient: Option<SignedBytes>,
+    /// From which what a wipe must name is derived; only this terminal's key gives it. Never sent.
+    pub challenge_seed: Digest,
     /// Drawn when the agent starts, and used for nothing else; the nonces of hellos come from it.
     pub nonce_seed: Nonce,
     /// Drawn when the agent starts; all jitter comes from it.
@@ -103,6 +105,7 @@ pub struct Core {
     /// How far the controller's log of decisions had come, and whether it went on otherwise.
     log: Option<LogHead>,
     log_forked: bool,
+    standing: Standing,
     restraint: Restraint,
     session: Session,
     outbox: Outbox,
@@ -147,7 +150,7 @@ impl Core {
                 self.action_progressed(ticket, bytes_done, bytes_total, now, &mut out);
             }
             Input::RecordsSent { seqs } => self.outbox.sent(&seqs, now.uptime),
-            Input::Store(state) => self.store = state,
+            Input::Store(state) => self.stored(state, now, &mut out),
             Input::Installed(components) => self.installed = components,
             Input::Suspected { at, note } => self.suspected(at, &note, now, &mut out),
             Input::TimerFired => {}
@@ -183,6 +186,11 @@ impl Core {
         }
         let conversation = self.conversation_wakes_at();
         self.wakes_at = conversation.into_iter().chain(self.work_wakes_at(now)).min();
+    }
+
+    fn stored(&mut self, state: StoreState, now: Now, out: &mut Decision) {
+        self.store = state;
+        self.step_down_if_heard(now, out);
     }
 
     fn stop(&mut self, out: &mut Decision) {

@@ -122,12 +122,12 @@ pub fn enrol(claim: &Claim, state: &Path) -> Result<Identity, EnrolmentError> {
     let key = pending_key(state)?;
     let begun: Begun =
         controller.post("asking to enrol", "enrol/begin", &Begin { serial: &claim.serial })?;
-    let (request, nonce) = (key.pair(), base64("asking to enrol", &begun.nonce)?);
+    let nonce = base64("asking to enrol", &begun.nonce)?;
     let nonce =
         nonce.try_into().map(Nonce).map_err(|_| nonsense("asking to enrol", "nonce length"))?;
-    let csr = CertificateParams::default().serialize_request(&request);
+    let csr = CertificateParams::default().serialize_request(&key);
     let csr = csr.map_err(|error| nonsense("making the request", error))?;
-    let signed = enrolment_proof(&request.subject_public_key_info(), &claim.serial, nonce);
+    let signed = enrolment_proof(&key.subject_public_key_info(), &claim.serial, nonce);
     let proof = claim.seed.claim_key().sign_bytes(&signed);
     let answer: Answer = controller.post(
         "enrolling",

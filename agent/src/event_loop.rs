@@ -1,4 +1,4 @@
-//! Select, decide, keep, act: the only `select!`.
+//! Select, decide, keep, act: nothing is selected from elsewhere.
 //!
 //! No branch decides anything; each only names what happened. What was decided is durable before
 //! anything of it begins. Everything slow is elsewhere: the connection has a task, actions have
@@ -43,6 +43,8 @@ const LOOK_EVERY: Duration = Duration::from_secs(15);
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Stopped {
     Cleanly,
+    /// This terminal is erased, and the controller knows.
+    SteppedDown,
     /// These actions had not ended.
     WithWorkLeft(Vec<Action>),
 }
@@ -59,6 +61,17 @@ impl Signals {
     pub fn listen() -> std::io::Result<Self> {
         let terminate = signal(SignalKind::terminate())?;
         Ok(Self { terminate, interrupt: signal(SignalKind::interrupt())? })
+    }
+
+    /// Whether one comes within this time.
+    pub async fn within(&mut self, patience: Duration) -> bool {
+        let asked = async {
+            tokio::select! {
+                _ = self.terminate.recv() => {}
+                _ = self.interrupt.recv() => {}
+            }
+        };
+        tokio::time::timeout(patience, asked).await.is_ok()
     }
 }
 
@@ -88,6 +101,7 @@ struct Turn {
     linked: bool,
     /// In uptime.
     stop_by: Option<Duration>,
+    steps_down: bool,
     /// When reports were last looked for, in uptime, and the newest that was found in the file.
     looked_at: Option<Duration>,
     reported: Option<Suspicion>,
@@ -235,6 +249,10 @@ impl EventLoop {
             }
             Effect::Act(task) => self.worker.begin(task),
             Effect::StopAct(ticket) => self.worker.stop(ticket),
+            Effect::StepDown => {
+                turn.steps_down = true;
+                turn.next.push_back(Input::Stop);
+            }
         }
     }
 
@@ -268,13 +286,14 @@ impl EventLoop {
     fn stopped(&self, turn: &Turn) -> Option<Stopped> {
         let stop_by = turn.stop_by?;
         let left: Vec<_> = self.worker.running().collect();
+        let cleanly = if turn.steps_down { Stopped::SteppedDown } else { Stopped::Cleanly };
         if left.is_empty() && !turn.linked && turn.next.is_empty() {
-            return Some(Stopped::Cleanly);
+            return Some(cleanly);
         }
         let patience_is_over = machine::uptime() >= stop_by;
         match (patience_is_over, left.is_empty()) {
             (false, _) => None,
-            (true, true) => Some(Stopped::Cleanly),
+            (true, true) => Some(cleanly),
             (true, false) => Some(Stopped::WithWorkLeft(left)),
         }
     }

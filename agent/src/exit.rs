@@ -54,6 +54,8 @@ pub enum Failure {
     Tls(#[source] shared::tls::TlsError),
     #[error("the report is not kept")]
     NotReported(#[from] NotWritten),
+    #[error("the identity of this terminal, which is erased otherwise, is still there: {0}")]
+    NotForgotten(String),
     #[error(transparent)]
     Chance(#[from] NoRandomness),
     #[error("the system lets the agent do no {what}")]
@@ -87,6 +89,7 @@ impl Failure {
             | Self::NotKept(_)
             | Self::NotReported(_)
             | Self::Slots(_)
+            | Self::NotForgotten(_)
             | Self::Downloads(_) => {
                 Some("check the state directory's permissions, free space and disk")
             }
@@ -109,6 +112,7 @@ impl Failure {
             | Self::NotReported(_)
             | Self::Slots(_)
             | Self::Downloads(_)
+            | Self::NotForgotten(_)
             | Self::Tls(_)
             | Self::Chance(_)
             | Self::System { .. } => Exit::Failed,

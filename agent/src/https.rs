@@ -45,10 +45,10 @@ pub fn client(believing: Believing<'_>, time: &CertificateTime) -> Result<ureq::
 
 /// Nothing is verified, so the library's own TLS does, and no time is needed.
 fn unverified() -> ureq::Agent {
-    let ring = Arc::new(rustls::crypto::ring::default_provider());
+    let can = Arc::new(tls::terminal_provider());
     let tls = TlsConfig::builder()
         .provider(TlsProvider::Rustls)
-        .unversioned_rustls_crypto_provider(ring)
+        .unversioned_rustls_crypto_provider(can)
         .disable_verification(true);
     configuration().tls_config(tls.build()).build().into()
 }

@@ -15,12 +15,13 @@ use std::io;
 use std::os::unix::fs::{DirBuilderExt as _, symlink};
 use std::path::{Path, PathBuf};
 
+use data_encoding::BASE64;
 use jiff::tz::TimeZone;
-use rcgen::{KeyPair, PKCS_ED25519};
+use rcgen::{PKCS_ED25519, PublicKeyData, SignatureAlgorithm, SigningKey};
+use rustls_pki_types::PrivateKeyDer;
 use rustls_pki_types::pem::PemObject as _;
-use rustls_pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
 use serde::{Deserialize, Serialize};
-use shared::digest::{Digest, KeyId};
+use shared::digest::{Digest, KeyId, PublicKey};
 use shared::document::Receipt;
 use shared::durable::{self, NotWritten, Readers};
 use shared::id::{FleetId, TerminalId};
@@ -34,6 +35,10 @@ use crate::clock::BUILT_AT;
 /// What comes before the 32 secret bytes in an Ed25519 key's PKCS #8 form (RFC 8410 §7).
 const PKCS8_BEFORE_SEED: [u8; 16] =
     [0x30, 0x2e, 2, 1, 0, 0x30, 5, 6, 3, 0x2b, 0x65, 0x70, 4, 0x22, 4, 0x20];
+
+/// RFC 7468 §10. The base64 of 48 bytes is one line.
+const BEGIN: &str = "-----BEGIN PRIVATE KEY-----";
+const END: &str = "-----END PRIVATE KEY-----";
 
 const CURRENT: &str = "current";
 
@@ -84,6 +89,7 @@ fn utc() -> String {
 pub struct TerminalKey {
     pem: Zeroizing<String>,
     private: PrivateKey,
+    public: PublicKey,
 }
 
 impl TerminalKey {
@@ -91,13 +97,14 @@ impl TerminalKey {
         let mut seed = Zeroizing::new([0; 32]);
         getrandom::fill(&mut *seed).map_err(IdentityError::NoRandomness)?;
         let der = Zeroizing::new([PKCS8_BEFORE_SEED.as_slice(), seed.as_slice()].concat());
-        let pkcs8 = PrivatePkcs8KeyDer::from(der.as_slice());
-        let pair = KeyPair::from_pkcs8_der_and_sign_algo(&pkcs8, &PKCS_ED25519);
-        let pair = pair.expect("every 32 bytes are an Ed25519 private key");
-        Ok(Self {
-            pem: Zeroizing::new(pair.serialize_pem()),
-            private: PrivateKey::from_seed(&seed),
-        })
+        let text = Zeroizing::new(BASE64.encode(&der));
+        let pem = format!("{BEGIN}\n{}\n{END}\n", *text);
+        Ok(Self::new(Zeroizing::new(pem), PrivateKey::from_seed(&seed)))
+    }
+
+    fn new(pem: Zeroizing<String>, private: PrivateKey) -> Self {
+        let public = private.public();
+        Self { pem, private, public }
     }
 
     fn from_pem(pem: String) -> Result<Self, String> {
@@ -106,7 +113,7 @@ impl TerminalKey {
         let seed = der.secret_der().strip_prefix(&PKCS8_BEFORE_SEED);
         let seed = seed.and_then(|seed| <&[u8; 32]>::try_from(seed).ok());
         let private = PrivateKey::from_seed(seed.ok_or("it holds no Ed25519 key")?);
-        Ok(Self { pem, private })
+        Ok(Self::new(pem, private))
     }
 
     pub fn read(path: &Path) -> Result<Self, IdentityError> {
@@ -121,14 +128,25 @@ impl TerminalKey {
         &self.private
     }
 
-    /// For a certification request.
-    pub fn pair(&self) -> KeyPair {
-        KeyPair::from_pem_and_sign_algo(&self.pem, &PKCS_ED25519)
-            .expect("the key was read or made as an Ed25519 key")
-    }
-
     pub fn pem(&self) -> &str {
         &self.pem
+    }
+}
+
+/// For a certification request.
+impl PublicKeyData for TerminalKey {
+    fn der_bytes(&self) -> &[u8] {
+        &self.public.0
+    }
+
+    fn algorithm(&self) -> &'static SignatureAlgorithm {
+        &PKCS_ED25519
+    }
+}
+
+impl SigningKey for TerminalKey {
+    fn sign(&self, bytes: &[u8]) -> Result<Vec<u8>, rcgen::Error> {
+        Ok(self.private.sign_bytes(bytes).to_vec())
     }
 }
 

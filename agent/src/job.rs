@@ -9,6 +9,7 @@
 //! shop may be disturbed (that is [`crate::maintenance`]).
 
 pub mod backup;
+pub mod deactivate;
 pub mod drill;
 pub mod rebind;
 pub mod restore;
@@ -29,6 +30,7 @@ use shared::outcome::{FailureCode, Waiting};
 use shared::time::{ClockConfidence, UnixTime};
 
 use crate::maintenance::{self, Work};
+use deactivate::DeactivateAction;
 use rebind::RebindAction;
 use step::Table;
 
@@ -49,6 +51,11 @@ pub struct Tables {
     pub rebind: Table,
     /// A rebind whose old registration was released before.
     pub rebind_released: Table,
+    pub suspend: Table,
+    pub resume: Table,
+    pub wipe: Table,
+    /// The wipe of a terminal that is lost.
+    pub wipe_lost: Table,
 }
 
 impl Tables {
@@ -59,6 +66,10 @@ impl Tables {
         restore: restore::RESTORE,
         rebind: rebind::REBIND,
         rebind_released: rebind::RELEASED,
+        suspend: deactivate::SUSPEND,
+        resume: deactivate::RESUME,
+        wipe: deactivate::WIPE,
+        wipe_lost: deactivate::WIPE_LOST,
     };
 }
 
@@ -113,6 +124,7 @@ pub enum Action {
     DiscardDownload,
     Data(DataAction),
     Rebind(RebindAction),
+    Deactivate(DeactivateAction),
 }
 
 /// One thing that is done with the till's data. All are idempotent.
@@ -172,6 +184,7 @@ pub enum Subject {
     Drill,
     Restore(Box<Restore>),
     Rebind(Box<rebind::Change>),
+    Deactivation(Box<deactivate::Deactivation>),
 }
 
 /// What the executor and its owner ask of a job, whatever it is about.
@@ -186,6 +199,7 @@ impl Subject {
         };
         match self {
             Self::Upgrade { release, .. } => upgrade::judge(release, action, reply),
+            Self::Deactivation(it) => deactivate::judge(&it.wanted, action, reply),
             Self::Backup(_) | Self::Drill | Self::Restore(_) | Self::Rebind(_) => reply,
         }
     }
@@ -194,7 +208,11 @@ impl Subject {
     pub fn asks_for_settlement(&self) -> bool {
         match self {
             Self::Upgrade { release, .. } => release.settlement == Settlement::Before,
-            Self::Backup(_) | Self::Drill | Self::Restore(_) | Self::Rebind(_) => false,
+            Self::Backup(_)
+            | Self::Drill
+            | Self::Restore(_)
+            | Self::Rebind(_)
+            | Self::Deactivation(_) => false,
         }
     }
 
@@ -203,7 +221,11 @@ impl Subject {
     pub fn backup_within_s(&self) -> Option<u64> {
         match self {
             Self::Upgrade { backup_within_s, .. } => *backup_within_s,
-            Self::Backup(_) | Self::Drill | Self::Restore(_) | Self::Rebind(_) => None,
+            Self::Backup(_)
+            | Self::Drill
+            | Self::Restore(_)
+            | Self::Rebind(_)
+            | Self::Deactivation(_) => None,
         }
     }
 
@@ -211,7 +233,11 @@ impl Subject {
     pub fn awaits_settlement(&self) -> bool {
         match self {
             Self::Backup(backup) => backup.settled_by.is_some(),
-            Self::Upgrade { .. } | Self::Drill | Self::Restore(_) | Self::Rebind(_) => false,
+            Self::Upgrade { .. }
+            | Self::Drill
+            | Self::Restore(_)
+            | Self::Rebind(_)
+            | Self::Deactivation(_) => false,
         }
     }
 
@@ -222,6 +248,7 @@ impl Subject {
             Self::Backup(_) | Self::Drill => "backup".to_owned(),
             Self::Restore(_) => "restore of a backup".to_owned(),
             Self::Rebind(change) => format!("change of provider to {}", change.rebind.to),
+            Self::Deactivation(_) => "this till is taken out of service".to_owned(),
         }
     }
 
@@ -229,7 +256,11 @@ impl Subject {
     pub fn stated(&self) -> Duration {
         match self {
             Self::Upgrade { release, .. } => Duration::from_secs(release.health.within_s.into()),
-            Self::Backup(_) | Self::Drill | Self::Restore(_) | Self::Rebind(_) => Duration::ZERO,
+            Self::Backup(_)
+            | Self::Drill
+            | Self::Restore(_)
+            | Self::Rebind(_)
+            | Self::Deactivation(_) => Duration::ZERO,
         }
     }
 
@@ -239,7 +270,11 @@ impl Subject {
             Self::Upgrade { release, .. } => {
                 release.raise_floor_to.map(|floor| (release.component.as_str(), floor))
             }
-            Self::Backup(_) | Self::Drill | Self::Restore(_) | Self::Rebind(_) => None,
+            Self::Backup(_)
+            | Self::Drill
+            | Self::Restore(_)
+            | Self::Rebind(_)
+            | Self::Deactivation(_) => None,
         }
     }
 }
@@ -274,6 +309,8 @@ pub struct Given {
     pub recipients: Arc<[String]>,
     /// How many attempts of this action have failed, since the agent started.
     pub attempt: u32,
+    /// The till stands still, by an order that people signed: nothing but another one lets it sell.
+    pub suspended: bool,
 }
 
 /// What came of an action.

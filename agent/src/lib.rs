@@ -15,6 +15,7 @@ pub mod config;
 pub mod decide;
 pub mod download;
 pub mod enrolment;
+pub mod eraser;
 pub mod event_loop;
 pub mod exit;
 pub mod health;

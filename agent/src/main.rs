@@ -12,7 +12,7 @@ use shared::claim::{CLAIM_BYTES_MAX, Claim};
 use tracing::Level;
 
 fn main() -> ExitCode {
-    shared::tls::install_provider();
+    shared::tls::install_terminal_provider();
     let cli = command_line::parse(std::env::args_os(), |name| std::env::var_os(name));
     let exit = match cli.map_err(Failure::Usage).and_then(run) {
         Ok(()) => Exit::Done,

@@ -16,12 +16,15 @@
 //! 10. For an upgrade: the release is the one that the batch names by digest, signed by enough
 //!     release keys, sound, valid, for this model, and no step back ([`release`]).
 //!     For a rebind: the profile is the one that people signed for this terminal ([`profile`]).
+//!     For a wipe: the clearance is, it names what this terminal itself has told, and the terminal
+//!     is suspended or in the wrong hands ([`clearance`]).
 //!
 //! The order only narrows what the batch says: who signs batches decides, who signs orders
 //! delivers. Nothing is changed here; the caller enters an admitted order into the
 //! [`ReplayState`] in the same commit that accepts it. Not here: whether the shop may be
 //! disturbed now ([`crate::maintenance`]).
 
+mod clearance;
 mod profile;
 mod release;
 mod replay;
@@ -32,9 +35,10 @@ use std::collections::BTreeMap;
 
 use shared::change::{Change, Verb};
 use shared::codec::Unreadable;
+use shared::digest::Digest;
 use shared::document::order::Stream;
 use shared::document::roster::Role;
-use shared::document::{Batch, Document, Order, Profile, Release, Roster};
+use shared::document::{Batch, Clearance, Document, Order, Profile, Release, Roster};
 use shared::floor;
 use shared::id::{OrderId, TerminalId};
 use shared::limits::{self, short_text};
@@ -45,6 +49,7 @@ use shared::signature::{Opened, Rejected};
 use shared::time::{ClockConfidence, UnixTime};
 
 use crate::clock::{LAG_MAX, Reading};
+use crate::journal::facts::Standing;
 use crate::roster::Trust;
 
 /// What an order is held against.
@@ -59,6 +64,9 @@ pub struct Known<'a> {
     pub installed: &'a [Component],
     /// By component: the counter below which nothing may be installed any more.
     pub counter_floors: &'a BTreeMap<String, u64>,
+    pub standing: Standing,
+    /// What a wipe must name.
+    pub challenge: Digest,
 }
 
 /// An order that may be carried out, once it is in the ledger.
@@ -70,6 +78,8 @@ pub struct Admitted {
     pub release: Option<Release>,
     /// For a rebind.
     pub profile: Option<Profile>,
+    /// For a wipe.
+    pub clearance: Option<Clearance>,
     /// The later of the order's and the batch's beginning.
     pub not_before: UnixTime,
     /// The earlier of the order's and the batch's end.
@@ -128,21 +138,28 @@ fn check_signed(
     let not_after = order.not_after.min(batch.not_after);
     check_lifetime(&batch)?;
     check_time(verb, not_before, not_after, known.time)?;
-    let (mut release, mut profile) = (None, None);
+    let (mut release, mut profile, mut clearance) = (None, None, None);
     match &batch.change {
         Change::Upgrade(upgrade) => {
             release = Some(release::check(upgrade, parcel, roster, known)?);
         }
         Change::Rebind(rebind) => {
+            check_in_service(known)?;
             profile = Some(profile::check(rebind, parcel, order.index, batch.terminals, known)?);
         }
+        Change::Resume(_) => check_suspended(known)?,
+        Change::Decommission(wipe) => {
+            let place = (order.index, batch.terminals);
+            clearance = Some(clearance::check(wipe, parcel, place, known)?);
+        }
         Change::Ping(_)
+        | Change::Suspend(_)
         | Change::Backup(_)
         | Change::Drill(_)
         | Change::Restore(_)
         | Change::Cancel(_) => {}
     }
-    Ok(Admitted { order, batch, release, profile, not_before, not_after })
+    Ok(Admitted { order, batch, release, profile, clearance, not_before, not_after })
 }
 
 fn check_epoch(order: &Order, own: u32) -> Result<(), Refused> {
@@ -190,6 +207,26 @@ fn check_membership(order: &Order, batch: &Batch) -> Result<(), Refused> {
         false => {
             let detail = format!("{} does not mean this terminal", batch.id);
             Err(refused(Refusal::NotAMember, detail))
+        }
+    }
+}
+
+/// A terminal that is to stand still is bound to nobody anew: it would be watched while it sells.
+fn check_in_service(known: &Known<'_>) -> Result<(), Refused> {
+    match known.standing {
+        Standing::InService => Ok(()),
+        Standing::Suspended { by } | Standing::Erased { by, .. } => {
+            Err(refused(Refusal::Suspended, format!("it is out of service by {by}")))
+        }
+    }
+}
+
+fn check_suspended(known: &Known<'_>) -> Result<(), Refused> {
+    match known.standing {
+        Standing::Suspended { .. } => Ok(()),
+        Standing::InService => Err(refused(Refusal::NotSuspended, "this terminal is in service")),
+        Standing::Erased { by, .. } => {
+            Err(refused(Refusal::NotSuspended, format!("this terminal was erased by {by}")))
         }
     }
 }

@@ -87,6 +87,10 @@ pub trait PosApplication: Send + Sync {
 
     /// No sale any more, across restarts, until trading is released.
     fn stop_trading(&self, message: &str) -> Result<(), PosError>;
+
+    /// Erases its keys first, then everything that it has recorded, for good; refused while trading
+    /// is not stopped, and, unless `owing`, while it has anything to send or to settle.
+    fn erase(&self, owing: bool) -> Result<(), PosError>;
 }
 
 /// Why a POS did not do what it was asked.

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use shared::digest::Nonce;
+use shared::digest::{Digest, Nonce};
 use shared::durable::{self, Readers};
 use shared::message::SignedBytes;
 use shared::queue::{self, Bounds, Opened, Options, Store};
@@ -17,27 +17,35 @@ use crate::act::worker::Worker;
 use crate::config::{self, Config};
 use crate::decide::{Core, Profile};
 use crate::download::Downloads;
+use crate::eraser::Eraser;
 use crate::event_loop::keeping::Keeper;
 use crate::event_loop::{EventLoop, Signals, Stopped};
 use crate::exit::Failure;
 use crate::https::{self, Believing};
-use crate::identity::Identity;
+use crate::identity::{Identity, IdentityError};
 use crate::install::SlotDir;
 use crate::machine;
 use crate::mqtt::{Mqtt, Settings};
-use crate::pos::DriverProgram;
+use crate::pos::{DriverProgram, PosApplication as _};
 use crate::roster::Trust;
 use crate::snapshot;
 use crate::snapshot::protocol::{Sealed, Task};
 use crate::status::StatusFile;
 use crate::stop::Stop;
 
+/// On the screen of a till that is nobody's.
+const DECOMMISSIONED: &str = "This till is decommissioned. Enrol it anew to use it.";
+
+/// How often a terminal without an identity looks whether it has one.
+const LOOK_EVERY: Duration = Duration::from_secs(5);
+
 /// For the program that makes backups to say a word, while nothing else happens.
 const PATIENCE: Duration = Duration::from_secs(10);
 
 /// Runs the agent until it is asked to stop.
 pub fn run(config: &Config) -> Result<(), Failure> {
-    let identity = Arc::new(Identity::load(&config.state.identity())?);
+    let Some(identity) = identity(config)? else { return Ok(()) };
+    let identity = Arc::new(identity);
     let store = open_store(config)?;
     let keeper = Keeper::new(store, Arc::clone(&identity), config.state.path().to_owned());
     let stored = keeper.stored().map_err(Failure::NotKept)?;
@@ -70,11 +78,56 @@ pub fn run(config: &Config) -> Result<(), Failure> {
     })?;
     match stopped {
         Stopped::Cleanly => info!("stopped"),
+        Stopped::SteppedDown => {
+            if let Some(eraser) = eraser(config) {
+                eraser.forget().map_err(Failure::NotForgotten)?;
+            }
+            info!("decommissioned: this terminal has no identity any more");
+            return stay_out_of_service(config);
+        }
         Stopped::WithWorkLeft(actions) => {
             warn!(?actions, "stopped; what these came to is found out after the restart");
         }
     }
     Ok(())
+}
+
+/// `None` when it was asked to stop while it had none.
+fn identity(config: &Config) -> Result<Option<Identity>, Failure> {
+    match Identity::load(&config.state.identity()) {
+        Err(IdentityError::NotEnrolled { .. }) if is_decommissioned(config) => {
+            stay_out_of_service(config)?;
+            Ok(Identity::load(&config.state.identity()).ok())
+        }
+        loaded => Ok(Some(loaded?)),
+    }
+}
+
+fn is_decommissioned(config: &Config) -> bool {
+    eraser(config).is_some_and(|it| it.is_forgotten())
+}
+
+/// Says so at the till, if there is one, and waits to be enrolled anew or asked to stop.
+fn stay_out_of_service(config: &Config) -> Result<(), Failure> {
+    let pos = DriverProgram::new(config.pos.driver.clone());
+    if let Err(error) = pos.show_notice(DECOMMISSIONED) {
+        info!(%error, "the till does not say that it is decommissioned");
+    }
+    let system = |what| move |source| Failure::System { what, source };
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(system("asynchronous work"))?;
+    let identity = config.state.identity();
+    runtime.block_on(async {
+        let mut signals = Signals::listen().map_err(system("listening for signals"))?;
+        while Identity::load(&identity).is_err() {
+            if signals.within(LOOK_EVERY).await {
+                break;
+            }
+        }
+        Ok(())
+    })
 }
 
 fn open_store(config: &Config) -> Result<Store, Failure> {
@@ -102,12 +155,19 @@ fn profile(config: &Config, identity: &Identity) -> Result<Profile, Failure> {
             None => identity.zone().expect("it was read when the identity was loaded"),
         },
         agent_version: env!("CARGO_PKG_VERSION").to_owned(),
+        challenge_seed: challenge_seed(identity),
         broker: facts.broker.clone(),
         trust,
         recipient: config.backup.as_ref().and_then(|backup| recipient(config, backup)),
         nonce_seed: Nonce(machine::random()?),
         jitter_seed: u64::from_le_bytes(machine::random()?),
     })
+}
+
+/// Only this terminal's key gives it, and always the same (RFC 8032: signatures have no chance in
+/// them).
+fn challenge_seed(identity: &Identity) -> Digest {
+    Digest::of(&identity.key.private().sign_bytes(b"tillward: what a wipe must name"))
 }
 
 /// To whom a key is sealed that this terminal needs; the answer is kept for [`crate::status`].
@@ -130,6 +190,10 @@ fn recipient(config: &Config, backup: &config::Backup) -> Option<SignedBytes> {
             None
         }
     }
+}
+
+fn eraser(config: &Config) -> Option<Eraser> {
+    config.wipe.as_ref().map(|wipe| Eraser::new(wipe, config.state.clone()))
 }
 
 fn hands(
@@ -157,5 +221,5 @@ fn hands(
         url: identity.facts.url.clone(),
     });
     let hands = Hands::new(Box::new(installer), Box::new(pos), downloads, component);
-    Ok(hands.with_backups(backups))
+    Ok(hands.with_backups(backups).with_eraser(eraser(config)))
 }

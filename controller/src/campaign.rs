@@ -64,6 +64,8 @@ pub enum CampaignError {
     CancelByItself,
     #[error("a change of provider is no campaign by itself: each terminal's profile belongs to it")]
     RebindByItself,
+    #[error("a change of service is no campaign by itself: it carries out a request")]
+    ServiceByItself,
     #[error("{campaign} is a wave of a change of provider")]
     IsAWave { campaign: CampaignId },
     #[error("not every member can take part any more: {}", excluded(.0))]
@@ -100,6 +102,7 @@ impl CampaignError {
             Self::Window { .. } => Some("write for example `22:00-06:00`"),
             Self::CancelByItself => Some("abort the campaign"),
             Self::RebindByItself => Some("plan and begin it with `tillward rebind`"),
+            Self::ServiceByItself => Some("plan and begin it with `tillward deactivate`"),
             Self::IsAWave { .. } => Some("start it with `tillward rebind next`"),
             Self::MembersGone(_) => Some("abort it, and plan those that are left again"),
             Self::OtherProfiles(_) => Some("abort it, and plan it again; look for who changed it"),
@@ -168,8 +171,17 @@ impl Campaigns {
 
     /// Refuses whatever could never make progress.
     pub async fn create(&self, new: &NewCampaign, by: &By) -> Result<Campaign, CampaignError> {
-        if matches!(new.change, Change::Rebind(_)) {
-            return Err(CampaignError::RebindByItself);
+        match &new.change {
+            Change::Rebind(_) => return Err(CampaignError::RebindByItself),
+            Change::Suspend(_) | Change::Resume(_) | Change::Decommission(_) => {
+                return Err(CampaignError::ServiceByItself);
+            }
+            Change::Ping(_)
+            | Change::Backup(_)
+            | Change::Drill(_)
+            | Change::Upgrade(_)
+            | Change::Restore(_)
+            | Change::Cancel(_) => {}
         }
         let selector = self.check(new, by.at).await?;
         let preview = self.preview(&selector, &new.change).await?;
@@ -204,9 +216,13 @@ impl Campaigns {
             return Err(CampaignError::Window { from_min, to_min });
         }
         let upgrade = match change {
-            Change::Ping(_) | Change::Backup(_) | Change::Drill(_) | Change::Rebind(_) => {
-                return Ok(());
-            }
+            Change::Ping(_)
+            | Change::Backup(_)
+            | Change::Drill(_)
+            | Change::Rebind(_)
+            | Change::Suspend(_)
+            | Change::Resume(_)
+            | Change::Decommission(_) => return Ok(()),
             Change::Restore(restore) => return self.is_there(restore.of.repository).await,
             Change::Cancel(_) => return Err(CampaignError::CancelByItself),
             Change::Upgrade(upgrade) => upgrade,
@@ -260,6 +276,9 @@ impl Campaigns {
             | Change::Drill(_)
             | Change::Restore(_)
             | Change::Rebind(_)
+            | Change::Suspend(_)
+            | Change::Resume(_)
+            | Change::Decommission(_)
             | Change::Cancel(_) => None,
         };
         let mut preview = Preview::default();
@@ -293,7 +312,12 @@ impl Campaigns {
         self.check_move(&campaign, event)?;
         self.check_change(&campaign.change, by.at).await?;
         let members = match &campaign.change {
-            Change::Rebind(rebind) => self.bound(id, rebind.profiles).await?,
+            change @ (Change::Rebind(_) | Change::Decommission(_)) => {
+                self.bound(id, change.enclosed()).await?
+            }
+            Change::Suspend(_) | Change::Resume(_) => {
+                self.all_still(self.registry.deactivation_members(id).await?).await?
+            }
             Change::Ping(_)
             | Change::Backup(_)
             | Change::Drill(_)
@@ -325,16 +349,24 @@ impl Campaigns {
         }
     }
 
-    /// The members of a change of provider are those that have a profile in it: all of them, or it
-    /// is not started, because the root over the profiles is fixed.
-    async fn bound(&self, id: CampaignId, root: Digest) -> Result<Vec<TerminalId>, CampaignError> {
+    /// The members of a change of provider, or of a wipe, are those that have a profile or a clearance
+    /// in it: all of them, because the root over these is fixed.
+    async fn bound(
+        &self,
+        id: CampaignId,
+        root: Option<Digest>,
+    ) -> Result<Vec<TerminalId>, CampaignError> {
         let profiles = rebind::profiles(&*self.registry, id).await?;
         let payloads = profiles.into_iter().map(|(id, it)| (id, it.profile.into_vec()));
         let payloads: BTreeMap<_, _> = payloads.collect();
-        if payloads.is_empty() || Profiles::of(&payloads).root() != root {
+        if payloads.is_empty() || Some(Profiles::of(&payloads).root()) != root {
             return Err(CampaignError::OtherProfiles(id));
         }
-        let members: Vec<_> = payloads.into_keys().collect();
+        self.all_still(payloads.into_keys().collect()).await
+    }
+
+    /// All of them, or it is not started.
+    async fn all_still(&self, members: Vec<TerminalId>) -> Result<Vec<TerminalId>, CampaignError> {
         let mut gone = BTreeMap::new();
         for ids in members.chunks(PAGE_ITEMS_MAX as usize) {
             for terminal in self.registry.terminals_of(ids).await? {

@@ -19,6 +19,7 @@ pub mod broker;
 pub mod campaign;
 pub mod cli;
 pub mod config;
+pub mod deactivation;
 pub mod delivery;
 pub mod key_file;
 pub mod mqtt;

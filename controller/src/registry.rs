@@ -17,6 +17,7 @@ pub mod audit;
 pub mod backup;
 pub mod campaign;
 pub mod conformance;
+pub mod deactivation;
 pub mod delivery;
 mod error;
 pub mod fleet;
@@ -55,6 +56,7 @@ use campaign::{
     Approval, Assignment, Campaign, CampaignTally, NewCampaign, Purpose, SignedAnew, Start,
     StoredBatch,
 };
+use deactivation::DeactivationRegistry;
 use delivery::{AnyAlarm, Applied, Delivered, Heard, NewOrder, Numbering, Owed};
 pub use error::RegistryError;
 use fleet::{FleetTally, Operator, StoredRoster};
@@ -107,6 +109,7 @@ pub trait Registry:
     + RetentionRegistry
     + PositionRegistry
     + ProviderRegistry
+    + DeactivationRegistry
     + RebindRegistry
     + RequestRegistry
     + Debug

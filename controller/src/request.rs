@@ -19,18 +19,27 @@ use crate::selector::Selector;
 /// Papers of one request: licence, identity, account, lease, contract, and room for as many again.
 pub const ATTACHMENTS_MAX: usize = 32;
 
-/// What is wished for. Replacing and deactivating units come with these.
+/// What is wished for. Replacing units comes with these.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum RequestKind {
     Rebind,
+    /// Stop for a while; nothing is erased.
+    Suspend,
+    /// Sell again after that.
+    Resume,
+    /// Stop for good, and empty.
+    Decommission,
 }
 
 impl RequestKind {
-    pub const ALL: [Self; 1] = [Self::Rebind];
+    pub const ALL: [Self; 4] = [Self::Rebind, Self::Suspend, Self::Resume, Self::Decommission];
 
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Rebind => "rebind",
+            Self::Suspend => "suspend",
+            Self::Resume => "resume",
+            Self::Decommission => "decommission",
         }
     }
 }
@@ -44,8 +53,10 @@ pub struct Asked {
     pub channel: Channel,
     pub reason: Reason,
     pub note: String,
-    /// The providers' keys.
+    /// The providers' keys, where one takes the place of the other; else empty.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
     pub from: String,
+    #[serde(default, skip_serializing_if = "String::is_empty")]
     pub to: String,
     /// The terminals whose positions are meant: see [`crate::selector`].
     pub selector: String,
@@ -262,6 +273,8 @@ pub enum RequestRefused {
     Unread(String),
     #[error("campaign {0} carries it out, and is not over")]
     InMotion(CampaignId),
+    #[error("it asks to {}, which is something else", .0.as_str())]
+    OtherKind(RequestKind),
     #[error("request {1} is what campaign {0} carries out")]
     CampaignTaken(CampaignId, RequestId),
 }
@@ -282,6 +295,7 @@ impl RequestRefused {
             Self::NoFallback | Self::NoClause => "cancel it and ask anew, with what is missing",
             Self::Expired(_) => "ask for a valid paper, and ask anew with it",
             Self::Unread(_) => "have somebody read it, and ask anew with their name",
+            Self::OtherKind(_) => "make a request of the kind that is meant",
             Self::InMotion(_) => "abort the campaign, and wait until its last terminal has ended",
             Self::CampaignTaken(..) => "make a campaign of its own for it",
         }
@@ -391,12 +405,21 @@ impl Request {
 }
 
 /// Everything that is wrong with what was asked for.
-pub fn mistakes(asked: &Asked) -> Vec<String> {
+pub fn mistakes(kind: RequestKind, asked: &Asked) -> Vec<String> {
     let mut found = Vec::new();
     let Asked { requester, note, from, to, selector, attachments, .. } = asked;
     let plain = |text: &str| text.len() <= TEXT_BYTES_MAX && !text.chars().any(char::is_control);
-    let needed = [("requester", requester), ("from", from), ("to", to)];
-    for (field, text) in needed {
+    let providers = [("from", from), ("to", to)];
+    let (needed, unfit) = match kind {
+        RequestKind::Rebind => (providers.as_slice(), [].as_slice()),
+        RequestKind::Suspend | RequestKind::Resume | RequestKind::Decommission => {
+            ([].as_slice(), providers.as_slice())
+        }
+    };
+    for (field, _) in unfit.iter().filter(|(_, text)| !text.is_empty()) {
+        found.push(format!("`{field}` means nothing where no provider is changed"));
+    }
+    for (field, text) in needed.iter().copied().chain([("requester", requester)]) {
         if text.trim().is_empty() || !plain(text) {
             found.push(format!("`{field}` is empty, or longer than {TEXT_BYTES_MAX} bytes"));
         }
@@ -414,7 +437,7 @@ pub fn mistakes(asked: &Asked) -> Vec<String> {
     if asked.reason == Reason::Other && note.trim().is_empty() {
         found.push("the reason is `other`, and no note says which".to_owned());
     }
-    if from == to {
+    if kind == RequestKind::Rebind && from == to {
         found.push(format!("`from` and `to` are both `{from}`"));
     }
     if let Err(why) = selector.parse::<Selector>() {

@@ -1,5 +1,6 @@
 //! What can be asked of a terminal: the verbs, and the parameters of each change.
 
+pub mod deactivate;
 pub mod rebind;
 
 use serde::{Deserialize, Serialize};
@@ -11,6 +12,7 @@ use crate::id::BatchId;
 use crate::time::UnixTime;
 use crate::window::Window;
 
+pub use deactivate::{Decommission, Resume, Suspend};
 pub use rebind::Rebind;
 
 /// The kinds of instruction. Whose signatures each needs is said in [`crate::floor`].
@@ -58,6 +60,9 @@ pub enum Change {
     Upgrade(Upgrade),
     Restore(Restore),
     Rebind(Box<Rebind>),
+    Suspend(Box<Suspend>),
+    Resume(Box<Resume>),
+    Decommission(Box<Decommission>),
     /// Undo what has not begun of an earlier batch; a rebind is undone until it is committed.
     Cancel(Cancel),
 }
@@ -136,6 +141,9 @@ impl Change {
             Self::Upgrade(_) => Verb::Upgrade,
             Self::Restore(_) => Verb::Restore,
             Self::Rebind(_) => Verb::Rebind,
+            Self::Suspend(_) => Verb::Suspend,
+            Self::Resume(_) => Verb::Resume,
+            Self::Decommission(_) => Verb::Decommission,
             Self::Cancel(_) => Verb::Cancel,
         }
     }
@@ -148,7 +156,24 @@ impl Change {
             Self::Upgrade(upgrade) => upgrade.window,
             Self::Restore(restore) => restore.window,
             Self::Rebind(rebind) => rebind.window,
-            Self::Ping(_) | Self::Cancel(_) => None,
+            Self::Resume(resume) => resume.window,
+            Self::Ping(_) | Self::Suspend(_) | Self::Decommission(_) | Self::Cancel(_) => None,
+        }
+    }
+
+    /// Merkle root over what the batch encloses for each member: profiles, or clearances.
+    pub fn enclosed(&self) -> Option<Digest> {
+        match self {
+            Self::Rebind(rebind) => Some(rebind.profiles),
+            Self::Decommission(wipe) => Some(wipe.clearances),
+            Self::Ping(_)
+            | Self::Backup(_)
+            | Self::Drill(_)
+            | Self::Upgrade(_)
+            | Self::Restore(_)
+            | Self::Suspend(_)
+            | Self::Resume(_)
+            | Self::Cancel(_) => None,
         }
     }
 }

@@ -6,6 +6,7 @@
 
 pub mod batch;
 pub mod checkpoint;
+pub mod clearance;
 pub mod epoch_key;
 pub mod fleet_time;
 pub mod manifest;
@@ -16,9 +17,11 @@ pub mod receipt;
 pub mod recipient_statement;
 pub mod release;
 pub mod roster;
+pub mod sanitisation;
 
 pub use batch::Batch;
 pub use checkpoint::Checkpoint;
+pub use clearance::Clearance;
 pub use epoch_key::EpochKey;
 pub use fleet_time::FleetTime;
 pub use manifest::Manifest;
@@ -29,6 +32,7 @@ pub use receipt::Receipt;
 pub use recipient_statement::RecipientStatement;
 pub use release::Release;
 pub use roster::Roster;
+pub use sanitisation::SanitisationCertificate;
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -54,6 +58,7 @@ macro_rules! documents {
 documents! {
     Batch = "application/vnd.tillward.batch+cbor";
     Checkpoint = "application/vnd.tillward.checkpoint+cbor";
+    Clearance = "application/vnd.tillward.clearance+cbor";
     EpochKey = "application/vnd.tillward.epoch-key+cbor";
     FleetTime = "application/vnd.tillward.fleet-time+cbor";
     Manifest = "application/vnd.tillward.manifest+cbor";
@@ -64,4 +69,5 @@ documents! {
     RecipientStatement = "application/vnd.tillward.recipient-statement+cbor";
     Release = "application/vnd.tillward.release+cbor";
     Roster = "application/vnd.tillward.roster+cbor";
+    SanitisationCertificate = "application/vnd.tillward.sanitisation-certificate+cbor";
 }

@@ -74,6 +74,9 @@ pub struct Hello {
     pub recipient: Option<SignedBytes>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub log: Option<LogHead>,
+    /// What a wipe of this terminal must name: said as [`Self::recipient`] is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub challenge: Option<Digest>,
 }
 
 /// The newest root of the controller's log of decisions that a terminal believed: see
@@ -184,7 +187,8 @@ pub struct Parcel {
     pub batch: SignedBytes,
     /// For an upgrade: the signed [`crate::document::Release`].
     pub release: Option<SignedBytes>,
-    /// For a rebind: this terminal's [`crate::document::Profile`].
+    /// For a rebind: this terminal's [`crate::document::Profile`]; for a wipe its
+    /// [`crate::document::Clearance`].
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub profile: Option<Enclosed>,
 }

@@ -78,6 +78,10 @@ pub enum FailureCode {
     TestFailed,
     /// The new provider did worse than the old one while it was watched.
     WatchBreached,
+    /// A till that was to stand still sells, or has something to send or to settle.
+    NotStopped,
+    /// What was to be erased can still be read, or nobody can say whether it can.
+    NotErased,
     /// Withdrawn by people after it had begun, and undone.
     Withdrawn,
     /// What was to be cancelled had begun to disturb the shop, or was over.
@@ -127,6 +131,8 @@ impl FailureCode {
                 "ask the new provider why: the till sells with the old one as before"
             }
             Self::WatchBreached => "compare the figures in the evidence with the new provider",
+            Self::NotStopped => "look at the till: it must sell nothing and owe nothing",
+            Self::NotErased => "keep the unit locked away, and have its storage destroyed",
             Self::Withdrawn => "nothing: people asked for it",
             Self::TooLate => "wait for the outcome of the job that was to be cancelled",
             Self::Internal => "collect the agent's log and report it",
@@ -150,6 +156,12 @@ pub enum Waiting {
     Settlement,
     /// For the new provider to have been watched for long enough; the shop sells.
     Watch,
+    /// For the moment from which the terminal sells no more; until then it does.
+    CutOff,
+    /// For the time in which a wipe can still be cancelled.
+    CoolOff,
+    /// For somebody to look: going on without would cost money, and there is no way around.
+    People,
 }
 
 /// Why an order was refused. Each check has its own word, so that an alarm can tell them apart.
@@ -193,6 +205,16 @@ pub enum Refusal {
     /// A profile that no approver signed for, or another terminal's.
     OtherProfile,
     UnsoundProfile,
+    /// A wipe without this terminal's clearance.
+    ClearanceMissing,
+    /// A clearance that no approver signed for, or another terminal's.
+    OtherClearance,
+    /// A wipe of what the terminal was before it enrolled anew.
+    OtherChallenge,
+    /// A wipe, or a return to service, of a terminal that was not suspended.
+    NotSuspended,
+    /// A change of provider on a terminal that is suspended.
+    Suspended,
     OtherModel,
     CounterTooLow,
     /// What runs is older than the release can take over from.
@@ -236,6 +258,11 @@ impl Refusal {
             | Self::ProfileMissing
             | Self::OtherProfile
             | Self::UnsoundProfile
+            | Self::ClearanceMissing
+            | Self::OtherClearance
+            | Self::OtherChallenge
+            | Self::NotSuspended
+            | Self::Suspended
             | Self::OtherModel
             | Self::CounterTooLow
             | Self::RunningTooOld => false,

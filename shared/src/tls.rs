@@ -2,6 +2,7 @@
 //! none of the public ones.
 
 mod certificate_time;
+mod terminal;
 
 use std::sync::Arc;
 
@@ -58,6 +59,17 @@ fn provider() -> Arc<CryptoProvider> {
     Arc::new(rustls::crypto::ring::default_provider())
 }
 
+/// What a terminal can do: Ed25519 certificates, X25519, TLS 1.3.
+pub fn terminal_provider() -> CryptoProvider {
+    terminal::provider()
+}
+
+/// As [`install_provider`], on a terminal.
+pub fn install_terminal_provider() {
+    // An error means that a provider is installed already, which is what is wanted.
+    let _already = terminal_provider().install_default();
+}
+
 /// Makes ring the process's provider, for libraries that ask for a default. Call it first in
 /// `main`; later calls change nothing.
 pub fn install_provider() {
@@ -86,17 +98,19 @@ pub fn client(
     show(builder, identity)
 }
 
-/// As [`client`], on a machine whose clock may be dead: see [`CertificateTime`].
+/// As [`client`], on a terminal, whose clock may be dead: see [`CertificateTime`]. It believes
+/// Ed25519 certificates, as `tillward init` makes them, and no others.
 pub fn client_by(
     time: &CertificateTime,
     server_ca: &[u8],
     identity: Option<Identity>,
 ) -> Result<rustls::ClientConfig, TlsError> {
     let roots = Arc::new(roots("the server authority", server_ca)?);
-    let checks = WebPkiServerVerifier::builder_with_provider(roots, provider()).build();
+    let can = Arc::new(terminal_provider());
+    let checks = WebPkiServerVerifier::builder_with_provider(roots, Arc::clone(&can)).build();
     let checks = checks.map_err(TlsError::ServerVerifier)?;
     let verifier = certificate_time::Verifier { checks, time: time.clone() };
-    let builder = rustls::ClientConfig::builder_with_details(provider(), time.machine())
+    let builder = rustls::ClientConfig::builder_with_details(can, time.machine())
         .with_protocol_versions(&[&rustls::version::TLS13])
         .map_err(|source| TlsError::Refused { what: "TLS 1.3", source })?
         .dangerous()

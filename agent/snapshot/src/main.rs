@@ -62,7 +62,7 @@ enum Answered {
 }
 
 fn main() -> ExitCode {
-    shared::tls::install_provider();
+    shared::tls::install_terminal_provider();
     tracing_subscriber::fmt().with_writer(io::stderr).with_ansi(false).init();
     let Cli { state_dir, task } = Cli::parse();
     // Where the system refuses it, the end of standard input does the same.

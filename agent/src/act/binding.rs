@@ -36,7 +36,7 @@ struct Errand<'a> {
 }
 
 /// Why it was not done; it becomes the reply.
-type NotDone = Box<Reply>;
+pub(super) type NotDone = Box<Reply>;
 
 impl Hands {
     pub(super) fn rebind(
@@ -54,7 +54,7 @@ impl Hands {
             RebindAction::Preflight => errand.preflight(),
             RebindAction::DrainOld => errand.drain_old(),
             RebindAction::SettleOld => errand.settle_old(),
-            RebindAction::ConfirmSaved => errand.confirm_saved(),
+            RebindAction::ConfirmSaved => self.confirm_saved(task, stop),
             RebindAction::Switch => errand.switch(),
             RebindAction::ProbeSwitch => errand.probe_switch(),
             RebindAction::TestNew => errand.test_new(),
@@ -67,6 +67,47 @@ impl Hands {
             RebindAction::StopTrading => errand.stop_trading(),
         };
         reply.unwrap_or_else(|reply| *reply)
+    }
+
+    fn bindings(&self) -> Result<Vec<Binding>, NotDone> {
+        let status = self.pos.status();
+        status.map(|status| status.bindings).map_err(|error| pos(&error, FailureCode::PosRefused))
+    }
+
+    /// One, but for tills with several acquirers.
+    pub(super) fn active_bindings(&self) -> Result<Vec<Binding>, NotDone> {
+        let mut bindings = self.bindings()?;
+        let mut is_first = true;
+        bindings.retain(|it| {
+            let only_the_first = std::mem::take(&mut is_first);
+            it.state.map_or(only_the_first, |state| state == BindingState::Active)
+        });
+        Ok(bindings)
+    }
+
+    /// Until the snapshot of what was exported under this hold, or a later one, is available.
+    pub(super) fn confirm_saved(&self, task: &Task, stop: &Stop) -> Result<Reply, NotDone> {
+        let Some(backups) = &self.backups else { return Err(no_backups()) };
+        let taken_at = kept_at(backups)?;
+        let deadline = Instant::now() + VERIFIED_WITHIN;
+        loop {
+            let request = super::data::reach(backups, task);
+            let said = backups.program.ask(protocol::Task::Newest, request, stop, &mut |_, _| {});
+            let said = said.map_err(|error| Box::new(super::data::unanswered(error)))?;
+            let newest: Newest = crate::snapshot::read(said)
+                .map_err(|error| Box::new(super::data::unanswered(error)))?;
+            if let Some(available) = newest.available.filter(|it| it.taken_at >= taken_at) {
+                let number = available.number;
+                let note = format!("snapshot {number} is verified in both places");
+                let finding = Finding { note, digest: Some(available.manifest) };
+                return Ok(Reply::Done(Proof { version: None, findings: vec![finding] }));
+            }
+            if Instant::now() >= deadline || stop.is_asked() {
+                let detail = "the snapshot is not verified in both places yet".to_owned();
+                return Err(waiting(Waiting::Network, detail));
+            }
+            stop.wait(LOOK_EVERY);
+        }
     }
 }
 
@@ -81,19 +122,11 @@ impl Errand<'_> {
     }
 
     fn bindings(&self) -> Result<Vec<Binding>, NotDone> {
-        let status = self.hands.pos.status();
-        status.map(|status| status.bindings).map_err(|error| pos(&error, FailureCode::PosRefused))
+        self.hands.bindings()
     }
 
-    /// One, but for tills with several acquirers.
     fn active(&self) -> Result<Vec<Binding>, NotDone> {
-        let mut bindings = self.bindings()?;
-        let mut is_first = true;
-        bindings.retain(|it| {
-            let only_the_first = std::mem::take(&mut is_first);
-            it.state.map_or(only_the_first, |state| state == BindingState::Active)
-        });
-        Ok(bindings)
+        self.hands.active_bindings()
     }
 
     /// Whether it is the one that the job began with, whatever state it is in by now.
@@ -247,32 +280,6 @@ impl Errand<'_> {
         Ok(settled(&batches.map_err(|error| pos(&error, FailureCode::SettlementMismatch))?))
     }
 
-    /// Until the snapshot of what was exported under this hold, or a later one, is available.
-    fn confirm_saved(&self) -> Result<Reply, NotDone> {
-        let Some(backups) = &self.hands.backups else { return Err(no_backups()) };
-        let taken_at = kept_at(backups)?;
-        let deadline = Instant::now() + VERIFIED_WITHIN;
-        loop {
-            let request = super::data::reach(backups, self.task);
-            let said =
-                backups.program.ask(protocol::Task::Newest, request, self.stop, &mut |_, _| {});
-            let said = said.map_err(|error| Box::new(super::data::unanswered(error)))?;
-            let newest: Newest = crate::snapshot::read(said)
-                .map_err(|error| Box::new(super::data::unanswered(error)))?;
-            if let Some(available) = newest.available.filter(|it| it.taken_at >= taken_at) {
-                let number = available.number;
-                let note = format!("snapshot {number} is verified in both places");
-                let finding = Finding { note, digest: Some(available.manifest) };
-                return Ok(Reply::Done(Proof { version: None, findings: vec![finding] }));
-            }
-            if Instant::now() >= deadline || self.stop.is_asked() {
-                let detail = "the snapshot is not verified in both places yet".to_owned();
-                return Err(waiting(Waiting::Network, detail));
-            }
-            self.stop.wait(LOOK_EVERY);
-        }
-    }
-
     fn switch(&self) -> Result<Reply, NotDone> {
         self.switched(&self.new_binding())
     }
@@ -382,15 +389,15 @@ fn is_bound(it: &Binding, provider: &str, to: &Replaced) -> bool {
     is(&it.provider, provider) && is(&it.mid, &to.mid) && is(&it.tid, &to.tid)
 }
 
-fn pos(error: &PosError, otherwise: FailureCode) -> NotDone {
+pub(super) fn pos(error: &PosError, otherwise: FailureCode) -> NotDone {
     Box::new(not_done(error, otherwise))
 }
 
-fn failed(code: FailureCode, detail: String, again: Again) -> NotDone {
+pub(super) fn failed(code: FailureCode, detail: String, again: Again) -> NotDone {
     Box::new(Reply::Failed { code, detail, again })
 }
 
-fn waiting(waiting: Waiting, detail: String) -> NotDone {
+pub(super) fn waiting(waiting: Waiting, detail: String) -> NotDone {
     Box::new(Reply::NotYet { waiting, detail, again_in: None })
 }
 

@@ -315,6 +315,17 @@ impl PosApplication for std::sync::Arc<ToyTill> {
             Ok(())
         })
     }
+
+    fn erase(&self, owing: bool) -> Result<(), PosError> {
+        self.answer("erase", |knobs| {
+            let owes = knobs.batch_open || knobs.left != Left::default();
+            if knobs.stopped.is_none() || (owes && !owing) {
+                return Err(PosError::Refused("it sells, or owes something".to_owned()));
+            }
+            knobs.bindings.clear();
+            Ok(())
+        })
+    }
 }
 
 pub(crate) fn binding(

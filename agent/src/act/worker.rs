@@ -99,7 +99,8 @@ impl Worker {
             | Action::DiscardStaged
             | Action::DiscardDownload
             | Action::Data(_)
-            | Action::Rebind(_) => match self.tasks.try_send((task, stop)) {
+            | Action::Rebind(_)
+            | Action::Deactivate(_) => match self.tasks.try_send((task, stop)) {
                 Ok(()) => Ok(()),
                 Err(TrySendError::Full(_)) => Err("too many actions wait"),
                 Err(TrySendError::Disconnected(_)) => Err("the thread for actions has ended"),

@@ -86,6 +86,7 @@ impl Core {
             suspected: facts.suspected,
             log: facts.log,
             log_forked: false,
+            standing: facts.standing,
             restraint: Restraint::new(now.uptime),
             session: Session::new(broker, Jitter::from_seed(profile.jitter_seed), now.uptime),
             next_turn: jobs.back().map_or(0, |job| job.turn + 1),

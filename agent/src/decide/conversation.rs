@@ -4,6 +4,7 @@
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
+use shared::digest::Digest;
 use shared::document::Checkpoint;
 use shared::document::roster::Role;
 use shared::log_tree::{self, Span};
@@ -214,7 +215,14 @@ impl Core {
             working_on: self.working_on(),
             recipient: self.profile.recipient.clone().filter(|_| !self.recipient_told),
             log: self.log,
+            challenge: (!self.recipient_told).then(|| self.challenge()),
         }
+    }
+
+    /// What a wipe of this terminal must name: another one after each enrolment and in each epoch.
+    pub(super) fn challenge(&self) -> Digest {
+        let epoch = self.replay.epoch().to_be_bytes();
+        Digest::of_parts(&[b"wipe", &self.profile.challenge_seed.0, &epoch])
     }
 
     fn post_telemetry(&mut self, now: Now, out: &mut Decision) {

@@ -87,6 +87,8 @@ pub enum Effect {
     /// stopped one has truly ended. Only `HoldTrading` goes at once, beside another: a hold must
     /// be renewed while something else takes long.
     Act(Task),
+    /// This terminal is erased, and the controller knows: give up the identity, and end.
+    StepDown,
     /// Give up an action, as soon as that leaves nothing half done. It need not be answered.
     StopAct(Ticket),
 }

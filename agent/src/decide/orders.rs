@@ -30,6 +30,8 @@ impl Core {
             replay: &self.replay,
             installed: &self.installed,
             counter_floors: &self.counter_floors,
+            standing: self.standing,
+            challenge: self.challenge(),
         };
         match order::check(&parcel, &known) {
             Ok(_) if !self.has_room() => self.pass_over(),
@@ -110,7 +112,10 @@ impl Core {
             | Change::Drill(_)
             | Change::Upgrade(_)
             | Change::Restore(_)
-            | Change::Rebind(_) => {
+            | Change::Rebind(_)
+            | Change::Suspend(_)
+            | Change::Resume(_)
+            | Change::Decommission(_) => {
                 self.take_on(admitted, batch_id, parcel, now, out);
             }
         }

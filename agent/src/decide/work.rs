@@ -1,6 +1,7 @@
 //! The jobs: one is worked on, the others wait for their turn.
 
 pub(super) mod job;
+mod turns;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -18,6 +19,7 @@ use crate::job::saga::circumstances::Circumstances;
 use crate::job::saga::{Event, Move, Refused, Saga};
 use crate::job::step::Condition;
 use crate::job::{Given, Reply, Task, Ticket};
+use crate::journal::facts::Standing;
 use crate::maintenance;
 use crate::session::Pace;
 use job::Job;
@@ -51,7 +53,13 @@ impl Core {
                 self.post(Post::Receipt(receipt), out);
             }
         }
-        if self.jobs.front().is_some_and(|job| job.saga.is_some()) {
+        self.resume_first(now, out);
+    }
+
+    /// The first job may have been read back from its log.
+    fn resume_first(&mut self, now: Now, out: &mut Decision) {
+        if let Some(job) = self.jobs.front_mut().filter(|job| job.to_be_resumed) {
+            job.to_be_resumed = false;
             self.drive(Event::Resumed, now, out).expect("a job that was replayed is not over");
         }
     }
@@ -111,7 +119,10 @@ impl Core {
     /// Whatever happened, the jobs look whether it concerns them.
     pub(super) fn work_on(&mut self, now: Now, out: &mut Decision) {
         self.expire_waiting(now, out);
-        while let Some(job) = self.jobs.front_mut() {
+        loop {
+            self.take_turns(now, out);
+            self.resume_first(now, out);
+            let Some(job) = self.jobs.front_mut() else { break };
             if job.saga.is_none() {
                 if self.stopping {
                     return;
@@ -120,7 +131,8 @@ impl Core {
             }
             let order = job.order;
             self.drive(Event::Due, now, out).expect("a job that is over is not in the queue");
-            if self.working_on() == Some(order) {
+            let is_parked = self.jobs.front().is_some_and(Job::awaits_its_moment);
+            if self.working_on() == Some(order) && (!is_parked || !self.has_other_work(now)) {
                 break;
             }
         }
@@ -145,11 +157,13 @@ impl Core {
             let left = job.not_after.since(reading.proven).min(Duration::from_secs(24 * 3600));
             now.uptime + left + Duration::from_secs(1)
         });
+        let moments =
+            self.jobs.iter().filter_map(|job| turns::wakes_at(self.moment(job, now), now));
         let saga = self
             .jobs
             .front()
             .and_then(|job| job.saga.as_ref()?.wakes_at(&self.circumstances(job, now)));
-        expiries.chain(saga).min()
+        expiries.chain(moments).chain(saga).min()
     }
 
     pub(super) fn stop_work(&self, out: &mut Decision) {
@@ -231,6 +245,7 @@ impl Core {
             expired: job.not_after < time.proven,
             stopping: self.stopping,
             window: maintenance::window_open(job.window, time.wall, &self.profile.zone),
+            moment: self.moment(job, now),
             settlement_asked: job.subject.asks_for_settlement(),
             backup_asked: job.subject.backup_within_s().is_some(),
             settlement_awaited: job.subject.awaits_settlement(),
@@ -276,6 +291,7 @@ impl Core {
             Move::Finish { outcome, evidence } => {
                 let Some(job) = self.jobs.pop_front() else { return };
                 self.raise_counter_floor(&job, &outcome, out);
+                self.note_standing(&job, &outcome, now, out);
                 self.end(job, outcome, evidence, now, out);
             }
         }
@@ -295,6 +311,7 @@ impl Core {
             roster_version: roster.version,
             recipients: recipients.collect(),
             attempt: saga.map_or(0, Saga::attempts),
+            suspended: self.standing != Standing::InService,
         }
     }
 

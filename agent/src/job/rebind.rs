@@ -250,7 +250,7 @@ impl Change {
 }
 
 /// In quotes that it cannot close, and cut to so many characters.
-fn quoted(text: &str, characters_max: usize) -> String {
+pub(super) fn quoted(text: &str, characters_max: usize) -> String {
     let mut rest = text.chars().filter(|it| !could_mislead(*it));
     let mut said = String::from('“');
     said.extend(rest.by_ref().take(characters_max));

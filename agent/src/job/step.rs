@@ -39,8 +39,9 @@ pub struct Step {
     /// When it fails where there is no way back, the job does not end as a success, and is
     /// stranded if a later step has [`Self::stranded`].
     pub vital: bool,
-    /// The shop sells meanwhile: the job can still be withdrawn, restarts are no sign that it
-    /// brings the machine down, and no time that passes makes it fail.
+    /// It may go on for days: the job can still be withdrawn, restarts are no sign that it brings
+    /// the machine down, and no time that passes makes it fail. Either the shop sells meanwhile, or
+    /// it is not to sell.
     pub watches: bool,
     /// How often an undoing may fail before it has failed for good.
     pub undo_attempts: u32,
@@ -76,6 +77,9 @@ pub enum Condition {
     ControllerConnected,
     /// The controller has been heard since the step began.
     ControllerReached,
+    /// The order's own moment: a suspension's cut-off, the end of a wipe's cool-off. Other jobs go
+    /// first while it has not come.
+    MomentCome,
 }
 
 /// Whether the step is taken at all. What is not taken is journaled as skipped.
@@ -151,6 +155,8 @@ pub enum Mark {
     /// cancelled nor expires, unless it goes back.
     TakesLease,
     EndsLease,
+    /// Disturbs the shop for longer than a lease: the till itself keeps to it.
+    StopsTrading,
     /// From the moment it is intended there is only forward.
     PointOfNoReturn,
 }
@@ -272,7 +278,7 @@ impl Step {
         self
     }
 
-    /// Waits as long as the shell says, while the shop sells.
+    /// Waits as long as the shell says, and can be taken back meanwhile.
     pub const fn sits_and_watches(mut self) -> Self {
         self.watches = true;
         self
@@ -309,6 +315,11 @@ impl Step {
 
     pub const fn ends_lease(mut self) -> Self {
         self.mark = Mark::EndsLease;
+        self
+    }
+
+    pub const fn stops_trading(mut self) -> Self {
+        self.mark = Mark::StopsTrading;
         self
     }
 

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use shared::digest::Digest;
-use shared::id::BatchId;
+use shared::id::{BatchId, OrderId};
 use shared::message::{LogHead, SignedBytes};
 use shared::time::UnixTime;
 
@@ -36,6 +36,20 @@ pub struct Facts {
     pub withdrawn: Withdrawn,
     pub suspected: Suspected,
     pub log: Option<LogHead>,
+    pub standing: Standing,
+}
+
+/// What orders that people signed have made of the terminal.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Standing {
+    #[default]
+    InService,
+    /// The till stands still since that order.
+    Suspended { by: OrderId },
+    /// What it held is erased since that order; only its identity is left, until the controller has
+    /// heard so.
+    Erased { by: OrderId, at: UnixTime },
 }
 
 /// The newest roster, as it came, and the digest by which it was believed.
@@ -92,6 +106,7 @@ const COUNTER_FLOORS: &str = "counter-floors";
 const WITHDRAWN: &str = "withdrawn";
 const SUSPECTED: &str = "suspected";
 const LOG: &str = "log";
+const STANDING: &str = "standing";
 
 pub fn replay(state: &ReplayState) -> Write {
     put(REPLAY, state)
@@ -126,6 +141,10 @@ pub fn log(head: LogHead) -> Write {
     put(LOG, &head)
 }
 
+pub fn standing(standing: Standing) -> Write {
+    put(STANDING, &standing)
+}
+
 fn put<T: Serialize>(name: &str, record: &T) -> Write {
     let place = Place { shelf: Shelf::Facts, key: name.as_bytes().to_vec() };
     Write::Put { place, value: encode(record) }
@@ -149,6 +168,7 @@ impl Facts {
                 Ok(WITHDRAWN) => replace(&mut facts.withdrawn, value),
                 Ok(SUSPECTED) => replace(&mut facts.suspected, value),
                 Ok(LOG) => fill(&mut facts.log, value),
+                Ok(STANDING) => replace(&mut facts.standing, value),
                 Ok(_) | Err(_) => true,
             };
             if !read {

@@ -366,6 +366,10 @@ impl PosApplication for DriverProgram {
     fn stop_trading(&self, message: &str) -> Result<(), PosError> {
         self.ask(&Ask::StopTrading { message }).map(|Done {}| ())
     }
+
+    fn erase(&self, owing: bool) -> Result<(), PosError> {
+        self.ask(&Ask::Erase { owing }).map(|Done {}| ())
+    }
 }
 
 #[cfg(test)]

@@ -48,6 +48,7 @@ pub(super) enum Ask<'a> {
     EraseBinding { binding: &'a str },
     Figures { binding: &'a str },
     StopTrading { message: &'a str },
+    Erase { owing: bool },
 }
 
 impl Ask<'_> {
@@ -87,6 +88,7 @@ impl Ask<'_> {
             Self::StopTrading { message } => {
                 json!({"id": id, "do": "stop_trading", "message": message})
             }
+            Self::Erase { owing } => json!({"id": id, "do": "erase", "owing": owing}),
         };
         let mut line = object.to_string().into_bytes();
         line.push(b'\n');
@@ -111,7 +113,7 @@ impl Ask<'_> {
             | Self::RevertImport
             | Self::CommitImport => 120,
             Self::Hold { .. } => 150,
-            Self::Settle { .. } => 180,
+            Self::Settle { .. } | Self::Erase { .. } => 180,
             Self::Export { .. } | Self::Rehearse { .. } | Self::Import { .. } => 600,
         };
         Duration::from_secs(seconds)

@@ -105,6 +105,9 @@ async fn request(
         | Change::Drill(_)
         | Change::Restore(_)
         | Change::Rebind(_)
+        | Change::Suspend(_)
+        | Change::Resume(_)
+        | Change::Decommission(_)
         | Change::Cancel(_) => None,
     };
     Ok(axum::Json(ApprovalRequest {

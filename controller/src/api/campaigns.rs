@@ -250,6 +250,7 @@ impl From<CampaignError> for Refusal {
             | CampaignError::Window { .. }
             | CampaignError::CancelByItself
             | CampaignError::RebindByItself
+            | CampaignError::ServiceByItself
             | CampaignError::Nobody(_) => Code::Invalid,
             CampaignError::Purged { .. } => Code::RepositoryPurged,
             CampaignError::TooManyApprovers(_)
@@ -323,7 +324,10 @@ async fn software(api: &Api, change: &Change) -> Result<Option<Software>, Refusa
         | Change::Backup(_)
         | Change::Drill(_)
         | Change::Restore(_)
-        | Change::Rebind(_) => return Ok(None),
+        | Change::Rebind(_)
+        | Change::Suspend(_)
+        | Change::Resume(_)
+        | Change::Decommission(_) => return Ok(None),
     };
     let which = digest.to_string();
     let release = api.registry.release(digest).await?;

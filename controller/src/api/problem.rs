@@ -394,7 +394,9 @@ impl From<request::RequestRefused> for Refusal {
             Why::NotAccepted => Code::RequestNotAccepted,
             Why::Frozen => Code::RequestFrozen,
             Why::SamePerson { .. } => Code::SamePerson,
-            Why::State { .. } | Why::InMotion(_) | Why::CampaignTaken(..) => Code::WrongState,
+            Why::State { .. } | Why::InMotion(_) | Why::CampaignTaken(..) | Why::OtherKind(_) => {
+                Code::WrongState
+            }
             Why::NoContact | Why::NoFallback | Why::NoClause | Why::Expired(_) | Why::Unread(_) => {
                 Code::RequestIncomplete
             }

@@ -70,9 +70,12 @@ async fn make(
 ) -> Result<(StatusCode, axum::Json<Request>), Refusal> {
     let kind = match asked.kind {
         RequestKind::Rebind => stored::RequestKind::Rebind,
+        RequestKind::Suspend => stored::RequestKind::Suspend,
+        RequestKind::Resume => stored::RequestKind::Resume,
+        RequestKind::Decommission => stored::RequestKind::Decommission,
     };
     let asked = read(asked);
-    let wrong = stored::mistakes(&asked);
+    let wrong = stored::mistakes(kind, &asked);
     if !wrong.is_empty() {
         return Err(Refusal::new(Code::Invalid, wrong.join("; ")));
     }
@@ -300,6 +303,9 @@ fn asked(kind: stored::RequestKind, it: stored::Asked) -> NewRequest {
     NewRequest {
         kind: match kind {
             stored::RequestKind::Rebind => RequestKind::Rebind,
+            stored::RequestKind::Suspend => RequestKind::Suspend,
+            stored::RequestKind::Resume => RequestKind::Resume,
+            stored::RequestKind::Decommission => RequestKind::Decommission,
         },
         requester: it.requester,
         channel,

@@ -40,6 +40,9 @@ fn restores_from(change: &Change, repository: &Repository) -> bool {
         | Change::Drill(_)
         | Change::Upgrade(_)
         | Change::Rebind(_)
+        | Change::Suspend(_)
+        | Change::Resume(_)
+        | Change::Decommission(_)
         | Change::Cancel(_) => None,
     };
     of == Some((repository.id, repository.terminal))

@@ -211,7 +211,10 @@ pub fn check_cancellation(
         | Change::Drill(_)
         | Change::Upgrade(_)
         | Change::Restore(_)
-        | Change::Rebind(_) => {
+        | Change::Rebind(_)
+        | Change::Suspend(_)
+        | Change::Resume(_)
+        | Change::Decommission(_) => {
             return Err(ApprovalRefused::NotItsCancellation { campaign });
         }
     };

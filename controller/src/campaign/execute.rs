@@ -459,6 +459,9 @@ fn patience(change: &Change) -> Duration {
         | Change::Drill(_)
         | Change::Upgrade(_)
         | Change::Restore(_)
+        | Change::Suspend(_)
+        | Change::Resume(_)
+        | Change::Decommission(_)
         | Change::Cancel(_) => REPORT_PATIENCE,
     }
 }

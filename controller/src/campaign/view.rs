@@ -168,6 +168,9 @@ fn why_under_way(standing: &Standing) -> Option<Why> {
                 Waiting::Turn => "for another job on this terminal",
                 Waiting::Settlement => "for the till's batch to be settled",
                 Waiting::Watch => "while the new provider is watched",
+                Waiting::CutOff => "for its cut-off, and sells until then",
+                Waiting::CoolOff => "while the wipe can still be cancelled",
+                Waiting::People => "for somebody to look",
             };
             let detail = match detail.as_str() {
                 "" => what.to_owned(),

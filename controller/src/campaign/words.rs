@@ -6,7 +6,9 @@
 
 use shared::backup::{Selection, SnapshotOf};
 use shared::change::rebind::{Rebind, RegistryOrder, Test, TestKind, Watch};
-use shared::change::{Backup, Cancel, Change, Drill, Extent, Ping, Restore, Upgrade};
+use shared::change::{
+    Backup, Cancel, Change, Decommission, Drill, Extent, Ping, Restore, Resume, Suspend, Upgrade,
+};
 use shared::digest::Digest;
 use shared::time::UnixTime;
 use shared::window::Window;
@@ -48,6 +50,9 @@ pub fn of_change(change: &Change) -> Words {
         },
         Change::Restore(restore) => of_restore(restore),
         Change::Rebind(rebind) => of_rebind(rebind),
+        Change::Suspend(suspend) => of_suspend(suspend),
+        Change::Resume(resume) => of_resume(resume),
+        Change::Decommission(wipe) => of_wipe(wipe),
         Change::Cancel(Cancel { batch, reason }) => Words {
             what: "Cancel what has not begun",
             terms: vec![("batch", batch.to_string()), ("reason", quoted(reason))],
@@ -113,6 +118,68 @@ fn of_rebind(rebind: &Rebind) -> Words {
             ("tests", of_tests(tests)),
             ("watched", of_watch(*watch)),
             ("window", of_window(*window)),
+        ],
+    }
+}
+
+/// These shops take no payment at these terminals from a moment on.
+fn of_suspend(suspend: &Suspend) -> Words {
+    let Suspend { request, reason, ordered_by, note, cut_off, fallback, resume_expected } = suspend;
+    let resumes = match resume_expected {
+        Some(at) => format!("expected at {at}"),
+        None => "NOT EXPECTED: the terminals are to be decommissioned".to_owned(),
+    };
+    Words {
+        what: "Stop taking payments, settle, and save; nothing is erased",
+        terms: vec![
+            ("cut-off", cut_off.to_string()),
+            ("resumes", resumes),
+            ("instead", quoted(fallback)),
+            ("reason", reason.as_str().to_owned()),
+            ("ordered by", quoted(ordered_by)),
+            ("note", quoted(note)),
+            ("request", request.to_string()),
+        ],
+    }
+}
+
+fn of_resume(resume: &Resume) -> Words {
+    let Resume { request, reason, ordered_by, note, tests, window } = resume;
+    Words {
+        what: "Take payments again, once the tests have passed",
+        terms: vec![
+            ("tests", of_tests(tests)),
+            ("window", of_window(*window)),
+            ("reason", reason.as_str().to_owned()),
+            ("ordered by", quoted(ordered_by)),
+            ("note", quoted(note)),
+            ("request", request.to_string()),
+        ],
+    }
+}
+
+fn of_wipe(wipe: &Decommission) -> Words {
+    let Decommission { request, reason, ordered_by, note, cool_off_s, clearances, is_lost } = wipe;
+    let (cool_off, before) = match is_lost {
+        true => (
+            "NONE".to_owned(),
+            "NOTHING: the terminals are in the wrong hands, and are emptied whatever they owe",
+        ),
+        false => (
+            format!("{cool_off_s} s, in which any one approver can cancel"),
+            "each terminal is suspended, settled, saved and deregistered",
+        ),
+    };
+    Words {
+        what: "ERASE EVERYTHING on each terminal, for good",
+        terms: vec![
+            ("before", before.to_owned()),
+            ("cool-off", cool_off),
+            ("clearances", clearances.to_string()),
+            ("reason", reason.as_str().to_owned()),
+            ("ordered by", quoted(ordered_by)),
+            ("note", quoted(note)),
+            ("request", request.to_string()),
         ],
     }
 }

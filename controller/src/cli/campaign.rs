@@ -67,6 +67,9 @@ pub(super) fn what(campaign: &Campaign) -> String {
         (Change::Backup(_), _) => "backup".to_owned(),
         (Change::Drill(_), _) => "restore drill".to_owned(),
         (Change::Restore(_), _) => "restore".to_owned(),
+        (Change::Suspend(_), _) => "suspension".to_owned(),
+        (Change::Resume(_), _) => "return to service".to_owned(),
+        (Change::Decommission(_), _) => "wipe".to_owned(),
         (Change::Rebind(rebind), _) => format!("{} to {}", rebind.from, rebind.to),
     }
 }

@@ -6,7 +6,10 @@
 use shared::change::Change;
 use shared::digest::{Digest, Nonce};
 use shared::document::order::Stream;
-use shared::document::{Batch, Checkpoint, Document, FORMAT, FleetTime, Order, PurgeCertificate};
+use shared::document::{
+    Batch, Checkpoint, Document, FORMAT, FleetTime, Order, PurgeCertificate,
+    SanitisationCertificate,
+};
 use shared::id::{BatchId, FleetId, OrderId, TerminalId};
 use shared::membership::{Membership, Proof};
 use shared::message::SignedBytes;
@@ -95,6 +98,11 @@ impl Signer {
 
     /// That a repository is gone.
     pub fn purge_certificate(&self, certificate: PurgeCertificate) -> Paper {
+        self.sign(certificate)
+    }
+
+    /// That a terminal is erased.
+    pub fn sanitisation_certificate(&self, certificate: SanitisationCertificate) -> Paper {
         self.sign(certificate)
     }
 

@@ -13,6 +13,7 @@ mod bindings;
 mod campaigns;
 mod claims;
 mod code;
+mod deactivations;
 mod fleet;
 #[cfg(test)]
 pub(crate) mod fuse;

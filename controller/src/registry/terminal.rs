@@ -38,6 +38,18 @@ pub struct Terminal {
     pub created_at: UnixTime,
     /// Somebody finds it, or its store, suspicious: nothing is released or sent to it.
     pub is_frozen: bool,
+    /// By its own signed word.
+    pub service: Service,
+}
+
+/// Whether a terminal is to sell.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Service {
+    InService,
+    /// Stopped, settled and saved; nothing is erased.
+    Suspended,
+    /// Emptied for good.
+    Erased,
 }
 
 /// The life of the unit. States that only repair, return and disposal lead to come with these.

@@ -135,7 +135,7 @@ fn it_is_accepted_with_a_fallback_a_clause_or_waiver_and_papers_that_hold() {
 
 #[test]
 fn everything_that_is_wrong_with_it_is_told_at_once() {
-    assert_eq!(mistakes(&asked()), Vec::<String>::new());
+    assert_eq!(mistakes(RequestKind::Rebind, &asked()), Vec::<String>::new());
     let attachment = Attachment {
         name: String::new(),
         sha256: Digest::of(b"x"),
@@ -151,5 +151,5 @@ fn everything_that_is_wrong_with_it_is_told_at_once() {
         attachments: vec![attachment; ATTACHMENTS_MAX + 1],
         ..asked()
     };
-    assert_eq!(mistakes(&wrong).len(), 6 + ATTACHMENTS_MAX + 1);
+    assert_eq!(mistakes(RequestKind::Rebind, &wrong).len(), 6 + ATTACHMENTS_MAX + 1);
 }

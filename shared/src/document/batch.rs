@@ -3,7 +3,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::change::rebind::{Rebind, TestKind};
+use crate::change::deactivate::COOL_OFF_S_MAX;
+use crate::change::rebind::{Rebind, Test, TestKind};
 use crate::change::{Change, Restore};
 use crate::digest::Digest;
 use crate::id::BatchId;
@@ -46,6 +47,12 @@ pub enum UnsoundBatch {
     Tests(usize),
     #[error("a watch of {for_s} s, or {at_most_s} s at most: the second is not the longer one")]
     Watch { for_s: u32, at_most_s: u32 },
+    #[error("the cut-off at {cut_off} is not within the life of the batch, until {not_after}")]
+    CutOff { cut_off: UnixTime, not_after: UnixTime },
+    #[error("no fallback is named: nobody knows how the shop takes money meanwhile")]
+    NoFallback,
+    #[error("a cool-off of {0} s is longer than {COOL_OFF_S_MAX} s")]
+    CoolOff(u32),
 }
 
 impl Batch {
@@ -68,7 +75,22 @@ impl Batch {
                 Err(UnsoundBatch::KeyForMany(terminals))
             }
             Change::Rebind(rebind) => check_rebind(rebind),
-            Change::Restore(_)
+            Change::Suspend(suspend) => {
+                let cut_off = suspend.cut_off;
+                if cut_off < not_before || cut_off > not_after {
+                    return Err(UnsoundBatch::CutOff { cut_off, not_after });
+                }
+                match suspend.fallback.trim().is_empty() {
+                    true => Err(UnsoundBatch::NoFallback),
+                    false => Ok(()),
+                }
+            }
+            Change::Resume(resume) => check_tests(&resume.tests),
+            Change::Decommission(wipe) if wipe.cool_off_s > COOL_OFF_S_MAX => {
+                Err(UnsoundBatch::CoolOff(wipe.cool_off_s))
+            }
+            Change::Decommission(_)
+            | Change::Restore(_)
             | Change::Ping(_)
             | Change::Backup(_)
             | Change::Drill(_)
@@ -83,13 +105,18 @@ fn check_rebind(rebind: &Rebind) -> Result<(), UnsoundBatch> {
     if from == to {
         return Err(UnsoundBatch::SameProvider { from: from.clone(), to: to.clone() });
     }
-    let has = |kind| tests.iter().any(|test| test.kind == kind);
-    if tests.len() > TESTS_MAX || !has(TestKind::Diagnosis) || !has(TestKind::Sale) {
-        return Err(UnsoundBatch::Tests(tests.len()));
-    }
+    check_tests(tests)?;
     if watch.at_most_s < watch.for_s {
         let (for_s, at_most_s) = (watch.for_s, watch.at_most_s);
         return Err(UnsoundBatch::Watch { for_s, at_most_s });
     }
     Ok(())
+}
+
+fn check_tests(tests: &[Test]) -> Result<(), UnsoundBatch> {
+    let has = |kind| tests.iter().any(|test| test.kind == kind);
+    match tests.len() > TESTS_MAX || !has(TestKind::Diagnosis) || !has(TestKind::Sale) {
+        true => Err(UnsoundBatch::Tests(tests.len())),
+        false => Ok(()),
+    }
 }

@@ -1,13 +1,14 @@
 //! Whether the new binding proves itself: its tests, and the watch while the shop sells with it.
 
-use shared::change::rebind::RegistryOrder;
+use shared::change::rebind::{RegistryOrder, Test};
 use shared::outcome::{FailureCode, Waiting};
 
-use super::super::done;
+use super::super::{Hands, done};
 use super::{Errand, NotDone, failed, pos, waiting};
 use crate::job::rebind::watch::{self, Verdict};
 use crate::job::{Again, Finding, Proof, Reply};
 use crate::pos::Trial;
+use crate::stop::Stop;
 
 /// How often a test plan is begun at most, where there is nothing to return to.
 const ROUNDS_MAX: u32 = 5;
@@ -25,7 +26,7 @@ impl Errand<'_> {
         let mut round = 0;
         loop {
             let mut findings = Vec::new();
-            let Some(detail) = self.failed_test(&binding, round, &mut findings)? else {
+            let Some(detail) = self.failed_round(&binding, round, &mut findings)? else {
                 if round > 0 {
                     self.void_tests(&binding)?;
                 }
@@ -43,38 +44,17 @@ impl Errand<'_> {
         }
     }
 
-    /// What the first test of a round said that was not passed; `None`, and a finding for each,
-    /// when all of them were.
-    fn failed_test(
+    fn failed_round(
         &self,
         binding: &str,
         round: u32,
         findings: &mut Vec<Finding>,
     ) -> Result<Option<String>, NotDone> {
-        for (number, test) in self.change.rebind.tests.iter().enumerate() {
-            if self.stop.is_asked() {
-                let detail = "it was given up".to_owned();
-                return Err(failed(FailureCode::TestFailed, detail, Again::Worthwhile));
-            }
-            let order = self.task.order;
-            let key = match round {
-                0 => format!("{order}/{number}"),
-                _ => format!("{order}/{number}/{round}"),
-            };
-            let kind = test.kind.as_str();
-            let tested = self.hands.pos.test_transaction(&Trial { binding, key, test: *test });
-            let tested = tested.map_err(|error| pos(&error, FailureCode::TestFailed))?;
-            if !tested.passed {
-                return Ok(Some(format!("{kind}: {}", tested.detail)));
-            }
-            let reference = match tested.reference.as_str() {
-                "" => String::new(),
-                some => format!(", reference {some}"),
-            };
-            let note = format!("{kind} passed{reference}; {}", tested.detail);
-            findings.push(Finding { note, digest: None });
-        }
-        Ok(None)
+        let order = self.task.order;
+        let after = if round == 0 { String::new() } else { format!("/{round}") };
+        let key = |number: usize| format!("{order}/{number}{after}");
+        let tests = &self.change.rebind.tests;
+        self.hands.failed_test(tests, binding, key, self.stop, findings)
     }
 
     /// Until no test sale of this binding stands at its host.
@@ -106,6 +86,40 @@ impl Errand<'_> {
                 *failed(FailureCode::WatchBreached, detail, Again::Pointless)
             }
         })
+    }
+}
+
+impl Hands {
+    /// What the first test said that was not passed; `None`, and a finding for each, when all of
+    /// them were. `key` names each for the till, which does it once.
+    pub(in super::super) fn failed_test(
+        &self,
+        tests: &[Test],
+        binding: &str,
+        key: impl Fn(usize) -> String,
+        stop: &Stop,
+        findings: &mut Vec<Finding>,
+    ) -> Result<Option<String>, NotDone> {
+        for (number, test) in tests.iter().enumerate() {
+            if stop.is_asked() {
+                let detail = "it was given up".to_owned();
+                return Err(failed(FailureCode::TestFailed, detail, Again::Worthwhile));
+            }
+            let kind = test.kind.as_str();
+            let trial = Trial { binding, key: key(number), test: *test };
+            let tested = self.pos.test_transaction(&trial);
+            let tested = tested.map_err(|error| pos(&error, FailureCode::TestFailed))?;
+            if !tested.passed {
+                return Ok(Some(format!("{kind}: {}", tested.detail)));
+            }
+            let reference = match tested.reference.as_str() {
+                "" => String::new(),
+                some => format!(", reference {some}"),
+            };
+            let note = format!("{kind} passed{reference}; {}", tested.detail);
+            findings.push(Finding { note, digest: None });
+        }
+        Ok(None)
     }
 }
 

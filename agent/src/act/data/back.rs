@@ -51,9 +51,11 @@ impl Errand<'_> {
                 let key = restore.key.as_ref().map(|key| Sealed(key.to_vec()));
                 (restore.of.clone(), restore.selection.clone(), key)
             }
-            Subject::Drill | Subject::Backup(_) | Subject::Upgrade { .. } | Subject::Rebind(_) => {
-                (self.newest_of_own()?, Selection::Everything, None)
-            }
+            Subject::Drill
+            | Subject::Backup(_)
+            | Subject::Upgrade { .. }
+            | Subject::Rebind(_)
+            | Subject::Deactivation(_) => (self.newest_of_own()?, Selection::Everything, None),
         };
         let into = self.backups.staged();
         self.make_anew(&self.backups.fetched(), &into)?;
@@ -193,9 +195,11 @@ impl Errand<'_> {
                 Selection::File(path) => Some(path.clone()),
                 Selection::Everything | Selection::DataSets(_) => None,
             },
-            Subject::Drill | Subject::Backup(_) | Subject::Upgrade { .. } | Subject::Rebind(_) => {
-                None
-            }
+            Subject::Drill
+            | Subject::Backup(_)
+            | Subject::Upgrade { .. }
+            | Subject::Rebind(_)
+            | Subject::Deactivation(_) => None,
         };
         let (order, staged) = (self.task.order, self.backups.staged());
         let placed = self.ask(Task::Place, line(&PlaceFiles { order, staged, paths, only }))?;

@@ -56,9 +56,11 @@ impl Errand<'_> {
     pub(super) fn ask_settled(&self) -> Reply {
         let by = match &*self.task.subject {
             Subject::Backup(backup) => backup.settled_by,
-            Subject::Upgrade { .. } | Subject::Drill | Subject::Restore(_) | Subject::Rebind(_) => {
-                None
-            }
+            Subject::Upgrade { .. }
+            | Subject::Drill
+            | Subject::Restore(_)
+            | Subject::Rebind(_)
+            | Subject::Deactivation(_) => None,
         };
         let open = match self.hands.pos.status() {
             Ok(status) => {
@@ -155,8 +157,10 @@ impl Errand<'_> {
 fn extent(subject: &Subject) -> Extent {
     match subject {
         Subject::Backup(backup) => backup.extent,
-        Subject::Upgrade { .. } | Subject::Drill | Subject::Restore(_) | Subject::Rebind(_) => {
-            Extent::Incremental
-        }
+        Subject::Upgrade { .. }
+        | Subject::Drill
+        | Subject::Restore(_)
+        | Subject::Rebind(_)
+        | Subject::Deactivation(_) => Extent::Incremental,
     }
 }

@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use shared::change::Change;
 use shared::change::rebind::RegistryOrder;
-use shared::document::{Batch, Order, Profile, Release, profile};
+use shared::document::clearance::CLEARANCE_BYTES_MAX;
+use shared::document::{Batch, Clearance, Order, Profile, Release, profile};
 use shared::id::{BatchId, OrderId};
 use shared::message::{Parcel, Progress, StepState};
 use shared::signature::Envelope;
@@ -14,8 +15,9 @@ use shared::window::Window;
 use shared::{code_words, codec};
 
 use crate::decide::effect::Write;
+use crate::job::deactivate::{Deactivation, Wanted};
 use crate::job::saga::Saga;
-use crate::job::step::Table;
+use crate::job::step::{Condition, Table};
 use crate::job::{Subject, Tables, Ticket, rebind};
 use crate::journal::Entry;
 use crate::journal::log::Log;
@@ -38,6 +40,8 @@ pub(in crate::decide) struct Job {
     pub(super) reports: u64,
     /// When the progress of the present action was last reported.
     pub(super) progress_at: Option<Duration>,
+    /// Read back from its log, and not told yet that the agent has started again.
+    pub(super) to_be_resumed: bool,
 }
 
 impl Job {
@@ -49,9 +53,9 @@ impl Job {
         turn: u64,
         tables: Tables,
     ) -> Option<(Self, Vec<Write>)> {
-        let Admitted { order, batch, release, profile, not_after, .. } = admitted;
+        let Admitted { order, batch, release, profile, clearance, not_after, .. } = admitted;
         let log = Log::new(order.id);
-        let papers = Papers { order, batch, release, enclosed: profile };
+        let papers = Papers { order, batch, release, profile, clearance };
         let mut job = Self::new(papers, not_after, turn, log, tables)?;
         let entry = Entry::Accepted { turn, parcel: Box::new(parcel) };
         let writes = job.log.append(entry, job.table);
@@ -71,7 +75,8 @@ impl Job {
         let job = Self::new(papers, not_after, turn, log.clone(), tables);
         let Some(job) = job else { return Err(log) };
         let saga = begun.then(|| Saga::replay(job.table, log.entries(), Ticket(0))).transpose();
-        saga.map(|saga| Self { saga, ..job }).map_err(|_unreplayable| log)
+        saga.map(|saga| Self { to_be_resumed: saga.is_some(), saga, ..job })
+            .map_err(|_unreplayable| log)
     }
 
     fn new(
@@ -81,7 +86,7 @@ impl Job {
         log: Log,
         tables: Tables,
     ) -> Option<Self> {
-        let Papers { order, batch, release, enclosed } = papers;
+        let Papers { order, batch, release, profile, clearance } = papers;
         let (subject, table) = match &batch.change {
             Change::Upgrade(upgrade) => {
                 let (digest, release) = (upgrade.release, Box::new(release?));
@@ -98,10 +103,23 @@ impl Job {
                     RegistryOrder::NewFirst => tables.rebind,
                     RegistryOrder::ReleaseOldFirst => tables.rebind_released,
                 };
-                let profile = enclosed?;
+                let profile = profile?;
                 let code = code_words::code(order.batch, profile.terminal);
                 let change = rebind::Change { rebind: (**rebind).clone(), profile, code };
                 (Subject::Rebind(Box::new(change)), table)
+            }
+            Change::Suspend(suspend) => {
+                let wanted = Wanted::Suspend((**suspend).clone());
+                (deactivation(wanted, &order), tables.suspend)
+            }
+            Change::Resume(resume) => {
+                let wanted = Wanted::Resume((**resume).clone());
+                (deactivation(wanted, &order), tables.resume)
+            }
+            Change::Decommission(wipe) => {
+                let table = if wipe.is_lost { tables.wipe_lost } else { tables.wipe };
+                let wanted = Wanted::Wipe((**wipe).clone(), clearance?);
+                (deactivation(wanted, &order), table)
             }
             Change::Ping(_) | Change::Cancel(_) => return None,
         };
@@ -117,7 +135,13 @@ impl Job {
             saga: None,
             reports: 0,
             progress_at: None,
+            to_be_resumed: false,
         })
+    }
+
+    /// Whether it does nothing before its order's own moment, and others may go first.
+    pub(super) fn awaits_its_moment(&self) -> bool {
+        self.saga.as_ref().and_then(Saga::awaits) == Some(Condition::MomentCome)
     }
 
     /// Where the job stands, for the controller.
@@ -148,7 +172,14 @@ struct Papers {
     /// For an upgrade.
     release: Option<Release>,
     /// For a rebind.
-    enclosed: Option<Profile>,
+    profile: Option<Profile>,
+    /// For a wipe.
+    clearance: Option<Clearance>,
+}
+
+fn deactivation(wanted: Wanted, order: &Order) -> Subject {
+    let code = code_words::code(order.batch, order.terminal);
+    Subject::Deactivation(Box::new(Deactivation { wanted, code }))
 }
 
 /// What was checked when it was accepted is only read.
@@ -157,10 +188,15 @@ fn read_again(parcel: &Parcel) -> Option<Papers> {
     let batch = Envelope::<Batch>::from_bytes(parcel.batch.as_slice()).ok()?.document;
     let release = parcel.release.as_ref().map(|it| Envelope::<Release>::from_bytes(it.as_slice()));
     let release = release.transpose().ok()?.map(|it| it.document);
-    let enclosed = parcel
-        .profile
-        .as_ref()
-        .map(|it| codec::decode_document::<Profile>(&it.profile, profile::PROFILE_BYTES_MAX));
-    let enclosed = enclosed.transpose().ok()?;
-    Some(Papers { order, batch, release, enclosed })
+    let (mut profile, mut clearance) = (None, None);
+    if let Some(enclosed) = &parcel.profile {
+        if matches!(batch.change, Change::Decommission(_)) {
+            let read = codec::decode_document(&enclosed.profile, CLEARANCE_BYTES_MAX);
+            clearance = Some(read.ok()?);
+        } else {
+            let read = codec::decode_document(&enclosed.profile, profile::PROFILE_BYTES_MAX);
+            profile = Some(read.ok()?);
+        }
+    }
+    Some(Papers { order, batch, release, profile, clearance })
 }

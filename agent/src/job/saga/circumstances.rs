@@ -19,6 +19,8 @@ pub struct Circumstances {
     /// The agent is to end: nothing new begins.
     pub stopping: bool,
     pub window: Answer,
+    /// Whether the order's own moment has come.
+    pub moment: Answer,
     pub settlement_asked: bool,
     pub backup_asked: bool,
     pub settlement_awaited: bool,
@@ -48,6 +50,7 @@ impl Circumstances {
     pub(super) fn answer(&self, condition: Condition, since: Duration) -> Answer {
         let yes = match condition {
             Condition::WindowOpen => return self.window.clone(),
+            Condition::MomentCome => return self.moment.clone(),
             Condition::SettlementAsked => self.settlement_asked,
             Condition::BackupAsked => self.backup_asked,
             Condition::SettlementAwaited => self.settlement_awaited,

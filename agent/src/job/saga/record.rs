@@ -189,7 +189,8 @@ impl Record {
 
     /// Whether the shop was disturbed, and has not been left alone again.
     pub(super) fn is_disturbed(&self) -> bool {
-        self.marked(Mark::TakesLease).is_some() || self.is_final()
+        let disturbs = [Mark::TakesLease, Mark::StopsTrading];
+        disturbs.into_iter().any(|mark| self.marked(mark).is_some()) || self.is_final()
     }
 
     /// Whether there is only forward.

@@ -24,6 +24,9 @@ pub enum Change {
     Upgrade(Upgrade),
     Restore(Restore),
     Rebind(Rebind),
+    Suspend(Suspend),
+    Resume(Resume),
+    Decommission(Decommission),
 }
 
 /// Answer, to show that orders arrive.
@@ -133,6 +136,60 @@ pub struct Rebind {
     pub window: Option<Window>,
 }
 
+/// Stop selling at a moment, settle, and save. Begun by `/v1/deactivations`, never as a campaign by
+/// itself.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Suspend {
+    #[schema(value_type = String)]
+    pub request: RequestId,
+    #[schema(value_type = String, example = "business")]
+    pub reason: Reason,
+    pub ordered_by: String,
+    pub note: String,
+    #[schema(value_type = i64)]
+    pub cut_off: UnixTime,
+    pub fallback: String,
+    /// Without it the terminals are to be decommissioned.
+    #[serde(default)]
+    #[schema(value_type = Option<i64>)]
+    pub resume_expected: Option<UnixTime>,
+}
+
+/// Sell again after a suspension. Begun by `/v1/deactivations`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Resume {
+    #[schema(value_type = String)]
+    pub request: RequestId,
+    #[schema(value_type = String, example = "business")]
+    pub reason: Reason,
+    pub ordered_by: String,
+    pub note: String,
+    #[schema(value_type = Vec<Object>)]
+    pub tests: Vec<Test>,
+    #[serde(default, with = "text::optional")]
+    #[schema(value_type = Option<String>, example = "22:00-06:00")]
+    pub window: Option<Window>,
+}
+
+/// Erase everything, for good. Begun by `/v1/deactivations`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Decommission {
+    #[schema(value_type = String)]
+    pub request: RequestId,
+    #[schema(value_type = String, example = "contract-end")]
+    pub reason: Reason,
+    pub ordered_by: String,
+    pub note: String,
+    pub cool_off_s: u32,
+    /// Merkle root over the terminals' clearances.
+    #[schema(value_type = String)]
+    pub clearances: Digest,
+    pub is_lost: bool,
+}
+
 /// One field after the other, there and back: a field that is missing here does not compile.
 macro_rules! same_fields {
     ($name:ident { $($field:ident),+ $(,)? }) => {
@@ -164,6 +221,12 @@ same_fields!(Rebind {
     window,
 });
 
+same_fields!(Suspend { request, reason, ordered_by, note, cut_off, fallback, resume_expected });
+
+same_fields!(Resume { request, reason, ordered_by, note, tests, window });
+
+same_fields!(Decommission { request, reason, ordered_by, note, cool_off_s, clearances, is_lost });
+
 impl From<Change> for signed::Change {
     fn from(change: Change) -> Self {
         match change {
@@ -177,6 +240,9 @@ impl From<Change> for signed::Change {
             }
             Change::Restore(restore) => Self::Restore(restore.into()),
             Change::Rebind(rebind) => Self::Rebind(Box::new(rebind.into())),
+            Change::Suspend(suspend) => Self::Suspend(Box::new(suspend.into())),
+            Change::Resume(resume) => Self::Resume(Box::new(resume.into())),
+            Change::Decommission(wipe) => Self::Decommission(Box::new(wipe.into())),
         }
     }
 }
@@ -220,6 +286,9 @@ impl TryFrom<signed::Change> for Change {
                 })
             }
             signed::Change::Rebind(rebind) => Self::Rebind((*rebind).into()),
+            signed::Change::Suspend(suspend) => Self::Suspend((*suspend).into()),
+            signed::Change::Resume(resume) => Self::Resume((*resume).into()),
+            signed::Change::Decommission(wipe) => Self::Decommission((*wipe).into()),
             signed::Change::Cancel(_) => return Err(PartOfAnAbort),
         })
     }
@@ -233,7 +302,8 @@ impl Change {
             Self::Upgrade(upgrade) => upgrade.window,
             Self::Restore(restore) => restore.window,
             Self::Rebind(rebind) => rebind.window,
-            Self::Ping(_) => None,
+            Self::Resume(resume) => resume.window,
+            Self::Ping(_) | Self::Suspend(_) | Self::Decommission(_) => None,
         }
     }
 }

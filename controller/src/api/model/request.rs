@@ -19,8 +19,10 @@ pub struct NewRequest {
     /// Needed where the reason is `other`.
     #[serde(default)]
     pub note: String,
-    /// The keys of the present provider and of the new one.
+    /// The keys of the present provider and of the new one; empty where none is changed.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
     pub from: String,
+    #[serde(default, skip_serializing_if = "String::is_empty")]
     pub to: String,
     /// The terminals whose positions are meant, for example `store=berlin-1`.
     #[serde(rename = "where")]
@@ -41,6 +43,12 @@ pub struct NewRequest {
 #[serde(rename_all = "kebab-case")]
 pub enum RequestKind {
     Rebind,
+    /// Stop for a while; nothing is erased.
+    Suspend,
+    /// Sell again after that.
+    Resume,
+    /// Stop for good, and empty.
+    Decommission,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]

@@ -120,6 +120,9 @@ fn profiles(
         | Change::Drill(_)
         | Change::Upgrade(_)
         | Change::Restore(_)
+        | Change::Suspend(_)
+        | Change::Resume(_)
+        | Change::Decommission(_)
         | Change::Cancel(_) => {
             return match request.profiles.is_empty() {
                 true => Ok(BTreeMap::new()),
@@ -171,6 +174,9 @@ fn release(
         | Change::Drill(_)
         | Change::Restore(_)
         | Change::Rebind(_)
+        | Change::Suspend(_)
+        | Change::Resume(_)
+        | Change::Decommission(_)
         | Change::Cancel(_) => return Ok(None),
     };
     let bytes = request.release.as_ref().ok_or_else(|| wrong("the release is not in the file"))?;

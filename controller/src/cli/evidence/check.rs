@@ -207,6 +207,9 @@ impl OneOrder<'_> {
             | Change::Drill(_)
             | Change::Upgrade(_)
             | Change::Restore(_)
+            | Change::Suspend(_)
+            | Change::Resume(_)
+            | Change::Decommission(_)
             | Change::Cancel(_) => {
                 return match found {
                     Some(_) => Err("a profile is filed, and no provider is changed".to_owned()),
@@ -240,6 +243,9 @@ impl OneOrder<'_> {
             | Change::Drill(_)
             | Change::Restore(_)
             | Change::Rebind(_)
+            | Change::Suspend(_)
+            | Change::Resume(_)
+            | Change::Decommission(_)
             | Change::Cancel(_) => return Ok(()),
         };
         let bytes = self.entry("release.cose")?;

@@ -124,7 +124,10 @@ fn what(rebind: &RebindShown) -> String {
             | Change::Backup(_)
             | Change::Drill(_)
             | Change::Upgrade(_)
-            | Change::Restore(_),
+            | Change::Restore(_)
+            | Change::Suspend(_)
+            | Change::Resume(_)
+            | Change::Decommission(_),
         )
         | None => "-".to_owned(),
     }

@@ -8,7 +8,7 @@ use super::super::client::Client;
 use super::super::failure::Failure;
 use crate::api::model::{Attachment, NewRequest, Request, RequestChannel, RequestKind};
 
-/// Write down that somebody wishes for another provider
+/// Write down that somebody wishes for another provider, or for terminals to stop or sell again
 ///
 /// Nothing happens before somebody else has verified that they did (`tillward request verify`) and
 /// it was accepted.
@@ -32,12 +32,15 @@ pub(crate) struct New {
     /// Needed where the reason is `other`
     #[arg(long, value_name = "TEXT", default_value = "")]
     note: String,
-    /// The present provider's key
-    #[arg(long, value_name = "KEY")]
-    from: String,
-    /// The new provider's key
-    #[arg(long, value_name = "KEY")]
-    to: String,
+    /// What is wished for
+    #[arg(long, value_enum, default_value = "rebind")]
+    kind: Kind,
+    /// The present provider's key, for a change of provider
+    #[arg(long, value_name = "KEY", required_if_eq("kind", "rebind"))]
+    from: Option<String>,
+    /// The new provider's key, for a change of provider
+    #[arg(long, value_name = "KEY", required_if_eq("kind", "rebind"))]
+    to: Option<String>,
     /// The terminals whose positions are meant, for example `store=north`
     #[arg(long = "where", value_name = "SELECTOR")]
     selector: String,
@@ -56,6 +59,17 @@ pub(crate) struct New {
     /// Print JSON
     #[arg(long)]
     json: bool,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum Kind {
+    Rebind,
+    /// Stop for a while; nothing is erased
+    Suspend,
+    /// Sell again after that
+    Resume,
+    /// Stop for good, and empty
+    Decommission,
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
@@ -106,7 +120,12 @@ impl New {
 
     pub(super) async fn run(&self, client: &Client) -> Result<Request, Failure> {
         let asked = NewRequest {
-            kind: RequestKind::Rebind,
+            kind: match self.kind {
+                Kind::Rebind => RequestKind::Rebind,
+                Kind::Suspend => RequestKind::Suspend,
+                Kind::Resume => RequestKind::Resume,
+                Kind::Decommission => RequestKind::Decommission,
+            },
             requester: self.requester.clone(),
             channel: match self.channel {
                 Channel::Telephone => RequestChannel::Telephone,
@@ -118,8 +137,8 @@ impl New {
             },
             reason: self.reason,
             note: self.note.clone(),
-            from: self.from.clone(),
-            to: self.to.clone(),
+            from: self.from.clone().unwrap_or_default(),
+            to: self.to.clone().unwrap_or_default(),
             selector: self.selector.clone(),
             fallback: self.fallback.clone(),
             clause: self.clause.clone(),

@@ -145,6 +145,9 @@ pub(super) async fn add(tx: &mut Transaction, new: &NewCampaign, by: &By) -> Res
         | Change::Drill(_)
         | Change::Restore(_)
         | Change::Rebind(_)
+        | Change::Suspend(_)
+        | Change::Resume(_)
+        | Change::Decommission(_)
         | Change::Cancel(_) => None,
     };
     let values = vec![

@@ -14,7 +14,7 @@ use crate::provider::{Kind as DocumentKind, Matter};
 use crate::registry::backup::snapshot::ObjectState;
 use crate::registry::campaign::Purpose;
 use crate::registry::delivery::AlarmKind;
-use crate::registry::terminal::{Presence, Unit};
+use crate::registry::terminal::{Presence, Service, Unit};
 use crate::request::{RequestKind, RequestState};
 
 /// A closed set of words.
@@ -39,6 +39,19 @@ impl Code for Unit {
             Self::Claimed => "claimed",
             Self::Enrolled => "enrolled",
             Self::Revoked => "revoked",
+        }
+    }
+}
+
+impl Code for Service {
+    const WHAT: &'static str = "service of a terminal";
+    const ALL: &'static [Self] = &[Self::InService, Self::Suspended, Self::Erased];
+
+    fn code(self) -> &'static str {
+        match self {
+            Self::InService => "in-service",
+            Self::Suspended => "suspended",
+            Self::Erased => "erased",
         }
     }
 }

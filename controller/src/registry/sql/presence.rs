@@ -130,9 +130,11 @@ impl Known {
         if self.heard_at.is_none_or(|heard| heard <= at) {
             self.heard_at = Some(at);
             // Only the first hellos of a connection say it.
-            let before = self.hello.take().and_then(|(_, hello)| hello.recipient);
-            let recipient = hello.recipient.clone().or(before);
-            self.hello = Some((at, Hello { recipient, ..hello.clone() }));
+            let before = self.hello.take().map(|(_, hello)| (hello.recipient, hello.challenge));
+            let (recipient, challenge) = before.unwrap_or_default();
+            let recipient = hello.recipient.clone().or(recipient);
+            let challenge = hello.challenge.or(challenge);
+            self.hello = Some((at, Hello { recipient, challenge, ..hello.clone() }));
         }
         self.serve();
     }
@@ -218,7 +220,8 @@ impl Known {
                  last_seen_at = $5, deliver_at = CASE $6 WHEN 1 THEN $5 ELSE deliver_at END,
                  working_on = $7, heard_at = $8, agent_version = $9, components = $10,
                  roster_version = $11, outbox_depth = $12, outbox_dropped = $13,
-                 said_zone = $14, recipient = COALESCE($15, recipient)
+                 said_zone = $14, recipient = COALESCE($15, recipient),
+                 challenge = COALESCE($16, challenge)
              WHERE id = $1";
         let mut values = self.standing_values(serve);
         values.extend([
@@ -231,6 +234,7 @@ impl Known {
             int(hello.outbox_dropped),
             text(&hello.zone),
             maybe_text(hello.recipient.as_ref().map(|it| BASE64.encode(it.as_slice()))),
+            maybe_text(hello.challenge),
         ]);
         tx.execute(update, values).await?;
         Ok(())

@@ -20,6 +20,8 @@ use crate::registry::rebind::{
     NewRebind, NewWave, NotBegun, Notice, Paper, Rebind, RebindRegistry, StoredOrder,
 };
 
+use crate::request::{RequestKind, RequestRefused};
+
 type Result<T> = std::result::Result<T, RegistryError>;
 
 #[async_trait]
@@ -82,7 +84,8 @@ async fn add(
     let missing = || RegistryError::Missing { what: "wave", which: "1".to_owned() };
     let rebind = new.waves.first().ok_or_else(missing)?.campaign.id;
     let request = match requests::to_schedule(tx, new.request).await? {
-        Ok(request) => request,
+        Ok(request) if request.kind == RequestKind::Rebind => request,
+        Ok(request) => return Ok(Err(RequestRefused::OtherKind(request.kind).into())),
         Err(refused) => return Ok(Err(refused.into())),
     };
     for binding in &new.bindings {
@@ -127,13 +130,23 @@ async fn add_wave(
     let insert = "INSERT INTO rebind_waves (campaign, rebind, wave) VALUES ($1, $2, $3)";
     tx.execute(insert, vec![text(campaign.id), text(rebind), int(number)]).await?;
     for (terminal, enclosed) in profiles {
-        let path: Vec<u8> = enclosed.path.iter().flat_map(|sibling| sibling.0).collect();
-        let insert = "INSERT INTO campaign_profiles (campaign, terminal, profile, path)
-             VALUES ($1, $2, $3, $4)";
-        let values =
-            vec![text(campaign.id), text(terminal), bytes(&enclosed.profile), bytes(&path)];
-        tx.execute(insert, values).await?;
+        put_enclosed(tx, campaign.id, *terminal, enclosed).await?;
     }
+    Ok(())
+}
+
+/// What a campaign holds for one terminal: a profile, or a clearance.
+pub(super) async fn put_enclosed(
+    tx: &mut Transaction,
+    campaign: CampaignId,
+    terminal: TerminalId,
+    enclosed: &Enclosed,
+) -> Result<()> {
+    let path: Vec<u8> = enclosed.path.iter().flat_map(|sibling| sibling.0).collect();
+    let insert = "INSERT INTO campaign_profiles (campaign, terminal, profile, path)
+         VALUES ($1, $2, $3, $4)";
+    let values = vec![text(campaign), text(terminal), bytes(&enclosed.profile), bytes(&path)];
+    tx.execute(insert, values).await?;
     Ok(())
 }
 
@@ -181,7 +194,7 @@ async fn of_campaign(tx: &mut Transaction, campaign: CampaignId) -> Result<Optio
     Ok(Some(Rebind { id, waves, plan, created_at, created_by, notices }))
 }
 
-async fn rebinding(
+pub(super) async fn rebinding(
     tx: &mut Transaction,
     terminals: &[TerminalId],
     but: Option<CampaignId>,

@@ -20,7 +20,8 @@ use super::presence::{self, Known};
 use super::session::{Row, Transaction, int, list, text, time, with_id_list};
 use super::tally::Differences;
 use super::{
-    alarms, assignments, backup, bindings, campaigns, orders, rebinds, receipts, suspicions,
+    alarms, assignments, backup, bindings, campaigns, deactivations, orders, rebinds, receipts,
+    suspicions,
 };
 use crate::backup::drill;
 use crate::campaign::assignment::{Ended, Fact, Refused, Standing};
@@ -379,6 +380,12 @@ async fn note_end(
                 }
                 Err(error) => Err(error),
             }
+        }
+        Change::Suspend(_) | Change::Resume(_) | Change::Decommission(_) if had_ended => Ok(vec![]),
+        Change::Suspend(_) | Change::Resume(_) | Change::Decommission(_) => {
+            let of = (receipt.order, &change);
+            deactivations::ended(tx, receipt.terminal, of, outcome, at).await?;
+            Ok(vec![])
         }
         Change::Ping(_) | Change::Upgrade(_) | Change::Restore(_) | Change::Cancel(_) => Ok(vec![]),
     }

@@ -32,7 +32,7 @@ macro_rules! select_terminals {
                  certificate, certificate_expires_at, presence, last_seen_at, working_on,
                  heard_at, agent_version, components, roster_version, outbox_depth,
                  outbox_dropped, said_zone, recipient, telemetry_at, disk_free_bytes,
-                 orders_refused, messages_unreadable, created_at, ",
+                 orders_refused, messages_unreadable, created_at, service, ",
             terminal_is_frozen!(),
             " FROM terminals ",
             $tail
@@ -59,6 +59,7 @@ fn terminal(mut row: Row) -> Result<Terminal> {
         said: said(&mut row)?,
         telemetry: telemetry(&mut row)?,
         created_at: row.time()?,
+        service: row.code()?,
         is_frozen: row.flag()?,
     })
 }
@@ -196,7 +197,8 @@ pub(super) async fn enrol(
     let update = "UPDATE terminals SET model = $2, store = $3, lane = $4, labels = $5, zone = $6,
              unit = $7, epoch = $8, public_key = $9, certificate = $10,
              certificate_expires_at = $11, order_seq = 0, deliver_at = NULL,
-             recipient = NULL
+             recipient = NULL, challenge = NULL, service = 'in-service', service_order = NULL,
+             service_at = NULL
          WHERE id = $1";
     let epoch = known.epoch.saturating_add(1);
     let values = vec![

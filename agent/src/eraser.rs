@@ -1,0 +1,128 @@
+//! Erasing, which a program of its own does: `tillward-erase` keeps a journal where nothing is
+//! erased, and goes on at the next start of the machine where the power failed.
+
+use std::fs;
+use std::io::{self, Write as _};
+use std::path::PathBuf;
+use std::process::{Command, Stdio};
+
+use serde_json::{Value, json};
+use shared::id::OrderId;
+
+use crate::config::{StateDir, Wipe};
+use crate::job::Finding;
+
+/// Where the program is, and what it is to erase.
+#[derive(Clone, Debug)]
+pub struct Eraser {
+    program: PathBuf,
+    /// Where it keeps its journal.
+    lifecycle: PathBuf,
+    /// `keys`, `paths` and `devices`.
+    what: Value,
+    state: StateDir,
+}
+
+impl Eraser {
+    pub fn new(wipe: &Wipe, state: StateDir) -> Self {
+        let Wipe { program, lifecycle, what } = wipe.clone();
+        Self { program, lifecycle, what, state }
+    }
+
+    /// Whether what it is to erase can be erased. Changes nothing; says why not.
+    pub fn check(&self) -> Result<(), String> {
+        self.ask(&["check"], Some(&self.request("check"))).map(|_checked| ())
+    }
+
+    /// Erases all but the identity, and proves it as far as it can be proven. Asked again, it goes
+    /// on, or says the same.
+    pub fn erase(&self, order: OrderId) -> Result<Value, String> {
+        let answer = self.ask(&["run"], Some(&self.request(&order.to_string())))?;
+        match answer.get("report") {
+            Some(report) => Ok(report.clone()),
+            None => Err("the erasing program gave no report".to_owned()),
+        }
+    }
+
+    /// Whether anything is gone already.
+    pub fn has_begun(&self) -> bool {
+        !matches!(self.state().as_deref(), None | Some("none" | "accepted"))
+    }
+
+    /// The identity goes too.
+    pub fn forget(&self) -> Result<(), String> {
+        self.ask(&["forget", "--lifecycle"], None).map(|_forgotten| ())
+    }
+
+    pub fn is_forgotten(&self) -> bool {
+        self.state().as_deref() == Some("forgotten")
+    }
+
+    fn state(&self) -> Option<String> {
+        let answer = self.ask(&["state", "--lifecycle"], None).ok()?;
+        answer["state"].as_str().map(str::to_owned)
+    }
+
+    fn request(&self, order: &str) -> Value {
+        let mut wipe = self.what.clone();
+        let (own, identity) = self.own();
+        if let Some(paths) = wipe["paths"].as_array_mut() {
+            paths.extend(own.into_iter().map(|path| json!(path)));
+        }
+        wipe["identity"] = json!(identity);
+        wipe["order"] = json!(order);
+        wipe["lifecycle"] = json!(self.lifecycle);
+        json!({ "wipe": wipe })
+    }
+
+    /// What the agent keeps: all but what it must have to say that everything is erased, and that.
+    fn own(&self) -> (Vec<PathBuf>, Vec<PathBuf>) {
+        let last = [self.state.identity(), self.state.store(), self.state.status()];
+        let here = fs::read_dir(self.state.path()).into_iter().flatten().flatten();
+        let here = here.map(|entry| entry.path()).filter(|path| !last.contains(path));
+        (here.collect(), last.into())
+    }
+
+    /// The last line that the program says.
+    fn ask(&self, words: &[&str], request: Option<&Value>) -> Result<Value, String> {
+        let program = self.program.display();
+        let failed = |error: io::Error| format!("the erasing program `{program}`: {error}");
+        let mut command = Command::new(&self.program);
+        command.args(words);
+        if request.is_none() {
+            command.arg(&self.lifecycle);
+        }
+        let mut child =
+            command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().map_err(failed)?;
+        if let (Some(request), Some(mut stdin)) = (request, child.stdin.take()) {
+            writeln!(stdin, "{request}").map_err(failed)?;
+        }
+        let output = child.wait_with_output().map_err(failed)?;
+        let said = String::from_utf8_lossy(&output.stdout);
+        let last = said.lines().next_back().unwrap_or_default();
+        let answer: Value = serde_json::from_str(last).unwrap_or_default();
+        match (output.status.success(), answer.get("failed")) {
+            (true, None) => Ok(answer),
+            (_, Some(why)) => {
+                let word = |name: &str| why[name].as_str().unwrap_or_default().to_owned();
+                Err(format!("{}: {}; {}", word("what"), word("why"), word("hint")))
+            }
+            (false, None) => Err(format!("the erasing program `{program}`: {}", output.status)),
+        }
+    }
+}
+
+/// What was erased, each by its name, for the receipt.
+pub fn findings(report: &Value) -> impl Iterator<Item = Finding> {
+    let parts = ["keys", "paths", "devices"];
+    let parts = parts.into_iter().filter_map(|part| report[part].as_array()).flatten();
+    parts.map(|it| {
+        let word = |name: &str| it[name].as_str().unwrap_or_default();
+        let verified = match it["verified"].as_bool() {
+            Some(true) => "verified",
+            Some(false) | None => "not verified",
+        };
+        let note = format!("{}: {}, {verified} {}", word("name"), word("method"), word("detail"));
+        Finding { note, digest: None }
+    })
+}

@@ -1,0 +1,239 @@
+//! Suspending a till, letting it sell again, and emptying it: three tables to be read aloud.
+//!
+//! A **suspension** is armed long before: the terminal holds the moment and what to tell customers,
+//! and lets other jobs go first until then. From `stop` on the till sells nothing, whoever is
+//! connected. What it owes is sent, settled and saved, however long that takes: a host that is away
+//! or counts otherwise is waited for, with words for people, and never passed over. Until it is
+//! done people may take it back, and the till sells again.
+//!
+//! A **return to service** tests before anybody sells, and leaves the till stopped when it cannot.
+//!
+//! A **wipe** waits while any approver may cancel it. From `erase` on there is only forward.
+
+use serde::{Deserialize, Serialize};
+use shared::change::{Decommission, Resume, Suspend};
+use shared::document::Clearance;
+use shared::outcome::FailureCode::{self, ExportFailed, NotErased, NotStopped, TestFailed};
+use shared::outcome::Waiting;
+
+use super::Action::{self, Data};
+use super::DataAction::{DiscardExport, Export, Save};
+use super::rebind::quoted;
+use super::step::Condition::{MomentCome, WindowOpen};
+use super::step::{Step, Table};
+use super::{Again, Reply};
+
+const HOUR: u64 = 3600;
+
+/// What must be undone so that a shop sells: as long as it takes.
+const FOR_EVER: u32 = u32::MAX;
+
+/// One thing that is done to stop a till, to wake it or to empty it. All are idempotent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum DeactivateAction {
+    /// Find out whether this till is one that this can be done to. Changes nothing.
+    Check,
+    /// Show who orders it, why, and the code to compare.
+    Announce,
+    /// No sale any more, durably, with words on the screen.
+    Stop,
+    /// Wait until the snapshot of this job is verified in both places.
+    ConfirmSaved,
+    /// Find out that the till stands still and owes nothing.
+    ConfirmStopped,
+    /// The tests on the active binding.
+    Test,
+    /// Let the shop sell.
+    Sell,
+    /// Find out that the till sells.
+    ConfirmSelling,
+    /// Of a terminal that is lost: send and settle what can be, and do not wait for the rest.
+    RescueMoney,
+    /// The till erases its own keys and data, then everything else of this terminal goes but what
+    /// proves that it went.
+    Erase,
+}
+
+use DeactivateAction::{
+    Announce, Check, ConfirmSaved, ConfirmSelling, ConfirmStopped, Erase, RescueMoney, Sell, Stop,
+    Test,
+};
+
+const fn deactivate(action: DeactivateAction) -> Action {
+    Action::Deactivate(action)
+}
+
+pub static SUSPEND: Table = &[
+    // The shop sells on.
+    Step::new("check", deactivate(Check)).tries(8, 60).within_s(HOUR),
+    Step::new("announce", deactivate(Announce)).tries(3, 10).within_s(120),
+    Step::wait("cut-off", MomentCome),
+    // Trading is stopped. Nothing that fails lets it go on but people.
+    Step::new("stop", deactivate(Stop))
+        .stops_trading()
+        .undone_by(&[deactivate(Sell)])
+        .patiently(FOR_EVER)
+        .sits_and_watches(),
+    Step::new("drain", Action::Drain).sits_and_watches().within_s(300),
+    Step::new("settle", Action::Settle).sits_and_watches().within_s(600),
+    Step::new("export", Data(Export))
+        .tidied_by(&[Data(DiscardExport)])
+        .failing_as(ExportFailed)
+        .sits_and_watches()
+        .within_s(HOUR),
+    Step::new("save", Data(Save)).sits_and_watches().within_s(12 * HOUR),
+    Step::new("verified", deactivate(ConfirmSaved)).sits_and_watches().within_s(600),
+    Step::new("tidy-export", Data(DiscardExport)).sits_and_watches(),
+    Step::new("confirm", deactivate(ConfirmStopped)).failing_as(NotStopped).sits_and_watches(),
+];
+
+pub static RESUME: Table = &[
+    Step::new("check", deactivate(Check)).tries(8, 60).within_s(HOUR),
+    Step::new("announce", deactivate(Announce)).tries(3, 10).within_s(120),
+    Step::wait("window", WindowOpen),
+    Step::new("test", deactivate(Test))
+        .only_while(WindowOpen, "window")
+        .failing_as(TestFailed)
+        .tries(3, 60)
+        .within_s(HOUR),
+    Step::new("sell", deactivate(Sell))
+        .undone_by(&[deactivate(Stop)])
+        .patiently(FOR_EVER)
+        .tries(10, 10)
+        .within_s(300),
+    Step::new("confirm", deactivate(ConfirmSelling)).tries(10, 10).within_s(300),
+];
+
+pub static WIPE: Table = &[
+    Step::new("check", deactivate(Check)).tries(8, 60).within_s(HOUR),
+    Step::new("announce", deactivate(Announce)).tries(3, 10).within_s(120),
+    Step::wait("cool-off", MomentCome),
+    // A till that does not answer any more is emptied all the same; the receipt says so.
+    Step::new("erase", deactivate(Erase))
+        .point_of_no_return()
+        .without_waiting()
+        .is_vital()
+        .failing_as(NotErased)
+        .tries(FOR_EVER, 60)
+        .within_s(24 * HOUR),
+];
+
+/// As [`WIPE`], for a terminal in the wrong hands: first it is stopped, and the money that it holds
+/// is sent.
+pub static WIPE_LOST: Table = &[
+    Step::new("stop", deactivate(Stop)).stops_trading().tries(3, 10).within_s(120),
+    Step::new("rescue", deactivate(RescueMoney)).tries(3, 20).within_s(600),
+    Step::new("erase", deactivate(Erase))
+        .point_of_no_return()
+        .without_waiting()
+        .is_vital()
+        .failing_as(NotErased)
+        .tries(FOR_EVER, 60)
+        .within_s(24 * HOUR),
+];
+
+/// How much of what people wrote is shown at the till.
+const ORDERED_BY_MAX: usize = 80;
+const NOTE_MAX: usize = 120;
+const FALLBACK_MAX: usize = 200;
+
+/// What the job is about.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Wanted {
+    Suspend(Suspend),
+    Resume(Resume),
+    Wipe(Decommission, Clearance),
+}
+
+/// A change of the terminal's own standing.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Deactivation {
+    pub wanted: Wanted,
+    /// What console and till both show.
+    pub code: String,
+}
+
+impl Deactivation {
+    /// For the people at the till; the code comes first, so that nothing can push it off a screen.
+    pub fn notice(&self) -> String {
+        let (what, by, reason, note) = match &self.wanted {
+            Wanted::Suspend(it) => {
+                let what = format!("This till stops taking payments at {}", it.cut_off);
+                (what, &it.ordered_by, it.reason, &it.note)
+            }
+            Wanted::Resume(it) => {
+                let what = "This till is tested, and then takes payments again".to_owned();
+                (what, &it.ordered_by, it.reason, &it.note)
+            }
+            Wanted::Wipe(it, _) => {
+                let what = "Everything on this till is erased, for good".to_owned();
+                (what, &it.ordered_by, it.reason, &it.note)
+            }
+        };
+        let note =
+            if note.is_empty() { String::new() } else { format!(": {}", quoted(note, NOTE_MAX)) };
+        format!(
+            "Code: {}. If you are told another, report it as suspicious. {what}. Ordered by {}, \
+             because of {}{note}.",
+            self.code,
+            quoted(by, ORDERED_BY_MAX),
+            reason.as_str(),
+        )
+    }
+
+    /// On the screen of a till that stands still.
+    pub fn message(&self) -> String {
+        match &self.wanted {
+            Wanted::Suspend(it) => {
+                format!("No card payments here for now. {}", plain(&it.fallback, FALLBACK_MAX))
+            }
+            Wanted::Resume(_) => "No card payments here for now. Take another till.".to_owned(),
+            Wanted::Wipe(..) => "This till is out of service.".to_owned(),
+        }
+    }
+
+    /// How long after it was accepted it may not go on, in seconds; a suspension has a moment.
+    pub fn cool_off_s(&self) -> Option<u32> {
+        match &self.wanted {
+            Wanted::Wipe(it, _) if !it.is_lost => Some(it.cool_off_s),
+            Wanted::Wipe(..) | Wanted::Suspend(_) | Wanted::Resume(_) => None,
+        }
+    }
+}
+
+fn plain(text: &str, characters_max: usize) -> String {
+    text.chars().filter(|it| !it.is_control()).take(characters_max).collect()
+}
+
+/// What an answer is worth to a suspension: once trading is stopped, what fails needs people, and
+/// nothing that they have not decided lets the till sell again.
+pub fn judge(wanted: &Wanted, action: Action, reply: Reply) -> Reply {
+    let waits_for_people = match wanted {
+        Wanted::Suspend(_) => {
+            !matches!(action, Action::Deactivate(Check | Announce | Sell)) && action != TIDY
+        }
+        Wanted::Resume(_) | Wanted::Wipe(..) => false,
+    };
+    match reply {
+        Reply::Failed { code, detail, again: _ } if waits_for_people => {
+            let detail = format!("{}: {detail}", code_word(code));
+            Reply::NotYet { waiting: Waiting::People, detail, again_in: None }
+        }
+        // Erasing is tried for as long as there is something to erase.
+        Reply::Failed { code, detail, .. } if action == deactivate(Erase) => {
+            Reply::Failed { code, detail, again: Again::Worthwhile }
+        }
+        reply => reply,
+    }
+}
+
+const TIDY: Action = Data(DiscardExport);
+
+/// As the controller and its people know it.
+fn code_word(code: FailureCode) -> String {
+    serde_json::to_value(code)
+        .ok()
+        .and_then(|word| word.as_str().map(str::to_owned))
+        .unwrap_or_default()
+}

@@ -1,0 +1,359 @@
+//! Terminals that stop, sell again, or are emptied: what people decide about them.
+//!
+//! [`plan`] says what speaks against it, and is pure; [`certify`] writes the certificate of each
+//! terminal that has signed that it is erased. Each change of service is one campaign, and carries
+//! out one accepted request. A decommissioning takes two: the suspension, which settles and saves,
+//! and then the wipe, approved when that is behind it.
+
+pub mod certify;
+pub mod clearance;
+pub mod plan;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+use shared::change::rebind::{Reason, Test};
+use shared::change::{Change, Decommission, Resume, Suspend};
+use shared::digest::{Digest, Nonce};
+use shared::document::batch::UnsoundBatch;
+use shared::document::clearance::Deregistered;
+use shared::document::{Batch, FORMAT};
+use shared::id::{BatchId, CampaignId, RequestId, TerminalId};
+use shared::limits::{APPROVED_ORDER_LIFETIME_S_MAX, TEXT_BYTES_MAX};
+use shared::time::UnixTime;
+use shared::window::Window;
+
+use crate::campaign::{CampaignError, Campaigns};
+use crate::registry::audit::By;
+use crate::registry::campaign::{Campaign, NewCampaign};
+use crate::registry::deactivation::{NewDeactivation, ServiceFacts};
+use crate::registry::page::PAGE_ITEMS_MAX;
+use crate::registry::rebind::NotBegun;
+use crate::registry::{Registry, RegistryError};
+use crate::request::{Asked, RequestKind, is_same_person};
+use crate::selector::Selector;
+use plan::{CHECKED, Plan, Step};
+
+/// Why a change of service was not begun.
+#[derive(Debug, thiserror::Error)]
+pub enum DeactivationError {
+    #[error("there is no request {0}")]
+    NoRequest(RequestId),
+    #[error("{request} asks to {}, not to {wanted}", .kind.as_str())]
+    OtherKind { request: RequestId, kind: RequestKind, wanted: &'static str },
+    #[error("nobody would take part: no terminal matches what the request asks for")]
+    Nobody,
+    #[error("the plan does not allow it: {}", obstacles(.0))]
+    Planned(Box<Plan>),
+    #[error("{name} asks for it, and cannot answer for it too")]
+    SamePerson { name: String },
+    #[error("nobody has checked {} on site", .0.join(", "))]
+    Unchecked(Vec<&'static str>),
+    #[error("only a terminal that is lost, stolen or tampered with is wiped without more: the reason is {}", .0.as_str())]
+    NotLost(Reason),
+    #[error("the cut-off {0} has passed")]
+    CutOffPassed(UnixTime),
+    #[error(transparent)]
+    Unsound(#[from] UnsoundBatch),
+    #[error("a party and its reference have 1 to {TEXT_BYTES_MAX} printable characters")]
+    NotAReference,
+    #[error(transparent)]
+    NotBegun(#[from] NotBegun),
+    #[error(transparent)]
+    Campaign(#[from] CampaignError),
+    #[error(transparent)]
+    Registry(#[from] RegistryError),
+}
+
+impl DeactivationError {
+    /// What to do about it, in the imperative.
+    pub fn hint(&self) -> Option<String> {
+        let fixed = match self {
+            Self::Planned(plan) => {
+                let hints: BTreeSet<_> = plan.open().into_keys().map(|it| it.hint()).collect();
+                return Some(hints.into_iter().collect::<Vec<_>>().join("; "));
+            }
+            Self::NoRequest(_) => "list them with `tillward request list`",
+            Self::OtherKind { .. } => "make a request of that kind: `tillward request new --kind`",
+            Self::Nobody => "look at what the selection matches with `terminal list`",
+            Self::SamePerson { .. } => "name whoever answers for it: somebody else",
+            Self::Unchecked(_) => {
+                "have somebody look at the terminal, then name what they checked with --checked"
+            }
+            Self::NotLost(_) => "suspend it first: `tillward deactivate suspend`",
+            Self::CutOffPassed(_) => "choose a moment that is still to come",
+            Self::Unsound(UnsoundBatch::CutOff { .. }) => {
+                "choose a cut-off within three days: approvals live no longer"
+            }
+            Self::NotBegun(why) => why.hint(),
+            Self::Campaign(error) => return error.hint().map(str::to_owned),
+            Self::Unsound(_) | Self::NotAReference | Self::Registry(_) => return None,
+        };
+        Some(fixed.to_owned())
+    }
+}
+
+fn obstacles(plan: &Plan) -> String {
+    let each = plan.open().into_iter().map(|(obstacle, serials)| {
+        let some: Vec<_> = serials.iter().take(8).copied().collect();
+        let more = match serials.len().saturating_sub(some.len()) {
+            0 => String::new(),
+            more => format!(" and {more} more"),
+        };
+        format!("{}{more}: {}", some.join(", "), obstacle.detail())
+    });
+    each.collect::<Vec<_>>().join("; ")
+}
+
+/// What somebody asks for, checked by nobody yet.
+#[derive(Clone, Debug)]
+pub struct NewChange {
+    pub request: RequestId,
+    pub wanted: Wanted,
+    pub name: Option<String>,
+    /// How long its orders are valid from now, in seconds.
+    pub lifetime_s: Option<u64>,
+    /// Who answers for stores in which nobody sells any more.
+    pub close_store: Option<String>,
+}
+
+#[derive(Clone, Debug)]
+pub enum Wanted {
+    Suspend { cut_off: UnixTime, resume_expected: Option<UnixTime> },
+    Resume { tests: Vec<Test>, checked: Option<Checked>, window: Option<Window> },
+    Wipe { cool_off_s: u32, is_lost: bool },
+}
+
+/// What a person has looked at on site before terminals sell again.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Checked {
+    pub what: BTreeSet<String>,
+    pub by: String,
+}
+
+impl Wanted {
+    fn step(&self) -> Step {
+        match self {
+            Self::Suspend { cut_off, .. } => Step::Suspend { cut_off: *cut_off },
+            Self::Resume { .. } => Step::Resume,
+            Self::Wipe { is_lost, .. } => Step::Wipe { is_lost: *is_lost },
+        }
+    }
+
+    /// A decommissioning is asked for once, and begins with a suspension.
+    fn is_asked_by(&self, kind: RequestKind) -> bool {
+        match self {
+            Self::Suspend { .. } => {
+                matches!(kind, RequestKind::Suspend | RequestKind::Decommission)
+            }
+            Self::Resume { .. } => kind == RequestKind::Resume,
+            Self::Wipe { .. } => kind == RequestKind::Decommission,
+        }
+    }
+
+    fn word(&self) -> &'static str {
+        match self {
+            Self::Suspend { .. } => "suspend",
+            Self::Resume { .. } => "resume",
+            Self::Wipe { .. } => "decommission",
+        }
+    }
+}
+
+/// What is kept of a plan, as JSON.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Kept {
+    pub plan: Plan,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub checked: Option<Checked>,
+}
+
+/// What people decide about terminals that stop.
+#[derive(Clone, Debug)]
+pub struct Deactivations {
+    registry: Arc<dyn Registry>,
+    campaigns: Campaigns,
+}
+
+/// A change that nothing speaks against yet.
+struct Prepared {
+    asked: Asked,
+    facts: Vec<ServiceFacts>,
+    plan: Plan,
+}
+
+impl Deactivations {
+    pub fn new(registry: Arc<dyn Registry>, campaigns: Campaigns) -> Self {
+        Self { registry, campaigns }
+    }
+
+    /// What would become of it now; nothing is written.
+    pub async fn plan(&self, new: &NewChange, by: &By) -> Result<Plan, DeactivationError> {
+        Ok(self.prepare(new, by).await?.plan)
+    }
+
+    async fn prepare(&self, new: &NewChange, by: &By) -> Result<Prepared, DeactivationError> {
+        let request = self.registry.request(new.request).await?;
+        let request = request.ok_or(DeactivationError::NoRequest(new.request))?;
+        if !new.wanted.is_asked_by(request.kind) {
+            let (request, kind) = (request.id, request.kind);
+            let wanted = new.wanted.word();
+            return Err(DeactivationError::OtherKind { request, kind, wanted });
+        }
+        let asks = [by.who.as_str(), request.asked.requester.as_str()];
+        let own = |name: &&String| asks.iter().any(|who| is_same_person(name, who));
+        if let Some(name) = new.close_store.as_ref().filter(own) {
+            return Err(DeactivationError::SamePerson { name: name.clone() });
+        }
+        let selector: Selector = request.asked.selector.parse().map_err(CampaignError::Selector)?;
+        let any = Change::Ping(shared::change::Ping { note: String::new() });
+        let members = self.campaigns.preview(&selector, &any).await?.members;
+        if members.is_empty() {
+            return Err(DeactivationError::Nobody);
+        }
+        let mut facts = Vec::new();
+        for ids in members.chunks(PAGE_ITEMS_MAX as usize) {
+            facts.extend(self.registry.service_facts(ids).await?);
+        }
+        let stores: BTreeSet<_> = facts.iter().map(|it| it.store.clone()).collect();
+        let stores: Vec<_> = stores.into_iter().collect();
+        let besides = self.registry.selling_besides(&stores, &members).await?;
+        let step = new.wanted.step();
+        let plan = plan::plan(step, &facts, &besides, new.close_store.clone(), by.at);
+        Ok(Prepared { asked: request.asked, facts, plan })
+    }
+
+    /// Drafts it and starts it; it then waits for its approvers.
+    pub async fn create(&self, new: NewChange, by: &By) -> Result<Campaign, DeactivationError> {
+        let Prepared { asked, facts, plan } = self.prepare(&new, by).await?;
+        let checked = check_wanted(&new.wanted, &asked, by.at)?;
+        if plan.is_blocked() {
+            return Err(DeactivationError::Planned(Box::new(plan)));
+        }
+        let clearances = match &new.wanted {
+            Wanted::Wipe { is_lost, .. } => clearance::enclosed(&facts, *is_lost),
+            Wanted::Suspend { .. } | Wanted::Resume { .. } => BTreeMap::new(),
+        };
+        let root = clearance::root(&clearances);
+        let selector = asked.selector.clone();
+        let lifetime_s = new.lifetime_s.unwrap_or(APPROVED_ORDER_LIFETIME_S_MAX);
+        let change = change(&new, asked, root);
+        check_change(&change, by.at, lifetime_s)?;
+        let members: Vec<_> = facts.iter().map(|it| it.terminal).collect();
+        let campaign = NewCampaign {
+            id: CampaignId::generate(),
+            name: new.name,
+            change,
+            selector,
+            // Whoever is to stop stops at once, and whoever is lost is not waited for.
+            max_parallel: u32::try_from(members.len()).unwrap_or(u32::MAX).max(1),
+            lifetime_s,
+            salt: salt(),
+        };
+        self.campaigns.check(&campaign, by.at).await?;
+        let kept = Kept { plan, checked };
+        let plan = serde_json::to_string(&kept).expect("plans are texts and numbers");
+        let request = new.request;
+        let new = NewDeactivation { campaign, clearances, members, request, plan };
+        let campaign = self.registry.add_deactivation(&new, by).await??;
+        Ok(self.campaigns.start(campaign.id, by).await?)
+    }
+
+    /// Writes down that a provider or a registry no longer knows a terminal.
+    pub async fn deregister(
+        &self,
+        terminal: TerminalId,
+        told: &Deregistered,
+        by: &By,
+    ) -> Result<(), DeactivationError> {
+        let is_said = |text: &str| {
+            let printable = !text.chars().any(char::is_control);
+            !text.trim().is_empty() && text.len() <= TEXT_BYTES_MAX && printable
+        };
+        if !is_said(&told.with) || !is_said(&told.reference) {
+            return Err(DeactivationError::NotAReference);
+        }
+        Ok(self.registry.put_deregistration(terminal, told, by).await?)
+    }
+}
+
+/// What the request says is what people sign for.
+fn change(new: &NewChange, asked: Asked, clearances: Digest) -> Change {
+    let Asked { requester: ordered_by, reason, note, fallback, .. } = asked;
+    let request = new.request;
+    match new.wanted.clone() {
+        Wanted::Suspend { cut_off, resume_expected } => {
+            let fallback = fallback.unwrap_or_default();
+            Change::Suspend(Box::new(Suspend {
+                request,
+                reason,
+                ordered_by,
+                note,
+                cut_off,
+                fallback,
+                resume_expected,
+            }))
+        }
+        Wanted::Resume { tests, checked: _, window } => {
+            let resume = Resume { request, reason, ordered_by, note, tests, window };
+            Change::Resume(Box::new(resume))
+        }
+        Wanted::Wipe { cool_off_s, is_lost } => Change::Decommission(Box::new(Decommission {
+            request,
+            reason,
+            ordered_by,
+            note,
+            cool_off_s,
+            clearances,
+            is_lost,
+        })),
+    }
+}
+
+/// What no plan of terminals can say.
+fn check_wanted(
+    wanted: &Wanted,
+    asked: &Asked,
+    now: UnixTime,
+) -> Result<Option<Checked>, DeactivationError> {
+    match wanted {
+        Wanted::Suspend { cut_off, .. } if *cut_off < now => {
+            Err(DeactivationError::CutOffPassed(*cut_off))
+        }
+        Wanted::Wipe { is_lost: true, .. }
+            if !matches!(asked.reason, Reason::LostStolen | Reason::Tampered) =>
+        {
+            Err(DeactivationError::NotLost(asked.reason))
+        }
+        Wanted::Resume { checked, .. } => {
+            let has = |what: &&str| checked.as_ref().is_some_and(|it| it.what.contains(*what));
+            let lacking: Vec<_> = CHECKED.into_iter().filter(|what| !has(what)).collect();
+            match lacking.is_empty() {
+                true => Ok(checked.clone()),
+                false => Err(DeactivationError::Unchecked(lacking)),
+            }
+        }
+        Wanted::Suspend { .. } | Wanted::Wipe { .. } => Ok(None),
+    }
+}
+
+fn check_change(change: &Change, now: UnixTime, lifetime_s: u64) -> Result<(), UnsoundBatch> {
+    let batch = Batch {
+        format: FORMAT,
+        id: BatchId::from_bytes([0; 16]),
+        change: change.clone(),
+        terminals: 1,
+        root: Digest([0; 32]),
+        not_before: now,
+        not_after: now.plus(std::time::Duration::from_secs(lifetime_s)),
+    };
+    batch.check()
+}
+
+fn salt() -> Nonce {
+    let mut salt = [0; 16];
+    getrandom::fill(&mut salt).expect("the operating system gives randomness");
+    Nonce(salt)
+}

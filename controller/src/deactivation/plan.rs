@@ -1,0 +1,292 @@
+//! Whether terminals may be stopped, may sell again, or may be emptied: what speaks against it, for
+//! whom, and what must be done by when. Pure.
+//!
+//! Terminals judge by their own books too; here people are told before they sign.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+use shared::id::TerminalId;
+use shared::time::UnixTime;
+
+use crate::registry::deactivation::ServiceFacts;
+use crate::registry::terminal::{Presence, Service, Unit};
+
+/// What shops owe is to be cleared, and their data saved, so long before the cut-off: who stops on a
+/// Friday at 15:00 has that behind them on Wednesday at 9:00.
+pub const CLEARED_BEFORE: Duration = Duration::from_secs(54 * 3600);
+
+/// A terminal that has not accepted its order by then may not stop when it should.
+pub const ARMED_BEFORE: Duration = Duration::from_secs(24 * 3600);
+
+/// Parties are told so long before.
+pub const NOTICE_BEFORE: Duration = Duration::from_secs(7 * 24 * 3600);
+
+/// What people check on a terminal before it sells again.
+pub const CHECKED: [&str; 5] = ["screen", "printer", "reader", "scanner", "battery"];
+
+/// What is to be done.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Step {
+    Suspend { cut_off: UnixTime },
+    Resume,
+    Wipe { is_lost: bool },
+}
+
+/// Why one terminal cannot take part.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Obstacle {
+    NotEnrolled,
+    Revoked,
+    Frozen,
+    /// It is suspended or erased already.
+    NotInService,
+    NotSuspended,
+    /// It has not told what a wipe of it must name.
+    NoChallenge,
+    /// No snapshot of it is verified in both places.
+    NotSaved,
+    /// Its newest verified snapshot was taken before it stopped.
+    SavedTooEarly,
+    NotDeregistered,
+    /// Nobody in its store would sell any more.
+    LastInStore,
+}
+
+impl Obstacle {
+    pub fn detail(self) -> &'static str {
+        match self {
+            Self::NotEnrolled => "it is not enrolled",
+            Self::Revoked => "it is revoked",
+            Self::Frozen => "somebody finds it suspicious",
+            Self::NotInService => "it is out of service already",
+            Self::NotSuspended => "it is not suspended",
+            Self::NoChallenge => "it has not told what a wipe of it must name",
+            Self::NotSaved => "no snapshot of it is verified in both places",
+            Self::SavedTooEarly => "its newest verified snapshot is older than its last sale",
+            Self::NotDeregistered => "nobody wrote down that its provider has deregistered it",
+            Self::LastInStore => "nobody in its store would sell any more",
+        }
+    }
+
+    /// What to do about it, in the imperative.
+    pub fn hint(self) -> &'static str {
+        match self {
+            Self::NotEnrolled | Self::Revoked => "leave it out",
+            Self::Frozen => "look into it; two people lift it with `tillward request unfreeze`",
+            Self::NotInService => "leave it out, or resume it first",
+            Self::NotSuspended => "suspend it first: `tillward deactivate suspend`",
+            Self::NoChallenge => "wait until it has connected with a newer agent",
+            Self::NotSaved | Self::SavedTooEarly => {
+                "wait until its backup is verified: `tillward backup show`"
+            }
+            Self::NotDeregistered => {
+                "deregister it, then write that down: `tillward deactivate deregister`"
+            }
+            Self::LastInStore => {
+                "name who answers for closing the store's tills: `--close-store NAME`"
+            }
+        }
+    }
+}
+
+/// One terminal of a plan.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Part {
+    pub terminal: TerminalId,
+    pub serial: String,
+    pub store: String,
+    pub obstacles: Vec<Obstacle>,
+}
+
+/// What has to be so by when, and whether it is late.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Deadline {
+    pub what: Due,
+    pub by: UnixTime,
+    pub is_late: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Due {
+    /// Parties are told.
+    Notice,
+    /// What is owed is cleared, and everything is saved.
+    Cleared,
+    /// Every terminal has accepted its order.
+    Armed,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Plan {
+    /// By serial number.
+    pub terminals: Vec<Part>,
+    pub deadlines: Vec<Deadline>,
+    /// Who answers for stores in which nobody sells any more.
+    pub close_store: Option<String>,
+}
+
+impl Plan {
+    /// Whether anything speaks against it for which nobody answers.
+    pub fn is_blocked(&self) -> bool {
+        self.terminals.iter().any(|part| part.obstacles.iter().any(|it| !self.is_answered(*it)))
+    }
+
+    fn is_answered(&self, obstacle: Obstacle) -> bool {
+        obstacle == Obstacle::LastInStore && self.close_store.is_some()
+    }
+
+    /// Terminals by what speaks against them and nobody answers for.
+    pub fn open(&self) -> BTreeMap<Obstacle, Vec<&str>> {
+        let mut open: BTreeMap<_, Vec<_>> = BTreeMap::new();
+        for part in &self.terminals {
+            for obstacle in part.obstacles.iter().filter(|it| !self.is_answered(**it)) {
+                open.entry(*obstacle).or_default().push(part.serial.as_str());
+            }
+        }
+        open
+    }
+}
+
+/// `besides`: how many terminals of each store sell on that are none of these.
+pub fn plan(
+    step: Step,
+    facts: &[ServiceFacts],
+    besides: &BTreeMap<String, u64>,
+    close_store: Option<String>,
+    now: UnixTime,
+) -> Plan {
+    let part = |it: &ServiceFacts| {
+        let mut obstacles = obstacles(step, it);
+        let sells_on = besides.get(&it.store).copied().unwrap_or(0);
+        if matches!(step, Step::Suspend { .. }) && sells_on == 0 {
+            obstacles.push(Obstacle::LastInStore);
+        }
+        let (terminal, serial, store) = (it.terminal, it.serial.clone(), it.store.clone());
+        Part { terminal, serial, store, obstacles }
+    };
+    let mut terminals: Vec<_> = facts.iter().map(part).collect();
+    terminals.sort_by(|a, b| a.serial.cmp(&b.serial));
+    let deadlines = match step {
+        Step::Suspend { cut_off } => deadlines(cut_off, now).into(),
+        Step::Resume | Step::Wipe { .. } => Vec::new(),
+    };
+    Plan { terminals, deadlines, close_store }
+}
+
+/// Counted back from the cut-off.
+pub fn deadlines(cut_off: UnixTime, now: UnixTime) -> [Deadline; 3] {
+    [(Due::Notice, NOTICE_BEFORE), (Due::Cleared, CLEARED_BEFORE), (Due::Armed, ARMED_BEFORE)].map(
+        |(what, before)| {
+            let by = cut_off.minus(before);
+            Deadline { what, by, is_late: now > by }
+        },
+    )
+}
+
+fn obstacles(step: Step, it: &ServiceFacts) -> Vec<Obstacle> {
+    let mut found = Vec::new();
+    match it.unit {
+        Unit::Claimed => found.push(Obstacle::NotEnrolled),
+        Unit::Revoked => found.push(Obstacle::Revoked),
+        Unit::Enrolled => {}
+    }
+    if it.is_frozen {
+        found.push(Obstacle::Frozen);
+    }
+    match (step, it.service) {
+        (Step::Suspend { .. }, Service::Suspended | Service::Erased)
+        | (Step::Wipe { is_lost: true }, Service::Erased) => found.push(Obstacle::NotInService),
+        (Step::Resume | Step::Wipe { is_lost: false }, Service::InService | Service::Erased) => {
+            found.push(Obstacle::NotSuspended);
+        }
+        (Step::Suspend { .. }, Service::InService)
+        | (Step::Resume | Step::Wipe { .. }, Service::Suspended)
+        | (Step::Wipe { is_lost: true }, Service::InService) => {}
+    }
+    match step {
+        Step::Suspend { .. } | Step::Resume => {}
+        Step::Wipe { is_lost } => {
+            if it.challenge.is_none() {
+                found.push(Obstacle::NoChallenge);
+            }
+            if !is_lost {
+                found.extend(what_a_wipe_lacks(it));
+            }
+        }
+    }
+    found
+}
+
+fn what_a_wipe_lacks(it: &ServiceFacts) -> Vec<Obstacle> {
+    let mut found = Vec::new();
+    // Saved while it stood still: the snapshot is part of the suspension, which ends with it.
+    match (it.saved, it.service_at) {
+        (None, _) => found.push(Obstacle::NotSaved),
+        (Some((_, taken_at)), Some(suspended_at)) if taken_at.plus(SAVED_WITHIN) < suspended_at => {
+            found.push(Obstacle::SavedTooEarly);
+        }
+        (Some(_), _) => {}
+    }
+    if it.deregistered.is_empty() {
+        found.push(Obstacle::NotDeregistered);
+    }
+    found
+}
+
+/// From the export of a suspension to its end: to be sent, stored and verified in both places.
+const SAVED_WITHIN: Duration = Duration::from_secs(24 * 3600);
+
+/// What a wipe has come to, in words that never claim more than is known.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum WipeState {
+    /// Approvers have not all signed, or it has not been sent.
+    Requested,
+    /// The terminal has accepted it.
+    Delivered,
+    /// It has begun and not said how it ended.
+    Wiping,
+    /// The terminal has signed that it could read nothing any more.
+    ErasedProven,
+    /// The terminal has signed that it is erased, and that not all of it could be verified.
+    ErasedUnproven,
+    /// It had begun, and nothing was heard for longer than it takes.
+    Indeterminate,
+    /// It was sent, and nothing was ever heard.
+    PresumedLost,
+    /// Withdrawn, refused, or failed before anything was erased.
+    NotErased,
+}
+
+impl WipeState {
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Requested => "requested",
+            Self::Delivered => "delivered",
+            Self::Wiping => "wiping",
+            Self::ErasedProven => "erased-proven",
+            Self::ErasedUnproven => "erased-unproven",
+            Self::Indeterminate => "indeterminate",
+            Self::PresumedLost => "presumed-lost",
+            Self::NotErased => "not-erased",
+        }
+    }
+}
+
+/// Whether an armed order may not take effect in time: alerts are for those that have not accepted
+/// it a day before.
+pub fn is_at_risk(
+    cut_off: UnixTime,
+    has_accepted: bool,
+    presence: Presence,
+    now: UnixTime,
+) -> bool {
+    let armed_late = !has_accepted && now > cut_off.minus(ARMED_BEFORE);
+    armed_late && presence != Presence::Online || (!has_accepted && now > cut_off)
+}
+
+#[cfg(test)]
+mod tests;

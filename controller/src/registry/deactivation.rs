@@ -1,0 +1,138 @@
+//! Suspensions, returns to service and wipes as they are stored, and what is known of the terminals
+//! that they are about.
+
+use std::collections::BTreeMap;
+
+use async_trait::async_trait;
+use shared::digest::{Digest, PublicKey};
+use shared::document::clearance::Deregistered;
+use shared::document::profile::Enclosed;
+use shared::id::{CampaignId, OrderId, RequestId, TerminalId};
+use shared::message::SignedBytes;
+use shared::time::UnixTime;
+
+use super::RegistryError;
+use super::audit::By;
+use super::campaign::{Campaign, NewCampaign};
+use super::page::Page;
+use super::rebind::NotBegun;
+use super::terminal::{Presence, Service, Unit};
+
+type Result<T> = std::result::Result<T, RegistryError>;
+
+/// A change of service of exactly these terminals.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NewDeactivation {
+    pub campaign: NewCampaign,
+    /// For a wipe: the clearances of exactly its members.
+    pub clearances: BTreeMap<TerminalId, Enclosed>,
+    pub members: Vec<TerminalId>,
+    /// The accepted request that it carries out.
+    pub request: RequestId,
+    /// As JSON: see [`crate::deactivation::plan`].
+    pub plan: String,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Deactivation {
+    pub campaign: CampaignId,
+    pub request: RequestId,
+    pub plan: String,
+    pub created_at: UnixTime,
+    pub created_by: String,
+}
+
+/// What is known of one terminal that is to stop, to sell again, or to be emptied.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ServiceFacts {
+    pub terminal: TerminalId,
+    pub serial: String,
+    pub model: String,
+    pub store: String,
+    pub lane: Option<String>,
+    pub unit: Unit,
+    pub presence: Presence,
+    pub epoch: u32,
+    pub key: Option<PublicKey>,
+    pub service: Service,
+    /// The order that made it so.
+    pub service_order: Option<OrderId>,
+    pub service_at: Option<UnixTime>,
+    /// What a wipe of it must name.
+    pub challenge: Option<Digest>,
+    /// Of its newest snapshot that is verified in both places, and when that was taken.
+    pub saved: Option<(Digest, UnixTime)>,
+    pub deregistered: Vec<Deregistered>,
+    pub is_frozen: bool,
+}
+
+/// A terminal that has signed that it is erased, and that nobody has certified yet.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Erased {
+    pub facts: ServiceFacts,
+    pub order: OrderId,
+    /// The signed receipt.
+    pub receipt: SignedBytes,
+    pub batch: SignedBytes,
+    /// The payload of its clearance.
+    pub clearance: Vec<u8>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Sanitisation {
+    pub order: OrderId,
+    pub terminal: TerminalId,
+    pub digest: Digest,
+    pub signed: SignedBytes,
+    pub created_at: UnixTime,
+}
+
+/// The part of the registry that is about terminals which stop.
+#[async_trait]
+pub trait DeactivationRegistry {
+    /// Adds a draft with its clearances, and schedules the request. All of it or nothing.
+    async fn add_deactivation(
+        &self,
+        new: &NewDeactivation,
+        by: &By,
+    ) -> Result<std::result::Result<Campaign, NotBegun>>;
+
+    async fn deactivation(&self, campaign: CampaignId) -> Result<Option<Deactivation>>;
+
+    /// Newest first.
+    async fn deactivations(&self, page: &Page<CampaignId>) -> Result<Vec<Deactivation>>;
+
+    /// By id; those that nobody knows are left out.
+    async fn service_facts(&self, terminals: &[TerminalId]) -> Result<Vec<ServiceFacts>>;
+
+    /// How many other terminals of these stores are enrolled and in service.
+    async fn selling_besides(
+        &self,
+        stores: &[String],
+        terminals: &[TerminalId],
+    ) -> Result<BTreeMap<String, u64>>;
+
+    /// Writes down that a party no longer knows a terminal, in place of what was written before.
+    async fn put_deregistration(
+        &self,
+        terminal: TerminalId,
+        told: &Deregistered,
+        by: &By,
+    ) -> Result<()>;
+
+    /// At most so many.
+    async fn uncertified(&self, limit: u32) -> Result<Vec<Erased>>;
+
+    /// Keeps a certificate, once for an order; whether it was the first.
+    async fn add_sanitisation(&self, certificate: &Sanitisation, by: &By) -> Result<bool>;
+
+    /// Puts erased terminals on the deny list that are away and were heard last before that; says
+    /// whom. At most a hundred at once.
+    async fn retire_erased(&self, last_seen_before: UnixTime, by: &By) -> Result<Vec<TerminalId>>;
+
+    /// By id.
+    async fn deactivation_members(&self, campaign: CampaignId) -> Result<Vec<TerminalId>>;
+
+    /// Newest first.
+    async fn sanitisations(&self, terminal: TerminalId) -> Result<Vec<Sanitisation>>;
+}

@@ -1,0 +1,387 @@
+//! Suspensions, returns to service and wipes, and what is known of the terminals they are about.
+
+use std::collections::BTreeMap;
+
+use async_trait::async_trait;
+use shared::change::Change;
+use shared::digest::Digest;
+use shared::document::clearance::Deregistered;
+use shared::id::{CampaignId, OrderId, TerminalId};
+use shared::outcome::Outcome;
+use shared::time::UnixTime;
+
+use super::rebinds::{put_enclosed, rebinding};
+use super::session::{
+    Access, Database, Row, Transaction, bytes, code, int, list, maybe_text, text, time,
+    with_id_list,
+};
+use super::suspicions::terminal_is_frozen;
+use super::{SqlRegistry, audit, campaigns, finish, read, requests, terminals, transaction, write};
+use crate::registry::RegistryError;
+use crate::registry::audit::By;
+use crate::registry::campaign::Campaign;
+use crate::registry::deactivation::{
+    Deactivation, DeactivationRegistry, Erased, NewDeactivation, Sanitisation, ServiceFacts,
+};
+use crate::registry::page::Page;
+use crate::registry::rebind::NotBegun;
+use crate::registry::terminal::Service;
+
+/// Terminals in one transaction.
+const RETIRED_MAX: u32 = 100;
+
+type Result<T> = std::result::Result<T, RegistryError>;
+
+#[async_trait]
+impl<D: Database> DeactivationRegistry for SqlRegistry<D> {
+    async fn add_deactivation(
+        &self,
+        new: &NewDeactivation,
+        by: &By,
+    ) -> Result<std::result::Result<Campaign, NotBegun>> {
+        write!(self, "add a change of service", tx => add(tx, new, by))
+    }
+
+    async fn deactivation(&self, campaign: CampaignId) -> Result<Option<Deactivation>> {
+        read!(self, "find a change of service", tx => of_campaign(tx, campaign))
+    }
+
+    async fn deactivations(&self, page: &Page<CampaignId>) -> Result<Vec<Deactivation>> {
+        read!(self, "list changes of service", tx => listed(tx, page))
+    }
+
+    async fn service_facts(&self, ids: &[TerminalId]) -> Result<Vec<ServiceFacts>> {
+        read!(self, "look up who is in service", tx => facts(tx, ids))
+    }
+
+    async fn selling_besides(
+        &self,
+        stores: &[String],
+        ids: &[TerminalId],
+    ) -> Result<BTreeMap<String, u64>> {
+        read!(self, "count who sells besides", tx => selling_besides(tx, stores, ids))
+    }
+
+    async fn put_deregistration(
+        &self,
+        terminal: TerminalId,
+        told: &Deregistered,
+        by: &By,
+    ) -> Result<()> {
+        write!(self, "note a deregistration", tx => deregister(tx, terminal, told, by))
+    }
+
+    async fn uncertified(&self, limit: u32) -> Result<Vec<Erased>> {
+        read!(self, "find who has no certificate", tx => uncertified(tx, limit))
+    }
+
+    async fn add_sanitisation(&self, certificate: &Sanitisation, by: &By) -> Result<bool> {
+        write!(self, "keep a certificate", tx => add_sanitisation(tx, certificate, by))
+    }
+
+    async fn retire_erased(&self, last_seen_before: UnixTime, by: &By) -> Result<Vec<TerminalId>> {
+        write!(self, "retire who is erased", tx => retire(tx, last_seen_before, by))
+    }
+
+    async fn deactivation_members(&self, campaign: CampaignId) -> Result<Vec<TerminalId>> {
+        read!(self, "list who changes service", tx => members(tx, campaign))
+    }
+
+    async fn sanitisations(&self, terminal: TerminalId) -> Result<Vec<Sanitisation>> {
+        read!(self, "list certificates", tx => sanitisations(tx, terminal))
+    }
+}
+
+/// Looks at everything that may be refused before it writes.
+async fn add(
+    tx: &mut Transaction,
+    new: &NewDeactivation,
+    by: &By,
+) -> Result<std::result::Result<Campaign, NotBegun>> {
+    let request = match requests::to_schedule(tx, new.request).await? {
+        Ok(request) => request,
+        Err(refused) => return Ok(Err(refused.into())),
+    };
+    let mut taken = rebinding(tx, &new.members, None).await?;
+    taken.extend(deactivating(tx, &new.members).await?);
+    if let Some(&(terminal, campaign)) = taken.first() {
+        return Ok(Err(NotBegun::InAnotherChange { terminal, campaign }));
+    }
+    let campaign = campaigns::add(tx, &new.campaign, by).await?;
+    let insert = "INSERT INTO deactivations (campaign, request, plan, created_at, created_by)
+         VALUES ($1, $2, $3, $4, $5)";
+    let values =
+        vec![text(campaign.id), text(new.request), text(&new.plan), time(by.at), text(&by.who)];
+    tx.execute(insert, values).await?;
+    for terminal in &new.members {
+        let insert = "INSERT INTO deactivation_members (campaign, terminal) VALUES ($1, $2)";
+        tx.execute(insert, vec![text(campaign.id), text(terminal)]).await?;
+    }
+    for (terminal, clearance) in &new.clearances {
+        put_enclosed(tx, campaign.id, *terminal, clearance).await?;
+    }
+    requests::put_scheduled(tx, request, campaign.id, by).await?;
+    audit::append(tx, by, "deactivation-created", campaign.id).await?;
+    Ok(Ok(campaign))
+}
+
+/// Changes of service that are not over, drafts too, and those of these terminals that they are about.
+async fn deactivating(
+    tx: &mut Transaction,
+    ids: &[TerminalId],
+) -> Result<Vec<(TerminalId, CampaignId)>> {
+    let select = with_id_list!(
+        "SELECT m.terminal, m.campaign FROM deactivation_members m
+         JOIN campaigns c ON c.id = m.campaign
+         WHERE c.ended_at IS NULL AND m.terminal IN ",
+        " ORDER BY m.terminal, m.campaign"
+    );
+    let rows = tx.rows(select, vec![list(ids)]).await?;
+    rows.into_iter().map(|mut row| Ok((row.parsed("terminal")?, row.parsed("campaign")?))).collect()
+}
+
+async fn members(tx: &mut Transaction, campaign: CampaignId) -> Result<Vec<TerminalId>> {
+    let select = "SELECT terminal FROM deactivation_members WHERE campaign = $1 ORDER BY terminal";
+    let rows = tx.rows(select, vec![text(campaign)]).await?;
+    rows.into_iter().map(|mut row| row.parsed("terminal")).collect()
+}
+
+fn deactivation(mut row: Row) -> Result<Deactivation> {
+    Ok(Deactivation {
+        campaign: row.parsed("campaign")?,
+        request: row.parsed("request")?,
+        plan: row.text()?,
+        created_at: row.time()?,
+        created_by: row.text()?,
+    })
+}
+
+async fn of_campaign(tx: &mut Transaction, id: CampaignId) -> Result<Option<Deactivation>> {
+    let select = "SELECT campaign, request, plan, created_at, created_by FROM deactivations
+         WHERE campaign = $1";
+    tx.row(select, vec![text(id)]).await?.map(deactivation).transpose()
+}
+
+async fn listed(tx: &mut Transaction, page: &Page<CampaignId>) -> Result<Vec<Deactivation>> {
+    let select = "SELECT campaign, request, plan, created_at, created_by FROM deactivations
+         WHERE $1 IS NULL OR campaign < $1 ORDER BY campaign DESC LIMIT $2";
+    let rows = tx.rows(select, vec![maybe_text(page.after), int(page.items())]).await?;
+    rows.into_iter().map(deactivation).collect()
+}
+
+async fn facts(tx: &mut Transaction, ids: &[TerminalId]) -> Result<Vec<ServiceFacts>> {
+    let select = with_id_list!(
+        concat!(
+            "SELECT id, serial, model, store, lane, unit, presence, epoch, public_key, service,
+                 service_order, service_at, challenge, ",
+            terminal_is_frozen!(),
+            " FROM terminals WHERE id IN "
+        ),
+        " ORDER BY id"
+    );
+    let mut all = Vec::new();
+    for mut row in tx.rows(select, vec![list(ids)]).await? {
+        let terminal = row.parsed("terminal")?;
+        all.push(ServiceFacts {
+            terminal,
+            serial: row.text()?,
+            model: row.text()?,
+            store: row.text()?,
+            lane: row.maybe_text()?,
+            unit: row.code()?,
+            presence: row.code()?,
+            epoch: row.number()?,
+            key: row.maybe_parsed("public key")?,
+            service: row.code()?,
+            service_order: row.maybe_parsed("order")?,
+            service_at: row.maybe_time()?,
+            challenge: row.maybe_parsed("digest")?,
+            is_frozen: row.flag()?,
+            saved: None,
+            deregistered: Vec::new(),
+        });
+    }
+    for it in &mut all {
+        it.saved = saved(tx, it.terminal).await?;
+        it.deregistered = deregistered(tx, it.terminal, it.epoch).await?;
+    }
+    Ok(all)
+}
+
+async fn saved(tx: &mut Transaction, terminal: TerminalId) -> Result<Option<(Digest, UnixTime)>> {
+    let select = "SELECT manifest, taken_at FROM backup_snapshots
+         WHERE terminal = $1 AND state = 'available' ORDER BY number DESC LIMIT 1";
+    let row = tx.row(select, vec![text(terminal)]).await?;
+    row.map(|mut row| Ok((row.parsed("digest")?, row.time()?))).transpose()
+}
+
+async fn deregistered(
+    tx: &mut Transaction,
+    terminal: TerminalId,
+    epoch: u32,
+) -> Result<Vec<Deregistered>> {
+    let select = "SELECT party, reference FROM deregistrations
+         WHERE terminal = $1 AND epoch = $2 ORDER BY party";
+    let rows = tx.rows(select, vec![text(terminal), int(epoch)]).await?;
+    let told = |mut row: Row| Ok(Deregistered { with: row.text()?, reference: row.text()? });
+    rows.into_iter().map(told).collect()
+}
+
+async fn selling_besides(
+    tx: &mut Transaction,
+    stores: &[String],
+    ids: &[TerminalId],
+) -> Result<BTreeMap<String, u64>> {
+    let select = "SELECT COUNT(*) FROM terminals
+         WHERE store = $1 AND unit = 'enrolled' AND service = 'in-service'";
+    let own = with_id_list!(
+        "SELECT COUNT(*) FROM terminals
+         WHERE store = $2 AND unit = 'enrolled' AND service = 'in-service' AND id IN ",
+        ""
+    );
+    let mut besides = BTreeMap::new();
+    for store in stores {
+        let all = count(tx.row(select, vec![text(store)]).await?)?;
+        let of_these = count(tx.row(own, vec![list(ids), text(store)]).await?)?;
+        besides.insert(store.clone(), all.saturating_sub(of_these));
+    }
+    Ok(besides)
+}
+
+fn count(row: Option<Row>) -> Result<u64> {
+    row.map_or(Ok(0), |mut row| row.number())
+}
+
+async fn deregister(
+    tx: &mut Transaction,
+    terminal: TerminalId,
+    told: &Deregistered,
+    by: &By,
+) -> Result<()> {
+    let missing = || RegistryError::Missing { what: "terminal", which: terminal.to_string() };
+    let known = terminals::by_id(tx, terminal).await?.ok_or_else(missing)?;
+    let insert = "INSERT INTO deregistrations (terminal, epoch, party, reference, recorded_at,
+             recorded_by)
+         VALUES ($1, $2, $3, $4, $5, $6)
+         ON CONFLICT (terminal, epoch, party) DO UPDATE SET reference = $4, recorded_at = $5,
+             recorded_by = $6";
+    let values = vec![
+        text(terminal),
+        int(known.epoch),
+        text(&told.with),
+        text(&told.reference),
+        time(by.at),
+        text(&by.who),
+    ];
+    tx.execute(insert, values).await?;
+    let subject = format!("{terminal} {} {}", told.with, told.reference);
+    audit::append(tx, by, "terminal-deregistered", subject).await
+}
+
+/// What the end of an order made of its terminal.
+pub(super) async fn ended(
+    tx: &mut Transaction,
+    terminal: TerminalId,
+    (order, change): (OrderId, &Change),
+    outcome: &Outcome,
+    at: UnixTime,
+) -> Result<()> {
+    let Outcome::Succeeded { .. } = outcome else { return Ok(()) };
+    let (service, action) = match change {
+        Change::Suspend(_) => (Service::Suspended, "terminal-suspended"),
+        Change::Resume(_) => (Service::InService, "terminal-resumed"),
+        Change::Decommission(_) => (Service::Erased, "terminal-erased"),
+        Change::Ping(_)
+        | Change::Backup(_)
+        | Change::Drill(_)
+        | Change::Upgrade(_)
+        | Change::Restore(_)
+        | Change::Rebind(_)
+        | Change::Cancel(_) => return Ok(()),
+    };
+    let update = "UPDATE terminals SET service = $2, service_order = $3, service_at = $4
+         WHERE id = $1";
+    tx.execute(update, vec![text(terminal), code(service), text(order), time(at)]).await?;
+    let by = By { who: terminal.to_string(), why: order.to_string(), at };
+    audit::append(tx, &by, action, terminal).await
+}
+
+/// Erased terminals that were heard last before that do not come back: they are on the deny list from
+/// then on, and whoever speaks with their certificates is an alarm.
+async fn retire(
+    tx: &mut Transaction,
+    last_seen_before: UnixTime,
+    by: &By,
+) -> Result<Vec<TerminalId>> {
+    let select = "SELECT id FROM terminals WHERE service = 'erased' AND unit = 'enrolled'
+             AND presence <> 'online' AND COALESCE(last_seen_at, 0) < $1
+         ORDER BY id LIMIT $2";
+    let mut retired = Vec::new();
+    for mut row in tx.rows(select, vec![time(last_seen_before), int(RETIRED_MAX)]).await? {
+        let terminal = row.parsed("terminal")?;
+        terminals::revoke(tx, terminal, by).await?;
+        retired.push(terminal);
+    }
+    Ok(retired)
+}
+
+async fn uncertified(tx: &mut Transaction, limit: u32) -> Result<Vec<Erased>> {
+    let select = "SELECT t.id, o.id, b.signed, p.profile FROM terminals t
+         JOIN orders o ON o.id = t.service_order
+         JOIN batches b ON b.digest = o.batch
+         JOIN campaign_profiles p ON p.campaign = o.campaign AND p.terminal = o.terminal
+         WHERE t.service = 'erased'
+             AND NOT EXISTS (SELECT 1 FROM sanitisations s WHERE s.order_id = t.service_order)
+         ORDER BY t.id LIMIT $1";
+    let mut erased = Vec::new();
+    for mut row in tx.rows(select, vec![int(limit)]).await? {
+        let (terminal, order): (TerminalId, OrderId) =
+            (row.parsed("terminal")?, row.parsed("order")?);
+        let (batch, clearance) = (row.signed()?, row.bytes()?);
+        let receipt = "SELECT signed FROM receipts WHERE order_id = $1 AND said = 'finished'
+             ORDER BY said_at, digest LIMIT 1";
+        let receipt = tx.row(receipt, vec![text(order)]).await?;
+        let Some(receipt) = receipt.map(|mut row| row.signed()).transpose()? else { continue };
+        let Some(facts) = facts(tx, &[terminal]).await?.pop() else { continue };
+        erased.push(Erased { facts, order, receipt, batch, clearance });
+    }
+    Ok(erased)
+}
+
+async fn add_sanitisation(
+    tx: &mut Transaction,
+    certificate: &Sanitisation,
+    by: &By,
+) -> Result<bool> {
+    let insert = "INSERT INTO sanitisations (order_id, terminal, digest, signed, created_at)
+         VALUES ($1, $2, $3, $4, $5) ON CONFLICT (order_id) DO NOTHING";
+    let values = vec![
+        text(certificate.order),
+        text(certificate.terminal),
+        text(certificate.digest),
+        bytes(certificate.signed.as_slice()),
+        time(certificate.created_at),
+    ];
+    if tx.execute(insert, values).await? == 0 {
+        return Ok(false);
+    }
+    let subject = format!("{} {}", certificate.terminal, certificate.digest);
+    audit::append(tx, by, "terminal-certified", subject).await?;
+    Ok(true)
+}
+
+async fn sanitisations(tx: &mut Transaction, terminal: TerminalId) -> Result<Vec<Sanitisation>> {
+    let select = "SELECT order_id, terminal, digest, signed, created_at FROM sanitisations
+         WHERE terminal = $1 ORDER BY created_at DESC, order_id DESC";
+    let sanitisation = |mut row: Row| {
+        Ok(Sanitisation {
+            order: row.parsed("order")?,
+            terminal: row.parsed("terminal")?,
+            digest: row.parsed("digest")?,
+            signed: row.signed()?,
+            created_at: row.time()?,
+        })
+    };
+    let rows = tx.rows(select, vec![text(terminal)]).await?;
+    rows.into_iter().map(sanitisation).collect()
+}

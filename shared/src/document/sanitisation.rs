@@ -1,0 +1,126 @@
+//! What became of what a terminal held: said by the controller, under its own key, once the terminal
+//! has signed that it is erased.
+//!
+//! The fields are those of NIST SP 800-88 Rev. 1 §4.8. It claims no more than the terminal proved:
+//! what nobody could verify is listed as such.
+
+use serde::{Deserialize, Serialize};
+
+use super::clearance::Deregistered;
+use crate::digest::{Digest, KeyId};
+use crate::id::{OrderId, TerminalId};
+use crate::time::UnixTime;
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SanitisationCertificate {
+    pub format: u8,
+    pub terminal: TerminalId,
+    pub manufacturer: Option<String>,
+    pub model: String,
+    pub serial: String,
+    pub property_number: Option<String>,
+    /// What was sanitised, and where it came from.
+    pub media_type: String,
+    pub media_source: String,
+    pub confidentiality_before: Option<String>,
+    pub confidentiality_after: Option<String>,
+    pub method: Method,
+    pub tool: String,
+    /// What was erased, how, and whether that was verified, in the terminal's own words.
+    pub erased: Vec<String>,
+    /// Whether the terminal tried to read all of it afterwards, and could not.
+    pub is_verified: bool,
+    pub destination: Option<String>,
+    /// The order that the terminal carried out, and SHA-256 of the payload of its receipt.
+    pub order: OrderId,
+    pub receipt: Digest,
+    pub sanitised_by: SanitisedBy,
+    pub sanitised_at: UnixTime,
+    pub approved_by: Vec<String>,
+    /// SHA-256 of the payload of the manifest of the last snapshot; `None`: nothing was saved.
+    pub saved: Option<Digest>,
+    pub saved_in: Vec<String>,
+    pub deregistered: Vec<Deregistered>,
+    pub certified_at: UnixTime,
+}
+
+/// NIST SP 800-88: clear protects from reading by ordinary means, purge from a laboratory.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Method {
+    Clear,
+    Purge,
+    /// The terminal does not say.
+    Unknown,
+}
+
+/// A terminal sanitises itself; who stands there is nobody's word but the key's.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SanitisedBy {
+    pub key: KeyId,
+    pub store: String,
+}
+
+impl Method {
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Clear => "clear",
+            Self::Purge => "purge",
+            Self::Unknown => "unknown",
+        }
+    }
+}
+
+/// The last piece of evidence of a wipe, as terminals write it and certificates read it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Summary {
+    pub method: Method,
+    pub tool: String,
+    pub is_verified: bool,
+}
+
+const VERIFIED: &str = ", verified";
+const NOT_VERIFIED: &str = ", not verified";
+
+impl Summary {
+    /// `purge by tillward-erase 0.1.0, verified`.
+    pub fn note(method: &str, tool: &str, is_verified: bool) -> String {
+        let verified = if is_verified { VERIFIED } else { NOT_VERIFIED };
+        format!("{method} by {tool}{verified}")
+    }
+
+    pub fn read(note: &str) -> Option<Self> {
+        let (method, rest) = note.split_once(" by ")?;
+        let (tool, is_verified) = match rest.strip_suffix(NOT_VERIFIED) {
+            Some(tool) => (tool, false),
+            None => (rest.strip_suffix(VERIFIED)?, true),
+        };
+        let method = match method {
+            "clear" => Method::Clear,
+            "purge" => Method::Purge,
+            _ => return None,
+        };
+        Some(Self { method, tool: tool.to_owned(), is_verified })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_summary_reads_back_as_it_was_written_and_nothing_else_does() {
+        for (method, word) in [(Method::Clear, "clear"), (Method::Purge, "purge")] {
+            for is_verified in [true, false] {
+                let tool = "tillward-erase 0.1.0".to_owned();
+                let note = Summary::note(word, &tool, is_verified);
+                assert_eq!(Summary::read(&note), Some(Summary { method, tool, is_verified }));
+            }
+        }
+        for note in ["", "purge", "purge by x", "burnt by x, verified", "trading is stopped"] {
+            assert_eq!(Summary::read(note), None, "{note}");
+        }
+    }
+}
