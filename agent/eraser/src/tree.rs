@@ -111,6 +111,7 @@ struct Walk<'a> {
     gate: &'a dyn Gate,
     left: Vec<(String, String)>,
     files: u64,
+    is_empty: bool,
     other_names: bool,
     /// How many files, and why the first.
     not_overwritten: Option<(u64, io::Error)>,
@@ -133,6 +134,7 @@ fn remove_directory(
         gate,
         left: Vec::new(),
         files: 0,
+        is_empty: true,
         other_names: false,
         not_overwritten: None,
     };
@@ -140,7 +142,7 @@ fn remove_directory(
     rustix::fs::syncfs(&walk.top)?;
     walk.remove_all()?;
     let doubt = walk.doubt();
-    let Walk { left, files, top, .. } = walk;
+    let Walk { left, files, is_empty, top, .. } = walk;
     let count = left.len();
     if let Some((first, why)) = left.into_iter().next() {
         return Err(TreeError::Left { count, first, why, doubt });
@@ -155,6 +157,10 @@ fn remove_directory(
             "removed"
         }
     };
+    if is_empty {
+        // The place where an encrypted file system is mounted when it is open.
+        return Ok(Outcome::nothing("an empty folder"));
+    }
     let detail = format!("{what}; it held {files} files");
     Ok(Outcome::done(detail, doubt))
 }
@@ -172,6 +178,7 @@ impl Walk<'_> {
         while at < self.branches.len() {
             let directory = self.open(at)?;
             for (name, stat) in entries(&directory)? {
+                self.is_empty = false;
                 if is(&stat, FileType::Directory) {
                     self.enter(at, &directory, name, &stat, device)?;
                 } else if is(&stat, FileType::RegularFile) {
@@ -341,6 +348,15 @@ pub fn write_zeros(file: &mut File, length: u64) -> io::Result<()> {
     Ok(())
 }
 
+/// Whether anything is stored at a path. An empty folder is nothing that was stored.
+pub fn holds_something(path: &Path) -> bool {
+    path.symlink_metadata().is_ok_and(|metadata| !metadata.is_dir() || !is_empty(path))
+}
+
+fn is_empty(path: &Path) -> bool {
+    fs::read_dir(path).is_ok_and(|mut entries| entries.next().is_none())
+}
+
 /// Looks for what was to be removed.
 pub fn look_for(path: &Path) -> Seen {
     let metadata = match fs::symlink_metadata(path) {
@@ -352,8 +368,7 @@ pub fn look_for(path: &Path) -> Seen {
     };
     let up = path.parent().and_then(|parent| fs::metadata(parent).ok());
     let on_its_own = up.is_some_and(|up| up.dev() != metadata.dev());
-    let is_empty = || fs::read_dir(path).is_ok_and(|mut entries| entries.next().is_none());
-    match metadata.is_dir() && (on_its_own || is_mount_path(path)) && is_empty() {
+    match metadata.is_dir() && (on_its_own || is_mount_path(path)) && is_empty(path) {
         true => Seen::Gone("a mount with nothing in it".to_owned()),
         false => Seen::StillThere("it is there".to_owned()),
     }

@@ -137,13 +137,14 @@ impl Eraser<'_> {
     }
 
     fn accept(&self, journal: &Journal, wipe: Wipe, was: State) -> Result<Box<Record>, Failure> {
-        let there = |path: &PathBuf| Fate::before(path.symlink_metadata().is_ok());
+        let stored = |path: &PathBuf| Fate::before(tree::holds_something(path));
+        let there = |device: &PathBuf| Fate::before(device.exists());
         let mut record = Box::new(Record {
             state: was,
             tool_version: env!("CARGO_PKG_VERSION").to_owned(),
             phases: Vec::new(),
             keys: wipe.keys.iter().map(|key| Fate::before(keys::store(key).is_there())).collect(),
-            paths: wipe.paths.iter().map(there).collect(),
+            paths: wipe.paths.iter().map(stored).collect(),
             devices: wipe.devices.iter().map(there).collect(),
             wipe,
         });

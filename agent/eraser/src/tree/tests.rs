@@ -27,6 +27,16 @@ fn a_tree_is_removed_with_all_that_is_in_it() {
 }
 
 #[test]
+fn an_empty_folder_is_removed_and_held_nothing() {
+    let directory = tempfile::tempdir().unwrap();
+    let place = directory.path().join("place-of-a-mount");
+    fs::create_dir(&place).unwrap();
+    assert!(!holds_something(&place) && holds_something(directory.path()));
+    assert!(!removed(&place).done);
+    assert!(!place.exists() && !holds_something(&place));
+}
+
+#[test]
 fn links_are_removed_and_not_followed() {
     let directory = tempfile::tempdir().unwrap();
     let (tree, outside) = (directory.path().join("data"), directory.path().join("outside"));
