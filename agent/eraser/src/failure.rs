@@ -92,7 +92,8 @@ impl Failure {
             }
             Self::Journal(JournalError::InUse(_)) => "wait until it has ended",
             Self::Journal(JournalError::NotWritten { .. } | JournalError::Directory { .. }) => {
-                "see to the file system of the lifecycle directory, then run `tillward-erase resume`"
+                "see to the file system of the lifecycle directory, then run `tillward-erase \
+                 resume`"
             }
             Self::OtherOrder { .. } => {
                 "let it end with `tillward-erase resume`, then `tillward-erase forget`"

@@ -22,13 +22,16 @@
 //! Every line is one JSON object with one key, which says what it is, but for the state, which has
 //! two. A reader passes over keys that it does not know.
 //!
-//! | Line | When |
-//! |---|---|
-//! | `{"phase":"keys"}` | progress of `run` and `resume`, for every object of `keys`, `data`, `discard` and `verify` |
-//! | `{"report":{…}}` | the end of `run` and `resume`, and the answer of `report` once there is one: see [`Report`] |
-//! | `{"wiping":{"order":"ord_1"}}` | the answer of `report` between `accepted` and `erased` |
-//! | `{"state":"none","order":null}` | the answer of `state`, `forget`, `cancel`; of `resume` and `report` where nothing is to be wiped |
-//! | `{"failed":{"phase":"keys","what":"…","why":"…","hint":"…"}}` | nothing else follows, and the exit status is not 0 |
+//! - `{"phase":"keys"}`: progress of `run` and `resume`, for every object of `keys`, `data`,
+//!   `discard` and `verify`. A reader passes over phases that it does not know.
+//! - `{"report":{…}}`: the end of `run` and `resume`, and the answer of `report` once there is one.
+//!   See [`Report`].
+//! - `{"wiping":{"order":"ord_1"}}`: the answer of `report` from the first key that may be
+//!   destroyed to the last thing looked for.
+//! - `{"state":"none","order":null}`: the answer of `state`, `forget` and `cancel`; of `resume` and
+//!   `report` where nothing is to be wiped; of `report` while the wipe is only accepted.
+//! - `{"failed":{"phase":"keys","what":"…","why":"…","hint":"…"}}`: nothing follows, and the exit
+//!   status is 1.
 //!
 //! `state` is `none`, `accepted`, `keys`, `data`, `discard`, `verify`, `erased` or `forgotten`. The
 //! `phase` of a failure is one of these, or `unreadable` where the journal cannot be read.

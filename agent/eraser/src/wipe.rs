@@ -211,7 +211,7 @@ impl Eraser<'_> {
         const HINT: &str = "look at what is left, unmount what is mounted in it, then run \
                             `tillward-erase resume`";
         let kept = Kept::new(record.wipe.identity.iter().chain([&record.wipe.lifecycle]));
-        self.each(State::Data, &record.wipe.paths, &mut record.paths, |path| {
+        self.each(State::Data, &record.wipe.paths, &mut record.paths, |path, _| {
             tree::remove(path, &kept, self.gate).map_err(|error| NotDone {
                 why: error.to_string(),
                 hint: HINT,
@@ -223,11 +223,19 @@ impl Eraser<'_> {
     fn discard(&self, record: &mut Record) -> Result<(), Failure> {
         const HINT: &str = "unmount it and close what is open on it, then run \
                             `tillward-erase resume`";
+        const ATTACH: &str = "attach the device again, then run `tillward-erase resume`";
         let kept = Kept::new(record.wipe.identity.iter().chain([&record.wipe.lifecycle]));
-        self.each(State::Discard, &record.wipe.devices, &mut record.devices, |device| {
-            let discarded = device::discard(device, &kept, self.gate);
-            let doubt = None;
-            discarded.map_err(|error| NotDone { why: error.to_string(), hint: HINT, doubt })
+        self.each(State::Discard, &record.wipe.devices, &mut record.devices, |device, fate| {
+            let failed = |why, hint| NotDone { why, hint, doubt: None };
+            match device::discard(device, &kept, self.gate) {
+                // At boot, a device can come later than this program.
+                Ok(outcome) if !outcome.done && fate.was_there => {
+                    let why = "it was there when the wipe began, and is not there now";
+                    Err(failed(why.to_owned(), ATTACH))
+                }
+                Ok(outcome) => Ok(outcome),
+                Err(error) => Err(failed(error.to_string(), HINT)),
+            }
         })
     }
 
@@ -236,12 +244,12 @@ impl Eraser<'_> {
         state: State,
         paths: &[PathBuf],
         fates: &mut [Fate],
-        work: impl Fn(&Path) -> Result<Outcome, NotDone>,
+        work: impl Fn(&Path, &Fate) -> Result<Outcome, NotDone>,
     ) -> Result<(), Failure> {
         let mut undone = Vec::new();
         for (path, fate) in paths.iter().zip(fates) {
             self.say_phase(state);
-            match work(path) {
+            match work(path, fate) {
                 Ok(outcome) => fate.came_to(outcome),
                 Err(NotDone { why, hint, doubt }) => {
                     fate.came_to(Outcome::failed(why.clone(), doubt));

@@ -108,12 +108,15 @@ impl Place {
     }
 
     fn wipe(&self, keys: &str, paths: &[PathBuf], image: &str) -> Report {
-        let request = format!(
-            r#"{{"wipe":{{"order":"o1","lifecycle":{:?},"keys":{keys},"paths":{paths:?},"devices":[{:?}],"identity":[{:?}]}}}}"#,
-            self.path("lifecycle"),
-            self.path(image),
-            self.path("identity"),
-        );
+        let keys: serde_json::Value = serde_json::from_str(keys).expect("keys");
+        let request = serde_json::json!({"wipe": {
+            "order": "o1",
+            "lifecycle": self.path("lifecycle"),
+            "keys": keys,
+            "paths": paths,
+            "devices": [self.path(image)],
+            "identity": [self.path("identity")],
+        }});
         let (lines, well) = self.erase(&["run"], &format!("{request}\n"));
         assert!(well, "{lines:?}");
         let Some((Line::Report(report), before)) = lines.split_last() else {

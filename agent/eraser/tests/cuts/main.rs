@@ -241,6 +241,25 @@ fn one_key_that_cannot_be_destroyed_saves_no_other_and_keeps_the_wipe_unfinished
 }
 
 #[test]
+fn a_device_that_went_away_is_waited_for_and_one_that_never_was_is_not() {
+    let site = Site::make();
+    let mut wipe = site.wipe();
+    wipe.devices.push(site.root().join("no-such-device"));
+    let disk = site.root().join("disk");
+    // Accepted with the device, carried on without it.
+    with(&Cut::after(2)).run(wipe).unwrap_err();
+    fs::rename(&disk, site.root().join("identity/pulled-out")).unwrap();
+    let Failure::Undone(undone) = start(&site, &Open).unwrap_err() else { panic!("a failure") };
+    assert_eq!((undone.len(), site.state()), (1, "discard"));
+    assert!(undone[0].hint.starts_with("attach the device again"));
+    fs::rename(site.root().join("identity/pulled-out"), &disk).unwrap();
+    let report = start(&site, &Open).unwrap();
+    assert!(report.devices[0].discarded && report.devices[0].verified);
+    assert!(!report.devices[1].discarded && !report.devices[1].verified && !report.verified);
+    site.all_is_gone();
+}
+
+#[test]
 fn what_stays_in_a_folder_is_named_and_the_wipe_is_carried_on() {
     let site = Site::make();
     let mut wipe = site.wipe();
