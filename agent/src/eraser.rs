@@ -49,6 +49,15 @@ impl Eraser {
         !matches!(self.state().as_deref(), None | Some("none" | "accepted"))
     }
 
+    /// The tombstone of an earlier life, which lies where nothing is erased, is in the way of a new
+    /// one.
+    pub fn begin_anew(&self) -> io::Result<()> {
+        match fs::remove_file(self.lifecycle.join("decommissioned")) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+            Ok(()) | Err(_) => Ok(()),
+        }
+    }
+
     /// The identity goes too.
     pub fn forget(&self) -> Result<(), String> {
         self.ask(&["forget", "--lifecycle"], None).map(|_forgotten| ())
@@ -114,15 +123,42 @@ impl Eraser {
 
 /// What was erased, each by its name, for the receipt.
 pub fn findings(report: &Value) -> impl Iterator<Item = Finding> {
-    let parts = ["keys", "paths", "devices"];
-    let parts = parts.into_iter().filter_map(|part| report[part].as_array()).flatten();
-    parts.map(|it| {
-        let word = |name: &str| it[name].as_str().unwrap_or_default();
-        let verified = match it["verified"].as_bool() {
-            Some(true) => "verified",
-            Some(false) | None => "not verified",
-        };
-        let note = format!("{}: {}, {verified} {}", word("name"), word("method"), word("detail"));
-        Finding { note, digest: None }
+    let parts = [("keys", "name", "destroyed"), ("paths", "path", "removed")];
+    let parts = parts.into_iter().chain([("devices", "device", "discarded")]);
+    parts.flat_map(|(part, name, done)| {
+        let list = report[part].as_array().map(Vec::as_slice).unwrap_or_default();
+        list.iter().map(move |it| {
+            let word = |name: &str| it[name].as_str().unwrap_or_default();
+            let done = if it[done].as_bool() == Some(true) { done } else { "nothing was there" };
+            let verified = match it["verified"].as_bool() {
+                Some(true) => "verified",
+                Some(false) | None => "not verified",
+            };
+            let note = format!("{}: {done}, {verified}; {}", word(name), word("detail"));
+            Finding { note, digest: None }
+        })
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_thing_that_was_erased_is_a_finding_with_what_is_known_of_it() {
+        let report = json!({
+            "keys": [{"name": "luks /dev/x", "destroyed": true, "verified": true, "detail": "d"}],
+            "paths": [{"path": "/var/x", "removed": false, "verified": true, "detail": ""}],
+            "devices": [{"device": "/dev/x", "discarded": true, "detail": "e"}],
+        });
+        let notes: Vec<_> = findings(&report).map(|it| it.note).collect();
+        assert_eq!(
+            notes,
+            [
+                "luks /dev/x: destroyed, verified; d",
+                "/var/x: nothing was there, verified; ",
+                "/dev/x: discarded, not verified; e",
+            ]
+        );
+    }
 }

@@ -13,6 +13,7 @@ mod backups;
 mod bindings;
 mod campaigns;
 mod claims;
+mod deactivations;
 mod enrol;
 mod evidence;
 mod extract;
@@ -165,6 +166,7 @@ fn operations() -> OpenApiRouter<Arc<Api>> {
         .merge(positions::routes())
         .merge(bindings::routes())
         .merge(requests::routes())
+        .merge(deactivations::routes())
         .merge(alarms::routes())
         .merge(audit::routes())
         .merge(enrol::routes())

@@ -13,6 +13,7 @@ mod campaign;
 mod client;
 mod confirm;
 mod context;
+mod deactivate;
 mod evidence;
 mod failure;
 mod generate;
@@ -74,6 +75,8 @@ enum Command {
     Campaign(campaign::CampaignCommand),
     #[command(subcommand)]
     Rebind(rebind::RebindCommand),
+    #[command(subcommand)]
+    Deactivate(deactivate::DeactivateCommand),
     #[command(subcommand)]
     Approve(approve::ApproveCommand),
     #[command(subcommand)]
@@ -148,6 +151,7 @@ impl Cli {
             Command::Compat(command) => command.run(context, print).await,
             Command::Campaign(command) => command.run(context, now, print).await,
             Command::Rebind(command) => command.run(context, now, print).await,
+            Command::Deactivate(command) => command.run(context, print).await,
             Command::Approve(command) => command.run(context, now, print).await,
             Command::Position(command) => command.run(context, print).await,
             Command::Binding(command) => command.run(context, print).await,

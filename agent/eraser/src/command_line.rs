@@ -12,6 +12,7 @@ Destroys what a terminal holds, in phases that go on after a power cut.
 Usage: tillward-erase <COMMAND> [OPTIONS]
 
 Commands:
+  check     Say whether a request, on standard input, is one that can be carried out
   run       Wipe by the request, one line of JSON on standard input
   resume    At boot, before data is mounted: carry on a wipe that was accepted, if there is one
   report    Say what came of the wipe
@@ -20,7 +21,8 @@ Commands:
   cancel    End a wipe that has destroyed nothing yet
 
 Options:
-  --lifecycle <DIR>  Where the journal is; for every command but `run`, whose request names it
+  --lifecycle <DIR>  Where the journal is; for every command but `check` and `run`, whose
+                     request names it
   --order <ID>       For `cancel`: the order that is meant
   -h, --help         Print help
   -V, --version      Print version";
@@ -41,6 +43,7 @@ pub enum WrongUsage {
 
 #[derive(Debug, PartialEq, Eq)]
 pub enum Command {
+    Check,
     Run,
     Resume { lifecycle: PathBuf },
     Report { lifecycle: PathBuf },
@@ -69,8 +72,13 @@ pub fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Command, W
     if order.is_some() && command != "cancel" {
         return Err(unfit("--order"));
     }
-    if command == "run" {
-        return lifecycle.map_or(Ok(Command::Run), |_| Err(unfit("--lifecycle")));
+    let by_request = match command.as_str() {
+        "check" => Some(Command::Check),
+        "run" => Some(Command::Run),
+        _ => None,
+    };
+    if let Some(by_request) = by_request {
+        return lifecycle.map_or(Ok(by_request), |_| Err(unfit("--lifecycle")));
     }
     let missing = |option| WrongUsage::Missing { command: command.clone(), option };
     let lifecycle = || lifecycle.clone().ok_or_else(|| missing("--lifecycle"));

@@ -34,6 +34,11 @@ fn main() -> ExitCode {
             print::text(concat!("tillward-erase ", env!("CARGO_PKG_VERSION")));
             return ExitCode::SUCCESS;
         }
+        Command::Check => {
+            let wipe = read_line().and_then(|line| wipe::understand(&line));
+            let line = wipe.map(|wipe| Line::Checked { order: wipe.order });
+            (None, line)
+        }
         Command::Run => run(),
         Command::Resume { lifecycle } => {
             let report = eraser().resume(&lifecycle);

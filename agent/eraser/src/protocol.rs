@@ -1,7 +1,7 @@
 //! What goes over standard input and output of `tillward-erase`. Pure. Whoever starts the program
 //! shares no code with it, so this page is the contract, and the golden texts below hold it.
 //!
-//! # The request of `tillward-erase run`: one line on standard input
+//! # The request of `tillward-erase run` and `check`: one line on standard input
 //!
 //! ```json
 //! {"wipe":{"order":"ord_1","lifecycle":"/var/lib/tillward-lifecycle",
@@ -30,6 +30,8 @@
 //!   destroyed to the last thing looked for.
 //! - `{"state":"none","order":null}`: the answer of `state`, `forget` and `cancel`; of `resume` and
 //!   `report` where nothing is to be wiped; of `report` while the wipe is only accepted.
+//! - `{"checked":{"order":"ord_1"}}`: the answer of `check`, which takes the same request as `run`
+//!   and changes nothing.
 //! - `{"failed":{"phase":"keys","what":"…","why":"…","hint":"…"}}`: nothing follows, and the exit
 //!   status is 1.
 //!
@@ -99,6 +101,10 @@ pub enum Line {
     Phase(String),
     Report(Report),
     Wiping {
+        order: String,
+    },
+    /// Nothing speaks against the request; nothing was done.
+    Checked {
         order: String,
     },
     Failed(Failed),

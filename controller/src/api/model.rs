@@ -10,6 +10,7 @@ mod backup;
 mod campaign;
 mod change;
 mod claim;
+mod deactivation;
 mod drill;
 mod enrolment;
 mod evidence;
@@ -33,6 +34,11 @@ pub use campaign::{
 };
 pub use change::{Backup, Change, Drill, Ping, Restore, Upgrade};
 pub use claim::{Claim, ClaimState, IssuedClaim, NewClaim};
+pub use deactivation::{
+    CheckedOnSite, DeactivatedTerminal, Deactivation, Deregistration, NewDeactivation, ResumeWish,
+    Sanitisation, ServiceDeadline, ServiceObstacle, ServicePart, ServicePlan, SuspendWish,
+    WantedService, WipeWish,
+};
 pub use drill::{DrillReport, DrillSet, Tally};
 pub use enrolment::{Base64, BeginEnrolment, Enrol, Enrolled, EnrolmentNonce, Own};
 pub use evidence::OrderEvidence;

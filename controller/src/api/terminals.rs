@@ -164,6 +164,14 @@ async fn revoke(
     Ok(axum::Json(shown(terminal)))
 }
 
+pub(super) fn service(service: stored::Service) -> &'static str {
+    match service {
+        stored::Service::InService => "in-service",
+        stored::Service::Suspended => "suspended",
+        stored::Service::Erased => "erased",
+    }
+}
+
 pub(super) fn lifecycle(unit: stored::Unit) -> Lifecycle {
     match unit {
         stored::Unit::Claimed => Lifecycle::Claimed,
@@ -180,7 +188,7 @@ fn presence(presence: stored::Presence) -> Presence {
     }
 }
 
-fn shown(terminal: stored::Terminal) -> Terminal {
+pub(super) fn shown(terminal: stored::Terminal) -> Terminal {
     let said = terminal.said.as_ref();
     let components = said.map(|said| said.components.as_slice()).unwrap_or_default();
     let component = |component: &shared::message::Component| Component {
@@ -218,6 +226,7 @@ fn shown(terminal: stored::Terminal) -> Terminal {
         lifecycle: lifecycle(terminal.unit),
         presence: presence(terminal.presence),
         is_frozen: terminal.is_frozen,
+        service: service(terminal.service).to_owned(),
         epoch: terminal.epoch,
         last_seen_at: terminal.last_seen_at,
         working_on: terminal.working_on,

@@ -17,6 +17,7 @@ use crate::backup::watch::Watch;
 use crate::blob::{BlobError, Memory, Place, Places};
 use crate::campaign::Campaigns;
 use crate::config::Config;
+use crate::deactivation::certify::Certify;
 use crate::delivery::Signer;
 use crate::registry::{Registry, RegistryError};
 
@@ -30,6 +31,8 @@ const LOOK_EVERY: Duration = Duration::from_secs(60);
 /// What killed uploads leave is cleared away when it is a day old.
 const CLEAR_EVERY: Duration = Duration::from_secs(6 * 3600);
 /// What expires is decided by the day.
+/// Erased terminals are certified by people's patience.
+const CERTIFY_EVERY: Duration = Duration::from_secs(10);
 const EXPIRE_EVERY: Duration = Duration::from_secs(3600);
 
 /// What HTTPS takes objects in with, and wakes when it did.
@@ -98,6 +101,12 @@ pub(super) async fn start(
                 (Progress::MoreToDo, _) | (_, Progress::MoreToDo) => Ok(Progress::MoreToDo),
             }
         }
+    });
+    let names = places.0.iter().map(|it| format!("{} ({})", it.name, it.region)).collect();
+    let certify = Arc::new(Certify::new(registry.clone(), signer.clone(), names));
+    tasks.reconcile("certify", CERTIFY_EVERY, Poke::new(), move || {
+        let certify = certify.clone();
+        async move { certify.step(now()).await }
     });
     let expire = Arc::new(Expire::new(registry.clone(), config.retention));
     tasks.reconcile("expire", EXPIRE_EVERY, Poke::new(), move || {

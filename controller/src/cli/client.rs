@@ -1,5 +1,6 @@
 //! The controller's HTTP API, as the command line uses it.
 
+mod deactivations;
 mod positions;
 mod providers;
 mod requests;

@@ -7,7 +7,7 @@ mod ask;
 mod facts;
 mod profiles;
 mod show;
-mod terms;
+pub(super) mod terms;
 mod waves;
 
 use clap::Subcommand;

@@ -1,5 +1,7 @@
 //! For tests: a small fleet as the API would describe it, the same in every run.
 
+mod deactivation;
+
 use std::collections::BTreeMap;
 
 use shared::change::rebind;
@@ -28,6 +30,8 @@ use crate::provider::alerts::What;
 use crate::provider::day::Day;
 use crate::provider::fees::{Method, Price};
 
+pub(super) use deactivation::{deactivation, sanitisation_certificate, service_plan};
+
 /// 2026-11-22 10:00 UTC.
 pub(super) const NOW: UnixTime = UnixTime(1_795_341_600);
 
@@ -51,6 +55,7 @@ pub(super) fn terminal(number: u8) -> Terminal {
         lifecycle: Lifecycle::Enrolled,
         presence: Presence::Online,
         is_frozen: number == 2,
+        service: "in-service".to_owned(),
         epoch: 1,
         last_seen_at: Some(ago(95)),
         working_on: None,

@@ -90,7 +90,7 @@ impl TerminalCommand {
 }
 
 /// The terminal that an operator means.
-async fn identify(text: &str, client: &Client) -> Result<TerminalId, Failure> {
+pub(super) async fn identify(text: &str, client: &Client) -> Result<TerminalId, Failure> {
     if text.starts_with(TerminalId::PREFIX)
         && let Ok(id) = text.parse()
     {
@@ -134,7 +134,11 @@ fn list(terminals: &[Terminal], now: UnixTime, print: &mut Print) {
 
 fn state(terminal: &Terminal) -> String {
     let frozen = if terminal.is_frozen { ", frozen" } else { "" };
-    format!("{}{frozen}", word(&terminal.lifecycle))
+    let service = match terminal.service.as_str() {
+        "in-service" => String::new(),
+        other => format!(", {other}"),
+    };
+    format!("{}{service}{frozen}", word(&terminal.lifecycle))
 }
 
 fn place(terminal: &Terminal) -> String {

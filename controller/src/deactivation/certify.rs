@@ -14,6 +14,7 @@ use shared::time::UnixTime;
 use tracing::{info, warn};
 
 use super::clearance;
+use super::plan::ERASE;
 use crate::auth::roster;
 use crate::background::Progress;
 use crate::delivery::Signer;
@@ -130,6 +131,3 @@ impl Certify {
         })
     }
 }
-
-/// The step of a wipe's table that erases.
-const ERASE: &str = "erase";

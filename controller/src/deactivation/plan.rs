@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use shared::id::TerminalId;
 use shared::time::UnixTime;
 
+use crate::campaign::assignment::AssignmentState;
 use crate::registry::deactivation::ServiceFacts;
 use crate::registry::terminal::{Presence, Service, Unit};
 
@@ -275,6 +276,39 @@ impl WipeState {
         }
     }
 }
+
+/// What is known of a wipe on one terminal: `None` before it was ordered. `has_proven`: it has signed
+/// that it is erased and verified. `step`: the one that it told of last.
+pub fn wipe_state(
+    state: Option<AssignmentState>,
+    has_proven: bool,
+    step: Option<&str>,
+) -> WipeState {
+    use AssignmentState as Is;
+    match state {
+        None => WipeState::Requested,
+        Some(Is::Ordered | Is::Unanswered) => WipeState::Requested,
+        Some(Is::Accepted | Is::Waiting) => WipeState::Delivered,
+        Some(Is::Working | Is::Undoing) if step == Some(ERASE) => WipeState::Wiping,
+        Some(Is::Working | Is::Undoing) => WipeState::Delivered,
+        Some(Is::Succeeded) if has_proven => WipeState::ErasedProven,
+        Some(Is::Succeeded) => WipeState::ErasedUnproven,
+        // It began what cannot be undone, and says that it did not come to its end.
+        Some(Is::RollbackFailed | Is::Silent) => WipeState::Indeterminate,
+        Some(Is::Unreached) => WipeState::PresumedLost,
+        Some(
+            Is::Refused
+            | Is::Expired
+            | Is::Superseded
+            | Is::Cancelled
+            | Is::Failed
+            | Is::RolledBack,
+        ) => WipeState::NotErased,
+    }
+}
+
+/// The step of a wipe that erases.
+pub const ERASE: &str = "erase";
 
 /// Whether an armed order may not take effect in time: alerts are for those that have not accepted
 /// it a day before.

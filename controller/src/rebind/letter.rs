@@ -169,7 +169,7 @@ fn list(out: &mut String, party: Party, rows: &[Row]) {
 }
 
 /// As text in a page, and nothing else.
-fn escaped(text: &str) -> String {
+pub(crate) fn escaped(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for letter in text.chars() {
         match letter {

@@ -58,6 +58,7 @@ pub(crate) enum Verb {
     EraseBinding { binding: String },
     Figures { binding: String },
     StopTrading { message: String },
+    Erase { owing: bool },
 }
 
 /// What an earlier export left, or a part of it.
@@ -105,6 +106,7 @@ impl Verb {
             }
             "figures" => Self::Figures { binding: binding::binding(request, "binding")? },
             "stop_trading" => Self::StopTrading { message: text(request, "message")? },
+            "erase" => Self::Erase { owing: flag(request, "owing")? },
             unknown => {
                 let why = format!("this POS does not know `{unknown}`");
                 return Err(Refusal::new(Code::Unsupported, why));
@@ -119,6 +121,11 @@ fn lease(request: &Request) -> Result<u32, Refusal> {
     lease_s.filter(|seconds| (1..=LEASE_S_MAX).contains(seconds)).ok_or_else(|| {
         Refusal::new(Code::Refused, format!("`lease_s` must be a number from 1 to {LEASE_S_MAX}"))
     })
+}
+
+fn flag(request: &Request, name: &str) -> Result<bool, Refusal> {
+    let flag = request.object.get(name).and_then(Value::as_bool);
+    flag.ok_or_else(|| Refusal::new(Code::Refused, format!("`{name}` must be true or false")))
 }
 
 fn text(request: &Request, name: &str) -> Result<String, Refusal> {

@@ -219,7 +219,13 @@ impl Till {
             "the active host {active} is none of the hosts given"
         );
         let mut journal = Journal::open(data, terminal, edition)?;
-        journal.begin_with(&given, active, &position.merchant(terminal), clock::unix_ms())?;
+        match data.join(binding::ERASED).exists() {
+            true => journal.stop_trading("This till is out of service.", clock::unix_ms())?,
+            false => {
+                let merchant = position.merchant(terminal);
+                journal.begin_with(&given, active, &merchant, clock::unix_ms())?;
+            }
+        }
         let random = getrandom::u64()
             .map_err(|error| anyhow!("the system gives no random numbers: {error}"))?;
         Ok(Self {

@@ -170,7 +170,7 @@ pub(super) fn pair(text: &str) -> Result<(String, String), &'static str> {
     }
 }
 
-fn test(text: &str) -> Result<Test, String> {
+pub(in super::super) fn test(text: &str) -> Result<Test, String> {
     let (name, amount) = text.split_once(':').unwrap_or((text, "0"));
     let kind = TestKind::ALL.into_iter().find(|kind| kind.as_str() == name);
     let all = || TestKind::ALL.map(TestKind::as_str).join(", ");

@@ -9,7 +9,11 @@ use super::Till;
 use super::settlement::{DESK_PATIENCE, desk_is_taken};
 use crate::clock;
 use crate::fault::Fault;
+use crate::file;
 use crate::protocol::{BindingState, Code, Figures, Outcome, Profile, Refusal, done};
+
+/// In the data directory of a till that was erased.
+pub(super) const ERASED: &str = "erased";
 
 /// How often a till that hangs on request looks whether it still should.
 const HANG_LOOK: Duration = Duration::from_millis(100);
@@ -64,6 +68,23 @@ impl Till {
             let text = "trading is stopped; the sale in flight is not over yet";
             return Err(Refusal::not_ready(text));
         }
+        done()
+    }
+
+    /// Its keys and all of its records, for good. A till that is started again after that is out of
+    /// service: it has nothing to begin with.
+    pub(super) fn erase(&self, owing: bool) -> Outcome {
+        self.fails_by(Fault::EraseFails)?;
+        let _seat = self.desk.take_for_bookkeeping(DESK_PATIENCE).ok_or_else(desk_is_taken)?;
+        let mut journal = self.journal();
+        if journal.stopped()?.is_none() {
+            return Err(Refusal::new(Code::Refused, "trading is not stopped"));
+        }
+        if !owing && journal.owes()? {
+            return Err(Refusal::new(Code::Refused, "something is to be sent or to be settled"));
+        }
+        file::replace(&self.data.join(ERASED), b"out of service\n")?;
+        journal.erase_all()?;
         done()
     }
 

@@ -64,6 +64,7 @@ impl Till {
             Verb::EraseBinding { binding } => self.erase_binding(&binding),
             Verb::Figures { binding } => ok(&self.figures(&binding)?),
             Verb::StopTrading { message } => self.stop_trading(&message),
+            Verb::Erase { owing } => self.erase(owing),
         }
     }
 

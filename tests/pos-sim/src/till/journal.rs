@@ -7,6 +7,7 @@
 mod batch;
 mod binding;
 mod data_sets;
+mod erase;
 mod figures;
 mod hold;
 mod sale;

@@ -1,0 +1,181 @@
+//! Terminals that stop, sell again, or are emptied.
+
+use std::collections::BTreeSet;
+
+use serde::{Deserialize, Serialize};
+use shared::change::rebind::Test;
+use shared::digest::Digest;
+use shared::id::{OrderId, RequestId, TerminalId};
+use shared::time::UnixTime;
+use shared::window::Window;
+use utoipa::ToSchema;
+
+use super::campaign::Campaign;
+use super::{Base64, text};
+
+/// Asks for what an accepted request is about.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct NewDeactivation {
+    /// It says which terminals, why, and how the shops take money meanwhile.
+    #[schema(value_type = String)]
+    pub request: RequestId,
+    pub wanted: WantedService,
+    #[serde(default)]
+    pub name: Option<String>,
+    /// How long its orders are valid from now; else three days.
+    #[serde(default)]
+    pub not_after_s: Option<u64>,
+    /// Who answers for stores in which nobody sells any more: not whoever asks for it.
+    #[serde(default)]
+    pub close_store: Option<String>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum WantedService {
+    Suspend(SuspendWish),
+    Resume(ResumeWish),
+    Wipe(WipeWish),
+}
+
+/// Stop, settle and save; nothing is erased.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct SuspendWish {
+    /// From then on no terminal takes a payment. Within three days.
+    #[schema(value_type = i64)]
+    pub cut_off: UnixTime,
+    /// Without it the terminals are to be decommissioned.
+    #[serde(default)]
+    #[schema(value_type = Option<i64>)]
+    pub resume_expected: Option<UnixTime>,
+}
+
+/// Sell again after a suspension.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ResumeWish {
+    /// In this order; a diagnosis and a sale are among them.
+    #[schema(value_type = Vec<Object>)]
+    pub tests: Vec<Test>,
+    pub checked: CheckedOnSite,
+    #[serde(default, with = "text::optional")]
+    #[schema(value_type = Option<String>, example = "22:00-06:00")]
+    pub window: Option<Window>,
+}
+
+/// What a person has looked at: `screen`, `printer`, `reader`, `scanner` and `battery`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct CheckedOnSite {
+    pub what: BTreeSet<String>,
+    pub by: String,
+}
+
+/// Erase everything, for good.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct WipeWish {
+    /// How long each terminal waits, so that any one approver can cancel.
+    pub cool_off_s: u32,
+    /// Of terminals in the wrong hands: at once, and though they were never suspended.
+    #[serde(default)]
+    pub is_lost: bool,
+}
+
+/// What speaks against it, and what must be so by when.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct ServicePlan {
+    /// Whether anything speaks against it for which nobody answers.
+    pub is_blocked: bool,
+    pub terminals: Vec<ServicePart>,
+    pub deadlines: Vec<ServiceDeadline>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct ServicePart {
+    #[schema(value_type = String)]
+    pub terminal: TerminalId,
+    pub serial: String,
+    pub store: String,
+    pub obstacles: Vec<ServiceObstacle>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct ServiceObstacle {
+    /// For example `not-saved`.
+    pub code: String,
+    pub detail: String,
+    pub hint: String,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct ServiceDeadline {
+    /// `notice`, `cleared` or `armed`.
+    pub what: String,
+    #[schema(value_type = i64)]
+    pub by: UnixTime,
+    pub is_late: bool,
+}
+
+/// A change of service.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Deactivation {
+    #[schema(value_type = String)]
+    pub request: RequestId,
+    /// `suspend`, `resume` or `decommission`.
+    pub kind: String,
+    pub campaign: Campaign,
+    pub terminals: Vec<DeactivatedTerminal>,
+    /// As it was planned.
+    pub planned: ServicePlan,
+    pub checked: Option<CheckedOnSite>,
+    /// Terminals that may not stop when they should.
+    pub at_risk: u64,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct DeactivatedTerminal {
+    #[schema(value_type = String)]
+    pub terminal: TerminalId,
+    pub serial: String,
+    pub store: String,
+    /// `in-service`, `suspended` or `erased`, by the terminal's own signed word.
+    pub service: String,
+    /// Of a wipe: `requested`, `delivered`, `wiping`, `erased-proven`, `erased-unproven`,
+    /// `indeterminate`, `presumed-lost` or `not-erased`.
+    pub wipe: Option<String>,
+    #[schema(value_type = Option<String>)]
+    pub order: Option<OrderId>,
+    /// What it does, or waits for.
+    pub detail: Option<String>,
+    pub at_risk: bool,
+}
+
+/// A party that no longer knows a terminal.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Deregistration {
+    /// The provider's or registry's name.
+    pub with: String,
+    /// Theirs.
+    pub reference: String,
+    #[serde(default)]
+    pub reason: Option<String>,
+}
+
+/// A certificate of sanitisation, as the controller signed it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Sanitisation {
+    #[schema(value_type = String)]
+    pub terminal: TerminalId,
+    #[schema(value_type = String)]
+    pub order: OrderId,
+    #[schema(value_type = String)]
+    pub digest: Digest,
+    #[schema(value_type = i64)]
+    pub created_at: UnixTime,
+    /// The signed document.
+    pub signed: Base64,
+}

@@ -1,0 +1,236 @@
+//! `tillward deactivate suspend`, `resume`, `wipe` and `deregister`.
+
+use std::time::Duration;
+
+use clap::Args;
+use shared::change::rebind::Test;
+use shared::id::{NotAnId, RequestId};
+use shared::time::UnixTime;
+use shared::window::Window;
+
+use super::super::client::Client;
+use super::super::confirm;
+use super::super::failure::{Exit, Failure};
+use super::super::measure;
+use super::super::print::Print;
+use super::super::rebind::terms::test;
+use super::super::terminal;
+use super::show;
+use crate::api::model::{
+    CheckedOnSite, Deregistration, NewDeactivation, ResumeWish, SuspendWish, WantedService,
+    WipeWish,
+};
+
+/// What every change of service is asked with.
+#[derive(Debug, Args)]
+struct Terms {
+    /// The accepted request that this carries out
+    #[arg(long, value_name = "REQUEST", value_parser = request_id)]
+    request: RequestId,
+    /// Say what speaks against it and what must be so by when; nothing is written
+    #[arg(long)]
+    plan: bool,
+    /// How long approvers and terminals have; else 3 days
+    #[arg(long, value_name = "DURATION", value_parser = measure::duration)]
+    not_after: Option<Duration>,
+    /// What people call it
+    #[arg(long)]
+    name: Option<String>,
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+}
+
+/// Stop terminals at a moment, settle, and save; nothing is erased
+///
+/// Each terminal holds the moment by itself, and stops then whether it is connected or not. Until
+/// it is settled and saved, `tillward campaign abort` lets it sell again.
+#[derive(Debug, Args)]
+#[command(after_long_help = "\
+Example:
+  tillward deactivate suspend --request REQUEST --cut-off 2026-12-04T15:00:00+01:00 \\
+    --resume-expected 2027-01-04T08:00:00+01:00")]
+pub(in super::super) struct Suspend {
+    #[command(flatten)]
+    terms: Terms,
+    /// When they stop: within three days
+    #[arg(long, value_name = "TIME", value_parser = measure::unix_time)]
+    cut_off: UnixTime,
+    /// When they are to sell again; left out before a decommissioning
+    #[arg(long, value_name = "TIME", value_parser = measure::unix_time)]
+    resume_expected: Option<UnixTime>,
+    /// Who answers for stores in which nobody sells any more
+    #[arg(long, value_name = "NAME")]
+    close_store: Option<String>,
+}
+
+/// Let suspended terminals sell again, once they have passed their tests
+#[derive(Debug, Args)]
+#[command(after_long_help = "\
+Example:
+  tillward deactivate resume --request REQUEST --checked-by 'Tess' \\
+    --checked screen,printer,reader,scanner,battery --test diagnosis,sale:1,void,batch-close")]
+pub(in super::super) struct Resume {
+    #[command(flatten)]
+    terms: Terms,
+    /// What somebody has looked at on site: screen, printer, reader, scanner and battery
+    #[arg(long, value_name = "WHAT", value_delimiter = ',')]
+    checked: Vec<String>,
+    /// Who has
+    #[arg(long, value_name = "NAME")]
+    checked_by: String,
+    /// Tests before anybody sells, as kind or kind:amount, in their order
+    #[arg(long = "test", value_name = "KIND[:AMOUNT]", value_delimiter = ',', value_parser = test)]
+    #[arg(default_value = "diagnosis,sale:1,void,batch-close")]
+    tests: Vec<Test>,
+    /// When terminals may be tested, in their local time; else at any time
+    #[arg(long, value_name = "HH:MM-HH:MM")]
+    window: Option<Window>,
+}
+
+/// Erase everything on terminals, for good
+///
+/// Only of terminals that are suspended, saved in both places and deregistered; or, with `--lost`,
+/// of those in the wrong hands. Each has accepted nothing before its approvers have signed for what
+/// it itself told, and waits for the cool-off, in which any one approver can cancel.
+#[derive(Debug, Args)]
+#[command(after_long_help = "\
+Example:
+  tillward deactivate wipe --request REQUEST --cool-off 1h")]
+pub(in super::super) struct Wipe {
+    #[command(flatten)]
+    terms: Terms,
+    /// How long each terminal waits once it has accepted
+    #[arg(long, value_name = "DURATION", value_parser = measure::duration)]
+    #[arg(default_value = "1h")]
+    cool_off: Duration,
+    /// They are lost, stolen or tampered with: stop them at once, send what money they hold, and
+    /// erase them though they were never suspended
+    #[arg(long)]
+    lost: bool,
+    /// Do not ask
+    #[arg(long)]
+    yes: bool,
+}
+
+/// Write down that a provider or a registry no longer knows a terminal
+#[derive(Debug, Args)]
+#[command(after_long_help = "\
+Example:
+  tillward deactivate deregister PX-1 --with alpha --reference D-2026-117")]
+pub(in super::super) struct Deregister {
+    /// Its id (`trm-…`) or its serial number
+    terminal: String,
+    /// The provider or registry
+    #[arg(long, value_name = "NAME")]
+    with: String,
+    /// What they call it
+    #[arg(long, value_name = "TEXT")]
+    reference: String,
+    /// Kept in the audit trail
+    #[arg(long, value_name = "TEXT")]
+    reason: Option<String>,
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+}
+
+impl Terms {
+    async fn run(
+        &self,
+        wanted: WantedService,
+        close_store: Option<String>,
+        client: &Client,
+        print: &mut Print,
+    ) -> Result<Exit, Failure> {
+        let asked = NewDeactivation {
+            request: self.request,
+            wanted,
+            name: self.name.clone(),
+            not_after_s: self.not_after.map(|lifetime| lifetime.as_secs()),
+            close_store,
+        };
+        if self.plan {
+            let plan = client.plan_deactivation(&asked).await?;
+            match self.json {
+                true => print.json(&plan),
+                false => show::plan(&plan, print),
+            }
+            return Ok(if plan.is_blocked { Exit::Failed } else { Exit::Done });
+        }
+        let begun = client.deactivate(&asked).await?;
+        match self.json {
+            true => print.json(&begun),
+            false => {
+                show::whole(&begun, print);
+                print.remark(format_args!(
+                    "\nNothing is sent before its approvers have signed. Next:\n  tillward \
+                     approve export {} --to request.json",
+                    begun.campaign.id
+                ));
+            }
+        }
+        Ok(Exit::Done)
+    }
+}
+
+impl Suspend {
+    pub(super) async fn run(&self, client: &Client, print: &mut Print) -> Result<Exit, Failure> {
+        let (cut_off, resume_expected) = (self.cut_off, self.resume_expected);
+        let wanted = WantedService::Suspend(SuspendWish { cut_off, resume_expected });
+        self.terms.run(wanted, self.close_store.clone(), client, print).await
+    }
+}
+
+impl Resume {
+    pub(super) async fn run(&self, client: &Client, print: &mut Print) -> Result<Exit, Failure> {
+        let checked = CheckedOnSite {
+            what: self.checked.iter().cloned().collect(),
+            by: self.checked_by.clone(),
+        };
+        let wanted = WantedService::Resume(ResumeWish {
+            tests: self.tests.clone(),
+            checked,
+            window: self.window,
+        });
+        self.terms.run(wanted, None, client, print).await
+    }
+}
+
+impl Wipe {
+    pub(super) async fn run(&self, client: &Client, print: &mut Print) -> Result<Exit, Failure> {
+        if !self.yes && !self.terms.plan {
+            let question = "Ask for these terminals to be erased, for good?";
+            if !confirm::is_meant(question, "ask for it", print)? {
+                return Ok(Exit::Failed);
+            }
+        }
+        let cool_off_s = u32::try_from(self.cool_off.as_secs()).unwrap_or(u32::MAX);
+        let wanted = WantedService::Wipe(WipeWish { cool_off_s, is_lost: self.lost });
+        self.terms.run(wanted, None, client, print).await
+    }
+}
+
+impl Deregister {
+    pub(super) async fn run(&self, client: &Client, print: &mut Print) -> Result<Exit, Failure> {
+        let id = terminal::identify(&self.terminal, client).await?;
+        let told = Deregistration {
+            with: self.with.clone(),
+            reference: self.reference.clone(),
+            reason: self.reason.clone(),
+        };
+        let terminal = client.deregister(id, &told).await?;
+        match self.json {
+            true => print.json(&terminal),
+            false => print.line(format_args!(
+                "{} is deregistered with {} ({})",
+                terminal.serial, self.with, self.reference
+            )),
+        }
+        Ok(Exit::Done)
+    }
+}
+
+fn request_id(text: &str) -> Result<RequestId, NotAnId> {
+    text.parse()
+}

@@ -1,0 +1,180 @@
+//! `tillward deactivate certificate`: what became of what a terminal held, as the controller signed
+//! for it.
+
+mod page;
+
+use std::path::{Path, PathBuf};
+
+use clap::{Args, Subcommand};
+use serde::Serialize;
+use shared::digest::Digest;
+use shared::document::SanitisationCertificate;
+use shared::document::roster::Role;
+use shared::durable::{Readers, replace_file};
+use shared::signature::{Envelope, KnownKeys, open};
+
+use super::super::client::Client;
+use super::super::context::ContextArgs;
+use super::super::failure::{Exit, Failure};
+use super::super::print::Print;
+use super::super::release::RosterArgs;
+use super::super::terminal;
+use page::Field;
+
+/// Show, write and check certificates of terminals that were erased
+#[derive(Debug, Subcommand)]
+pub(crate) enum CertificateCommand {
+    Show(Show),
+    Verify(Verify),
+}
+
+/// Fetch the newest certificate of a terminal
+#[derive(Debug, Args)]
+#[command(after_long_help = "\
+Example:
+  tillward deactivate certificate show PX-1 --output px-1.cose --html px-1.html")]
+pub(crate) struct Show {
+    /// Its id (`trm-…`) or its serial number
+    terminal: String,
+    /// Write the signed certificate into this file
+    #[arg(short, long, value_name = "FILE")]
+    output: Option<PathBuf>,
+    /// Write a page to be printed into this file
+    #[arg(long, value_name = "FILE")]
+    html: Option<PathBuf>,
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+}
+
+/// Check a certificate without a controller: a controller of the roster signed it as it is
+#[derive(Debug, Args)]
+#[command(after_long_help = "\
+Example:
+  tillward deactivate certificate verify px-1.cose --roster 1.cose")]
+pub(crate) struct Verify {
+    /// The signed certificate
+    file: PathBuf,
+    #[command(flatten)]
+    roster: RosterArgs,
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Debug, Serialize)]
+struct Shown<'a> {
+    digest: Digest,
+    #[serde(flatten)]
+    certificate: &'a SanitisationCertificate,
+}
+
+impl CertificateCommand {
+    pub(super) async fn run(
+        &self,
+        context: &ContextArgs,
+        print: &mut Print,
+    ) -> Result<Exit, Failure> {
+        match self {
+            Self::Show(args) => args.run(&Client::new(context.read()?)?, print).await,
+            Self::Verify(args) => args.run(context, print),
+        }
+    }
+}
+
+impl Show {
+    async fn run(&self, client: &Client, print: &mut Print) -> Result<Exit, Failure> {
+        let id = terminal::identify(&self.terminal, client).await?;
+        let newest = client.sanitisations(id).await?.into_iter().next();
+        let newest = newest.ok_or_else(|| {
+            let why =
+                format!("{} has no certificate: nothing says that it is erased", self.terminal);
+            Failure::because(why).hint("look at its wipe: `tillward deactivate list`")
+        })?;
+        let certificate = read(&newest.signed.0, Path::new(&self.terminal))?;
+        if certificate.document.terminal != id {
+            return Err(Failure::because("the controller gave another terminal's certificate")
+                .exit(Exit::NotGenuine));
+        }
+        if let Some(file) = &self.output {
+            replace_file(file, &newest.signed.0, Readers::Owner)?;
+        }
+        if let Some(file) = &self.html {
+            let html = page::html(&certificate.document, certificate.digest());
+            replace_file(file, html.as_bytes(), Readers::Owner)?;
+        }
+        tell(&certificate.document, certificate.digest(), self.json, print);
+        Ok(Exit::Done)
+    }
+}
+
+impl Verify {
+    fn run(&self, context: &ContextArgs, print: &mut Print) -> Result<Exit, Failure> {
+        let roster = self.roster.read(context)?.ok_or_else(|| {
+            Failure::because("no roster says whose signatures count")
+                .hint("name one with --roster FILE, or a context with --context FILE")
+        })?;
+        let bytes = std::fs::read(&self.file).map_err(|error| {
+            Failure::new(error).context(format!("cannot read {}", self.file.display()))
+        })?;
+        let certificate = read(&bytes, &self.file)?;
+        let roster = &roster.roster;
+        let keys = KnownKeys::of_roster(roster);
+        let opened = open::<SanitisationCertificate>(&bytes, roster.fleet, &keys);
+        let opened = opened.map_err(|error| Failure::new(error).exit(Exit::NotGenuine))?;
+        if opened.signed_by.count(Role::Controller) == 0 {
+            return Err(Failure::because(format_args!(
+                "no controller of roster {} signed it as it is",
+                roster.version
+            ))
+            .exit(Exit::NotGenuine)
+            .hint("take the roster of its time; else somebody changed it, or made it up"));
+        }
+        tell(&certificate.document, certificate.digest(), self.json, print);
+        if !self.json {
+            let owners: Vec<_> = opened.signed_by.owners(Role::Controller).into_iter().collect();
+            print.line(format_args!("  signed by             {}", owners.join(", ")));
+        }
+        Ok(Exit::Done)
+    }
+}
+
+fn read(bytes: &[u8], path: &Path) -> Result<Envelope<SanitisationCertificate>, Failure> {
+    Envelope::from_bytes(bytes).map_err(|error| {
+        Failure::new(error)
+            .context(format!("{} is not a certificate of sanitisation", path.display()))
+            .exit(Exit::NotGenuine)
+    })
+}
+
+fn tell(of: &SanitisationCertificate, digest: Digest, json: bool, print: &mut Print) {
+    if json {
+        return print.json(&Shown { digest, certificate: of });
+    }
+    print.line(format_args!("{} ({}) was erased", of.serial, of.terminal));
+    for Field { name, value } in page::fields(of, digest) {
+        print.line(format_args!("  {name:<20}  {value}"));
+    }
+    if !of.is_verified {
+        print.warning("not all of it was verified: see what was erased");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::super::{golden, samples};
+    use super::*;
+
+    #[test]
+    fn a_certificate_is_told_in_full_and_says_what_is_not_verified() {
+        let mut certificate = samples::sanitisation_certificate();
+        let digest = Envelope::unsigned(certificate.clone()).digest();
+        let told = |print: &mut Print| tell(&certificate, digest, false, print);
+        golden::check("sanitisation-certificate", &golden::printed(told));
+        let html = page::html(&certificate, digest);
+        golden::check("sanitisation-certificate-page", &html);
+        certificate.is_verified = false;
+        let told = golden::printed(|print| tell(&certificate, digest, false, print));
+        assert!(told.contains("NOT VERIFIED"), "{told}");
+    }
+}
