@@ -30,6 +30,7 @@ pub mod request;
 pub(crate) mod sql;
 mod sqlite;
 pub mod terminal;
+pub mod unit;
 
 use std::collections::BTreeMap;
 use std::fmt::Debug;
@@ -65,6 +66,7 @@ use rebind::RebindRegistry;
 use release::{StoredArtifact, StoredRelease};
 use request::RequestRegistry;
 use terminal::{Claim, Enrolled, Enrolment, NewClaim, Terminal};
+use unit::UnitRegistry;
 
 type Result<T> = std::result::Result<T, RegistryError>;
 
@@ -109,6 +111,7 @@ pub trait Registry:
     + ProviderRegistry
     + RebindRegistry
     + RequestRegistry
+    + UnitRegistry
     + Debug
     + Send
     + Sync
