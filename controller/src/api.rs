@@ -28,6 +28,7 @@ mod requests;
 mod rosters;
 mod status;
 mod terminals;
+mod units;
 
 use std::future::Future;
 use std::pin::Pin;
@@ -165,6 +166,7 @@ fn operations() -> OpenApiRouter<Arc<Api>> {
         .merge(positions::routes())
         .merge(bindings::routes())
         .merge(requests::routes())
+        .merge(units::routes())
         .merge(alarms::routes())
         .merge(audit::routes())
         .merge(enrol::routes())

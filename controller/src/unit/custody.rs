@@ -110,7 +110,13 @@ fn sealing(event: UnitEvent) -> Sealing {
 fn leaves_its_lane(event: UnitEvent) -> bool {
     use UnitEvent as On;
     match event {
-        On::SwapOut | On::AwaitReturn | On::Return | On::Dispose | On::Found => true,
+        On::BackFromRepair
+        | On::SwapOut
+        | On::AwaitReturn
+        | On::Return
+        | On::Restock
+        | On::Dispose
+        | On::Found => true,
         On::Allocate
         | On::Ship
         | On::Receive
@@ -118,8 +124,6 @@ fn leaves_its_lane(event: UnitEvent) -> bool {
         | On::Suspend
         | On::Resume
         | On::SendForRepair
-        | On::BackFromRepair
-        | On::Restock
         | On::ReportTampered
         | On::ReportLost => false,
     }

@@ -263,6 +263,8 @@ pub(super) async fn a_unit_that_may_be_another_freezes_its_terminal(registry: &d
     let moves = registry.unit_moves(unit.number, &Page::first(9)).await.expect("a list");
     let last = moves.last().expect("there are three");
     assert_eq!((last.step.event, &last.step.seal), (UnitEvent::ReportTampered, &reads("S-9")));
+    assert!(last.why.contains("S-9") && last.why.contains("because"), "{}", last.why);
+    assert_eq!(unit.state_why, last.why);
     let resumed = move_on(registry, "SN-001", plain(UnitEvent::Receive), 5).await;
     assert!(resumed.is_err(), "nothing clears it from afar");
 }

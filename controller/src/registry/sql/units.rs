@@ -1,5 +1,6 @@
 //! Units, and the trait's methods over these statements and those of their history.
 
+mod freeze;
 mod history;
 
 use std::collections::BTreeSet;
@@ -10,15 +11,12 @@ use super::session::{
     Access, Database, Row, Transaction, Value, code, int, json, list, maybe_text, maybe_time, text,
     time, with_id_list,
 };
-use super::tally::Differences;
-use super::{SqlRegistry, alarms, audit, finish, read, suspicions, terminals, transaction, write};
+use super::{SqlRegistry, audit, finish, positions, read, transaction, write};
 use crate::position::import::Mistake;
 use crate::registry::RegistryError;
 use crate::registry::audit::By;
-use crate::registry::delivery::{AlarmKind, AnyAlarm};
 use crate::registry::page::Page;
 use crate::registry::unit::{Changed, UnitRegistry, UnitsOf};
-use crate::request::suspicion::{NewSuspicion, Scope};
 use crate::unit::custody::{self, Decided, UnitMove, UnitStep};
 use crate::unit::import::{self, NewUnit};
 use crate::unit::inspection::{self, Inspection, NewInspection, SealSeen};
@@ -260,15 +258,18 @@ async fn move_on(
         return Ok(Err(UnitRefused::PositionTaken { by }));
     }
     if let Some(position) = step.position {
-        super::positions::known(tx, position).await?;
+        positions::known(tx, position).await?;
     }
+    // What was seen stays in the history; that it is frozen is what happened.
+    let (event, by) = match &difference {
+        Some(difference) => (UnitEvent::ReportTampered, &suspecting(difference, by)),
+        None => (step.event, by),
+    };
     let unit = stamped(unit, by);
     put(tx, &before, &unit).await?;
-    // What was wanted stays in the history; that it is frozen is what happened.
-    let event = if difference.is_some() { UnitEvent::ReportTampered } else { step.event };
     let what = UnitMove {
         number: history::moves_of(tx, unit.number).await? + 1,
-        step: UnitStep { event, note: noted(&step.note, &difference), ..step.clone() },
+        step: UnitStep { event, ..step.clone() },
         from: before.state,
         to: unit.state,
         by: by.who.clone(),
@@ -278,10 +279,10 @@ async fn move_on(
     history::insert_move(tx, unit.number, &what).await?;
     audit::append(tx, by, event.audited_as(), serial).await?;
     if before.state == UnitState::Tampered {
-        end_alarm(tx, serial, by).await?;
+        freeze::end_alarm(tx, serial, by).await?;
     }
     if let Some(difference) = &difference {
-        freeze(tx, serial, difference, by).await?;
+        freeze::freeze(tx, serial, difference, by).await?;
     }
     Ok(Ok(Changed { unit, what, difference }))
 }
@@ -305,33 +306,29 @@ async fn inspect(
     let mut unit = before.clone();
     unit.inspected = Some(Inspected { at: by.at, by: by.who.clone(), verdict });
     unit.about.firmware = found.firmware.clone().or(unit.about.firmware);
-    match (&difference, &found.seal) {
-        (None, SealSeen::Reads(seal)) => unit.about.seal = Some(seal.clone()),
-        (None, SealSeen::Unsaid | SealSeen::Missing) | (Some(_), _) => {}
+    // It is what the record says, or the first one that is written down.
+    if let (None, SealSeen::Reads(seal)) = (&difference, &found.seal) {
+        unit.about.seal = Some(seal.clone());
     }
     put(tx, &before, &unit).await?;
     if let Some(difference) = &difference {
-        let frozen = By { why: suspected(difference), ..by.clone() };
+        let frozen = suspecting(difference, by);
         if let Err(refused) = step_unit(tx, serial, UnitEvent::ReportTampered, &frozen).await? {
             return Ok(Err(refused));
         }
-        freeze(tx, serial, difference, by).await?;
+        freeze::freeze(tx, serial, difference, by).await?;
     }
     let unit = known(tx, serial).await?;
     Ok(Ok(Changed { unit, what, difference }))
 }
 
-/// What somebody remarked, and how the unit differs from its record.
-fn noted(note: &Option<String>, difference: &Option<String>) -> Option<String> {
-    let difference = difference.as_deref().map(suspected);
-    match (difference, note) {
-        (Some(difference), Some(note)) => Some(format!("{difference}; {note}")),
-        (difference, note) => difference.or_else(|| note.clone()),
-    }
-}
-
-fn suspected(difference: &str) -> String {
-    format!("suspected substitution: {difference}")
+/// Why it is frozen comes before why somebody had it in hand.
+fn suspecting(difference: &str, by: &By) -> By {
+    let why = match by.why.is_empty() {
+        true => format!("suspected substitution: {difference}"),
+        false => format!("suspected substitution: {difference}; {}", by.why),
+    };
+    By { why, ..by.clone() }
 }
 
 fn stamped(unit: Unit, by: &By) -> Unit {
@@ -380,38 +377,4 @@ async fn put(tx: &mut Transaction, before: &Unit, unit: &Unit) -> Result<()> {
         1 => Ok(()),
         _ => Err(RegistryError::Contended),
     }
-}
-
-/// Somebody looks after what was tampered with: there is nothing to alarm about any more.
-async fn end_alarm(tx: &mut Transaction, serial: &str, by: &By) -> Result<()> {
-    let mut differences = Differences::default();
-    let end = "UPDATE alarms SET ended_at = $3
-         WHERE terminal IS NULL AND kind = $1 AND subject = $2 AND ended_at IS NULL";
-    let which = vec![code(AlarmKind::SuspectedSubstitution), text(serial), time(by.at)];
-    for _ in 0..tx.execute(end, which).await? {
-        differences.alarm_ended();
-    }
-    differences.write(tx).await
-}
-
-/// It may be another unit: nothing is sent to its terminal until two people have looked. Of a unit
-/// that is no terminal an alarm is raised.
-async fn freeze(tx: &mut Transaction, serial: &str, difference: &str, by: &By) -> Result<()> {
-    let note = format!("unit {serial} may be another one: {difference}");
-    if let Some(terminal) = terminals::by_serial(tx, serial).await? {
-        let scope = Scope::Terminal(terminal.id);
-        let source = format!("unit {serial}, at {}, by {}", by.at, by.who);
-        suspicions::raise(tx, &NewSuspicion { scope, source, note }, by).await?;
-        return Ok(());
-    }
-    let (kind, subject, at) = (AlarmKind::SuspectedSubstitution, serial.to_owned(), by.at);
-    let forget = "DELETE FROM alarms WHERE terminal IS NULL AND kind = $1 AND subject = $2
-         AND ended_at IS NOT NULL";
-    tx.execute(forget, vec![code(kind), text(serial)]).await?;
-    let alarm = AnyAlarm { terminal: None, kind, subject, detail: note, at, ended_at: None };
-    let mut differences = Differences::default();
-    if alarms::raise(tx, &alarm, None).await? {
-        differences.alarm();
-    }
-    differences.write(tx).await
 }
