@@ -3,6 +3,7 @@
 mod positions;
 mod providers;
 mod requests;
+mod units;
 
 use std::error::Error;
 use std::io;

@@ -1,5 +1,7 @@
 //! For tests: a small fleet as the API would describe it, the same in every run.
 
+mod units;
+
 use std::collections::BTreeMap;
 
 use shared::change::rebind;
@@ -27,6 +29,8 @@ use crate::api::model::{
 use crate::provider::alerts::What;
 use crate::provider::day::Day;
 use crate::provider::fees::{Method, Price};
+
+pub(super) use units::{unit_past, units};
 
 /// 2026-11-22 10:00 UTC.
 pub(super) const NOW: UnixTime = UnixTime(1_795_341_600);
