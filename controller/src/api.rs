@@ -29,6 +29,7 @@ mod requests;
 mod rosters;
 mod status;
 mod terminals;
+mod units;
 
 use std::future::Future;
 use std::pin::Pin;
@@ -167,6 +168,7 @@ fn operations() -> OpenApiRouter<Arc<Api>> {
         .merge(bindings::routes())
         .merge(requests::routes())
         .merge(deactivations::routes())
+        .merge(units::routes())
         .merge(alarms::routes())
         .merge(audit::routes())
         .merge(enrol::routes())

@@ -33,6 +33,7 @@ mod restore;
 mod roster;
 mod status;
 mod terminal;
+mod unit;
 mod words;
 
 use std::ffi::OsString;
@@ -83,6 +84,8 @@ enum Command {
     Position(position::PositionCommand),
     #[command(subcommand)]
     Binding(binding::BindingCommand),
+    #[command(subcommand)]
+    Unit(unit::UnitCommand),
     #[command(subcommand)]
     Request(request::RequestCommand),
     #[command(subcommand)]
@@ -155,6 +158,7 @@ impl Cli {
             Command::Approve(command) => command.run(context, now, print).await,
             Command::Position(command) => command.run(context, print).await,
             Command::Binding(command) => command.run(context, print).await,
+            Command::Unit(command) => command.run(context, print).await,
             Command::Request(command) => command.run(context, print).await,
             Command::Evidence(command) => command.run(context, print).await,
             Command::Status(command) => command.run(context, print).await,

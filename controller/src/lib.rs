@@ -31,3 +31,4 @@ pub mod release;
 pub mod request;
 pub mod selector;
 pub mod terminal;
+pub mod unit;

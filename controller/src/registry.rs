@@ -31,6 +31,7 @@ pub mod request;
 pub(crate) mod sql;
 mod sqlite;
 pub mod terminal;
+pub mod unit;
 
 use std::collections::BTreeMap;
 use std::fmt::Debug;
@@ -67,6 +68,7 @@ use rebind::RebindRegistry;
 use release::{StoredArtifact, StoredRelease};
 use request::RequestRegistry;
 use terminal::{Claim, Enrolled, Enrolment, NewClaim, Terminal};
+use unit::UnitRegistry;
 
 type Result<T> = std::result::Result<T, RegistryError>;
 
@@ -112,6 +114,7 @@ pub trait Registry:
     + DeactivationRegistry
     + RebindRegistry
     + RequestRegistry
+    + UnitRegistry
     + Debug
     + Send
     + Sync

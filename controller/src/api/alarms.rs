@@ -82,5 +82,6 @@ fn kind(kind: AlarmKind) -> &'static str {
         AlarmKind::RevokedSpoke => "revoked-spoke",
         AlarmKind::AuditForked => "audit-forked",
         AlarmKind::AuditBroken => "audit-broken",
+        AlarmKind::SuspectedSubstitution => "suspected-substitution",
     }
 }

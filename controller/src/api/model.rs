@@ -23,6 +23,7 @@ mod request;
 mod schedule;
 mod terminal;
 mod text;
+mod unit;
 
 pub use approval::{Approval, ApprovalMember, ApprovalRequest, Approver, PlannedWord, Term};
 pub use backup::{
@@ -70,6 +71,11 @@ pub use schedule::{BackupSchedule, NewBackupSchedule, ScheduleEvery, ScheduledWo
 pub use terminal::{
     Component, Labels, Lifecycle, Presence, Recipient, Revocation, Telemetry, Terminal,
     TerminalDetail,
+};
+pub use unit::{
+    InspectionVerdict, NewUnit, NewUnitEvent, NewUnitInspection, NewUnits, Unit, UnitAbout,
+    UnitAccessory, UnitChanged, UnitCondition, UnitEvent, UnitHistory, UnitInspected,
+    UnitInspection, UnitSaid, UnitState, UnitValue, UnitsAdded,
 };
 
 use serde::{Deserialize, Serialize};

@@ -19,6 +19,7 @@ use crate::request::suspicion::NotLifted;
 use crate::request::{self};
 use crate::terminal::certificate::{AuthorityError, RequestRefused};
 use crate::terminal::enrolment::EnrolmentRefused;
+use crate::unit::UnitRefused;
 
 /// The kinds of problems. Their codes are stable across releases.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -80,6 +81,8 @@ pub(super) enum Code {
     RequestFrozen,
     SamePerson,
     RequestIncomplete,
+    UnitRefused,
+    UnitIncomplete,
     Contended,
     Internal,
 }
@@ -213,6 +216,10 @@ impl Code {
             Self::RequestIncomplete => {
                 (S::CONFLICT, "request-incomplete", "Something is missing from the request")
             }
+            Self::UnitRefused => (S::CONFLICT, "unit-refused", "The unit stays as it is"),
+            Self::UnitIncomplete => {
+                (S::CONFLICT, "unit-incomplete", "Something must be said about the unit")
+            }
             Self::Contended => (S::SERVICE_UNAVAILABLE, "contended", "Too much at once"),
             Self::Internal => (S::INTERNAL_SERVER_ERROR, "internal", "The controller failed"),
         }
@@ -286,6 +293,7 @@ fn lists(what: &str) -> Option<&'static str> {
         "binding" => "tillward binding list",
         "request" => "tillward request list",
         "suspicion" => "tillward request suspicions --all",
+        "unit" => "tillward unit list",
         "campaign" => "tillward campaign list",
         "release" => "tillward release list",
         "schedule" => "tillward backup schedule list",
@@ -400,6 +408,21 @@ impl From<request::RequestRefused> for Refusal {
             Why::NoContact | Why::NoFallback | Why::NoClause | Why::Expired(_) | Why::Unread(_) => {
                 Code::RequestIncomplete
             }
+        };
+        Self::new(code, refused.to_string()).hint(refused.hint())
+    }
+}
+
+impl From<UnitRefused> for Refusal {
+    fn from(refused: UnitRefused) -> Self {
+        let code = match &refused {
+            UnitRefused::NotGraded | UnitRefused::SealUnsaid { .. } => Code::UnitIncomplete,
+            UnitRefused::Moved { .. } => Code::WrongState,
+            UnitRefused::State { .. }
+            | UnitRefused::Damaged
+            | UnitRefused::NotLookedAt(_)
+            | UnitRefused::PositionTaken { .. }
+            | UnitRefused::NotInspected(_) => Code::UnitRefused,
         };
         Self::new(code, refused.to_string()).hint(refused.hint())
     }

@@ -14,3 +14,4 @@ mod rebinds;
 mod requests;
 mod schedules;
 mod snapshots;
+mod units;

@@ -4,6 +4,7 @@ mod deactivations;
 mod positions;
 mod providers;
 mod requests;
+mod units;
 
 use std::error::Error;
 use std::io;

@@ -1,6 +1,7 @@
 //! For tests: a small fleet as the API would describe it, the same in every run.
 
 mod deactivation;
+mod units;
 
 use std::collections::BTreeMap;
 
@@ -31,6 +32,7 @@ use crate::provider::day::Day;
 use crate::provider::fees::{Method, Price};
 
 pub(super) use deactivation::{deactivation, sanitisation_certificate, service_plan};
+pub(super) use units::{unit_past, units};
 
 /// 2026-11-22 10:00 UTC.
 pub(super) const NOW: UnixTime = UnixTime(1_795_341_600);

@@ -17,6 +17,7 @@ mod reports;
 mod requests;
 mod retention;
 mod terminals;
+mod units;
 mod watch;
 
 use std::sync::Arc;
@@ -132,6 +133,15 @@ pub const CHECKS: &[Check] = checks! {
         an_operator_can_suspect_a_terminal_as_often_as_it_takes,
         what_a_suspicious_terminal_has_accepted_is_taken_back_from_it,
         a_request_is_about_every_wave_of_its_change_of_provider;
+    units:
+        units_are_put_on_the_list_whole_or_not_at_all,
+        a_unit_lives_from_stock_to_stock_and_all_of_it_is_kept,
+        a_serial_number_comes_back_once_its_unit_is_disposed_of,
+        units_are_listed_by_what_is_asked,
+        one_unit_is_in_service_at_a_position,
+        a_unit_that_may_be_another_freezes_its_terminal,
+        a_stranger_without_a_terminal_is_an_alarm_until_it_is_looked_after,
+        inspections_are_kept_and_the_next_one_is_due_after_the_last;
     backups:
         objects_are_counted_and_kept_apart_by_kind,
         a_sealed_key_that_protects_nothing_yet_is_replaced,

@@ -174,4 +174,6 @@ pub enum AlarmKind {
     AuditForked,
     /// The log of decisions is not what was written.
     AuditBroken,
+    /// A unit that never enrolled has another seal or serial number than its record.
+    SuspectedSubstitution,
 }

@@ -30,6 +30,7 @@ pub(crate) mod session;
 mod suspicions;
 mod tally;
 mod terminals;
+mod units;
 
 use std::collections::BTreeMap;
 

@@ -16,6 +16,9 @@ use crate::registry::campaign::Purpose;
 use crate::registry::delivery::AlarmKind;
 use crate::registry::terminal::{Presence, Service, Unit};
 use crate::request::{RequestKind, RequestState};
+use crate::unit::inspection::Verdict;
+use crate::unit::record::Condition;
+use crate::unit::{UnitEvent, UnitState};
 
 /// A closed set of words.
 pub(crate) trait Code: Copy + 'static {
@@ -232,6 +235,7 @@ impl Code for AlarmKind {
         Self::RevokedSpoke,
         Self::AuditForked,
         Self::AuditBroken,
+        Self::SuspectedSubstitution,
     ];
 
     fn code(self) -> &'static str {
@@ -254,6 +258,7 @@ impl Code for AlarmKind {
             Self::RevokedSpoke => "revoked-spoke",
             Self::AuditForked => "audit-forked",
             Self::AuditBroken => "audit-broken",
+            Self::SuspectedSubstitution => "suspected-substitution",
         }
     }
 }
@@ -303,6 +308,42 @@ impl Code for RequestState {
     }
 }
 
+impl Code for UnitState {
+    const WHAT: &'static str = "state in a unit's life";
+    const ALL: &'static [Self] = &UnitState::ALL;
+
+    fn code(self) -> &'static str {
+        self.as_str()
+    }
+}
+
+impl Code for UnitEvent {
+    const WHAT: &'static str = "event of a unit";
+    const ALL: &'static [Self] = &UnitEvent::ALL;
+
+    fn code(self) -> &'static str {
+        self.as_str()
+    }
+}
+
+impl Code for Condition {
+    const WHAT: &'static str = "condition of a unit";
+    const ALL: &'static [Self] = &Condition::ALL;
+
+    fn code(self) -> &'static str {
+        self.as_str()
+    }
+}
+
+impl Code for Verdict {
+    const WHAT: &'static str = "verdict of an inspection";
+    const ALL: &'static [Self] = &Verdict::ALL;
+
+    fn code(self) -> &'static str {
+        self.as_str()
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -335,5 +376,9 @@ mod tests {
         every_word_reads_back::<RegistrationStatus>();
         every_word_reads_back::<RequestKind>();
         every_word_reads_back::<RequestState>();
+        every_word_reads_back::<UnitState>();
+        every_word_reads_back::<UnitEvent>();
+        every_word_reads_back::<Condition>();
+        every_word_reads_back::<Verdict>();
     }
 }

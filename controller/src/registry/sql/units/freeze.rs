@@ -1,0 +1,50 @@
+//! A unit that may be another one: nothing goes to its terminal, and people hear of it.
+
+use super::super::session::{Transaction, code, text, time};
+use super::super::tally::Differences;
+use super::super::{alarms, suspicions, terminals};
+use crate::registry::RegistryError;
+use crate::registry::audit::By;
+use crate::registry::delivery::{AlarmKind, AnyAlarm};
+use crate::request::suspicion::{NewSuspicion, Scope};
+
+type Result<T> = std::result::Result<T, RegistryError>;
+
+/// Somebody looks after what was tampered with: there is nothing to alarm about any more.
+pub(super) async fn end_alarm(tx: &mut Transaction, serial: &str, by: &By) -> Result<()> {
+    let mut differences = Differences::default();
+    let end = "UPDATE alarms SET ended_at = $3
+         WHERE terminal IS NULL AND kind = $1 AND subject = $2 AND ended_at IS NULL";
+    let which = vec![code(AlarmKind::SuspectedSubstitution), text(serial), time(by.at)];
+    for _ in 0..tx.execute(end, which).await? {
+        differences.alarm_ended();
+    }
+    differences.write(tx).await
+}
+
+/// It may be another unit: nothing is sent to its terminal until two people have looked. Of a unit
+/// that is no terminal an alarm is raised.
+pub(super) async fn freeze(
+    tx: &mut Transaction,
+    serial: &str,
+    difference: &str,
+    by: &By,
+) -> Result<()> {
+    let note = format!("unit {serial} may be another one: {difference}");
+    if let Some(terminal) = terminals::by_serial(tx, serial).await? {
+        let scope = Scope::Terminal(terminal.id);
+        let source = format!("unit {serial}, at {}, by {}", by.at, by.who);
+        suspicions::raise(tx, &NewSuspicion { scope, source, note }, by).await?;
+        return Ok(());
+    }
+    let (kind, subject, at) = (AlarmKind::SuspectedSubstitution, serial.to_owned(), by.at);
+    let forget = "DELETE FROM alarms WHERE terminal IS NULL AND kind = $1 AND subject = $2
+         AND ended_at IS NOT NULL";
+    tx.execute(forget, vec![code(kind), text(serial)]).await?;
+    let alarm = AnyAlarm { terminal: None, kind, subject, detail: note, at, ended_at: None };
+    let mut differences = Differences::default();
+    if alarms::raise(tx, &alarm, None).await? {
+        differences.alarm();
+    }
+    differences.write(tx).await
+}

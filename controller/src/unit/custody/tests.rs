@@ -1,0 +1,111 @@
+//! What is said with a step, and what is missing.
+
+use super::super::record::samples::unit;
+use super::*;
+
+fn said(event: UnitEvent) -> UnitStep {
+    UnitStep::plain(event)
+}
+
+fn sealed(event: UnitEvent, seal: &str) -> UnitStep {
+    UnitStep { seal: SealSeen::Reads(seal.to_owned()), ..said(event) }
+}
+
+fn graded(event: UnitEvent, condition: Condition) -> UnitStep {
+    UnitStep { accessories: Some(vec![]), condition: Some(condition), ..said(event) }
+}
+
+#[test]
+fn a_unit_that_is_received_with_its_own_seal_is_at_its_site() {
+    let step = UnitStep {
+        serial: Some("PX-1".to_owned()),
+        custodian: Some("shop manager".to_owned()),
+        store: Some("north".to_owned()),
+        ..sealed(UnitEvent::Receive, "S-1")
+    };
+    let decided = decide(&unit(UnitState::InTransit), &step).unwrap();
+    assert_eq!((decided.unit.state, decided.difference), (UnitState::AtSite, None));
+    let about = decided.unit.about;
+    assert_eq!((about.custodian.as_deref(), about.store.as_str()), (Some("shop manager"), "north"));
+}
+
+#[test]
+fn another_seal_or_serial_number_freezes_it_and_the_record_stays() {
+    let parcel = unit(UnitState::InTransit);
+    let other = UnitStep { serial: Some("PX-2".to_owned()), ..sealed(UnitEvent::Receive, "S-1") };
+    let missing = UnitStep { seal: SealSeen::Missing, ..said(UnitEvent::Receive) };
+    for (step, told) in [
+        (sealed(UnitEvent::Receive, "S-9"), "its seal reads `S-9`, not `S-1`"),
+        (other, "its serial number reads `PX-2`"),
+        (missing, "its seal `S-1` is missing"),
+    ] {
+        let decided = decide(&parcel, &step).unwrap();
+        assert_eq!(decided.difference.as_deref(), Some(told));
+        assert_eq!(decided.unit.state, UnitState::Tampered, "{told}");
+        assert_eq!(decided.unit.about.seal.as_deref(), Some("S-1"), "{told}");
+    }
+}
+
+#[test]
+fn nobody_receives_a_sealed_unit_without_a_look_at_the_seal() {
+    let mut parcel = unit(UnitState::InTransit);
+    let refused = Err(UnitRefused::SealUnsaid { recorded: "S-1".to_owned() });
+    assert_eq!(decide(&parcel, &said(UnitEvent::Receive)), refused);
+    parcel.about.seal = None;
+    let received = decide(&parcel, &sealed(UnitEvent::Receive, "S-3")).unwrap();
+    assert_eq!(received.unit.about.seal.as_deref(), Some("S-3"), "the first one is written down");
+}
+
+#[test]
+fn a_seal_is_applied_where_that_makes_sense_and_nowhere_else() {
+    let shipped = decide(&unit(UnitState::Allocated), &sealed(UnitEvent::Ship, "S-2")).unwrap();
+    assert_eq!(shipped.unit.about.seal.as_deref(), Some("S-2"));
+    let refused = Err(UnitRefused::NotLookedAt(UnitEvent::Suspend));
+    let suspended = sealed(UnitEvent::Suspend, "S-2");
+    assert_eq!(decide(&unit(UnitState::InService), &suspended), refused);
+    let serial = UnitStep { serial: Some("PX-1".to_owned()), ..said(UnitEvent::Ship) };
+    let refused = Err(UnitRefused::NotLookedAt(UnitEvent::Ship));
+    assert_eq!(decide(&unit(UnitState::Allocated), &serial), refused);
+}
+
+#[test]
+fn what_comes_back_is_counted_and_graded_and_what_is_damaged_is_not_stock() {
+    for (state, event) in [
+        (UnitState::AwaitingReturn, UnitEvent::Return),
+        (UnitState::OutForRepair, UnitEvent::BackFromRepair),
+    ] {
+        let refused = Err(UnitRefused::NotGraded);
+        assert_eq!(decide(&unit(state), &said(event)), refused);
+        let counted = UnitStep { accessories: Some(vec![]), ..said(event) };
+        assert_eq!(decide(&unit(state), &counted), refused);
+        let decided = decide(&unit(state), &graded(event, Condition::Worn)).unwrap();
+        assert_eq!(decided.unit.state, UnitState::Returned);
+        assert_eq!(decided.unit.about.condition, Condition::Worn);
+        assert!(decided.unit.about.accessories.is_empty(), "none came back");
+    }
+    let mut returned = unit(UnitState::Returned);
+    assert!(decide(&returned, &said(UnitEvent::Restock)).is_ok());
+    returned.about.condition = Condition::Damaged;
+    assert_eq!(decide(&returned, &said(UnitEvent::Restock)), Err(UnitRefused::Damaged));
+}
+
+#[test]
+fn a_unit_that_leaves_its_lane_is_in_none() {
+    let position = Some(PositionId::from_bytes([3; 16]));
+    let commissioned = UnitStep { position, ..said(UnitEvent::Commission) };
+    let serving = decide(&unit(UnitState::AtSite), &commissioned).unwrap().unit;
+    assert_eq!(serving.position, position);
+    let suspended = decide(&serving, &said(UnitEvent::Suspend)).unwrap().unit;
+    assert_eq!(suspended.position, position);
+    let swapped = decide(&suspended, &said(UnitEvent::SwapOut)).unwrap().unit;
+    assert_eq!(swapped.position, None);
+}
+
+#[test]
+fn whoever_saw_it_elsewhere_decides_again() {
+    let (expected, found) = (UnitState::InService, UnitState::Suspended);
+    let step = UnitStep { seen: Some(expected), ..said(UnitEvent::Resume) };
+    assert_eq!(decide(&unit(found), &step), Err(UnitRefused::Moved { expected, found }));
+    let step = UnitStep { seen: Some(found), ..step };
+    assert!(decide(&unit(found), &step).is_ok());
+}
