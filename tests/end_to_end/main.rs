@@ -15,6 +15,7 @@ mod broker_restarts;
 mod campaigns;
 mod claims;
 mod damage;
+mod deactivation;
 mod fleet;
 mod offline;
 mod print;

@@ -52,6 +52,11 @@ impl Programs {
         built(self.directory.join("tillward-snapshot"))
     }
 
+    /// What erases a terminal.
+    pub fn eraser(&self) -> Result<PathBuf, NotBuilt> {
+        built(self.directory.join("tillward-erase"))
+    }
+
     /// The directory of one edition of the till, as it is packed into a release.
     pub fn till(&self, version: &str) -> Result<PathBuf, NotBuilt> {
         built(self.artifacts.join(version))

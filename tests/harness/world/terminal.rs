@@ -94,13 +94,17 @@ impl Terminal {
             "state_dir = {:?}\nmodel = {:?}\n\n[pos]\ncomponent = \"pos-sim\"\n\
              driver = [{:?}, \"driver\", \"--data\", {:?}]\n\n\
              [backup]\nprogram = {:?}\n\n[[backup.paths]]\n\
-             name = \"receipts\"\nclass = \"sales\"\npath = {:?}\n",
+             name = \"receipts\"\nclass = \"sales\"\npath = {:?}\n\n\
+             [wipe]\nprogram = {:?}\nlifecycle = {:?}\npaths = {:?}\n",
             self.state(),
             self.shop.model,
             driver,
             self.till_directory(),
             programs.snapshot()?,
             self.receipts(),
+            programs.eraser()?,
+            self.lifecycle(),
+            self.records_of_till(),
         );
         Ok(fs::write(self.configuration(), text)?)
     }
@@ -120,6 +124,18 @@ impl Terminal {
     /// What the configuration has saved besides the till's own data; nobody makes it.
     pub fn receipts(&self) -> PathBuf {
         self.home.join("receipts")
+    }
+
+    /// Where the erasing program keeps its journal.
+    pub fn lifecycle(&self) -> PathBuf {
+        self.home.join("lifecycle")
+    }
+
+    /// What a till leaves on the disk. Its directory stays, and says in it that it was erased.
+    pub fn records_of_till(&self) -> Vec<PathBuf> {
+        let files = ["till.db", "till.db-wal", "till.db-shm"];
+        let files = files.map(|name| self.till_directory().join(name)).into_iter();
+        files.chain([self.receipts()]).collect()
     }
 
     /// The directory name of the current slot, for example `2.0.0-1a2b3c4d`.

@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use shared::change::Change;
 use shared::digest::Digest;
 use shared::document::roster::{Role, RosterKey};
-use shared::document::{Batch, Profile, Release, Roster};
+use shared::document::{Batch, Clearance, Profile, Release, Roster};
 use shared::id::TerminalId;
 use shared::membership::{Membership, Profiles};
 use shared::signature::{Envelope, KnownKeys, open};
@@ -18,6 +18,7 @@ use super::super::failure::{Exit, Failure};
 use super::super::roster::ReadRoster;
 use crate::api::model::ApprovalRequest;
 use crate::campaign::approval::{self, Standing};
+use crate::deactivation::clearance;
 use crate::rebind::draft;
 
 /// A request whose every part fits.
@@ -32,6 +33,8 @@ pub(super) struct Checked {
     pub release: Option<Envelope<Release>>,
     /// For a change of provider: of every member.
     pub profiles: BTreeMap<TerminalId, Profile>,
+    /// For a wipe: of every member.
+    pub clearances: BTreeMap<TerminalId, Clearance>,
     pub standing: Standing,
 }
 
@@ -68,9 +71,10 @@ impl Checked {
         check_members(&request, &batch.document)?;
         let release = release(&request, &batch.document, &roster)?;
         let profiles = profiles(&request, &batch.document)?;
+        let clearances = clearances(&request, &batch.document)?;
         let standing = approval::standing(&request.batch.0, roster.fleet, &roster);
         let standing = standing.map_err(unreadable)?;
-        Ok(Self { request, batch, roster, roster_digest, release, profiles, standing })
+        Ok(Self { request, batch, roster, roster_digest, release, profiles, clearances, standing })
     }
 
     /// Approvers of the roster whose signatures are in the file.
@@ -108,6 +112,33 @@ fn check_members(request: &ApprovalRequest, batch: &Batch) -> Result<(), Failure
     Ok(())
 }
 
+/// The members' clearances, if they are exactly those whose root the batch names.
+fn clearances(
+    request: &ApprovalRequest,
+    batch: &Batch,
+) -> Result<BTreeMap<TerminalId, Clearance>, Failure> {
+    let Change::Decommission(wipe) = &batch.change else { return Ok(BTreeMap::new()) };
+    let mut clearances = BTreeMap::new();
+    let mut payloads = BTreeMap::new();
+    for payload in &request.profiles {
+        let clearance = clearance::read(&payload.0)
+            .map_err(|why| wrong(format_args!("a clearance of the file cannot be read: {why}")))?;
+        let terminal = clearance.terminal;
+        payloads.insert(terminal, payload.0.clone());
+        if clearances.insert(terminal, clearance).is_some() {
+            return Err(wrong(format_args!("{terminal} has two clearances in the file")));
+        }
+    }
+    let members: BTreeSet<_> = request.members.iter().map(|member| member.terminal).collect();
+    if clearances.keys().copied().collect::<BTreeSet<_>>() != members {
+        return Err(wrong("the clearances of the file are not those of its members"));
+    }
+    if Profiles::of(&payloads).root() != wipe.clearances {
+        return Err(wrong("a clearance of the file is not one that the batch names"));
+    }
+    Ok(clearances)
+}
+
 /// The members' profiles, if they are exactly those whose root the batch names.
 fn profiles(
     request: &ApprovalRequest,
@@ -115,6 +146,8 @@ fn profiles(
 ) -> Result<BTreeMap<TerminalId, Profile>, Failure> {
     let rebind = match &batch.change {
         Change::Rebind(rebind) => rebind,
+        // They are clearances then.
+        Change::Decommission(_) => return Ok(BTreeMap::new()),
         Change::Ping(_)
         | Change::Backup(_)
         | Change::Drill(_)
@@ -122,7 +155,6 @@ fn profiles(
         | Change::Restore(_)
         | Change::Suspend(_)
         | Change::Resume(_)
-        | Change::Decommission(_)
         | Change::Cancel(_) => {
             return match request.profiles.is_empty() {
                 true => Ok(BTreeMap::new()),

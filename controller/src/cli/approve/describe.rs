@@ -34,6 +34,7 @@ pub(super) fn checked(request: &Checked, now: UnixTime, print: &mut Print) {
         describe::release(&release.document, release.digest(), print);
     }
     bindings(request, print);
+    clearances(request, print);
     if let Some(planned) = &request.request.planned {
         controllers_word(planned, print);
     }
@@ -101,6 +102,35 @@ fn bindings(request: &Checked, print: &mut Print) {
     let mut rows: Vec<_> = rows.collect();
     rows.sort();
     print.table(BINDING_HEADER, rows, "nobody is bound anew");
+}
+
+/// What each terminal's wipe rests on, with the words that it will show.
+fn clearances(request: &Checked, print: &mut Print) {
+    if request.clearances.is_empty() {
+        return;
+    }
+    print.line("");
+    let serials = request.request.members.iter().map(|it| (it.terminal, it.serial.as_str()));
+    let serials: BTreeMap<_, _> = serials.collect();
+    let batch = request.batch.digest();
+    let rows = request.clearances.iter().map(|(terminal, it)| {
+        let serial = serials.get(terminal).copied().unwrap_or_default();
+        let deregistered = it.deregistered.iter().map(|it| format!("{} {}", it.with, it.reference));
+        let deregistered = deregistered.collect::<Vec<_>>().join(", ");
+        let none = |text: String| if text.is_empty() { "NOTHING".to_owned() } else { text };
+        [
+            words::harmless(serial),
+            none(it.suspended_by.map(|order| order.to_string()).unwrap_or_default()),
+            none(it.manifest.map(|manifest| manifest.short()).unwrap_or_default()),
+            words::harmless(&none(deregistered)),
+            it.challenge.short(),
+            code_words::code(batch, *terminal),
+        ]
+    });
+    let mut rows: Vec<_> = rows.collect();
+    rows.sort();
+    let header = ["serial", "suspended by", "saved as", "deregistered", "challenge", "six words"];
+    print.table(header, rows, "nothing is cleared");
 }
 
 pub(in super::super) const BINDING_HEADER: [&str; 9] = [

@@ -6,7 +6,7 @@
 use std::collections::BTreeSet;
 
 use serde::Serialize;
-use shared::change::Change;
+use shared::change::{Change, Decommission};
 use shared::codec;
 use shared::digest::Digest;
 use shared::document::profile::PROFILE_BYTES_MAX;
@@ -25,6 +25,7 @@ use super::super::roster::ReadRoster;
 use super::super::words::counted;
 use super::pack::{About, Pack};
 use crate::campaign::words;
+use crate::deactivation::clearance;
 
 /// In words, for people.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
@@ -202,6 +203,10 @@ impl OneOrder<'_> {
         let found = self.maybe("profile.cbor");
         let rebind = match &batch.change {
             Change::Rebind(rebind) => rebind,
+            Change::Decommission(wipe) => {
+                let payload = found.ok_or_else(|| "the clearance is missing".to_owned())?;
+                return clearance(payload, wipe, about, order, batch).map(Some);
+            }
             Change::Ping(_)
             | Change::Backup(_)
             | Change::Drill(_)
@@ -209,7 +214,6 @@ impl OneOrder<'_> {
             | Change::Restore(_)
             | Change::Suspend(_)
             | Change::Resume(_)
-            | Change::Decommission(_)
             | Change::Cancel(_) => {
                 return match found {
                     Some(_) => Err("a profile is filed, and no provider is changed".to_owned()),
@@ -335,6 +339,28 @@ fn outcome_text(outcome: &Outcome) -> String {
         Outcome::Superseded => "replaced by a newer order".to_owned(),
     };
     words::harmless(&text)
+}
+
+/// What they signed for is what the terminal itself had told, and what had to come before.
+fn clearance(
+    payload: &[u8],
+    wipe: &Decommission,
+    about: &About,
+    order: &Order,
+    batch: &Batch,
+) -> Result<String, Wrong> {
+    let it = clearance::read(payload).map_err(|error| format!("the clearance: {error}"))?;
+    let proof = Proof { index: order.index, path: about.profile_path.clone() };
+    if !profile_holds(payload, &proof, batch.terminals, wipe.clearances) {
+        return Err("nobody signed for this clearance".to_owned());
+    }
+    if it.terminal != order.terminal {
+        return Err("the clearance is another terminal's".to_owned());
+    }
+    let saved = it.manifest.map_or_else(|| "nothing".to_owned(), |it| format!("snapshot {it}"));
+    let parties = it.deregistered.iter().map(|it| format!("{} ({})", it.with, it.reference));
+    let parties = words::harmless(&parties.collect::<Vec<_>>().join(", "));
+    Ok(format!("they signed for what it had told; saved is {saved}, deregistered with {parties}"))
 }
 
 #[cfg(test)]

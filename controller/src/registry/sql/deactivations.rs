@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use shared::change::Change;
 use shared::digest::Digest;
 use shared::document::clearance::Deregistered;
-use shared::id::{CampaignId, OrderId, TerminalId};
+use shared::id::{CampaignId, OrderId, RequestId, TerminalId};
 use shared::outcome::Outcome;
 use shared::time::UnixTime;
 
@@ -26,6 +26,7 @@ use crate::registry::deactivation::{
 use crate::registry::page::Page;
 use crate::registry::rebind::NotBegun;
 use crate::registry::terminal::Service;
+use crate::request::{RequestKind, RequestState};
 
 /// Terminals in one transaction.
 const RETIRED_MAX: u32 = 100;
@@ -98,6 +99,7 @@ async fn add(
     new: &NewDeactivation,
     by: &By,
 ) -> Result<std::result::Result<Campaign, NotBegun>> {
+    take_up_again(tx, new.request, by).await?;
     let request = match requests::to_schedule(tx, new.request).await? {
         Ok(request) => request,
         Err(refused) => return Ok(Err(refused.into())),
@@ -123,6 +125,21 @@ async fn add(
     requests::put_scheduled(tx, request, campaign.id, by).await?;
     audit::append(tx, by, "deactivation-created", campaign.id).await?;
     Ok(Ok(campaign))
+}
+
+/// A decommissioning is asked for once, and takes two campaigns: when the first has ended, the
+/// request may be scheduled again.
+async fn take_up_again(tx: &mut Transaction, id: RequestId, by: &By) -> Result<()> {
+    let request = requests::known(tx, id).await?;
+    let (RequestKind::Decommission, RequestState::Scheduled, Some(campaign)) =
+        (request.kind, request.state, request.campaign)
+    else {
+        return Ok(());
+    };
+    if campaigns::known(tx, campaign).await?.ended_at.is_some() {
+        requests::put_unscheduled(tx, request, by).await?;
+    }
+    Ok(())
 }
 
 /// Changes of service that are not over, drafts too, and those of these terminals that they are about.

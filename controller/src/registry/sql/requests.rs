@@ -291,6 +291,19 @@ pub(super) async fn put_scheduled(
     put(tx, &it, RequestEvent::Schedule, by).await
 }
 
+/// Takes a request off the schedule whose campaign is over.
+pub(super) async fn put_unscheduled(
+    tx: &mut Transaction,
+    mut it: Request,
+    by: &By,
+) -> Result<Request> {
+    if let Ok(state) = it.step(RequestEvent::Unschedule) {
+        (it.state, it.campaign) = (state, None);
+        return put(tx, &it, RequestEvent::Unschedule, by).await;
+    }
+    Ok(it)
+}
+
 async fn end(
     tx: &mut Transaction,
     id: RequestId,

@@ -1,0 +1,233 @@
+//! Terminals that stop, sell again, and are emptied with proof: real tills, real approvals, real
+//! files.
+
+use std::fs;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use anyhow::{Context as _, Result, bail, ensure};
+use controller::api::model::{AssignmentState as State, Lifecycle};
+use harness::wait::wait_for;
+use serde_json::Value;
+use shared::id::CampaignId;
+
+use crate::approvals::{exported, import, offline};
+use crate::fleet::{Fleet, SOON};
+
+/// Between an order's acceptance and its cut-off: enough for two people to sign by program.
+const AHEAD: Duration = Duration::from_secs(20);
+
+fn now() -> u64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs())
+}
+
+/// Somebody wishes for it; a second operator has called them back, and accepted it.
+fn request(fleet: &Fleet, kind: &str, reason: &str, serial: &str) -> Result<String> {
+    let id = fleet.terminal(serial)?.terminal.id;
+    let made = fleet.world.tillward_json(&[
+        "request",
+        "new",
+        "--kind",
+        kind,
+        "--requester",
+        "the chain's head office",
+        "--channel",
+        "telephone",
+        "--reason",
+        reason,
+        "--where",
+        &format!("id={id}"),
+        "--fallback",
+        "Pay at the next till, or in cash.",
+        "--clause",
+        "7.2",
+    ])?;
+    let id = made["id"].as_str().context("a request has an id")?.to_owned();
+    let how = ["--method", "call-back", "--contact", "the number on file"];
+    fleet.world.reviewer(&[&["request", "verify", &id], &how[..]].concat())?;
+    fleet.world.reviewer(&["request", "accept", &id])?;
+    Ok(id)
+}
+
+/// Asked for, and signed by two people; what the second one was shown.
+fn approved(fleet: &Fleet, words: &[&str]) -> Result<(CampaignId, String)> {
+    let begun = fleet.world.tillward_json(&[&["deactivate"], words].concat())?;
+    let campaign: CampaignId =
+        begun["campaign"]["id"].as_str().context("a campaign has an id")?.parse()?;
+    let mut shown = String::new();
+    for approver in ["approver-1", "approver-2"] {
+        let file = exported(fleet, campaign, &format!("{campaign}-{approver}.json"))?;
+        shown = offline(fleet, "sign", &file, approver, &["--yes-for", "1"])?;
+        import(fleet, &file)?;
+    }
+    Ok((campaign, shown))
+}
+
+fn succeeded(fleet: &mut Fleet, campaign: CampaignId) -> Result<()> {
+    let ended = fleet.complete(campaign)?;
+    ensure!(ended.states() == [State::Succeeded], "{:#?}", ended.terminals);
+    Ok(())
+}
+
+fn status(fleet: &Fleet, at: usize) -> Result<Value> {
+    fleet.world.terminals[at].till_status(&fleet.world.programs)
+}
+
+/// The till says that it stands still and owes nothing, and tells customers where to pay.
+fn stands_still(fleet: &Fleet, at: usize) -> Result<()> {
+    let said = status(fleet, at)?;
+    let binding = &said["bindings"][0];
+    let owes = ["unsent_reversals", "stored_offline"].iter().any(|it| binding[it] != 0);
+    let stopped = said["stopped"].as_str().unwrap_or_default();
+    ensure!(said["trading"] == "held" && stopped.contains("next till"), "{said:#}");
+    ensure!(!owes && binding["open_batch"]["count"] == 0, "{said:#}");
+    Ok(())
+}
+
+fn suspend(fleet: &mut Fleet, kind: &str, serial: &str) -> Result<()> {
+    let request = request(fleet, kind, "business", serial)?;
+    let cut_off = (now() + AHEAD.as_secs()).to_string();
+    let words = ["suspend", "--request", &request, "--cut-off", &cut_off];
+    let (campaign, shown) = approved(fleet, &words)?;
+    ensure!(shown.contains("Stop taking payments") && shown.contains("next till"), "{shown}");
+    succeeded(fleet, campaign)?;
+    let said = fleet.terminal(serial)?.terminal;
+    ensure!(said.service == "suspended", "{said:?}");
+    Ok(())
+}
+
+#[test]
+fn a_till_stops_at_its_cut_off_sells_again_after_its_tests_and_is_emptied_with_a_certificate() {
+    whole_life().unwrap();
+}
+
+fn whole_life() -> Result<()> {
+    let mut fleet = Fleet::small(&["north", "north"])?;
+    for at in 0..2 {
+        fleet.wait_until_it_sells(at)?;
+    }
+    let serial = fleet.world.terminals[0].shop.serial.clone();
+
+    // Nothing that nobody asked for, or that is asked for with another kind of request.
+    let resume = request(&fleet, "resume", "business", &serial)?;
+    let wrong = ["deactivate", "suspend", "--request", &resume, "--cut-off", "4102444800"];
+    let refused = fleet.world.tillward(&wrong).map_err(|error| error.to_string());
+    ensure!(refused.is_err_and(|why| why.contains("not to suspend")), "another kind");
+
+    suspend(&mut fleet, "suspend", &serial)?;
+    stands_still(&fleet, 0)?;
+    // A restart of everything on the terminal lets nobody sell.
+    fleet.world.terminals[0].lose_power()?;
+    let programs = fleet.world.programs.clone();
+    fleet.world.terminals[0].power_returns(&programs)?;
+    fleet.wait_until_online(2)?;
+    let again = wait_for("the till answers", SOON, || {
+        stands_still(&fleet, 0).map_err(|error| format!("{error:#}"))
+    });
+    again?;
+
+    let words = ["resume", "--request", &resume, "--checked-by", "Tess"];
+    let unchecked = fleet.world.tillward(&[&["deactivate"], &words[..]].concat());
+    ensure!(unchecked.is_err_and(|it| it.to_string().contains("screen")), "nobody looked");
+    let checked = ["--checked", "screen,printer,reader,scanner,battery"];
+    let (campaign, _) = approved(&fleet, &[&words[..], &checked].concat())?;
+    succeeded(&mut fleet, campaign)?;
+    fleet.wait_until_it_sells(0)?;
+
+    // The end: suspended once more, deregistered, erased.
+    suspend(&mut fleet, "decommission", &serial)?;
+    let requests = fleet.world.tillward_json(&["request", "list"])?;
+    let of_kind = |it: &&Value| it["asked"]["kind"] == "decommission";
+    let requests = requests["items"].as_array().context("a list")?.clone();
+    let request = requests.iter().find(of_kind).context("it was asked for")?["id"].clone();
+    let request = request.as_str().context("an id")?.to_owned();
+    let wipe = ["wipe", "--request", &request, "--cool-off", "2s", "--yes"];
+    let early = fleet.world.tillward(&[&["deactivate"], &wipe[..]].concat());
+    ensure!(early.is_err_and(|it| it.to_string().contains("deregistered")), "not deregistered");
+    let told = ["--with", "alpha", "--reference", "D-2026-117"];
+    fleet.world.tillward(&[&["deactivate", "deregister", &serial], &told[..]].concat())?;
+    let books = fleet.world.audit()?;
+    ensure!(books["total"]["tests_left"] == 0, "{books:#}");
+    fleet.check_books()?;
+
+    let (campaign, shown) = approved(&fleet, &wipe)?;
+    ensure!(shown.contains("ERASE EVERYTHING") && shown.contains("D-2026-117"), "{shown}");
+    succeeded(&mut fleet, campaign)?;
+    is_empty(&fleet, 0)?;
+    is_certified(&fleet, &serial, "D-2026-117")
+}
+
+/// Nothing of the till and the agent is left but that it is erased, and the agent idles.
+fn is_empty(fleet: &Fleet, at: usize) -> Result<()> {
+    let terminal = &fleet.world.terminals[at];
+    wait_for("the agent has given up its identity", SOON, || {
+        match terminal.state().join("identity").exists() {
+            true => Err("it has one".to_owned()),
+            false => Ok(()),
+        }
+    })?;
+    for file in terminal.records_of_till() {
+        ensure!(!file.exists(), "{} is there", file.display());
+    }
+    let left: Vec<_> = fs::read_dir(terminal.state())?.flatten().map(|it| it.path()).collect();
+    ensure!(left.is_empty(), "{left:?}");
+    ensure!(terminal.lifecycle().join("decommissioned").exists(), "no tombstone");
+    Ok(())
+}
+
+fn is_certified(fleet: &Fleet, serial: &str, reference: &str) -> Result<()> {
+    let file = fleet.world.directory().join("certificate.cose");
+    let page = fleet.world.directory().join("certificate.html");
+    let (file_text, page_text) = (file.display().to_string(), page.display().to_string());
+    let show = ["deactivate", "certificate", "show", serial, "-o", &file_text, "--html", &page_text];
+    let shown = wait_for("its certificate is written", SOON, || {
+        fleet.world.tillward(&show).map_err(|error| format!("{error:#}"))
+    })?;
+    ensure!(shown.contains(reference) && shown.contains("approver-1, approver-2"), "{shown}");
+    ensure!(fs::read_to_string(&page)?.contains(serial), "the page names it");
+    let roster = fleet.world.directory().join("fleet/offline/rosters/1.cose");
+    let roster = roster.display().to_string();
+    let verify = ["deactivate", "certificate", "verify", &file_text, "--roster", &roster];
+    let verified = fleet.world.tillward(&verify)?;
+    ensure!(verified.contains("signed by"), "{verified}");
+    let mut forged = fs::read(&file)?;
+    let middle = forged.len() / 2;
+    forged[middle] ^= 1;
+    fs::write(&file, forged)?;
+    ensure!(fleet.world.tillward(&verify).is_err(), "a changed certificate is refused");
+    let said = fleet.terminal(serial)?.terminal;
+    ensure!(said.service == "erased" && said.lifecycle != Lifecycle::Claimed, "{said:?}");
+    Ok(())
+}
+
+#[test]
+fn a_stolen_till_that_comes_back_is_stopped_sends_its_money_and_is_emptied() {
+    stolen().unwrap();
+}
+
+fn stolen() -> Result<()> {
+    let mut fleet = Fleet::small(&["north", "north"])?;
+    for at in 0..2 {
+        fleet.wait_until_it_sells(at)?;
+    }
+    let serial = fleet.world.terminals[1].shop.serial.clone();
+    // A copy of the till's records from before shows that there was something to find.
+    let records = fleet.world.terminals[1].records_of_till();
+    fleet.world.terminals[1].kill_agent()?;
+    let request = request(&fleet, "decommission", "lost-stolen", &serial)?;
+    let wipe = ["wipe", "--request", &request, "--lost", "--yes"];
+    let (campaign, shown) = approved(&fleet, &wipe)?;
+    ensure!(shown.contains("wrong hands"), "{shown}");
+    let waits = fleet.world.tillward_json(&["deactivate", "show", &campaign.to_string()])?;
+    let word = waits["terminals"][0]["wipe"].as_str().map(str::to_owned);
+    ensure!(word.as_deref() == Some("requested"), "{waits:#}");
+    ensure!(records.iter().any(|file| file.exists()), "nothing to erase");
+
+    fleet.start_agent(1)?;
+    succeeded(&mut fleet, campaign)?;
+    is_empty(&fleet, 1)?;
+    let said = fleet.world.tillward_json(&["deactivate", "show", &campaign.to_string()])?;
+    match said["terminals"][0]["wipe"].as_str() {
+        Some("erased-proven") => Ok(()),
+        other => bail!("{other:?}"),
+    }
+}
