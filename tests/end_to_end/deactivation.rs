@@ -23,29 +23,7 @@ fn now() -> u64 {
 /// Somebody wishes for it; a second operator has called them back, and accepted it.
 fn request(fleet: &Fleet, kind: &str, reason: &str, serial: &str) -> Result<String> {
     let id = fleet.terminal(serial)?.terminal.id;
-    let made = fleet.world.tillward_json(&[
-        "request",
-        "new",
-        "--kind",
-        kind,
-        "--requester",
-        "the chain's head office",
-        "--channel",
-        "telephone",
-        "--reason",
-        reason,
-        "--where",
-        &format!("id={id}"),
-        "--fallback",
-        "Pay at the next till, or in cash.",
-        "--clause",
-        "7.2",
-    ])?;
-    let id = made["id"].as_str().context("a request has an id")?.to_owned();
-    let how = ["--method", "call-back", "--contact", "the number on file"];
-    fleet.world.reviewer(&[&["request", "verify", &id], &how[..]].concat())?;
-    fleet.world.reviewer(&["request", "accept", &id])?;
-    Ok(id)
+    fleet.world.accepted_wish(kind, reason, &id.to_string())
 }
 
 /// Asked for, and signed by two people; what the second one was shown.
@@ -159,17 +137,14 @@ fn whole_life() -> Result<()> {
 /// Nothing of the till and the agent is left but that it is erased, and the agent idles.
 fn is_empty(fleet: &Fleet, at: usize) -> Result<()> {
     let terminal = &fleet.world.terminals[at];
-    wait_for("the agent has given up its identity", SOON, || {
-        match terminal.state().join("identity").exists() {
-            true => Err("it has one".to_owned()),
-            false => Ok(()),
-        }
+    wait_for("the agent has given up its identity and all else", SOON, || {
+        let left = fs::read_dir(terminal.state()).map_err(|error| error.to_string())?;
+        let left: Vec<_> = left.flatten().map(|it| it.path()).collect();
+        if left.is_empty() { Ok(()) } else { Err(format!("{left:?}")) }
     })?;
     for file in terminal.records_of_till() {
         ensure!(!file.exists(), "{} is there", file.display());
     }
-    let left: Vec<_> = fs::read_dir(terminal.state())?.flatten().map(|it| it.path()).collect();
-    ensure!(left.is_empty(), "{left:?}");
     ensure!(terminal.lifecycle().join("decommissioned").exists(), "no tombstone");
     Ok(())
 }
@@ -178,7 +153,8 @@ fn is_certified(fleet: &Fleet, serial: &str, reference: &str) -> Result<()> {
     let file = fleet.world.directory().join("certificate.cose");
     let page = fleet.world.directory().join("certificate.html");
     let (file_text, page_text) = (file.display().to_string(), page.display().to_string());
-    let show = ["deactivate", "certificate", "show", serial, "-o", &file_text, "--html", &page_text];
+    let show =
+        ["deactivate", "certificate", "show", serial, "-o", &file_text, "--html", &page_text];
     let shown = wait_for("its certificate is written", SOON, || {
         fleet.world.tillward(&show).map_err(|error| format!("{error:#}"))
     })?;

@@ -14,7 +14,7 @@ fn root() -> &'static Path {
 
 pub(crate) fn everything(tell: &Teller) -> Result<()> {
     // Apart from each other: built together, the agent would be given the controller's features.
-    for package in ["agent", "snapshot", "controller"] {
+    for package in ["agent", "snapshot", "eraser", "controller"] {
         tell.step(&format!("building the {package}"));
         let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
         cargo.args(["build", "--quiet", "--package", package]).current_dir(root());

@@ -1,6 +1,7 @@
 //! What can happen to a fleet, one scenario after another.
 
 mod backup;
+mod deactivate;
 mod rebind;
 mod upgrade;
 
@@ -26,11 +27,13 @@ pub(crate) struct Scenario {
 }
 
 /// In the order in which they are played.
-pub(crate) const ALL: [Scenario; 3] = [upgrade::UPGRADE, backup::BACKUP, rebind::REBIND];
+pub(crate) const ALL: [Scenario; 4] =
+    [upgrade::UPGRADE, backup::BACKUP, rebind::REBIND, deactivate::DEACTIVATE];
 
 /// All of them, for people.
 pub(crate) fn list() -> String {
-    let of =
-        |it: &Scenario| format!("{:8} {}\n         afterwards: {}", it.name, it.about, it.leaves);
+    let of = |it: &Scenario| {
+        format!("{:10} {}\n           afterwards: {}", it.name, it.about, it.leaves)
+    };
     ALL.iter().map(of).collect::<Vec<_>>().join("\n")
 }

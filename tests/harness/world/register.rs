@@ -218,4 +218,32 @@ impl World {
         let id = made["id"].as_str().context("a request has an id")?;
         Ok(id.parse()?)
     }
+
+    /// Somebody wishes for one terminal to stop, to sell again or to be emptied; a second operator
+    /// has called them back, and accepted it.
+    pub fn accepted_wish(&self, kind: &str, reason: &str, terminal: &str) -> Result<String> {
+        let made = self.tillward_json(&[
+            "request",
+            "new",
+            "--kind",
+            kind,
+            "--requester",
+            "the chain's head office",
+            "--channel",
+            "telephone",
+            "--reason",
+            reason,
+            "--where",
+            &format!("id={terminal}"),
+            "--fallback",
+            "Pay at the next till, or in cash.",
+            "--clause",
+            "7.2",
+        ])?;
+        let id = made["id"].as_str().context("a request has an id")?.to_owned();
+        let how = ["--method", "call-back", "--contact", "the number on file"];
+        self.reviewer(&[&["request", "verify", &id], &how[..]].concat())?;
+        self.reviewer(&["request", "accept", &id])?;
+        Ok(id)
+    }
 }

@@ -1,0 +1,293 @@
+//! The scenario *deactivate*: one till closes over a holiday and comes back, one is decommissioned
+//! with a certificate, and one is stolen and emptied when it is connected again.
+
+mod table;
+
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use anyhow::{Context as _, Result, ensure};
+use harness::wait::wait_for;
+use serde_json::Value;
+
+use super::{Scenario, Section};
+use crate::books::Books;
+use crate::campaign::{all_succeeded, complete, states};
+use crate::promises::Promises;
+use crate::stage::{SOON, Stage};
+
+pub(super) const DEACTIVATE: Scenario = Scenario {
+    name: "deactivate",
+    about: "one till closes for a holiday, one is decommissioned with proof, one is stolen",
+    terminals_min: 4,
+    leaves: "two tills are erased and on the deny list; the others sell",
+    commands: &[
+        "deactivate list",
+        "deactivate show CAMPAIGN",
+        "deactivate certificate show TW-2",
+        "audit verify",
+    ],
+    play,
+};
+
+/// For two people to sign, by program, before a till stops.
+const AHEAD: Duration = Duration::from_secs(25);
+
+/// Who has a part; the others sell on.
+const HOLIDAY: usize = 0;
+const RETIRED: usize = 1;
+const STOLEN: usize = 2;
+pub(super) const CAST: [(usize, &str); 3] =
+    [(HOLIDAY, "holiday"), (RETIRED, "decommissioned"), (STOLEN, "stolen")];
+
+fn play(stage: &mut Stage, promises: &mut Promises) -> Result<Section> {
+    stage.tell.step("two tills are to stop at a moment: one for a holiday, one for good");
+    let holiday = wish(stage, "suspend", "business", HOLIDAY)?;
+    let retired = wish(stage, "decommission", "contract-end", RETIRED)?;
+    let cut_off = (now() + AHEAD.as_secs()).to_string();
+    let mut campaigns = Vec::new();
+    for request in [&holiday, &retired] {
+        let words = ["suspend", "--request", request, "--cut-off", &cut_off];
+        campaigns.push(approved(stage, &words)?);
+    }
+    // Without the controller: they hold the moment themselves.
+    stage.tell.step("the network goes down before the cut-off, and comes back after it");
+    wait_until_armed(stage, &campaigns)?;
+    stage.world.mqtt.cut();
+    let stopped_in_time = wait_until_stopped(stage)?;
+    stage.world.mqtt.mend();
+    promises.check("both stopped at their cut-off, with no connection", stopped_in_time);
+    for campaign in &campaigns {
+        let ended = complete(&mut stage.world, campaign)?;
+        promises.equal("…and were settled and saved", &states(&ended), &all_succeeded(1));
+    }
+    let before = sales(stage)?;
+
+    stage.tell.step("the holiday is over: somebody has looked at the till, and it is tested");
+    let resume = wish(stage, "resume", "business", HOLIDAY)?;
+    let checked = ["--checked", "screen,printer,reader,scanner,battery", "--checked-by", "Tess"];
+    let words = [&["resume", "--request", &resume], &checked[..]].concat();
+    let campaign = approved(stage, &words)?;
+    let ended = complete(&mut stage.world, &campaign)?;
+    promises.equal("the holiday till passed its tests", &states(&ended), &all_succeeded(1));
+    promises.check("…and sells again", sells_again(stage, HOLIDAY, before[HOLIDAY])?);
+    promises.equal(
+        "the till that stays closed sold nothing since its cut-off",
+        &sales(stage)?[RETIRED],
+        &before[RETIRED],
+    );
+
+    let books = stage.close_books()?;
+    books.promise(promises);
+    promises.equal("no test sale stands", &books.tests_left(), &0);
+
+    stage.tell.step("the terminal that stays closed is deregistered, and erased");
+    let serial = stage.world.terminals[RETIRED].shop.serial.clone();
+    let wipe = ["wipe", "--request", &retired, "--cool-off", "2s", "--yes"];
+    let early = stage.world.tillward(&[&["deactivate"], &wipe[..]].concat());
+    promises.check(
+        "no wipe before it is deregistered",
+        match early {
+            Ok(_) => Err("it was taken".to_owned()),
+            Err(_) => Ok(()),
+        },
+    );
+    let told = ["--with", "alpha", "--reference", "D-2026-117"];
+    stage.operator(&[&["deactivate", "deregister", &serial], &told[..]].concat())?;
+    let erased = approved(stage, &wipe)?;
+    complete(&mut stage.world, &erased)?;
+    promises.equal(
+        "it proved that it is erased",
+        &wiped(stage, &erased)?,
+        &"erased-proven".to_owned(),
+    );
+
+    stolen(stage, promises)?;
+    let certificates = certificates(stage, promises)?;
+    audit(stage, promises)?;
+    let section = table::section(stage, &certificates, promises)?;
+    sell_on(stage)?;
+    Ok(section)
+}
+
+fn now() -> u64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs())
+}
+
+/// An accepted request for one terminal.
+fn wish(stage: &Stage, kind: &str, reason: &str, at: usize) -> Result<String> {
+    let serial = &stage.world.terminals[at].shop.serial;
+    let id = stage.ids()?.remove(serial).with_context(|| format!("{serial} has an id"))?;
+    stage.world.accepted_wish(kind, reason, &id)
+}
+
+/// Asked for, and signed by two people, each on a machine of their own.
+fn approved(stage: &Stage, words: &[&str]) -> Result<String> {
+    let made = stage.operator_json(&[&["deactivate"], words].concat())?;
+    let campaign = made["campaign"]["id"].as_str().context("a campaign has an id")?.to_owned();
+    for approver in ["approver-1", "approver-2"] {
+        let file = stage.world.directory().join(format!("{campaign}-{approver}.json"));
+        let path = file.to_str().context("paths are UTF-8")?;
+        stage.operator(&["approve", "export", &campaign, "--to", path])?;
+        let said = stage.world.approve_offline("sign", &file, approver, &["--yes-for", "1"])?;
+        if approver == "approver-1" {
+            stage.tell.answer(&said);
+        }
+        stage.operator(&["approve", "import", path])?;
+    }
+    Ok(campaign)
+}
+
+/// Each terminal has the moment in its own books.
+fn wait_until_armed(stage: &Stage, campaigns: &[String]) -> Result<()> {
+    for campaign in campaigns {
+        wait_for("the terminal holds its cut-off", SOON, || {
+            let show = stage.world.tillward_json(&["campaign", "show", campaign]);
+            let show = show.map_err(|error| format!("{error:#}"))?;
+            match show["terminals"][0]["step"].as_str() {
+                Some("cut-off") => Ok(()),
+                other => Err(format!("{other:?}")),
+            }
+        })?;
+    }
+    Ok(())
+}
+
+/// Whether both tills stood still soon after their cut-off.
+fn wait_until_stopped(stage: &Stage) -> Result<std::result::Result<(), String>> {
+    for at in [HOLIDAY, RETIRED] {
+        let stopped = wait_for("the till stands still", AHEAD + SOON, || {
+            let said = status(stage, at)?;
+            match said["stopped"].is_string() && said["trading"] == "held" {
+                true => Ok(()),
+                false => Err(format!("{} {}", said["trading"], said["stopped"])),
+            }
+        });
+        if let Err(error) = stopped {
+            return Ok(Err(format!("{error:#}")));
+        }
+    }
+    Ok(Ok(()))
+}
+
+fn status(stage: &Stage, at: usize) -> std::result::Result<Value, String> {
+    let said = stage.world.terminals[at].till_status(&stage.world.programs);
+    said.map_err(|error| format!("{error:#}"))
+}
+
+/// Of each till so far, while all of them can be asked.
+fn sales(stage: &Stage) -> Result<Vec<i64>> {
+    let books = Books::read(&stage.world)?;
+    let serials = stage.world.terminals.iter().map(|it| it.shop.serial.as_str());
+    serials.map(|serial| Ok(books.of(serial)?.sales)).collect()
+}
+
+fn sells_again(stage: &Stage, at: usize, before: i64) -> Result<std::result::Result<(), String>> {
+    let sold = wait_for("the till has sold something", SOON, || {
+        match sales(stage).map_err(|error| format!("{error:#}"))?[at] {
+            sales if sales > before => Ok(()),
+            sales => Err(format!("{sales} sales")),
+        }
+    });
+    Ok(sold.map(|_| ()).map_err(|error| format!("{error:#}")))
+}
+
+fn wiped(stage: &Stage, campaign: &str) -> Result<String> {
+    let show = stage.world.tillward_json(&["deactivate", "show", campaign])?;
+    Ok(show["terminals"][0]["wipe"].as_str().unwrap_or("-").to_owned())
+}
+
+/// It is away with money in it, and comes back.
+fn stolen(stage: &mut Stage, promises: &mut Promises) -> Result<()> {
+    stage.tell.step("a terminal is stolen: nobody reaches it, and its till takes money still");
+    let serial = stage.world.terminals[STOLEN].shop.serial.clone();
+    let before = stage.world.hosts[0].books_of(&serial)?;
+    stage.world.terminals[STOLEN].kill_agent()?;
+    stage.world.terminals[STOLEN].ask_till(&stage.world.programs, RELEASE)?;
+    let request = wish(stage, "decommission", "lost-stolen", STOLEN)?;
+    let campaign = approved(stage, &["wipe", "--request", &request, "--lost", "--yes"])?;
+    promises.equal(
+        "nobody claims that it is erased",
+        &wiped(stage, &campaign)?,
+        &"requested".into(),
+    );
+    wait_for("it has taken money that nobody has settled", SOON, || {
+        let books = stage.world.hosts[0].books_of(&serial).map_err(|it| format!("{it:#}"))?;
+        match books.taken_minor > before.taken_minor {
+            true => Ok(()),
+            false => Err(format!("{books:?}")),
+        }
+    })?;
+    let programs = stage.world.programs.clone();
+    stage.world.terminals[STOLEN].start_agent(&programs)?;
+    let ended = complete(&mut stage.world, &campaign)?;
+    promises.equal("it was emptied when it came back", &states(&ended), &all_succeeded(1));
+    let books = stage.world.hosts[0].books_of(&serial)?;
+    promises.equal(
+        "…after it had settled what it had taken",
+        &books.settled_minor,
+        &books.taken_minor,
+    );
+    Ok(())
+}
+
+const RELEASE: &str = "{\"id\":1,\"do\":\"release\"}";
+
+/// Each erased terminal has one, which a roster alone proves; its short digest, by terminal.
+fn certificates(stage: &Stage, promises: &mut Promises) -> Result<Vec<(usize, String)>> {
+    let roster = stage.world.directory().join("fleet/offline/rosters/1.cose");
+    let roster = roster.to_str().context("paths are UTF-8")?;
+    let mut found = Vec::new();
+    for at in [RETIRED, STOLEN] {
+        let serial = stage.world.terminals[at].shop.serial.as_str();
+        let file = stage.world.directory().join(format!("{serial}.cose"));
+        let path = file.to_str().context("paths are UTF-8")?;
+        let words = ["deactivate", "certificate", "show", serial, "--output", path, "--json"];
+        let shown = wait_for("its certificate is written", SOON, || {
+            stage.world.tillward(&words).map_err(|error| format!("{error:#}"))
+        })?;
+        let shown: Value = serde_json::from_str(&shown)?;
+        let verify = ["deactivate", "certificate", "verify", path, "--roster", roster];
+        let verified = stage.operator(&verify);
+        promises.check(
+            format!("the certificate of {serial} is genuine"),
+            verified.map(|_| ()).map_err(|error| format!("{error:#}")),
+        );
+        promises.equal("…and says that all was verified", &shown["is_verified"], &true.into());
+        let digest = shown["digest"].as_str().context("a certificate has a digest")?;
+        found.push((at, digest.chars().take(8).collect()));
+    }
+    Ok(found)
+}
+
+/// The log holds what was decided, and a file proves one entry of it without the controller.
+fn audit(stage: &Stage, promises: &mut Promises) -> Result<()> {
+    let entries = stage.list(&["audit", "show"])?;
+    let seqs = entries.iter().filter(|it| it["what"] == "terminal-erased");
+    let seqs: Vec<_> = seqs.filter_map(|it| it["seq"].as_u64()).collect();
+    promises.equal("the log says who was erased", &seqs.len(), &2);
+    let seq = seqs.first().context("somebody was erased")?.to_string();
+    let file = stage.world.directory().join("erased.proof.json");
+    let path = file.to_str().context("paths are UTF-8")?;
+    wait_for("the log is signed so far", crate::campaign::CAMPAIGN_PATIENCE, || {
+        let proven = stage.world.tillward(&["audit", "prove", &seq, "--to", path]);
+        proven.map(|_| ()).map_err(|error| format!("{error:#}"))
+    })?;
+    let verify = |more: &[&str]| {
+        let said = stage.operator(&[&["audit", "verify"], more].concat());
+        said.map(|_| ()).map_err(|error| format!("{error:#}"))
+    };
+    promises.check("the whole log is whole", verify(&[]));
+    promises.check("one entry is proven by a file alone", verify(&["--proof", path]));
+    ensure!(file.exists(), "the proof was written");
+    Ok(())
+}
+
+/// The tills that are left.
+fn sell_on(stage: &Stage) -> Result<()> {
+    for (at, terminal) in stage.world.terminals.iter().enumerate() {
+        if at != RETIRED && at != STOLEN {
+            terminal.ask_till(&stage.world.programs, RELEASE)?;
+        }
+    }
+    Ok(())
+}

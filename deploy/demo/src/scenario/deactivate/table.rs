@@ -1,0 +1,48 @@
+//! The end of the scenario: what became of each terminal, and whether its money is where it belongs.
+
+use anyhow::Result;
+
+use super::{CAST, Section};
+use crate::promises::Promises;
+use crate::stage::Stage;
+
+pub(super) fn section(
+    stage: &Stage,
+    certificates: &[(usize, String)],
+    promises: &mut Promises,
+) -> Result<Section> {
+    let mut rows = Vec::new();
+    let mut unsettled = Vec::new();
+    for (at, part) in CAST {
+        let serial = stage.world.terminals[at].shop.serial.as_str();
+        let shown = stage.world.tillward_json(&["terminal", "show", serial])?;
+        let word = |key: &str| shown[key].as_str().unwrap_or("-").to_owned();
+        let (mut taken, mut settled) = (0, 0);
+        for host in &stage.world.hosts {
+            let books = host.books_of(serial)?;
+            taken += books.taken_minor;
+            settled += books.settled_minor;
+        }
+        // Only who sells on has an open batch.
+        let is_erased = word("service") == "erased";
+        if is_erased && taken != settled {
+            unsettled.push(format!("{serial}: {taken} taken, {settled} settled"));
+        }
+        let certificate = certificates.iter().find(|(of, _)| *of == at);
+        rows.push([
+            serial.to_owned(),
+            part.to_owned(),
+            word("service"),
+            word("lifecycle"),
+            certificate.map_or_else(|| "-".to_owned(), |(_, digest)| digest.clone()),
+            taken.to_string(),
+            settled.to_string(),
+        ]);
+    }
+    promises.equal("all that erased tills took is settled", &unsettled, &Vec::new());
+    let header =
+        ["terminal", "part", "service", "lifecycle", "certificate", "hosts took", "settled"];
+    let mut section = Section::new(header, 5, rows);
+    section.note("Amounts in minor units, of both hosts and all scenarios.".to_owned());
+    Ok(section)
+}
