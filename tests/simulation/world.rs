@@ -148,6 +148,7 @@ impl World {
             broker: crate::machine::BROKER.to_owned(),
             trust: (*self.trust).clone(),
             recipient: None,
+            challenge_seed: Digest([6; 32]),
             nonce_seed: Nonce([self.starts as u8; 16]),
             jitter_seed: self.starts ^ self.scenario.seed,
         }
