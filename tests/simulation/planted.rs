@@ -298,20 +298,6 @@ fn a_suspension_that_waits_for_no_verified_snapshot_is_caught() {
 }
 
 #[test]
-fn a_settlement_that_fails_a_suspension_is_caught() {
-    let impatient = |step: Step| Some(Step { watches: false, ..step });
-    let tables = spoilt_stop(SUSPEND, "settle", impatient);
-    let otherwise = Some(Trouble::HostCountsOtherwise);
-    let waits = Scenario::suspend(None, otherwise);
-    let untouched = interrupt_once(&waits, Tables::BUILT_IN, Cut::Power).wrong;
-    assert!(untouched.is_empty(), "{untouched:?}");
-    let cancelled_at = Some(std::time::Duration::from_secs(400));
-    let cancelled = Scenario { cancelled_at, ..waits };
-    let wrong = interrupt_once(&cancelled, tables, Cut::Power).wrong;
-    assert!(!wrong.is_empty(), "people cannot take back what waits for them");
-}
-
-#[test]
 fn a_till_that_sells_untested_is_caught() {
     is_caught(&then(Then::Resume), spoilt_stop(RESUME, "test", |_| None), "by nobody's word");
 }
