@@ -1,6 +1,6 @@
-//! Stopping a terminal costs a shop its sales, and emptying one cannot be taken back. Each way to do
-//! either without the people who must sign, or to a terminal that is not what they signed for, is
-//! refused by its own name.
+//! Stopping a terminal costs a shop its sales, and emptying one cannot be taken back. Each way to
+//! do either without the people who must sign, or to a terminal that is not what they signed for,
+//! is refused by its own name.
 
 use agent::journal::facts::Standing;
 use ciborium::Value;

@@ -69,7 +69,11 @@ fn wipe(is_lost: bool) -> Wanted {
 }
 
 /// What the erasing program says when all is well.
-const REPORT: &str = r#"{"report":{"tool":"tillward-erase","tool_version":"0.1.0","method":"purge","verified":true,"keys":[{"name":"luks /dev/x","destroyed":true,"verified":true,"detail":"d"}],"paths":[],"devices":[]}}"#;
+const REPORT: &str = concat!(
+    r#"{"report":{"tool":"tillward-erase","tool_version":"0.1.0","method":"purge","#,
+    r#""verified":true,"keys":[{"name":"luks /dev/x","destroyed":true,"verified":true,"#,
+    r#""detail":"d"}],"paths":[],"devices":[]}}"#
+);
 
 /// A terminal that makes backups and can be erased, by a program that keeps its journal in a file.
 fn erasable() -> Shop {
@@ -164,7 +168,10 @@ fn a_terminal_without_backups_is_not_suspended_and_one_without_an_eraser_not_wip
 #[test]
 fn what_the_erasing_program_could_not_erase_is_known_before_anything_is() {
     let shop = erasable();
-    let failed = r#"{"failed":{"what":"/dev/x cannot be discarded","why":"it is mounted","hint":"unmount it"}}"#;
+    let failed = concat!(
+        r#"{"failed":{"what":"/dev/x cannot be discarded","why":"it is mounted","#,
+        r#""hint":"unmount it"}}"#
+    );
     answers(&shop, "check", failed);
     let (code, detail) = failure(act(&shop, wipe(false), DeactivateAction::Check));
     assert_eq!(code, FailureCode::NotErased);
