@@ -225,7 +225,12 @@ pub fn judge(wanted: &Wanted, action: Action, reply: Reply) -> Reply {
         {
             (FailureCode::Internal, format!("no answer to {action:?}: {reply:?}"))
         }
-        reply => return reply,
+        reply @ (Reply::Done(_)
+        | Reply::AlreadySo(_)
+        | Reply::NotYet { .. }
+        | Reply::Failed { .. }
+        | Reply::Found(_)
+        | Reply::Till { .. }) => return reply,
     };
     match erases {
         // It is tried for as long as there is something to erase.
