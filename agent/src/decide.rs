@@ -124,6 +124,8 @@ pub struct Core {
     /// When telemetry was last posted, and what it said.
     telemetry: Option<(Duration, Counters)>,
     stopping: bool,
+    /// The shell was told that this terminal is over.
+    steps_down: bool,
     wakes_at: Option<Duration>,
 }
 
@@ -150,7 +152,7 @@ impl Core {
                 self.action_progressed(ticket, bytes_done, bytes_total, now, &mut out);
             }
             Input::RecordsSent { seqs } => self.outbox.sent(&seqs, now.uptime),
-            Input::Store(state) => self.stored(state, now, &mut out),
+            Input::Store(state) => self.stored(state, &mut out),
             Input::Installed(components) => self.installed = components,
             Input::Suspected { at, note } => self.suspected(at, &note, now, &mut out),
             Input::TimerFired => {}
@@ -178,6 +180,7 @@ impl Core {
     /// Whatever the input was: time has passed, and one thing may allow the next.
     fn go_on(&mut self, now: Now, out: &mut Decision) {
         self.work_on(now, out);
+        self.step_down_if_late(now, out);
         self.converse(now, out);
         if self.clock.kept() != self.time_kept {
             self.time_kept = self.clock.kept();
@@ -188,9 +191,9 @@ impl Core {
         self.wakes_at = conversation.into_iter().chain(self.work_wakes_at(now)).min();
     }
 
-    fn stored(&mut self, state: StoreState, now: Now, out: &mut Decision) {
+    fn stored(&mut self, state: StoreState, out: &mut Decision) {
         self.store = state;
-        self.step_down_if_heard(now, out);
+        self.step_down_if_heard(out);
     }
 
     fn stop(&mut self, out: &mut Decision) {

@@ -1,5 +1,6 @@
 //! The forgeries that have names. Each is refused, and for the reason that is its own.
 
+mod deactivations;
 mod envelopes;
 mod orders;
 mod rebinds;

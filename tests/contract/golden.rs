@@ -71,6 +71,7 @@ fn every_message_is_written_and_read_as_it_ever_was() {
     samples::up().iter().for_each(|(name, message)| check_message(name, message));
     samples::down().iter().for_each(|(name, message)| check_message(name, message));
     samples::profiles().iter().for_each(|(name, profile)| check_message(name, profile));
+    samples::clearances().iter().for_each(|(name, clearance)| check_message(name, clearance));
 }
 
 #[test]
@@ -89,6 +90,8 @@ fn every_document_is_read_as_it_ever_was() {
     samples::checkpoints().iter().for_each(|(name, document)| check_document(name, document));
     let certificates = samples::purge_certificates();
     certificates.iter().for_each(|(name, document)| check_document(name, document));
+    let certificates = samples::sanitisation_certificates();
+    certificates.iter().for_each(|(name, document)| check_document(name, document));
 }
 
 #[test]
@@ -101,5 +104,6 @@ fn nothing_is_held_that_is_no_longer_written() {
     written.extend(samples::up().iter().map(|it| it.0.to_owned()));
     written.extend(samples::down().iter().map(|it| it.0.to_owned()));
     written.extend(samples::profiles().iter().map(|it| it.0.to_owned()));
+    written.extend(samples::clearances().iter().map(|it| it.0.to_owned()));
     assert_eq!(files.collect::<BTreeSet<_>>(), written);
 }

@@ -1,5 +1,7 @@
 //! One of everything that travels, always the same.
 
+mod deactivations;
+
 use std::collections::BTreeMap;
 
 use harness::keys::{Ceremony, NOW, terminal};
@@ -29,6 +31,8 @@ use shared::outcome::{Failure, FailureCode, Outcome, Refusal, Waiting};
 use shared::signature::PrivateKey;
 use shared::time::{ClockConfidence, UnixTime};
 use shared::window::Window;
+
+pub(crate) use deactivations::{clearances, sanitisation_certificates};
 
 const ORDER: OrderId = OrderId::from_bytes([3; 16]);
 
@@ -75,6 +79,7 @@ pub(crate) fn up() -> Vec<(&'static str, Up)> {
     vec![
         ("up-hello", Up::Hello(hello())),
         ("up-hello-log", Up::Hello(Hello { log: Some(log()), ..hello() })),
+        ("up-hello-challenge", Up::Hello(Hello { challenge: Some(challenge()), ..hello() })),
         ("up-hello-recipient", Up::Hello(Hello { recipient: Some(recipient()), ..hello() })),
         ("up-progress-running", record(7, progress(StepState::Running))),
         ("up-progress-waiting", record(8, progress(waiting))),
@@ -101,6 +106,11 @@ fn log() -> LogHead {
     LogHead { size: 70_000, root: Digest::of(b"root") }
 }
 
+/// What a wipe of this terminal must name.
+fn challenge() -> Digest {
+    Digest::of(b"challenge")
+}
+
 fn hello() -> Hello {
     let component =
         Component { name: "pos".to_owned(), version: "1.0.0".to_owned(), security_counter: 5 };
@@ -120,6 +130,7 @@ fn hello() -> Hello {
         working_on: Some(ORDER),
         recipient: None,
         log: None,
+        challenge: None,
     }
 }
 
@@ -139,6 +150,7 @@ pub(crate) fn down() -> Vec<(&'static str, Down)> {
         ("down-order-upgrade", Down::Order(upgrade)),
         ("down-order-ping", Down::Order(Parcel { release: None, ..ping })),
         ("down-order-rebind", Down::Order(rebind_parcel(&ceremony))),
+        ("down-order-decommission", Down::Order(deactivations::parcel(&ceremony))),
         ("down-checkpoint", Down::Checkpoint(growth(&ceremony))),
         ("down-ack", Down::Ack(Ack { epoch: 1, up_to: 65_536 })),
     ]
@@ -244,7 +256,7 @@ pub(crate) fn batches() -> Vec<(&'static str, Batch)> {
     let sets = Selection::DataSets(vec!["sales".to_owned(), "stock".to_owned()]);
     let night = Window { from_min: 22 * 60, to_min: 6 * 60 };
     let cancel = Cancel { batch: BatchId::from_bytes([9; 16]), reason: "wrong shop".to_owned() };
-    vec![
+    let mut batches = vec![
         ("batch-ping", batch(Change::Ping(Ping { note: String::new() }))),
         ("batch-upgrade", batch(upgrade(None, None))),
         ("batch-upgrade-at-night", batch(upgrade(Some(night), Some(86_400)))),
@@ -257,7 +269,9 @@ pub(crate) fn batches() -> Vec<(&'static str, Batch)> {
         ("batch-rebind", rebind_batch(&members, RegistryOrder::NewFirst)),
         ("batch-rebind-released", rebind_batch(&members, RegistryOrder::ReleaseOldFirst)),
         ("batch-cancel", batch(Change::Cancel(cancel))),
-    ]
+    ];
+    batches.extend(deactivations::changes().map(|(name, change)| (name, batch(change))));
+    batches
 }
 
 pub(crate) fn orders() -> Vec<(&'static str, Order)> {
@@ -395,6 +409,9 @@ pub(crate) fn signed() -> Vec<(&'static str, SignedBytes)> {
         signed.push((name, ceremony.sign(document, &[&own])));
     }
     for (name, document) in checkpoints() {
+        signed.push((name, ceremony.sign(document, &[controller])));
+    }
+    for (name, document) in sanitisation_certificates() {
         signed.push((name, ceremony.sign(document, &[controller])));
     }
     for (name, document) in purge_certificates() {

@@ -4,10 +4,12 @@
 use std::collections::BTreeMap;
 
 use agent::clock::Reading;
+use agent::journal::facts::Standing;
 use agent::order::{self, Admitted, Known, Refused, ReplayState};
 use agent::roster::Trust;
 use harness::keys::{Ceremony, NOW, payload_digest, terminal};
 use shared::change::{Change, Ping, Upgrade, Verb};
+use shared::digest::Digest;
 use shared::document::{Batch, Order, Release};
 use shared::floor::{Requirement, Signers};
 use shared::id::TerminalId;
@@ -24,6 +26,9 @@ pub(crate) struct Scene {
     pub(crate) replay: ReplayState,
     pub(crate) installed: Vec<Component>,
     pub(crate) counter_floors: BTreeMap<String, u64>,
+    pub(crate) standing: Standing,
+    /// What the terminal has told of itself.
+    pub(crate) challenge: Digest,
 }
 
 impl Scene {
@@ -56,6 +61,8 @@ impl Scene {
                 security_counter: 5,
             }],
             counter_floors: BTreeMap::from([("pos".to_owned(), 4)]),
+            standing: Standing::InService,
+            challenge: Digest::of(b"challenge"),
             ceremony,
         }
     }
@@ -69,6 +76,8 @@ impl Scene {
             replay: &self.replay,
             installed: &self.installed,
             counter_floors: &self.counter_floors,
+            standing: self.standing,
+            challenge: self.challenge,
         };
         order::check(parcel, &known)
     }

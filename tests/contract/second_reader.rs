@@ -30,6 +30,7 @@ fn another_library_reads_and_writes_every_message_as_we_do() {
     samples::up().iter().for_each(|(name, message)| reads(name, message));
     samples::down().iter().for_each(|(name, message)| reads(name, message));
     samples::profiles().iter().for_each(|(name, profile)| reads(name, profile));
+    samples::clearances().iter().for_each(|(name, clearance)| reads(name, clearance));
 }
 
 /// The public keys of everyone who signs in the samples.
@@ -75,4 +76,5 @@ fn every_envelope_is_what_the_standard_says() {
     opens(samples::fleet_times());
     opens(samples::receipts());
     opens(samples::purge_certificates());
+    opens(samples::sanitisation_certificates());
 }

@@ -3,6 +3,7 @@
 //! cannot do is what the other keys are for.
 
 mod rebinds;
+mod wipes;
 
 use agent::order::Admitted;
 use harness::keys::{Ceremony, NOW, payload_digest, terminal};

@@ -4,6 +4,7 @@
 //!
 //! Nothing here decides whether a test passes: helpers are few and say what they saw.
 
+pub mod deactivate;
 pub mod dice;
 pub mod keys;
 pub mod ports;

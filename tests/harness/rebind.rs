@@ -76,7 +76,12 @@ pub struct Portfolio {
 impl Portfolio {
     pub fn of(profiles: impl IntoIterator<Item = Profile>) -> Self {
         let payload = |profile: Profile| (profile.terminal, codec::encode(&profile));
-        let payloads: BTreeMap<_, _> = profiles.into_iter().map(payload).collect();
+        Self::of_payloads(profiles.into_iter().map(payload))
+    }
+
+    /// Whatever is enclosed with an order, as it is signed for.
+    pub fn of_payloads(payloads: impl IntoIterator<Item = (TerminalId, Vec<u8>)>) -> Self {
+        let payloads: BTreeMap<_, _> = payloads.into_iter().collect();
         Self { tree: Profiles::of(&payloads), payloads }
     }
 

@@ -38,6 +38,8 @@ struct Owed {
     /// The same order in each epoch that may be needed.
     parcels: Rc<Vec<Parcel>>,
     sent_from: Duration,
+    /// It is owed once this one is over.
+    after: Option<OrderId>,
     accepted: bool,
     finals: BTreeSet<Digest>,
     outcome: Option<Outcome>,
@@ -63,12 +65,21 @@ impl Controller {
         let owed = Owed {
             parcels,
             sent_from,
+            after: None,
             accepted: false,
             finals: BTreeSet::new(),
             outcome: None,
             refused: None,
         };
         self.orders.insert(id, owed);
+    }
+
+    /// Owes this order once that one is over.
+    pub(crate) fn owe_after(&mut self, first: OrderId, id: OrderId, parcels: Rc<Vec<Parcel>>) {
+        self.owe(id, parcels, Duration::ZERO);
+        if let Some(owed) = self.orders.get_mut(&id) {
+            owed.after = Some(first);
+        }
     }
 
     /// When an order is due that was not sent before.
@@ -78,7 +89,9 @@ impl Controller {
 
     pub(crate) fn due_orders(&self, now: Duration) -> Vec<Down> {
         let open = |owed: &&Owed| !owed.accepted && owed.refused.is_none();
-        let due = self.orders.values().filter(open).filter(|owed| owed.sent_from <= now);
+        let follows = |owed: &&Owed| owed.after.is_none_or(|first| self.outcome(first).is_some());
+        let due = self.orders.values().filter(open).filter(follows);
+        let due = due.filter(|owed| owed.sent_from <= now);
         let parcel = |owed: &Owed| owed.parcels.get(self.epoch as usize - 1).cloned();
         due.filter_map(parcel).map(Down::Order).collect()
     }
@@ -108,8 +121,13 @@ impl Controller {
             Up::Record(record) => {
                 let epoch = record.epoch;
                 self.early.insert(record.seq, record);
+                let owed = self.due_orders(now).len();
                 self.take_in_order();
-                vec![Down::Ack(Ack { epoch, up_to: self.have })]
+                let mut answers = vec![Down::Ack(Ack { epoch, up_to: self.have })];
+                // What followed on this word is sent at once.
+                let due = self.due_orders(now);
+                answers.extend(due.into_iter().skip(owed));
+                answers
             }
             Up::Gone => Vec::new(),
         }

@@ -4,6 +4,7 @@
 mod accepting;
 mod refusing;
 mod remembering;
+mod standing_still;
 mod suspecting;
 mod taking_turns;
 
@@ -17,7 +18,7 @@ use agent::maintenance::Work;
 use agent::roster::Trust;
 use harness::keys::{Ceremony, NOW, terminal};
 use jiff::tz::TimeZone;
-use shared::digest::Nonce;
+use shared::digest::{Digest, Nonce};
 use shared::document::receipt::Said;
 use shared::document::{FORMAT, FleetTime, Receipt};
 use shared::id::OrderId;
@@ -41,6 +42,12 @@ struct Desk {
     /// Everything that was asked of the shell and not taken by the test.
     asked: Vec<Task>,
     hello: Option<Hello>,
+    /// What a wipe must name, as the terminal told it last.
+    challenge: Option<Digest>,
+    /// Every receipt since the test began.
+    receipted: Vec<Receipt>,
+    /// How often the shell was told that this terminal is over.
+    stepped_down: usize,
 }
 
 impl Desk {
@@ -50,8 +57,18 @@ impl Desk {
         let uptime = Duration::from_secs(10);
         let disk = Disk::new();
         let core = restored(&ceremony, &disk, uptime);
-        let (last, asked, hello) = (Decision::default(), Vec::new(), None);
-        let mut desk = Self { ceremony, core, disk, uptime, last, asked, hello };
+        let mut desk = Self {
+            ceremony,
+            core,
+            disk,
+            uptime,
+            last: Decision::default(),
+            asked: Vec::new(),
+            hello: None,
+            challenge: None,
+            receipted: Vec::new(),
+            stepped_down: 0,
+        };
         desk.give(Input::Started);
         desk
     }
@@ -98,14 +115,18 @@ impl Desk {
     }
 
     fn give(&mut self, input: Input) {
-        let now = Now { uptime: self.uptime, rtc: NOW };
+        let now = Now { uptime: self.uptime, rtc: NOW.plus(self.uptime) };
         let decision = self.core.decide(input, now);
         let key = PrivateKey::from_seed(&[7; 32]);
         self.disk.commit(decision.writes.clone(), self.ceremony.fleet, &key);
         for effect in &decision.effects {
             match effect {
                 Effect::Act(task) => self.asked.push(task.clone()),
-                Effect::SayHello(hello) => self.hello = Some(hello.clone()),
+                Effect::SayHello(hello) => {
+                    self.hello = Some(hello.clone());
+                    self.challenge = hello.challenge.or(self.challenge);
+                }
+                Effect::StepDown => self.stepped_down += 1,
                 Effect::StopAct(ticket) => self.asked.retain(|task| task.ticket != *ticket),
                 Effect::Connect { .. }
                 | Effect::Disconnect
@@ -115,6 +136,21 @@ impl Desk {
             }
         }
         self.last = decision;
+        let receipts: Vec<_> = self.receipts().cloned().collect();
+        self.receipted.extend(receipts);
+    }
+
+    /// Time passes; nothing else happens.
+    fn pass(&mut self, seconds: u64) {
+        self.uptime += Duration::from_secs(seconds);
+        self.give(Input::TimerFired);
+    }
+
+    /// How the order ended, if it has.
+    fn outcome(&self, parcel: &Parcel) -> Option<&Outcome> {
+        let order = id_of(parcel);
+        let own = self.receipted.iter().filter(|receipt| receipt.order == order);
+        own.filter_map(|receipt| finished(&receipt.said)).next_back()
     }
 
     fn order(&mut self, parcel: &Parcel) {
@@ -210,10 +246,11 @@ fn restored(ceremony: &Ceremony, disk: &Disk, uptime: Duration) -> Core {
         broker: BROKER.to_owned(),
         trust: trust.expect("the ceremony's roster is good"),
         recipient: None,
+        challenge_seed: Digest([6; 32]),
         nonce_seed: Nonce([3; 16]),
         jitter_seed: 5,
     };
-    let now = Now { uptime, rtc: NOW };
+    let now = Now { uptime, rtc: NOW.plus(uptime) };
     Core::restore(profile, disk.stored(), now)
 }
 

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use agent::job::deactivate::DeactivateAction;
 use agent::job::rebind::RebindAction;
 use agent::job::{Action, Again, DataAction, Finding, Found, HOLD_LEASE, Proof, Reply, Task};
 use agent::maintenance::Work;
@@ -55,10 +56,7 @@ impl World {
             }
             Action::Drain if self.till.drain() => done(),
             Action::Drain => not_yet(Waiting::Till),
-            Action::Settle => {
-                self.till.settle();
-                done()
-            }
+            Action::Settle => self.settles(),
             Action::SwitchSlot => {
                 self.watch_the_window();
                 done_if(self.slots.switch(), FailureCode::SwitchFailed)
@@ -88,6 +86,7 @@ impl World {
             }
             Action::Data(action) => self.data(action),
             Action::Rebind(action) => return self.rebind(action, waited, task.given.attempt),
+            Action::Deactivate(action) => return self.deactivate(action, task, waited),
         };
         Ok((reply, soon))
     }
@@ -294,6 +293,13 @@ pub(crate) fn changes_something(action: Action) -> bool {
             | RebindAction::Watch
             | RebindAction::TestOld,
         )
+        | Action::Deactivate(
+            DeactivateAction::Check
+            | DeactivateAction::Announce
+            | DeactivateAction::ConfirmSaved
+            | DeactivateAction::ConfirmStopped
+            | DeactivateAction::ConfirmSelling,
+        )
         | Action::Data(
             DataAction::Admit
             | DataAction::Find
@@ -328,6 +334,13 @@ pub(crate) fn changes_something(action: Action) -> bool {
             | RebindAction::SwitchBack
             | RebindAction::EraseNew
             | RebindAction::StopTrading,
+        )
+        | Action::Deactivate(
+            DeactivateAction::Stop
+            | DeactivateAction::Test
+            | DeactivateAction::Sell
+            | DeactivateAction::RescueMoney
+            | DeactivateAction::Erase,
         )
         | Action::Data(
             DataAction::Export

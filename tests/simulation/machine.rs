@@ -100,6 +100,7 @@ pub(crate) fn run(world: World, tables: Tables, on_cut: OnCut<'_>) -> World {
 impl<'a> Machine<'a> {
     fn start(mut world: World, tables: Tables, on_cut: OnCut<'a>) -> Self {
         world.starts += 1;
+        world.started_at = world.now;
         let now = now(&world);
         let core = Core::restore_with(tables, world.profile(), world.disk.stored(), now);
         let events = BTreeMap::new();
@@ -150,6 +151,7 @@ impl<'a> Machine<'a> {
         let next = next.unwrap_or(now + PATIENCE).max(now);
         self.world.now = next;
         self.world.till.advance(next);
+        self.world.watch_the_sales();
         self.feel_the_line();
         if event.is_some_and(|at| at <= next) {
             if let Some((_, event)) = self.events.pop_first() {
@@ -252,6 +254,13 @@ impl<'a> Machine<'a> {
             let Write::Post(Post::Receipt(receipt)) = write else { return false };
             receipt.order == self.world.upgrade && matches!(receipt.said, Said::Finished { .. })
         });
+        let accepted = writes.iter().any(|write| {
+            let Write::Post(Post::Receipt(receipt)) = write else { return false };
+            Some(receipt.order) == self.world.then && receipt.said == Said::Accepted
+        });
+        if accepted {
+            self.world.wipe_accepted_at = Some(self.world.wall());
+        }
         if ends {
             self.world.ended_at = Some(self.world.now);
         }
@@ -283,6 +292,14 @@ impl<'a> Machine<'a> {
                 self.later(Duration::from_millis(200), Event::Perform { task, since });
             }
             Effect::StopAct(ticket) => self.stop(ticket),
+            Effect::StepDown => {
+                if !self.world.disk.outbox_is_empty() {
+                    let breach = "it gave up its identity, and not all was heard";
+                    self.world.breaches.push(breach.to_owned());
+                }
+                self.world.stepped_down = true;
+                self.later(Duration::ZERO, Event::Input(Input::Stop));
+            }
         }
     }
 

@@ -17,6 +17,8 @@ mod rebinding;
 mod rebinds;
 mod scenario;
 mod slots;
+mod stopping;
+mod stops;
 mod till;
 mod vault;
 mod verdict;

@@ -1,13 +1,14 @@
 //! Bugs planted on purpose. A simulation that lets one of these pass is worth nothing.
 
 use agent::job::Tables;
+use agent::job::deactivate::{RESUME, SUSPEND, WIPE, WIPE_LOST};
 use agent::job::rebind::{REBIND, RELEASED};
 use agent::job::restore::RESTORE;
 use agent::job::step::{Condition, Lasts, Mark, Step, Table, Undo};
 use agent::job::upgrade::UPGRADE;
 
 use crate::cuts::interrupt_once;
-use crate::scenario::{Job, Scenario, Trouble};
+use crate::scenario::{Job, Scenario, Then, Trouble};
 use crate::world::Cut;
 
 /// The upgrade with this done to the step of that name, or without it.
@@ -249,4 +250,66 @@ fn tests_that_do_not_matter_after_a_release_are_caught() {
     let tables = Tables { rebind_released: released, ..Tables::BUILT_IN };
     let declined = Scenario::released(Some(Trouble::TestDeclined));
     is_caught(&declined, tables, "released with what was not tested");
+}
+
+/// As [`spoilt`], for what stops a till, lets it sell again or empties it.
+fn spoilt_stop(table: Table, step: &str, spoil: impl Fn(Step) -> Option<Step>) -> Tables {
+    let spoilt = spoilt_table(table, step, spoil);
+    let or = |own: Table| if std::ptr::eq(own, table) { spoilt } else { own };
+    Tables {
+        suspend: or(SUSPEND),
+        resume: or(RESUME),
+        wipe: or(WIPE),
+        wipe_lost: or(WIPE_LOST),
+        ..Tables::BUILT_IN
+    }
+}
+
+fn then(then: Then) -> Scenario {
+    Scenario::suspend(Some(then), None)
+}
+
+#[test]
+fn a_suspension_that_does_not_wait_for_its_cut_off_is_caught() {
+    let tables = spoilt_stop(SUSPEND, "cut-off", |_| None);
+    is_caught(&then(Then::Resume), tables, "stopped before its cut-off");
+}
+
+#[test]
+fn a_suspension_that_stops_nothing_is_caught() {
+    let tables = spoilt_stop(SUSPEND, "stop", |_| None);
+    is_caught(&then(Then::Wipe), tables, "after the cut-off");
+}
+
+#[test]
+fn a_suspension_that_does_not_settle_is_caught() {
+    let mut table = spoilt_table(SUSPEND, "settle", |_| None).to_vec();
+    table.retain(|step| step.name != "confirm");
+    let tables = Tables { suspend: Vec::leak(table), ..Tables::BUILT_IN };
+    is_caught(&then(Then::Wipe), tables, "with money open was erased");
+}
+
+#[test]
+fn a_suspension_that_waits_for_no_verified_snapshot_is_caught() {
+    let mut table = spoilt_table(SUSPEND, "verified", |_| None).to_vec();
+    table.retain(|step| step.name != "save");
+    let tables = Tables { suspend: Vec::leak(table), ..Tables::BUILT_IN };
+    is_caught(&then(Then::Wipe), tables, "saved nowhere, and was erased");
+}
+
+#[test]
+fn a_till_that_sells_untested_is_caught() {
+    is_caught(&then(Then::Resume), spoilt_stop(RESUME, "test", |_| None), "by nobody's word");
+}
+
+#[test]
+fn a_wipe_without_a_cool_off_is_caught() {
+    is_caught(&then(Then::Wipe), spoilt_stop(WIPE, "cool-off", |_| None), "could be cancelled");
+}
+
+#[test]
+fn a_lost_terminal_that_is_not_stopped_first_is_caught() {
+    let tables = spoilt_stop(WIPE_LOST, "stop", |_| None);
+    let lost = Scenario::about_data(Job::WipeLost, None);
+    is_caught(&lost, tables, "that was not stopped was erased");
 }

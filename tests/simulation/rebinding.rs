@@ -16,7 +16,7 @@ use crate::scenario::Trouble;
 use crate::world::World;
 
 /// How long the shell waits for a snapshot to be verified.
-const VERIFIED_WITHIN: Duration = Duration::from_secs(180);
+pub(crate) const VERIFIED_WITHIN: Duration = Duration::from_secs(180);
 
 /// How long the shell waits for one answer of the till.
 const ANSWERED_WITHIN: Duration = Duration::from_secs(60);

@@ -31,6 +31,9 @@ pub(crate) struct Scenario {
     pub(crate) cancelled_at: Option<Duration>,
     /// When somebody at the till reports something.
     pub(crate) suspected_at: Option<Duration>,
+    /// When a suspension stops the till, and what is ordered once it has.
+    pub(crate) cut_off: Duration,
+    pub(crate) then: Option<Then>,
     pub(crate) registry_order: RegistryOrder,
     /// A broken till: what one binding has to send goes to the active one's host.
     pub(crate) mixes_hosts: bool,
@@ -63,6 +66,16 @@ pub(crate) enum Job {
     Drill,
     Restore,
     Rebind,
+    Suspend,
+    /// The wipe of a terminal in the wrong hands.
+    WipeLost,
+}
+
+/// What a suspended terminal is ordered to do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Then {
+    Resume,
+    Wipe,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -114,6 +127,8 @@ pub(crate) enum Trouble {
     AnswersLost,
     /// As [`Self::Breach`] and [`Self::AnswersLost`].
     BreachLost,
+    /// For an hour the host's totals differ from the till's.
+    HostCountsOtherwise,
 }
 
 impl Trouble {
@@ -149,6 +164,8 @@ const QUIET: Scenario = Scenario {
     drain_leaves_until: Duration::ZERO,
     cancelled_at: None,
     suspected_at: None,
+    cut_off: minutes(2),
+    then: None,
     registry_order: RegistryOrder::NewFirst,
     mixes_hosts: false,
     repeats_anew: false,
@@ -224,12 +241,19 @@ impl Scenario {
             Job::Drill => "drill",
             Job::Restore => "restore",
             Job::Rebind => "rebind",
+            Job::Suspend => "suspension",
+            Job::WipeLost => "wipe of a lost terminal",
         };
         Self { name, job, trouble, ..QUIET }
     }
 
     pub(crate) fn rebind(trouble: Option<Trouble>) -> Self {
         Self { name: "rebind", job: Job::Rebind, trouble, ..QUIET }
+    }
+
+    /// A till that stops after two minutes, and what comes then.
+    pub(crate) fn suspend(then: Option<Then>, trouble: Option<Trouble>) -> Self {
+        Self { name: "suspension", job: Job::Suspend, then, trouble, ..QUIET }
     }
 
     /// Where the old registration was released before.
@@ -289,6 +313,9 @@ impl Scenario {
         if self.job == Job::Rebind {
             return self.allows_of_rebind(outcome);
         }
+        if let Job::Suspend | Job::WipeLost = self.job {
+            return self.allows_of_stopping(outcome);
+        }
         match self.trouble {
             None => {}
             Some(Trouble::ExportFails) => return failed_with(FailureCode::ExportFailed),
@@ -312,6 +339,20 @@ impl Scenario {
                 failed_with(FailureCode::HealthNotProven)
             }
             Release::Corrupt => failed_with(FailureCode::ArtifactMismatch),
+        }
+    }
+
+    /// Nothing but people ends it otherwise.
+    fn allows_of_stopping(&self, outcome: &Outcome) -> bool {
+        let withdrawn = self.cancelled_at.is_some();
+        match outcome {
+            Outcome::Succeeded { .. } => true,
+            Outcome::RolledBack { failure } => withdrawn && failure.code == FailureCode::Withdrawn,
+            Outcome::Cancelled { .. } => withdrawn,
+            Outcome::Failed { .. }
+            | Outcome::RollbackFailed { .. }
+            | Outcome::Expired
+            | Outcome::Superseded => false,
         }
     }
 
@@ -350,7 +391,8 @@ impl Scenario {
                 | Trouble::Rotten
                 | Trouble::ImportFails
                 | Trouble::FilesRefused
-                | Trouble::TotalsDiffer,
+                | Trouble::TotalsDiffer
+                | Trouble::HostCountsOtherwise,
             ) => panic!("no trouble of a rebind"),
         };
         let has = |all: &[Trouble]| self.trouble.is_some_and(|it| all.contains(&it));

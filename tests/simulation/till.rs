@@ -30,6 +30,8 @@ pub(crate) struct Till {
     pub(crate) sold_at: Duration,
     /// No sales until people have looked, whatever happens to the hold.
     stopped: bool,
+    /// Half of it, or all.
+    pub(crate) erased: Option<bool>,
     pub(crate) bank: Bank,
     last_version: Version,
 }
@@ -64,6 +66,7 @@ impl Till {
             sale_ends: None,
             sold_at: Duration::ZERO,
             stopped: false,
+            erased: None,
             bank: Bank::new(),
             last_version: Version::Old,
         }
@@ -108,7 +111,8 @@ impl Till {
     }
 
     pub(crate) fn is_selling(&self) -> bool {
-        matches!(self.process, Process::Running(_)) && !self.is_held() && !self.stopped
+        let is_there = matches!(self.process, Process::Running(_)) && self.erased != Some(true);
+        is_there && !self.is_held() && !self.stopped
     }
 
     pub(crate) fn is_held(&self) -> bool {

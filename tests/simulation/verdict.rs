@@ -1,11 +1,14 @@
 //! What must be so at the end of every run, however it was interrupted.
 
+use agent::decide::effect::Shelf;
+use agent::journal::facts::{Facts, Standing};
+use harness::keys::NOW;
 use shared::change::rebind::RegistryOrder;
 use shared::outcome::{FailureCode, Outcome};
 
 use crate::bank::{Audit, Side};
 use crate::machine::CONTROLLER_GONE;
-use crate::scenario::{Job, Trouble};
+use crate::scenario::{Job, Scenario, Then, Trouble};
 use crate::slots::Version;
 use crate::vault::Data;
 use crate::world::World;
@@ -19,6 +22,7 @@ pub(crate) fn verdict(mut world: World) -> Vec<String> {
     check_version(&world, told.as_ref(), &mut wrong);
     check_data(&world, told.as_ref(), &mut wrong);
     check_bindings(&world, told.as_ref(), &mut wrong);
+    check_standing(&world, told.as_ref(), &mut wrong);
     match world.controller.finals(world.upgrade) {
         1 => {}
         count => wrong.push(format!("the controller has {count} different final receipts")),
@@ -120,7 +124,9 @@ fn check_bindings(world: &World, told: Option<&Outcome>, wrong: &mut Vec<String>
     // What sells with the new provider is told of, and sells on.
     let sells_on = matches!(gave_up_at, Some("watch" | "commit"));
     let gave_up = gave_up_at.is_some() && !sells_on;
-    if world.till.is_stopped() != (rebound && gave_up) {
+    // Whether it should be after these is looked at by what the terminal has become.
+    let stops = [Job::Suspend, Job::WipeLost].contains(&world.scenario.job);
+    if !stops && world.till.is_stopped() != (rebound && gave_up) {
         wrong.push(format!(
             "the job ended as {told:?}; trading is stopped: {}",
             world.till.is_stopped()
@@ -146,6 +152,59 @@ fn check_bindings(world: &World, told: Option<&Outcome>, wrong: &mut Vec<String>
     let has = [Side::Old, Side::New].map(|side| bank.has(side));
     if has != wanted {
         wrong.push(format!("the job ended as {told:?}; the till has old and new: {has:?}"));
+    }
+}
+
+/// The till stands still, sells or is erased as the last of its orders had it, and the terminal
+/// knows so.
+fn check_standing(world: &World, told: Option<&Outcome>, wrong: &mut Vec<String>) {
+    let Scenario { job, then, trouble, .. } = &*world.scenario;
+    let succeeded = matches!(told, Some(Outcome::Succeeded { .. }));
+    let mut wanted = match job {
+        Job::Suspend if succeeded => Standing::Suspended { by: world.upgrade },
+        Job::WipeLost if succeeded => Standing::Erased { by: world.upgrade, at: NOW },
+        Job::Upgrade
+        | Job::Backup
+        | Job::Drill
+        | Job::Restore
+        | Job::Rebind
+        | Job::Suspend
+        | Job::WipeLost => Standing::InService,
+    };
+    if let (Some(then), Some(order)) = (then, world.then) {
+        let told = world.controller.outcome(order);
+        if world.controller.finals(order) != 1 || told != world.outcome_of(order).as_ref() {
+            wrong.push(format!("what follows ended as {told:?}, and not everybody knows it"));
+        }
+        let declined = *trouble == Some(Trouble::TestDeclined) && *then == Then::Resume;
+        match (told, then) {
+            (Some(Outcome::Failed { failure }), Then::Resume)
+                if declined && failure.code == FailureCode::TestFailed => {}
+            (Some(Outcome::Succeeded { .. }), Then::Resume) if !declined => {
+                wanted = Standing::InService;
+            }
+            (Some(Outcome::Succeeded { .. }), Then::Wipe) => {
+                wanted = Standing::Erased { by: order, at: NOW };
+            }
+            (other, _) => wrong.push(format!("what follows must not end like this: {other:?}")),
+        }
+    }
+    let own = Facts::read(world.disk.shelf(Shelf::Facts)).0.standing;
+    let own = match own {
+        Standing::Erased { by, .. } => Standing::Erased { by, at: NOW },
+        Standing::InService | Standing::Suspended { .. } => own,
+    };
+    if own != wanted {
+        wrong.push(format!("the terminal should be {wanted:?}, and believes {own:?}"));
+    }
+    let till = &world.till;
+    let is_erased = matches!(wanted, Standing::Erased { .. });
+    if (till.erased == Some(true), world.stepped_down) != (is_erased, is_erased) {
+        let (erased, stepped_down) = (till.erased, world.stepped_down);
+        wrong.push(format!("{wanted:?}: erased {erased:?}, stepped down {stepped_down}"));
+    }
+    if *job == Job::Suspend && till.is_selling() != (wanted == Standing::InService) {
+        wrong.push(format!("{wanted:?}, and the till sells: {}", till.is_selling()));
     }
 }
 

@@ -7,6 +7,7 @@ use agent::decide::Profile;
 use agent::decide::effect::Shelf;
 use agent::journal::ledger::Ledger;
 use agent::roster::Trust;
+use harness::deactivate::{clearance, clearance_lost, folder, resume, suspend, wipe, wipe_lost};
 use harness::keys::{Ceremony, NOW, payload_digest, terminal};
 use harness::rebind::{Portfolio, profile, rebind};
 use jiff::tz::TimeZone;
@@ -25,10 +26,12 @@ use shared::time::UnixTime;
 use crate::controller::{Controller, Office};
 use crate::disk::Disk;
 use crate::network::Network;
-use crate::scenario::{Job, Scenario, Trouble};
+use crate::scenario::{Job, Scenario, Then, Trouble};
 use crate::slots::Slots;
 use crate::till::Till;
 use crate::vault::Vault;
+
+const CHALLENGE_SEED: Digest = Digest([6; 32]);
 
 #[derive(Clone)]
 pub(crate) struct World {
@@ -38,6 +41,8 @@ pub(crate) struct World {
     trust: Rc<Trust>,
     pub(crate) upgrade: OrderId,
     pub(crate) cancel: Option<OrderId>,
+    /// What follows a suspension.
+    pub(crate) then: Option<OrderId>,
     /// True time since the simulation began.
     pub(crate) now: Duration,
     pub(crate) booted_at: Duration,
@@ -61,6 +66,12 @@ pub(crate) struct World {
     pub(crate) hold_refused_from: Option<Duration>,
     pub(crate) erase_asked_at: Option<Duration>,
     pub(crate) stop_asked_at: Option<Duration>,
+    /// Of a suspension, and of what follows it.
+    pub(crate) started_at: Duration,
+    pub(crate) settle_asked_at: Option<Duration>,
+    pub(crate) let_go_at: Option<Duration>,
+    pub(crate) wipe_accepted_at: Option<UnixTime>,
+    pub(crate) stepped_down: bool,
     /// When the terminal wrote down how the job ended.
     pub(crate) ended_at: Option<Duration>,
 }
@@ -97,6 +108,12 @@ impl World {
         if let (Some(parcels), Some(id)) = (cancel, cancel_id) {
             controller.owe(id, Rc::new(parcels), scenario.cancelled_at.unwrap_or_default());
         }
+        let then = scenario.then.map(|then| {
+            let parcels = following_parcels(&office.ceremony, then, upgrade_id);
+            let id = id_of(&parcels[0]);
+            controller.owe_after(upgrade_id, id, Rc::new(parcels));
+            id
+        });
         let mut till = Till::new();
         till.postponed_until = scenario.till_postpones_until;
         till.drain_leaves_until = scenario.drain_leaves_until;
@@ -111,6 +128,7 @@ impl World {
             trust: Rc::new(trust),
             upgrade: upgrade_id,
             cancel: cancel_id,
+            then,
             now: Duration::ZERO,
             booted_at: Duration::ZERO,
             starts: 0,
@@ -131,6 +149,11 @@ impl World {
             hold_refused_from: None,
             erase_asked_at: None,
             stop_asked_at: None,
+            started_at: Duration::ZERO,
+            settle_asked_at: None,
+            let_go_at: None,
+            wipe_accepted_at: None,
+            stepped_down: false,
             ended_at: None,
             scenario: Rc::new(scenario),
         };
@@ -148,6 +171,7 @@ impl World {
             broker: crate::machine::BROKER.to_owned(),
             trust: (*self.trust).clone(),
             recipient: None,
+            challenge_seed: CHALLENGE_SEED,
             nonce_seed: Nonce([self.starts as u8; 16]),
             jitter_seed: self.starts ^ self.scenario.seed,
         }
@@ -185,8 +209,13 @@ impl World {
 
     /// How the terminal's own ledger says the upgrade ended.
     pub(crate) fn outcome_in_ledger(&self) -> Option<Outcome> {
+        self.outcome_of(self.upgrade)
+    }
+
+    /// As [`Self::outcome_in_ledger`], of any order.
+    pub(crate) fn outcome_of(&self, order: OrderId) -> Option<Outcome> {
         let (ledger, _) = Ledger::read(self.disk.shelf(Shelf::Ledger));
-        match &ledger.account(self.upgrade)?.receipt.said {
+        match &ledger.account(order)?.receipt.said {
             Said::Finished { outcome, .. } => Some(outcome.clone()),
             Said::Accepted | Said::Refused { .. } => None,
         }
@@ -207,6 +236,7 @@ fn parcels(ceremony: &Ceremony, scenario: &Scenario, release: &Release) -> Vec<P
         window,
         backup_within_s: scenario.backup_within.map(|within| within.as_secs()),
     };
+    let clearances = folder([1, 2].map(|it| clearance_lost(terminal(it), challenge())));
     let (change, release) = match scenario.job {
         Job::Upgrade => (Change::Upgrade(upgrade), Some(ceremony.signed_release(release))),
         Job::Backup => {
@@ -229,11 +259,40 @@ fn parcels(ceremony: &Ceremony, scenario: &Scenario, release: &Release) -> Vec<P
             let rebind = Rebind { registry_order, window, ..rebind(profiles.root()) };
             (Change::Rebind(Box::new(rebind)), None)
         }
+        Job::Suspend => {
+            let suspend = suspend(NOW.plus(scenario.cut_off));
+            (Change::Suspend(Box::new(suspend)), None)
+        }
+        Job::WipeLost => (Change::Decommission(Box::new(wipe_lost(clearances.root()))), None),
     };
-    let profile = profiles.enclosed(terminal(1)).filter(|_| scenario.job == Job::Rebind);
+    let profile = match scenario.job {
+        Job::Rebind => profiles.enclosed(terminal(1)),
+        Job::WipeLost => clearances.enclosed(terminal(1)),
+        Job::Upgrade | Job::Backup | Job::Drill | Job::Restore | Job::Suspend => None,
+    };
     in_epochs(ceremony, 1, change)
         .map(|parcel| Parcel { release: release.clone(), profile: profile.clone(), ..parcel })
         .collect()
+}
+
+/// What is ordered of a terminal that was suspended by that order.
+fn following_parcels(ceremony: &Ceremony, then: Then, by: OrderId) -> Vec<Parcel> {
+    let clearances = folder([1, 2].map(|it| clearance(terminal(it), challenge(), by)));
+    let (change, profile) = match then {
+        Then::Resume => (Change::Resume(Box::new(resume())), None),
+        Then::Wipe => {
+            let wipe = wipe(clearances.root());
+            (Change::Decommission(Box::new(wipe)), clearances.enclosed(terminal(1)))
+        }
+    };
+    in_epochs(ceremony, 3, change)
+        .map(|parcel| Parcel { profile: profile.clone(), ..parcel })
+        .collect()
+}
+
+/// What the terminal tells in its first epoch.
+fn challenge() -> Digest {
+    Digest::of_parts(&[b"wipe", &CHALLENGE_SEED.0, &1_u32.to_be_bytes()])
 }
 
 fn cancel_parcels(ceremony: &Ceremony) -> Vec<Parcel> {

@@ -38,7 +38,7 @@ impl Hands {
             DeactivateAction::ConfirmSaved => self.confirm_saved(task, stop),
             DeactivateAction::ConfirmStopped => self.confirm_stopped(),
             DeactivateAction::Test => self.test_active(it, task, stop),
-            DeactivateAction::Sell => self.sell(),
+            DeactivateAction::Sell => self.sell(it, task),
             DeactivateAction::ConfirmSelling => self.confirm_selling(),
             DeactivateAction::RescueMoney => Ok(self.rescue_money(stop)),
             DeactivateAction::Erase => self.erase(it, task),
@@ -131,7 +131,11 @@ impl Hands {
         Ok(Reply::Done(Proof { version: None, findings }))
     }
 
-    fn sell(&self) -> Result<Reply, NotDone> {
+    /// A suspension that is taken back gives back no more than it has taken.
+    fn sell(&self, it: &Deactivation, task: &Task) -> Result<Reply, NotDone> {
+        if matches!(it.wanted, Wanted::Suspend(_)) && task.given.suspended {
+            return Ok(done("the till was out of service before, and stays so".to_owned()));
+        }
         self.pos.release().map_err(|error| pos(&error, FailureCode::PosRefused))?;
         Ok(done(shared::document::receipt::TRADING_GOES_ON.to_owned()))
     }
@@ -216,3 +220,6 @@ fn summary(report: &Value) -> String {
 fn not_erased(detail: String) -> NotDone {
     failed(FailureCode::NotErased, detail, Again::Worthwhile)
 }
+
+#[cfg(test)]
+mod tests;

@@ -88,6 +88,7 @@ pub(crate) fn given() -> Given {
         roster_version: 1,
         recipients: ["age1a".to_owned(), "age1b".to_owned()].into(),
         attempt: 0,
+        suspended: false,
     }
 }
 

@@ -133,7 +133,7 @@ impl PosApplication for std::sync::Arc<ToyTill> {
                     started_at: 0,
                 },
                 work: knobs.work,
-                trading: Trading::Open,
+                trading: if knobs.stopped.is_some() { Trading::Held } else { Trading::Open },
                 hold_expires_at: None,
                 bindings: knobs
                     .bindings
@@ -159,7 +159,10 @@ impl PosApplication for std::sync::Arc<ToyTill> {
     }
 
     fn release(&self) -> Result<(), PosError> {
-        self.answer("release", |_| Ok(()))
+        self.answer("release", |knobs| {
+            knobs.stopped = None;
+            Ok(())
+        })
     }
 
     fn drain(&self, binding: Option<&str>) -> Result<Left, PosError> {

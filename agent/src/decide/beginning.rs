@@ -98,6 +98,7 @@ impl Core {
             counters: Counters::default(),
             telemetry: None,
             stopping: false,
+            steps_down: false,
             wakes_at: Some(Duration::ZERO),
             profile,
         }

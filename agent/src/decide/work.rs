@@ -27,6 +27,9 @@ use job::Job;
 /// Jobs that are accepted at once.
 pub(super) const JOBS_MAX: usize = 16;
 
+/// A clock that is set meanwhile is noticed within this.
+const LOOK_EVERY: Duration = Duration::from_secs(60);
+
 /// How often a long action's progress is reported.
 const PROGRESS_EVERY: Duration = Duration::from_secs(10);
 
@@ -132,7 +135,8 @@ impl Core {
             let order = job.order;
             self.drive(Event::Due, now, out).expect("a job that is over is not in the queue");
             let is_parked = self.jobs.front().is_some_and(Job::awaits_its_moment);
-            if self.working_on() == Some(order) && (!is_parked || !self.has_other_work(now)) {
+            let goes_on = is_parked && self.has_other_work() && !self.stopping;
+            if self.working_on() == Some(order) && !goes_on {
                 break;
             }
         }
@@ -153,7 +157,9 @@ impl Core {
 
     pub(super) fn work_wakes_at(&self, now: Now) -> Option<Duration> {
         let reading = self.clock.reading(now);
-        let expiries = self.jobs.iter().map(|job| {
+        // Whatever expires has, once its time is over.
+        let lives = |job: &&Job| job.not_after >= reading.proven;
+        let expiries = self.jobs.iter().filter(lives).map(|job| {
             let left = job.not_after.since(reading.proven).min(Duration::from_secs(24 * 3600));
             now.uptime + left + Duration::from_secs(1)
         });
@@ -163,7 +169,9 @@ impl Core {
             .jobs
             .front()
             .and_then(|job| job.saga.as_ref()?.wakes_at(&self.circumstances(job, now)));
-        expiries.chain(moments).chain(saga).min()
+        let last = self.heard_for_at_most(now).filter(|left| !left.is_zero());
+        let last = last.map(|left| now.uptime + left.min(LOOK_EVERY));
+        expiries.chain(moments).chain(saga).chain(last).min()
     }
 
     pub(super) fn stop_work(&self, out: &mut Decision) {
@@ -186,7 +194,7 @@ impl Core {
             let withdrawn = self.drive(Event::Withdrawn(outcome.clone()), now, out);
             late = withdrawn.err().map(|refused| refused.to_string());
         }
-        let waiting = |job: &Job| job.batch == batch && job.saga.is_none();
+        let waiting = |job: &Job| job.batch == batch && job.is_waiting();
         self.end_waiting(waiting, &outcome, now, out);
         late
     }
@@ -203,16 +211,16 @@ impl Core {
             // One that ends already for another reason refuses, and ends.
             let _: Result<(), Refused> = self.drive(Event::Withdrawn(outcome.clone()), now, out);
         }
-        self.end_waiting(|job| job.saga.is_none(), outcome, now, out);
+        self.end_waiting(Job::is_waiting, outcome, now, out);
     }
 
     fn expire_waiting(&mut self, now: Now, out: &mut Decision) {
         let proven = self.clock.reading(now).proven;
-        let expired = |job: &Job| job.saga.is_none() && job.not_after < proven;
+        let expired = |job: &Job| job.is_waiting() && job.has_expired(proven);
         self.end_waiting(expired, &Outcome::Expired, now, out);
     }
 
-    fn end_waiting(
+    pub(super) fn end_waiting(
         &mut self,
         which: impl Fn(&Job) -> bool,
         outcome: &Outcome,
@@ -242,7 +250,7 @@ impl Core {
         Circumstances {
             uptime: now.uptime,
             at: time.wall,
-            expired: job.not_after < time.proven,
+            expired: job.has_expired(time.proven),
             stopping: self.stopping,
             window: maintenance::window_open(job.window, time.wall, &self.profile.zone),
             moment: self.moment(job, now),
@@ -327,7 +335,7 @@ impl Core {
         out.writes.push(facts::counter_floors(&self.counter_floors));
     }
 
-    fn end(
+    pub(super) fn end(
         &mut self,
         job: Job,
         outcome: Outcome,

@@ -5,7 +5,7 @@ use std::process::Command;
 use std::sync::Arc;
 
 use jiff::tz::TimeZone;
-use shared::digest::Nonce;
+use shared::digest::{Digest, Nonce};
 use shared::document::Roster;
 use shared::document::roster::{Role, RosterKey, Thresholds};
 use shared::id::{FleetId, TerminalId};
@@ -61,6 +61,7 @@ fn profile(broker: String) -> Profile {
         broker,
         trust: trust(),
         recipient: None,
+        challenge_seed: Digest([6; 32]),
         nonce_seed: Nonce([5; 16]),
         jitter_seed: 5,
     }

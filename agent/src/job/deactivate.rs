@@ -109,10 +109,10 @@ pub static WIPE: Table = &[
     Step::new("check", deactivate(Check)).tries(8, 60).within_s(HOUR),
     Step::new("announce", deactivate(Announce)).tries(3, 10).within_s(120),
     Step::wait("cool-off", MomentCome),
-    // A till that does not answer any more is emptied all the same; the receipt says so.
+    // However often it fails, and the power with it: what is half erased is erased.
     Step::new("erase", deactivate(Erase))
         .point_of_no_return()
-        .without_waiting()
+        .sits_and_watches()
         .is_vital()
         .failing_as(NotErased)
         .tries(FOR_EVER, 60)
@@ -120,13 +120,17 @@ pub static WIPE: Table = &[
 ];
 
 /// As [`WIPE`], for a terminal in the wrong hands: first it is stopped, and the money that it holds
-/// is sent.
+/// is sent. From the beginning there is only forward: whoever has it keeps nothing of it by pulling
+/// the plug, or by not answering.
 pub static WIPE_LOST: Table = &[
-    Step::new("stop", deactivate(Stop)).stops_trading().tries(3, 10).within_s(120),
-    Step::new("rescue", deactivate(RescueMoney)).tries(3, 20).within_s(600),
-    Step::new("erase", deactivate(Erase))
+    Step::new("stop", deactivate(Stop))
         .point_of_no_return()
         .without_waiting()
+        .tries(3, 10)
+        .within_s(120),
+    Step::new("rescue", deactivate(RescueMoney)).without_waiting().tries(3, 20).within_s(1_200),
+    Step::new("erase", deactivate(Erase))
+        .sits_and_watches()
         .is_vital()
         .failing_as(NotErased)
         .tries(FOR_EVER, 60)
@@ -210,25 +214,33 @@ fn plain(text: &str, characters_max: usize) -> String {
 /// nothing that they have not decided lets the till sell again.
 pub fn judge(wanted: &Wanted, action: Action, reply: Reply) -> Reply {
     let waits_for_people = match wanted {
-        Wanted::Suspend(_) => {
-            !matches!(action, Action::Deactivate(Check | Announce | Sell)) && action != TIDY
-        }
+        Wanted::Suspend(_) => !matches!(action, Action::Deactivate(Check | Announce | Sell)),
         Wanted::Resume(_) | Wanted::Wipe(..) => false,
     };
-    match reply {
-        Reply::Failed { code, detail, again: _ } if waits_for_people => {
+    let erases = action == deactivate(Erase);
+    let (code, detail) = match reply {
+        Reply::Failed { code, detail, again: _ } if waits_for_people || erases => (code, detail),
+        Reply::AlreadySo(_) | Reply::Found(_) | Reply::Till { .. }
+            if waits_for_people || erases =>
+        {
+            (FailureCode::Internal, format!("no answer to {action:?}: {reply:?}"))
+        }
+        reply @ (Reply::Done(_)
+        | Reply::AlreadySo(_)
+        | Reply::NotYet { .. }
+        | Reply::Failed { .. }
+        | Reply::Found(_)
+        | Reply::Till { .. }) => return reply,
+    };
+    match erases {
+        // It is tried for as long as there is something to erase.
+        true => Reply::Failed { code, detail, again: Again::Worthwhile },
+        false => {
             let detail = format!("{}: {detail}", code_word(code));
             Reply::NotYet { waiting: Waiting::People, detail, again_in: None }
         }
-        // Erasing is tried for as long as there is something to erase.
-        Reply::Failed { code, detail, .. } if action == deactivate(Erase) => {
-            Reply::Failed { code, detail, again: Again::Worthwhile }
-        }
-        reply => reply,
     }
 }
-
-const TIDY: Action = Data(DiscardExport);
 
 /// As the controller and its people know it.
 fn code_word(code: FailureCode) -> String {

@@ -241,6 +241,18 @@ impl Saga {
         Ticket(self.tickets)
     }
 
+    /// Ends where it stands, with nothing undone, because another job goes on from here: what the
+    /// shell is still asked for, and what was established.
+    pub fn leave(&mut self) -> (Vec<Ticket>, Vec<Evidence>) {
+        let asked = self.all_asked();
+        self.finish(Outcome::Superseded);
+        let evidence = self.moves.drain(..).find_map(|step| match step {
+            Move::Finish { evidence, .. } => Some(evidence),
+            Move::Journal(_) | Move::Act { .. } | Move::StopAct(_) | Move::Report { .. } => None,
+        });
+        (asked, evidence.unwrap_or_default())
+    }
+
     /// The condition that the present step waits for, if that is what it does.
     pub fn awaits(&self) -> Option<Condition> {
         match (self.record.course == Course::Forward, self.step().map(|step| step.run)) {

@@ -1,5 +1,5 @@
-//! Whether a wipe means this terminal as it is now, and whether what must come before it is so by the
-//! terminal's own books.
+//! Whether a wipe means this terminal as it is now, and whether what must come before it is so by
+//! the terminal's own books.
 
 use shared::change::Decommission;
 use shared::codec;

@@ -144,6 +144,42 @@ impl Job {
         self.saga.as_ref().and_then(Saga::awaits) == Some(Condition::MomentCome)
     }
 
+    /// Whether it has done nothing yet that would have to be undone, and does nothing now.
+    pub(super) fn is_waiting(&self) -> bool {
+        self.saga.is_none() || self.awaits_its_moment()
+    }
+
+    /// Whether its order's time is over. A terminal that was off when it was to stop stops as soon
+    /// as it is on again, however late: only people let it sell on.
+    pub(super) fn has_expired(&self, now: UnixTime) -> bool {
+        self.not_after < now && !matches!(self.wanted(), Some(Wanted::Suspend(_)))
+    }
+
+    /// What the order makes of the terminal itself.
+    pub(super) fn wanted(&self) -> Option<&Wanted> {
+        match &*self.subject {
+            Subject::Deactivation(it) => Some(&it.wanted),
+            Subject::Upgrade { .. }
+            | Subject::Backup(_)
+            | Subject::Drill
+            | Subject::Restore(_)
+            | Subject::Rebind(_) => None,
+        }
+    }
+
+    /// Whether there is a moment from which it goes before all that can be withdrawn.
+    pub(super) fn has_its_moment(&self) -> bool {
+        match self.wanted() {
+            Some(Wanted::Suspend(_) | Wanted::Wipe(..)) => true,
+            Some(Wanted::Resume(_)) | None => false,
+        }
+    }
+
+    /// Whether the terminal that it empties is in the wrong hands.
+    pub(super) fn is_of_a_lost_terminal(&self) -> bool {
+        matches!(self.wanted(), Some(Wanted::Wipe(wipe, _)) if wipe.is_lost)
+    }
+
     /// Where the job stands, for the controller.
     pub(super) fn progress(&mut self, step: &str, state: StepState, at: UnixTime) -> Progress {
         Progress {

@@ -10,15 +10,13 @@ use shared::time::UnixTime;
 use super::super::effect::{Decision, Effect};
 use super::super::input::Now;
 use super::super::{Core, facts};
+use super::LOOK_EVERY;
 use super::job::Job;
 use crate::job::Subject;
 use crate::job::deactivate::Wanted;
 use crate::job::saga::circumstances::Answer;
-use crate::job::saga::{Event, Refused};
+use crate::job::saga::{Event, Refused, Saga};
 use crate::journal::facts::Standing;
-
-/// A clock that is set meanwhile is noticed within this.
-const LOOK_EVERY: Duration = Duration::from_secs(60);
 
 /// A terminal that was erased keeps its identity for so long at most while nobody hears of it.
 const HEARD_WITHIN: Duration = Duration::from_secs(7 * 24 * 3600);
@@ -41,34 +39,56 @@ impl Core {
 
     /// Puts the job to the front whose turn it is.
     pub(super) fn take_turns(&mut self, now: Now, out: &mut Decision) {
-        let Some(first) = self.jobs.front() else { return };
-        if first.awaits_its_moment() {
-            let goes = |job: &Job| !job.awaits_its_moment() || self.is_due(job, now);
-            if let Some(place) = self.jobs.iter().position(goes) {
-                self.bring_to_front(place);
-            }
+        if self.stopping {
             return;
         }
-        if !self.jobs.iter().any(|job| self.is_due(job, now)) {
-            return;
+        let lost = self.jobs.iter().position(Job::is_of_a_lost_terminal);
+        let due = lost.or_else(|| self.jobs.iter().position(|job| self.is_due(job, now)));
+        let quietly = self.jobs.front().is_some_and(Job::is_waiting);
+        let other = || self.jobs.iter().position(|job| !job.awaits_its_moment());
+        match due {
+            Some(0) => {}
+            Some(place) if quietly => self.bring_to_front(place),
+            Some(place) => self.make_way(place, now, out),
+            None if quietly => self.bring_to_front(other().unwrap_or(0)),
+            None => {}
         }
-        if first.saga.is_some() {
-            let order = first.order;
-            let reason = "the moment has come from which this terminal stands still".to_owned();
-            let outcome = Outcome::Cancelled { reason };
-            // One that has disturbed the shop refuses, and comes to its end first.
-            let _: Result<(), Refused> = self.drive(Event::Withdrawn(outcome), now, out);
-            if self.working_on() == Some(order) {
-                return;
+    }
+
+    /// What can be withdrawn is, for the job at `place`, whose moment has come.
+    fn make_way(&mut self, place: usize, now: Now, out: &mut Decision) {
+        let (Some(first), Some(due)) = (self.jobs.front(), self.jobs.get(place)) else { return };
+        let (order, due, is_lost) = (first.order, due.order, due.is_of_a_lost_terminal());
+        let stands_still = first.saga.as_ref().is_some_and(Saga::is_disturbing);
+        match first.wanted() {
+            // It is stopped, and whoever emptied it would have to wait for its hosts.
+            Some(Wanted::Suspend(_)) if is_lost && stands_still => self.supersede_first(now, out),
+            // It will soon wait too, or stops the till just now.
+            Some(Wanted::Suspend(_) | Wanted::Wipe(..)) if !is_lost => {}
+            Some(_) | None => {
+                let reason = "the moment has come from which this terminal stands still".to_owned();
+                // One that has disturbed the shop refuses, and comes to its end first.
+                let withdrawn = Event::Withdrawn(Outcome::Cancelled { reason });
+                let _: Result<(), Refused> = self.drive(withdrawn, now, out);
             }
         }
-        if let Some(place) = self.jobs.iter().position(|job| self.is_due(job, now)) {
+        if self.working_on() != Some(order)
+            && let Some(place) = self.jobs.iter().position(|job| job.order == due)
+        {
             self.bring_to_front(place);
         }
     }
 
+    /// The first job ends as it stands: another goes on from here.
+    fn supersede_first(&mut self, now: Now, out: &mut Decision) {
+        let Some(mut job) = self.jobs.pop_front() else { return };
+        let (asked, evidence) = job.saga.as_mut().map(Saga::leave).unwrap_or_default();
+        out.effects.extend(asked.into_iter().map(Effect::StopAct));
+        self.end(job, Outcome::Superseded, evidence, now, out);
+    }
+
     fn is_due(&self, job: &Job, now: Now) -> bool {
-        job.awaits_its_moment() && self.moment(job, now) == Answer::Yes
+        job.has_its_moment() && self.moment(job, now) == Answer::Yes
     }
 
     fn bring_to_front(&mut self, place: usize) {
@@ -78,8 +98,8 @@ impl Core {
     }
 
     /// Whether another job could be worked on while the first waits for its moment.
-    pub(super) fn has_other_work(&self, now: Now) -> bool {
-        self.jobs.iter().skip(1).any(|job| !job.awaits_its_moment() || self.is_due(job, now))
+    pub(super) fn has_other_work(&self) -> bool {
+        self.jobs.iter().skip(1).any(|job| !job.awaits_its_moment())
     }
 
     /// What people have ordered stays so when its job is over.
@@ -96,16 +116,39 @@ impl Core {
         };
         self.standing = standing(&it.wanted, job.order, self.clock.reading(now).proven);
         out.writes.push(facts::standing(self.standing));
+        if self.standing == Standing::InService {
+            // People wanted it emptied as it stood.
+            let wipe = |job: &Job| matches!(job.wanted(), Some(Wanted::Wipe(it, _)) if !it.is_lost);
+            self.end_waiting(wipe, &Outcome::Superseded, now, out);
+        }
     }
 
-    /// Once the controller has everything that this terminal had to say, or has not asked for it in
-    /// a week, an erased terminal gives up its identity.
-    pub(in crate::decide) fn step_down_if_heard(&mut self, now: Now, out: &mut Decision) {
-        let Standing::Erased { at, .. } = self.standing else { return };
-        let waited = self.clock.reading(now).proven.since(at) >= HEARD_WITHIN;
-        if (self.store.outbox_depth == 0 || waited) && self.jobs.is_empty() && !self.stopping {
+    /// Once the controller has everything that this terminal had to say, an erased terminal gives
+    /// up its identity.
+    pub(in crate::decide) fn step_down_if_heard(&mut self, out: &mut Decision) {
+        if matches!(self.standing, Standing::Erased { .. }) && self.store.outbox_depth == 0 {
+            self.step_down(out);
+        }
+    }
+
+    /// The same where nobody has asked for it in a week.
+    pub(in crate::decide) fn step_down_if_late(&mut self, now: Now, out: &mut Decision) {
+        if self.heard_for_at_most(now) == Some(Duration::ZERO) {
+            self.step_down(out);
+        }
+    }
+
+    fn step_down(&mut self, out: &mut Decision) {
+        if self.jobs.is_empty() && !self.stopping && !self.steps_down {
+            self.steps_down = true;
             out.effects.push(Effect::StepDown);
         }
+    }
+
+    /// How long an erased terminal still waits to be heard.
+    pub(super) fn heard_for_at_most(&self, now: Now) -> Option<Duration> {
+        let Standing::Erased { at, .. } = self.standing else { return None };
+        Some(HEARD_WITHIN.saturating_sub(self.clock.reading(now).proven.since(at)))
     }
 }
 

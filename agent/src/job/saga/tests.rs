@@ -1,6 +1,7 @@
 //! Tables of events for the executor: every state with every event, and the stories that matter.
 
 mod data;
+mod deactivate;
 mod errand;
 mod pairs;
 mod provider;
@@ -28,6 +29,8 @@ struct Rig {
     /// What the shell was asked for and has not answered, the newest last.
     asked: Vec<(Ticket, Action)>,
     finished: Option<Outcome>,
+    /// What an answer of the shell is worth to the job.
+    judge: fn(Action, Reply) -> Reply,
 }
 
 fn circumstances() -> Circumstances {
@@ -37,6 +40,7 @@ fn circumstances() -> Circumstances {
         expired: false,
         stopping: false,
         window: Answer::Yes,
+        moment: Answer::Yes,
         settlement_asked: false,
         backup_asked: false,
         settlement_awaited: false,
@@ -55,7 +59,8 @@ impl Rig {
     fn new(table: Table) -> Self {
         let saga = Saga::new(table, Ticket(0));
         let c = circumstances();
-        Self { table, saga, c, journal: Vec::new(), asked: Vec::new(), finished: None }
+        let judge = |_, reply| reply;
+        Self { table, saga, c, journal: Vec::new(), asked: Vec::new(), finished: None, judge }
     }
 
     /// An upgrade whose actions are all done up to this one, which is asked for.
@@ -97,7 +102,8 @@ impl Rig {
     /// Answers the newest request.
     #[track_caller]
     fn reply(&mut self, reply: Reply) -> Vec<Move> {
-        let (ticket, _) = self.asked.pop().expect("the shell was asked for something");
+        let (ticket, action) = self.asked.pop().expect("the shell was asked for something");
+        let reply = (self.judge)(action, reply);
         self.handle(Event::Replied { ticket, reply }).expect("somebody waits for the answer")
     }
 

@@ -1,6 +1,7 @@
 //! A second table, which has nothing to do with upgrades: the executor works through any.
 
 use super::super::super::backup::BACKUP;
+use super::super::super::deactivate::{RESUME, SUSPEND, WIPE, WIPE_LOST};
 use super::super::super::drill::DRILL;
 use super::super::super::rebind::{REBIND, RELEASED};
 use super::super::super::restore::RESTORE;
@@ -65,7 +66,8 @@ fn an_errand_survives_a_restart_at_each_of_its_steps() {
 /// What a table must be for the executor to keep its promises.
 #[test]
 fn every_table_holds_together() {
-    for table in [ERRAND, UPGRADE, BACKUP, DRILL, RESTORE, REBIND, RELEASED] {
+    let tables = [ERRAND, UPGRADE, BACKUP, DRILL, RESTORE, REBIND, RELEASED];
+    for table in tables.into_iter().chain([SUSPEND, RESUME, WIPE, WIPE_LOST]) {
         for (place, step) in table.iter().enumerate() {
             let before = &table[..place];
             let earlier = |name| before.iter().find(|step| step.name == name);

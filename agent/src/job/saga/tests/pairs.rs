@@ -56,7 +56,8 @@ fn states() -> Vec<(&'static str, Rig)> {
 type Happens = fn(&mut Rig) -> Result<Vec<Move>, Refused>;
 
 fn answer(rig: &mut Rig, reply: Reply) -> Result<Vec<Move>, Refused> {
-    let (ticket, _) = rig.asked.pop().unwrap_or((Ticket(900), Action::Admit));
+    let (ticket, action) = rig.asked.pop().unwrap_or((Ticket(900), Action::Admit));
+    let reply = (rig.judge)(action, reply);
     rig.handle(Event::Replied { ticket, reply })
 }
 

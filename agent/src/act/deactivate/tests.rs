@@ -1,0 +1,332 @@
+//! Each action by which a till stops, sells again or is emptied, with a till in memory and an
+//! erasing program that is a shell script.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
+use std::sync::Arc;
+
+use serde_json::json;
+use shared::change::rebind::{Reason, Test, TestKind};
+use shared::change::{Decommission, Resume, Suspend};
+use shared::document::Clearance;
+use shared::id::{OrderId, RequestId};
+use shared::time::UnixTime;
+
+use super::super::data::tests::backing_up;
+use super::super::tests::{Shop, given, shop};
+use super::*;
+use crate::config::{StateDir, Wipe};
+use crate::eraser::Eraser;
+use crate::job::{Action, Given, Subject, Ticket};
+use crate::pos::Left;
+use crate::pos::protocol::OpenBatch;
+
+const ORDER: OrderId = OrderId::from_bytes([1; 16]);
+
+fn suspend() -> Wanted {
+    Wanted::Suspend(Suspend {
+        request: RequestId::from_bytes([1; 16]),
+        reason: Reason::Other,
+        ordered_by: "head office".to_owned(),
+        note: "the shop moves".to_owned(),
+        cut_off: UnixTime(1_800_000_000),
+        fallback: "Take the till beside it.".to_owned(),
+        resume_expected: None,
+    })
+}
+
+fn resume() -> Wanted {
+    let test = |kind| Test { kind, amount_minor: 1 };
+    Wanted::Resume(Resume {
+        request: RequestId::from_bytes([1; 16]),
+        reason: Reason::Other,
+        ordered_by: "head office".to_owned(),
+        note: String::new(),
+        tests: vec![test(TestKind::Sale), test(TestKind::Void)],
+        window: None,
+    })
+}
+
+fn wipe(is_lost: bool) -> Wanted {
+    let wipe = Decommission {
+        request: RequestId::from_bytes([1; 16]),
+        reason: Reason::ContractEnd,
+        ordered_by: "head office".to_owned(),
+        note: String::new(),
+        cool_off_s: 3_600,
+        clearances: Digest([0; 32]),
+        is_lost,
+    };
+    let clearance = Clearance {
+        format: 1,
+        terminal: given().terminal,
+        challenge: Digest([0; 32]),
+        suspended_by: None,
+        manifest: None,
+        deregistered: Vec::new(),
+    };
+    Wanted::Wipe(wipe, clearance)
+}
+
+/// What the erasing program says when all is well.
+const REPORT: &str = concat!(
+    r#"{"report":{"tool":"tillward-erase","tool_version":"0.1.0","method":"purge","#,
+    r#""verified":true,"keys":[{"name":"luks /dev/x","destroyed":true,"verified":true,"#,
+    r#""detail":"d"}],"paths":[],"devices":[]}}"#
+);
+
+/// A terminal that makes backups and can be erased, by a program that keeps its journal in a file.
+fn erasable() -> Shop {
+    let mut shop = backing_up();
+    let directory = shop.directory.path().to_owned();
+    let (lifecycle, state) = (directory.join("lifecycle"), directory.join("state"));
+    fs::create_dir_all(&lifecycle).unwrap();
+    fs::create_dir_all(state.join("identity")).unwrap();
+    let at = directory.display();
+    let text = format!(
+        "#!/bin/sh\ncase $1 in\n\
+         check) read -r it; echo \"$it\" > {at}/check.json; cat {at}/check.answer ;;\n\
+         run) read -r it; echo \"$it\" > {at}/run.json; echo half > {at}/erased; \
+         cat {at}/run.answer ;;\n\
+         state) if [ -e {at}/erased ]; then echo '{{\"state\":\"running\"}}'; \
+         else echo '{{\"state\":\"none\"}}'; fi ;;\n\
+         esac\n"
+    );
+    let program = directory.join("erase");
+    fs::write(&program, text).unwrap();
+    fs::set_permissions(&program, fs::Permissions::from_mode(0o755)).unwrap();
+    let what = json!({"keys": [], "paths": ["/var/lib/till"], "devices": []});
+    let eraser = Eraser::new(&Wipe { program, lifecycle, what }, StateDir::new(state));
+    shop.hands = shop.hands.with_eraser(Some(eraser));
+    answers(&shop, "check", r#"{"checked":{}}"#);
+    answers(&shop, "run", REPORT);
+    shop
+}
+
+fn answers(shop: &Shop, word: &str, answer: &str) {
+    let file = shop.directory.path().join(format!("{word}.answer"));
+    fs::write(file, format!("{answer}\n")).unwrap();
+}
+
+fn was_asked(shop: &Shop, word: &str) -> Option<Value> {
+    let said = fs::read(shop.directory.path().join(format!("{word}.json"))).ok()?;
+    Some(serde_json::from_slice(&said).unwrap())
+}
+
+fn of(shop: &Shop, wanted: Wanted, action: DeactivateAction, given: Given) -> Reply {
+    let it = Deactivation { wanted, code: "babab-babab".to_owned() };
+    let task = Task {
+        ticket: Ticket(1),
+        order: ORDER,
+        action: Action::Deactivate(action),
+        subject: Arc::new(Subject::Deactivation(Box::new(it))),
+        given,
+    };
+    // Nothing is waited for that a test would have to wait for too.
+    let stop = Stop::new();
+    if action == DeactivateAction::RescueMoney {
+        stop.ask();
+    }
+    shop.hands.carry_out(&task, &stop, &mut |_, _| {})
+}
+
+fn act(shop: &Shop, wanted: Wanted, action: DeactivateAction) -> Reply {
+    of(shop, wanted, action, given())
+}
+
+#[track_caller]
+fn is_done(reply: Reply) -> Vec<String> {
+    let Reply::Done(proof) = reply else { panic!("{reply:?}") };
+    proof.findings.into_iter().map(|it| it.note).collect()
+}
+
+#[track_caller]
+fn failure(reply: Reply) -> (FailureCode, String) {
+    let Reply::Failed { code, detail, .. } = reply else { panic!("{reply:?}") };
+    (code, detail)
+}
+
+fn no_answer() -> Option<PosError> {
+    Some(PosError::NotReady("nobody answers".to_owned()))
+}
+
+fn sells(shop: &Shop) -> bool {
+    shop.till.turn(|knobs| knobs.stopped.is_none())
+}
+
+#[test]
+fn a_terminal_without_backups_is_not_suspended_and_one_without_an_eraser_not_wiped() {
+    let check = DeactivateAction::Check;
+    is_done(act(&backing_up(), suspend(), check));
+    assert_eq!(failure(act(&shop(), suspend(), check)).0, FailureCode::NotApplicable);
+    let (code, detail) = failure(act(&backing_up(), wipe(false), check));
+    assert_eq!(code, FailureCode::NotApplicable);
+    assert!(detail.contains("[wipe]"), "{detail}");
+    is_done(act(&erasable(), wipe(false), check));
+}
+
+#[test]
+fn what_the_erasing_program_could_not_erase_is_known_before_anything_is() {
+    let shop = erasable();
+    let failed = concat!(
+        r#"{"failed":{"what":"/dev/x cannot be discarded","why":"it is mounted","#,
+        r#""hint":"unmount it"}}"#
+    );
+    answers(&shop, "check", failed);
+    let (code, detail) = failure(act(&shop, wipe(false), DeactivateAction::Check));
+    assert_eq!(code, FailureCode::NotErased);
+    assert_eq!(detail, "/dev/x cannot be discarded: it is mounted; unmount it");
+    assert_eq!(was_asked(&shop, "run"), None);
+}
+
+#[test]
+fn a_till_that_is_stopped_says_what_else_customers_can_do() {
+    let shop = backing_up();
+    is_done(act(&shop, suspend(), DeactivateAction::Stop));
+    let message = shop.till.turn(|knobs| knobs.stopped.clone());
+    let expected = "No card payments here for now. Take the till beside it.";
+    assert_eq!(message.as_deref(), Some(expected));
+}
+
+#[test]
+fn a_till_stands_still_only_by_its_own_word_and_with_nothing_to_send_or_to_settle() {
+    let shop = backing_up();
+    let confirm = || act(&shop, suspend(), DeactivateAction::ConfirmStopped);
+    assert_eq!(failure(confirm()).0, FailureCode::NotStopped);
+    is_done(act(&shop, suspend(), DeactivateAction::Stop));
+    is_done(confirm());
+    shop.till.turn(|knobs| knobs.batch_open = true);
+    assert_eq!(failure(confirm()).0, FailureCode::NotStopped);
+    for left in [
+        Left { unsent_reversals: 1, ..Left::default() },
+        Left { stored_offline: 1, ..Left::default() },
+    ] {
+        shop.till.turn(|knobs| (knobs.batch_open, knobs.left) = (false, left));
+        assert_eq!(failure(confirm()).0, FailureCode::NotStopped, "{left:?}");
+    }
+}
+
+#[test]
+fn a_suspension_that_is_taken_back_gives_back_what_it_has_taken_and_no_more() {
+    let shop = backing_up();
+    is_done(act(&shop, suspend(), DeactivateAction::Stop));
+    let suspended = Given { suspended: true, ..given() };
+    is_done(of(&shop, suspend(), DeactivateAction::Sell, suspended.clone()));
+    assert!(!sells(&shop), "an earlier order stopped it");
+    is_done(act(&shop, suspend(), DeactivateAction::Sell));
+    assert!(sells(&shop));
+    is_done(act(&shop, suspend(), DeactivateAction::Stop));
+    is_done(of(&shop, resume(), DeactivateAction::Sell, suspended));
+    assert!(sells(&shop), "people ordered that it sells");
+}
+
+#[test]
+fn no_other_job_lets_a_suspended_till_sell() {
+    let shop = backing_up();
+    is_done(act(&shop, suspend(), DeactivateAction::Stop));
+    let given = Given { suspended: true, ..given() };
+    for action in [Action::HoldTrading, Action::ReleaseTrading] {
+        let task = super::super::tests::task(&shop.release, 1, action);
+        let task = Task { given: given.clone(), ..task };
+        is_done(shop.hands.carry_out(&task, &Stop::new(), &mut |_, _| {}));
+    }
+    assert!(!sells(&shop));
+}
+
+#[test]
+fn a_till_is_tested_on_its_active_binding_before_it_sells() {
+    let shop = backing_up();
+    is_done(act(&shop, resume(), DeactivateAction::Test));
+    let tested = shop.till.turn(|knobs| knobs.tested.clone());
+    assert_eq!(tested, [format!("{ORDER}/a/0 sale"), format!("{ORDER}/a/1 void")]);
+    shop.till.turn(|knobs| knobs.tests_left = 1);
+    let reply = act(&shop, resume(), DeactivateAction::Test);
+    assert!(matches!(reply, Reply::NotYet { waiting: Waiting::Till, .. }), "{reply:?}");
+    shop.till.turn(|knobs| knobs.declines = true);
+    assert_eq!(failure(act(&shop, resume(), DeactivateAction::Test)).0, FailureCode::TestFailed);
+}
+
+#[test]
+fn a_wipe_names_its_order_and_keeps_for_last_what_proves_it() {
+    let shop = erasable();
+    is_done(act(&shop, suspend(), DeactivateAction::Stop));
+    let notes = is_done(act(&shop, wipe(false), DeactivateAction::Erase));
+    assert!(notes[0].contains("the till says that it has erased"), "{notes:?}");
+    assert_eq!(notes[1], "luks /dev/x: destroyed, verified; d");
+    assert_eq!(notes[2], Summary::note("purge", "tillward-erase 0.1.0", true));
+    let request = was_asked(&shop, "run").expect("the program was run");
+    assert_eq!(request["wipe"]["order"], json!(ORDER.to_string()));
+    let state = shop.directory.path().join("state");
+    let list = |name: &str| request["wipe"][name].as_array().unwrap().clone();
+    let (identity, paths) = (list("identity"), list("paths"));
+    let last = ["identity", "store", "status"].len();
+    assert_eq!(identity.len(), last, "{identity:?}");
+    assert!(identity.contains(&json!(state.join("identity"))), "{identity:?}");
+    assert!(paths.contains(&json!("/var/lib/till")), "{paths:?}");
+    assert!(paths.contains(&json!(state.join("backup"))), "{paths:?}");
+    assert!(identity.iter().all(|it| !paths.contains(it)), "{paths:?}");
+}
+
+#[test]
+fn a_till_that_sells_or_owes_is_not_wiped() {
+    let shop = erasable();
+    let erase = || act(&shop, wipe(false), DeactivateAction::Erase);
+    failure(erase());
+    shop.till.turn(|knobs| (knobs.stopped, knobs.batch_open) = (Some(String::new()), true));
+    failure(erase());
+    assert_eq!(was_asked(&shop, "run"), None, "nothing was erased");
+}
+
+#[test]
+fn a_till_that_does_not_answer_is_waited_for_unless_it_is_lost() {
+    let shop = erasable();
+    shop.till.turn(|knobs| knobs.broken = no_answer());
+    for action in [DeactivateAction::Announce, DeactivateAction::Stop] {
+        is_done(act(&shop, wipe(true), action));
+    }
+    let reply = act(&shop, wipe(false), DeactivateAction::Erase);
+    assert!(matches!(reply, Reply::NotYet { .. } | Reply::Failed { .. }), "{reply:?}");
+    assert_eq!(was_asked(&shop, "run"), None);
+    let rescued = is_done(act(&shop, wipe(true), DeactivateAction::RescueMoney));
+    assert!(rescued[0].starts_with("lost with the terminal: "), "{rescued:?}");
+    let notes = is_done(act(&shop, wipe(true), DeactivateAction::Erase));
+    assert!(notes[0].starts_with("the till itself has erased nothing: "), "{notes:?}");
+    assert!(was_asked(&shop, "run").is_some());
+}
+
+#[test]
+fn a_lost_till_that_owes_is_emptied_all_the_same() {
+    let shop = erasable();
+    is_done(act(&shop, wipe(true), DeactivateAction::Stop));
+    shop.till.turn(|knobs| {
+        knobs.left = Left { stored_offline: 2, ..Left::default() };
+        knobs.bindings[0].open_batch =
+            Some(OpenBatch { count: 2, total_minor: 700, currency: "CNY".to_owned() });
+    });
+    is_done(act(&shop, wipe(true), DeactivateAction::Erase));
+    assert!(shop.till.turn(|knobs| knobs.bindings.is_empty()));
+}
+
+#[test]
+fn a_wipe_that_has_begun_goes_on_though_the_till_is_gone_with_its_files() {
+    let shop = erasable();
+    is_done(act(&shop, suspend(), DeactivateAction::Stop));
+    answers(&shop, "run", r#"{"failed":{"what":"/dev/x","why":"it is busy","hint":"again"}}"#);
+    let (code, detail) = failure(act(&shop, wipe(false), DeactivateAction::Erase));
+    assert_eq!((code, detail.as_str()), (FailureCode::NotErased, "/dev/x: it is busy; again"));
+    shop.till.turn(|knobs| knobs.broken = no_answer());
+    answers(&shop, "run", REPORT);
+    let notes = is_done(act(&shop, wipe(false), DeactivateAction::Erase));
+    assert!(notes[0].starts_with("the till itself has erased nothing: "), "{notes:?}");
+}
+
+#[test]
+fn a_program_that_says_nothing_has_erased_nothing_that_anybody_could_sign_for() {
+    let shop = erasable();
+    is_done(act(&shop, suspend(), DeactivateAction::Stop));
+    for answer in ["", "{}", "erased!", r#"{"state":"erased"}"#] {
+        answers(&shop, "run", answer);
+        let (code, _) = failure(act(&shop, wipe(false), DeactivateAction::Erase));
+        assert_eq!(code, FailureCode::NotErased, "{answer:?}");
+    }
+}

@@ -1,0 +1,90 @@
+//! Stopping terminals, letting them sell again and emptying them, as people order it.
+
+use shared::change::rebind::{Reason, Test, TestKind};
+use shared::change::{Decommission, Resume, Suspend};
+use shared::codec;
+use shared::digest::Digest;
+use shared::document::clearance::Deregistered;
+use shared::document::{Clearance, FORMAT};
+use shared::id::{OrderId, RequestId, TerminalId};
+use shared::time::UnixTime;
+
+use crate::rebind::Portfolio;
+
+const REQUEST: RequestId = RequestId::from_bytes([4; 16]);
+
+/// No sale from then on.
+pub fn suspend(cut_off: UnixTime) -> Suspend {
+    Suspend {
+        request: REQUEST,
+        reason: Reason::ContractEnd,
+        ordered_by: "head office".to_owned(),
+        note: "the shop closes".to_owned(),
+        cut_off,
+        fallback: "take the till beside it".to_owned(),
+        resume_expected: None,
+    }
+}
+
+/// With a test sale that is voided.
+pub fn resume() -> Resume {
+    Resume {
+        request: REQUEST,
+        reason: Reason::ContractEnd,
+        ordered_by: "head office".to_owned(),
+        note: "the shop stays".to_owned(),
+        tests: [TestKind::Diagnosis, TestKind::Sale, TestKind::Void]
+            .map(|kind| Test { kind, amount_minor: 1 })
+            .into(),
+        window: None,
+    }
+}
+
+/// After ten minutes in which any approver can cancel.
+pub fn wipe(clearances: Digest) -> Decommission {
+    Decommission {
+        request: REQUEST,
+        reason: Reason::ContractEnd,
+        ordered_by: "head office".to_owned(),
+        note: "the shop is closed".to_owned(),
+        cool_off_s: 600,
+        clearances,
+        is_lost: false,
+    }
+}
+
+/// At once, of a terminal in the wrong hands.
+pub fn wipe_lost(clearances: Digest) -> Decommission {
+    Decommission { reason: Reason::LostStolen, cool_off_s: 0, is_lost: true, ..wipe(clearances) }
+}
+
+/// Of a terminal that was suspended, saved and deregistered.
+pub fn clearance(terminal: TerminalId, challenge: Digest, suspended_by: OrderId) -> Clearance {
+    let (with, reference) = ("beta".to_owned(), "D-1".to_owned());
+    Clearance {
+        format: FORMAT,
+        terminal,
+        challenge,
+        suspended_by: Some(suspended_by),
+        manifest: Some(Digest::of(b"manifest")),
+        deregistered: vec![Deregistered { with, reference }],
+    }
+}
+
+/// Of a terminal that is lost.
+pub fn clearance_lost(terminal: TerminalId, challenge: Digest) -> Clearance {
+    Clearance {
+        format: FORMAT,
+        terminal,
+        challenge,
+        suspended_by: None,
+        manifest: None,
+        deregistered: Vec::new(),
+    }
+}
+
+/// The clearances of a batch's members, as they travel.
+pub fn folder(clearances: impl IntoIterator<Item = Clearance>) -> Portfolio {
+    let payload = |it: Clearance| (it.terminal, codec::encode(&it));
+    Portfolio::of_payloads(clearances.into_iter().map(payload))
+}

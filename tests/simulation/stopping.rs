@@ -1,0 +1,182 @@
+//! What each action on the till's standing does to the world, in place of the shell's hands.
+
+use std::time::Duration;
+
+use agent::job::deactivate::{DeactivateAction, Wanted};
+use agent::job::{Again, Proof, Reply, Subject, Task};
+use shared::outcome::{FailureCode, Waiting};
+use shared::time::UnixTime;
+
+use crate::hands::{Answered, done, done_if, failed, not_yet, patiently};
+use crate::rebinding::VERIFIED_WITHIN;
+use crate::scenario::{Job, Trouble};
+use crate::world::World;
+
+const SOON: Duration = Duration::from_millis(300);
+
+/// How long a till may still sell that was off, or had no agent, when it was to stop.
+const STOPPED_WITHIN: Duration = Duration::from_secs(30);
+
+/// Erasing takes so long, and the power can fail in between.
+const ERASED_WITHIN: Duration = Duration::from_secs(20);
+
+const HOUR: Duration = Duration::from_secs(3600);
+
+impl World {
+    pub(crate) fn deactivate(
+        &mut self,
+        action: DeactivateAction,
+        task: &Task,
+        waited: Duration,
+    ) -> Answered {
+        use DeactivateAction as It;
+        let Subject::Deactivation(it) = &*task.subject else {
+            return Ok((failed(FailureCode::Internal), SOON));
+        };
+        if self.till.running().is_none() && asks_till(action) {
+            let answered = patiently(waited, FailureCode::PosNotReady);
+            return answered.map(|(_, after)| (not_yet(Waiting::Till), after));
+        }
+        let reply = match action {
+            It::Check | It::Announce => done(),
+            It::Stop => {
+                self.watch_the_moment(&it.wanted);
+                done_if(self.till.stop(), FailureCode::PosNotReady)
+            }
+            It::ConfirmSaved if self.vault.is_kept_verified(self.now) => done(),
+            It::ConfirmSaved if waited < VERIFIED_WITHIN => return Err(Duration::from_secs(5)),
+            It::ConfirmSaved => not_yet(Waiting::Network),
+            It::ConfirmStopped => {
+                let side = self.till.bank.active();
+                let owes = self.till.bank.has_money(side);
+                done_if(self.till.is_stopped() && !owes, FailureCode::NotStopped)
+            }
+            It::Test if self.scenario.trouble == Some(Trouble::TestDeclined) => {
+                failed(FailureCode::TestFailed)
+            }
+            It::Test => {
+                self.tested = true;
+                done()
+            }
+            It::Sell if matches!(it.wanted, Wanted::Suspend(_)) && task.given.suspended => done(),
+            It::Sell => {
+                self.watch_who_lets_it_sell(&it.wanted);
+                done_if(self.till.release(), FailureCode::PosNotReady)
+            }
+            It::ConfirmSelling => done_if(self.till.is_selling(), FailureCode::PosRefused),
+            It::RescueMoney => {
+                self.till.drain();
+                self.till.settle();
+                done()
+            }
+            It::Erase => return self.erase(&it.wanted, waited),
+        };
+        Ok((reply, SOON))
+    }
+
+    /// The host counts otherwise for an hour from when it is asked first.
+    pub(crate) fn settles(&mut self) -> Reply {
+        if self.scenario.trouble == Some(Trouble::HostCountsOtherwise) {
+            let asked_at = *self.settle_asked_at.get_or_insert(self.now);
+            if self.now < asked_at + HOUR {
+                return worthwhile(FailureCode::SettlementMismatch);
+            }
+        }
+        self.till.settle();
+        done()
+    }
+
+    /// As the eraser does it: it goes on where it was, and a till that is half erased is none.
+    fn erase(&mut self, wanted: &Wanted, waited: Duration) -> Answered {
+        self.watch_the_erasing(wanted);
+        self.till.erased.get_or_insert(false);
+        if self.scenario.trouble == Some(Trouble::EraseRefused) {
+            let asked_at = *self.erase_asked_at.get_or_insert(self.now);
+            if self.now < asked_at + HOUR {
+                return Ok((worthwhile(FailureCode::NotErased), SOON));
+            }
+        }
+        if waited < ERASED_WITHIN {
+            self.changes += 1;
+            return Err(ERASED_WITHIN / 2);
+        }
+        self.till.erased = Some(true);
+        Ok((Reply::Done(Proof { version: Some("erased".to_owned()), findings: Vec::new() }), SOON))
+    }
+
+    pub(crate) fn cut_off(&self) -> Option<Duration> {
+        (self.scenario.job == Job::Suspend).then_some(self.scenario.cut_off)
+    }
+
+    /// A till stops no earlier than people said, as far as the terminal can know the time.
+    fn watch_the_moment(&mut self, wanted: &Wanted) {
+        if let Wanted::Suspend(suspend) = wanted
+            && self.wall() < suspend.cut_off
+        {
+            self.breaches.push("the till was stopped before its cut-off".to_owned());
+        }
+    }
+
+    fn watch_who_lets_it_sell(&mut self, wanted: &Wanted) {
+        let may = match wanted {
+            Wanted::Suspend(_) => self.scenario.cancelled_at.is_some_and(|at| at <= self.now),
+            Wanted::Resume(_) => self.tested,
+            Wanted::Wipe(..) => false,
+        };
+        if !may {
+            self.breaches.push("the till was let sell by nobody's word".to_owned());
+        }
+        self.let_go_at.get_or_insert(self.now);
+    }
+
+    fn watch_the_erasing(&mut self, wanted: &Wanted) {
+        let Wanted::Wipe(wipe, _) = wanted else {
+            return self.breaches.push("erased by no wipe".to_owned());
+        };
+        if !self.till.is_stopped() {
+            self.breaches.push("a till that was not stopped was erased".to_owned());
+        }
+        if wipe.is_lost {
+            return;
+        }
+        if self.till.bank.has_money(self.till.bank.active()) {
+            self.breaches.push("a till with money open was erased".to_owned());
+        }
+        if !self.vault.is_verified_since(self.till.sold_at, self.now) {
+            self.breaches.push("what was sold is saved nowhere, and was erased".to_owned());
+        }
+        // What the terminal is told of the time was on its way for a while, and has no fractions.
+        let lag = Duration::from_millis(self.scenario.weather.delay_ms + 2_000);
+        let cool_off = Duration::from_secs(wipe.cool_off_s.into()).saturating_sub(lag);
+        let waited: Option<UnixTime> = self.wipe_accepted_at.map(|at| at.plus(cool_off));
+        if waited.is_none_or(|until| self.wall() < until) {
+            let now = self.wall();
+            self.breaches.push(format!("erased at {now}, and could be cancelled until {waited:?}"));
+        }
+    }
+
+    /// At every moment: no sale after the cut-off that people have not wanted.
+    pub(crate) fn watch_the_sales(&mut self) {
+        if !self.breaches.is_empty() {
+            return;
+        }
+        if self.till.erased.is_some() && self.till.is_selling() {
+            self.breaches.push("a till that is half erased sells".to_owned());
+        }
+        let Some(cut_off) = self.cut_off() else { return };
+        let last = cut_off.max(self.started_at) + STOPPED_WITHIN;
+        let wanted = self.let_go_at.is_some_and(|at| at <= self.till.sold_at);
+        let cancelled = self.scenario.cancelled_at.is_some();
+        if self.till.sold_at > last && !wanted && !cancelled {
+            self.breaches.push(format!("a sale at {:?}, after the cut-off", self.till.sold_at));
+        }
+    }
+}
+
+fn asks_till(action: DeactivateAction) -> bool {
+    action != DeactivateAction::ConfirmSaved
+}
+
+fn worthwhile(code: FailureCode) -> Reply {
+    Reply::Failed { code, detail: format!("{code:?}"), again: Again::Worthwhile }
+}

@@ -1,0 +1,100 @@
+//! Tills that stop, sell again and are emptied, with the power failing at every point and in every
+//! recovery.
+
+use std::time::Duration;
+
+use agent::job::Tables;
+use shared::outcome::{FailureCode, Outcome};
+
+use crate::cuts::{POWER_TWICE, interrupt_once, interrupt_twice};
+use crate::machine::run;
+use crate::scenario::{Job, SHORT_DARK, Scenario, Then, Trouble};
+use crate::verdict::verdict;
+use crate::world::{Cut, World};
+
+fn undisturbed(scenario: Scenario) -> World {
+    run(World::new(scenario), Tables::BUILT_IN, &mut |_, _| {})
+}
+
+fn lost() -> Scenario {
+    Scenario::about_data(Job::WipeLost, None)
+}
+
+#[test]
+fn a_till_stops_and_sells_again_wherever_the_power_fails() {
+    let scenario = Scenario::suspend(Some(Then::Resume), None);
+    interrupt_twice(&scenario, POWER_TWICE).expect_at_least(400);
+}
+
+#[test]
+fn a_till_stops_and_is_emptied_wherever_the_power_fails() {
+    let scenario = Scenario::suspend(Some(Then::Wipe), None);
+    interrupt_twice(&scenario, POWER_TWICE).expect_at_least(400);
+}
+
+#[test]
+fn a_lost_terminal_is_emptied_wherever_the_power_fails() {
+    interrupt_twice(&lost(), POWER_TWICE).expect_at_least(50);
+}
+
+#[test]
+fn a_till_that_fails_its_tests_stays_stopped_wherever_the_power_fails() {
+    let scenario = Scenario::suspend(Some(Then::Resume), Some(Trouble::TestDeclined));
+    interrupt_twice(&scenario, POWER_TWICE).expect_at_least(300);
+}
+
+#[test]
+fn a_host_that_counts_otherwise_is_waited_for_wherever_the_power_fails() {
+    for then in [Then::Resume, Then::Wipe] {
+        let scenario = Scenario::suspend(Some(then), Some(Trouble::HostCountsOtherwise));
+        for cut in [Cut::Power, Cut::Agent] {
+            interrupt_once(&scenario, Tables::BUILT_IN, cut).expect_at_least(40);
+        }
+    }
+}
+
+#[test]
+fn what_cannot_be_erased_at_once_is_erased_later_wherever_the_power_fails() {
+    let refused = Some(Trouble::EraseRefused);
+    let scenarios =
+        [Scenario::suspend(Some(Then::Wipe), refused), Scenario { trouble: refused, ..lost() }];
+    for scenario in scenarios {
+        for cut in [Cut::Power, Cut::Agent] {
+            interrupt_once(&scenario, Tables::BUILT_IN, cut).expect_at_least(20);
+        }
+    }
+}
+
+#[test]
+fn a_killed_agent_and_a_short_power_cut_change_nothing_about_who_sells() {
+    for then in [Then::Resume, Then::Wipe] {
+        let scenario = Scenario::suspend(Some(then), None);
+        interrupt_once(&scenario, Tables::BUILT_IN, Cut::Agent).expect_at_least(40);
+        let scenario = Scenario { dark: SHORT_DARK, ..scenario };
+        interrupt_once(&scenario, Tables::BUILT_IN, Cut::Power).expect_at_least(40);
+    }
+}
+
+#[test]
+fn a_suspension_can_be_withdrawn_until_it_is_over_and_the_till_sells_then() {
+    let mut ends = Vec::new();
+    for second in [0, 5, 60, 125, 150, 170, 200, 400] {
+        let cancelled_at = Some(Duration::from_secs(second));
+        let scenario = Scenario { cancelled_at, ..Scenario::suspend(None, None) };
+        interrupt_once(&scenario, Tables::BUILT_IN, Cut::Power).expect_at_least(5);
+        let end = undisturbed(scenario);
+        let outcome = end.outcome_in_ledger();
+        assert_eq!(verdict(end), Vec::<String>::new());
+        ends.push(match outcome {
+            Some(Outcome::Cancelled { .. }) => "cancelled",
+            Some(Outcome::RolledBack { failure }) if failure.code == FailureCode::Withdrawn => {
+                "back"
+            }
+            Some(Outcome::Succeeded { .. }) => "too late",
+            other => panic!("{other:?}"),
+        });
+    }
+    for wanted in ["cancelled", "back", "too late"] {
+        assert!(ends.contains(&wanted), "{wanted}: {ends:?}");
+    }
+}
