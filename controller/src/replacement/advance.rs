@@ -56,7 +56,7 @@ pub enum ReplacementRefused {
     SameUnit(String),
     #[error("{0} is frozen: somebody finds it suspicious")]
     Frozen(String),
-    #[error("the old terminal {serial} has not signed that it is suspended: it says {}", .service.word())]
+    #[error("the old terminal {serial} has not signed that it is suspended: {}", .service.word())]
     OldSells { serial: String, service: Service },
     #[error("the old terminal {0} is online: it can settle what it owes itself")]
     OldAnswers(String),
@@ -81,9 +81,9 @@ pub enum ReplacementRefused {
 impl Service {
     fn word(self) -> &'static str {
         match self {
-            Self::InService => "that it is in service",
-            Self::Suspended => "that it is suspended",
-            Self::Erased => "that it is erased",
+            Self::InService => "it is in service",
+            Self::Suspended => "it is suspended",
+            Self::Erased => "it is erased",
         }
     }
 }
@@ -280,7 +280,8 @@ fn enrolled<'a>(it: &Replacement, facts: &'a Facts) -> Refused<&'a Terminal> {
 fn may_go_live(it: &Replacement, facts: &Facts) -> Refused<()> {
     enrolled(it, facts)?;
     not_frozen(&[Some(&facts.old)])?;
-    if it.progress.unsettled.is_none() {
+    let is_erased = facts.old.service == Service::Erased;
+    if it.progress.unsettled.is_none() && !is_erased {
         settled(facts)?;
     } else if facts.old.service == Service::InService && facts.old.presence == Presence::Online {
         // It was dead, and sells again.

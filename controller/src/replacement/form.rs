@@ -107,6 +107,10 @@ pub fn check(form: &Form, known: &Known, today: Day) -> Result<Checked, Vec<Mist
         say("merchant", format!("no position is of a merchant `{merchant}`"));
     }
     match &known.old {
+        None if !shared::claim::is_serial(&form.old_serial) => {
+            let max = shared::claim::SERIAL_BYTES_MAX;
+            say("old_serial", format!("has 1 to {max} printable characters without a space"));
+        }
         None => say("old_serial", format!("no terminal is called `{}`", form.old_serial)),
         Some(old) => {
             if old.unit != Unit::Enrolled {

@@ -1,3 +1,5 @@
+//! Every pair of a state and an event, and every way to the end.
+
 use super::ReplacementEvent as On;
 use super::ReplacementState as S;
 use super::*;

@@ -1,3 +1,5 @@
+//! What must be so before a replacement goes on.
+
 use std::collections::BTreeMap;
 
 use shared::id::RequestId;

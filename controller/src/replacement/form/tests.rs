@@ -1,3 +1,5 @@
+//! What is wrong with what is asked for.
+
 use std::collections::BTreeMap;
 
 use shared::id::PositionId;
@@ -87,6 +89,9 @@ fn all_mistakes_are_told_at_once() {
     let nothing = Known::default();
     let wrong = Form { reason: ReplaceReason::Other, ..form() };
     assert_eq!(fields(&wrong, &nothing), ["merchant", "old_serial", "new_model", "note"]);
+    let spaced = Form { old_serial: "PX 1".to_owned(), ..form() };
+    let found = check(&spaced, &Known { old: None, ..known() }, today()).unwrap_err();
+    assert!(found[0].what.contains("without a space"), "{found:?}");
     let long = Form { note: "x".repeat(TEXT_BYTES_MAX + 1), ..form() };
     assert_eq!(fields(&long, &known()), ["note"]);
 }
