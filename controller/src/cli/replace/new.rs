@@ -15,7 +15,7 @@ use crate::api::model::{NewReplacement, ReplaceReason, ReplacementBegun, Replace
 Example:
   tillward replace new --request req-… --merchant 'Corner shop' --serial PX-1 --model px8 \\
     --reason chip-read-error")]
-pub(super) struct New {
+pub(crate) struct New {
     /// The accepted request that it carries out
     #[arg(long, value_name = "REQUEST", value_parser = request_id)]
     request: RequestId,

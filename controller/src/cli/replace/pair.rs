@@ -19,7 +19,7 @@ use crate::api::model::{Replacement, ReplacementStep};
 /// Prints a claim as one line and, in a terminal, as a QR code. The line holds a secret that is
 /// shown only here. The new terminal takes no lane by it: that is the old one's until `live`.
 #[derive(Debug, Args)]
-pub(super) struct Pair {
+pub(crate) struct Pair {
     #[command(flatten)]
     which: Which,
     /// Show no QR code

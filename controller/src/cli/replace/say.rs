@@ -15,7 +15,7 @@ use crate::api::model::{
 
 /// What every step has.
 #[derive(Debug, Args)]
-pub(super) struct Which {
+pub(crate) struct Which {
     /// The number of the replacement
     #[arg(value_name = "NUMBER")]
     pub(super) number: u64,
@@ -31,14 +31,14 @@ pub(super) struct Which {
 }
 
 #[derive(Debug, Args)]
-pub(super) struct Plain {
+pub(crate) struct Plain {
     #[command(flatten)]
     which: Which,
 }
 
 /// A unit from stock is meant for it
 #[derive(Debug, Args)]
-pub(super) struct Allocate {
+pub(crate) struct Allocate {
     #[command(flatten)]
     which: Which,
     /// The serial number of the unit
@@ -48,7 +48,7 @@ pub(super) struct Allocate {
 
 /// The unit is on its way
 #[derive(Debug, Args)]
-pub(super) struct Ship {
+pub(crate) struct Ship {
     #[command(flatten)]
     which: Which,
     #[arg(long, value_name = "NAME")]
@@ -65,7 +65,7 @@ pub(super) struct Ship {
 ///
 /// A serial number or a seal that differs from what was sent freezes the replacement.
 #[derive(Debug, Args)]
-pub(super) struct Receive {
+pub(crate) struct Receive {
     #[command(flatten)]
     which: Which,
     /// As it is read on the unit
@@ -84,7 +84,7 @@ pub(super) struct Receive {
 
 /// The old terminal is dead: list what it may still owe, and who answers for it
 #[derive(Debug, Args)]
-pub(super) struct OldUnreachable {
+pub(crate) struct OldUnreachable {
     #[command(flatten)]
     which: Which,
     /// A batch, receipt or refund that is not settled, or that nothing is; may be repeated
@@ -100,7 +100,7 @@ pub(super) struct OldUnreachable {
 /// Each of screen, reader, contactless, scanner, printer, network, ecr-link and clock is named
 /// once: it works, the unit has none, or it fails.
 #[derive(Debug, Args)]
-pub(super) struct Commission {
+pub(crate) struct Commission {
     #[command(flatten)]
     which: Which,
     /// What works

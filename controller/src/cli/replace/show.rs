@@ -12,7 +12,7 @@ use crate::api::model::{Replacement, ReplacementHistory};
 
 /// Show a replacement: how far it has come, whose turn it is, and what to do
 #[derive(Debug, Args)]
-pub(super) struct Show {
+pub(crate) struct Show {
     /// Its number
     #[arg(value_name = "NUMBER")]
     number: u64,
@@ -23,7 +23,7 @@ pub(super) struct Show {
 
 /// List replacements
 #[derive(Debug, Args)]
-pub(super) struct List {
+pub(crate) struct List {
     /// Print JSON
     #[arg(long)]
     json: bool,
