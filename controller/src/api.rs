@@ -25,6 +25,7 @@ mod providers;
 mod ranges;
 mod rebinds;
 mod releases;
+mod replacements;
 mod requests;
 mod rosters;
 mod status;
@@ -169,6 +170,7 @@ fn operations() -> OpenApiRouter<Arc<Api>> {
         .merge(requests::routes())
         .merge(deactivations::routes())
         .merge(units::routes())
+        .merge(replacements::routes())
         .merge(alarms::routes())
         .merge(audit::routes())
         .merge(enrol::routes())

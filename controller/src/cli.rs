@@ -28,6 +28,7 @@ mod qr;
 mod rebind;
 mod recovery;
 mod release;
+mod replace;
 mod request;
 mod restore;
 mod roster;
@@ -86,6 +87,8 @@ enum Command {
     Binding(binding::BindingCommand),
     #[command(subcommand)]
     Unit(unit::UnitCommand),
+    #[command(subcommand)]
+    Replace(replace::ReplaceCommand),
     #[command(subcommand)]
     Request(request::RequestCommand),
     #[command(subcommand)]
@@ -159,6 +162,7 @@ impl Cli {
             Command::Position(command) => command.run(context, print).await,
             Command::Binding(command) => command.run(context, print).await,
             Command::Unit(command) => command.run(context, print).await,
+            Command::Replace(command) => command.run(context, now, print).await,
             Command::Request(command) => command.run(context, print).await,
             Command::Evidence(command) => command.run(context, print).await,
             Command::Status(command) => command.run(context, print).await,

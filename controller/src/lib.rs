@@ -28,6 +28,7 @@ pub mod provider;
 pub mod rebind;
 pub mod registry;
 pub mod release;
+pub mod replacement;
 pub mod request;
 pub mod selector;
 pub mod terminal;

@@ -27,6 +27,7 @@ mod postgres;
 pub mod provider;
 pub mod rebind;
 pub mod release;
+pub mod replacement;
 pub mod request;
 pub(crate) mod sql;
 mod sqlite;
@@ -66,6 +67,7 @@ use position::PositionRegistry;
 use provider::ProviderRegistry;
 use rebind::RebindRegistry;
 use release::{StoredArtifact, StoredRelease};
+use replacement::ReplacementRegistry;
 use request::RequestRegistry;
 use terminal::{Claim, Enrolled, Enrolment, NewClaim, Terminal};
 use unit::UnitRegistry;
@@ -113,6 +115,7 @@ pub trait Registry:
     + ProviderRegistry
     + DeactivationRegistry
     + RebindRegistry
+    + ReplacementRegistry
     + RequestRegistry
     + UnitRegistry
     + Debug

@@ -19,7 +19,7 @@ use crate::selector::Selector;
 /// Papers of one request: licence, identity, account, lease, contract, and room for as many again.
 pub const ATTACHMENTS_MAX: usize = 32;
 
-/// What is wished for. Replacing units comes with these.
+/// What is wished for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum RequestKind {
     Rebind,
@@ -29,10 +29,13 @@ pub enum RequestKind {
     Resume,
     /// Stop for good, and empty.
     Decommission,
+    /// Another unit takes its place: see [`crate::replacement`].
+    Replace,
 }
 
 impl RequestKind {
-    pub const ALL: [Self; 4] = [Self::Rebind, Self::Suspend, Self::Resume, Self::Decommission];
+    pub const ALL: [Self; 5] =
+        [Self::Rebind, Self::Suspend, Self::Resume, Self::Decommission, Self::Replace];
 
     pub fn as_str(self) -> &'static str {
         match self {
@@ -40,6 +43,7 @@ impl RequestKind {
             Self::Suspend => "suspend",
             Self::Resume => "resume",
             Self::Decommission => "decommission",
+            Self::Replace => "replace",
         }
     }
 }
@@ -273,6 +277,8 @@ pub enum RequestRefused {
     Unread(String),
     #[error("campaign {0} carries it out, and is not over")]
     InMotion(CampaignId),
+    #[error("replacement {0} carries it out, and is not over")]
+    BeingReplaced(u64),
     #[error("it asks to {}, which is something else", .0.as_str())]
     OtherKind(RequestKind),
     #[error("request {1} is what campaign {0} carries out")]
@@ -296,6 +302,7 @@ impl RequestRefused {
             Self::Expired(_) => "ask for a valid paper, and ask anew with it",
             Self::Unread(_) => "have somebody read it, and ask anew with their name",
             Self::OtherKind(_) => "make a request of the kind that is meant",
+            Self::BeingReplaced(_) => "cancel that first: `tillward replace cancel`",
             Self::InMotion(_) => "abort the campaign, and wait until its last terminal has ended",
             Self::CampaignTaken(..) => "make a campaign of its own for it",
         }
@@ -412,9 +419,10 @@ pub fn mistakes(kind: RequestKind, asked: &Asked) -> Vec<String> {
     let providers = [("from", from), ("to", to)];
     let (needed, unfit) = match kind {
         RequestKind::Rebind => (providers.as_slice(), [].as_slice()),
-        RequestKind::Suspend | RequestKind::Resume | RequestKind::Decommission => {
-            ([].as_slice(), providers.as_slice())
-        }
+        RequestKind::Suspend
+        | RequestKind::Resume
+        | RequestKind::Decommission
+        | RequestKind::Replace => ([].as_slice(), providers.as_slice()),
     };
     for (field, _) in unfit.iter().filter(|(_, text)| !text.is_empty()) {
         found.push(format!("`{field}` means nothing where no provider is changed"));

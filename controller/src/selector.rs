@@ -323,6 +323,7 @@ mod tests {
             telemetry: None,
             created_at: UnixTime(1),
             is_frozen: false,
+            service: crate::registry::terminal::Service::InService,
         }
     }
 

@@ -15,6 +15,7 @@ use super::extract::{Json, Operator, Part, Query, listed};
 use super::model::{Claim, ClaimState, IssuedClaim, NewClaim, Page, Problem};
 use super::problem::{Code, Refusal};
 use super::{Api, now};
+use crate::registry::fleet::StoredRoster;
 use crate::registry::terminal as stored;
 use crate::terminal::label::{self, LABELS_MAX};
 
@@ -63,9 +64,7 @@ async fn create(
 ) -> Result<(StatusCode, axum::Json<IssuedClaim>), Refusal> {
     let now = now();
     check(&asked, api.enrolment.claim_lifetime_max)?;
-    let roster = api.registry.newest_roster().await?.ok_or_else(|| {
-        Refusal::new(Code::WrongState, "the registry holds no roster to pin the claim on")
-    })?;
+    let roster = roster(&api).await?;
     let claim = stored::NewClaim {
         id: ClaimId::generate(),
         terminal: TerminalId::generate(),
@@ -79,7 +78,18 @@ async fn create(
         expires_at: now.plus(Duration::from_secs(asked.ttl_s)),
     };
     let claim = api.registry.add_claim(&claim, &operator.by(None, now)).await?;
-    let issued = IssuedClaim {
+    Ok((StatusCode::CREATED, axum::Json(issued(&api, &roster, claim))))
+}
+
+/// The roster that a claim is pinned on.
+pub(super) async fn roster(api: &Api) -> Result<StoredRoster, Refusal> {
+    api.registry.newest_roster().await?.ok_or_else(|| {
+        Refusal::new(Code::WrongState, "the registry holds no roster to pin the claim on")
+    })
+}
+
+pub(super) fn issued(api: &Api, roster: &StoredRoster, claim: stored::Claim) -> IssuedClaim {
+    IssuedClaim {
         claim: claim.id,
         terminal: claim.terminal,
         serial: claim.serial,
@@ -88,8 +98,7 @@ async fn create(
         ca: api.server_ca,
         roster: roster.digest,
         expires_at: claim.expires_at,
-    };
-    Ok((StatusCode::CREATED, axum::Json(issued)))
+    }
 }
 
 fn shown(claim: stored::Claim, now: UnixTime) -> Claim {

@@ -19,6 +19,7 @@ mod provider;
 mod purge;
 mod rebind;
 mod release;
+mod replacement;
 mod request;
 mod schedule;
 mod terminal;
@@ -63,6 +64,12 @@ pub use rebind::{
     WatchWish, Weight,
 };
 pub use release::{ArtifactStored, Release, ReleaseArtifact, Roster, RosterKey, Signer};
+pub use replacement::{
+    NewReplacement, NewReplacementEvent, ReplaceReason, Replacement, ReplacementBegun,
+    ReplacementCheck, ReplacementCommissioned, ReplacementEvent, ReplacementForm, ReplacementFound,
+    ReplacementHistory, ReplacementMistake, ReplacementMoved, ReplacementNext, ReplacementParcel,
+    ReplacementState, ReplacementStep, ReplacementUnsettled,
+};
 pub use request::{
     Attachment, LiftSuspicion, LiftWord, NewRequest, NewSuspicion, Request, RequestChannel,
     RequestKind, Review, Suspicion, Verification, VerificationMethod, Verify,

@@ -15,6 +15,7 @@ use crate::position::binding::BindingRefused;
 use crate::registry::RegistryError;
 use crate::registry::backup::retention::HoldRefused;
 use crate::registry::terminal::ClaimRefusal;
+use crate::replacement::advance::ReplacementRefused;
 use crate::request::suspicion::NotLifted;
 use crate::request::{self};
 use crate::terminal::certificate::{AuthorityError, RequestRefused};
@@ -83,6 +84,9 @@ pub(super) enum Code {
     RequestIncomplete,
     UnitRefused,
     UnitIncomplete,
+    ReplacementRefused,
+    ReplacementIncomplete,
+    OldTerminalSells,
     Contended,
     Internal,
 }
@@ -220,6 +224,15 @@ impl Code {
             Self::UnitIncomplete => {
                 (S::CONFLICT, "unit-incomplete", "Something must be said about the unit")
             }
+            Self::ReplacementRefused => {
+                (S::CONFLICT, "replacement-refused", "The replacement stays as it is")
+            }
+            Self::ReplacementIncomplete => {
+                (S::CONFLICT, "replacement-incomplete", "Something must be done before it goes on")
+            }
+            Self::OldTerminalSells => {
+                (S::CONFLICT, "old-terminal-sells", "The old terminal has not stopped")
+            }
             Self::Contended => (S::SERVICE_UNAVAILABLE, "contended", "Too much at once"),
             Self::Internal => (S::INTERNAL_SERVER_ERROR, "internal", "The controller failed"),
         }
@@ -294,6 +307,7 @@ fn lists(what: &str) -> Option<&'static str> {
         "request" => "tillward request list",
         "suspicion" => "tillward request suspicions --all",
         "unit" => "tillward unit list",
+        "replacement" => "tillward replace list",
         "campaign" => "tillward campaign list",
         "release" => "tillward release list",
         "schedule" => "tillward backup schedule list",
@@ -402,9 +416,11 @@ impl From<request::RequestRefused> for Refusal {
             Why::NotAccepted => Code::RequestNotAccepted,
             Why::Frozen => Code::RequestFrozen,
             Why::SamePerson { .. } => Code::SamePerson,
-            Why::State { .. } | Why::InMotion(_) | Why::CampaignTaken(..) | Why::OtherKind(_) => {
-                Code::WrongState
-            }
+            Why::State { .. }
+            | Why::InMotion(_)
+            | Why::BeingReplaced(_)
+            | Why::CampaignTaken(..)
+            | Why::OtherKind(_) => Code::WrongState,
             Why::NoContact | Why::NoFallback | Why::NoClause | Why::Expired(_) | Why::Unread(_) => {
                 Code::RequestIncomplete
             }
@@ -423,6 +439,32 @@ impl From<UnitRefused> for Refusal {
             | UnitRefused::NotLookedAt(_)
             | UnitRefused::PositionTaken { .. }
             | UnitRefused::NotInspected(_) => Code::UnitRefused,
+        };
+        Self::new(code, refused.to_string()).hint(refused.hint())
+    }
+}
+
+impl From<ReplacementRefused> for Refusal {
+    fn from(refused: ReplacementRefused) -> Self {
+        use ReplacementRefused as Why;
+        let code = match refused {
+            Why::Request(why) => return why.into(),
+            Why::Unit { serial, why } => return Self::from(why).about("unit", serial),
+            Why::State(_) | Why::Moved { .. } | Why::PositionMoved { .. } => Code::WrongState,
+            Why::OldSells { .. } | Why::OldAnswers(_) => Code::OldTerminalSells,
+            Why::SamePerson { .. } => Code::SamePerson,
+            Why::NothingListed
+            | Why::NotEnrolled(_)
+            | Why::NotRestored(_)
+            | Why::Unchecked(_)
+            | Why::NotHeard
+            | Why::OldNotBack { .. } => Code::ReplacementIncomplete,
+            Why::InAnother(_)
+            | Why::NoUnit(_)
+            | Why::OtherModel { .. }
+            | Why::ApprovalExpired { .. }
+            | Why::SameUnit(_)
+            | Why::Frozen(_) => Code::ReplacementRefused,
         };
         Self::new(code, refused.to_string()).hint(refused.hint())
     }

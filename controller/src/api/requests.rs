@@ -73,6 +73,7 @@ async fn make(
         RequestKind::Suspend => stored::RequestKind::Suspend,
         RequestKind::Resume => stored::RequestKind::Resume,
         RequestKind::Decommission => stored::RequestKind::Decommission,
+        RequestKind::Replace => stored::RequestKind::Replace,
     };
     let asked = read(asked);
     let wrong = stored::mistakes(kind, &asked);
@@ -306,6 +307,7 @@ fn asked(kind: stored::RequestKind, it: stored::Asked) -> NewRequest {
             stored::RequestKind::Suspend => RequestKind::Suspend,
             stored::RequestKind::Resume => RequestKind::Resume,
             stored::RequestKind::Decommission => RequestKind::Decommission,
+            stored::RequestKind::Replace => RequestKind::Replace,
         },
         requester: it.requester,
         channel,

@@ -11,6 +11,7 @@ mod operators;
 mod providers;
 mod purges;
 mod rebinds;
+mod replacements;
 mod requests;
 mod schedules;
 mod snapshots;

@@ -3,6 +3,7 @@
 mod deactivations;
 mod positions;
 mod providers;
+mod replacements;
 mod requests;
 mod units;
 

@@ -1,6 +1,7 @@
 //! For tests: a small fleet as the API would describe it, the same in every run.
 
 mod deactivation;
+mod replacements;
 mod units;
 
 use std::collections::BTreeMap;
@@ -32,6 +33,7 @@ use crate::provider::day::Day;
 use crate::provider::fees::{Method, Price};
 
 pub(super) use deactivation::{deactivation, sanitisation_certificate, service_plan};
+pub(super) use replacements::{replacement_past, replacements};
 pub(super) use units::{unit_past, units};
 
 /// 2026-11-22 10:00 UTC.

@@ -1,6 +1,6 @@
 //! `tillward terminal`: claims for new terminals, and what the known ones say.
 
-mod claim;
+pub(super) mod claim;
 mod label;
 mod recipient;
 mod revoke;

@@ -86,6 +86,7 @@ mod tests {
 
     fn hello(epoch: u32, outbox_acknowledged: u64) -> Hello {
         Hello {
+            challenge: None,
             boot_nonce: Nonce([1; 16]),
             epoch,
             order_seq: 0,

@@ -13,6 +13,7 @@ mod orders;
 mod positions;
 mod providers;
 mod rebinds;
+mod replacements;
 mod reports;
 mod requests;
 mod retention;
@@ -142,6 +143,13 @@ pub const CHECKS: &[Check] = checks! {
         a_unit_that_may_be_another_freezes_its_terminal,
         a_stranger_without_a_terminal_is_an_alarm_until_it_is_looked_after,
         inspections_are_kept_and_the_next_one_is_due_after_the_last;
+    replacements:
+        a_replacement_swaps_two_terminals_in_one_step,
+        a_swap_that_cannot_be_whole_changes_nothing,
+        one_replacement_at_a_time_is_about_a_terminal,
+        a_parcel_that_differs_freezes_the_replacement,
+        a_cancelled_replacement_gives_back_what_it_took,
+        a_swap_happens_once_however_many_ask_for_it;
     backups:
         objects_are_counted_and_kept_apart_by_kind,
         a_sealed_key_that_protects_nothing_yet_is_replaced,

@@ -24,6 +24,7 @@ mod provider;
 mod rebinds;
 mod receipts;
 mod releases;
+mod replacements;
 mod reports;
 mod requests;
 pub(crate) mod session;

@@ -49,6 +49,8 @@ pub enum RequestKind {
     Resume,
     /// Stop for good, and empty.
     Decommission,
+    /// Another unit takes its place.
+    Replace,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]

@@ -45,6 +45,7 @@ fn saved(covered: &[(DataClass, Option<u32>)]) -> Watched {
         telemetry: None,
         created_at: hours_ago(365 * 24),
         is_frozen: false,
+        service: crate::registry::terminal::Service::InService,
     };
     let covered: BTreeMap<_, _> =
         covered.iter().map(|(class, hours)| (*class, hours.map(hours_ago))).collect();

@@ -70,6 +70,8 @@ enum Kind {
     Resume,
     /// Stop for good, and empty
     Decommission,
+    /// Another unit takes its place
+    Replace,
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
@@ -125,6 +127,7 @@ impl New {
                 Kind::Suspend => RequestKind::Suspend,
                 Kind::Resume => RequestKind::Resume,
                 Kind::Decommission => RequestKind::Decommission,
+                Kind::Replace => RequestKind::Replace,
             },
             requester: self.requester.clone(),
             channel: match self.channel {

@@ -180,13 +180,13 @@ impl ClaimTerminal {
 }
 
 /// 160 random bits, which leave this process only in the line.
-fn draw() -> Seed {
+pub(crate) fn draw() -> Seed {
     let mut bytes = Zeroizing::new([0; 20]);
     getrandom::fill(&mut *bytes).expect("the operating system gives randomness");
     Seed::new(*bytes)
 }
 
-fn line(issued: &IssuedClaim, seed: Seed) -> String {
+pub(crate) fn line(issued: &IssuedClaim, seed: Seed) -> String {
     let claim = Claim {
         url: issued.url.clone(),
         fleet: issued.fleet,

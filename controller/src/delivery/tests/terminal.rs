@@ -262,7 +262,10 @@ impl Terminal {
                 | Change::Drill(_)
                 | Change::Upgrade(_)
                 | Change::Restore(_)
-                | Change::Rebind(_) => self.go_on_with(id, rounds, batch.id, now),
+                | Change::Rebind(_)
+                | Change::Suspend(_)
+                | Change::Resume(_)
+                | Change::Decommission(_) => self.go_on_with(id, rounds, batch.id, now),
             }
         }
     }
@@ -312,6 +315,7 @@ impl Terminal {
 
     fn hello(&self) -> Hello {
         Hello {
+            challenge: None,
             boot_nonce: Nonce([self.nonce; 16]),
             epoch: self.epoch,
             order_seq: self.order_seq,

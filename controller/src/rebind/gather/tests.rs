@@ -41,6 +41,7 @@ fn till(labels: &[(&str, &str)], components: Option<&[(&str, &str)]>) -> Termina
         telemetry: None,
         created_at: UnixTime(1),
         is_frozen: false,
+        service: crate::registry::terminal::Service::InService,
     }
 }
 

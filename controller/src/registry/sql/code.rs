@@ -15,6 +15,7 @@ use crate::registry::backup::snapshot::ObjectState;
 use crate::registry::campaign::Purpose;
 use crate::registry::delivery::AlarmKind;
 use crate::registry::terminal::{Presence, Service, Unit};
+use crate::replacement::{ReplacementEvent, ReplacementState};
 use crate::request::{RequestKind, RequestState};
 use crate::unit::inspection::Verdict;
 use crate::unit::record::Condition;
@@ -308,6 +309,24 @@ impl Code for RequestState {
     }
 }
 
+impl Code for ReplacementState {
+    const WHAT: &'static str = "state of a replacement";
+    const ALL: &'static [Self] = &ReplacementState::ALL;
+
+    fn code(self) -> &'static str {
+        self.as_str()
+    }
+}
+
+impl Code for ReplacementEvent {
+    const WHAT: &'static str = "event of a replacement";
+    const ALL: &'static [Self] = &ReplacementEvent::ALL;
+
+    fn code(self) -> &'static str {
+        self.as_str()
+    }
+}
+
 impl Code for UnitState {
     const WHAT: &'static str = "state in a unit's life";
     const ALL: &'static [Self] = &UnitState::ALL;
@@ -376,6 +395,8 @@ mod tests {
         every_word_reads_back::<RegistrationStatus>();
         every_word_reads_back::<RequestKind>();
         every_word_reads_back::<RequestState>();
+        every_word_reads_back::<ReplacementState>();
+        every_word_reads_back::<ReplacementEvent>();
         every_word_reads_back::<UnitState>();
         every_word_reads_back::<UnitEvent>();
         every_word_reads_back::<Condition>();

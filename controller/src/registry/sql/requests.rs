@@ -6,7 +6,9 @@ use shared::id::{CampaignId, RequestId};
 use super::session::{
     Access, Database, Row, Transaction, Value, code, int, json, maybe_text, text, time,
 };
-use super::{SqlRegistry, audit, campaigns, finish, read, suspicions, transaction, write};
+use super::{
+    SqlRegistry, audit, campaigns, finish, read, replacements, suspicions, transaction, write,
+};
 use crate::campaign::state::CampaignState;
 use crate::registry::RegistryError;
 use crate::registry::audit::By;
@@ -14,7 +16,8 @@ use crate::registry::page::Page;
 use crate::registry::request::{NewRequest, RequestRegistry};
 use crate::request::suspicion::{NewSuspicion, NotLifted, Suspicion};
 use crate::request::{
-    Asked, Method, Request, RequestEvent, RequestRefused, RequestState, Review, Verification,
+    Asked, Method, Request, RequestEvent, RequestKind, RequestRefused, RequestState, Review,
+    Verification,
 };
 
 type Result<T> = std::result::Result<T, RegistryError>;
@@ -236,6 +239,9 @@ async fn review(
     if let (false, Some(campaign)) = (is_accepted, in_motion(tx, &it).await?) {
         return Ok(Err(RequestRefused::InMotion(campaign)));
     }
+    if let (false, Some(number)) = (is_accepted, replacements::in_motion(tx, it.id).await?) {
+        return Ok(Err(RequestRefused::BeingReplaced(number)));
+    }
     it.frozen_from = None;
     let (who, why) = (by.who.clone(), by.why.clone());
     it.review = Some(Review { is_accepted, by: who, at: by.at, why });
@@ -263,6 +269,9 @@ async fn schedule(
         Ok(it) => it,
         Err(refused) => return Ok(Err(refused)),
     };
+    if it.kind == RequestKind::Replace {
+        return Ok(Err(RequestRefused::OtherKind(it.kind)));
+    }
     let expected = CampaignState::Draft;
     let found = campaigns::known(tx, campaign).await?.state;
     if found != expected {
@@ -328,6 +337,9 @@ async fn end(
     }
     if let Some(campaign) = in_motion(tx, &it).await? {
         return Ok(Err(RequestRefused::InMotion(campaign)));
+    }
+    if let Some(number) = replacements::in_motion(tx, it.id).await? {
+        return Ok(Err(RequestRefused::BeingReplaced(number)));
     }
     it.frozen_from = None;
     if event == RequestEvent::Unschedule {

@@ -133,7 +133,7 @@ fn inspected(row: &mut Row) -> Result<Option<Inspected>> {
     Ok(at.zip(by).zip(verdict).map(|((at, by), verdict)| Inspected { at, by, verdict }))
 }
 
-async fn by_serial(tx: &mut Transaction, serial: &str) -> Result<Option<Unit>> {
+pub(super) async fn by_serial(tx: &mut Transaction, serial: &str) -> Result<Option<Unit>> {
     let select = select_units!(
         "WHERE serial = $1 ORDER BY CASE state WHEN 'disposed' THEN 1 ELSE 0 END, id DESC LIMIT 1"
     );
@@ -243,7 +243,7 @@ pub(super) async fn step_unit(
     Ok(moved.map(|changed| Some(changed.unit.state)))
 }
 
-async fn move_on(
+pub(super) async fn move_on(
     tx: &mut Transaction,
     serial: &str,
     step: &UnitStep,

@@ -1,0 +1,262 @@
+//! What must be so before a replacement goes on.
+
+use std::collections::BTreeMap;
+
+use shared::id::RequestId;
+use shared::time::UnixTime;
+
+use super::super::form::{Form, ReplaceReason};
+use super::super::record::{Check, Commissioned, Found, Parcel, Progress, Unsettled};
+use super::*;
+use crate::registry::terminal::Unit as Life;
+use crate::unit::record::samples;
+
+type S = ReplacementState;
+
+fn terminal(number: u8, serial: &str) -> Terminal {
+    Terminal {
+        id: TerminalId::from_bytes([number; 16]),
+        serial: serial.to_owned(),
+        model: "px7".to_owned(),
+        store: "north".to_owned(),
+        lane: None,
+        labels: BTreeMap::new(),
+        zone: "UTC".to_owned(),
+        unit: Life::Enrolled,
+        epoch: 1,
+        public_key: None,
+        certificate: None,
+        presence: Presence::Offline,
+        last_seen_at: None,
+        working_on: None,
+        said: None,
+        telemetry: None,
+        created_at: UnixTime(0),
+        is_frozen: false,
+        service: Service::InService,
+    }
+}
+
+fn replacement(state: S) -> Replacement {
+    let form = Form {
+        merchant: "Corner shop".to_owned(),
+        old_serial: "PX-0".to_owned(),
+        new_model: "px7".to_owned(),
+        reason: ReplaceReason::PowerIssue,
+        note: String::new(),
+    };
+    let progress = Progress { unit: Some("PX-1".to_owned()), ..Progress::default() };
+    Replacement {
+        number: 1,
+        request: RequestId::from_bytes([1; 16]),
+        form,
+        old: terminal(1, "PX-0").id,
+        position: PositionId::from_bytes([1; 16]),
+        state,
+        state_at: UnixTime(1),
+        state_by: "ana".to_owned(),
+        state_why: String::new(),
+        progress,
+        created_at: UnixTime(1),
+        created_by: "ana".to_owned(),
+    }
+}
+
+fn facts() -> Facts {
+    Facts {
+        request: RequestState::Scheduled,
+        requester: "mia".to_owned(),
+        old: terminal(1, "PX-0"),
+        old_unit: None,
+        holder: Some(terminal(1, "PX-0").id),
+        unit: Some(samples::unit(UnitState::InStock)),
+        new: Some(terminal(2, "PX-1")),
+        unrestored: None,
+        difference: None,
+    }
+}
+
+fn by() -> By {
+    By { who: "ana".to_owned(), why: "broken".to_owned(), at: UnixTime(100) }
+}
+
+fn go(state: S, said: &Said, facts: &Facts) -> Refused<Replacement> {
+    advance(&replacement(state), said, None, facts, &by())
+}
+
+#[track_caller]
+fn refused(state: S, said: &Said, facts: &Facts) -> ReplacementRefused {
+    let why = go(state, said, facts).expect_err("it is refused");
+    assert!(!why.hint().is_empty() && !why.to_string().is_empty());
+    why
+}
+
+fn allocate(serial: &str) -> Said {
+    Said::Allocate { serial: serial.to_owned() }
+}
+
+fn checked(all: impl IntoIterator<Item = Check>) -> Said {
+    let found = all.into_iter().map(|it| (it, Found::Works)).collect();
+    Said::Commission(Commissioned { found, by: "tom".to_owned() })
+}
+
+fn given_up(items: &[&str], accepted_by: &str) -> Said {
+    let items = items.iter().map(|it| (*it).to_owned()).collect();
+    Said::GiveUpOld(Unsettled { items, accepted_by: accepted_by.to_owned() })
+}
+
+#[test]
+fn a_unit_of_the_model_that_may_be_deployed_is_allocated() {
+    let after = go(S::Requested, &allocate("PX-1"), &facts()).unwrap();
+    assert_eq!((after.state, after.progress.unit.as_deref()), (S::UnitAllocated, Some("PX-1")));
+    assert_eq!((after.state_by.as_str(), after.state_at), ("ana", UnixTime(100)));
+    let none = Facts { unit: None, ..facts() };
+    let why = refused(S::Requested, &allocate("PX-9"), &none);
+    assert_eq!(why, ReplacementRefused::NoUnit("PX-9".to_owned()));
+    let why = refused(S::Requested, &allocate("PX-0"), &facts());
+    assert_eq!(why, ReplacementRefused::SameUnit("PX-0".to_owned()));
+    let mut other = samples::unit(UnitState::InStock);
+    other.about.model = "px9".to_owned();
+    let why = refused(S::Requested, &allocate("PX-1"), &Facts { unit: Some(other), ..facts() });
+    assert!(matches!(why, ReplacementRefused::OtherModel { .. }));
+    let mut old = samples::unit(UnitState::InStock);
+    old.about.pts_expires_on = "1969-12-31".parse().ok();
+    let why = refused(S::Requested, &allocate("PX-1"), &Facts { unit: Some(old), ..facts() });
+    assert!(matches!(why, ReplacementRefused::ApprovalExpired { .. }));
+}
+
+#[test]
+fn it_goes_on_only_from_where_it_was_seen_and_while_its_request_does() {
+    let it = replacement(S::Requested);
+    let moved = advance(&it, &allocate("PX-1"), Some(S::Shipped), &facts(), &by());
+    let (expected, found) = (S::Shipped, S::Requested);
+    assert_eq!(moved, Err(ReplacementRefused::Moved { expected, found }));
+    let frozen = Facts { request: RequestState::Frozen, ..facts() };
+    let why = refused(S::Requested, &allocate("PX-1"), &frozen);
+    assert_eq!(why, ReplacementRefused::Request(RequestRefused::Frozen));
+    assert_eq!(go(S::Requested, &Said::Cancel, &frozen).unwrap().state, S::Cancelled);
+}
+
+#[test]
+fn what_arrives_otherwise_than_it_was_sent_is_frozen() {
+    let receive = Said::Receive {
+        serial: "PX-1".to_owned(),
+        seal: Some("S-2".to_owned()),
+        seal_missing: false,
+        custodian: None,
+    };
+    assert_eq!(go(S::Shipped, &receive, &facts()).unwrap().state, S::Received);
+    let differs = Facts { difference: Some("its seal reads `S-2`".to_owned()), ..facts() };
+    let after = go(S::Shipped, &receive, &differs).unwrap();
+    assert_eq!(after.state, S::SuspectedSubstitution);
+    assert_eq!(after.progress.difference, differs.difference);
+    let pair = Said::Ship(Parcel { courier: "p".into(), tracking: "1".into(), seal: None });
+    refused(S::SuspectedSubstitution, &pair, &facts());
+}
+
+#[test]
+fn the_old_terminal_is_settled_by_its_own_word_alone() {
+    let why = refused(S::Received, &Said::SettleOld, &facts());
+    assert!(matches!(why, ReplacementRefused::OldSells { service: Service::InService, .. }));
+    let mut suspended = facts();
+    suspended.old.service = Service::Suspended;
+    assert_eq!(go(S::Received, &Said::SettleOld, &suspended).unwrap().state, S::OldSettled);
+}
+
+#[test]
+fn a_dead_terminal_is_given_up_by_somebody_else_who_answers_for_what_it_owes() {
+    let after = go(S::Received, &given_up(&["batch 7"], "ben"), &facts()).unwrap();
+    assert_eq!(after.state, S::OldUnreachable);
+    assert_eq!(after.progress.unsettled.unwrap().accepted_by, "ben");
+    let why = refused(S::Received, &given_up(&[], "ben"), &facts());
+    assert_eq!(why, ReplacementRefused::NothingListed);
+    for name in ["ana", " ANA ", "mia", ""] {
+        let why = refused(S::Received, &given_up(&["batch 7"], name), &facts());
+        assert!(matches!(why, ReplacementRefused::SamePerson { .. }), "{name}");
+    }
+    let mut online = facts();
+    online.old.presence = Presence::Online;
+    let why = refused(S::Received, &given_up(&["batch 7"], "ben"), &online);
+    assert!(matches!(why, ReplacementRefused::OldAnswers(_)));
+}
+
+#[test]
+fn it_is_provisioned_once_it_has_enrolled_and_is_restored() {
+    let after = go(S::Paired, &Said::Provision, &facts()).unwrap();
+    assert_eq!(after.progress.new, Some(terminal(2, "PX-1").id));
+    let why = refused(S::Paired, &Said::Provision, &Facts { new: None, ..facts() });
+    assert_eq!(why, ReplacementRefused::NotEnrolled("PX-1".to_owned()));
+    let campaign = CampaignId::from_bytes([3; 16]);
+    let waits = Facts { unrestored: Some(campaign), ..facts() };
+    let why = refused(S::Paired, &Said::Provision, &waits);
+    assert_eq!(why, ReplacementRefused::NotRestored(campaign));
+    let mut frozen = facts();
+    frozen.new.as_mut().unwrap().is_frozen = true;
+    assert!(matches!(refused(S::Paired, &Said::Provision, &frozen), ReplacementRefused::Frozen(_)));
+}
+
+#[test]
+fn everything_is_tried_on_site() {
+    let after = go(S::Provisioned, &checked(Check::ALL), &facts()).unwrap();
+    assert_eq!(after.state, S::Commissioned);
+    let most = Check::ALL.into_iter().filter(|it| *it != Check::Clock);
+    let why = refused(S::Provisioned, &checked(most), &facts());
+    assert_eq!(why, ReplacementRefused::Unchecked(vec!["clock"]));
+    let mut found: BTreeMap<_, _> = Check::ALL.map(|it| (it, Found::Works)).into();
+    found.insert(Check::Scanner, Found::Absent);
+    found.insert(Check::Printer, Found::Fails);
+    let said = Said::Commission(Commissioned { found, by: "tom".to_owned() });
+    let why = refused(S::Provisioned, &said, &facts());
+    assert_eq!(why, ReplacementRefused::Unchecked(vec!["printer"]));
+}
+
+#[test]
+fn never_two_are_in_service_at_one_position() {
+    let why = refused(S::Commissioned, &Said::GoLive, &facts());
+    assert!(matches!(why, ReplacementRefused::OldSells { .. }));
+    let mut settled = facts();
+    settled.old.service = Service::Suspended;
+    let after = go(S::Commissioned, &Said::GoLive, &settled).unwrap();
+    assert_eq!((after.state, after.progress.live_at), (S::Live, Some(UnixTime(100))));
+    let gone = Facts { holder: None, ..settled.clone() };
+    let why = refused(S::Commissioned, &Said::GoLive, &gone);
+    assert!(matches!(why, ReplacementRefused::PositionMoved { .. }));
+
+    let mut dead = replacement(S::Commissioned);
+    let (items, accepted_by) = (vec!["batch 7".to_owned()], "ben".to_owned());
+    dead.progress.unsettled = Some(Unsettled { items, accepted_by });
+    let live = |facts: &Facts| advance(&dead, &Said::GoLive, None, facts, &by());
+    assert_eq!(live(&facts()).unwrap().state, S::Live);
+    let mut back = facts();
+    back.old.presence = Presence::Online;
+    assert!(matches!(live(&back), Err(ReplacementRefused::OldAnswers(_))));
+    let mut frozen = settled;
+    frozen.old.is_frozen = true;
+    let why = refused(S::Commissioned, &Said::GoLive, &frozen);
+    assert!(matches!(why, ReplacementRefused::Frozen(_)));
+}
+
+#[test]
+fn it_is_watched_once_heard_and_closed_once_the_old_unit_is_gone() {
+    let mut live = replacement(S::Live);
+    live.progress.live_at = Some(UnixTime(50));
+    let watch = |facts: &Facts| advance(&live, &Said::Watch, None, facts, &by());
+    let mut heard = facts();
+    assert_eq!(watch(&heard), Err(ReplacementRefused::NotHeard));
+    heard.new.as_mut().unwrap().last_seen_at = Some(UnixTime(51));
+    assert_eq!(watch(&heard).unwrap().state, S::Watching);
+    for state in UnitState::ALL {
+        let facts = Facts { old_unit: Some(state), ..facts() };
+        let is_gone = [
+            UnitState::InStock,
+            UnitState::OutForRepair,
+            UnitState::Returned,
+            UnitState::Disposed,
+            UnitState::Tampered,
+            UnitState::LostStolen,
+        ]
+        .contains(&state);
+        assert_eq!(go(S::Watching, &Said::Close, &facts).is_ok(), is_gone, "{state}");
+    }
+    assert!(go(S::Watching, &Said::Close, &facts()).is_ok(), "it is not on the list");
+}

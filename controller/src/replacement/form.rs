@@ -1,0 +1,180 @@
+//! What somebody asks for who wants a terminal replaced, and everything that is wrong with it.
+//! Pure.
+
+use serde::{Deserialize, Serialize};
+use shared::id::TerminalId;
+use shared::limits::TEXT_BYTES_MAX;
+use utoipa::ToSchema;
+
+use crate::position::Position;
+use crate::provider::compatibility::{Status, Verdict};
+use crate::provider::day::Day;
+use crate::provider::model::Model;
+use crate::registry::terminal::{Service, Terminal, Unit};
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(as = ReplacementForm)]
+pub struct Form {
+    /// As contracts name it.
+    pub merchant: String,
+    /// Of the terminal that is there.
+    pub old_serial: String,
+    /// The key of the model that comes.
+    pub new_model: String,
+    pub reason: ReplaceReason,
+    #[serde(default)]
+    pub note: String,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum ReplaceReason {
+    ChipReadError,
+    Compromised,
+    IncorrectKeyInjection,
+    IncorrectPassword,
+    PowerIssue,
+    SuspectedTampering,
+    Tampered,
+    TerminalError,
+    /// The note says which.
+    Other,
+}
+
+impl ReplaceReason {
+    pub const ALL: [Self; 9] = [
+        Self::ChipReadError,
+        Self::Compromised,
+        Self::IncorrectKeyInjection,
+        Self::IncorrectPassword,
+        Self::PowerIssue,
+        Self::SuspectedTampering,
+        Self::Tampered,
+        Self::TerminalError,
+        Self::Other,
+    ];
+
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::ChipReadError => "chip-read-error",
+            Self::Compromised => "compromised",
+            Self::IncorrectKeyInjection => "incorrect-key-injection",
+            Self::IncorrectPassword => "incorrect-password",
+            Self::PowerIssue => "power-issue",
+            Self::SuspectedTampering => "suspected-tampering",
+            Self::Tampered => "tampered",
+            Self::TerminalError => "terminal-error",
+            Self::Other => "other",
+        }
+    }
+}
+
+/// What is known of what the form names.
+#[derive(Clone, Debug, Default)]
+pub struct Known {
+    /// Whether any position is this merchant's.
+    pub has_merchant: bool,
+    pub old: Option<Terminal>,
+    /// That the old terminal fills.
+    pub position: Option<Position>,
+    pub old_model: Option<Model>,
+    pub new_model: Option<Model>,
+    /// What the matrix says of the new model with the position's provider; `None` where nothing is
+    /// bound there.
+    pub verdict: Option<Verdict>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Mistake {
+    pub field: &'static str,
+    pub what: String,
+}
+
+/// A form without mistakes is about this terminal at this position.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Checked {
+    pub old: TerminalId,
+    pub position: Position,
+}
+
+/// Everything that is wrong with it at once.
+pub fn check(form: &Form, known: &Known, today: Day) -> Result<Checked, Vec<Mistake>> {
+    let mut found = Vec::new();
+    let mut say = |field, what: String| found.push(Mistake { field, what });
+    if !known.has_merchant {
+        let merchant = &form.merchant;
+        say("merchant", format!("no position is of a merchant `{merchant}`"));
+    }
+    match &known.old {
+        None if !shared::claim::is_serial(&form.old_serial) => {
+            let max = shared::claim::SERIAL_BYTES_MAX;
+            say("old_serial", format!("has 1 to {max} printable characters without a space"));
+        }
+        None => say("old_serial", format!("no terminal is called `{}`", form.old_serial)),
+        Some(old) => {
+            if old.unit != Unit::Enrolled {
+                say("old_serial", "is no enrolled terminal".to_owned());
+            }
+            if old.service == Service::Erased {
+                say("old_serial", "is erased: there is nothing left to replace".to_owned());
+            }
+            check_place(form, known, &mut say);
+        }
+    }
+    check_model(form, known, today, &mut say);
+    if form.reason == ReplaceReason::Other && form.note.trim().is_empty() {
+        say("note", "is empty, and the reason is `other`: say which".to_owned());
+    }
+    if form.note.len() > TEXT_BYTES_MAX {
+        say("note", format!("is longer than {TEXT_BYTES_MAX} bytes"));
+    }
+    match (&known.old, &known.position) {
+        (Some(old), Some(position)) if found.is_empty() => {
+            Ok(Checked { old: old.id, position: position.clone() })
+        }
+        (Some(_) | None, Some(_) | None) => Err(found),
+    }
+}
+
+fn check_place(form: &Form, known: &Known, say: &mut impl FnMut(&'static str, String)) {
+    let Some(position) = &known.position else {
+        return say("old_serial", "fills no position: put it into its lane first".to_owned());
+    };
+    let (store, lane) = (&position.store, &position.lane);
+    match &position.merchant {
+        Some(merchant) if *merchant == form.merchant => {}
+        Some(merchant) => {
+            say("merchant", format!("is not whose lane {store}/{lane} is: that is `{merchant}`"));
+        }
+        None => say("merchant", format!("is not written down for {store}/{lane}")),
+    }
+}
+
+fn check_model(form: &Form, known: &Known, today: Day, say: &mut impl FnMut(&'static str, String)) {
+    let Some(model) = &known.new_model else {
+        let model = &form.new_model;
+        return say("new_model", format!("no model `{model}` is described"));
+    };
+    if let Some(day) = model.pts_expired_on(today) {
+        say("new_model", format!("its approval has run out on {day}"));
+    }
+    if let Some(old) = &known.old_model {
+        let lacks = model.lacks(&old.capabilities);
+        if !lacks.is_empty() {
+            let lacks: Vec<_> = lacks.iter().map(|it| word(*it)).collect();
+            say("new_model", format!("lacks what the old one has: {}", lacks.join(", ")));
+        }
+    }
+    if known.verdict.as_ref().is_some_and(|it| it.status == Status::Blocked) {
+        say("new_model", "does not work with the provider of the position".to_owned());
+    }
+}
+
+fn word(capability: crate::provider::model::Capability) -> String {
+    let word = serde_json::to_value(capability).unwrap_or_default();
+    word.as_str().unwrap_or_default().to_owned()
+}
+
+#[cfg(test)]
+mod tests;
