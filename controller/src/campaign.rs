@@ -349,8 +349,8 @@ impl Campaigns {
         }
     }
 
-    /// The members of a change of provider, or of a wipe, are those that have a profile or a clearance
-    /// in it: all of them, because the root over these is fixed.
+    /// The members of a change of provider, or of a wipe, are those that have a profile or a
+    /// clearance in it: all of them, because the root over these is fixed.
     async fn bound(
         &self,
         id: CampaignId,

@@ -50,7 +50,7 @@ pub enum DeactivationError {
     SamePerson { name: String },
     #[error("nobody has checked {} on site", .0.join(", "))]
     Unchecked(Vec<&'static str>),
-    #[error("only a terminal that is lost, stolen or tampered with is wiped without more: the reason is {}", .0.as_str())]
+    #[error("only `lost-stolen` and `tampered` are wiped without more, not `{}`", .0.as_str())]
     NotLost(Reason),
     #[error("the cut-off {0} has passed")]
     CutOffPassed(UnixTime),

@@ -4,7 +4,7 @@
 use std::fs;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use anyhow::{Context as _, Result, bail, ensure};
+use anyhow::{Context as _, Result, ensure};
 use controller::api::model::{AssignmentState as State, Lifecycle};
 use harness::wait::wait_for;
 use serde_json::Value;
@@ -201,9 +201,13 @@ fn stolen() -> Result<()> {
     fleet.start_agent(1)?;
     succeeded(&mut fleet, campaign)?;
     is_empty(&fleet, 1)?;
-    let said = fleet.world.tillward_json(&["deactivate", "show", &campaign.to_string()])?;
-    match said["terminals"][0]["wipe"].as_str() {
-        Some("erased-proven") => Ok(()),
-        other => bail!("{other:?}"),
-    }
+    wait_for("its certificate says that it is erased", SOON, || {
+        let show = ["deactivate", "show", &campaign.to_string()];
+        let said = fleet.world.tillward_json(&show).map_err(|error| format!("{error:#}"))?;
+        match said["terminals"][0]["wipe"].as_str() {
+            Some("erased-proven") => Ok(()),
+            other => Err(format!("{other:?}")),
+        }
+    })?;
+    Ok(())
 }

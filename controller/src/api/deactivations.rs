@@ -6,10 +6,11 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use serde::Serialize;
 use shared::change::Change as Signed;
+use shared::document::SanitisationCertificate;
 use shared::document::clearance::Deregistered;
 use shared::id::{CampaignId, TerminalId};
 use shared::limits;
-use shared::outcome::Outcome;
+use shared::signature::Envelope;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
@@ -23,7 +24,7 @@ use super::problem::{Code, Refusal};
 use super::{Api, campaigns, now, terminals};
 use crate::campaign::assignment::AssignmentState;
 use crate::campaign::view::{self, Member, Part as Standing};
-use crate::deactivation::plan::{self, Obstacle, Plan, WipeState};
+use crate::deactivation::plan::{self, Obstacle, Plan};
 use crate::deactivation::{Checked, DeactivationError, Deactivations, Kept, NewChange, Wanted};
 use crate::registry::deactivation as stored;
 use crate::registry::page::{self, PAGE_ITEMS_MAX};
@@ -227,8 +228,11 @@ async fn shown(api: &Api, it: stored::Deactivation) -> Result<Deactivation, Refu
         page = page::Page::after(last.terminal.id, PAGE_ITEMS_MAX);
         members.extend(next);
     }
-    let terminals: Vec<_> =
-        members.iter().map(|member| terminal(&campaign.change, member)).collect();
+    let mut terminals = Vec::new();
+    for member in &members {
+        let is_proven = is_proven(api, &campaign.change, member).await?;
+        terminals.push(terminal(&campaign.change, member, is_proven));
+    }
     Ok(Deactivation {
         request: it.request,
         kind: kind(&campaign.change).to_owned(),
@@ -255,7 +259,20 @@ fn kind(change: &Signed) -> &'static str {
     }
 }
 
-fn terminal(change: &Signed, member: &Member) -> DeactivatedTerminal {
+/// Whether the terminal has signed that it could read nothing any more: its certificate says so.
+async fn is_proven(api: &Api, change: &Signed, member: &Member) -> Result<bool, Refusal> {
+    let (Signed::Decommission(_), Standing::Released(assignment)) = (change, &member.part) else {
+        return Ok(false);
+    };
+    let found = api.registry.sanitisations(member.terminal.id).await?;
+    let own = found.into_iter().find(|it| it.order == assignment.order);
+    let read = |it: stored::Sanitisation| {
+        Envelope::<SanitisationCertificate>::from_bytes(it.signed.as_slice()).ok()
+    };
+    Ok(own.and_then(read).is_some_and(|it| it.document.is_verified))
+}
+
+fn terminal(change: &Signed, member: &Member, is_proven: bool) -> DeactivatedTerminal {
     let Member { terminal, part } = member;
     let order = match part {
         Standing::Held(_) => None,
@@ -280,7 +297,7 @@ fn terminal(change: &Signed, member: &Member) -> DeactivatedTerminal {
         | Signed::Cancel(_) => false,
     };
     let wipe = matches!(change, Signed::Decommission(_));
-    let wipe = wipe.then(|| wipe_state(state, part).as_str().to_owned());
+    let wipe = wipe.then(|| plan::wipe_state(state, is_proven, part.step()).as_str().to_owned());
     DeactivatedTerminal {
         terminal: terminal.id,
         serial: terminal.serial.clone(),
@@ -291,18 +308,6 @@ fn terminal(change: &Signed, member: &Member) -> DeactivatedTerminal {
         detail: part.why().map(|why| why.detail),
         at_risk,
     }
-}
-
-/// In words that never claim more than the terminal has signed.
-fn wipe_state(state: Option<AssignmentState>, part: &Standing) -> WipeState {
-    let is_proven = match part {
-        Standing::Released(assignment) => match &assignment.standing.ended {
-            Some(ended) => matches!(ended.outcome, Outcome::Succeeded { .. }),
-            None => false,
-        },
-        Standing::Held(_) => false,
-    };
-    plan::wipe_state(state, is_proven, part.step())
 }
 
 impl From<DeactivationError> for Refusal {

@@ -14,8 +14,8 @@ use crate::campaign::assignment::AssignmentState;
 use crate::registry::deactivation::ServiceFacts;
 use crate::registry::terminal::{Presence, Service, Unit};
 
-/// What shops owe is to be cleared, and their data saved, so long before the cut-off: who stops on a
-/// Friday at 15:00 has that behind them on Wednesday at 9:00.
+/// What shops owe is to be cleared, and their data saved, so long before the cut-off: who stops on
+/// a Friday at 15:00 has that behind them on Wednesday at 9:00.
 pub const CLEARED_BEFORE: Duration = Duration::from_secs(54 * 3600);
 
 /// A terminal that has not accepted its order by then may not stop when it should.
@@ -252,7 +252,8 @@ pub enum WipeState {
     Wiping,
     /// The terminal has signed that it could read nothing any more.
     ErasedProven,
-    /// The terminal has signed that it is erased, and that not all of it could be verified.
+    /// The terminal has signed that it is erased, and nobody has seen yet that all of it could be
+    /// verified.
     ErasedUnproven,
     /// It had begun, and nothing was heard for longer than it takes.
     Indeterminate,
@@ -277,8 +278,8 @@ impl WipeState {
     }
 }
 
-/// What is known of a wipe on one terminal: `None` before it was ordered. `has_proven`: it has signed
-/// that it is erased and verified. `step`: the one that it told of last.
+/// What is known of a wipe on one terminal: `None` before it was ordered. `has_proven`: it has
+/// signed that it is erased and verified. `step`: the one that it told of last.
 pub fn wipe_state(
     state: Option<AssignmentState>,
     has_proven: bool,

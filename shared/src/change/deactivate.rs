@@ -10,9 +10,8 @@ use crate::id::RequestId;
 use crate::time::UnixTime;
 use crate::window::Window;
 
-/// A wipe that nobody could take back is none that people approve calmly: longer than a week means
-/// a typing error.
-pub const COOL_OFF_S_MAX: u32 = 7 * 24 * 3600;
+/// The order of a wipe lives for 72 h at most: with a longer cool-off it would always expire.
+pub const COOL_OFF_S_MAX: u32 = 48 * 3600;
 
 /// Stop selling at a moment, settle, and save. Nothing is erased.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

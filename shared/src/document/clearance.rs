@@ -1,5 +1,5 @@
-//! What had to be so before one terminal may be wiped: enclosed with its order like a profile, under
-//! a root that the batch holds and people signed.
+//! What had to be so before one terminal may be wiped: enclosed with its order like a profile,
+//! under a root that the batch holds and people signed.
 
 use serde::{Deserialize, Serialize};
 

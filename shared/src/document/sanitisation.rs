@@ -1,5 +1,5 @@
-//! What became of what a terminal held: said by the controller, under its own key, once the terminal
-//! has signed that it is erased.
+//! What became of what a terminal held: said by the controller, under its own key, once the
+//! terminal has signed that it is erased.
 //!
 //! The fields are those of NIST SP 800-88 Rev. 1 §4.8. It claims no more than the terminal proved:
 //! what nobody could verify is listed as such.

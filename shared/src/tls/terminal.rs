@@ -49,9 +49,9 @@ impl KeyProvider for Ed25519Keys {
         &self,
         key: PrivateKeyDer<'static>,
     ) -> Result<Arc<dyn SigningKey>, rustls::Error> {
-        match key {
-            PrivateKeyDer::Pkcs8(pkcs8) => sign::any_eddsa_type(&pkcs8),
-            _ => Err(rustls::Error::General("the key is not in PKCS #8 form".to_owned())),
-        }
+        let PrivateKeyDer::Pkcs8(pkcs8) = key else {
+            return Err(rustls::Error::General("the key is not in PKCS #8 form".to_owned()));
+        };
+        sign::any_eddsa_type(&pkcs8)
     }
 }

@@ -1,3 +1,5 @@
+//! Who may be stopped, resumed or emptied, and what is said of it.
+
 use shared::digest::Digest;
 use shared::document::clearance::Deregistered;
 use shared::id::OrderId;

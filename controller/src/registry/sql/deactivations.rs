@@ -142,7 +142,8 @@ async fn take_up_again(tx: &mut Transaction, id: RequestId, by: &By) -> Result<(
     Ok(())
 }
 
-/// Changes of service that are not over, drafts too, and those of these terminals that they are about.
+/// Changes of service that are not over, drafts too, and those of these terminals that they are
+/// about.
 async fn deactivating(
     tx: &mut Transaction,
     ids: &[TerminalId],
@@ -323,8 +324,8 @@ pub(super) async fn ended(
     audit::append(tx, &by, action, terminal).await
 }
 
-/// Erased terminals that were heard last before that do not come back: they are on the deny list from
-/// then on, and whoever speaks with their certificates is an alarm.
+/// Erased terminals that were heard last before that do not come back: they are on the deny list
+/// from then on, and whoever speaks with their certificates is an alarm.
 async fn retire(
     tx: &mut Transaction,
     last_seen_before: UnixTime,

@@ -1,4 +1,5 @@
-//! The end of the scenario: what became of each terminal, and whether its money is where it belongs.
+//! The end of the scenario: what became of each terminal, and whether its money is where it
+//! belongs.
 
 use anyhow::Result;
 

@@ -18,7 +18,8 @@ impl Journal {
         Ok(false)
     }
 
-    /// Deleted rows are overwritten (`secure_delete`), and nothing stays in the log beside the file.
+    /// Deleted rows are overwritten (`secure_delete`), and nothing stays in the log beside the
+    /// file.
     pub(crate) fn erase_all(&mut self) -> Result<()> {
         self.db.execute("DELETE FROM binding_key", [])?;
         let tables: Vec<String> = {
