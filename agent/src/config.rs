@@ -428,7 +428,7 @@ mod tests {
         let problems = read(text).unwrap_err();
         let expected = [
             "`speed` is not a key here: there are `state_dir`, `model`, `zone`, `log`, `pos`, \
-             `backup`",
+             `backup`, `wipe`",
             "`state_dir` is \"var\": write an absolute path",
             "`model` is missing: write a model's name, as releases have it",
             "`zone` is \"Mars/Olympus\": write an IANA time zone such as \"Europe/Berlin\"",
@@ -442,7 +442,8 @@ mod tests {
     #[test]
     fn a_terminal_makes_backups_once_it_is_told_with_what() {
         assert_eq!(read(LEAST).unwrap().backup, None);
-        let uncommented = EXAMPLE.replace("# model =", "model =").replace("# driver =", "driver =");
+        let (example, _) = EXAMPLE.split_once("# [wipe]").unwrap();
+        let uncommented = example.replace("# model =", "model =").replace("# driver =", "driver =");
         let mut uncommented = uncommented;
         for key in ["[backup]", "program =", "[[backup", "name =", "class =", "path ="] {
             uncommented = uncommented.replace(&format!("\n# {key}"), &format!("\n{key}"));
