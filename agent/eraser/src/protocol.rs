@@ -206,6 +206,7 @@ mod tests {
     fn short_lines_are_written_as_the_page_says() {
         reads_back(r#"{"phase":"keys"}"#, &Line::Phase("keys".to_owned()));
         reads_back(r#"{"wiping":{"order":"o1"}}"#, &Line::Wiping { order: "o1".to_owned() });
+        reads_back(r#"{"checked":{"order":"o1"}}"#, &Line::Checked { order: "o1".to_owned() });
         reads_back(
             r#"{"state":"none","order":null}"#,
             &Line::State { state: "none".to_owned(), order: None },

@@ -296,9 +296,10 @@ fn a_suspended_till_is_let_go_of_by_no_other_job() {
     while let Some(task) = desk.asked.first() {
         assert!(task.given.suspended, "{:?}", task.action);
         seen += 1;
-        let reply = match task.action {
-            Action::AskTill => Reply::Till { work: Work::Free, detail: String::new() },
-            _ => Reply::Done(Proof { version: Some("2.0.0".to_owned()), findings: Vec::new() }),
+        let reply = if task.action == Action::AskTill {
+            Reply::Till { work: Work::Free, detail: String::new() }
+        } else {
+            Reply::Done(Proof { version: Some("2.0.0".to_owned()), findings: Vec::new() })
         };
         desk.reply(reply);
         if desk.asked.is_empty() && !desk.disk.journal_is_empty() {

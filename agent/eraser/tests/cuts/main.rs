@@ -146,7 +146,7 @@ fn between_the_first_key_and_the_last_look_it_says_nothing_but_wiping() {
             Line::Wiping { order } => assert!(order == "o1" && state.is_wiping(), "{state:?}"),
             Line::Report(_) => assert_eq!(state, State::Erased),
             Line::State { .. } => assert!(!state.is_wiping(), "{state:?}"),
-            Line::Phase(_) | Line::Failed(_) => panic!("{told:?}"),
+            Line::Phase(_) | Line::Checked { .. } | Line::Failed(_) => panic!("{told:?}"),
         }
         if !seen.contains(&state) {
             seen.push(state);
