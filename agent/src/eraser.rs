@@ -85,10 +85,13 @@ impl Eraser {
     }
 
     /// What the agent keeps: all but what it must have to say that everything is erased, and that.
+    /// Software is nobody's data, and runs; it stays, for whoever gets the unit next.
     fn own(&self) -> (Vec<PathBuf>, Vec<PathBuf>) {
         let last = [self.state.identity(), self.state.store(), self.state.status()];
         let here = fs::read_dir(self.state.path()).into_iter().flatten().flatten();
-        let here = here.map(|entry| entry.path()).filter(|path| !last.contains(path));
+        let slots = self.state.slots();
+        let here = here.map(|entry| entry.path());
+        let here = here.filter(|path| !last.contains(path) && *path != slots);
         (here.collect(), last.into())
     }
 
