@@ -218,14 +218,15 @@ impl Till {
             given.iter().any(|given| given.name == *active),
             "the active host {active} is none of the hosts given"
         );
-        let mut journal = Journal::open(data, terminal, edition)?;
-        match data.join(binding::ERASED).exists() {
-            true => journal.stop_trading("This till is out of service.", clock::unix_ms())?,
+        let journal = match data.join(binding::ERASED).exists() {
+            true => binding::out_of_service(terminal, edition)?,
             false => {
+                let mut journal = Journal::open(data, terminal, edition)?;
                 let merchant = position.merchant(terminal);
                 journal.begin_with(&given, active, &merchant, clock::unix_ms())?;
+                journal
             }
-        }
+        };
         let random = getrandom::u64()
             .map_err(|error| anyhow!("the system gives no random numbers: {error}"))?;
         Ok(Self {

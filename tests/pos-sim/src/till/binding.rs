@@ -3,11 +3,14 @@
 
 use std::time::Duration;
 
+use anyhow::Result as Anyhow;
 use serde_json::json;
 
 use super::Till;
+use super::journal::Journal;
 use super::settlement::{DESK_PATIENCE, desk_is_taken};
 use crate::clock;
+use crate::edition::Edition;
 use crate::fault::Fault;
 use crate::file;
 use crate::protocol::{BindingState, Code, Figures, Outcome, Profile, Refusal, done};
@@ -83,8 +86,10 @@ impl Till {
         if !owing && journal.owes()? {
             return Err(Refusal::new(Code::Refused, "something is to be sent or to be settled"));
         }
-        file::replace(&self.data.join(ERASED), b"out of service\n")?;
+        // In this order: until it is said that it is erased, it is stopped by its own journal.
         journal.erase_all()?;
+        file::replace(&self.data.join(ERASED), b"out of service\n")?;
+        *journal = out_of_service(&self.terminal, self.edition)?;
         done()
     }
 
@@ -113,6 +118,13 @@ impl Till {
             self.desk.pause_until_change(HANG_LOOK);
         }
     }
+}
+
+/// A till that was erased has nothing to begin with, and sells nothing.
+pub(super) fn out_of_service(terminal: &str, edition: &'static Edition) -> Anyhow<Journal> {
+    let mut journal = Journal::of_nobody(terminal, edition)?;
+    journal.stop_trading("This till is out of service.", clock::unix_ms())?;
+    Ok(journal)
 }
 
 pub(super) fn no_binding(name: &str) -> Refusal {

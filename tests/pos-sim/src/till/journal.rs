@@ -59,6 +59,14 @@ impl Journal {
         Ok(Self { db, edition, span: None })
     }
 
+    /// Of a till that nobody has set up, since it was erased: kept nowhere.
+    pub(crate) fn of_nobody(terminal: &str, edition: &'static Edition) -> Result<Self> {
+        let mut db = Connection::open_in_memory().context("cannot open a journal in memory")?;
+        db.set_transaction_behavior(TransactionBehavior::Immediate);
+        schema::prepare(&mut db, terminal, edition.schema)?;
+        Ok(Self { db, edition, span: None })
+    }
+
     /// Tries to write, and takes it back: for the self-test.
     pub(crate) fn try_to_write(&mut self) -> Result<()> {
         let trial = self.db.transaction()?;
