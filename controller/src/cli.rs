@@ -10,6 +10,7 @@ mod audit;
 mod backup;
 mod binding;
 mod campaign;
+mod certificate;
 mod client;
 mod confirm;
 mod context;

@@ -5,9 +5,9 @@ use std::time::Duration;
 use serde_json::Value;
 use shared::digest::Digest;
 use shared::document::sanitisation::Summary;
-use shared::outcome::{FailureCode, Waiting};
+use shared::outcome::FailureCode;
 
-use super::binding::{NotDone, failed, pos, waiting};
+use super::binding::{NotDone, failed, pos};
 use super::{Hands, done};
 use crate::job::deactivate::{DeactivateAction, Deactivation, Wanted};
 use crate::job::{Again, Finding, Proof, Reply, Task};
@@ -121,12 +121,7 @@ impl Hands {
             if let Some(detail) = why {
                 return Err(failed(FailureCode::TestFailed, detail, Again::Pointless));
             }
-            let left = self.pos.void_tests(binding);
-            let left = left.map_err(|error| pos(&error, FailureCode::DrainIncomplete))?;
-            if left > 0 {
-                let detail = format!("{left} tests of {binding} are not voided yet");
-                return Err(waiting(Waiting::Till, detail));
-            }
+            self.void_tests(binding, &format!("of {binding}"))?;
         }
         Ok(Reply::Done(Proof { version: None, findings }))
     }

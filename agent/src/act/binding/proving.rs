@@ -59,13 +59,7 @@ impl Errand<'_> {
 
     /// Until no test sale of this binding stands at its host.
     pub(super) fn void_tests(&self, binding: &str) -> Result<(), NotDone> {
-        let left = self.hands.pos.void_tests(binding);
-        let left = left.map_err(|error| pos(&error, FailureCode::DrainIncomplete))?;
-        if left > 0 {
-            let detail = format!("{left} tests at {} are not voided yet", self.profile().provider);
-            return Err(waiting(Waiting::Till, detail));
-        }
-        Ok(())
+        self.hands.void_tests(binding, &format!("at {}", self.profile().provider))
     }
 
     /// Only what was measured is a breach: a till that does not answer, as in a shop that is closed
@@ -90,6 +84,16 @@ impl Errand<'_> {
 }
 
 impl Hands {
+    /// Until no test sale of this binding stands at its host; `whose` says it to people.
+    pub(in super::super) fn void_tests(&self, binding: &str, whose: &str) -> Result<(), NotDone> {
+        let left = self.pos.void_tests(binding);
+        let left = left.map_err(|error| pos(&error, FailureCode::DrainIncomplete))?;
+        if left > 0 {
+            return Err(waiting(Waiting::Till, format!("{left} tests {whose} are not voided yet")));
+        }
+        Ok(())
+    }
+
     /// What the first test said that was not passed; `None`, and a finding for each, when all of
     /// them were. `key` names each for the till, which does it once.
     pub(in super::super) fn failed_test(

@@ -10,6 +10,7 @@ use shared::change::rebind::{Reason, Test, TestKind};
 use shared::change::{Decommission, Resume, Suspend};
 use shared::document::Clearance;
 use shared::id::{OrderId, RequestId};
+use shared::outcome::Waiting;
 use shared::time::UnixTime;
 
 use super::super::data::tests::backing_up;

@@ -7,11 +7,10 @@ use serde::Serialize;
 use shared::digest::Digest;
 use shared::document::PurgeCertificate;
 use shared::document::purge_certificate::PurgeReason;
-use shared::document::roster::Role;
 use shared::durable::{Readers, replace_file};
 use shared::id::RepositoryId;
-use shared::signature::{Envelope, KnownKeys, open};
 
+use super::super::certificate;
 use super::super::client::Client;
 use super::super::context::ContextArgs;
 use super::super::failure::{Exit, Failure};
@@ -19,6 +18,8 @@ use super::super::measure::{size_text, time_text};
 use super::super::print::Print;
 use super::super::release::RosterArgs;
 use super::super::words::counted;
+
+const WHAT: &str = "a purge";
 
 /// Show and check certificates of repositories that were purged
 #[derive(Debug, Subcommand)]
@@ -80,7 +81,7 @@ impl Show {
     async fn run(&self, client: &Client, print: &mut Print) -> Result<Exit, Failure> {
         let path = format!("/v1/backups/{}/certificate", self.repository);
         let bytes = client.bytes(&path).await?.bytes().await.map_err(Failure::new)?;
-        let certificate = read(&bytes, Path::new(&path))?;
+        let certificate = certificate::read::<PurgeCertificate>(&bytes, Path::new(&path), WHAT)?;
         if certificate.document.repository != self.repository {
             return Err(Failure::because("the controller gave another repository's certificate")
                 .exit(Exit::NotGenuine));
@@ -95,40 +96,14 @@ impl Show {
 
 impl Verify {
     fn run(&self, context: &ContextArgs, print: &mut Print) -> Result<Exit, Failure> {
-        let roster = self.roster.read(context)?.ok_or_else(|| {
-            Failure::because("no roster says whose signatures count")
-                .hint("name one with --roster FILE, or a context with --context FILE")
-        })?;
-        let bytes = std::fs::read(&self.file).map_err(|error| {
-            Failure::new(error).context(format!("cannot read {}", self.file.display()))
-        })?;
-        let certificate = read(&bytes, &self.file)?;
-        let roster = &roster.roster;
-        let opened = open::<PurgeCertificate>(&bytes, roster.fleet, &KnownKeys::of_roster(roster));
-        let opened = opened.map_err(|error| Failure::new(error).exit(Exit::NotGenuine))?;
-        if opened.signed_by.count(Role::Controller) == 0 {
-            return Err(Failure::because(format_args!(
-                "no controller of roster {} signed it as it is",
-                roster.version
-            ))
-            .exit(Exit::NotGenuine)
-            .hint("take the roster of its time; else somebody changed it, or made it up"));
-        }
+        let (certificate, signers) =
+            certificate::verify::<PurgeCertificate>(&self.file, WHAT, &self.roster, context)?;
         tell(&certificate.document, certificate.digest(), self.json, print);
         if !self.json {
-            let owners: Vec<_> = opened.signed_by.owners(Role::Controller).into_iter().collect();
-            print.line(format_args!("  signed by   {}", owners.join(", ")));
+            print.line(format_args!("  signed by   {signers}"));
         }
         Ok(Exit::Done)
     }
-}
-
-fn read(bytes: &[u8], path: &Path) -> Result<Envelope<PurgeCertificate>, Failure> {
-    Envelope::from_bytes(bytes).map_err(|error| {
-        Failure::new(error)
-            .context(format!("{} is not a certificate of a purge", path.display()))
-            .exit(Exit::NotGenuine)
-    })
 }
 
 pub(super) fn tell(of: &PurgeCertificate, digest: Digest, json: bool, print: &mut Print) {
@@ -183,6 +158,8 @@ fn words(why: &PurgeReason) -> String {
 
 #[cfg(test)]
 mod tests {
+    use shared::signature::Envelope;
+
     use super::super::super::{golden, samples};
     use super::*;
 

@@ -9,10 +9,9 @@ use clap::{Args, Subcommand};
 use serde::Serialize;
 use shared::digest::Digest;
 use shared::document::SanitisationCertificate;
-use shared::document::roster::Role;
 use shared::durable::{Readers, replace_file};
-use shared::signature::{Envelope, KnownKeys, open};
 
+use super::super::certificate;
 use super::super::client::Client;
 use super::super::context::ContextArgs;
 use super::super::failure::{Exit, Failure};
@@ -20,6 +19,8 @@ use super::super::print::Print;
 use super::super::release::RosterArgs;
 use super::super::terminal;
 use page::Field;
+
+const WHAT: &str = "sanitisation";
 
 /// Show, write and check certificates of terminals that were erased
 #[derive(Debug, Subcommand)]
@@ -91,7 +92,11 @@ impl Show {
                 format!("{} has no certificate: nothing says that it is erased", self.terminal);
             Failure::because(why).hint("look at its wipe: `tillward deactivate list`")
         })?;
-        let certificate = read(&newest.signed.0, Path::new(&self.terminal))?;
+        let certificate = certificate::read::<SanitisationCertificate>(
+            &newest.signed.0,
+            Path::new(&self.terminal),
+            WHAT,
+        )?;
         if certificate.document.terminal != id {
             return Err(Failure::because("the controller gave another terminal's certificate")
                 .exit(Exit::NotGenuine));
@@ -110,41 +115,18 @@ impl Show {
 
 impl Verify {
     fn run(&self, context: &ContextArgs, print: &mut Print) -> Result<Exit, Failure> {
-        let roster = self.roster.read(context)?.ok_or_else(|| {
-            Failure::because("no roster says whose signatures count")
-                .hint("name one with --roster FILE, or a context with --context FILE")
-        })?;
-        let bytes = std::fs::read(&self.file).map_err(|error| {
-            Failure::new(error).context(format!("cannot read {}", self.file.display()))
-        })?;
-        let certificate = read(&bytes, &self.file)?;
-        let roster = &roster.roster;
-        let keys = KnownKeys::of_roster(roster);
-        let opened = open::<SanitisationCertificate>(&bytes, roster.fleet, &keys);
-        let opened = opened.map_err(|error| Failure::new(error).exit(Exit::NotGenuine))?;
-        if opened.signed_by.count(Role::Controller) == 0 {
-            return Err(Failure::because(format_args!(
-                "no controller of roster {} signed it as it is",
-                roster.version
-            ))
-            .exit(Exit::NotGenuine)
-            .hint("take the roster of its time; else somebody changed it, or made it up"));
-        }
+        let (certificate, signers) = certificate::verify::<SanitisationCertificate>(
+            &self.file,
+            WHAT,
+            &self.roster,
+            context,
+        )?;
         tell(&certificate.document, certificate.digest(), self.json, print);
         if !self.json {
-            let owners: Vec<_> = opened.signed_by.owners(Role::Controller).into_iter().collect();
-            print.line(format_args!("  signed by             {}", owners.join(", ")));
+            print.line(format_args!("  signed by             {signers}"));
         }
         Ok(Exit::Done)
     }
-}
-
-fn read(bytes: &[u8], path: &Path) -> Result<Envelope<SanitisationCertificate>, Failure> {
-    Envelope::from_bytes(bytes).map_err(|error| {
-        Failure::new(error)
-            .context(format!("{} is not a certificate of sanitisation", path.display()))
-            .exit(Exit::NotGenuine)
-    })
 }
 
 fn tell(of: &SanitisationCertificate, digest: Digest, json: bool, print: &mut Print) {
@@ -162,6 +144,8 @@ fn tell(of: &SanitisationCertificate, digest: Digest, json: bool, print: &mut Pr
 
 #[cfg(test)]
 mod tests {
+    use shared::signature::Envelope;
+
     use super::super::super::{golden, samples};
     use super::*;
 
