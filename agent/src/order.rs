@@ -205,7 +205,8 @@ fn check_membership(order: &Order, batch: &Batch) -> Result<(), Refused> {
     match proof.holds(order.terminal, batch.terminals, batch.root) {
         true => Ok(()),
         false => {
-            let detail = format!("{} does not mean this terminal", batch.id);
+            let Batch { id, terminals, .. } = batch;
+            let detail = format!("{id} does not mean this terminal as one of {terminals}");
             Err(refused(Refusal::NotAMember, detail))
         }
     }

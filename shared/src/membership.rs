@@ -1,5 +1,6 @@
 //! Which terminals a batch is for, and what of it is each one's own: Merkle trees hashed as in
 //! RFC 6962 §2.1, so that one signed root stands for all and each terminal can prove its part.
+//! How many there are is hashed into the root: a batch that says another number is for nobody.
 
 use std::collections::BTreeMap;
 
@@ -20,6 +21,11 @@ fn node(left: Digest, right: Digest) -> Digest {
     Digest::of_parts(&[&[0x01], &left.0, &right.0])
 }
 
+/// The root of a tree over so many leaves.
+fn root(count: u32, top: Digest) -> Digest {
+    Digest::of_parts(&[&[0x02], &count.to_be_bytes(), &top.0])
+}
+
 /// From the leaves to the root; an odd last node rises unchanged.
 #[derive(Debug)]
 struct Levels(Vec<Vec<Digest>>);
@@ -36,10 +42,11 @@ impl Levels {
         Self(levels)
     }
 
-    /// Of nothing: the digest of nothing, as RFC 6962 has it.
+    /// The top over nothing is the digest of nothing, as RFC 6962 has it.
     fn root(&self) -> Digest {
         let top = self.0.last().and_then(|level| level.first());
-        top.copied().unwrap_or_else(|| Digest::of(&[]))
+        let count = u32::try_from(self.0[0].len()).expect("a batch has no four billion members");
+        root(count, top.copied().unwrap_or_else(|| Digest::of(&[])))
     }
 
     fn path(&self, index: usize) -> Vec<Digest> {
@@ -131,7 +138,7 @@ impl Proof {
         self.leads(leaf(terminal), count, root)
     }
 
-    fn leads(&self, leaf: Digest, count: u32, root: Digest) -> bool {
+    fn leads(&self, leaf: Digest, count: u32, wanted: Digest) -> bool {
         if self.index >= count || self.path.len() > MEMBERSHIP_PATH_MAX {
             return false;
         }
@@ -150,7 +157,7 @@ impl Proof {
             at /= 2;
             last /= 2;
         }
-        path.next().is_none() && hash == root
+        path.next().is_none() && root(count, hash) == wanted
     }
 }
 
@@ -174,7 +181,9 @@ mod tests {
                 let proof = tree.proof(terminal(number)).unwrap();
                 assert!(proof.holds(terminal(number), count, tree.root()));
                 assert!(!proof.holds(terminal(count), count, tree.root()));
-                assert!(!proof.holds(terminal(number), 0, tree.root()));
+                for other in (0..count + 3).filter(|other| *other != count) {
+                    assert!(!proof.holds(terminal(number), other, tree.root()));
+                }
                 let mut longer = proof.clone();
                 longer.path.push(Digest::of(b"x"));
                 assert!(!longer.holds(terminal(number), count, tree.root()));
