@@ -13,13 +13,9 @@ fn root() -> &'static Path {
 }
 
 pub(crate) fn everything(tell: &Teller) -> Result<()> {
-    // Apart from each other: built together, the agent would be given the controller's features.
-    for package in ["agent", "snapshot", "eraser", "controller"] {
-        tell.step(&format!("building the {package}"));
-        let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
-        cargo.args(["build", "--quiet", "--package", package]).current_dir(root());
-        succeed(&mut cargo)?;
-    }
+    tell.step("building the programs");
+    let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    succeed(cargo.arg("programs").current_dir(root()))?;
     tell.step("building three editions of the till: 1.0.0, 2.0.0, and 2.0.1, which is bad");
     let artifacts = root().join("target/artifacts");
     succeed(Command::new(root().join("tests/pos-sim/artifact")).arg(&artifacts))
