@@ -32,7 +32,7 @@ impl Disk {
     /// Mounts an image as it is; the file system replays its journal, as after a power cut.
     pub(crate) fn mount(image: PathBuf) -> Self {
         let mount = image.with_extension("mounted");
-        fs::create_dir(&mount).expect("a mount point");
+        fs::create_dir_all(&mount).expect("a mount point");
         run(Command::new("mount").args(["-o", OPTIONS]).arg(&image).arg(&mount));
         Self { image, mount }
     }

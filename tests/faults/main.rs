@@ -8,6 +8,7 @@ mod disk;
 mod full_disk;
 mod full_place;
 mod power_cut;
+mod wiped_disk;
 
 #[expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 #[path = "../../agent/snapshot/tests/proof/restic.rs"]

@@ -7,7 +7,7 @@ use shared::digest::Digest;
 use shared::log_tree::At;
 
 use super::session::{
-    Access, Database, Row, Transaction, bytes, int, list, text, time, with_id_list,
+    Access, Database, Row, Sql, Transaction, bytes, int, json, list, text, time, with_id_list,
 };
 use super::tally::Differences;
 use super::{SqlRegistry, alarms, finish, read, transaction, write};
@@ -67,6 +67,14 @@ async fn checkpoint_at(tx: &mut Transaction, size: u64) -> Result<Option<StoredC
     tx.row(select, vec![int(size)]).await?.map(checkpoint).transpose()
 }
 
+/// From a list of pairs, a subtree's name and its digest.
+const INSERT_NODES: Sql = Sql {
+    sqlite: "INSERT INTO audit_tree (node, digest)
+         SELECT json_extract(value, '$[0]'), json_extract(value, '$[1]') FROM json_each($1)",
+    postgres: "INSERT INTO audit_tree (node, digest)
+         SELECT pair ->> 0, pair ->> 1 FROM json_array_elements(CAST($1 AS json)) AS pair",
+};
+
 async fn grow(
     tx: &mut Transaction,
     from: u64,
@@ -76,10 +84,9 @@ async fn grow(
     if newest_checkpoint(tx).await?.map_or(0, |it| it.size) != from {
         return Ok(false);
     }
-    for (at, digest) in nodes {
-        let insert = "INSERT INTO audit_tree (node, digest) VALUES ($1, $2)";
-        tx.execute(insert, vec![text(name(*at)), text(digest)]).await?;
-    }
+    // In one statement: one for each took longer than the hashing.
+    let pairs = nodes.iter().map(|(at, digest)| [name(*at), digest.to_string()]);
+    tx.execute(INSERT_NODES, vec![json(&pairs.collect::<Vec<_>>())]).await?;
     let StoredCheckpoint { size, root, head, at, signed } = checkpoint;
     let insert = "INSERT INTO audit_checkpoints (size, root, head, at, signed)
          VALUES ($1, $2, $3, $4, $5)";
