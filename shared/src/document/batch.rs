@@ -57,7 +57,9 @@ pub enum UnsoundBatch {
     CoolOff(u32),
     #[error("nobody is named who accepts that a settlement is delayed, or no reason is")]
     DelayUnanswered,
-    #[error("a settlement is tried for {0} s, more than {DELAY_AFTER_S_MAX} s, before it is delayed")]
+    #[error(
+        "a settlement is tried for {0} s, more than {DELAY_AFTER_S_MAX} s, before it is delayed"
+    )]
     DelayAfter(u32),
     #[error(
         "a settlement that may be delayed from {from} on is due at {by}: that is not later, or \
