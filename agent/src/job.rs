@@ -52,6 +52,8 @@ pub struct Tables {
     /// A rebind whose old registration was released before.
     pub rebind_released: Table,
     pub suspend: Table,
+    /// A suspension of a till that may settle later.
+    pub suspend_owing: Table,
     pub resume: Table,
     pub wipe: Table,
     /// The wipe of a terminal that is lost.
@@ -67,6 +69,7 @@ impl Tables {
         rebind: rebind::REBIND,
         rebind_released: rebind::RELEASED,
         suspend: deactivate::SUSPEND,
+        suspend_owing: deactivate::SUSPEND_OWING,
         resume: deactivate::RESUME,
         wipe: deactivate::WIPE,
         wipe_lost: deactivate::WIPE_LOST,
@@ -302,6 +305,8 @@ pub struct Given {
     pub clock: ClockConfidence,
     /// Certainly passed.
     pub floor: UnixTime,
+    /// The same, and carried on since by the time awake: no restart remembers it.
+    pub proven: UnixTime,
     pub terminal: TerminalId,
     /// Of the roster that is trusted.
     pub roster_version: u64,
@@ -311,6 +316,8 @@ pub struct Given {
     pub attempt: u32,
     /// The till stands still, by an order that people signed: nothing but another one lets it sell.
     pub suspended: bool,
+    /// What the job has established so far, in the words of its receipt.
+    pub established: Option<String>,
 }
 
 /// What came of an action.

@@ -17,7 +17,7 @@
 //!     release keys, sound, valid, for this model, and no step back ([`release`]).
 //!     For a rebind: the profile is the one that people signed for this terminal ([`profile`]).
 //!     For a wipe: the clearance is, it names what this terminal itself has told, and the terminal
-//!     is suspended or in the wrong hands ([`clearance`]).
+//!     is suspended and settled, or in the wrong hands ([`clearance`]).
 //!
 //! The order only narrows what the batch says: who signs batches decides, who signs orders
 //! delivers. Nothing is changed here; the caller enters an admitted order into the
@@ -216,7 +216,7 @@ fn check_membership(order: &Order, batch: &Batch) -> Result<(), Refused> {
 fn check_in_service(known: &Known<'_>) -> Result<(), Refused> {
     match known.standing {
         Standing::InService => Ok(()),
-        Standing::Suspended { by } | Standing::Erased { by, .. } => {
+        Standing::Suspended { by, .. } | Standing::Erased { by, .. } => {
             Err(refused(Refusal::Suspended, format!("it is out of service by {by}")))
         }
     }

@@ -14,7 +14,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 use shared::change::rebind::{Reason, Test};
-use shared::change::{Change, Decommission, Resume, Suspend};
+use shared::change::{Change, Decommission, Resume, SettlementDelay, Suspend};
 use shared::digest::{Digest, Nonce};
 use shared::document::batch::UnsoundBatch;
 use shared::document::clearance::Deregistered;
@@ -30,6 +30,7 @@ use crate::registry::campaign::{Campaign, NewCampaign};
 use crate::registry::deactivation::{NewDeactivation, ServiceFacts};
 use crate::registry::page::PAGE_ITEMS_MAX;
 use crate::registry::rebind::NotBegun;
+use crate::registry::terminal::Service;
 use crate::registry::{Registry, RegistryError};
 use crate::request::{Asked, RequestKind, is_same_person};
 use crate::selector::Selector;
@@ -54,6 +55,8 @@ pub enum DeactivationError {
     NotLost(Reason),
     #[error("the cut-off {0} has passed")]
     CutOffPassed(UnixTime),
+    #[error("no terminal of the request is suspended and owes something")]
+    NobodyOwes,
     #[error(transparent)]
     Unsound(#[from] UnsoundBatch),
     #[error("a party and its reference have 1 to {TEXT_BYTES_MAX} printable characters")]
@@ -83,6 +86,14 @@ impl DeactivationError {
             }
             Self::NotLost(_) => "suspend it first: `tillward deactivate suspend`",
             Self::CutOffPassed(_) => "choose a moment that is still to come",
+            Self::NobodyOwes => "look at what they owe: `tillward deactivate show`",
+            Self::Unsound(UnsoundBatch::DelayUnanswered) => {
+                "say why, and name who accepts it: `--delay-reason`, `--delay-accepted-by`"
+            }
+            Self::Unsound(UnsoundBatch::DelayAfter(_) | UnsoundBatch::DelayUntil { .. }) => {
+                "choose when it is due after the time in which it is tried: `--delay-after`, \
+                 `--delay-until`"
+            }
             Self::Unsound(UnsoundBatch::CutOff { .. }) => {
                 "choose a cut-off within three days: approvals live no longer"
             }
@@ -120,9 +131,25 @@ pub struct NewChange {
 
 #[derive(Clone, Debug)]
 pub enum Wanted {
-    Suspend { cut_off: UnixTime, resume_expected: Option<UnixTime> },
-    Resume { tests: Vec<Test>, checked: Option<Checked>, window: Option<Window> },
-    Wipe { cool_off_s: u32, is_lost: bool },
+    Suspend {
+        cut_off: UnixTime,
+        resume_expected: Option<UnixTime>,
+        delay: Option<SettlementDelay>,
+    },
+    /// Of the request's terminals those that are suspended and owe something: they settle, however
+    /// long that takes, and are saved anew.
+    Settle {
+        resume_expected: Option<UnixTime>,
+    },
+    Resume {
+        tests: Vec<Test>,
+        checked: Option<Checked>,
+        window: Option<Window>,
+    },
+    Wipe {
+        cool_off_s: u32,
+        is_lost: bool,
+    },
 }
 
 /// What a person has looked at on site before terminals sell again.
@@ -137,6 +164,7 @@ impl Wanted {
     fn step(&self) -> Step {
         match self {
             Self::Suspend { cut_off, .. } => Step::Suspend { cut_off: *cut_off },
+            Self::Settle { .. } => Step::Settle,
             Self::Resume { .. } => Step::Resume,
             Self::Wipe { is_lost, .. } => Step::Wipe { is_lost: *is_lost },
         }
@@ -145,7 +173,7 @@ impl Wanted {
     /// A decommissioning is asked for once, and begins with a suspension.
     fn is_asked_by(&self, kind: RequestKind) -> bool {
         match self {
-            Self::Suspend { .. } => {
+            Self::Suspend { .. } | Self::Settle { .. } => {
                 matches!(kind, RequestKind::Suspend | RequestKind::Decommission)
             }
             Self::Resume { .. } => kind == RequestKind::Resume,
@@ -153,9 +181,16 @@ impl Wanted {
         }
     }
 
+    fn delay(&self) -> Option<&SettlementDelay> {
+        match self {
+            Self::Suspend { delay, .. } => delay.as_ref(),
+            Self::Settle { .. } | Self::Resume { .. } | Self::Wipe { .. } => None,
+        }
+    }
+
     fn word(&self) -> &'static str {
         match self {
-            Self::Suspend { .. } => "suspend",
+            Self::Suspend { .. } | Self::Settle { .. } => "suspend",
             Self::Resume { .. } => "resume",
             Self::Wipe { .. } => "decommission",
         }
@@ -204,7 +239,8 @@ impl Deactivations {
         }
         let asks = [by.who.as_str(), request.asked.requester.as_str()];
         let own = |name: &&String| asks.iter().any(|who| is_same_person(name, who));
-        if let Some(name) = new.close_store.as_ref().filter(own) {
+        let accepts = new.wanted.delay().map(|delay| &delay.accepted_by);
+        if let Some(name) = new.close_store.iter().chain(accepts).find(own) {
             return Err(DeactivationError::SamePerson { name: name.clone() });
         }
         let selector: Selector = request.asked.selector.parse().map_err(CampaignError::Selector)?;
@@ -216,6 +252,12 @@ impl Deactivations {
         let mut facts = Vec::new();
         for ids in members.chunks(PAGE_ITEMS_MAX as usize) {
             facts.extend(self.registry.service_facts(ids).await?);
+        }
+        if let Wanted::Settle { .. } = &new.wanted {
+            facts.retain(|it| it.service == Service::SuspendedOwing);
+            if facts.is_empty() {
+                return Err(DeactivationError::NobodyOwes);
+            }
         }
         let stores: BTreeSet<_> = facts.iter().map(|it| it.store.clone()).collect();
         let stores: Vec<_> = stores.into_iter().collect();
@@ -234,12 +276,14 @@ impl Deactivations {
         }
         let clearances = match &new.wanted {
             Wanted::Wipe { is_lost, .. } => clearance::enclosed(&facts, *is_lost),
-            Wanted::Suspend { .. } | Wanted::Resume { .. } => BTreeMap::new(),
+            Wanted::Suspend { .. } | Wanted::Settle { .. } | Wanted::Resume { .. } => {
+                BTreeMap::new()
+            }
         };
         let root = clearance::root(&clearances);
         let selector = asked.selector.clone();
         let lifetime_s = new.lifetime_s.unwrap_or(APPROVED_ORDER_LIFETIME_S_MAX);
-        let change = change(&new, asked, root);
+        let change = change(&new, asked, root, by.at);
         check_change(&change, by.at, lifetime_s)?;
         let members: Vec<_> = facts.iter().map(|it| it.terminal).collect();
         let campaign = NewCampaign {
@@ -280,21 +324,26 @@ impl Deactivations {
 }
 
 /// What the request says is what people sign for.
-fn change(new: &NewChange, asked: Asked, clearances: Digest) -> Change {
+fn change(new: &NewChange, asked: Asked, clearances: Digest, now: UnixTime) -> Change {
     let Asked { requester: ordered_by, reason, note, fallback, .. } = asked;
     let request = new.request;
+    let suspend = |cut_off, resume_expected, delay| Suspend {
+        request,
+        reason,
+        ordered_by: ordered_by.clone(),
+        note: note.clone(),
+        cut_off,
+        fallback: fallback.clone().unwrap_or_default(),
+        resume_expected,
+        delay,
+    };
     match new.wanted.clone() {
-        Wanted::Suspend { cut_off, resume_expected } => {
-            let fallback = fallback.unwrap_or_default();
-            Change::Suspend(Box::new(Suspend {
-                request,
-                reason,
-                ordered_by,
-                note,
-                cut_off,
-                fallback,
-                resume_expected,
-            }))
+        Wanted::Suspend { cut_off, resume_expected, delay } => {
+            Change::Suspend(Box::new(suspend(cut_off, resume_expected, delay)))
+        }
+        // It stands still already.
+        Wanted::Settle { resume_expected } => {
+            Change::Suspend(Box::new(suspend(now, resume_expected, None)))
         }
         Wanted::Resume { tests, checked: _, window } => {
             let resume = Resume { request, reason, ordered_by, note, tests, window };
@@ -335,7 +384,7 @@ fn check_wanted(
                 false => Err(DeactivationError::Unchecked(lacking)),
             }
         }
-        Wanted::Suspend { .. } | Wanted::Wipe { .. } => Ok(None),
+        Wanted::Suspend { .. } | Wanted::Settle { .. } | Wanted::Wipe { .. } => Ok(None),
     }
 }
 

@@ -12,7 +12,7 @@ use crate::id::BatchId;
 use crate::time::UnixTime;
 use crate::window::Window;
 
-pub use deactivate::{Decommission, Resume, Suspend};
+pub use deactivate::{Covers, Decommission, Resume, SettlementDelay, Suspend};
 pub use rebind::Rebind;
 
 /// The kinds of instruction. Whose signatures each needs is said in [`crate::floor`].

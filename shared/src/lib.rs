@@ -28,6 +28,7 @@ pub mod log_tree;
 pub mod membership;
 pub mod message;
 pub mod outcome;
+pub mod owed;
 pub mod queue;
 pub mod signature;
 pub mod time;

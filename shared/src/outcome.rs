@@ -19,7 +19,7 @@ pub enum Outcome {
     Cancelled { reason: String },
     /// Its time ran out before anything was disturbed.
     Expired,
-    /// A newer order for the same thing replaced it before it began.
+    /// A newer order for the same thing replaced it before it began, or went on from where it was.
     Superseded,
 }
 
@@ -213,6 +213,8 @@ pub enum Refusal {
     OtherChallenge,
     /// A wipe, or a return to service, of a terminal that was not suspended.
     NotSuspended,
+    /// A wipe of a terminal that was suspended before it had settled, and has not settled since.
+    NotSettled,
     /// A change of provider on a terminal that is suspended.
     Suspended,
     OtherModel,
@@ -262,6 +264,7 @@ impl Refusal {
             | Self::OtherClearance
             | Self::OtherChallenge
             | Self::NotSuspended
+            | Self::NotSettled
             | Self::Suspended
             | Self::OtherModel
             | Self::CounterTooLow

@@ -1,6 +1,8 @@
 //! Terminals that stop, sell again, and are emptied with proof: real tills, real approvals, real
 //! files.
 
+mod owing;
+
 use std::fs;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 

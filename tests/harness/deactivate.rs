@@ -1,7 +1,9 @@
 //! Stopping terminals, letting them sell again and emptying them, as people order it.
 
+use std::time::Duration;
+
 use shared::change::rebind::{Reason, Test, TestKind};
-use shared::change::{Decommission, Resume, Suspend};
+use shared::change::{Covers, Decommission, Resume, SettlementDelay, Suspend};
 use shared::codec;
 use shared::digest::Digest;
 use shared::document::clearance::Deregistered;
@@ -23,7 +25,20 @@ pub fn suspend(cut_off: UnixTime) -> Suspend {
         cut_off,
         fallback: "take the till beside it".to_owned(),
         resume_expected: None,
+        delay: None,
     }
+}
+
+/// As [`suspend`], where the terminal may go on with whatever it owes so long after its cut-off.
+pub fn suspend_owing(cut_off: UnixTime, after: Duration) -> Suspend {
+    let delay = SettlementDelay {
+        covers: Covers::WhateverIsOpen,
+        after_s: u32::try_from(after.as_secs()).expect("not for ever"),
+        settled_by: cut_off.plus(Duration::from_secs(7 * 86_400)),
+        reason: "the host is down".to_owned(),
+        accepted_by: "Hana Head".to_owned(),
+    };
+    Suspend { delay: Some(delay), ..suspend(cut_off) }
 }
 
 /// With a test sale that is voided.

@@ -7,6 +7,7 @@
 use std::time::Duration;
 
 use agent::pos::Figures;
+use shared::owed::Owed;
 
 /// Each so many-th sale is stored first and sent later.
 const STORED_EVERY: usize = 4;
@@ -303,6 +304,15 @@ impl Bank {
 
     pub(crate) fn has_money(&self, side: Side) -> bool {
         self.slots[side as usize].as_ref().is_some_and(Slot::has_money)
+    }
+
+    /// As the till tells it: each sale is one of the smallest unit.
+    pub(crate) fn owed(&self, side: Side) -> Owed {
+        let owed = Owed::of("old");
+        let Some(slot) = &self.slots[side as usize] else { return owed };
+        let sales = slot.batch.len() + slot.closing.len();
+        let owed = owed.in_batches(sales as u64, sales as i64, "CNY");
+        owed.unsent(slot.reversals.len() as u64, slot.unsent.len() as u64)
     }
 
     pub(crate) fn stage(&mut self) {

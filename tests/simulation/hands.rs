@@ -337,6 +337,7 @@ pub(crate) fn changes_something(action: Action) -> bool {
         )
         | Action::Deactivate(
             DeactivateAction::Stop
+            | DeactivateAction::SettleOrOwe
             | DeactivateAction::Test
             | DeactivateAction::Sell
             | DeactivateAction::RescueMoney

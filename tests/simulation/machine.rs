@@ -10,6 +10,8 @@ use agent::job::{Action, Tables, Task, Ticket};
 use harness::keys::NOW;
 use shared::document::receipt::Said;
 use shared::message::{Component, Up};
+use shared::outcome::Outcome;
+use shared::owed::SUSPENDED_OWING;
 
 use crate::hands::changes_something;
 use crate::network::Parcelled;
@@ -254,6 +256,16 @@ impl<'a> Machine<'a> {
             let Write::Post(Post::Receipt(receipt)) = write else { return false };
             receipt.order == self.world.upgrade && matches!(receipt.said, Said::Finished { .. })
         });
+        let owes = writes.iter().any(|write| {
+            let Write::Post(Post::Receipt(receipt)) = write else { return false };
+            let Said::Finished { outcome: Outcome::Succeeded { now }, .. } = &receipt.said else {
+                return false;
+            };
+            now == SUSPENDED_OWING
+        });
+        if owes {
+            self.world.watch_what_is_owed();
+        }
         let accepted = writes.iter().any(|write| {
             let Write::Post(Post::Receipt(receipt)) = write else { return false };
             Some(receipt.order) == self.world.then && receipt.said == Said::Accepted

@@ -1,7 +1,7 @@
 //! Bugs planted on purpose. A simulation that lets one of these pass is worth nothing.
 
 use agent::job::Tables;
-use agent::job::deactivate::{RESUME, SUSPEND, WIPE, WIPE_LOST};
+use agent::job::deactivate::{RESUME, SUSPEND, SUSPEND_OWING, WIPE, WIPE_LOST};
 use agent::job::rebind::{REBIND, RELEASED};
 use agent::job::restore::RESTORE;
 use agent::job::step::{Condition, Lasts, Mark, Step, Table, Undo};
@@ -287,6 +287,23 @@ fn a_suspension_that_does_not_settle_is_caught() {
     table.retain(|step| step.name != "confirm");
     let tables = Tables { suspend: Vec::leak(table), ..Tables::BUILT_IN };
     is_caught(&then(Then::Wipe), tables, "with money open was erased");
+}
+
+#[test]
+fn a_till_that_owes_something_and_is_taken_for_settled_is_caught() {
+    let mut table = spoilt_table(SUSPEND_OWING, "settle", |_| None).to_vec();
+    table.retain(|step| step.name != "confirm");
+    let tables = Tables { suspend_owing: Vec::leak(table), ..Tables::BUILT_IN };
+    is_caught(&Scenario::suspend_owing(Then::Wipe), tables, "with money open was erased");
+}
+
+#[test]
+fn a_till_that_owes_something_and_is_not_saved_is_caught() {
+    let mut table = spoilt_table(SUSPEND_OWING, "verified", |_| None).to_vec();
+    table.retain(|step| step.name != "save");
+    let tables = Tables { suspend_owing: Vec::leak(table), ..Tables::BUILT_IN };
+    let scenario = Scenario::suspend_owing(Then::WipeUnsettled);
+    is_caught(&scenario, tables, "what is owed is saved nowhere");
 }
 
 #[test]

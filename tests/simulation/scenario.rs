@@ -34,6 +34,10 @@ pub(crate) struct Scenario {
     /// When a suspension stops the till, and what is ordered once it has.
     pub(crate) cut_off: Duration,
     pub(crate) then: Option<Then>,
+    /// So long after the cut-off the till may go on with what it owes.
+    pub(crate) owing_after: Option<Duration>,
+    /// When that is ordered by another suspension, of a till that waits for its host by then.
+    pub(crate) owing_from: Option<Duration>,
     pub(crate) registry_order: RegistryOrder,
     /// A broken till: what one binding has to send goes to the active one's host.
     pub(crate) mixes_hosts: bool,
@@ -76,6 +80,10 @@ pub(crate) enum Job {
 pub(crate) enum Then {
     Resume,
     Wipe,
+    /// First to settle what it owes.
+    SettleAndWipe,
+    /// Of a till that still owes something.
+    WipeUnsettled,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -129,6 +137,8 @@ pub(crate) enum Trouble {
     BreachLost,
     /// For an hour the host's totals differ from the till's.
     HostCountsOtherwise,
+    /// The host is away from the beginning, and comes back after forty minutes.
+    HostAway,
 }
 
 impl Trouble {
@@ -166,6 +176,8 @@ const QUIET: Scenario = Scenario {
     suspected_at: None,
     cut_off: minutes(2),
     then: None,
+    owing_after: None,
+    owing_from: None,
     registry_order: RegistryOrder::NewFirst,
     mixes_hosts: false,
     repeats_anew: false,
@@ -254,6 +266,18 @@ impl Scenario {
     /// A till that stops after two minutes, and what comes then.
     pub(crate) fn suspend(then: Option<Then>, trouble: Option<Trouble>) -> Self {
         Self { name: "suspension", job: Job::Suspend, then, trouble, ..QUIET }
+    }
+
+    /// A till whose host is away when it stops, and that may settle later.
+    pub(crate) fn suspend_owing(then: Then) -> Self {
+        let (trouble, owing_after) = (Some(Trouble::HostAway), Some(minutes(3)));
+        Self { name: "suspension, owing", owing_after, ..Self::suspend(Some(then), trouble) }
+    }
+
+    /// The same, and it was ordered to settle first: it waits when it may settle later.
+    pub(crate) fn owing_later(then: Then) -> Self {
+        let owing_from = Some(minutes(8));
+        Self { name: "suspension, owing later", owing_from, ..Self::suspend_owing(then) }
     }
 
     /// Where the old registration was released before.
@@ -349,10 +373,8 @@ impl Scenario {
             Outcome::Succeeded { .. } => true,
             Outcome::RolledBack { failure } => withdrawn && failure.code == FailureCode::Withdrawn,
             Outcome::Cancelled { .. } => withdrawn,
-            Outcome::Failed { .. }
-            | Outcome::RollbackFailed { .. }
-            | Outcome::Expired
-            | Outcome::Superseded => false,
+            Outcome::Superseded => self.owing_from.is_some(),
+            Outcome::Failed { .. } | Outcome::RollbackFailed { .. } | Outcome::Expired => false,
         }
     }
 
@@ -392,7 +414,8 @@ impl Scenario {
                 | Trouble::ImportFails
                 | Trouble::FilesRefused
                 | Trouble::TotalsDiffer
-                | Trouble::HostCountsOtherwise,
+                | Trouble::HostCountsOtherwise
+                | Trouble::HostAway,
             ) => panic!("no trouble of a rebind"),
         };
         let has = |all: &[Trouble]| self.trouble.is_some_and(|it| all.contains(&it));

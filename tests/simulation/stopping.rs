@@ -2,9 +2,10 @@
 
 use std::time::Duration;
 
-use agent::job::deactivate::{DeactivateAction, Wanted};
+use agent::job::deactivate::{DeactivateAction, Deactivation, Wanted, owing};
 use agent::job::{Again, Proof, Reply, Subject, Task};
 use shared::outcome::{FailureCode, Waiting};
+use shared::owed::{SUSPENDED, SUSPENDED_OWING};
 use shared::time::UnixTime;
 
 use crate::hands::{Answered, done, done_if, failed, not_yet, patiently};
@@ -43,13 +44,19 @@ impl World {
                 self.watch_the_moment(&it.wanted);
                 done_if(self.till.stop(), FailureCode::PosNotReady)
             }
+            It::SettleOrOwe => self.settles_or_owes(it, task),
             It::ConfirmSaved if self.vault.is_kept_verified(self.now) => done(),
             It::ConfirmSaved if waited < VERIFIED_WITHIN => return Err(Duration::from_secs(5)),
             It::ConfirmSaved => not_yet(Waiting::Network),
             It::ConfirmStopped => {
                 let side = self.till.bank.active();
-                let owes = self.till.bank.has_money(side);
-                done_if(self.till.is_stopped() && !owes, FailureCode::NotStopped)
+                let may_owe = task.given.established.as_deref() == Some(SUSPENDED_OWING);
+                let owes = self.till.bank.has_money(side) && !may_owe;
+                let is_now = if may_owe { SUSPENDED_OWING } else { SUSPENDED };
+                match self.till.is_stopped() && !owes {
+                    true => is_so(is_now),
+                    false => failed(FailureCode::NotStopped),
+                }
             }
             It::Test if self.scenario.trouble == Some(Trouble::TestDeclined) => {
                 failed(FailureCode::TestFailed)
@@ -82,8 +89,33 @@ impl World {
                 return worthwhile(FailureCode::SettlementMismatch);
             }
         }
-        self.till.settle();
-        done()
+        match self.till.settle() {
+            true => done(),
+            false => worthwhile(FailureCode::SettlementMismatch),
+        }
+    }
+
+    /// What the host does not take is owed, once people accept that.
+    fn settles_or_owes(&mut self, it: &Deactivation, task: &Task) -> Reply {
+        let Some((delay, cut_off)) = it.delay() else { return failed(FailureCode::Internal) };
+        if self.till.drain() && matches!(self.settles(), Reply::Done(_)) {
+            return done();
+        }
+        let owed = [self.till.bank.owed(self.till.bank.active())];
+        if owing::not_accepted(delay, cut_off, &owed, task.given.proven).is_some() {
+            return worthwhile(FailureCode::SettlementMismatch);
+        }
+        if self.wall() < delay.begins(cut_off) {
+            self.breaches.push("the host was not waited for as long as was signed".to_owned());
+        }
+        is_so(SUSPENDED_OWING)
+    }
+
+    /// A till that owes something is saved with it.
+    pub(crate) fn watch_what_is_owed(&mut self) {
+        if !self.vault.is_verified_since(self.till.sold_at, self.now) {
+            self.breaches.push("what is owed is saved nowhere".to_owned());
+        }
     }
 
     /// As the eraser does it: it goes on where it was, and a till that is half erased is none.
@@ -101,7 +133,7 @@ impl World {
             return Err(ERASED_WITHIN / 2);
         }
         self.till.erased = Some(true);
-        Ok((Reply::Done(Proof { version: Some("erased".to_owned()), findings: Vec::new() }), SOON))
+        Ok((is_so("erased"), SOON))
     }
 
     pub(crate) fn cut_off(&self) -> Option<Duration> {
@@ -175,6 +207,10 @@ impl World {
 
 fn asks_till(action: DeactivateAction) -> bool {
     action != DeactivateAction::ConfirmSaved
+}
+
+fn is_so(now: &str) -> Reply {
+    Reply::Done(Proof { version: Some(now.to_owned()), findings: Vec::new() })
 }
 
 fn worthwhile(code: FailureCode) -> Reply {

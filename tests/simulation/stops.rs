@@ -6,7 +6,7 @@ use std::time::Duration;
 use agent::job::Tables;
 use shared::outcome::{FailureCode, Outcome};
 
-use crate::cuts::{POWER_TWICE, interrupt_once, interrupt_twice};
+use crate::cuts::{POWER_TWICE, interrupt_once, interrupt_twice, interrupt_twice_thinly};
 use crate::machine::run;
 use crate::scenario::{Job, SHORT_DARK, Scenario, Then, Trouble};
 use crate::verdict::verdict;
@@ -50,6 +50,45 @@ fn a_host_that_counts_otherwise_is_waited_for_wherever_the_power_fails() {
         for cut in [Cut::Power, Cut::Agent] {
             interrupt_once(&scenario, Tables::BUILT_IN, cut).expect_at_least(40);
         }
+    }
+}
+
+#[test]
+fn a_till_whose_host_is_away_stays_stopped_until_it_has_settled_wherever_the_power_fails() {
+    for then in [Then::Resume, Then::Wipe] {
+        let scenario = Scenario::suspend(Some(then), Some(Trouble::HostAway));
+        interrupt_twice_thinly(&scenario, POWER_TWICE, 8).expect_at_least(300);
+    }
+}
+
+#[test]
+fn a_till_that_may_settle_later_is_saved_with_what_it_owes_and_not_wiped_wherever_the_power_fails()
+{
+    let scenario = Scenario::suspend_owing(Then::WipeUnsettled);
+    interrupt_twice(&scenario, POWER_TWICE).expect_at_least(300);
+}
+
+#[test]
+fn a_till_that_owes_something_sells_again_wherever_the_power_fails() {
+    let scenario = Scenario::suspend_owing(Then::Resume);
+    interrupt_twice(&scenario, POWER_TWICE).expect_at_least(300);
+}
+
+#[test]
+fn a_till_that_owes_something_settles_later_and_is_emptied_then_wherever_the_power_fails() {
+    let scenario = Scenario::suspend_owing(Then::SettleAndWipe);
+    interrupt_twice_thinly(&scenario, POWER_TWICE, 8).expect_at_least(300);
+}
+
+#[test]
+fn a_till_that_waits_for_its_host_is_allowed_to_settle_later_wherever_the_power_fails() {
+    for then in [Then::WipeUnsettled, Then::Resume] {
+        let scenario = Scenario::owing_later(then);
+        interrupt_twice_thinly(&scenario, POWER_TWICE, 3).expect_at_least(300);
+    }
+    let scenario = Scenario::owing_later(Then::SettleAndWipe);
+    for cut in [Cut::Power, Cut::Agent] {
+        interrupt_once(&scenario, Tables::BUILT_IN, cut).expect_at_least(40);
     }
 }
 

@@ -178,9 +178,9 @@ impl Till {
         self.bank.send(self.bank.active(), self.at)
     }
 
-    /// Closes the open batch.
-    pub(crate) fn settle(&mut self) {
-        self.bank.settle(self.bank.active(), self.at);
+    /// Closes the open batch; whether the host has.
+    pub(crate) fn settle(&mut self) -> bool {
+        self.bank.settle(self.bank.active(), self.at)
     }
 
     /// Restarts into the version that is current.

@@ -160,8 +160,16 @@ fn check_bindings(world: &World, told: Option<&Outcome>, wrong: &mut Vec<String>
 fn check_standing(world: &World, told: Option<&Outcome>, wrong: &mut Vec<String>) {
     let Scenario { job, then, trouble, .. } = &*world.scenario;
     let succeeded = matches!(told, Some(Outcome::Succeeded { .. }));
+    let suspended = match told {
+        // Another suspension went on from there.
+        Some(Outcome::Superseded) => world.controller.outcome(world.suspension).cloned(),
+        other => other.cloned(),
+    };
+    let stands_still = matches!(suspended, Some(Outcome::Succeeded { .. }));
+    let by = world.suspension;
+    let is_settled = scenario_settles(world);
     let mut wanted = match job {
-        Job::Suspend if succeeded => Standing::Suspended { by: world.upgrade },
+        Job::Suspend if stands_still => Standing::Suspended { by, is_settled },
         Job::WipeLost if succeeded => Standing::Erased { by: world.upgrade, at: NOW },
         Job::Upgrade
         | Job::Backup
@@ -173,17 +181,23 @@ fn check_standing(world: &World, told: Option<&Outcome>, wrong: &mut Vec<String>
     };
     if let (Some(then), Some(order)) = (then, world.then) {
         let told = world.controller.outcome(order);
-        if world.controller.finals(order) != 1 || told != world.outcome_of(order).as_ref() {
+        if *then == Then::WipeUnsettled {
+            let refusal = world.controller.refusal(order);
+            if refusal.is_none_or(|why| !why.starts_with("NotSettled")) {
+                wrong.push(format!("a wipe of a till that owes ended as {told:?}, {refusal:?}"));
+            }
+        } else if world.controller.finals(order) != 1 || told != world.outcome_of(order).as_ref() {
             wrong.push(format!("what follows ended as {told:?}, and not everybody knows it"));
         }
         let declined = *trouble == Some(Trouble::TestDeclined) && *then == Then::Resume;
         match (told, then) {
+            (None, Then::WipeUnsettled) => {}
             (Some(Outcome::Failed { failure }), Then::Resume)
                 if declined && failure.code == FailureCode::TestFailed => {}
             (Some(Outcome::Succeeded { .. }), Then::Resume) if !declined => {
                 wanted = Standing::InService;
             }
-            (Some(Outcome::Succeeded { .. }), Then::Wipe) => {
+            (Some(Outcome::Succeeded { .. }), Then::Wipe | Then::SettleAndWipe) => {
                 wanted = Standing::Erased { by: order, at: NOW };
             }
             (other, _) => wrong.push(format!("what follows must not end like this: {other:?}")),
@@ -206,6 +220,12 @@ fn check_standing(world: &World, told: Option<&Outcome>, wrong: &mut Vec<String>
     if *job == Job::Suspend && till.is_selling() != (wanted == Standing::InService) {
         wrong.push(format!("{wanted:?}, and the till sells: {}", till.is_selling()));
     }
+}
+
+/// Whether the till has settled before it was suspended last.
+fn scenario_settles(world: &World) -> bool {
+    let Scenario { then, owing_after, .. } = &*world.scenario;
+    owing_after.is_none() || *then == Some(Then::SettleAndWipe)
 }
 
 /// Whoever loses the answer to a test in a power cut cannot say that it passed, and returns where

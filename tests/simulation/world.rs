@@ -7,7 +7,9 @@ use agent::decide::Profile;
 use agent::decide::effect::Shelf;
 use agent::journal::ledger::Ledger;
 use agent::roster::Trust;
-use harness::deactivate::{clearance, clearance_lost, folder, resume, suspend, wipe, wipe_lost};
+use harness::deactivate::{
+    clearance, clearance_lost, folder, resume, suspend, suspend_owing, wipe, wipe_lost,
+};
 use harness::keys::{Ceremony, NOW, payload_digest, terminal};
 use harness::rebind::{Portfolio, profile, rebind};
 use jiff::tz::TimeZone;
@@ -23,6 +25,7 @@ use shared::outcome::Outcome;
 use shared::signature::{Envelope, PrivateKey};
 use shared::time::UnixTime;
 
+use crate::bank::Side;
 use crate::controller::{Controller, Office};
 use crate::disk::Disk;
 use crate::network::Network;
@@ -30,6 +33,9 @@ use crate::scenario::{Job, Scenario, Then, Trouble};
 use crate::slots::Slots;
 use crate::till::Till;
 use crate::vault::Vault;
+
+/// From the beginning.
+const HOST_AWAY: Duration = Duration::from_secs(40 * 60);
 
 const CHALLENGE_SEED: Digest = Digest([6; 32]);
 
@@ -41,7 +47,9 @@ pub(crate) struct World {
     trust: Rc<Trust>,
     pub(crate) upgrade: OrderId,
     pub(crate) cancel: Option<OrderId>,
-    /// What follows a suspension.
+    /// The last suspension of several.
+    pub(crate) suspension: OrderId,
+    /// What follows the suspensions.
     pub(crate) then: Option<OrderId>,
     /// True time since the simulation began.
     pub(crate) now: Duration,
@@ -108,10 +116,22 @@ impl World {
         if let (Some(parcels), Some(id)) = (cancel, cancel_id) {
             controller.owe(id, Rc::new(parcels), scenario.cancelled_at.unwrap_or_default());
         }
-        let then = scenario.then.map(|then| {
-            let parcels = following_parcels(&office.ceremony, then, upgrade_id);
+        let mut suspension = upgrade_id;
+        if let Some(from) = scenario.owing_from {
+            let parcels = owing_parcels(&office.ceremony, &scenario, from);
+            suspension = id_of(&parcels[0]);
+            controller.owe(suspension, Rc::new(parcels), from);
+        }
+        if scenario.then == Some(Then::SettleAndWipe) {
+            let parcels = settling_parcels(&office.ceremony, &scenario);
             let id = id_of(&parcels[0]);
-            controller.owe_after(upgrade_id, id, Rc::new(parcels));
+            controller.owe_after(suspension, id, Rc::new(parcels));
+            suspension = id;
+        }
+        let then = scenario.then.map(|then| {
+            let parcels = following_parcels(&office.ceremony, then, suspension);
+            let id = id_of(&parcels[0]);
+            controller.owe_after(suspension, id, Rc::new(parcels));
             id
         });
         let mut till = Till::new();
@@ -119,6 +139,9 @@ impl World {
         till.drain_leaves_until = scenario.drain_leaves_until;
         till.bank.mixes_hosts = scenario.mixes_hosts;
         till.bank.repeats_anew = scenario.repeats_anew;
+        if scenario.trouble == Some(Trouble::HostAway) {
+            till.bank.away_until[Side::Old as usize] = HOST_AWAY;
+        }
         till.bank.loses_answers = scenario.trouble.is_some_and(Trouble::loses_answers);
         till.batch_must_be_settled =
             scenario.settlement == shared::document::release::Settlement::Before;
@@ -128,6 +151,7 @@ impl World {
             trust: Rc::new(trust),
             upgrade: upgrade_id,
             cancel: cancel_id,
+            suspension,
             then,
             now: Duration::ZERO,
             booted_at: Duration::ZERO,
@@ -260,7 +284,11 @@ fn parcels(ceremony: &Ceremony, scenario: &Scenario, release: &Release) -> Vec<P
             (Change::Rebind(Box::new(rebind)), None)
         }
         Job::Suspend => {
-            let suspend = suspend(NOW.plus(scenario.cut_off));
+            let cut_off = NOW.plus(scenario.cut_off);
+            let suspend = match scenario.owing_after.filter(|_| scenario.owing_from.is_none()) {
+                Some(after) => suspend_owing(cut_off, after),
+                None => suspend(cut_off),
+            };
             (Change::Suspend(Box::new(suspend)), None)
         }
         Job::WipeLost => (Change::Decommission(Box::new(wipe_lost(clearances.root()))), None),
@@ -275,12 +303,25 @@ fn parcels(ceremony: &Ceremony, scenario: &Scenario, release: &Release) -> Vec<P
         .collect()
 }
 
+/// What allows a till that waits for its host to go on with what it owes, from now on.
+fn owing_parcels(ceremony: &Ceremony, scenario: &Scenario, from: Duration) -> Vec<Parcel> {
+    let after = scenario.owing_after.expect("it may owe something");
+    let suspend = suspend_owing(NOW.plus(from), after);
+    in_epochs(ceremony, 4, Change::Suspend(Box::new(suspend))).collect()
+}
+
+/// What lets a till settle that is suspended and owes something.
+fn settling_parcels(ceremony: &Ceremony, scenario: &Scenario) -> Vec<Parcel> {
+    let suspend = suspend(NOW.plus(scenario.cut_off));
+    in_epochs(ceremony, 5, Change::Suspend(Box::new(suspend))).collect()
+}
+
 /// What is ordered of a terminal that was suspended by that order.
 fn following_parcels(ceremony: &Ceremony, then: Then, by: OrderId) -> Vec<Parcel> {
     let clearances = folder([1, 2].map(|it| clearance(terminal(it), challenge(), by)));
     let (change, profile) = match then {
         Then::Resume => (Change::Resume(Box::new(resume())), None),
-        Then::Wipe => {
+        Then::Wipe | Then::SettleAndWipe | Then::WipeUnsettled => {
             let wipe = wipe(clearances.root());
             (Change::Decommission(Box::new(wipe)), clearances.enclosed(terminal(1)))
         }

@@ -6,20 +6,21 @@ use serde_json::Value;
 use shared::digest::Digest;
 use shared::document::sanitisation::Summary;
 use shared::outcome::FailureCode;
+use shared::owed::{OWED_MAX, Owed, SUSPENDED, SUSPENDED_OWING};
 
 use super::binding::{NotDone, failed, pos};
+use super::till::{not_done, settled, told};
 use super::{Hands, done};
-use crate::job::deactivate::{DeactivateAction, Deactivation, Wanted};
+use crate::job::deactivate::{DeactivateAction, Deactivation, Wanted, owing};
 use crate::job::{Again, Finding, Proof, Reply, Task};
-use crate::pos::{PosError, Trading};
+use crate::pos::{PosError, Settled, Status, Trading};
 use crate::stop::Stop;
 
 /// Attempts to send the money of a terminal that is lost, and how long apart.
 const RESCUES: u32 = 3;
 const RESCUE_AGAIN: Duration = Duration::from_secs(10);
 
-/// What the receipt of a suspension says that the terminal is now.
-const SUSPENDED: &str = "suspended";
+/// What the receipt says that the terminal is now; of a suspension see [`shared::owed`].
 const IN_SERVICE: &str = "in service";
 const ERASED: &str = "erased";
 
@@ -36,7 +37,8 @@ impl Hands {
             DeactivateAction::Announce => self.announce_deactivation(it),
             DeactivateAction::Stop => self.stop_till(it),
             DeactivateAction::ConfirmSaved => self.confirm_saved(task, stop),
-            DeactivateAction::ConfirmStopped => self.confirm_stopped(),
+            DeactivateAction::SettleOrOwe => self.settle_or_owe(it, task),
+            DeactivateAction::ConfirmStopped => self.confirm_stopped(task),
             DeactivateAction::Test => self.test_active(it, task, stop),
             DeactivateAction::Sell => self.sell(it, task),
             DeactivateAction::ConfirmSelling => self.confirm_selling(),
@@ -82,6 +84,7 @@ impl Hands {
 
     fn stop_till(&self, it: &Deactivation) -> Result<Reply, NotDone> {
         match (self.pos.stop_trading(&it.message()), &it.wanted) {
+            (Ok(()), _) if it.delay().is_some() => Ok(done(self.tell_who_delays(it))),
             (Ok(()), _) => Ok(done("trading is stopped".to_owned())),
             // It is emptied all the same, and at once.
             (Err(error), Wanted::Wipe(..)) => {
@@ -93,22 +96,84 @@ impl Hands {
         }
     }
 
-    /// By the till's own word, whoever told it to.
-    fn confirm_stopped(&self) -> Result<Reply, NotDone> {
+    /// Another order may have stopped it, and nothing was shown of this one: whoever stands there
+    /// can compare the words of those who accept that it settles later.
+    fn tell_who_delays(&self, it: &Deactivation) -> String {
+        match self.pos.show_notice(&it.notice()) {
+            Ok(()) => format!("trading is stopped; the till shows the code {}", it.code),
+            Err(error) => format!("trading is stopped; the till shows no notice: {error}"),
+        }
+    }
+
+    /// Sends first, each time, so that what is owed in the end is what could not be sent.
+    fn settle_or_owe(&self, it: &Deactivation, task: &Task) -> Result<Reply, NotDone> {
+        let Some((delay, cut_off)) = it.delay() else { return Ok(super::misplaced(task.action)) };
+        let (reply, closed) = self.send_and_settle();
+        let (Reply::NotYet { detail: undone, .. } | Reply::Failed { detail: undone, .. }) = &reply
+        else {
+            return Ok(reply);
+        };
         let status = self.pos.status().map_err(|error| pos(&error, FailureCode::NotStopped))?;
-        if status.stopped.is_none() || status.trading != Trading::Held {
-            let detail = "the till says that it sells".to_owned();
+        if !is_stopped(&status) {
+            return Err(still_sells());
+        }
+        let owed = owing::owed(&status.bindings, &closed);
+        if let Some(why) = owing::not_accepted(delay, cut_off, &owed, task.given.proven) {
+            let detail = format!("{undone}; {why}");
+            return Ok(saying(reply, detail));
+        }
+        let accepted = format!(
+            "not settled, as {} accepts until {}: {undone}",
+            delay.accepted_by, delay.settled_by
+        );
+        let batches = closed.iter().take(OWED_MAX).map(told);
+        let notes = [accepted].into_iter().chain(batches).chain(owed.iter().map(Owed::to_string));
+        let findings = notes.map(|note| Finding { note, digest: None }).collect();
+        Ok(Reply::Done(Proof { version: Some(SUSPENDED_OWING.to_owned()), findings }))
+    }
+
+    /// What it came to, and the batches that were closed or could not be.
+    fn send_and_settle(&self) -> (Reply, Vec<Settled>) {
+        let sent = match self.drain() {
+            Reply::Done(proof) => proof.findings,
+            not_sent @ (Reply::NotYet { .. }
+            | Reply::Failed { .. }
+            | Reply::AlreadySo(_)
+            | Reply::Found(_)
+            | Reply::Till { .. }) => return (not_sent, Vec::new()),
+        };
+        let closed = match self.pos.settle(None) {
+            Ok(closed) => closed,
+            Err(error) => return (not_done(&error, FailureCode::SettlementMismatch), Vec::new()),
+        };
+        let reply = match settled(&closed) {
+            Reply::Done(Proof { version, findings }) => {
+                let findings = sent.into_iter().chain(findings).collect();
+                Reply::Done(Proof { version, findings })
+            }
+            other @ (Reply::NotYet { .. }
+            | Reply::Failed { .. }
+            | Reply::AlreadySo(_)
+            | Reply::Found(_)
+            | Reply::Till { .. }) => other,
+        };
+        (reply, closed)
+    }
+
+    /// By the till's own word, whoever told it to.
+    fn confirm_stopped(&self, task: &Task) -> Result<Reply, NotDone> {
+        let status = self.pos.status().map_err(|error| pos(&error, FailureCode::NotStopped))?;
+        if !is_stopped(&status) {
+            return Err(still_sells());
+        }
+        let may_owe = task.given.established.as_deref() == Some(SUSPENDED_OWING);
+        let owes = owing::owed(&status.bindings, &[]);
+        if let Some(first) = owes.first().filter(|_| !may_owe) {
+            let detail = format!("{} has something to send or to settle", first.binding);
             return Err(failed(FailureCode::NotStopped, detail, Again::Worthwhile));
         }
-        let owes = status.bindings.iter().find(|it| {
-            it.has_open_batch() || it.left.unsent_reversals > 0 || it.left.stored_offline > 0
-        });
-        if let Some(binding) = owes {
-            let detail = format!("{} has something to send or to settle", binding.binding);
-            return Err(failed(FailureCode::NotStopped, detail, Again::Worthwhile));
-        }
-        let version = Some(SUSPENDED.to_owned());
-        Ok(Reply::Done(Proof { version, findings: Vec::new() }))
+        let is_now = if may_owe { SUSPENDED_OWING } else { SUSPENDED };
+        Ok(Reply::Done(Proof { version: Some(is_now.to_owned()), findings: Vec::new() }))
     }
 
     fn test_active(&self, it: &Deactivation, task: &Task, stop: &Stop) -> Result<Reply, NotDone> {
@@ -210,6 +275,26 @@ fn summary(report: &Value) -> String {
     let said = |name: &str| report[name].as_str().unwrap_or_default();
     let tool = format!("{} {}", said("tool"), said("tool_version"));
     Summary::note(said("method"), &tool, report["verified"].as_bool() == Some(true))
+}
+
+/// The same answer in other words.
+fn saying(reply: Reply, detail: String) -> Reply {
+    match reply {
+        Reply::NotYet { waiting, again_in, .. } => Reply::NotYet { waiting, detail, again_in },
+        Reply::Failed { code, again, .. } => Reply::Failed { code, detail, again },
+        other @ (Reply::Done(_) | Reply::AlreadySo(_) | Reply::Found(_) | Reply::Till { .. }) => {
+            other
+        }
+    }
+}
+
+fn is_stopped(status: &Status) -> bool {
+    status.stopped.is_some() && status.trading == Trading::Held
+}
+
+fn still_sells() -> NotDone {
+    let detail = "the till says that it sells".to_owned();
+    failed(FailureCode::NotStopped, detail, Again::Worthwhile)
 }
 
 fn not_erased(detail: String) -> NotDone {

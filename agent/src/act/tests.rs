@@ -84,11 +84,13 @@ pub(crate) fn given() -> Given {
         at: UnixTime(1_800_000_000),
         clock: ClockConfidence::Attested,
         floor: UnixTime(1_799_999_000),
+        proven: UnixTime(1_800_000_000),
         terminal: TerminalId::from_bytes([4; 16]),
         roster_version: 1,
         recipients: ["age1a".to_owned(), "age1b".to_owned()].into(),
         attempt: 0,
         suspended: false,
+        established: None,
     }
 }
 

@@ -200,7 +200,7 @@ pub(super) fn settled(batches: &[Settled]) -> Reply {
 }
 
 /// Totals and reference of one batch, for the receipt.
-fn told(batch: &Settled) -> String {
+pub(super) fn told(batch: &Settled) -> String {
     let Settled { binding, batch_number, currency, .. } = batch;
     let reference = match batch.host_reference.trim() {
         "" => "no reference from the host".to_owned(),

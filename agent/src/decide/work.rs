@@ -315,11 +315,13 @@ impl Core {
             at: time.wall,
             clock: time.confidence,
             floor: time.floor,
+            proven: time.proven,
             terminal: self.profile.terminal,
             roster_version: roster.version,
             recipients: recipients.collect(),
             attempt: saga.map_or(0, Saga::attempts),
             suspended: self.standing != Standing::InService,
+            established: saga.and_then(Saga::established).map(str::to_owned),
         }
     }
 

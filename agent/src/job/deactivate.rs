@@ -4,23 +4,27 @@
 //! and lets other jobs go first until then. From `stop` on the till sells nothing, whoever is
 //! connected. What it owes is sent, settled and saved, however long that takes: a host that is away
 //! or counts otherwise is waited for, with words for people, and never passed over. Until it is
-//! done people may take it back, and the till sells again.
+//! done people may take it back, and the till sells again. Where people have signed that it may
+//! settle later ([`owing`]), it is saved with all that it owes, and says so under its key.
 //!
 //! A **return to service** tests before anybody sells, and leaves the till stopped when it cannot.
 //!
 //! A **wipe** waits while any approver may cancel it. From `erase` on there is only forward.
 
+pub mod owing;
+
 use serde::{Deserialize, Serialize};
-use shared::change::{Decommission, Resume, Suspend};
+use shared::change::{Decommission, Resume, SettlementDelay, Suspend};
 use shared::document::Clearance;
 use shared::outcome::FailureCode::{self, ExportFailed, NotErased, NotStopped, TestFailed};
 use shared::outcome::Waiting;
+use shared::time::UnixTime;
 
 use super::Action::{self, Data};
 use super::DataAction::{DiscardExport, Export, Save};
 use super::rebind::quoted;
 use super::step::Condition::{MomentCome, WindowOpen};
-use super::step::{Step, Table};
+use super::step::{Step, Table, joined};
 use super::{Again, Reply};
 
 const HOUR: u64 = 3600;
@@ -38,9 +42,12 @@ pub enum DeactivateAction {
     Announce,
     /// No sale any more, durably, with words on the screen.
     Stop,
+    /// Send and settle; where that cannot be done in the time that people have given it, find out
+    /// what is owed, and go on if it is what they accept.
+    SettleOrOwe,
     /// Wait until the snapshot of this job is verified in both places.
     ConfirmSaved,
-    /// Find out that the till stands still and owes nothing.
+    /// Find out that the till stands still, and owes nothing but what was found before.
     ConfirmStopped,
     /// The tests on the active binding.
     Test,
@@ -56,15 +63,15 @@ pub enum DeactivateAction {
 }
 
 use DeactivateAction::{
-    Announce, Check, ConfirmSaved, ConfirmSelling, ConfirmStopped, Erase, RescueMoney, Sell, Stop,
-    Test,
+    Announce, Check, ConfirmSaved, ConfirmSelling, ConfirmStopped, Erase, RescueMoney, Sell,
+    SettleOrOwe, Stop, Test,
 };
 
 const fn deactivate(action: DeactivateAction) -> Action {
     Action::Deactivate(action)
 }
 
-pub static SUSPEND: Table = &[
+const STOPPING: Table = &[
     // The shop sells on.
     Step::new("check", deactivate(Check)).tries(8, 60).within_s(HOUR),
     Step::new("announce", deactivate(Announce)).tries(3, 10).within_s(120),
@@ -75,9 +82,15 @@ pub static SUSPEND: Table = &[
         .undone_by(&[deactivate(Sell)])
         .patiently(FOR_EVER)
         .sits_and_watches(),
+];
+
+const SETTLING: Table = &[
     Step::new("drain", Action::Drain).sits_and_watches().within_s(300),
     Step::new("settle", Action::Settle).sits_and_watches().within_s(600),
-    Step::new("export", Data(Export))
+];
+
+const SAVING: Table = &[
+    Step::new(EXPORT, Data(Export))
         .tidied_by(&[Data(DiscardExport)])
         .failing_as(ExportFailed)
         .sits_and_watches()
@@ -87,6 +100,21 @@ pub static SUSPEND: Table = &[
     Step::new("tidy-export", Data(DiscardExport)).sits_and_watches(),
     Step::new("confirm", deactivate(ConfirmStopped)).failing_as(NotStopped).sits_and_watches(),
 ];
+
+/// The first step that leaves something behind, and what was settled is settled by then.
+pub const EXPORT: &str = "export";
+
+pub static SUSPEND: Table = &joined::<11>(STOPPING, &joined::<7>(SETTLING, SAVING));
+
+/// As [`SUSPEND`], where people accept that what cannot be settled in time is settled later. Each
+/// look sends before it settles: what is not sent by then was tried to the last.
+pub static SUSPEND_OWING: Table = &joined::<10>(
+    STOPPING,
+    &joined::<6>(
+        &[Step::new("settle", deactivate(SettleOrOwe)).sits_and_watches().within_s(900)],
+        SAVING,
+    ),
+);
 
 pub static RESUME: Table = &[
     Step::new("check", deactivate(Check)).tries(8, 60).within_s(HOUR),
@@ -163,7 +191,10 @@ impl Deactivation {
     pub fn notice(&self) -> String {
         let (what, by, reason, note) = match &self.wanted {
             Wanted::Suspend(it) => {
-                let what = format!("This till stops taking payments at {}", it.cut_off);
+                let owing = it.delay.as_ref().map_or_else(String::new, |delay| {
+                    format!(" and may settle later, until {}", delay.settled_by)
+                });
+                let what = format!("This till stops taking payments at {}{owing}", it.cut_off);
                 (what, &it.ordered_by, it.reason, &it.note)
             }
             Wanted::Resume(it) => {
@@ -194,6 +225,14 @@ impl Deactivation {
             }
             Wanted::Resume(_) => "No card payments here for now. Take another till.".to_owned(),
             Wanted::Wipe(..) => "This till is out of service.".to_owned(),
+        }
+    }
+
+    /// What people accept of a till that cannot settle.
+    pub fn delay(&self) -> Option<(&SettlementDelay, UnixTime)> {
+        match &self.wanted {
+            Wanted::Suspend(it) => Some((it.delay.as_ref()?, it.cut_off)),
+            Wanted::Resume(_) | Wanted::Wipe(..) => None,
         }
     }
 

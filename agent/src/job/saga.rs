@@ -28,7 +28,7 @@ use shared::message::StepState;
 use shared::outcome::{Failure, FailureCode, Outcome, Waiting};
 use shared::time::UnixTime;
 
-use super::step::{Condition, Lasts, Run, Step, Table};
+use super::step::{Condition, Lasts, Mark, Run, Step, Table};
 use super::{Action, Finding, Reply, Ticket};
 use crate::journal::Entry;
 use circumstances::Circumstances;
@@ -234,6 +234,27 @@ impl Saga {
     /// How many attempts of what the shell is asked for have failed, since the agent started.
     pub fn attempts(&self) -> u32 {
         self.attempts
+    }
+
+    /// What the receipt would say that is so now.
+    pub fn established(&self) -> Option<&str> {
+        self.record.version.as_deref()
+    }
+
+    /// Whether it goes forward, has stopped trading, and has not come to that step yet.
+    pub fn stands_still_before(&self, step: &str) -> bool {
+        let place = self.table.iter().position(|it| it.name == step);
+        let stopped = self.record.marked(Mark::StopsTrading).is_some();
+        let forward = self.record.course == Course::Forward;
+        stopped && forward && place.is_some_and(|place| self.record.at() < place)
+    }
+
+    /// Goes on where another job has stopped trading: what comes before that is so by its doing.
+    pub fn begin_where_trading_stops(&mut self) {
+        self.begin_anew();
+        while let Some(step) = self.step().filter(|step| step.mark != Mark::StopsTrading) {
+            self.write(Entry::Skipped { step: step.name.to_owned() });
+        }
     }
 
     /// The next ticket that nobody has used.

@@ -45,8 +45,9 @@ pub struct Facts {
 pub enum Standing {
     #[default]
     InService,
-    /// The till stands still since that order.
-    Suspended { by: OrderId },
+    /// The till stands still since that order. Where it is not settled, people have accepted that
+    /// it settles later.
+    Suspended { by: OrderId, is_settled: bool },
     /// What it held is erased since that order; only its identity is left, until the controller has
     /// heard so.
     Erased { by: OrderId, at: UnixTime },

@@ -48,7 +48,11 @@ pub(super) fn check(
     check_suspended(known)?;
     let Clearance { suspended_by, manifest, deregistered, .. } = &clearance;
     let by_our_books = match known.standing {
-        Standing::Suspended { by } => *suspended_by == Some(by),
+        Standing::Suspended { by, is_settled: false } => {
+            let detail = format!("it was suspended by {by} before it had settled what it owes");
+            return Err(refused(Refusal::NotSettled, detail));
+        }
+        Standing::Suspended { by, is_settled: true } => *suspended_by == Some(by),
         Standing::InService | Standing::Erased { .. } => false,
     };
     if !by_our_books || manifest.is_none() || deregistered.is_empty() {

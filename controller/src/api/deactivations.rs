@@ -1,5 +1,6 @@
 //! Terminals that stop, sell again, or are emptied: planned, begun, followed, certified.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use axum::extract::State;
@@ -10,6 +11,7 @@ use shared::document::SanitisationCertificate;
 use shared::document::clearance::Deregistered;
 use shared::id::{CampaignId, TerminalId};
 use shared::limits;
+use shared::owed::Owed;
 use shared::signature::Envelope;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -17,8 +19,8 @@ use utoipa_axum::routes;
 use super::extract::{Json, Operator, Part, Path, Query, listed};
 use super::model::{
     Base64, CheckedOnSite, DeactivatedTerminal, Deactivation, Deregistration, NewDeactivation,
-    Page, Problem, Sanitisation, ServiceDeadline, ServiceObstacle, ServicePart, ServicePlan,
-    Terminal, WantedService,
+    OwedOfBinding, Owing, Page, Problem, Sanitisation, ServiceDeadline, ServiceObstacle,
+    ServicePart, ServicePlan, Terminal, WantedService,
 };
 use super::problem::{Code, Refusal};
 use super::{Api, campaigns, now, terminals};
@@ -28,6 +30,7 @@ use crate::deactivation::plan::{self, Obstacle, Plan};
 use crate::deactivation::{Checked, DeactivationError, Deactivations, Kept, NewChange, Wanted};
 use crate::registry::deactivation as stored;
 use crate::registry::page::{self, PAGE_ITEMS_MAX};
+use crate::registry::terminal::Service;
 
 pub(super) fn routes() -> OpenApiRouter<Arc<Api>> {
     OpenApiRouter::new()
@@ -174,9 +177,12 @@ async fn certificates(
 fn read(asked: NewDeactivation) -> NewChange {
     let NewDeactivation { request, wanted, name, not_after_s, close_store } = asked;
     let wanted = match wanted {
-        WantedService::Suspend(it) => {
-            Wanted::Suspend { cut_off: it.cut_off, resume_expected: it.resume_expected }
-        }
+        WantedService::Suspend(it) => Wanted::Suspend {
+            cut_off: it.cut_off,
+            resume_expected: it.resume_expected,
+            delay: it.delay,
+        },
+        WantedService::Settle(it) => Wanted::Settle { resume_expected: it.resume_expected },
         WantedService::Resume(it) => {
             let checked = Some(Checked { what: it.checked.what, by: it.checked.by });
             Wanted::Resume { tests: it.tests, checked, window: it.window }
@@ -228,20 +234,56 @@ async fn shown(api: &Api, it: stored::Deactivation) -> Result<Deactivation, Refu
         page = page::Page::after(last.terminal.id, PAGE_ITEMS_MAX);
         members.extend(next);
     }
+    let mut owing = owing(api, &members).await?;
     let mut terminals = Vec::new();
     for member in &members {
         let is_proven = is_proven(api, &campaign.change, member).await?;
-        terminals.push(terminal(&campaign.change, member, is_proven));
+        let owing = owing.remove(&member.terminal.id);
+        terminals
+            .push(DeactivatedTerminal { owing, ..terminal(&campaign.change, member, is_proven) });
     }
+    let is_late = |it: &&DeactivatedTerminal| it.owing.as_ref().is_some_and(|it| it.is_late);
     Ok(Deactivation {
         request: it.request,
         kind: kind(&campaign.change).to_owned(),
         at_risk: terminals.iter().filter(|it| it.at_risk).count() as u64,
+        late: terminals.iter().filter(is_late).count() as u64,
         terminals,
         planned: plan_shown(&kept.plan),
         checked: kept.checked.map(|it| CheckedOnSite { what: it.what, by: it.by }),
         campaign: campaigns::shown(api, id).await?,
     })
+}
+
+/// What those of them owe that are suspended and have not settled.
+async fn owing(api: &Api, members: &[Member]) -> Result<BTreeMap<TerminalId, Owing>, Refusal> {
+    let owes = |it: &&Member| it.terminal.service == Service::SuspendedOwing;
+    let ids: Vec<_> = members.iter().filter(owes).map(|it| it.terminal.id).collect();
+    let mut owing = BTreeMap::new();
+    for ids in ids.chunks(PAGE_ITEMS_MAX as usize) {
+        for facts in api.registry.service_facts(ids).await? {
+            owing.extend(facts.owing.map(|it| (facts.terminal, owing_shown(it))));
+        }
+    }
+    Ok(owing)
+}
+
+fn owing_shown(it: stored::Owing) -> Owing {
+    let of_binding = |it: Owed| OwedOfBinding {
+        binding: it.binding,
+        sales: it.sales,
+        total_minor: it.total_minor,
+        currency: it.currency,
+        unsent_reversals: it.unsent_reversals,
+        stored_offline: it.stored_offline,
+    };
+    Owing {
+        owed: it.owed.into_iter().map(of_binding).collect(),
+        settled_by: it.settled_by,
+        is_late: plan::is_late(it.settled_by, now()),
+        reason: it.reason,
+        accepted_by: it.accepted_by,
+    }
 }
 
 fn kind(change: &Signed) -> &'static str {
@@ -303,6 +345,7 @@ fn terminal(change: &Signed, member: &Member, is_proven: bool) -> DeactivatedTer
         serial: terminal.serial.clone(),
         store: terminal.store.clone(),
         service: terminals::service(terminal.service).to_owned(),
+        owing: None,
         wipe,
         order,
         detail: part.why().map(|why| why.detail),
@@ -318,6 +361,7 @@ impl From<DeactivationError> for Refusal {
             DeactivationError::Nobody
             | DeactivationError::Unsound(_)
             | DeactivationError::CutOffPassed(_)
+            | DeactivationError::NobodyOwes
             | DeactivationError::NotAReference
             | DeactivationError::Unchecked(_)
             | DeactivationError::NotLost(_) => Code::Invalid,

@@ -37,9 +37,9 @@ pub use campaign::{
 pub use change::{Backup, Change, Drill, Ping, Restore, Upgrade};
 pub use claim::{Claim, ClaimState, IssuedClaim, NewClaim};
 pub use deactivation::{
-    CheckedOnSite, DeactivatedTerminal, Deactivation, Deregistration, NewDeactivation, ResumeWish,
-    Sanitisation, ServiceDeadline, ServiceObstacle, ServicePart, ServicePlan, SuspendWish,
-    WantedService, WipeWish,
+    CheckedOnSite, DeactivatedTerminal, Deactivation, Deregistration, NewDeactivation,
+    OwedOfBinding, Owing, ResumeWish, Sanitisation, ServiceDeadline, ServiceObstacle, ServicePart,
+    ServicePlan, SettleWish, SuspendWish, WantedService, WipeWish,
 };
 pub use drill::{DrillReport, DrillSet, Tally};
 pub use enrolment::{Base64, BeginEnrolment, Enrol, Enrolled, EnrolmentNonce, Own};

@@ -451,7 +451,7 @@ impl From<ReplacementRefused> for Refusal {
             Why::Request(why) => return why.into(),
             Why::Unit { serial, why } => return Self::from(why).about("unit", serial),
             Why::State(_) | Why::Moved { .. } | Why::PositionMoved { .. } => Code::WrongState,
-            Why::OldSells { .. } | Why::OldAnswers(_) => Code::OldTerminalSells,
+            Why::OldSells { .. } | Why::OldOwes(_) | Why::OldAnswers(_) => Code::OldTerminalSells,
             Why::SamePerson { .. } => Code::SamePerson,
             Why::NothingListed
             | Why::NotEnrolled(_)

@@ -168,6 +168,7 @@ pub(super) fn service(service: stored::Service) -> &'static str {
     match service {
         stored::Service::InService => "in-service",
         stored::Service::Suspended => "suspended",
+        stored::Service::SuspendedOwing => "suspended-owing",
         stored::Service::Erased => "erased",
     }
 }

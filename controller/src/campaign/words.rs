@@ -7,7 +7,8 @@
 use shared::backup::{Selection, SnapshotOf};
 use shared::change::rebind::{Rebind, RegistryOrder, Test, TestKind, Watch};
 use shared::change::{
-    Backup, Cancel, Change, Decommission, Drill, Extent, Ping, Restore, Resume, Suspend, Upgrade,
+    Backup, Cancel, Change, Covers, Decommission, Drill, Extent, Ping, Restore, Resume,
+    SettlementDelay, Suspend, Upgrade,
 };
 use shared::digest::Digest;
 use shared::time::UnixTime;
@@ -124,23 +125,49 @@ fn of_rebind(rebind: &Rebind) -> Words {
 
 /// These shops take no payment at these terminals from a moment on.
 fn of_suspend(suspend: &Suspend) -> Words {
-    let Suspend { request, reason, ordered_by, note, cut_off, fallback, resume_expected } = suspend;
+    let Suspend { request, reason, ordered_by, note, cut_off, fallback, resume_expected, delay } =
+        suspend;
     let resumes = match resume_expected {
         Some(at) => format!("expected at {at}"),
         None => "NOT EXPECTED: the terminals are to be decommissioned".to_owned(),
     };
-    Words {
-        what: "Stop taking payments, settle, and save; nothing is erased",
-        terms: vec![
-            ("cut-off", cut_off.to_string()),
-            ("resumes", resumes),
-            ("instead", quoted(fallback)),
-            ("reason", reason.as_str().to_owned()),
-            ("ordered by", quoted(ordered_by)),
-            ("note", quoted(note)),
-            ("request", request.to_string()),
-        ],
-    }
+    let mut terms = vec![
+        ("cut-off", cut_off.to_string()),
+        ("resumes", resumes),
+        ("instead", quoted(fallback)),
+        ("reason", reason.as_str().to_owned()),
+        ("ordered by", quoted(ordered_by)),
+        ("note", quoted(note)),
+        ("request", request.to_string()),
+    ];
+    terms.extend(delay.iter().flat_map(of_delay));
+    let what = match delay {
+        None => "Stop taking payments, settle, and save; nothing is erased",
+        Some(_) => {
+            "Stop taking payments, and save, ALSO WHAT IS NOT SETTLED by then; nothing is erased"
+        }
+    };
+    Words { what, terms }
+}
+
+/// What may be open on each terminal, and who answers for it.
+fn of_delay(delay: &SettlementDelay) -> [(&'static str, String); 5] {
+    let SettlementDelay { covers, after_s, settled_by, reason, accepted_by } = delay;
+    let covers = match covers {
+        Covers::WhateverIsOpen => "WHATEVER IS OPEN, and whatever is not sent".to_owned(),
+        Covers::UpTo { total_minor, currency, unsent } => format!(
+            "up to {total_minor} {} (smallest unit) in open batches, and {unsent} payments and \
+             reversals that are not sent",
+            harmless(currency)
+        ),
+    };
+    [
+        ("may be open", covers),
+        ("tried for", format!("{after_s} s from the cut-off")),
+        ("settled by", settled_by.to_string()),
+        ("because", quoted(reason)),
+        ("accepted by", quoted(accepted_by)),
+    ]
 }
 
 fn of_resume(resume: &Resume) -> Words {
@@ -275,7 +302,8 @@ fn could_mislead(c: char) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use shared::id::{BatchId, RepositoryId, TerminalId};
+    use shared::change::rebind::Reason;
+    use shared::id::{BatchId, RepositoryId, RequestId, TerminalId};
 
     use super::*;
 
@@ -313,6 +341,41 @@ mod tests {
         let key = format!("sealed for it, SHA-256 {}", Digest::of(b"sealed"));
         assert_eq!(term("key"), Some(key.as_str()));
         assert_eq!(said.len(), 7);
+    }
+
+    #[test]
+    fn an_exception_is_said_in_words_before_it_is_signed() {
+        let mut suspend = Suspend {
+            request: RequestId::from_bytes([4; 16]),
+            reason: Reason::Business,
+            ordered_by: "head office".to_owned(),
+            note: String::new(),
+            cut_off: UnixTime(1_800_000_000),
+            fallback: "Pay in cash.".to_owned(),
+            resume_expected: None,
+            delay: None,
+        };
+        let said = |suspend: &Suspend| of_change(&Change::Suspend(Box::new(suspend.clone())));
+        let without = said(&suspend);
+        assert!(without.what.contains("settle, and save"), "{}", without.what);
+        let covers = Covers::UpTo { total_minor: 1_250, currency: "CNY".to_owned(), unsent: 3 };
+        suspend.delay = Some(SettlementDelay {
+            covers,
+            after_s: 14_400,
+            settled_by: UnixTime(1_800_600_000),
+            reason: "the host is down".to_owned(),
+            accepted_by: "Hana\u{202e}".to_owned(),
+        });
+        let with = said(&suspend);
+        assert!(with.what.contains("ALSO WHAT IS NOT SETTLED"), "{}", with.what);
+        let (same, delay) = with.terms.split_at(without.terms.len());
+        assert_eq!(same, without.terms);
+        let values: Vec<_> = delay.iter().map(|(_, value)| value.as_str()).collect();
+        let most = "up to 1250 CNY (smallest unit) in open batches, and 3 payments and reversals \
+                    that are not sent";
+        let by = UnixTime(1_800_600_000).to_string();
+        let tried = "14400 s from the cut-off";
+        assert_eq!(values, [most, tried, &by, "“the host is down”", "“Hana\u{fffd}”"]);
     }
 
     #[test]

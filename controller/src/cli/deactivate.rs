@@ -2,6 +2,7 @@
 
 mod ask;
 mod certificate;
+mod delay;
 mod show;
 
 use clap::Subcommand;
@@ -16,10 +17,11 @@ use super::print::Print;
 ///
 /// Each carries out an accepted request (`tillward request new --kind …`), and waits for two
 /// approvers. A decommissioning takes two steps: `suspend`, which settles and saves, and `wipe`,
-/// once the terminal is deregistered.
+/// once the terminal is deregistered. `settle` is for terminals that were allowed to settle later.
 #[derive(Debug, Subcommand)]
 pub(super) enum DeactivateCommand {
     Suspend(ask::Suspend),
+    Settle(ask::Settle),
     Resume(ask::Resume),
     Wipe(ask::Wipe),
     Deregister(ask::Deregister),
@@ -41,6 +43,7 @@ impl DeactivateCommand {
         let client = Client::new(context.read()?)?;
         match self {
             Self::Suspend(args) => args.run(&client, print).await,
+            Self::Settle(args) => args.run(&client, print).await,
             Self::Resume(args) => args.run(&client, print).await,
             Self::Wipe(args) => args.run(&client, print).await,
             Self::Deregister(args) => args.run(&client, print).await,

@@ -30,9 +30,15 @@ pub const CHECKED: [&str; 5] = ["screen", "printer", "reader", "scanner", "batte
 /// What is to be done.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Step {
-    Suspend { cut_off: UnixTime },
+    Suspend {
+        cut_off: UnixTime,
+    },
+    /// What is suspended and owes something settles, and is saved anew.
+    Settle,
     Resume,
-    Wipe { is_lost: bool },
+    Wipe {
+        is_lost: bool,
+    },
 }
 
 /// Why one terminal cannot take part.
@@ -45,6 +51,10 @@ pub enum Obstacle {
     /// It is suspended or erased already.
     NotInService,
     NotSuspended,
+    /// It was suspended before it had settled, and has not settled since.
+    NotSettled,
+    /// It has nothing to settle that is known.
+    NothingOwed,
     /// It has not told what a wipe of it must name.
     NoChallenge,
     /// No snapshot of it is verified in both places.
@@ -64,6 +74,8 @@ impl Obstacle {
             Self::Frozen => "somebody finds it suspicious",
             Self::NotInService => "it is out of service already",
             Self::NotSuspended => "it is not suspended",
+            Self::NotSettled => "it has not settled what it owes",
+            Self::NothingOwed => "it owes nothing that anybody knows of",
             Self::NoChallenge => "it has not told what a wipe of it must name",
             Self::NotSaved => "no snapshot of it is verified in both places",
             Self::SavedTooEarly => "its newest verified snapshot is older than its last sale",
@@ -79,6 +91,8 @@ impl Obstacle {
             Self::Frozen => "look into it; two people lift it with `tillward request unfreeze`",
             Self::NotInService => "leave it out, or resume it first",
             Self::NotSuspended => "suspend it first: `tillward deactivate suspend`",
+            Self::NotSettled => "let it settle first: `tillward deactivate settle`",
+            Self::NothingOwed => "leave it out",
             Self::NoChallenge => "wait until it has connected with a newer agent",
             Self::NotSaved | Self::SavedTooEarly => {
                 "wait until its backup is verified: `tillward backup show`"
@@ -163,7 +177,8 @@ pub fn plan(
     let part = |it: &ServiceFacts| {
         let mut obstacles = obstacles(step, it);
         let sells_on = besides.get(&it.store).copied().unwrap_or(0);
-        if matches!(step, Step::Suspend { .. }) && sells_on == 0 {
+        let stops = matches!(step, Step::Suspend { .. }) && it.service == Service::InService;
+        if stops && sells_on == 0 {
             obstacles.push(Obstacle::LastInStore);
         }
         let (terminal, serial, store) = (it.terminal, it.serial.clone(), it.store.clone());
@@ -173,7 +188,7 @@ pub fn plan(
     terminals.sort_by(|a, b| a.serial.cmp(&b.serial));
     let deadlines = match step {
         Step::Suspend { cut_off } => deadlines(cut_off, now).into(),
-        Step::Resume | Step::Wipe { .. } => Vec::new(),
+        Step::Settle | Step::Resume | Step::Wipe { .. } => Vec::new(),
     };
     Plan { terminals, deadlines, close_store }
 }
@@ -198,18 +213,9 @@ fn obstacles(step: Step, it: &ServiceFacts) -> Vec<Obstacle> {
     if it.is_frozen {
         found.push(Obstacle::Frozen);
     }
-    match (step, it.service) {
-        (Step::Suspend { .. }, Service::Suspended | Service::Erased)
-        | (Step::Wipe { is_lost: true }, Service::Erased) => found.push(Obstacle::NotInService),
-        (Step::Resume | Step::Wipe { is_lost: false }, Service::InService | Service::Erased) => {
-            found.push(Obstacle::NotSuspended);
-        }
-        (Step::Suspend { .. }, Service::InService)
-        | (Step::Resume | Step::Wipe { .. }, Service::Suspended)
-        | (Step::Wipe { is_lost: true }, Service::InService) => {}
-    }
+    found.extend(wrong_service(step, it.service));
     match step {
-        Step::Suspend { .. } | Step::Resume => {}
+        Step::Suspend { .. } | Step::Settle | Step::Resume => {}
         Step::Wipe { is_lost } => {
             if it.challenge.is_none() {
                 found.push(Obstacle::NoChallenge);
@@ -220,6 +226,27 @@ fn obstacles(step: Step, it: &ServiceFacts) -> Vec<Obstacle> {
         }
     }
     found
+}
+
+fn wrong_service(step: Step, service: Service) -> Option<Obstacle> {
+    use Service as Is;
+    match (step, service) {
+        (Step::Suspend { .. }, Is::Suspended | Is::SuspendedOwing | Is::Erased)
+        | (Step::Wipe { is_lost: true }, Is::Erased) => Some(Obstacle::NotInService),
+        (
+            Step::Settle | Step::Resume | Step::Wipe { is_lost: false },
+            Is::InService | Is::Erased,
+        ) => Some(Obstacle::NotSuspended),
+        (Step::Settle, Is::Suspended) => Some(Obstacle::NothingOwed),
+        (Step::Wipe { is_lost: false }, Is::SuspendedOwing) => Some(Obstacle::NotSettled),
+        (Step::Suspend { .. }, Is::InService)
+        | (Step::Settle, Is::SuspendedOwing)
+        | (Step::Resume, Is::Suspended | Is::SuspendedOwing)
+        | (Step::Wipe { is_lost: false }, Is::Suspended)
+        | (Step::Wipe { is_lost: true }, Is::InService | Is::Suspended | Is::SuspendedOwing) => {
+            None
+        }
+    }
 }
 
 fn what_a_wipe_lacks(it: &ServiceFacts) -> Vec<Obstacle> {
@@ -321,6 +348,11 @@ pub fn is_at_risk(
 ) -> bool {
     let armed_late = !has_accepted && now > cut_off.minus(ARMED_BEFORE);
     armed_late && presence != Presence::Online || (!has_accepted && now > cut_off)
+}
+
+/// Whether what was to be settled by then is late.
+pub fn is_late(settled_by: UnixTime, now: UnixTime) -> bool {
+    now > settled_by
 }
 
 #[cfg(test)]

@@ -17,6 +17,7 @@ mod replacements;
 mod reports;
 mod requests;
 mod retention;
+mod stops;
 mod terminals;
 mod units;
 mod watch;
@@ -143,6 +144,10 @@ pub const CHECKS: &[Check] = checks! {
         a_unit_that_may_be_another_freezes_its_terminal,
         a_stranger_without_a_terminal_is_an_alarm_until_it_is_looked_after,
         inspections_are_kept_and_the_next_one_is_due_after_the_last;
+    stops:
+        what_a_stopped_terminal_owes_is_kept_until_it_has_settled_or_sells,
+        a_suspension_goes_on_for_another_only_where_it_allows_to_settle_later,
+        a_suspension_is_taken_up_again_only_for_those_that_owe_something;
     replacements:
         a_replacement_swaps_two_terminals_in_one_step,
         a_swap_that_cannot_be_whole_changes_nothing,

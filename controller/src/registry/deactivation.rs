@@ -4,11 +4,13 @@
 use std::collections::BTreeMap;
 
 use async_trait::async_trait;
+use serde::{Deserialize, Serialize};
 use shared::digest::{Digest, PublicKey};
 use shared::document::clearance::Deregistered;
 use shared::document::profile::Enclosed;
 use shared::id::{CampaignId, OrderId, RequestId, TerminalId};
 use shared::message::SignedBytes;
+use shared::owed::Owed;
 use shared::time::UnixTime;
 
 use super::RegistryError;
@@ -58,12 +60,25 @@ pub struct ServiceFacts {
     /// The order that made it so.
     pub service_order: Option<OrderId>,
     pub service_at: Option<UnixTime>,
+    /// Of one that is suspended and has not settled.
+    pub owing: Option<Owing>,
     /// What a wipe of it must name.
     pub challenge: Option<Digest>,
     /// Of its newest snapshot that is verified in both places, and when that was taken.
     pub saved: Option<(Digest, UnixTime)>,
     pub deregistered: Vec<Deregistered>,
     pub is_frozen: bool,
+}
+
+/// What a suspended terminal has not sent or settled, by its own signed word, and what people have
+/// accepted of it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Owing {
+    /// By binding; empty where the till says that it owes nothing, and nobody has confirmed it.
+    pub owed: Vec<Owed>,
+    pub settled_by: UnixTime,
+    pub reason: String,
+    pub accepted_by: String,
 }
 
 /// A terminal that has signed that it is erased, and that nobody has certified yet.

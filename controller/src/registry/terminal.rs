@@ -48,6 +48,8 @@ pub enum Service {
     InService,
     /// Stopped, settled and saved; nothing is erased.
     Suspended,
+    /// Stopped and saved. People have accepted that it settles later.
+    SuspendedOwing,
     /// Emptied for good.
     Erased,
 }

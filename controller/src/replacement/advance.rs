@@ -58,6 +58,8 @@ pub enum ReplacementRefused {
     Frozen(String),
     #[error("the old terminal {serial} has not signed that it is suspended: {}", .service.word())]
     OldSells { serial: String, service: Service },
+    #[error("the old terminal {0} is suspended, and has not settled what it owes")]
+    OldOwes(String),
     #[error("the old terminal {0} is online: it can settle what it owes itself")]
     OldAnswers(String),
     #[error("nothing is listed that the old terminal may still owe")]
@@ -83,6 +85,7 @@ impl Service {
         match self {
             Self::InService => "it is in service",
             Self::Suspended => "it is suspended",
+            Self::SuspendedOwing => "it is suspended, and not settled",
             Self::Erased => "it is erased",
         }
     }
@@ -106,6 +109,7 @@ impl ReplacementRefused {
                 "suspend it: `tillward request new --kind suspend`, then `tillward deactivate \
                  suspend`; where it is dead `tillward replace old-unreachable`"
             }
+            Self::OldOwes(_) => "let it settle first: `tillward deactivate settle`",
             Self::OldAnswers(_) => {
                 "suspend it: `tillward request new --kind suspend`, then `tillward deactivate \
                  suspend`"
@@ -241,6 +245,7 @@ fn may_allocate(it: &Replacement, serial: &str, facts: &Facts, by: &By) -> Refus
 fn settled(facts: &Facts) -> Refused<()> {
     match facts.old.service {
         Service::Suspended => Ok(()),
+        Service::SuspendedOwing => Err(ReplacementRefused::OldOwes(facts.old.serial.clone())),
         service @ (Service::InService | Service::Erased) => {
             Err(ReplacementRefused::OldSells { serial: facts.old.serial.clone(), service })
         }

@@ -2,6 +2,8 @@
 //! Whoever decommissions a terminal suspends it first; the wipe is a change of its own, so that
 //! people approve it when what must come before it is so.
 
+use std::time::Duration;
+
 use serde::{Deserialize, Serialize};
 
 use super::rebind::{Reason, Test};
@@ -12,6 +14,13 @@ use crate::window::Window;
 
 /// The order of a wipe lives for 72 h at most: with a longer cool-off it would always expire.
 pub const COOL_OFF_S_MAX: u32 = 48 * 3600;
+
+/// A till that could not settle by then is no longer tried: a long weekend is over.
+pub const DELAY_AFTER_S_MAX: u32 = 72 * 3600;
+
+/// From the cut-off. What is open for longer than a month is no delay but a loss, for which
+/// somebody has to answer otherwise.
+pub const DELAY_S_MAX: u64 = 31 * 24 * 3600;
 
 /// Stop selling at a moment, settle, and save. Nothing is erased.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -29,6 +38,44 @@ pub struct Suspend {
     pub fallback: String,
     /// When the terminal is to sell again; `None` where it is to be decommissioned.
     pub resume_expected: Option<UnixTime>,
+    /// What people accept where it cannot settle; `None`: it waits until it has, however long.
+    pub delay: Option<SettlementDelay>,
+}
+
+/// An exception that people sign: a till that has stopped, and whose host is away or counts
+/// otherwise, is saved and suspended before it has settled. It is not wiped before it has.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SettlementDelay {
+    pub covers: Covers,
+    /// How long after the cut-off the terminal tries to send and to settle before it goes on.
+    pub after_s: u32,
+    /// By when it must have settled all the same.
+    pub settled_by: UnixTime,
+    pub reason: String,
+    /// Who accepts it, by name.
+    pub accepted_by: String,
+}
+
+impl SettlementDelay {
+    /// From when on the terminal goes on without having settled.
+    pub fn begins(&self, cut_off: UnixTime) -> UnixTime {
+        cut_off.plus(Duration::from_secs(self.after_s.into()))
+    }
+}
+
+/// What one terminal may owe.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub enum Covers {
+    WhateverIsOpen,
+    UpTo {
+        /// Of all its open batches together, in minor units; another currency is not covered.
+        total_minor: u64,
+        currency: String,
+        /// Reversals and stored payments that were not sent: a till tells how many, not how much.
+        unsent: u32,
+    },
 }
 
 /// Let a suspended terminal sell again, once it has passed its tests.

@@ -1,11 +1,13 @@
 //! One decision about many terminals: what, how many, which, and when. People sign this; the
 //! terminal proves to itself that it is one of those meant.
 
+use std::time::Duration;
+
 use serde::{Deserialize, Serialize};
 
-use crate::change::deactivate::COOL_OFF_S_MAX;
+use crate::change::deactivate::{COOL_OFF_S_MAX, DELAY_AFTER_S_MAX, DELAY_S_MAX};
 use crate::change::rebind::{Rebind, Test, TestKind};
-use crate::change::{Change, Restore};
+use crate::change::{Change, Covers, Restore, SettlementDelay, Suspend};
 use crate::digest::Digest;
 use crate::id::BatchId;
 use crate::time::UnixTime;
@@ -53,6 +55,19 @@ pub enum UnsoundBatch {
     NoFallback,
     #[error("a cool-off of {0} s is longer than {COOL_OFF_S_MAX} s")]
     CoolOff(u32),
+    #[error("nobody is named who accepts that a settlement is delayed, or no reason is")]
+    DelayUnanswered,
+    #[error(
+        "a settlement is tried for {0} s, more than {DELAY_AFTER_S_MAX} s, before it is delayed"
+    )]
+    DelayAfter(u32),
+    #[error(
+        "a settlement that may be delayed from {from} on is due at {by}: that is not later, or \
+         more than {DELAY_S_MAX} s after the cut-off"
+    )]
+    DelayUntil { from: UnixTime, by: UnixTime },
+    #[error("`{0}` is no currency: it has three capital letters")]
+    DelayCurrency(String),
 }
 
 impl Batch {
@@ -75,16 +90,7 @@ impl Batch {
                 Err(UnsoundBatch::KeyForMany(terminals))
             }
             Change::Rebind(rebind) => check_rebind(rebind),
-            Change::Suspend(suspend) => {
-                let cut_off = suspend.cut_off;
-                if cut_off < not_before || cut_off > not_after {
-                    return Err(UnsoundBatch::CutOff { cut_off, not_after });
-                }
-                match suspend.fallback.trim().is_empty() {
-                    true => Err(UnsoundBatch::NoFallback),
-                    false => Ok(()),
-                }
-            }
+            Change::Suspend(suspend) => check_suspend(suspend, not_before, not_after),
             Change::Resume(resume) => check_tests(&resume.tests),
             Change::Decommission(wipe) if wipe.cool_off_s > COOL_OFF_S_MAX => {
                 Err(UnsoundBatch::CoolOff(wipe.cool_off_s))
@@ -98,6 +104,45 @@ impl Batch {
             | Change::Cancel(_) => Ok(()),
         }
     }
+}
+
+fn check_suspend(
+    suspend: &Suspend,
+    not_before: UnixTime,
+    not_after: UnixTime,
+) -> Result<(), UnsoundBatch> {
+    let cut_off = suspend.cut_off;
+    if cut_off < not_before || cut_off > not_after {
+        return Err(UnsoundBatch::CutOff { cut_off, not_after });
+    }
+    if suspend.fallback.trim().is_empty() {
+        return Err(UnsoundBatch::NoFallback);
+    }
+    suspend.delay.as_ref().map_or(Ok(()), |delay| check_delay(delay, cut_off))
+}
+
+fn check_delay(delay: &SettlementDelay, cut_off: UnixTime) -> Result<(), UnsoundBatch> {
+    let SettlementDelay { covers, after_s, settled_by, reason, accepted_by } = delay;
+    if reason.trim().is_empty() || accepted_by.trim().is_empty() {
+        return Err(UnsoundBatch::DelayUnanswered);
+    }
+    if *after_s > DELAY_AFTER_S_MAX {
+        return Err(UnsoundBatch::DelayAfter(*after_s));
+    }
+    let (from, by) = (delay.begins(cut_off), *settled_by);
+    if by <= from || by > cut_off.plus(Duration::from_secs(DELAY_S_MAX)) {
+        return Err(UnsoundBatch::DelayUntil { from, by });
+    }
+    match covers {
+        Covers::UpTo { currency, .. } if !is_currency(currency) => {
+            Err(UnsoundBatch::DelayCurrency(currency.clone()))
+        }
+        Covers::UpTo { .. } | Covers::WhateverIsOpen => Ok(()),
+    }
+}
+
+fn is_currency(text: &str) -> bool {
+    text.len() == 3 && text.bytes().all(|it| it.is_ascii_uppercase())
 }
 
 fn check_rebind(rebind: &Rebind) -> Result<(), UnsoundBatch> {

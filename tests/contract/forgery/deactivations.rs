@@ -2,13 +2,17 @@
 //! do either without the people who must sign, or to a terminal that is not what they signed for,
 //! is refused by its own name.
 
+use std::time::Duration;
+
 use agent::journal::facts::Standing;
 use ciborium::Value;
-use harness::deactivate::{clearance, clearance_lost, folder, resume, suspend, wipe, wipe_lost};
+use harness::deactivate::{
+    clearance, clearance_lost, folder, resume, suspend, suspend_owing, wipe, wipe_lost,
+};
 use harness::keys::{Ceremony, NOW, terminal};
 use harness::rebind::{Portfolio, profile, rebind};
-use shared::change::deactivate::COOL_OFF_S_MAX;
-use shared::change::{Change, Decommission, Resume, Suspend};
+use shared::change::deactivate::{COOL_OFF_S_MAX, DELAY_AFTER_S_MAX};
+use shared::change::{Change, Covers, Decommission, Resume, SettlementDelay, Suspend};
 use shared::digest::Digest;
 use shared::document::clearance::CLEARANCE_BYTES_MAX;
 use shared::document::order::Stream;
@@ -112,7 +116,10 @@ impl Wiping {
 }
 
 fn suspended() -> Scene {
-    Scene { standing: Standing::Suspended { by: BY }, ..Scene::of(Ceremony::of(1)) }
+    Scene {
+        standing: Standing::Suspended { by: BY, is_settled: true },
+        ..Scene::of(Ceremony::of(1))
+    }
 }
 
 /// The same change for all members, signed by these.
@@ -133,6 +140,12 @@ fn suspension(change: impl Fn(&mut Suspend)) -> Change {
     let mut suspend = suspend(UnixTime(NOW.0 + 3_600));
     change(&mut suspend);
     Change::Suspend(Box::new(suspend))
+}
+
+/// With an exception that is in order: it may owe something from an hour after the cut-off on.
+fn delayed(suspend: &mut Suspend) -> &mut SettlementDelay {
+    *suspend = suspend_owing(suspend.cut_off, Duration::from_secs(3_600));
+    suspend.delay.as_mut().expect("it has one")
 }
 
 fn resumption(change: impl Fn(&mut Resume)) -> Change {
@@ -176,7 +189,8 @@ fn two_keys_of_one_person_are_one_person() {
     let second = ceremony.approver[1].public().key_id();
     let key = ceremony.roster.keys.iter_mut().find(|key| key.id == second).expect("it is listed");
     key.owner = "approver-1".to_owned();
-    let scene = Scene { standing: Standing::Suspended { by: BY }, ..Scene::of(ceremony) };
+    let scene =
+        Scene { standing: Standing::Suspended { by: BY, is_settled: true }, ..Scene::of(ceremony) };
     let wiping = Wiping::of(scene, clearance, |_| {});
     let Ceremony { controller, approver, .. } = &wiping.scene.ceremony;
     let alone = wiping.signed_by(&[controller, &approver[0], &approver[1]]);
@@ -329,13 +343,24 @@ fn only_a_suspended_terminal_is_wiped_unless_it_is_lost() {
         refused(&wiping.scene, &case, &wiping.parcel(), Refusal::NotSuspended);
     }
     // Suspended, resumed, and suspended again: what was saved then is not what is there now.
-    wiping.scene.standing = Standing::Suspended { by: OrderId::from_bytes([8; 16]) };
+    let by = OrderId::from_bytes([8; 16]);
+    wiping.scene.standing = Standing::Suspended { by, is_settled: true };
     refused(&wiping.scene, "by another order", &wiping.parcel(), Refusal::NotSuspended);
     let mut lost = Wiping::lost();
-    for standing in [Standing::InService, Standing::Suspended { by: BY }] {
+    for standing in [Standing::InService, Standing::Suspended { by: BY, is_settled: true }] {
         lost.scene.standing = standing;
         lost.scene.check(&lost.parcel()).expect("a lost terminal is emptied as it is");
     }
+}
+
+#[test]
+fn a_terminal_that_has_not_settled_is_not_wiped_though_people_signed_for_just_that() {
+    let mut wiping = Wiping::new();
+    wiping.scene.standing = Standing::Suspended { by: BY, is_settled: false };
+    refused(&wiping.scene, "not settled", &wiping.parcel(), Refusal::NotSettled);
+    let mut lost = Wiping::lost();
+    lost.scene.standing = wiping.scene.standing;
+    lost.scene.check(&lost.parcel()).expect("it sends and settles what it can, and is emptied");
 }
 
 #[test]
@@ -412,10 +437,19 @@ fn a_suspension_and_a_return_to_service_need_two_people_too() {
 fn a_suspension_that_makes_no_sense_is_refused_whoever_signed_it() {
     let scene = Scene::of(Ceremony::of(1));
     type Spoil = fn(&mut Suspend);
-    let cases: [(&str, Spoil); 3] = [
+    let cases: [(&str, Spoil); 9] = [
         ("before it begins", |it| it.cut_off = UnixTime(NOW.0 - 2 * 3_600)),
         ("after it is over", |it| it.cut_off = UnixTime(NOW.0 + 2 * 86_400)),
         ("without a word to customers", |it| it.fallback = "  ".to_owned()),
+        ("delayed by nobody", |it| delayed(it).accepted_by = " ".to_owned()),
+        ("delayed for no reason", |it| delayed(it).reason.clear()),
+        ("tried for years", |it| delayed(it).after_s = DELAY_AFTER_S_MAX + 1),
+        ("due before it may be late", |it| delayed(it).settled_by = UnixTime(NOW.0 + 7_200)),
+        ("due in years", |it| delayed(it).settled_by = UnixTime(NOW.0 + 400 * 86_400)),
+        ("in no currency", |it| {
+            let currency = "cny ".to_owned();
+            delayed(it).covers = Covers::UpTo { total_minor: 1, currency, unsent: 0 };
+        }),
     ];
     for (case, spoil) in cases {
         refused(&scene, case, &parcel(&scene, suspension(spoil), 2), Refusal::UnsoundBatch);

@@ -1,9 +1,13 @@
 //! What is said about a terminal that stops, sells again or is emptied.
 
-use harness::deactivate::{clearance, clearance_lost, resume, suspend, wipe, wipe_lost};
+use std::time::Duration;
+
+use harness::deactivate::{
+    clearance, clearance_lost, resume, suspend, suspend_owing, wipe, wipe_lost,
+};
 use harness::keys::{Ceremony, NOW, terminal};
 use harness::rebind::Portfolio;
-use shared::change::{Change, Resume, Suspend};
+use shared::change::{Change, Covers, Resume, Suspend};
 use shared::digest::{Digest, KeyId};
 use shared::document::sanitisation::{Method, SanitisedBy};
 use shared::document::{Clearance, FORMAT, SanitisationCertificate};
@@ -18,12 +22,20 @@ pub(super) fn changes() -> impl Iterator<Item = (&'static str, Change)> {
     let cut_off = UnixTime(NOW.0 + 3_600);
     let resume_expected = Some(UnixTime(NOW.0 + 86_400));
     let for_a_while = Suspend { resume_expected, ..suspend(cut_off) };
+    let owing = suspend_owing(cut_off, Duration::from_secs(3_600));
+    let mut owing_little = owing.clone();
+    if let Some(delay) = &mut owing_little.delay {
+        let currency = "CNY".to_owned();
+        delay.covers = Covers::UpTo { total_minor: 125_000, currency, unsent: 2 };
+    }
     let night = Window { from_min: 22 * 60, to_min: 6 * 60 };
     let at_night = Resume { window: Some(night), ..resume() };
     let lost = wipe_lost(Digest::of(b"clearances"));
     let changes = [
         ("batch-suspend", Change::Suspend(Box::new(suspend(cut_off)))),
         ("batch-suspend-for-a-while", Change::Suspend(Box::new(for_a_while))),
+        ("batch-suspend-owing", Change::Suspend(Box::new(owing))),
+        ("batch-suspend-owing-little", Change::Suspend(Box::new(owing_little))),
         ("batch-resume", Change::Resume(Box::new(resume()))),
         ("batch-resume-at-night", Change::Resume(Box::new(at_night))),
         ("batch-decommission", Change::Decommission(Box::new(wipe(folder().root())))),

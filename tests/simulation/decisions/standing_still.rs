@@ -1,6 +1,8 @@
 //! A suspension is armed long before its cut-off, and a wipe waits while it can be cancelled: other
 //! jobs go first, and then nothing that can be withdrawn goes before.
 
+mod owing;
+
 use agent::job::DataAction;
 use agent::job::deactivate::DeactivateAction::{self, *};
 use harness::deactivate::{clearance, clearance_lost, folder, resume, suspend, wipe, wipe_lost};

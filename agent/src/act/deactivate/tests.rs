@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use serde_json::json;
 use shared::change::rebind::{Reason, Test, TestKind};
-use shared::change::{Decommission, Resume, Suspend};
+use shared::change::{Covers, Decommission, Resume, SettlementDelay, Suspend};
 use shared::document::Clearance;
 use shared::id::{OrderId, RequestId};
 use shared::outcome::Waiting;
@@ -33,7 +33,21 @@ fn suspend() -> Wanted {
         cut_off: UnixTime(1_800_000_000),
         fallback: "Take the till beside it.".to_owned(),
         resume_expected: None,
+        delay: None,
     })
+}
+
+/// May owe so much from now on.
+fn suspend_owing(covers: Covers) -> Wanted {
+    let Wanted::Suspend(suspend) = suspend() else { unreachable!("it is one") };
+    let delay = SettlementDelay {
+        covers,
+        after_s: 0,
+        settled_by: UnixTime(1_800_600_000),
+        reason: "the host is down".to_owned(),
+        accepted_by: "Hana".to_owned(),
+    };
+    Wanted::Suspend(Suspend { delay: Some(delay), ..suspend })
 }
 
 fn resume() -> Wanted {
@@ -205,6 +219,73 @@ fn a_till_stands_still_only_by_its_own_word_and_with_nothing_to_send_or_to_settl
         shop.till.turn(|knobs| (knobs.batch_open, knobs.left) = (false, left));
         assert_eq!(failure(confirm()).0, FailureCode::NotStopped, "{left:?}");
     }
+}
+
+#[test]
+fn a_till_that_settles_in_time_owes_nothing_whatever_it_may() {
+    let shop = backing_up();
+    is_done(act(&shop, suspend(), DeactivateAction::Stop));
+    let given = Given { proven: UnixTime(1_799_999_999), ..given() };
+    let wanted = suspend_owing(Covers::WhateverIsOpen);
+    let reply = of(&shop, wanted, DeactivateAction::SettleOrOwe, given);
+    let Reply::Done(Proof { version, findings }) = reply else { panic!("{reply:?}") };
+    assert_eq!(version, None);
+    assert!(findings.iter().any(|it| it.note.contains("batch 12")), "{findings:?}");
+    assert!(findings.iter().any(|it| it.note.contains("nothing is left")), "{findings:?}");
+}
+
+#[test]
+fn a_till_that_cannot_settle_owes_what_it_says_once_people_accept_that() {
+    let shop = backing_up();
+    let settle = DeactivateAction::SettleOrOwe;
+    let whatever = || suspend_owing(Covers::WhateverIsOpen);
+    shop.till.turn(|knobs| (knobs.host_count, knobs.batch_open) = (2, true));
+    let (code, detail) = failure(act(&shop, whatever(), settle));
+    assert_eq!((code, detail.as_str()), (FailureCode::NotStopped, "the till says that it sells"));
+    is_done(act(&shop, suspend(), DeactivateAction::Stop));
+    let early = Given { proven: UnixTime(1_799_999_999), ..given() };
+    let (code, detail) = failure(of(&shop, whatever(), settle, early));
+    assert_eq!(code, FailureCode::SettlementMismatch);
+    assert!(detail.contains("host 2 sales") && detail.contains("tried until"), "{detail}");
+    let little = Covers::UpTo { total_minor: 699, currency: "CNY".to_owned(), unsent: 0 };
+    let (_, detail) = failure(act(&shop, suspend_owing(little), settle));
+    assert!(detail.contains("people accept 699 CNY"), "{detail}");
+
+    let reply = act(&shop, whatever(), settle);
+    let Reply::Done(Proof { version, findings }) = reply else { panic!("{reply:?}") };
+    assert_eq!(version.as_deref(), Some(SUSPENDED_OWING));
+    assert!(findings[0].note.starts_with("not settled, as Hana accepts until"), "{findings:?}");
+    let owed: Vec<Owed> = findings.iter().filter_map(|it| it.note.parse().ok()).collect();
+    assert_eq!(owed, [Owed::of("a").in_batches(2, 700, "CNY")]);
+
+    // What is not sent is not settled, and is listed too.
+    let left = Left { unsent_reversals: 1, stored_offline: 2, open_preauthorisations: 0 };
+    shop.till.turn(|knobs| (knobs.host_count, knobs.left) = (3, left));
+    let notes = is_done(act(&shop, whatever(), settle));
+    assert!(notes[0].contains("1 reversals and 2 stored payments wait"), "{notes:?}");
+    assert_eq!(notes[1].parse(), Ok(owed[0].clone().unsent(1, 2)));
+    shop.till.turn(|knobs| knobs.broken = no_answer());
+    let reply = act(&shop, whatever(), settle);
+    assert!(!matches!(reply, Reply::Done(_)), "nobody says what it owes: {reply:?}");
+}
+
+#[test]
+fn what_was_found_to_be_owed_is_what_a_till_may_owe_when_it_is_over() {
+    let shop = backing_up();
+    let confirm = DeactivateAction::ConfirmStopped;
+    is_done(act(&shop, suspend(), DeactivateAction::Stop));
+    shop.till.turn(|knobs| knobs.batch_open = true);
+    let whatever = || suspend_owing(Covers::WhateverIsOpen);
+    assert_eq!(failure(act(&shop, whatever(), confirm)).0, FailureCode::NotStopped);
+    let given = || Given { established: Some(SUSPENDED_OWING.to_owned()), ..given() };
+    for open in [true, false] {
+        shop.till.turn(|knobs| knobs.batch_open = open);
+        let reply = of(&shop, whatever(), confirm, given());
+        let Reply::Done(Proof { version, .. }) = reply else { panic!("{reply:?}") };
+        assert_eq!(version.as_deref(), Some(SUSPENDED_OWING), "no host has confirmed it");
+    }
+    shop.till.turn(|knobs| knobs.stopped = None);
+    assert_eq!(failure(of(&shop, whatever(), confirm, given())).0, FailureCode::NotStopped);
 }
 
 #[test]

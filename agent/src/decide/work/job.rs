@@ -109,8 +109,12 @@ impl Job {
                 (Subject::Rebind(Box::new(change)), table)
             }
             Change::Suspend(suspend) => {
+                let table = match &suspend.delay {
+                    Some(_) => tables.suspend_owing,
+                    None => tables.suspend,
+                };
                 let wanted = Wanted::Suspend((**suspend).clone());
-                (deactivation(wanted, &order), tables.suspend)
+                (deactivation(wanted, &order), table)
             }
             Change::Resume(resume) => {
                 let wanted = Wanted::Resume((**resume).clone());
@@ -173,6 +177,11 @@ impl Job {
             Some(Wanted::Suspend(_) | Wanted::Wipe(..)) => true,
             Some(Wanted::Resume(_)) | None => false,
         }
+    }
+
+    /// Whether people accept by it that a stopped till settles later.
+    pub(super) fn may_owe(&self) -> bool {
+        matches!(self.wanted(), Some(Wanted::Suspend(suspend)) if suspend.delay.is_some())
     }
 
     /// Whether the terminal that it empties is in the wrong hands.

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use shared::id::OrderId;
 use shared::outcome::{Outcome, Waiting};
+use shared::owed::SUSPENDED_OWING;
 use shared::time::UnixTime;
 
 use super::super::effect::{Decision, Effect};
@@ -12,10 +13,10 @@ use super::super::input::Now;
 use super::super::{Core, facts};
 use super::LOOK_EVERY;
 use super::job::Job;
-use crate::job::Subject;
-use crate::job::deactivate::Wanted;
+use crate::job::deactivate::{EXPORT, Wanted};
 use crate::job::saga::circumstances::Answer;
 use crate::job::saga::{Event, Refused, Saga};
+use crate::job::{Subject, Ticket};
 use crate::journal::facts::Standing;
 
 /// A terminal that was erased keeps its identity for so long at most while nobody hears of it.
@@ -42,6 +43,7 @@ impl Core {
         if self.stopping {
             return;
         }
+        self.hand_over(now, out);
         let lost = self.jobs.iter().position(Job::is_of_a_lost_terminal);
         let due = lost.or_else(|| self.jobs.iter().position(|job| self.is_due(job, now)));
         let quietly = self.jobs.front().is_some_and(Job::is_waiting);
@@ -79,6 +81,28 @@ impl Core {
         }
     }
 
+    /// A stopped till that waits for its host goes on by a later order that allows it to settle
+    /// later: in one commit, so that there is no moment in which nobody keeps it stopped, and
+    /// whoever takes the later order back lets it sell.
+    fn hand_over(&mut self, now: Now, out: &mut Decision) {
+        let Some(first) = self.jobs.front() else { return };
+        let waits = matches!(first.wanted(), Some(Wanted::Suspend(_)))
+            && first.saga.as_ref().is_some_and(|saga| saga.stands_still_before(EXPORT));
+        let takes_over =
+            |job: &Job| waits && job.turn > first.turn && job.may_owe() && self.is_due(job, now);
+        let Some(order) = self.jobs.iter().find(|job| takes_over(job)).map(|job| job.order) else {
+            return;
+        };
+        self.supersede_first(now, out);
+        let Some(place) = self.jobs.iter().position(|job| job.order == order) else { return };
+        self.bring_to_front(place);
+        let tickets = Ticket(self.tickets);
+        if let Some(job) = self.jobs.front_mut() {
+            let table = job.table;
+            job.saga.get_or_insert_with(|| Saga::new(table, tickets)).begin_where_trading_stops();
+        }
+    }
+
     /// The first job ends as it stands: another goes on from here.
     fn supersede_first(&mut self, now: Now, out: &mut Decision) {
         let Some(mut job) = self.jobs.pop_front() else { return };
@@ -110,14 +134,20 @@ impl Core {
         now: Now,
         out: &mut Decision,
     ) {
-        let (Outcome::Succeeded { .. }, Subject::Deactivation(it)) = (outcome, &*job.subject)
+        let (Outcome::Succeeded { now: said }, Subject::Deactivation(it)) =
+            (outcome, &*job.subject)
         else {
             return;
         };
-        self.standing = standing(&it.wanted, job.order, self.clock.reading(now).proven);
+        let time = self.clock.reading(now).proven;
+        self.standing = standing(&it.wanted, said, job.order, time);
         out.writes.push(facts::standing(self.standing));
-        if self.standing == Standing::InService {
-            // People wanted it emptied as it stood.
+        let is_other = match self.standing {
+            Standing::InService | Standing::Suspended { is_settled: false, .. } => true,
+            Standing::Suspended { is_settled: true, .. } | Standing::Erased { .. } => false,
+        };
+        if is_other {
+            // People wanted it emptied as it stood, and settled.
             let wipe = |job: &Job| matches!(job.wanted(), Some(Wanted::Wipe(it, _)) if !it.is_lost);
             self.end_waiting(wipe, &Outcome::Superseded, now, out);
         }
@@ -152,9 +182,10 @@ impl Core {
     }
 }
 
-fn standing(wanted: &Wanted, by: OrderId, at: UnixTime) -> Standing {
+/// `said`: what the job has established.
+fn standing(wanted: &Wanted, said: &str, by: OrderId, at: UnixTime) -> Standing {
     match wanted {
-        Wanted::Suspend(_) => Standing::Suspended { by },
+        Wanted::Suspend(_) => Standing::Suspended { by, is_settled: said != SUSPENDED_OWING },
         Wanted::Resume(_) => Standing::InService,
         Wanted::Wipe(..) => Standing::Erased { by, at },
     }

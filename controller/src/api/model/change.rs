@@ -3,8 +3,8 @@
 use serde::{Deserialize, Serialize};
 use shared::backup::{Selection, SnapshotOf};
 use shared::change as signed;
-use shared::change::Extent;
 use shared::change::rebind::{Reason, RegistryOrder, Test, Watch};
+use shared::change::{Extent, SettlementDelay};
 use shared::digest::Digest;
 use shared::id::{RepositoryId, RequestId, TerminalId};
 use shared::time::UnixTime;
@@ -154,6 +154,10 @@ pub struct Suspend {
     #[serde(default)]
     #[schema(value_type = Option<i64>)]
     pub resume_expected: Option<UnixTime>,
+    /// What is accepted of a terminal that cannot settle; else it waits until it has.
+    #[serde(default)]
+    #[schema(value_type = Option<Object>)]
+    pub delay: Option<SettlementDelay>,
 }
 
 /// Sell again after a suspension. Begun by `/v1/deactivations`.
@@ -221,7 +225,16 @@ same_fields!(Rebind {
     window,
 });
 
-same_fields!(Suspend { request, reason, ordered_by, note, cut_off, fallback, resume_expected });
+same_fields!(Suspend {
+    request,
+    reason,
+    ordered_by,
+    note,
+    cut_off,
+    fallback,
+    resume_expected,
+    delay,
+});
 
 same_fields!(Resume { request, reason, ordered_by, note, tests, window });
 

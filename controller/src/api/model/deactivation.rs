@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
+use shared::change::SettlementDelay;
 use shared::change::rebind::Test;
 use shared::digest::Digest;
 use shared::id::{OrderId, RequestId, TerminalId};
@@ -35,6 +36,7 @@ pub struct NewDeactivation {
 #[serde(rename_all = "kebab-case")]
 pub enum WantedService {
     Suspend(SuspendWish),
+    Settle(SettleWish),
     Resume(ResumeWish),
     Wipe(WipeWish),
 }
@@ -46,6 +48,21 @@ pub struct SuspendWish {
     /// From then on no terminal takes a payment. Within three days.
     #[schema(value_type = i64)]
     pub cut_off: UnixTime,
+    /// Without it the terminals are to be decommissioned.
+    #[serde(default)]
+    #[schema(value_type = Option<i64>)]
+    pub resume_expected: Option<UnixTime>,
+    /// What is accepted of a terminal that cannot settle; else it waits until it has. Where it waits
+    /// already, by another request, it goes on by this one. Whoever accepts it is not whoever asks.
+    #[serde(default)]
+    #[schema(value_type = Option<Object>)]
+    pub delay: Option<SettlementDelay>,
+}
+
+/// Settle what suspended terminals owe, and save them anew: those of the request that owe something.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct SettleWish {
     /// Without it the terminals are to be decommissioned.
     #[serde(default)]
     #[schema(value_type = Option<i64>)]
@@ -133,6 +150,8 @@ pub struct Deactivation {
     pub checked: Option<CheckedOnSite>,
     /// Terminals that may not stop when they should.
     pub at_risk: u64,
+    /// Terminals that owe something for longer than was accepted.
+    pub late: u64,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -141,8 +160,10 @@ pub struct DeactivatedTerminal {
     pub terminal: TerminalId,
     pub serial: String,
     pub store: String,
-    /// `in-service`, `suspended` or `erased`, by the terminal's own signed word.
+    /// `in-service`, `suspended`, `suspended-owing` or `erased`, by the terminal's own signed word.
     pub service: String,
+    /// Of one that is `suspended-owing`.
+    pub owing: Option<Owing>,
     /// Of a wipe: `requested`, `delivered`, `wiping`, `erased-proven`, `erased-unproven`,
     /// `indeterminate`, `presumed-lost` or `not-erased`.
     pub wipe: Option<String>,
@@ -151,6 +172,32 @@ pub struct DeactivatedTerminal {
     /// What it does, or waits for.
     pub detail: Option<String>,
     pub at_risk: bool,
+}
+
+/// What a suspended terminal has not settled, by its own signed word.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Owing {
+    /// Empty where the till says that it owes nothing, and its host has not confirmed it.
+    pub owed: Vec<OwedOfBinding>,
+    #[schema(value_type = i64)]
+    pub settled_by: UnixTime,
+    /// That time has passed.
+    pub is_late: bool,
+    pub reason: String,
+    pub accepted_by: String,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct OwedOfBinding {
+    pub binding: String,
+    /// In batches that are not settled.
+    pub sales: u64,
+    pub total_minor: i64,
+    /// `XXX` where there is no such batch.
+    pub currency: String,
+    /// A till tells how many were not sent, not how much.
+    pub unsent_reversals: u64,
+    pub stored_offline: u64,
 }
 
 /// A party that no longer knows a terminal.

@@ -29,7 +29,7 @@ pub struct Terminal {
     /// Somebody finds it or its store suspicious: nothing is released or sent to it until two
     /// people have lifted that (`GET /v1/suspicions`).
     pub is_frozen: bool,
-    /// `in-service`, `suspended` or `erased`, by its own signed word.
+    /// `in-service`, `suspended`, `suspended-owing` or `erased`, by its own signed word.
     pub service: String,
     /// Counts enrolments and lost ledgers; 0 before the first enrolment.
     pub epoch: u32,

@@ -15,10 +15,11 @@ use super::super::measure;
 use super::super::print::Print;
 use super::super::rebind::terms::test;
 use super::super::terminal;
+use super::delay::Delay;
 use super::show;
 use crate::api::model::{
-    CheckedOnSite, Deregistration, NewDeactivation, ResumeWish, SuspendWish, WantedService,
-    WipeWish,
+    CheckedOnSite, Deregistration, NewDeactivation, ResumeWish, SettleWish, SuspendWish,
+    WantedService, WipeWish,
 };
 
 /// What every change of service is asked with.
@@ -45,11 +46,18 @@ struct Terms {
 ///
 /// Each terminal holds the moment by itself, and stops then whether it is connected or not. Until
 /// it is settled and saved, `tillward campaign abort` lets it sell again.
+///
+/// A terminal that cannot settle waits, stopped, until it can. With `--delay-settlement` it is saved
+/// and suspended all the same, with what it owes, once it was tried for long enough; also where it
+/// waits already by an earlier request.
 #[derive(Debug, Args)]
 #[command(after_long_help = "\
 Example:
   tillward deactivate suspend --request REQUEST --cut-off 2026-12-04T15:00:00+01:00 \\
-    --resume-expected 2027-01-04T08:00:00+01:00")]
+    --resume-expected 2027-01-04T08:00:00+01:00
+  tillward deactivate suspend --request REQUEST --cut-off 2026-12-04T15:00:00+01:00 \\
+    --delay-settlement whatever-is-open --delay-after 4h --delay-until 2026-12-11T12:00:00+01:00 \\
+    --delay-reason 'The host is down until Monday.' --delay-accepted-by 'Hana Head'")]
 pub(in super::super) struct Suspend {
     #[command(flatten)]
     terms: Terms,
@@ -62,6 +70,25 @@ pub(in super::super) struct Suspend {
     /// Who answers for stores in which nobody sells any more
     #[arg(long, value_name = "NAME")]
     close_store: Option<String>,
+    #[command(flatten)]
+    delay: Delay,
+}
+
+/// Settle what suspended terminals owe, and save them anew
+///
+/// Of the request's terminals those that were suspended before they had settled. Each stays stopped,
+/// tries to send and to settle until it has, and signs that it is suspended and owes nothing; then
+/// it can be wiped.
+#[derive(Debug, Args)]
+#[command(after_long_help = "\
+Example:
+  tillward deactivate settle --request REQUEST")]
+pub(in super::super) struct Settle {
+    #[command(flatten)]
+    terms: Terms,
+    /// When they are to sell again; left out before a decommissioning
+    #[arg(long, value_name = "TIME", value_parser = measure::unix_time)]
+    resume_expected: Option<UnixTime>,
 }
 
 /// Let suspended terminals sell again, once they have passed their tests
@@ -177,8 +204,16 @@ impl Terms {
 impl Suspend {
     pub(super) async fn run(&self, client: &Client, print: &mut Print) -> Result<Exit, Failure> {
         let (cut_off, resume_expected) = (self.cut_off, self.resume_expected);
-        let wanted = WantedService::Suspend(SuspendWish { cut_off, resume_expected });
+        let delay = self.delay.wish();
+        let wanted = WantedService::Suspend(SuspendWish { cut_off, resume_expected, delay });
         self.terms.run(wanted, self.close_store.clone(), client, print).await
+    }
+}
+
+impl Settle {
+    pub(super) async fn run(&self, client: &Client, print: &mut Print) -> Result<Exit, Failure> {
+        let wanted = WantedService::Settle(SettleWish { resume_expected: self.resume_expected });
+        self.terms.run(wanted, None, client, print).await
     }
 }
 

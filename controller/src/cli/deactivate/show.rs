@@ -10,7 +10,7 @@ use super::super::measure::time_text;
 use super::super::print::Print;
 use super::super::words::{counted, or_nothing, word};
 use super::campaign_id;
-use crate::api::model::{Deactivation, ServicePlan};
+use crate::api::model::{Deactivation, OwedOfBinding, ServicePlan};
 
 /// Show a change of service: every terminal, and what it waits for
 #[derive(Debug, Args)]
@@ -49,7 +49,7 @@ impl List {
             print.json_list(&all);
             return Ok(Exit::Done);
         }
-        let header = ["name", "change", "state", "terminals", "at risk", "since", "id"];
+        let header = ["name", "change", "state", "terminals", "at risk", "late", "since", "id"];
         let rows = all.iter().map(|it| {
             [
                 or_nothing(it.campaign.name.as_ref()),
@@ -57,6 +57,7 @@ impl List {
                 word(&it.campaign.state),
                 it.terminals.len().to_string(),
                 it.at_risk.to_string(),
+                it.late.to_string(),
                 time_text(it.campaign.created_at),
                 it.campaign.id.to_string(),
             ]
@@ -88,11 +89,46 @@ pub(super) fn whole(it: &Deactivation, print: &mut Print) {
     });
     let header = ["serial", "store", "service", "wipe", "risk", "detail"];
     print.table(header, rows.collect(), "it has no terminals before it is started");
+    owing(it, print);
     if it.at_risk > 0 {
         let terminals = counted(it.at_risk, "terminal");
         print.warning(format_args!("{terminals} may not stop in time"));
         print.hint("see that they connect, or stop them on site");
     }
+}
+
+/// What is open on each terminal that may settle later, and until when.
+fn owing(it: &Deactivation, print: &mut Print) {
+    let owes = it.terminals.iter().filter_map(|one| Some((&one.serial, one.owing.as_ref()?)));
+    for (serial, owing) in owes {
+        let late = if owing.is_late { ", WHICH IS OVER" } else { "" };
+        let by = time_text(owing.settled_by);
+        print.line(format_args!("\n{serial} has not settled; it may until {by}{late}"));
+        print.line(format_args!("  accepted by  {}: {}", owing.accepted_by, owing.reason));
+        for owed in &owing.owed {
+            print.line(format_args!("  {:<11}  {}", owed.binding, in_words(owed)));
+        }
+        if owing.owed.is_empty() {
+            print.line("  it says that it owes nothing, and no host has confirmed it");
+        }
+    }
+    if it.late > 0 {
+        let terminals = counted(it.late, "terminal");
+        print.warning(format_args!("{terminals} owe something for longer than was accepted"));
+        print.hint("let them settle: `tillward deactivate settle`; else ask their provider");
+    }
+}
+
+fn in_words(owed: &OwedOfBinding) -> String {
+    let sales = counted(owed.sales, "sale");
+    let (reversals, stored) = (owed.unsent_reversals, owed.stored_offline);
+    format!(
+        "{sales} of {} {} not settled; {} and {} not sent",
+        owed.total_minor,
+        owed.currency,
+        counted(reversals, "reversal"),
+        counted(stored, "stored payment"),
+    )
 }
 
 fn deadlines(plan: &ServicePlan, print: &mut Print) {
@@ -130,13 +166,15 @@ pub(super) fn plan(plan: &ServicePlan, print: &mut Print) {
 #[cfg(test)]
 mod tests {
     use super::super::super::golden;
-    use super::super::super::samples::{deactivation, service_plan};
+    use super::super::super::samples::{deactivation, owing_deactivation, service_plan};
     use super::*;
 
     #[test]
     fn a_change_of_service_says_who_stops_who_waits_and_who_may_be_late() {
         let show = |print: &mut Print| whole(&deactivation(), print);
         golden::check("deactivation-show", &golden::printed(show));
+        let show = |print: &mut Print| whole(&owing_deactivation(), print);
+        golden::check("deactivation-show-owing", &golden::printed(show));
         let show = |print: &mut Print| plan(&service_plan(), print);
         golden::check("deactivation-plan", &golden::printed(show));
     }

@@ -10,7 +10,8 @@ use shared::id::{OrderId, RequestId, TerminalId};
 
 use super::{NOW, campaign};
 use crate::api::model::{
-    DeactivatedTerminal, Deactivation, ServiceDeadline, ServiceObstacle, ServicePart, ServicePlan,
+    DeactivatedTerminal, Deactivation, OwedOfBinding, Owing, ServiceDeadline, ServiceObstacle,
+    ServicePart, ServicePlan,
 };
 
 /// A store's two terminals that stop for a holiday; one of them has not heard of it.
@@ -20,6 +21,7 @@ pub(in super::super) fn deactivation() -> Deactivation {
         serial: format!("PX-{number}"),
         store: "north".to_owned(),
         service: "in-service".to_owned(),
+        owing: None,
         wipe: None,
         order: Some(OrderId::from_bytes([number; 16])),
         detail: Some(detail.to_owned()),
@@ -36,7 +38,34 @@ pub(in super::super) fn deactivation() -> Deactivation {
         planned: service_plan(),
         checked: None,
         at_risk: 1,
+        late: 0,
     }
+}
+
+/// One of them has stopped, and has not settled in the time that it was given.
+pub(in super::super) fn owing_deactivation() -> Deactivation {
+    let owed = OwedOfBinding {
+        binding: "alpha".to_owned(),
+        sales: 5,
+        total_minor: 1_250,
+        currency: "CNY".to_owned(),
+        unsent_reversals: 1,
+        stored_offline: 2,
+    };
+    let owing = Owing {
+        owed: vec![owed],
+        settled_by: NOW,
+        is_late: true,
+        reason: "the host is down".to_owned(),
+        accepted_by: "Hana Head".to_owned(),
+    };
+    let mut it = deactivation();
+    (it.at_risk, it.late) = (0, 1);
+    it.terminals.truncate(1);
+    let terminal = &mut it.terminals[0];
+    (terminal.service, terminal.owing) = ("suspended-owing".to_owned(), Some(owing));
+    terminal.detail = None;
+    it
 }
 
 pub(in super::super) fn service_plan() -> ServicePlan {

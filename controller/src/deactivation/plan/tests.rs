@@ -23,6 +23,7 @@ fn selling() -> ServiceFacts {
         service: Service::InService,
         service_order: None,
         service_at: None,
+        owing: None,
         challenge: Some(Digest([7; 32])),
         saved: None,
         deregistered: Vec::new(),
@@ -54,20 +55,28 @@ const WIPE_LOST: Step = Step::Wipe { is_lost: true };
 
 #[test]
 fn each_step_follows_only_from_the_state_that_it_is_for() {
-    use Obstacle::{NotInService, NotSuspended};
+    use Obstacle::{NotInService, NotSettled, NotSuspended, NothingOwed};
     let with = |service| ServiceFacts { service, ..cleared() };
     let cases = [
         (SUSPEND, Service::InService, vec![]),
         (SUSPEND, Service::Suspended, vec![NotInService]),
+        (SUSPEND, Service::SuspendedOwing, vec![NotInService]),
         (SUSPEND, Service::Erased, vec![NotInService]),
+        (Step::Settle, Service::InService, vec![NotSuspended]),
+        (Step::Settle, Service::Suspended, vec![NothingOwed]),
+        (Step::Settle, Service::SuspendedOwing, vec![]),
+        (Step::Settle, Service::Erased, vec![NotSuspended]),
         (Step::Resume, Service::InService, vec![NotSuspended]),
         (Step::Resume, Service::Suspended, vec![]),
+        (Step::Resume, Service::SuspendedOwing, vec![]),
         (Step::Resume, Service::Erased, vec![NotSuspended]),
         (WIPE, Service::InService, vec![NotSuspended]),
         (WIPE, Service::Suspended, vec![]),
+        (WIPE, Service::SuspendedOwing, vec![NotSettled]),
         (WIPE, Service::Erased, vec![NotSuspended]),
         (WIPE_LOST, Service::InService, vec![]),
         (WIPE_LOST, Service::Suspended, vec![]),
+        (WIPE_LOST, Service::SuspendedOwing, vec![]),
         (WIPE_LOST, Service::Erased, vec![NotInService]),
     ];
     for (step, service, obstacles) in cases {

@@ -29,6 +29,10 @@ pub(super) fn request_id(number: u8) -> RequestId {
 }
 
 async fn ask(registry: &dyn Registry, number: u8) -> Request {
+    ask_to(registry, number, RequestKind::Rebind).await
+}
+
+async fn ask_to(registry: &dyn Registry, number: u8, kind: RequestKind) -> Request {
     let asked = Asked {
         requester: "cora".to_owned(),
         channel: Channel::Telephone,
@@ -42,13 +46,18 @@ async fn ask(registry: &dyn Registry, number: u8) -> Request {
         waiver: None,
         attachments: vec![],
     };
-    let new = NewRequest { id: request_id(number), kind: RequestKind::Rebind, asked };
+    let new = NewRequest { id: request_id(number), kind, asked };
     registry.add_request(&new, &by("ana", 5)).await.expect("it is written down")
 }
 
 /// A request that can be scheduled.
 pub(super) async fn accepted(registry: &dyn Registry, number: u8) {
-    let (id, by) = (ask(registry, number).await.id, by("ben", 6));
+    accepted_to(registry, number, RequestKind::Rebind).await;
+}
+
+/// As [`accepted`], for something else.
+pub(super) async fn accepted_to(registry: &dyn Registry, number: u8, kind: RequestKind) {
+    let (id, by) = (ask_to(registry, number, kind).await.id, by("ben", 6));
     let verified = registry.verify_request(id, Method::CallBack, "+49 30 1", &by).await;
     verified.expect("it is known").expect("it is verified");
     registry.review_request(id, true, &by).await.expect("it is known").expect("it is accepted");

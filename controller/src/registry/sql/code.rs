@@ -49,12 +49,14 @@ impl Code for Unit {
 
 impl Code for Service {
     const WHAT: &'static str = "service of a terminal";
-    const ALL: &'static [Self] = &[Self::InService, Self::Suspended, Self::Erased];
+    const ALL: &'static [Self] =
+        &[Self::InService, Self::Suspended, Self::SuspendedOwing, Self::Erased];
 
     fn code(self) -> &'static str {
         match self {
             Self::InService => "in-service",
             Self::Suspended => "suspended",
+            Self::SuspendedOwing => "suspended-owing",
             Self::Erased => "erased",
         }
     }

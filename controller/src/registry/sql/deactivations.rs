@@ -3,17 +3,19 @@
 use std::collections::BTreeMap;
 
 use async_trait::async_trait;
-use shared::change::Change;
+use shared::change::{Change, SettlementDelay};
 use shared::digest::Digest;
 use shared::document::clearance::Deregistered;
-use shared::id::{CampaignId, OrderId, RequestId, TerminalId};
+use shared::document::receipt::Evidence;
+use shared::id::{CampaignId, OrderId, TerminalId};
 use shared::outcome::Outcome;
+use shared::owed::SUSPENDED_OWING;
 use shared::time::UnixTime;
 
 use super::rebinds::{put_enclosed, rebinding};
 use super::session::{
-    Access, Database, Row, Transaction, bytes, code, int, list, maybe_text, text, time,
-    with_id_list,
+    Access, Database, Row, Transaction, Value, bytes, code, int, json, list, maybe_text, text,
+    time, with_id_list,
 };
 use super::suspicions::terminal_is_frozen;
 use super::{SqlRegistry, audit, campaigns, finish, read, requests, terminals, transaction, write};
@@ -21,7 +23,7 @@ use crate::registry::RegistryError;
 use crate::registry::audit::By;
 use crate::registry::campaign::Campaign;
 use crate::registry::deactivation::{
-    Deactivation, DeactivationRegistry, Erased, NewDeactivation, Sanitisation, ServiceFacts,
+    Deactivation, DeactivationRegistry, Erased, NewDeactivation, Owing, Sanitisation, ServiceFacts,
 };
 use crate::registry::page::Page;
 use crate::registry::rebind::NotBegun;
@@ -99,13 +101,18 @@ async fn add(
     new: &NewDeactivation,
     by: &By,
 ) -> Result<std::result::Result<Campaign, NotBegun>> {
-    take_up_again(tx, new.request, by).await?;
+    take_up_again(tx, new, by).await?;
     let request = match requests::to_schedule(tx, new.request).await? {
         Ok(request) => request,
         Err(refused) => return Ok(Err(refused.into())),
     };
     let mut taken = rebinding(tx, &new.members, None).await?;
-    taken.extend(deactivating(tx, &new.members).await?);
+    for (terminal, campaign) in deactivating(tx, &new.members).await? {
+        let under_way = campaigns::known(tx, campaign).await?.change;
+        if !takes_over(&new.campaign.change, &under_way) {
+            taken.push((terminal, campaign));
+        }
+    }
     if let Some(&(terminal, campaign)) = taken.first() {
         return Ok(Err(NotBegun::InAnotherChange { terminal, campaign }));
     }
@@ -127,16 +134,26 @@ async fn add(
     Ok(Ok(campaign))
 }
 
-/// A decommissioning is asked for once, and takes two campaigns: when the first has ended, the
-/// request may be scheduled again.
-async fn take_up_again(tx: &mut Transaction, id: RequestId, by: &By) -> Result<()> {
-    let request = requests::known(tx, id).await?;
-    let (RequestKind::Decommission, RequestState::Scheduled, Some(campaign)) =
-        (request.kind, request.state, request.campaign)
-    else {
+/// Whether terminals go on by the new change from where the one under way has brought them: a
+/// stopped till that waits for its host is allowed to settle later.
+fn takes_over(new: &Change, under_way: &Change) -> bool {
+    let may_owe = matches!(new, Change::Suspend(suspend) if suspend.delay.is_some());
+    may_owe && matches!(under_way, Change::Suspend(_))
+}
+
+/// A decommissioning is asked for once, and takes two campaigns; and so does what is settled later.
+/// When the first has ended, the request may be scheduled again.
+async fn take_up_again(tx: &mut Transaction, new: &NewDeactivation, by: &By) -> Result<()> {
+    let request = requests::known(tx, new.request).await?;
+    let (RequestState::Scheduled, Some(campaign)) = (request.state, request.campaign) else {
         return Ok(());
     };
-    if campaigns::known(tx, campaign).await?.ended_at.is_some() {
+    let may_be = match request.kind {
+        RequestKind::Decommission => true,
+        RequestKind::Suspend => all_owe(tx, &new.members).await?,
+        RequestKind::Rebind | RequestKind::Resume | RequestKind::Replace => false,
+    };
+    if may_be && campaigns::known(tx, campaign).await?.ended_at.is_some() {
         requests::put_unscheduled(tx, request, by).await?;
     }
     Ok(())
@@ -156,6 +173,15 @@ async fn deactivating(
     );
     let rows = tx.rows(select, vec![list(ids)]).await?;
     rows.into_iter().map(|mut row| Ok((row.parsed("terminal")?, row.parsed("campaign")?))).collect()
+}
+
+async fn all_owe(tx: &mut Transaction, ids: &[TerminalId]) -> Result<bool> {
+    let select = with_id_list!(
+        "SELECT COUNT(*) FROM terminals WHERE service = 'suspended-owing' AND id IN ",
+        ""
+    );
+    let owe = count(tx.row(select, vec![list(ids)]).await?)?;
+    Ok(!ids.is_empty() && owe == ids.len() as u64)
 }
 
 async fn members(tx: &mut Transaction, campaign: CampaignId) -> Result<Vec<TerminalId>> {
@@ -191,7 +217,7 @@ async fn facts(tx: &mut Transaction, ids: &[TerminalId]) -> Result<Vec<ServiceFa
     let select = with_id_list!(
         concat!(
             "SELECT id, serial, model, store, lane, unit, presence, epoch, public_key, service,
-                 service_order, service_at, challenge, ",
+                 service_order, service_at, owing, challenge, ",
             terminal_is_frozen!(),
             " FROM terminals WHERE id IN "
         ),
@@ -213,6 +239,7 @@ async fn facts(tx: &mut Transaction, ids: &[TerminalId]) -> Result<Vec<ServiceFa
             service: row.code()?,
             service_order: row.maybe_parsed("order")?,
             service_at: row.maybe_time()?,
+            owing: row.maybe_json("what a terminal owes")?,
             challenge: row.maybe_parsed("digest")?,
             is_frozen: row.flag()?,
             saved: None,
@@ -301,11 +328,16 @@ pub(super) async fn ended(
     tx: &mut Transaction,
     terminal: TerminalId,
     (order, change): (OrderId, &Change),
-    outcome: &Outcome,
+    (outcome, evidence): (&Outcome, &[Evidence]),
     at: UnixTime,
 ) -> Result<()> {
-    let Outcome::Succeeded { .. } = outcome else { return Ok(()) };
+    let Outcome::Succeeded { now } = outcome else { return Ok(()) };
+    let mut owing = None;
     let (service, action) = match change {
+        Change::Suspend(suspend) if now == SUSPENDED_OWING => {
+            owing = Some(owing_of(suspend.delay.as_ref(), evidence, at));
+            (Service::SuspendedOwing, "terminal-suspended-owing")
+        }
         Change::Suspend(_) => (Service::Suspended, "terminal-suspended"),
         Change::Resume(_) => (Service::InService, "terminal-resumed"),
         Change::Decommission(_) => (Service::Erased, "terminal-erased"),
@@ -317,11 +349,25 @@ pub(super) async fn ended(
         | Change::Rebind(_)
         | Change::Cancel(_) => return Ok(()),
     };
-    let update = "UPDATE terminals SET service = $2, service_order = $3, service_at = $4
+    let update =
+        "UPDATE terminals SET service = $2, service_order = $3, service_at = $4, owing = $5
          WHERE id = $1";
-    tx.execute(update, vec![text(terminal), code(service), text(order), time(at)]).await?;
+    let owing = owing.as_ref().map_or(Value::Text(None), json);
+    let values = vec![text(terminal), code(service), text(order), time(at), owing];
+    tx.execute(update, values).await?;
     let by = By { who: terminal.to_string(), why: order.to_string(), at };
     audit::append(tx, &by, action, terminal).await
+}
+
+/// A terminal that owes what nobody has accepted is late at once.
+fn owing_of(delay: Option<&SettlementDelay>, evidence: &[Evidence], at: UnixTime) -> Owing {
+    let text = |of: fn(&SettlementDelay) -> &String| delay.map(of).cloned().unwrap_or_default();
+    Owing {
+        owed: evidence.iter().filter_map(|piece| piece.note.parse().ok()).collect(),
+        settled_by: delay.map_or(at, |delay| delay.settled_by),
+        reason: text(|delay| &delay.reason),
+        accepted_by: text(|delay| &delay.accepted_by),
+    }
 }
 
 /// Erased terminals that were heard last before that do not come back: they are on the deny list

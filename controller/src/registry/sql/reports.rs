@@ -384,7 +384,7 @@ async fn note_end(
         Change::Suspend(_) | Change::Resume(_) | Change::Decommission(_) if had_ended => Ok(vec![]),
         Change::Suspend(_) | Change::Resume(_) | Change::Decommission(_) => {
             let of = (receipt.order, &change);
-            deactivations::ended(tx, receipt.terminal, of, outcome, at).await?;
+            deactivations::ended(tx, receipt.terminal, of, (outcome, evidence), at).await?;
             Ok(vec![])
         }
         Change::Ping(_) | Change::Upgrade(_) | Change::Restore(_) | Change::Cancel(_) => Ok(vec![]),

@@ -158,6 +158,11 @@ fn what_arrives_otherwise_than_it_was_sent_is_frozen() {
 fn the_old_terminal_is_settled_by_its_own_word_alone() {
     let why = refused(S::Received, &Said::SettleOld, &facts());
     assert!(matches!(why, ReplacementRefused::OldSells { service: Service::InService, .. }));
+    let mut owing = facts();
+    owing.old.service = Service::SuspendedOwing;
+    for (state, said) in [(S::Received, Said::SettleOld), (S::Commissioned, Said::GoLive)] {
+        assert!(matches!(refused(state, &said, &owing), ReplacementRefused::OldOwes(_)));
+    }
     let mut suspended = facts();
     suspended.old.service = Service::Suspended;
     assert_eq!(go(S::Received, &Said::SettleOld, &suspended).unwrap().state, S::OldSettled);

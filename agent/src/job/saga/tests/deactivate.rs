@@ -2,15 +2,18 @@
 //! the stories that matter.
 
 use shared::change::rebind::Reason;
-use shared::change::{Decommission, Resume, Suspend};
+use shared::change::{Covers, Decommission, Resume, SettlementDelay, Suspend};
 use shared::digest::Digest;
 use shared::document::Clearance;
 use shared::id::{RequestId, TerminalId};
 use shared::message::StepState;
+use shared::owed::{SUSPENDED, SUSPENDED_OWING};
 
 use super::super::super::DataAction;
 use super::super::super::deactivate::DeactivateAction::{self, *};
-use super::super::super::deactivate::{RESUME, SUSPEND, WIPE, WIPE_LOST, Wanted, judge};
+use super::super::super::deactivate::{
+    EXPORT, RESUME, SUSPEND, SUSPEND_OWING, WIPE, WIPE_LOST, Wanted, judge,
+};
 use super::pairs::table_of;
 use super::*;
 use crate::job::step::{Mark, Undo};
@@ -24,7 +27,20 @@ fn suspend() -> Wanted {
         cut_off: UnixTime(1_800_000_000),
         fallback: "take the till beside it".to_owned(),
         resume_expected: None,
+        delay: None,
     })
+}
+
+fn suspend_owing() -> Wanted {
+    let Wanted::Suspend(suspend) = suspend() else { unreachable!("it is one") };
+    let delay = SettlementDelay {
+        covers: Covers::WhateverIsOpen,
+        after_s: 3_600,
+        settled_by: UnixTime(1_800_600_000),
+        reason: "the host is down".to_owned(),
+        accepted_by: "Hana".to_owned(),
+    };
+    Wanted::Suspend(Suspend { delay: Some(delay), ..suspend })
 }
 
 fn resume() -> Wanted {
@@ -63,6 +79,9 @@ fn wipe(is_lost: bool) -> Wanted {
 fn judged(table: Table, rig: Rig) -> Rig {
     let judge: fn(Action, Reply) -> Reply = match () {
         () if std::ptr::eq(table, SUSPEND) => |action, reply| judge(&suspend(), action, reply),
+        () if std::ptr::eq(table, SUSPEND_OWING) => {
+            |action, reply| judge(&suspend_owing(), action, reply)
+        }
         () if std::ptr::eq(table, RESUME) => |action, reply| judge(&resume(), action, reply),
         () if std::ptr::eq(table, WIPE) => |action, reply| judge(&wipe(false), action, reply),
         () => |action, reply| judge(&wipe(true), action, reply),
@@ -96,6 +115,15 @@ fn armed(table: Table) -> Rig {
         rig.reply(done());
     }
     assert!(rig.asked.is_empty(), "{:?}", rig.asked);
+    rig
+}
+
+/// Where another suspension has stopped the till.
+fn going_on(mut rig: Rig) -> Rig {
+    rig = judged(SUSPEND_OWING, rig);
+    rig.saga.begin_where_trading_stops();
+    rig.due();
+    rig.asks_for(STOPS_IT);
     rig
 }
 
@@ -199,6 +227,26 @@ fn every_event_in_every_state_of_a_till_that_stops_is_answered_as_the_table_says
 }
 
 #[test]
+fn every_event_in_every_state_of_a_till_that_may_settle_later_is_answered_as_the_table_says() {
+    let settling = || at(SUSPEND_OWING, SettleOrOwe);
+    let table = table_of(vec![
+        ("armed", armed(SUSPEND_OWING)),
+        ("stopping", at(SUSPEND_OWING, Stop)),
+        ("settling", settling()),
+        ("settling after a restart", after_restart(settling())),
+        ("exporting", at_action(SUSPEND_OWING, Action::Data(DataAction::Export))),
+        ("confirming", at(SUSPEND_OWING, ConfirmStopped)),
+        ("being taken back", taken_back(settling())),
+        ("going on for another", going_on(Rig::new(SUSPEND_OWING))),
+        ("going on for another after a restart", after_restart(going_on(Rig::new(SUSPEND_OWING)))),
+        ("going on for another, armed", going_on(armed(SUSPEND_OWING))),
+        ("going on for another, taken back", taken_back(going_on(Rig::new(SUSPEND_OWING)))),
+    ]);
+    let expected = include_str!("suspend_owing.txt");
+    assert!(table == expected, "the table is now:\n{table}");
+}
+
+#[test]
 fn every_event_in_every_state_of_a_till_that_wakes_is_answered_as_the_table_says() {
     let table = table_of(vec![
         ("checking", at(RESUME, Check)),
@@ -278,6 +326,48 @@ fn a_host_that_comes_back_after_days_lets_a_suspension_go_on() {
     }
     assert_eq!(rest(&mut rig), STOPPED[2..]);
     assert!(matches!(rig.finished, Some(Outcome::Succeeded { .. })));
+}
+
+#[test]
+fn a_till_that_owes_something_is_saved_and_says_so_and_one_that_has_settled_says_that() {
+    for (found, wanted) in [(Some(SUSPENDED_OWING), SUSPENDED_OWING), (None, SUSPENDED)] {
+        let mut rig = at(SUSPEND_OWING, SettleOrOwe);
+        let version = found.map(str::to_owned);
+        rig.reply(Reply::Done(Proof { version, findings: Vec::new() }));
+        assert_eq!(rig.saga.established(), found);
+        while rig.asked.last().map(|(_, asked)| *asked) != Some(Action::Deactivate(ConfirmStopped))
+        {
+            rig.reply(done());
+        }
+        assert_eq!(rig.saga.established(), found);
+        let version = Some(found.unwrap_or(SUSPENDED).to_owned());
+        rig.reply(Reply::Done(Proof { version, findings: Vec::new() }));
+        assert_eq!(rig.finished, Some(Outcome::Succeeded { now: wanted.to_owned() }));
+    }
+}
+
+#[test]
+fn another_suspension_goes_on_only_where_nothing_was_settled_or_saved_and_nobody_takes_it_back() {
+    for action in STOPPED {
+        let rig = at_action(SUSPEND, action);
+        let before = [STOPS_IT, Action::Drain, Action::Settle].contains(&action);
+        assert_eq!(rig.saga.stands_still_before(EXPORT), before, "{action:?}");
+        assert!(!taken_back(rig).saga.stands_still_before(EXPORT), "{action:?}");
+    }
+    assert!(!armed(SUSPEND).saga.stands_still_before(EXPORT));
+}
+
+#[test]
+fn a_suspension_that_went_on_for_another_and_is_withdrawn_lets_the_till_sell() {
+    for restarts in [false, true] {
+        let mut rig = going_on(Rig::new(SUSPEND_OWING));
+        if restarts {
+            rig.restart();
+        }
+        rig.handle(withdrawn()).expect("people may take it back until it is over");
+        assert_eq!(rest(&mut rig), [LETS_IT_SELL]);
+        assert!(matches!(rig.finished, Some(Outcome::RolledBack { .. })), "{:?}", rig.finished);
+    }
 }
 
 #[test]
