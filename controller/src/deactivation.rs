@@ -8,6 +8,8 @@
 pub mod certify;
 pub mod clearance;
 pub mod plan;
+#[cfg(test)]
+pub(crate) mod samples;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;

@@ -323,6 +323,8 @@ mod tests {
             telemetry: None,
             created_at: UnixTime(1),
             is_frozen: false,
+            is_place_frozen: false,
+            is_quarantined: false,
             service: crate::registry::terminal::Service::InService,
         }
     }

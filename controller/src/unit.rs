@@ -97,6 +97,23 @@ impl UnitState {
         }
     }
 
+    /// Whether nobody should hear from it: it is gone, or in nobody's right hands.
+    pub fn is_closed(self) -> bool {
+        match self {
+            Self::Disposed | Self::Tampered | Self::LostStolen => true,
+            Self::InStock
+            | Self::Allocated
+            | Self::InTransit
+            | Self::AtSite
+            | Self::InService
+            | Self::Suspended
+            | Self::OutForRepair
+            | Self::AwaitingReturn
+            | Self::Returned
+            | Self::SwappedOut => false,
+        }
+    }
+
     /// Whether somebody has to look at it now and then: whether it is where that is possible.
     pub fn is_inspected(self) -> bool {
         match self {

@@ -10,10 +10,12 @@ use anyhow::{Context as _, Result, ensure};
 use controller::api::model::{AssignmentState as State, Lifecycle};
 use harness::wait::wait_for;
 use serde_json::Value;
-use shared::id::CampaignId;
+use shared::digest::Digest;
+use shared::id::{CampaignId, RepositoryId};
 
 use crate::approvals::{exported, import, offline};
-use crate::fleet::{Fleet, SOON};
+use crate::fleet::{Fleet, GOOD, Look, SOON};
+use crate::holder::Holder;
 
 /// Between an order's acceptance and its cut-off: enough for two people to sign by program.
 const AHEAD: Duration = Duration::from_secs(20);
@@ -189,6 +191,10 @@ fn stolen() -> Result<()> {
         fleet.wait_until_it_sells(at)?;
     }
     let serial = fleet.world.terminals[1].shop.serial.clone();
+    let release = fleet.world.publish_till(&GOOD)?;
+    let artifact = artifact(&fleet)?;
+    let holder = Holder::of(&fleet.world, 1)?;
+    ensure!(holder.get(&artifact)?.status == 200, "it is a terminal like any other");
     // A copy of the till's records from before shows that there was something to find.
     let records = fleet.world.terminals[1].records_of_till();
     fleet.world.terminals[1].kill_agent()?;
@@ -200,10 +206,18 @@ fn stolen() -> Result<()> {
     let word = waits["terminals"][0]["wipe"].as_str().map(str::to_owned);
     ensure!(word.as_deref() == Some("requested"), "{waits:#}");
     ensure!(records.iter().any(|file| file.exists()), "nothing to erase");
+    is_in_quarantine(&fleet, &serial, &holder, &artifact)?;
+    let upgrade = fleet.campaign(&release, "model=px7", &["--max-parallel", "2"])?;
+    fleet.wait_until(upgrade, "it is held back by name", is_held_back)?;
 
     fleet.start_agent(1)?;
     succeeded(&mut fleet, campaign)?;
     is_empty(&fleet, 1)?;
+    let query = format!("SELECT campaign FROM orders WHERE terminal = '{}'", holder.terminal());
+    let ordered = fleet.world.records.rows(&query)?;
+    ensure!(ordered == [[campaign.to_string()]], "nothing but its wipe: {ordered:?}");
+    let still = holder.get(&artifact)?;
+    ensure!(still.code() == Some("quarantined"), "a copy of its key fetches nothing: {still:?}");
     wait_for("its certificate says that it is erased", SOON, || {
         let show = ["deactivate", "show", &campaign.to_string()];
         let said = fleet.world.tillward_json(&show).map_err(|error| format!("{error:#}"))?;
@@ -213,4 +227,79 @@ fn stolen() -> Result<()> {
         }
     })?;
     Ok(())
+}
+
+/// The path of the one artifact that was published.
+fn artifact(fleet: &Fleet) -> Result<String> {
+    let built = fleet.world.directory().join(format!("release-{}", GOOD.version));
+    let built = built.display().to_string();
+    let shown = fleet.world.tillward_json(&["release", "show", &built])?;
+    let sha256 = shown["artifact"]["sha256"].as_str().context("a release has an artifact")?;
+    Ok(format!("/v1/artifacts/{sha256}"))
+}
+
+fn is_held_back(look: &Look) -> bool {
+    look.campaign.held.iter().any(|it| it.reason.code == "quarantined" && it.terminals == 1)
+}
+
+/// What the audit log says that happened to this terminal's quarantine.
+fn noted(fleet: &Fleet, holder: &Holder) -> Result<Vec<String>> {
+    let query = format!(
+        "SELECT what FROM audit WHERE object = '{}' AND what LIKE 'quarantine-%' ORDER BY seq",
+        holder.terminal()
+    );
+    Ok(fleet.world.records.rows(&query)?.concat())
+}
+
+/// The console says so, and whoever has its key gets nothing of the controller.
+fn is_in_quarantine(fleet: &Fleet, serial: &str, holder: &Holder, artifact: &str) -> Result<()> {
+    let shown = fleet.terminal(serial)?.terminal;
+    ensure!(shown.is_quarantined && shown.lifecycle == Lifecycle::Enrolled, "{shown:?}");
+    let listed = fleet.world.tillward(&["terminal", "list"])?;
+    ensure!(listed.contains("enrolled, quarantined"), "{listed}");
+    let shown = fleet.world.tillward(&["terminal", "show", serial])?;
+    ensure!(shown.contains("enrolled, quarantined"), "{shown}");
+    ensure!(noted(fleet, holder)? == ["quarantine-began"], "{:?}", noted(fleet, holder)?);
+    let object = format!("/v1/backups/{}/data/{}", RepositoryId::generate(), Digest::of(b"pack"));
+    let asked = [
+        holder.get(artifact)?,
+        holder.get("/v1/backups/newest")?,
+        holder.get(&object)?,
+        holder.put(&object, "pack")?,
+    ];
+    for answer in asked {
+        ensure!((answer.status, answer.code()) == (403, Some("quarantined")), "{answer:?}");
+    }
+    let own = holder.get("/v1/self")?;
+    ensure!(own.status == 200, "its order must find it: {own:?}");
+    Ok(())
+}
+
+#[test]
+fn a_till_that_was_only_mislaid_is_like_any_other_once_its_wipe_is_taken_back() {
+    mislaid().unwrap();
+}
+
+fn mislaid() -> Result<()> {
+    let mut fleet = Fleet::small(&["north", "north"])?;
+    let serial = fleet.world.terminals[1].shop.serial.clone();
+    let release = fleet.world.publish_till(&GOOD)?;
+    let (artifact, holder) = (artifact(&fleet)?, Holder::of(&fleet.world, 1)?);
+    fleet.world.terminals[1].kill_agent()?;
+    let request = request(&fleet, "decommission", "lost-stolen", &serial)?;
+    let (wipe, _) = approved(&fleet, &["wipe", "--request", &request, "--lost", "--yes"])?;
+    is_in_quarantine(&fleet, &serial, &holder, &artifact)?;
+    let upgrade = fleet.campaign(&release, "model=px7", &["--max-parallel", "2"])?;
+    fleet.wait_until(upgrade, "it is held back by name", is_held_back)?;
+
+    let found = ["--yes", "--reason", "it was in the drawer"];
+    fleet.world.tillward(&[&["campaign", "abort", &wipe.to_string()], &found[..]].concat())?;
+    ensure!(!fleet.terminal(&serial)?.terminal.is_quarantined, "it was taken back");
+    let noted = noted(&fleet, &holder)?;
+    ensure!(noted == ["quarantine-began", "quarantine-ended"], "{noted:?}");
+    ensure!(holder.get(&artifact)?.status == 200, "it may fetch again");
+    fleet.start_agent(1)?;
+    let ended = fleet.complete(upgrade)?;
+    ensure!(ended.states() == [State::Succeeded; 2], "{:#?}", ended.terminals);
+    fleet.check_books()
 }

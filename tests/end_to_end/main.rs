@@ -17,6 +17,7 @@ mod claims;
 mod damage;
 mod deactivation;
 mod fleet;
+mod holder;
 mod offline;
 mod print;
 mod programs;

@@ -1,5 +1,5 @@
-//! Somebody with the controller's certificate who publishes whatever he likes. Speaks just enough
-//! MQTT 5 himself, because a client library would not send what is not allowed.
+//! Somebody with another's certificate who publishes whatever he likes. Speaks just enough MQTT 5
+//! himself, because a client library would not send what is not allowed.
 
 use std::io::{Read as _, Write as _};
 use std::net::{SocketAddr, TcpStream};
@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use anyhow::{Result, ensure};
 use controller::key_file::{OnlineKeys, Unlock};
-use rustls::{ClientConnection, StreamOwned};
+use rustls::{ClientConfig, ClientConnection, StreamOwned};
 use shared::tls;
 
 /// The common name of the controller's certificate, which is its client id.
@@ -28,7 +28,15 @@ impl Publisher {
         let chain = tls::certificates("the controller's chain", &chain)?;
         let own = tls::Identity { chain, key: keys.controller_client.pkcs8().into() };
         let server_ca = std::fs::read(papers.join("server-ca.pem"))?;
-        let configuration = tls::client(&server_ca, Some(own))?;
+        Self::connect_as(broker, NAME, tls::client(&server_ca, Some(own))?)
+    }
+
+    /// Connects under this name, which is the common name of the certificate that is shown.
+    pub(crate) fn connect_as(
+        broker: SocketAddr,
+        name: &str,
+        configuration: ClientConfig,
+    ) -> Result<Self> {
         let tls = ClientConnection::new(Arc::new(configuration), broker.ip().into())?;
         let socket = TcpStream::connect(broker)?;
         socket.set_read_timeout(Some(PATIENCE))?;
@@ -37,7 +45,7 @@ impl Publisher {
         // Protocol name and version, clean start, keep-alive 60 s, no properties, client id.
         let mut body = text("MQTT");
         body.extend([5, 0b10, 0, 60, 0]);
-        body.extend(text(NAME));
+        body.extend(text(name));
         stream.write_all(&packet(0x10, &body))?;
         stream.flush()?;
         let mut publisher = Self(stream);

@@ -2,15 +2,89 @@
 
 use std::time::Duration;
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, ensure};
 use controller::api::model::{Lifecycle, Presence};
 use harness::wait::wait_for;
 use harness::world::{Broker, Registry};
 
 use crate::fleet::{Fleet, SOON};
+use crate::holder::Holder;
 
 /// What a live connection may still be heard after it was revoked, at most.
 const CUT_OFF_WITHIN: Duration = Duration::from_secs(5);
+
+/// Somebody has a copy of the key, and a connection that stands.
+#[test]
+fn a_live_connection_with_a_revoked_key_is_ended_within_five_seconds_and_no_other_is_made() {
+    live().unwrap();
+}
+
+fn live() -> Result<()> {
+    let mut fleet = Fleet::selling(Broker::Embedded, &Registry::Sqlite, &["north"])?;
+    let holder = Holder::of(&fleet.world, 0)?;
+    // Only one is connected under a name.
+    fleet.world.terminals[0].kill_agent()?;
+    let mut live = holder.connect()?;
+    live.publish(&holder.topic(), b"noise").context("it is a terminal like any other")?;
+    let serial = fleet.world.terminals[0].shop.serial.clone();
+    fleet.world.tillward(&["terminal", "revoke", &serial, "--yes", "--reason", "copied"])?;
+    wait_for("what it says is taken no more", CUT_OFF_WITHIN, || {
+        match live.publish(&holder.topic(), b"noise") {
+            Ok(()) => Err("the broker still takes it"),
+            Err(_ended) => Ok(()),
+        }
+    })?;
+    ensure!(holder.connect().is_err(), "nobody with this key comes in again");
+    let asked = holder.get("/v1/self")?;
+    ensure!((asked.status, asked.code()) == (403, Some("revoked")), "{asked:?}");
+    let kinds = alarms(&fleet)?;
+    ensure!(kinds == ["revoked-spoke"], "{kinds:?}");
+    Ok(())
+}
+
+/// As deploy/brokers/README.md has it.
+#[test]
+fn mosquitto_takes_nothing_more_from_a_revoked_key_once_its_runbook_was_followed() {
+    by_runbook().unwrap();
+}
+
+fn by_runbook() -> Result<()> {
+    let mut fleet = Fleet::selling(Broker::Mosquitto, &Registry::Sqlite, &["north"])?;
+    let holder = Holder::of(&fleet.world, 0)?;
+    fleet.world.terminals[0].kill_agent()?;
+    let mut live = holder.connect()?;
+    live.publish(&holder.topic(), b"noise").context("it is a terminal like any other")?;
+    let serial = fleet.world.terminals[0].shop.serial.clone();
+    fleet.world.tillward(&["terminal", "revoke", &serial, "--yes", "--reason", "copied"])?;
+    // What the broker still takes, nobody heeds, but people hear of it.
+    live.publish(&holder.topic(), b"noise").context("mosquitto knows nothing of it")?;
+    fleet.start_agent(0)?;
+    wait_for("people hear that it speaks", SOON, || {
+        let kinds = alarms(&fleet).map_err(|error| format!("{error:#}"))?;
+        if kinds == ["revoked-spoke"] { Ok(()) } else { Err(format!("{kinds:?}")) }
+    })?;
+    fleet.world.terminals[0].kill_agent()?;
+
+    let mosquitto = fleet.world.mosquitto.as_ref().context("it runs")?;
+    let mut live = holder.connect()?;
+    live.publish(&holder.topic(), b"noise").context("before the runbook")?;
+    mosquitto.add_access(&format!("user {}\ntopic deny #", holder.terminal()))?;
+    wait_for("what it says is taken no more", CUT_OFF_WITHIN, || {
+        match live.publish(&holder.topic(), b"noise") {
+            Ok(()) => Err("the broker still takes it"),
+            Err(_refused) => Ok(()),
+        }
+    })?;
+    let mut again = holder.connect()?;
+    ensure!(again.publish(&holder.topic(), b"noise").is_err(), "nor on another connection");
+    Ok(())
+}
+
+fn alarms(fleet: &Fleet) -> Result<Vec<String>> {
+    let alarms = fleet.world.tillward_json(&["alarms"])?;
+    let alarms = alarms["items"].as_array().context("a list")?;
+    Ok(alarms.iter().filter_map(|it| it["kind"].as_str()).map(str::to_owned).collect())
+}
 
 #[test]
 fn a_terminal_that_is_revoked_is_cut_off_at_once_and_calls_people_when_it_comes_back() {
@@ -30,10 +104,8 @@ fn revoked() -> Result<()> {
     assert!(refused.is_some_and(|it| it.contains("without saying why")), "a reason has words");
     fleet.world.tillward(&[&revoke[..], &["--yes", "--reason", "stolen"]].concat())?;
     let is_noticed = || {
-        let alarms = fleet.world.tillward_json(&["alarms"]).map_err(|error| error.to_string())?;
-        let alarms = alarms["items"].as_array().cloned().unwrap_or_default();
-        let kinds: Vec<_> = alarms.iter().filter_map(|it| it["kind"].as_str()).collect();
-        match kinds.contains(&"revoked-spoke") {
+        let kinds = alarms(&fleet).map_err(|error| format!("{error:#}"))?;
+        match kinds.iter().any(|it| it == "revoked-spoke") {
             true => Ok(()),
             false => Err(format!("{kinds:?}")),
         }

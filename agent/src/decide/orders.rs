@@ -34,7 +34,7 @@ impl Core {
             challenge: self.challenge(),
         };
         match order::check(&parcel, &known) {
-            Ok(_) if !self.has_room() => self.pass_over(),
+            Ok(admitted) if !self.has_room_for(&admitted) => self.pass_over(),
             Ok(admitted) => self.accept(admitted, parcel, now, out),
             Err(refused) => self.refuse(&refused, now, out),
         }
@@ -45,9 +45,11 @@ impl Core {
         self.counters.orders_refused += 1;
     }
 
-    fn has_room(&self) -> bool {
-        let room = self.store.room == Room::Enough;
-        room && !self.lost && !self.ledger.is_full() && self.jobs.len() < JOBS_MAX
+    /// What empties a terminal in the wrong hands is not kept waiting by what it ends.
+    fn has_room_for(&self, admitted: &Admitted) -> bool {
+        let room = self.store.room == Room::Enough && !self.lost;
+        let is_full = self.ledger.is_full() || self.jobs.len() >= JOBS_MAX;
+        room && (!is_full || admitted.batch.change.is_of_lost())
     }
 
     fn refuse(&mut self, refused: &Refused, now: Now, out: &mut Decision) {
@@ -130,6 +132,7 @@ impl Core {
         out: &mut Decision,
     ) {
         let order = admitted.order.id;
+        let is_of_lost = admitted.batch.change.is_of_lost();
         if let Some(reason) = self.withdrawn.reason(batch) {
             let outcome = Outcome::Cancelled { reason: reason.to_owned() };
             return self.finish(order, outcome, Vec::new(), now, out);
@@ -138,6 +141,9 @@ impl Core {
             Some((job, writes)) => {
                 self.next_turn += 1;
                 out.writes.extend(writes);
+                if is_of_lost {
+                    self.withdraw_all_waiting(now, out);
+                }
                 self.jobs.push_back(job);
                 self.tell_turn(now, out);
             }

@@ -80,6 +80,7 @@ fn kind(kind: AlarmKind) -> &'static str {
         AlarmKind::RollbackFailed => "rollback-failed",
         AlarmKind::BindingDiffers => "binding-differs",
         AlarmKind::RevokedSpoke => "revoked-spoke",
+        AlarmKind::ClosedUnitSpoke => "closed-unit-spoke",
         AlarmKind::AuditForked => "audit-forked",
         AlarmKind::AuditBroken => "audit-broken",
         AlarmKind::SuspectedSubstitution => "suspected-substitution",

@@ -97,7 +97,7 @@ async fn enrol(
     responses((status = 200, body = Own), (status = "default", body = Problem)),
 )]
 async fn own(
-    extract::Enrolled(terminal): extract::Enrolled,
+    extract::Recognised(terminal): extract::Recognised,
     State(api): State<Arc<Api>>,
 ) -> axum::Json<Own> {
     axum::Json(Own {

@@ -10,14 +10,16 @@ use axum::http::{StatusCode, header};
 use axum::{Extension, RequestPartsExt as _};
 use serde::{Deserialize, Serialize};
 use shared::time::UnixTime;
+use tracing::warn;
 
-use super::Api;
 use super::listener::Shown;
 use super::problem::{Code, Refusal};
+use super::{Api, now};
 use crate::auth::{ClientCertificate, Peer, Token, same_bytes};
 use crate::registry::audit::By;
+use crate::registry::delivery::AnyAlarm;
 use crate::registry::page::{PAGE_ITEMS_MAX, Page};
-use crate::registry::terminal::{Terminal, Unit};
+use crate::registry::terminal::{Service, Terminal, Unit};
 
 /// A JSON body.
 #[derive(Debug, FromRequest)]
@@ -136,11 +138,12 @@ impl FromRequestParts<Arc<Api>> for Operator {
     }
 }
 
-/// An enrolled terminal, known by the certificate of its present enrolment.
+/// An enrolled terminal, known by the certificate of its present enrolment. It may be in quarantine
+/// or erased: for what every terminal is told, so that orders reach it.
 #[derive(Clone, Debug)]
-pub(super) struct Enrolled(pub(super) Terminal);
+pub(super) struct Recognised(pub(super) Terminal);
 
-impl FromRequestParts<Arc<Api>> for Enrolled {
+impl FromRequestParts<Arc<Api>> for Recognised {
     type Rejection = Refusal;
 
     async fn from_request_parts(parts: &mut Parts, api: &Arc<Api>) -> Result<Self, Refusal> {
@@ -152,11 +155,41 @@ impl FromRequestParts<Arc<Api>> for Enrolled {
         let terminal = api.registry.terminal(id).await?;
         let terminal = terminal.ok_or_else(|| Refusal::no("terminal", id))?;
         match terminal.unit {
-            Unit::Revoked => Err(Refusal::new(Code::Revoked, format!("{id} was revoked"))),
+            Unit::Revoked => {
+                let detail = "somebody has asked for something with its key, and got nothing";
+                let alarm = AnyAlarm::revoked_spoke(id, certificate.key, detail, now());
+                if let Err(error) = api.registry.raise_alarm(&alarm).await {
+                    warn!(error = &error as &dyn std::error::Error, "an alarm is not kept");
+                }
+                Err(Refusal::new(Code::Revoked, format!("{id} was revoked")))
+            }
             Unit::Enrolled if terminal.public_key == Some(certificate.key) => Ok(Self(terminal)),
             Unit::Enrolled | Unit::Claimed => {
                 let detail = format!("{id} has enrolled with another key since");
                 Err(Refusal::new(Code::CertificateReplaced, detail))
+            }
+        }
+    }
+}
+
+/// An enrolled terminal that may fetch and store. One in quarantine may not: it is emptied without
+/// either, and whoever has it gets nothing. Nor has one that was erased anything to ask for.
+#[derive(Clone, Debug)]
+pub(super) struct Enrolled(pub(super) Terminal);
+
+impl FromRequestParts<Arc<Api>> for Enrolled {
+    type Rejection = Refusal;
+
+    async fn from_request_parts(parts: &mut Parts, api: &Arc<Api>) -> Result<Self, Refusal> {
+        let Recognised(terminal) = Recognised::from_request_parts(parts, api).await?;
+        if terminal.is_quarantined {
+            let detail = format!("{} is to be emptied as lost, stolen or tampered", terminal.id);
+            return Err(Refusal::new(Code::Quarantined, detail));
+        }
+        match terminal.service {
+            Service::InService | Service::Suspended | Service::SuspendedOwing => Ok(Self(terminal)),
+            Service::Erased => {
+                Err(Refusal::new(Code::Erased, format!("{} was erased", terminal.id)))
             }
         }
     }

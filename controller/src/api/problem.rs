@@ -31,6 +31,8 @@ pub(super) enum Code {
     CertificateMissing,
     CertificateReplaced,
     Revoked,
+    Quarantined,
+    Erased,
     NotFound,
     MethodNotAllowed,
     Timeout,
@@ -109,6 +111,8 @@ impl Code {
                 "The certificate was replaced by a later enrolment",
             ),
             Self::Revoked => (S::FORBIDDEN, "revoked", "The terminal was revoked"),
+            Self::Quarantined => (S::FORBIDDEN, "quarantined", "The terminal is in quarantine"),
+            Self::Erased => (S::FORBIDDEN, "erased", "The terminal was erased"),
             Self::NotFound => (S::NOT_FOUND, "not-found", "There is no such thing"),
             Self::MethodNotAllowed => {
                 (S::METHOD_NOT_ALLOWED, "method-not-allowed", "This is not done to it")

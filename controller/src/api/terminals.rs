@@ -227,6 +227,7 @@ pub(super) fn shown(terminal: stored::Terminal) -> Terminal {
         lifecycle: lifecycle(terminal.unit),
         presence: presence(terminal.presence),
         is_frozen: terminal.is_frozen,
+        is_quarantined: terminal.is_quarantined,
         service: service(terminal.service).to_owned(),
         epoch: terminal.epoch,
         last_seen_at: terminal.last_seen_at,

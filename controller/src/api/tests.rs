@@ -10,6 +10,7 @@ mod fixture;
 mod operators;
 mod providers;
 mod purges;
+mod quarantine;
 mod rebinds;
 mod replacements;
 mod requests;

@@ -19,7 +19,7 @@ use crate::config::HostPort;
 use crate::delivery::{Inbound, Spool};
 use crate::mqtt::{Hear, Links};
 use crate::registry::Registry;
-use crate::registry::delivery::{AlarmKind, AnyAlarm};
+use crate::registry::delivery::AnyAlarm;
 use crate::registry::terminal::Unit;
 
 /// What terminals say goes into the spool, and wakes whoever applies it.
@@ -45,16 +45,9 @@ pub(super) struct Admitting {
 }
 
 impl Admitting {
-    /// Somebody has the unit, or its key: people look, once for each key.
     async fn revoked_spoke(&self, terminal: TerminalId, key: PublicKey) {
-        let alarm = AnyAlarm {
-            terminal: Some(terminal),
-            kind: AlarmKind::RevokedSpoke,
-            subject: key.key_id().to_string(),
-            detail: "somebody has connected with its key; it was turned away".to_owned(),
-            at: now(),
-            ended_at: None,
-        };
+        let detail = "somebody has connected with its key; it was turned away";
+        let alarm = AnyAlarm::revoked_spoke(terminal, key, detail, now());
         if let Err(error) = self.registry.raise_alarm(&alarm).await {
             warn!(error = &error as &dyn std::error::Error, "an alarm is not kept");
         }
@@ -147,6 +140,7 @@ mod tests {
 
     use super::*;
     use crate::registry::audit::By;
+    use crate::registry::delivery::AlarmKind;
     use crate::registry::page::Page;
     use crate::registry::terminal::{Certificate, Enrolment, NewClaim};
 

@@ -442,6 +442,7 @@ impl Motion {
             not_after: self.frozen.not_after,
             members: self.frozen.members,
             is_frozen: self.is_suspected,
+            is_of_lost: self.campaign.change.is_of_lost(),
             tally,
         }
     }

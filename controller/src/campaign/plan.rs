@@ -10,7 +10,7 @@ use shared::time::UnixTime;
 
 use super::state::CampaignState;
 use crate::registry::campaign::CampaignTally;
-use crate::registry::terminal::{Presence, Terminal, Unit};
+use crate::registry::terminal::{Presence, Service, Terminal, Unit};
 
 /// How fast, as the operator wants it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -29,6 +29,8 @@ pub struct Situation<'a> {
     pub members: u32,
     /// Somebody finds the request suspicious that it carries out.
     pub is_frozen: bool,
+    /// It empties terminals that are lost, stolen or tampered with.
+    pub is_of_lost: bool,
     pub tally: &'a CampaignTally,
 }
 
@@ -38,14 +40,25 @@ pub struct Candidate {
     pub terminal: TerminalId,
     pub unit: Unit,
     pub presence: Presence,
-    /// Somebody finds it suspicious.
+    /// Somebody finds it, its store or its merchant suspicious.
     pub is_frozen: bool,
+    /// Its store or its merchant.
+    pub is_place_frozen: bool,
+    pub is_quarantined: bool,
+    pub is_erased: bool,
 }
 
 impl From<&Terminal> for Candidate {
     fn from(terminal: &Terminal) -> Self {
-        let Terminal { id, unit, presence, is_frozen, .. } = terminal;
-        Self { terminal: *id, unit: *unit, presence: *presence, is_frozen: *is_frozen }
+        Self {
+            terminal: terminal.id,
+            unit: terminal.unit,
+            presence: terminal.presence,
+            is_frozen: terminal.is_frozen,
+            is_place_frozen: terminal.is_place_frozen,
+            is_quarantined: terminal.is_quarantined,
+            is_erased: terminal.service == Service::Erased,
+        }
     }
 }
 
@@ -68,6 +81,10 @@ pub enum Held {
     TimeOver,
     /// Nothing is released until two people have looked.
     Frozen,
+    /// It is sent nothing but what empties it.
+    Quarantined,
+    /// It is empty, and out of service for good.
+    Erased,
     NotEnrolled,
     Revoked,
     NeverSeen,
@@ -78,7 +95,7 @@ pub enum Held {
 }
 
 impl Held {
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 14] = [
         Self::NotStarted,
         Self::NotApproved,
         Self::Paused,
@@ -86,6 +103,8 @@ impl Held {
         Self::Completed,
         Self::TimeOver,
         Self::Frozen,
+        Self::Quarantined,
+        Self::Erased,
         Self::NotEnrolled,
         Self::Revoked,
         Self::NeverSeen,
@@ -103,6 +122,8 @@ impl Held {
             Self::Completed => "completed",
             Self::TimeOver => "time-over",
             Self::Frozen => "frozen",
+            Self::Quarantined => "quarantined",
+            Self::Erased => "erased",
             Self::NotEnrolled => "not-enrolled",
             Self::Revoked => "revoked",
             Self::NeverSeen => "never-seen",
@@ -121,6 +142,8 @@ impl Held {
             Self::Completed => "the campaign was over before its turn came",
             Self::TimeOver => "the campaign's time is over",
             Self::Frozen => "somebody finds it, its store or the request suspicious",
+            Self::Quarantined => "it is to be emptied as lost, stolen or tampered with",
+            Self::Erased => "it was erased, and is out of service for good",
             Self::NotEnrolled => "it has not enrolled yet",
             Self::Revoked => "it was revoked",
             Self::NeverSeen => "it has never connected",
@@ -139,8 +162,13 @@ impl Held {
                 Some("create another campaign for these terminals")
             }
             Self::Frozen => Some("look into it: `tillward request suspicions`; two people lift it"),
+            Self::Quarantined => {
+                Some("leave it out; where it is found, take its wipe back, or enrol it anew")
+            }
             Self::NotEnrolled => Some("enrol the terminal with its claim"),
-            Self::Revoked => Some("leave it out, or enrol it again with a new claim"),
+            Self::Erased | Self::Revoked => {
+                Some("leave it out, or enrol it again with a new claim")
+            }
             Self::NeverSeen | Self::Offline => Some("look at the terminal's power and network"),
             Self::NoPlace => None,
         }
@@ -167,7 +195,7 @@ pub fn plan(policy: Policy, situation: Situation<'_>, candidates: &[Candidate]) 
 /// Why this member would not be released even if there were a place for it: something about the
 /// whole campaign, or else something about the terminal.
 pub fn why_held(candidate: Candidate, situation: Situation<'_>) -> Option<Held> {
-    held_as_a_whole(situation).or_else(|| held_by_itself(candidate))
+    held_as_a_whole(situation).or_else(|| held_by_itself(candidate, situation.is_of_lost))
 }
 
 fn held_as_a_whole(situation: Situation<'_>) -> Option<Held> {
@@ -182,11 +210,15 @@ fn held_as_a_whole(situation: Situation<'_>) -> Option<Held> {
     }
 }
 
-fn held_by_itself(candidate: Candidate) -> Option<Held> {
+/// What empties those in the wrong hands is not kept from a terminal that is suspicious itself.
+fn held_by_itself(candidate: Candidate, is_of_lost: bool) -> Option<Held> {
+    let is_frozen = if is_of_lost { candidate.is_place_frozen } else { candidate.is_frozen };
     match (candidate.unit, candidate.presence) {
         (Unit::Claimed, _) => Some(Held::NotEnrolled),
         (Unit::Revoked, _) => Some(Held::Revoked),
-        (Unit::Enrolled, _) if candidate.is_frozen => Some(Held::Frozen),
+        (Unit::Enrolled, _) if candidate.is_erased => Some(Held::Erased),
+        (Unit::Enrolled, _) if candidate.is_quarantined && !is_of_lost => Some(Held::Quarantined),
+        (Unit::Enrolled, _) if is_frozen => Some(Held::Frozen),
         (Unit::Enrolled, Presence::NeverSeen) => Some(Held::NeverSeen),
         (Unit::Enrolled, Presence::Offline) => Some(Held::Offline),
         (Unit::Enrolled, Presence::Online) => None,
@@ -229,6 +261,9 @@ mod tests {
             unit: Unit::Enrolled,
             presence: Presence::Online,
             is_frozen: false,
+            is_place_frozen: false,
+            is_quarantined: false,
+            is_erased: false,
         }
     }
 
@@ -243,6 +278,7 @@ mod tests {
             not_after: UnixTime(100),
             members: 10,
             is_frozen: false,
+            is_of_lost: false,
             tally,
         }
     }
@@ -292,6 +328,31 @@ mod tests {
     }
 
     #[test]
+    fn whoever_is_in_quarantine_gets_what_empties_it_and_nothing_else() {
+        let tally = CampaignTally::default();
+        let others = situation(&tally);
+        let of_lost = Situation { is_of_lost: true, ..others };
+        let lost = Candidate { is_quarantined: true, ..online(1) };
+        let suspicious = Candidate { is_frozen: true, ..lost };
+        let place = Candidate { is_place_frozen: true, ..suspicious };
+        let away = Candidate { presence: Presence::Offline, ..lost };
+        for (situation, candidate, reason) in [
+            (others, lost, Some(Held::Quarantined)),
+            (others, suspicious, Some(Held::Quarantined)),
+            (others, away, Some(Held::Quarantined)),
+            (of_lost, lost, None),
+            (of_lost, suspicious, None),
+            (of_lost, place, Some(Held::Frozen)),
+            (of_lost, away, Some(Held::Offline)),
+            (of_lost, Candidate { is_erased: true, ..lost }, Some(Held::Erased)),
+            (others, Candidate { is_erased: true, ..online(1) }, Some(Held::Erased)),
+            (Situation { is_frozen: true, ..of_lost }, lost, Some(Held::Frozen)),
+        ] {
+            assert_eq!(why_held(candidate, situation), reason, "{candidate:?}");
+        }
+    }
+
+    #[test]
     fn it_is_over_when_nothing_more_can_come_of_anybody() {
         let all_ended = tally(&[(AssignmentState::Succeeded, 8), (AssignmentState::Failed, 2)]);
         assert!(is_over(situation(&all_ended)));
@@ -318,12 +379,15 @@ mod tests {
         let unit = prop_oneof![Just(Unit::Enrolled), Just(Unit::Claimed), Just(Unit::Revoked)];
         let presence =
             prop_oneof![Just(Presence::Online), Just(Presence::Offline), Just(Presence::NeverSeen)];
-        let parts = (any::<u8>(), unit, presence, any::<bool>());
-        parts.prop_map(|(number, unit, presence, is_frozen)| Candidate {
+        let parts = (any::<u8>(), unit, presence, any::<[bool; 4]>());
+        parts.prop_map(|(number, unit, presence, is)| Candidate {
             terminal: terminal(number),
             unit,
             presence,
-            is_frozen,
+            is_frozen: is[0],
+            is_place_frozen: is[1],
+            is_quarantined: is[2],
+            is_erased: is[3],
         })
     }
 

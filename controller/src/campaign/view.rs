@@ -221,6 +221,7 @@ pub async fn members(
         not_after: frozen.not_after,
         members: frozen.members,
         is_frozen: is_suspected(registry, campaign).await?,
+        is_of_lost: campaign.change.is_of_lost(),
         tally: &tally,
     };
     let mut released: BTreeMap<_, _> = released.into_iter().map(|it| (it.terminal, it)).collect();

@@ -61,6 +61,7 @@ pub(super) fn terminal(number: u8) -> Terminal {
         lifecycle: Lifecycle::Enrolled,
         presence: Presence::Online,
         is_frozen: number == 2,
+        is_quarantined: number == 3,
         service: "in-service".to_owned(),
         epoch: 1,
         last_seen_at: Some(ago(95)),

@@ -134,11 +134,12 @@ fn list(terminals: &[Terminal], now: UnixTime, print: &mut Print) {
 
 fn state(terminal: &Terminal) -> String {
     let frozen = if terminal.is_frozen { ", frozen" } else { "" };
+    let quarantined = if terminal.is_quarantined { ", quarantined" } else { "" };
     let service = match terminal.service.as_str() {
         "in-service" => String::new(),
         other => format!(", {other}"),
     };
-    format!("{}{service}{frozen}", word(&terminal.lifecycle))
+    format!("{}{service}{frozen}{quarantined}", word(&terminal.lifecycle))
 }
 
 fn place(terminal: &Terminal) -> String {
@@ -204,6 +205,10 @@ fn show(detail: &TerminalDetail, now: UnixTime, print: &mut Print) {
         print.warning("it is frozen: nothing is released or sent to it");
         print.hint("look into it: `tillward request suspicions`; two people lift it");
     }
+    if terminal.is_quarantined {
+        print.warning("it is in quarantine: it is sent what empties it, and nothing else");
+        print.hint("if it was found, `tillward campaign abort` what empties it, or enrol it anew");
+    }
     if detail.assignments.is_empty() {
         return print.remark("\nNothing was asked of it yet.");
     }
@@ -237,6 +242,8 @@ mod tests {
     fn a_terminal_shows_what_it_is_and_what_was_asked_of_it() {
         let detail = TerminalDetail { terminal: terminal(2), assignments: assignments() };
         golden::check("terminal-show", &golden::printed(|print| show(&detail, NOW, print)));
+        let lost = TerminalDetail { terminal: terminal(3), assignments: Vec::new() };
+        golden::check("terminal-show-lost", &golden::printed(|print| show(&lost, NOW, print)));
         let new = TerminalDetail { terminal: claimed_terminal(), assignments: Vec::new() };
         golden::check("terminal-show-claimed", &golden::printed(|print| show(&new, NOW, print)));
     }

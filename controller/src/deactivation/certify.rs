@@ -31,6 +31,10 @@ const CERTIFICATES_MAX: u32 = 50;
 /// An erased terminal has so long to hear that it was heard; then it is refused.
 const LAST_WORD: Duration = Duration::from_secs(15 * 60);
 
+/// An erased terminal gives up its key within a week, heard or not. Whoever still speaks with it a
+/// day later is somebody else.
+const KEY_GONE: Duration = Duration::from_secs(8 * 24 * 3600);
+
 /// The reconciler.
 #[derive(Debug)]
 pub struct Certify {
@@ -72,7 +76,8 @@ impl Certify {
         }
         let why = "it is erased, and has said so".to_owned();
         let by = By { who: WHO.to_owned(), why, at: now };
-        for terminal in self.registry.retire_erased(now.minus(LAST_WORD), &by).await? {
+        let (quiet, long_ago) = (now.minus(LAST_WORD), now.minus(KEY_GONE));
+        for terminal in self.registry.retire_erased(quiet, long_ago, &by).await? {
             info!(%terminal, "an erased terminal is on the deny list");
         }
         Ok(if made > 0 { Progress::MoreToDo } else { Progress::Settled })

@@ -210,7 +210,14 @@ fn obstacles(step: Step, it: &ServiceFacts) -> Vec<Obstacle> {
         Unit::Revoked => found.push(Obstacle::Revoked),
         Unit::Enrolled => {}
     }
-    if it.is_frozen {
+    // Whoever has a terminal that is to be emptied could say that it is suspicious.
+    let is_frozen = match step {
+        Step::Wipe { is_lost: true } => it.is_place_frozen,
+        Step::Wipe { is_lost: false } | Step::Suspend { .. } | Step::Settle | Step::Resume => {
+            it.is_frozen
+        }
+    };
+    if is_frozen {
         found.push(Obstacle::Frozen);
     }
     found.extend(wrong_service(step, it.service));

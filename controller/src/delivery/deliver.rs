@@ -61,8 +61,8 @@ impl Deliver {
         self.turn.lock().await
     }
 
-    /// Answers hellos: the time, the rosters that are missing, and how far the log has come. What
-    /// is owed follows in the next step.
+    /// Answers hellos: the time, the rosters that are missing, and how far the log has come, which
+    /// one in quarantine is not told. What is owed follows in the next step.
     pub(super) async fn greet(
         &self,
         hellos: &BTreeMap<TerminalId, &Hello>,
@@ -96,6 +96,7 @@ impl Deliver {
                 answers.push(Down::Rosters(missing.into_iter().map(|it| it.signed).collect()));
             }
             match self.log.greets(terminal.id, hello.log, checkpoint.as_ref(), now).await {
+                Ok(growth) if terminal.is_quarantined => drop(growth),
                 Ok(growth) => answers.extend(growth.map(Down::Checkpoint)),
                 Err(LogError::Registry(error)) => return Err(error),
                 Err(error) => error!(%error, "no terminal is told how far the audit log has come"),

@@ -12,6 +12,7 @@ mod fleet;
 mod orders;
 mod positions;
 mod providers;
+mod quarantine;
 mod rebinds;
 mod replacements;
 mod reports;
@@ -135,6 +136,16 @@ pub const CHECKS: &[Check] = checks! {
         an_operator_can_suspect_a_terminal_as_often_as_it_takes,
         what_a_suspicious_terminal_has_accepted_is_taken_back_from_it,
         a_request_is_about_every_wave_of_its_change_of_provider;
+    quarantine:
+        a_terminal_is_in_quarantine_from_the_approval_of_its_wipe_until_that_is_taken_back,
+        a_wipe_that_ran_out_leaves_its_terminal_in_quarantine,
+        a_new_claim_and_a_revocation_end_a_quarantine,
+        a_terminal_in_quarantine_is_owed_what_empties_it_and_nothing_else,
+        a_wipe_of_a_lost_terminal_waits_for_nothing_but_people,
+        nobody_in_whose_hands_a_terminal_is_can_stop_its_wipe,
+        an_erased_terminal_gets_no_order_and_is_retired_in_the_end,
+        a_closed_unit_that_speaks_is_an_alarm_until_somebody_has_it,
+        a_revoked_terminal_that_speaks_through_any_broker_is_an_alarm;
     units:
         units_are_put_on_the_list_whole_or_not_at_all,
         a_unit_lives_from_stock_to_stock_and_all_of_it_is_kept,

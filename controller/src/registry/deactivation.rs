@@ -68,6 +68,8 @@ pub struct ServiceFacts {
     pub saved: Option<(Digest, UnixTime)>,
     pub deregistered: Vec<Deregistered>,
     pub is_frozen: bool,
+    /// Its store or its merchant is.
+    pub is_place_frozen: bool,
 }
 
 /// What a suspended terminal has not sent or settled, by its own signed word, and what people have
@@ -141,9 +143,15 @@ pub trait DeactivationRegistry {
     /// Keeps a certificate, once for an order; whether it was the first.
     async fn add_sanitisation(&self, certificate: &Sanitisation, by: &By) -> Result<bool>;
 
-    /// Puts erased terminals on the deny list that are away and were heard last before that; says
-    /// whom. At most a hundred at once.
-    async fn retire_erased(&self, last_seen_before: UnixTime, by: &By) -> Result<Vec<TerminalId>>;
+    /// Puts erased terminals on the deny list that are away and were heard last before that, and
+    /// those that were erased before the other time, wherever they are; says whom. At most a
+    /// hundred at once.
+    async fn retire_erased(
+        &self,
+        last_seen_before: UnixTime,
+        erased_before: UnixTime,
+        by: &By,
+    ) -> Result<Vec<TerminalId>>;
 
     /// By id.
     async fn deactivation_members(&self, campaign: CampaignId) -> Result<Vec<TerminalId>>;

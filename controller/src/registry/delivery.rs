@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use shared::digest::Digest;
+use shared::digest::{Digest, PublicKey};
 use shared::document::order::Stream;
 use shared::document::receipt::Receipt;
 use shared::id::{CampaignId, OrderId, TerminalId};
@@ -134,6 +134,20 @@ pub struct Alarm<Of = TerminalId> {
 /// As alarms are listed: `None` for what is about a whole request, or a store without a terminal.
 pub type AnyAlarm = Alarm<Option<TerminalId>>;
 
+impl AnyAlarm {
+    /// Somebody has the unit, or its key: people look, once for each key.
+    pub fn revoked_spoke(terminal: TerminalId, key: PublicKey, detail: &str, at: UnixTime) -> Self {
+        Self {
+            terminal: Some(terminal),
+            kind: AlarmKind::RevokedSpoke,
+            subject: key.key_id().to_string(),
+            detail: detail.to_owned(),
+            at,
+            ended_at: None,
+        }
+    }
+}
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum AlarmKind {
     /// The terminal told two different ends of one order.
@@ -170,6 +184,8 @@ pub enum AlarmKind {
     BindingDiffers,
     /// It was revoked, and somebody has connected with its key.
     RevokedSpoke,
+    /// By the list of units it is lost, tampered with or disposed of, and it has connected.
+    ClosedUnitSpoke,
     /// It was told of another log of decisions than this registry has.
     AuditForked,
     /// The log of decisions is not what was written.

@@ -38,6 +38,10 @@ pub struct Terminal {
     pub created_at: UnixTime,
     /// Somebody finds it, or its store, suspicious: nothing is released or sent to it.
     pub is_frozen: bool,
+    /// The same of its store or its merchant, whatever of itself.
+    pub is_place_frozen: bool,
+    /// It is to be emptied as lost, stolen or tampered with: it is sent nothing else.
+    pub is_quarantined: bool,
     /// By its own signed word.
     pub service: Service,
 }

@@ -10,7 +10,7 @@ use controller::key_file::{OnlineKeys, Unlock};
 
 use super::{START_PATIENCE, still_runs};
 use crate::ports::free_port;
-use crate::process::Process;
+use crate::process::{Process, signal};
 use crate::wait::wait_for;
 
 const SHIPPED: &str = include_str!("../../../deploy/brokers/mosquitto.conf");
@@ -48,6 +48,14 @@ impl Mosquitto {
 
     pub fn address(&self) -> SocketAddr {
         self.address
+    }
+
+    /// Adds lines to who may use which topic, and has it read them.
+    pub fn add_access(&self, lines: &str) -> Result<()> {
+        let file = self.directory.join("mosquitto/mosquitto.acl");
+        let before = fs::read_to_string(&file)?;
+        fs::write(&file, format!("{before}\n{lines}\n"))?;
+        Ok(signal(self.process.id(), "HUP")?)
     }
 
     /// Kills it and starts it again; it remembers nothing.

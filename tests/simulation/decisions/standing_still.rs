@@ -417,6 +417,49 @@ fn a_lost_terminal_that_waits_for_its_hosts_is_emptied_without_selling_in_betwee
     assert!(matches!(desk.ended(&emptying), Outcome::Succeeded { .. }));
 }
 
+/// As many jobs are waiting as a terminal takes: whoever has it gains no time by that.
+#[test]
+fn a_lost_terminal_takes_its_order_however_many_wait_and_does_none_of_them() {
+    let mut desk = Desk::connected();
+    let first = waiting_upgrade(&desk, 1);
+    desk.order(&first);
+    desk.work();
+    let others: Vec<_> = (2..=16).map(|seq| suspension(&desk, seq, seq * HOUR)).collect();
+    others.iter().for_each(|parcel| desk.arm(parcel));
+    let late = backup(&desk, 17);
+    desk.order(&late);
+    assert_eq!(desk.said(), [], "there is no room for another one");
+    let emptying = emptying_lost(&desk, 18);
+    desk.order(&emptying);
+    assert!(desk.said().contains(&Said::Accepted), "{:?}", desk.said());
+    for other in others.iter().chain([&first]) {
+        assert!(matches!(desk.ended(other), Outcome::Cancelled { .. }));
+    }
+    let done = desk.work();
+    assert_eq!(done.last(), Some(&id_of(&emptying)));
+    assert!(matches!(desk.ended(&emptying), Outcome::Succeeded { .. }));
+    assert!(desk.disk.journal_is_empty());
+}
+
+#[test]
+fn a_lost_terminal_that_is_being_changed_is_emptied_next_whatever_came_before() {
+    let mut desk = Desk::connected();
+    let (upgrade, backup) = (desk.upgrade(1), backup(&desk, 2));
+    desk.order(&upgrade);
+    desk.order(&backup);
+    while desk.acting() != Some(Action::Drain) {
+        let is_till = desk.acting() == Some(Action::AskTill);
+        let free = Reply::Till { work: Work::Free, detail: String::new() };
+        desk.reply(if is_till { free } else { Reply::Done(Proof::default()) });
+    }
+    let emptying = emptying_lost(&desk, 3);
+    desk.order(&emptying);
+    assert!(matches!(desk.ended(&backup), Outcome::Cancelled { .. }));
+    assert_eq!(desk.acting(), Some(Action::Drain), "what disturbs the shop comes to its end");
+    assert_eq!(desk.work(), [id_of(&upgrade), id_of(&emptying)]);
+    assert!(matches!(desk.ended(&emptying), Outcome::Succeeded { .. }));
+}
+
 /// An erased terminal, connected, that has told nobody.
 fn erased() -> Desk {
     let (mut desk, by) = Desk::suspended();

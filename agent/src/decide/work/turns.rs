@@ -57,6 +57,13 @@ impl Core {
         }
     }
 
+    /// Whoever has this terminal gets nothing more done on it.
+    pub(in crate::decide) fn withdraw_all_waiting(&mut self, now: Now, out: &mut Decision) {
+        let reason = "this terminal is emptied as lost, stolen or tampered with".to_owned();
+        let waits = |job: &Job| job.is_waiting() && !job.is_of_a_lost_terminal();
+        self.end_waiting(waits, &Outcome::Cancelled { reason }, now, out);
+    }
+
     /// What can be withdrawn is, for the job at `place`, whose moment has come.
     fn make_way(&mut self, place: usize, now: Now, out: &mut Decision) {
         let (Some(first), Some(due)) = (self.jobs.front(), self.jobs.get(place)) else { return };

@@ -45,6 +45,8 @@ fn saved(covered: &[(DataClass, Option<u32>)]) -> Watched {
         telemetry: None,
         created_at: hours_ago(365 * 24),
         is_frozen: false,
+        is_place_frozen: false,
+        is_quarantined: false,
         service: crate::registry::terminal::Service::InService,
     };
     let covered: BTreeMap<_, _> =

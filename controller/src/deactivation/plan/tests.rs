@@ -28,6 +28,7 @@ fn selling() -> ServiceFacts {
         saved: None,
         deregistered: Vec::new(),
         is_frozen: false,
+        is_place_frozen: false,
     }
 }
 
@@ -113,8 +114,17 @@ fn whom_nobody_can_order_takes_no_part() {
         let with = |unit| ServiceFacts { unit, ..selling() };
         assert_eq!(found(step, with(Unit::Claimed)), [NotEnrolled]);
         assert_eq!(found(step, with(Unit::Revoked)), [Revoked]);
-        assert_eq!(found(step, ServiceFacts { is_frozen: true, ..selling() }), [Frozen]);
+        let in_frozen_store = ServiceFacts { is_frozen: true, is_place_frozen: true, ..selling() };
+        assert_eq!(found(step, in_frozen_store), [Frozen]);
     }
+}
+
+#[test]
+fn that_a_terminal_is_suspicious_itself_keeps_nobody_from_emptying_it_as_lost() {
+    let suspicious = ServiceFacts { is_frozen: true, ..selling() };
+    assert_eq!(found(WIPE_LOST, suspicious), []);
+    let suspended = ServiceFacts { is_frozen: true, ..cleared() };
+    assert_eq!(found(WIPE, suspended), [Obstacle::Frozen]);
 }
 
 #[test]

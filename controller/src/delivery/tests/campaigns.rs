@@ -9,7 +9,7 @@ use super::world::{World, by, campaign_id, id};
 use crate::campaign::CampaignError;
 use crate::campaign::assignment::AssignmentState as State;
 use crate::campaign::plan::Held;
-use crate::campaign::state::CampaignState;
+use crate::campaign::state::{CampaignEvent, CampaignState};
 use crate::campaign::view::{self, Part};
 use crate::registry::audit::By;
 use crate::registry::page::Page;
@@ -99,6 +99,30 @@ async fn an_order_that_was_not_accepted_before_the_pause_is_sent_after_it() {
     rounds(&mut world, 20).await;
     assert!(world.terminal(1).carried_out.is_empty());
     world.campaigns.resume(campaign_id(1), &by(world.now)).await.unwrap();
+    world.until_over(1, 30).await;
+    world.everybody_succeeded_once(1).await;
+}
+
+#[tokio::test]
+async fn whoever_is_in_quarantine_is_held_back_by_name_and_told_the_time_alone() {
+    let mut world = World::new(3, 1).await;
+    rounds(&mut world, 2).await;
+    let lost = crate::deactivation::samples::lost(&*world.registry, id(1), world.now).await;
+    // Its own order is not what this is about.
+    let by = by(world.now);
+    world.registry.move_campaign(&lost, CampaignEvent::Pause, &by).await.unwrap();
+    world.start_campaign(1, 3).await;
+    rounds(&mut world, 20).await;
+    assert_eq!(world.states(1).await, [(State::Succeeded, 2)]);
+    assert_eq!(parts(&world, 1).await[0], Part::Held(Held::Quarantined));
+    let held = world.campaign(1).await.held;
+    assert_eq!(held.into_iter().collect::<Vec<_>>(), [(Held::Quarantined, 1)]);
+    world.terminal(1).reconnect();
+    rounds(&mut world, 3).await;
+    assert!(world.terminal(1).carried_out.is_empty());
+
+    let paused = world.registry.campaign(lost.id).await.unwrap().unwrap();
+    world.registry.move_campaign(&paused, CampaignEvent::Abort, &by).await.unwrap();
     world.until_over(1, 30).await;
     world.everybody_succeeded_once(1).await;
 }

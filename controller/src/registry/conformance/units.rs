@@ -48,6 +48,11 @@ async fn add(registry: &dyn Registry, all: &[About]) -> Result<u64, Vec<u32>> {
     added.map_err(|mistakes| mistakes.into_iter().map(|it| it.line).collect())
 }
 
+/// The unit with this serial number is on the list, in stock.
+pub(super) async fn listed_unit(registry: &dyn Registry, serial: &str) {
+    add(registry, &[about(serial)]).await.expect("it is added");
+}
+
 async fn at(registry: &dyn Registry, serial: &str) -> Unit {
     registry.unit(serial).await.expect("it is asked").expect("it is on the list")
 }

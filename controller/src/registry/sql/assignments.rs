@@ -9,7 +9,7 @@ use super::orders;
 use super::session::{
     Row, Transaction, code, flag, int, json, list, maybe_text, text, time, with_id_list,
 };
-use super::suspicions::is_about_terminal;
+use super::suspicions::holds_back;
 use super::tally::Differences;
 use crate::campaign::assignment::{AssignmentState, Fact, Standing};
 use crate::registry::RegistryError;
@@ -126,7 +126,7 @@ pub(super) async fn to_recall(
                          $1, (SELECT rebind FROM rebind_waves WHERE campaign = $1)))
                  OR terminal IN (
                      SELECT terminals.id FROM suspicions JOIN terminals ON ",
-        is_about_terminal!(),
+        holds_back!("$1"),
         "))
          ORDER BY terminal LIMIT $2"
     ));

@@ -14,7 +14,7 @@ use super::session::{
     Row, Transaction, bytes, code, int, json, maybe_text, maybe_time, text, time,
 };
 use super::tally::Differences;
-use super::{audit, orders};
+use super::{audit, orders, quarantine};
 use crate::campaign::plan::Held;
 use crate::campaign::state::{self, CampaignEvent, CampaignState};
 use crate::registry::RegistryError;
@@ -211,7 +211,7 @@ pub(super) async fn move_on(
     event: CampaignEvent,
     by: &By,
 ) -> Result<Campaign> {
-    let found = known(tx, id).await?.state;
+    let Campaign { state: found, change, .. } = known(tx, id).await?;
     let moved = || RegistryError::CampaignMoved { campaign: id, expected, found };
     if found != expected {
         return Err(moved());
@@ -237,6 +237,8 @@ pub(super) async fn move_on(
         maybe_time(ended.then_some(by.at)),
         code(found),
     ];
+    let is_of_lost = change.is_of_lost();
+    let quarantined = if is_of_lost { quarantine::of_campaign(tx, id).await? } else { vec![] };
     if tx.execute(update, values).await? == 0 {
         return Err(moved());
     }
@@ -251,6 +253,9 @@ pub(super) async fn move_on(
     differences.campaign(Some(found), to);
     differences.write(tx).await?;
     audit::append(tx, by, event.audited_as(), id).await?;
+    if is_of_lost {
+        quarantine::moved(tx, id, &quarantined, by).await?;
+    }
     known(tx, id).await
 }
 

@@ -5,7 +5,7 @@ use shared::time::UnixTime;
 
 use super::code::ClaimWord;
 use super::session::{Row, Transaction, code, int, json, maybe_text, text, time};
-use super::{audit, positions, terminals};
+use super::{audit, positions, quarantine, terminals};
 use crate::position::PositionState;
 use crate::registry::RegistryError;
 use crate::registry::audit::By;
@@ -155,6 +155,9 @@ pub(super) async fn enrol(
             }
             terminals::enrol(tx, &terminal, &claim, enrolment, by.at).await?;
             mark_used(tx, enrolment, by.at).await?;
+            if terminal.is_quarantined && quarantine::among(tx, &[terminal.id]).await?.is_empty() {
+                quarantine::ended(tx, terminal.id, by).await?;
+            }
         }
     }
     audit::append(tx, by, "terminal-enrolled", terminal.id).await?;

@@ -14,11 +14,12 @@ use shared::time::UnixTime;
 
 use super::rebinds::{put_enclosed, rebinding};
 use super::session::{
-    Access, Database, Row, Transaction, Value, bytes, code, int, json, list, maybe_text, text,
-    time, with_id_list,
+    Access, Database, Row, Transaction, Value, bytes, code, flag, int, json, list, maybe_text,
+    text, time, with_id_list,
 };
-use super::suspicions::terminal_is_frozen;
+use super::suspicions::{place_is_frozen, terminal_is_frozen};
 use super::{SqlRegistry, audit, campaigns, finish, read, requests, terminals, transaction, write};
+use crate::campaign::state::CampaignState;
 use crate::registry::RegistryError;
 use crate::registry::audit::By;
 use crate::registry::campaign::Campaign;
@@ -82,8 +83,13 @@ impl<D: Database> DeactivationRegistry for SqlRegistry<D> {
         write!(self, "keep a certificate", tx => add_sanitisation(tx, certificate, by))
     }
 
-    async fn retire_erased(&self, last_seen_before: UnixTime, by: &By) -> Result<Vec<TerminalId>> {
-        write!(self, "retire who is erased", tx => retire(tx, last_seen_before, by))
+    async fn retire_erased(
+        &self,
+        last_seen_before: UnixTime,
+        erased_before: UnixTime,
+        by: &By,
+    ) -> Result<Vec<TerminalId>> {
+        write!(self, "retire who is erased", tx => retire(tx, last_seen_before, erased_before, by))
     }
 
     async fn deactivation_members(&self, campaign: CampaignId) -> Result<Vec<TerminalId>> {
@@ -106,21 +112,25 @@ async fn add(
         Ok(request) => request,
         Err(refused) => return Ok(Err(refused.into())),
     };
-    let mut taken = rebinding(tx, &new.members, None).await?;
-    for (terminal, campaign) in deactivating(tx, &new.members).await? {
-        let under_way = campaigns::known(tx, campaign).await?.change;
-        if !takes_over(&new.campaign.change, &under_way) {
-            taken.push((terminal, campaign));
-        }
-    }
+    let taken = match new.campaign.change.is_of_lost() {
+        true => being_emptied_as_lost(tx, &new.members).await?,
+        false => taken_by_another(tx, new).await?,
+    };
     if let Some(&(terminal, campaign)) = taken.first() {
         return Ok(Err(NotBegun::InAnotherChange { terminal, campaign }));
     }
     let campaign = campaigns::add(tx, &new.campaign, by).await?;
-    let insert = "INSERT INTO deactivations (campaign, request, plan, created_at, created_by)
-         VALUES ($1, $2, $3, $4, $5)";
-    let values =
-        vec![text(campaign.id), text(new.request), text(&new.plan), time(by.at), text(&by.who)];
+    let insert = "INSERT INTO deactivations (campaign, request, plan, created_at, created_by,
+             is_lost)
+         VALUES ($1, $2, $3, $4, $5, $6)";
+    let values = vec![
+        text(campaign.id),
+        text(new.request),
+        text(&new.plan),
+        time(by.at),
+        text(&by.who),
+        flag(campaign.change.is_of_lost()),
+    ];
     tx.execute(insert, values).await?;
     for terminal in &new.members {
         let insert = "INSERT INTO deactivation_members (campaign, terminal) VALUES ($1, $2)";
@@ -132,6 +142,21 @@ async fn add(
     requests::put_scheduled(tx, request, campaign.id, by).await?;
     audit::append(tx, by, "deactivation-created", campaign.id).await?;
     Ok(Ok(campaign))
+}
+
+/// Who is part of another change, from which the new one does not go on.
+async fn taken_by_another(
+    tx: &mut Transaction,
+    new: &NewDeactivation,
+) -> Result<Vec<(TerminalId, CampaignId)>> {
+    let mut taken = rebinding(tx, &new.members, None).await?;
+    for (terminal, campaign) in deactivating(tx, &new.members).await? {
+        let under_way = campaigns::known(tx, campaign).await?.change;
+        if !takes_over(&new.campaign.change, &under_way) {
+            taken.push((terminal, campaign));
+        }
+    }
+    Ok(taken)
 }
 
 /// Whether terminals go on by the new change from where the one under way has brought them: a
@@ -184,6 +209,22 @@ async fn all_owe(tx: &mut Transaction, ids: &[TerminalId]) -> Result<bool> {
     Ok(!ids.is_empty() && owe == ids.len() as u64)
 }
 
+/// What else a terminal in the wrong hands is part of is not waited for: it may never be heard of.
+/// Its wipe goes before all of that; another one that was taken back is in nobody's way.
+async fn being_emptied_as_lost(
+    tx: &mut Transaction,
+    ids: &[TerminalId],
+) -> Result<Vec<(TerminalId, CampaignId)>> {
+    let mut taken = Vec::new();
+    for (terminal, campaign) in deactivating(tx, ids).await? {
+        let other = campaigns::known(tx, campaign).await?;
+        if other.change.is_of_lost() && other.state != CampaignState::Aborted {
+            taken.push((terminal, campaign));
+        }
+    }
+    Ok(taken)
+}
+
 async fn members(tx: &mut Transaction, campaign: CampaignId) -> Result<Vec<TerminalId>> {
     let select = "SELECT terminal FROM deactivation_members WHERE campaign = $1 ORDER BY terminal";
     let rows = tx.rows(select, vec![text(campaign)]).await?;
@@ -219,6 +260,8 @@ async fn facts(tx: &mut Transaction, ids: &[TerminalId]) -> Result<Vec<ServiceFa
             "SELECT id, serial, model, store, lane, unit, presence, epoch, public_key, service,
                  service_order, service_at, owing, challenge, ",
             terminal_is_frozen!(),
+            ", ",
+            place_is_frozen!(),
             " FROM terminals WHERE id IN "
         ),
         " ORDER BY id"
@@ -242,6 +285,7 @@ async fn facts(tx: &mut Transaction, ids: &[TerminalId]) -> Result<Vec<ServiceFa
             owing: row.maybe_json("what a terminal owes")?,
             challenge: row.maybe_parsed("digest")?,
             is_frozen: row.flag()?,
+            is_place_frozen: row.flag()?,
             saved: None,
             deregistered: Vec::new(),
         });
@@ -370,18 +414,21 @@ fn owing_of(delay: Option<&SettlementDelay>, evidence: &[Evidence], at: UnixTime
     }
 }
 
-/// Erased terminals that were heard last before that do not come back: they are on the deny list
-/// from then on, and whoever speaks with their certificates is an alarm.
+/// Erased terminals that were heard last before that do not come back, and what was erased long ago
+/// has no key to speak with: they are on the deny list from then on, and whoever speaks with their
+/// certificates is an alarm.
 async fn retire(
     tx: &mut Transaction,
     last_seen_before: UnixTime,
+    erased_before: UnixTime,
     by: &By,
 ) -> Result<Vec<TerminalId>> {
     let select = "SELECT id FROM terminals WHERE service = 'erased' AND unit = 'enrolled'
-             AND presence <> 'online' AND COALESCE(last_seen_at, 0) < $1
-         ORDER BY id LIMIT $2";
+             AND ((presence <> 'online' AND COALESCE(last_seen_at, 0) < $1) OR service_at < $2)
+         ORDER BY id LIMIT $3";
+    let values = vec![time(last_seen_before), time(erased_before), int(RETIRED_MAX)];
     let mut retired = Vec::new();
-    for mut row in tx.rows(select, vec![time(last_seen_before), int(RETIRED_MAX)]).await? {
+    for mut row in tx.rows(select, values).await? {
         let terminal = row.parsed("terminal")?;
         terminals::revoke(tx, terminal, by).await?;
         retired.push(terminal);

@@ -8,15 +8,16 @@ use shared::limits::ORDERS_IN_FLIGHT_MAX;
 use shared::message::{Parcel, SignedBytes};
 use shared::time::UnixTime;
 
+use super::quarantine::{is_wipe_of_lost, terminal_is_quarantined};
 use super::session::{
     Row, Transaction, bytes, code, int, list, maybe_time, text, time, with_id_list,
 };
-use super::suspicions::is_about_terminal;
+use super::suspicions::holds_back;
 use super::tally::Differences;
-use super::{assignments, campaigns, rebinds, suspicions};
+use super::{assignments, campaigns, quarantine, rebinds, suspicions};
 use crate::campaign::state::CampaignState;
 use crate::registry::RegistryError;
-use crate::registry::campaign::Purpose;
+use crate::registry::campaign::{Campaign, Purpose};
 use crate::registry::delivery::{Delivered, NewOrder, Numbering, Owed};
 
 type Result<T> = std::result::Result<T, RegistryError>;
@@ -29,7 +30,7 @@ pub(super) async fn numbering(
         "SELECT id, epoch, order_seq, (
              SELECT COALESCE(MAX(seq), 0) FROM orders
              WHERE terminal = terminals.id AND epoch = terminals.epoch AND stream = 'approved')
-         FROM terminals WHERE unit = 'enrolled' AND id IN ",
+         FROM terminals WHERE unit = 'enrolled' AND service <> 'erased' AND id IN ",
         " ORDER BY id"
     );
     let numbering = |mut row: Row| {
@@ -50,7 +51,7 @@ pub(super) async fn issue(
     orders: &[NewOrder],
     at: UnixTime,
 ) -> Result<Vec<OrderId>> {
-    let found = campaigns::known(tx, campaign).await?.state;
+    let Campaign { state: found, change, .. } = campaigns::known(tx, campaign).await?;
     let (expected, is_so) = match purpose {
         Purpose::Change => (CampaignState::Running, found == CampaignState::Running),
         Purpose::Cancel => (CampaignState::Aborted, found == CampaignState::Aborted),
@@ -72,13 +73,19 @@ pub(super) async fn issue(
         // What ends an order is never in the way.
         Purpose::Cancel => BTreeSet::new(),
     };
+    let quarantined = match purpose {
+        Purpose::Change if !change.is_of_lost() => quarantine::among(tx, &terminals).await?,
+        Purpose::Change | Purpose::Cancel | Purpose::Recall => Vec::new(),
+    };
     let known = assignments::of(tx, campaign, &terminals).await?;
     let known: BTreeMap<_, _> = known.into_iter().map(|it| (it.terminal, it)).collect();
     for order in orders {
         let before = known.get(&order.terminal);
         let wanted = match purpose {
             Purpose::Change => {
-                !frozen.contains(&order.terminal) && assignments::is_next_attempt(before, order)
+                !frozen.contains(&order.terminal)
+                    && !quarantined.contains(&order.terminal)
+                    && assignments::is_next_attempt(before, order)
             }
             Purpose::Cancel => !is_known(tx, order.id).await?,
             Purpose::Recall => frozen.contains(&order.terminal) && !is_known(tx, order.id).await?,
@@ -107,12 +114,14 @@ async fn takes_next_number(tx: &mut Transaction, order: &NewOrder, at: UnixTime)
     let update = match order.stream {
         Stream::Routine => {
             "UPDATE terminals SET order_seq = order_seq + 1, deliver_at = $4
-             WHERE id = $1 AND epoch = $2 AND order_seq = $3 - 1 AND unit = 'enrolled'"
+             WHERE id = $1 AND epoch = $2 AND order_seq = $3 - 1 AND unit = 'enrolled'
+                 AND service <> 'erased'"
         }
         // Few of an epoch's orders need people: their number is looked up, not kept.
         Stream::Approved => {
             "UPDATE terminals SET deliver_at = $4
-             WHERE id = $1 AND epoch = $2 AND unit = 'enrolled' AND $3 - 1 = (
+             WHERE id = $1 AND epoch = $2 AND unit = 'enrolled' AND service <> 'erased'
+                 AND $3 - 1 = (
                  SELECT COALESCE(MAX(seq), 0) FROM orders
                  WHERE terminal = $1 AND epoch = $2 AND stream = 'approved')"
         }
@@ -164,10 +173,12 @@ pub(super) async fn owed(
     let select = with_id_list!(
         concat!(
             "SELECT id, terminal, sends, sent_at, signed, batch, release, profile, path FROM (
-             SELECT orders.id, orders.terminal, orders.seq, orders.sends, orders.sent_at,
+             SELECT orders.id, orders.terminal, orders.sends, orders.sent_at,
                  orders.signed, batches.signed AS batch, releases.signed AS release,
                  campaign_profiles.profile, campaign_profiles.path,
-                 ROW_NUMBER() OVER (PARTITION BY orders.terminal ORDER BY orders.seq) AS place
+                 ROW_NUMBER() OVER (PARTITION BY orders.terminal ORDER BY CASE WHEN ",
+            is_wipe_of_lost!("orders.campaign"),
+            " THEN 0 ELSE 1 END, orders.seq) AS place
              FROM orders
              JOIN terminals ON terminals.id = orders.terminal
              JOIN campaigns ON campaigns.id = orders.campaign
@@ -177,10 +188,16 @@ pub(super) async fn owed(
              LEFT JOIN campaign_profiles ON campaign_profiles.campaign = orders.campaign
                  AND campaign_profiles.terminal = orders.terminal AND orders.purpose = 'change'
              WHERE orders.owed = 1 AND orders.epoch = terminals.epoch
-                 AND terminals.unit = 'enrolled' AND orders.not_after > $2
+                 AND terminals.unit = 'enrolled' AND terminals.service <> 'erased'
+                 AND orders.not_after > $2
+                 AND (",
+            is_wipe_of_lost!("orders.campaign"),
+            " OR NOT ",
+            terminal_is_quarantined!(),
+            ")
                  AND (orders.purpose <> 'change' OR (campaigns.state = 'running'
                      AND NOT EXISTS (SELECT 1 FROM suspicions WHERE ",
-            is_about_terminal!(),
+            holds_back!("orders.campaign"),
             ")
                      AND NOT EXISTS (SELECT 1 FROM requests
                          WHERE requests.state = 'frozen' AND requests.campaign IN (campaigns.id, (
@@ -188,7 +205,7 @@ pub(super) async fn owed(
                  AND orders.terminal IN ",
         ),
         ") AS theirs
-         WHERE place <= $3 ORDER BY terminal, seq"
+         WHERE place <= $3 ORDER BY terminal, place"
     );
     let owed = |mut row: Row| {
         Ok(Owed {

@@ -11,6 +11,7 @@ use shared::message::Hello;
 use shared::time::UnixTime;
 
 use super::orders;
+use super::quarantine::terminal_is_quarantined;
 use super::session::{
     Row, Transaction, Value, code, int, json, list, maybe_text, maybe_time, text, time,
     with_id_list,
@@ -36,6 +37,8 @@ pub(super) struct Known {
     pub(super) id: TerminalId,
     /// In which windows are meant, by its claim.
     pub(super) zone: String,
+    /// What it says beyond its money and its orders counts for nothing.
+    pub(super) is_quarantined: bool,
     now: Standing,
     found: Standing,
     heard_at: Option<UnixTime>,
@@ -62,9 +65,12 @@ pub(super) async fn load(
     ids: &BTreeSet<TerminalId>,
 ) -> Result<BTreeMap<TerminalId, Known>> {
     let select = with_id_list!(
-        "SELECT id, zone, epoch, order_seq, presence, last_seen_at, heard_at,
-             EXISTS (SELECT 1 FROM orders WHERE orders.terminal = terminals.id AND owed = 1)
-         FROM terminals WHERE unit = 'enrolled' AND id IN ",
+        concat!(
+            "SELECT id, zone, epoch, order_seq, presence, last_seen_at, heard_at,
+                 EXISTS (SELECT 1 FROM orders WHERE orders.terminal = terminals.id AND owed = 1), ",
+            terminal_is_quarantined!(),
+            " FROM terminals WHERE unit = 'enrolled' AND id IN "
+        ),
         " ORDER BY id"
     );
     let mut known = BTreeMap::new();
@@ -103,6 +109,7 @@ fn read(mut row: Row) -> Result<Known> {
         hello: None,
         cursors: BTreeMap::new(),
         has_owed: row.flag()?,
+        is_quarantined: row.flag()?,
         serve: false,
     })
 }
@@ -132,7 +139,9 @@ impl Known {
             // Only the first hellos of a connection say it.
             let before = self.hello.take().map(|(_, hello)| (hello.recipient, hello.challenge));
             let (recipient, challenge) = before.unwrap_or_default();
-            let recipient = hello.recipient.clone().or(recipient);
+            // What others have saved is sealed for nobody in the wrong hands.
+            let said = hello.recipient.clone().filter(|_| !self.is_quarantined);
+            let recipient = said.or(recipient);
             let challenge = hello.challenge.or(challenge);
             self.hello = Some((at, Hello { recipient, challenge, ..hello.clone() }));
         }

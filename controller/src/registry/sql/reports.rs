@@ -16,6 +16,7 @@ use shared::message::{Hello, SignedBytes, Suspicion, Telemetry};
 use shared::outcome::Outcome;
 use shared::time::UnixTime;
 
+use super::closed::Closed;
 use super::presence::{self, Known};
 use super::session::{Row, Transaction, int, list, text, time, with_id_list};
 use super::tally::Differences;
@@ -37,6 +38,7 @@ pub(super) async fn apply(tx: &mut Transaction, heard: &[Heard]) -> Result<Appli
     let terminals: BTreeSet<_> = heard.iter().map(|it| it.terminal).collect();
     let mut work = Work {
         known: presence::load(tx, &terminals).await?,
+        closed: Closed::load(tx, &terminals).await?,
         orders: load_orders(tx, orders_named(heard)).await?,
         differences: Differences::default(),
         applied: Applied::default(),
@@ -50,6 +52,7 @@ pub(super) async fn apply(tx: &mut Transaction, heard: &[Heard]) -> Result<Appli
 /// What a batch has read and changed so far.
 struct Work {
     known: BTreeMap<TerminalId, Known>,
+    closed: Closed,
     orders: BTreeMap<OrderId, Order>,
     differences: Differences,
     applied: Applied,
@@ -67,6 +70,12 @@ struct Order {
 
 impl Work {
     async fn hear(&mut self, tx: &mut Transaction, heard: &Heard) -> Result<()> {
+        if let Some(alarm) = self.closed.alarm(heard)
+            && alarms::raise(tx, &alarm, None).await?
+        {
+            self.differences.alarm();
+            self.applied.alarms += 1;
+        }
         let Some(known) = self.known.get_mut(&heard.terminal) else {
             self.applied.strangers += 1;
             return Ok(());
@@ -148,6 +157,7 @@ impl Work {
                 }
                 Ok(())
             }
+            Report::Telemetry(_) if self.is_quarantined(heard.terminal) => Ok(()),
             Report::Telemetry(telemetry) => put_telemetry(tx, heard.terminal, telemetry).await,
             Report::Suspicion(suspicion) => self.suspicion(tx, heard, number, suspicion).await,
             Report::Unproven { signed, why } => {
@@ -157,6 +167,10 @@ impl Work {
             }
             Report::Receipt { receipt, signed } => self.receipt(tx, heard, receipt, signed).await,
         }
+    }
+
+    fn is_quarantined(&self, terminal: TerminalId) -> bool {
+        self.known.get(&terminal).is_some_and(|it| it.is_quarantined)
     }
 
     async fn suspicion(
@@ -173,7 +187,10 @@ impl Work {
         let by = By { who: heard.terminal.to_string(), why: note.clone(), at: heard.at };
         let scope = Scope::Terminal(heard.terminal);
         let new = NewSuspicion { scope, source: source.clone(), note };
-        suspicions::note(tx, &new, &by, &mut self.differences).await?;
+        // Nobody in whose hands it is freezes anything; people hear of it all the same.
+        if !self.is_quarantined(heard.terminal) {
+            suspicions::note(tx, &new, &by, &mut self.differences).await?;
+        }
         self.alarm(tx, heard, AlarmKind::Suspicion, source, detail, None).await
     }
 

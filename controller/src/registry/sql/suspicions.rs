@@ -21,14 +21,42 @@ type Result<T> = std::result::Result<T, RegistryError>;
 /// that has both tables.
 macro_rules! is_about_terminal {
     () => {
-        "suspicions.lifted_at IS NULL
-             AND ((suspicions.scope = 'terminal' AND suspicions.subject = terminals.id)
-                 OR (suspicions.scope = 'store' AND suspicions.subject = terminals.store)
-                 OR (suspicions.scope = 'merchant' AND suspicions.subject IN (
-                     SELECT merchant FROM positions WHERE positions.terminal = terminals.id)))"
+        concat!(
+            "suspicions.lifted_at IS NULL
+             AND ((suspicions.scope = 'terminal' AND suspicions.subject = terminals.id) OR ",
+            $crate::registry::sql::suspicions::is_about_its_place!(),
+            ")"
+        )
     };
 }
 pub(super) use is_about_terminal;
+
+/// Whether a suspicion, open or not, is about the store or the merchant of a terminal of
+/// `terminals`.
+macro_rules! is_about_its_place {
+    () => {
+        "((suspicions.scope = 'store' AND suspicions.subject = terminals.store)
+             OR (suspicions.scope = 'merchant' AND suspicions.subject IN (
+                 SELECT merchant FROM positions WHERE positions.terminal = terminals.id)))"
+    };
+}
+pub(super) use is_about_its_place;
+
+/// Whether a suspicion of `suspicions` keeps an order of the campaign of this column from a
+/// terminal of `terminals`. That a terminal is suspicious itself keeps nobody from emptying it as
+/// lost, stolen or tampered with: whoever has it could say so.
+macro_rules! holds_back {
+    ($campaign:literal) => {
+        concat!(
+            "suspicions.lifted_at IS NULL AND (",
+            $crate::registry::sql::suspicions::is_about_its_place!(),
+            " OR (suspicions.scope = 'terminal' AND suspicions.subject = terminals.id AND NOT ",
+            $crate::registry::sql::quarantine::is_wipe_of_lost!($campaign),
+            "))"
+        )
+    };
+}
+pub(super) use holds_back;
 
 /// Whether a terminal of `terminals` is frozen, in a statement that has this table.
 macro_rules! terminal_is_frozen {
@@ -41,6 +69,18 @@ macro_rules! terminal_is_frozen {
     };
 }
 pub(super) use terminal_is_frozen;
+
+/// Whether its store or its merchant is, in a statement that has this table.
+macro_rules! place_is_frozen {
+    () => {
+        concat!(
+            "EXISTS (SELECT 1 FROM suspicions WHERE suspicions.lifted_at IS NULL AND ",
+            $crate::registry::sql::suspicions::is_about_its_place!(),
+            ")"
+        )
+    };
+}
+pub(super) use place_is_frozen;
 
 macro_rules! select_suspicions {
     ($tail:literal) => {
@@ -315,11 +355,11 @@ pub(super) async fn frozen_among(
     let select = with_id_list!(
         concat!(
             "SELECT terminals.id FROM terminals JOIN suspicions ON ",
-            is_about_terminal!(),
+            holds_back!("$2"),
             " WHERE terminals.id IN "
         ),
         ""
     );
-    let rows = tx.rows(select, vec![list(ids)]).await?;
+    let rows = tx.rows(select, vec![list(ids), text(campaign)]).await?;
     rows.into_iter().map(|mut row| row.parsed("terminal")).collect()
 }

@@ -52,6 +52,11 @@ impl Differences {
         self.add(FLEET, CHANGES, 1);
     }
 
+    /// Whether a terminal is in quarantine: plans depend on it.
+    pub(super) fn quarantine(&mut self) {
+        self.add(FLEET, CHANGES, 1);
+    }
+
     /// Whether a terminal's backups are overdue.
     pub(super) fn overdue(&mut self, from: bool, to: bool) {
         self.add(FLEET, OVERDUE, i64::from(to) - i64::from(from));

@@ -7,12 +7,13 @@ use shared::id::TerminalId;
 use shared::message::{Component, SignedBytes, Telemetry};
 use shared::topic::Shard;
 
+use super::quarantine::terminal_is_quarantined;
 use super::session::{
     Row, Transaction, code, int, json, list, maybe_text, text, time, with_id_list,
 };
-use super::suspicions::terminal_is_frozen;
+use super::suspicions::{place_is_frozen, terminal_is_frozen};
 use super::tally::Differences;
-use super::{audit, backup, orders, positions};
+use super::{audit, backup, orders, positions, quarantine};
 use crate::registry::RegistryError;
 use crate::registry::audit::By;
 use crate::registry::page::Page;
@@ -34,6 +35,10 @@ macro_rules! select_terminals {
                  outbox_dropped, said_zone, recipient, telemetry_at, disk_free_bytes,
                  orders_refused, messages_unreadable, created_at, service, ",
             terminal_is_frozen!(),
+            ", ",
+            place_is_frozen!(),
+            ", ",
+            terminal_is_quarantined!(),
             " FROM terminals ",
             $tail
         )
@@ -61,6 +66,8 @@ fn terminal(mut row: Row) -> Result<Terminal> {
         created_at: row.time()?,
         service: row.code()?,
         is_frozen: row.flag()?,
+        is_place_frozen: row.flag()?,
+        is_quarantined: row.flag()?,
     })
 }
 
@@ -250,6 +257,9 @@ pub(super) async fn revoke(tx: &mut Transaction, id: TerminalId, by: &By) -> Res
         backup::watch::end(tx, id, by.at, &mut differences).await?;
         differences.write(tx).await?;
         audit::append(tx, by, "terminal-revoked", id).await?;
+        if known.is_quarantined {
+            quarantine::ended(tx, id, by).await?;
+        }
     }
     by_id(tx, id).await?.ok_or_else(missing)
 }

@@ -278,8 +278,8 @@ pub(super) async fn move_on(
     };
     history::insert_move(tx, unit.number, &what).await?;
     audit::append(tx, by, event.audited_as(), serial).await?;
-    if before.state == UnitState::Tampered {
-        freeze::end_alarm(tx, serial, by).await?;
+    if before.state.is_closed() {
+        freeze::end_alarms(tx, serial, by).await?;
     }
     if let Some(difference) = &difference {
         freeze::freeze(tx, serial, difference, by).await?;

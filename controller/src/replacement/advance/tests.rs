@@ -33,6 +33,8 @@ fn terminal(number: u8, serial: &str) -> Terminal {
         telemetry: None,
         created_at: UnixTime(0),
         is_frozen: false,
+        is_place_frozen: false,
+        is_quarantined: false,
         service: Service::InService,
     }
 }

@@ -41,6 +41,8 @@ fn terminal() -> Terminal {
         telemetry: None,
         created_at: UnixTime(0),
         is_frozen: false,
+        is_place_frozen: false,
+        is_quarantined: false,
         service: Service::InService,
     }
 }

@@ -10,14 +10,21 @@ use crate::request::suspicion::{NewSuspicion, Scope};
 
 type Result<T> = std::result::Result<T, RegistryError>;
 
-/// Somebody looks after what was tampered with: there is nothing to alarm about any more.
-pub(super) async fn end_alarm(tx: &mut Transaction, serial: &str, by: &By) -> Result<()> {
+/// Somebody looks after what was tampered with, or has what was lost: there is nothing to alarm
+/// about any more.
+pub(super) async fn end_alarms(tx: &mut Transaction, serial: &str, by: &By) -> Result<()> {
     let mut differences = Differences::default();
-    let end = "UPDATE alarms SET ended_at = $3
+    let of_unit = "UPDATE alarms SET ended_at = $3
          WHERE terminal IS NULL AND kind = $1 AND subject = $2 AND ended_at IS NULL";
-    let which = vec![code(AlarmKind::SuspectedSubstitution), text(serial), time(by.at)];
-    for _ in 0..tx.execute(end, which).await? {
-        differences.alarm_ended();
+    let of_terminal = "UPDATE alarms SET ended_at = $3
+         WHERE terminal IN (SELECT id FROM terminals WHERE serial = $2) AND kind = $1
+             AND ended_at IS NULL";
+    let all =
+        [(of_unit, AlarmKind::SuspectedSubstitution), (of_terminal, AlarmKind::ClosedUnitSpoke)];
+    for (end, kind) in all {
+        for _ in 0..tx.execute(end, vec![code(kind), text(serial), time(by.at)]).await? {
+            differences.alarm_ended();
+        }
     }
     differences.write(tx).await
 }
