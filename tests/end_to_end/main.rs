@@ -16,6 +16,7 @@ mod campaigns;
 mod claims;
 mod damage;
 mod deactivation;
+mod erasing_twice;
 mod fleet;
 mod offline;
 mod print;

@@ -179,7 +179,7 @@ impl Hands {
     fn erase(&self, it: &Deactivation, task: &Task) -> Result<Reply, NotDone> {
         let Wanted::Wipe(wipe, _) = &it.wanted else { return Ok(super::misplaced(task.action)) };
         let eraser = self.eraser()?;
-        let till = match (eraser.has_begun(), self.pos.erase(wipe.is_lost)) {
+        let till = match (eraser.has_begun(task.order), self.pos.erase(wipe.is_lost)) {
             (_, Ok(())) => "the till says that it has erased its keys and data".to_owned(),
             // A till whose files are gone already has nobody to say so.
             (true, Err(error)) | (false, Err(error @ PosError::Unsupported(_))) => {
