@@ -311,6 +311,8 @@ pub struct Given {
     pub attempt: u32,
     /// The till stands still, by an order that people signed: nothing but another one lets it sell.
     pub suspended: bool,
+    /// The till stands still until the controller is heard: what a job gives back goes no further.
+    pub locked: bool,
 }
 
 /// What came of an action.

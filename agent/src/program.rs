@@ -12,6 +12,7 @@ use tracing::{info, warn};
 
 use crate::act::Hands;
 use crate::act::data::Backups;
+use crate::act::lease::Seal;
 use crate::act::locate::Locator;
 use crate::act::worker::Worker;
 use crate::config::{self, Config};
@@ -190,6 +191,8 @@ fn profile(config: &Config, identity: &Identity) -> Result<Profile, Failure> {
         broker: facts.broker.clone(),
         trust,
         recipient: config.backup.as_ref().and_then(|backup| recipient(config, backup)),
+        lease: config.lease.as_ref().map(|lease| lease.within),
+        boot: machine::boot()?,
         nonce_seed: Nonce(machine::random()?),
         jitter_seed: u64::from_le_bytes(machine::random()?),
     })
@@ -251,6 +254,7 @@ fn hands(
         model: config.model.clone(),
         url: identity.facts.url.clone(),
     });
+    let seal = config.lease.as_ref().and_then(|lease| lease.program.clone()).map(Seal);
     let hands = Hands::new(Box::new(installer), Box::new(pos), downloads, component);
-    Ok(hands.with_backups(backups).with_eraser(eraser(config)))
+    Ok(hands.with_backups(backups).with_eraser(eraser(config)).with_seal(seal))
 }

@@ -131,6 +131,12 @@ impl Hands {
         if matches!(it.wanted, Wanted::Suspend(_)) && task.given.suspended {
             return Ok(done("the till was out of service before, and stays so".to_owned()));
         }
+        if task.given.locked {
+            // Handed over: it is let go once the controller is heard.
+            let stopped = self.pos.stop_trading(crate::lease::MESSAGE);
+            stopped.map_err(|error| pos(&error, FailureCode::PosRefused))?;
+            return Ok(done("the till is given back, and is locked".to_owned()));
+        }
         self.pos.release().map_err(|error| pos(&error, FailureCode::PosRefused))?;
         Ok(done(shared::document::receipt::TRADING_GOES_ON.to_owned()))
     }

@@ -89,6 +89,7 @@ pub(crate) fn given() -> Given {
         recipients: ["age1a".to_owned(), "age1b".to_owned()].into(),
         attempt: 0,
         suspended: false,
+        locked: false,
     }
 }
 
