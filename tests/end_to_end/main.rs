@@ -18,6 +18,7 @@ mod damage;
 mod deactivation;
 mod erasing_twice;
 mod fleet;
+mod leases;
 mod offline;
 mod print;
 mod programs;

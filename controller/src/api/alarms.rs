@@ -82,6 +82,7 @@ fn kind(kind: AlarmKind) -> &'static str {
         AlarmKind::RevokedSpoke => "revoked-spoke",
         AlarmKind::AuditForked => "audit-forked",
         AlarmKind::AuditBroken => "audit-broken",
+        AlarmKind::LeaseRanOut => "lease-ran-out",
         AlarmKind::SuspectedSubstitution => "suspected-substitution",
     }
 }

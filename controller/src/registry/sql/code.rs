@@ -236,6 +236,7 @@ impl Code for AlarmKind {
         Self::RevokedSpoke,
         Self::AuditForked,
         Self::AuditBroken,
+        Self::LeaseRanOut,
         Self::SuspectedSubstitution,
     ];
 
@@ -259,6 +260,7 @@ impl Code for AlarmKind {
             Self::RevokedSpoke => "revoked-spoke",
             Self::AuditForked => "audit-forked",
             Self::AuditBroken => "audit-broken",
+            Self::LeaseRanOut => "lease-ran-out",
             Self::SuspectedSubstitution => "suspected-substitution",
         }
     }
