@@ -8,6 +8,7 @@
 mod binding;
 pub mod data;
 mod deactivate;
+pub mod lease;
 pub mod locate;
 mod preflight;
 mod slots;
@@ -31,6 +32,7 @@ use crate::lock::lock;
 use crate::pos::PosApplication;
 use crate::stop::Stop;
 use data::Backups;
+use lease::Seal;
 use shared::outcome::{FailureCode, Waiting};
 use till::Holds;
 
@@ -48,6 +50,8 @@ pub struct Hands {
     backups: Option<Backups>,
     /// `None` where this terminal cannot be erased.
     eraser: Option<Eraser>,
+    /// `None` where locking a terminal is stopping its till.
+    seal: Option<Seal>,
 }
 
 impl std::fmt::Debug for Hands {
@@ -72,6 +76,7 @@ impl Hands {
             holds: Holds::default(),
             backups: None,
             eraser: None,
+            seal: None,
         }
     }
 
@@ -85,12 +90,20 @@ impl Hands {
         Self { eraser, ..self }
     }
 
+    /// The same hands, on a terminal that is sealed when its lease runs out.
+    pub fn with_seal(self, seal: Option<Seal>) -> Self {
+        Self { seal, ..self }
+    }
+
     /// Does what the task asks. `progress` is told bytes done and bytes in all.
     pub fn carry_out(&self, task: &Task, stop: &Stop, progress: &mut dyn FnMut(u64, u64)) -> Reply {
         match task.action {
             Action::AskTill => self.ask_till(),
             Action::HoldTrading | Action::ReleaseTrading if task.given.suspended => {
                 done("the till is out of service, and stays so".to_owned())
+            }
+            Action::HoldTrading | Action::ReleaseTrading if task.given.locked => {
+                done("the till is locked, and stays so".to_owned())
             }
             Action::HoldTrading => self.hold_trading(&task.subject.reason()),
             Action::ReleaseTrading => self.release_trading(stop),

@@ -7,6 +7,7 @@ use std::fmt;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use jiff::tz::TimeZone;
 use shared::backup::DataClass;
@@ -18,6 +19,12 @@ use crate::snapshot::protocol::AllowedPath;
 
 /// Every key with its default and what it means.
 pub const EXAMPLE: &str = include_str!("../agent.toml");
+
+/// Longer than a shop is closed for, and shorter than a thief waits.
+const LEASE_DAYS: u64 = 14;
+
+/// Beyond a year a lease keeps nobody from anything.
+const LEASE_DAYS_MAX: u64 = 365;
 
 /// A configuration that cannot be wrong.
 #[derive(Clone, Debug)]
@@ -32,6 +39,8 @@ pub struct Config {
     pub backup: Option<Backup>,
     /// `None` where this terminal cannot be erased.
     pub wipe: Option<Wipe>,
+    /// `None` where this terminal works on without contact for ever.
+    pub lease: Option<Lease>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -56,6 +65,14 @@ pub struct Wipe {
     pub lifecycle: PathBuf,
     /// `keys`, `paths` and `devices`, in the words of that program, which judges them.
     pub what: serde_json::Value,
+}
+
+/// How long it works on without contact, and what happens then.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Lease {
+    pub within: Duration,
+    /// Seals and opens what the terminal holds.
+    pub program: Option<PathBuf>,
 }
 
 /// Where everything is that the agent keeps.
@@ -161,7 +178,8 @@ pub fn load(path: &Path, state: Option<&StateDir>) -> Result<Config, ConfigError
 fn parse(table: &Table) -> Result<Config, Problems> {
     let example: Table = EXAMPLE.parse().expect("the example is TOML");
     let mut reader = Reader { problems: Vec::new() };
-    reader.unknown_keys("", table, &["state_dir", "model", "zone", "log", "pos", "backup", "wipe"]);
+    let known = ["state_dir", "model", "zone", "log", "pos", "backup", "wipe", "lease"];
+    reader.unknown_keys("", table, &known);
     let top = Section { name: "", own: Some(table), example: Some(&example) };
     let state = reader.text(&top, "state_dir", "an absolute path", |text| {
         let path = Path::new(text);
@@ -185,13 +203,15 @@ fn parse(table: &Table) -> Result<Config, Problems> {
     let driver = reader.texts(&pos, "driver", "a program and its arguments");
     let backup = table.get("backup").map(|value| reader.backup(value));
     let wipe = table.get("wipe").map(|value| reader.wipe(value));
+    let lease = table.get("lease").map(|value| reader.lease(value));
     match (state, model, log, component, driver) {
         (Some(state), Some(model), Some(log), Some(component), Some(driver))
             if reader.problems.is_empty() =>
         {
             let zone = zone.flatten();
-            let (backup, wipe) = (backup.flatten(), wipe.flatten());
-            Ok(Config { state, model, zone, log, pos: Pos { component, driver }, backup, wipe })
+            let (backup, wipe, lease) = (backup.flatten(), wipe.flatten(), lease.flatten());
+            let pos = Pos { component, driver };
+            Ok(Config { state, model, zone, log, pos, backup, wipe, lease })
         }
         _ => Err(Problems(reader.problems)),
     }
@@ -332,6 +352,27 @@ impl Reader {
         Some(Wipe { program: program?, lifecycle: lifecycle?, what: what.into() })
     }
 
+    fn lease(&mut self, value: &Value) -> Option<Lease> {
+        let Value::Table(table) = value else {
+            self.problems.push("`lease` is a value: write a table `[lease]`".to_owned());
+            return None;
+        };
+        self.unknown_keys("lease.", table, &["days", "program"]);
+        let section = Section { name: "lease.", own: Some(table), example: None };
+        let days = match table.get("days") {
+            None => Some(LEASE_DAYS),
+            Some(found) => {
+                let days = found.as_integer().and_then(|days| u64::try_from(days).ok());
+                let days = days.filter(|days| (1..=LEASE_DAYS_MAX).contains(days));
+                self.or_wrong(&section, "days", "a number of days, 1 to 365", found, days)
+            }
+        };
+        let program = table
+            .get("program")
+            .map(|_| self.text(&section, "program", "an absolute path", absolute));
+        Some(Lease { within: Duration::from_secs(days? * 24 * 3600), program: program.flatten() })
+    }
+
     fn allowed_path(&mut self, value: &Value) -> Option<AllowedPath> {
         let Value::Table(table) = value else {
             self.problems.push("a path of `backup.paths` is a value: write a table".to_owned());
@@ -428,7 +469,7 @@ mod tests {
         let problems = read(text).unwrap_err();
         let expected = [
             "`speed` is not a key here: there are `state_dir`, `model`, `zone`, `log`, `pos`, \
-             `backup`, `wipe`",
+             `backup`, `wipe`, `lease`",
             "`state_dir` is \"var\": write an absolute path",
             "`model` is missing: write a model's name, as releases have it",
             "`zone` is \"Mars/Olympus\": write an IANA time zone such as \"Europe/Berlin\"",
@@ -458,6 +499,25 @@ mod tests {
         );
         let problems = read(&text).unwrap_err().0;
         assert_eq!(problems.len(), 6, "{problems:#?}");
+    }
+
+    #[test]
+    fn a_terminal_has_a_lease_once_it_is_told_so() {
+        assert_eq!(read(LEAST).unwrap().lease, None);
+        let lease = |text: &str| read(&format!("{LEAST}\n[lease]\n{text}")).map(|it| it.lease);
+        let within = |days: u64| Duration::from_secs(days * 24 * 3600);
+        assert_eq!(lease("").unwrap(), Some(Lease { within: within(14), program: None }));
+        let program = Some(PathBuf::from("/bin/seal"));
+        let whole = lease("days = 365\nprogram = \"/bin/seal\"").unwrap();
+        assert_eq!(whole, Some(Lease { within: within(365), program }));
+        for wrong in ["days = 0", "days = 366", "days = -1", "days = \"14\"", "program = \"seal\""]
+        {
+            assert_eq!(lease(wrong).unwrap_err().0.len(), 1, "{wrong}");
+        }
+        assert_eq!(lease("hours = 3").unwrap_err().0.len(), 1);
+        assert_eq!(read(&format!("lease = 14\n{LEAST}")).unwrap_err().0.len(), 1);
+        let shown = EXAMPLE.split_once("# [lease]").unwrap().1;
+        assert!(shown.contains("# days = 14"), "the default is what the example says");
     }
 
     #[test]

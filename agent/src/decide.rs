@@ -8,12 +8,13 @@
 //!
 //! What belongs to one subject is said in one file: [`conversation`] (the controller and its
 //! acknowledgements), [`orders`] (accepting and refusing), [`work`] (the jobs), [`suspicion`]
-//! (people who doubt them).
+//! (people who doubt them), [`lease`] (a terminal that nobody reaches).
 
 mod beginning;
 mod conversation;
 pub mod effect;
 pub mod input;
+mod lease;
 mod orders;
 mod restraint;
 mod suspicion;
@@ -34,6 +35,7 @@ pub use beginning::Stored;
 pub use conversation::Worries;
 use effect::{Decision, Effect, Place, Post, Write};
 use input::{Input, Now, StoreState};
+use lease::Keeping;
 use restraint::Restraint;
 use work::job::Job;
 
@@ -65,6 +67,10 @@ pub struct Profile {
     pub recipient: Option<SignedBytes>,
     /// From which what a wipe must name is derived; only this terminal's key gives it. Never sent.
     pub challenge_seed: Digest,
+    /// How long it works on without contact; `None`: for ever.
+    pub lease: Option<Duration>,
+    /// Another at each start of the machine.
+    pub boot: Digest,
     /// Drawn when the agent starts, and used for nothing else; the nonces of hellos come from it.
     pub nonce_seed: Nonce,
     /// Drawn when the agent starts; all jitter comes from it.
@@ -106,6 +112,7 @@ pub struct Core {
     log: Option<LogHead>,
     log_forked: bool,
     standing: Standing,
+    keeping: Keeping,
     restraint: Restraint,
     session: Session,
     outbox: Outbox,
@@ -155,6 +162,9 @@ impl Core {
             Input::Store(state) => self.stored(state, &mut out),
             Input::Installed(components) => self.installed = components,
             Input::Suspected { at, note } => self.suspected(at, &note, now, &mut out),
+            Input::LeaseKept { number, came_to } => {
+                self.lease_kept(number, &came_to, now);
+            }
             Input::TimerFired => {}
             Input::Stop => self.stop(&mut out),
         }
@@ -179,7 +189,10 @@ impl Core {
 
     /// Whatever the input was: time has passed, and one thing may allow the next.
     fn go_on(&mut self, now: Now, out: &mut Decision) {
+        self.keep_lease(now, out);
         self.work_on(now, out);
+        // A job that was waited for may be over.
+        self.keep_lease(now, out);
         self.step_down_if_late(now, out);
         self.converse(now, out);
         if self.clock.kept() != self.time_kept {
@@ -188,7 +201,8 @@ impl Core {
             out.writes.extend(self.ledger.prune(self.time_kept.floor));
         }
         let conversation = self.conversation_wakes_at();
-        self.wakes_at = conversation.into_iter().chain(self.work_wakes_at(now)).min();
+        let wakes_at = [conversation, self.work_wakes_at(now), self.lease_wakes_at(now)];
+        self.wakes_at = wakes_at.into_iter().flatten().min();
     }
 
     fn stored(&mut self, state: StoreState, out: &mut Decision) {

@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
 use serde_json::{Value, json};
+use shared::durable;
 use shared::id::OrderId;
 
 use crate::config::{StateDir, Wipe};
@@ -44,18 +45,25 @@ impl Eraser {
         }
     }
 
-    /// Whether anything is gone already.
-    pub fn has_begun(&self) -> bool {
-        !matches!(self.state().as_deref(), None | Some("none" | "accepted"))
+    /// Whether anything is gone already by this order. What an earlier life has erased is no part
+    /// of it.
+    pub fn has_begun(&self, order: OrderId) -> bool {
+        let Some((state, Some(by))) = self.state() else { return false };
+        by == order.to_string() && !["none", "accepted"].contains(&state.as_str())
     }
 
-    /// The tombstone of an earlier life, which lies where nothing is erased, is in the way of a new
-    /// one.
-    pub fn begin_anew(&self) -> io::Result<()> {
-        match fs::remove_file(self.lifecycle.join("decommissioned")) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
-            Ok(()) | Err(_) => Ok(()),
+    /// The tombstone of an earlier life lies where nothing is erased, and says what is not so any
+    /// more once the terminal has an identity again. As long as an erasure is under way, or the old
+    /// identity not surely gone, it stays: whatever identity there is may be the old one. Whether
+    /// there was one to remove.
+    pub fn begin_anew(&self) -> io::Result<bool> {
+        let tombstone = self.lifecycle.join("decommissioned");
+        if !tombstone.exists() || !self.is_forgotten() {
+            return Ok(false);
         }
+        fs::remove_file(tombstone)?;
+        durable::sync_directory(&self.lifecycle)?;
+        Ok(true)
     }
 
     /// The identity goes too.
@@ -63,13 +71,28 @@ impl Eraser {
         self.ask(&["forget", "--lifecycle"], None).map(|_forgotten| ())
     }
 
+    /// Whether the newest erasure has come to its end, and the identity that it was done under is
+    /// gone.
     pub fn is_forgotten(&self) -> bool {
-        self.state().as_deref() == Some("forgotten")
+        self.state().is_some_and(|(state, _)| state == "forgotten")
     }
 
-    fn state(&self) -> Option<String> {
+    /// Whether all but the identity is gone, and that is about to.
+    pub fn is_erased(&self) -> bool {
+        self.state().is_some_and(|(state, _)| state == "erased")
+    }
+
+    /// Where an erasure is that has not come to its end.
+    pub fn unfinished(&self) -> Option<String> {
+        let (state, _) = self.state()?;
+        (!["none", "forgotten"].contains(&state.as_str())).then_some(state)
+    }
+
+    /// How far the newest erasure is, and by which order.
+    fn state(&self) -> Option<(String, Option<String>)> {
         let answer = self.ask(&["state", "--lifecycle"], None).ok()?;
-        answer["state"].as_str().map(str::to_owned)
+        let word = |name: &str| answer[name].as_str().map(str::to_owned);
+        Some((word("state")?, word("order")))
     }
 
     fn request(&self, order: &str) -> Value {

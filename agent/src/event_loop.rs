@@ -126,6 +126,7 @@ impl EventLoop {
             let decision = self.core.decide(input, machine::now());
             self.carry_out(decision, &mut turn).await?;
             self.status.worries(self.core.worries(machine::now()));
+            self.status.lease(self.core.outlook(machine::now()));
             self.status.write_if_due(machine::now());
         }
     }
@@ -199,6 +200,10 @@ impl EventLoop {
             Input::ActionDone { ticket, reply } => {
                 info!(ticket = ticket.0, ?reply, "action ended");
             }
+            Input::LeaseKept { came_to, .. } => match came_to.trouble() {
+                None => info!("the lease is kept as it should be"),
+                Some(trouble) => warn!(trouble, "the lease is not kept as it should be"),
+            },
             Input::Suspected { at, note } => {
                 warn!(%at, note, "reported at this terminal as suspicious");
             }
@@ -249,6 +254,7 @@ impl EventLoop {
             }
             Effect::Act(task) => self.worker.begin(task),
             Effect::StopAct(ticket) => self.worker.stop(ticket),
+            Effect::KeepLease(errand) => self.worker.keep_lease(errand),
             Effect::StepDown => {
                 turn.steps_down = true;
                 turn.next.push_back(Input::Stop);
@@ -306,6 +312,7 @@ impl From<Told> for Input {
             Told::Progressed { ticket, bytes_done, bytes_total } => {
                 Self::ActionProgressed { ticket, bytes_done, bytes_total }
             }
+            Told::LeaseKept { number, came_to } => Self::LeaseKept { number, came_to },
             Told::Installed(components) => Self::Installed(components),
             Told::Suspected(suspicion) => suspicion.into(),
         }

@@ -56,6 +56,8 @@ pub enum Failure {
     NotReported(#[from] NotWritten),
     #[error("the identity of this terminal, which is erased otherwise, is still there: {0}")]
     NotForgotten(String),
+    #[error("this terminal is just being erased, and is at `{state}`: a new identity would go too")]
+    ErasureUnderWay { state: String },
     #[error(transparent)]
     Chance(#[from] NoRandomness),
     #[error("the system lets the agent do no {what}")]
@@ -82,6 +84,9 @@ impl Failure {
                 Some("give the file that `tillward terminal claim` wrote, or its line")
             }
             Self::Enrolment(error) => Some(error.hint()),
+            Self::ErasureUnderWay { .. } => {
+                Some("let `tillward-agent run` bring it to its end, then enrol this terminal")
+            }
             Self::StoreNotOpened(OpenError::InUse { .. }) => {
                 Some("stop the agent that runs already")
             }
@@ -102,9 +107,10 @@ impl Failure {
             Self::Usage(_) => Exit::Usage,
             Self::Config(_) => Exit::ConfigurationWrong,
             Self::Identity(IdentityError::NotEnrolled { .. }) => Exit::NotEnrolled,
-            Self::ClaimUnreadable { .. } | Self::NotAClaim { .. } | Self::Enrolment(_) => {
-                Exit::EnrolmentFailed
-            }
+            Self::ClaimUnreadable { .. }
+            | Self::NotAClaim { .. }
+            | Self::Enrolment(_)
+            | Self::ErasureUnderWay { .. } => Exit::EnrolmentFailed,
             Self::Identity(_)
             | Self::Roster(_)
             | Self::StoreNotOpened(_)

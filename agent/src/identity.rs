@@ -57,6 +57,17 @@ pub enum IdentityError {
     NoRandomness(getrandom::Error),
 }
 
+impl IdentityError {
+    /// Whether there is none, or a part of one, as whoever removes it leaves it.
+    pub fn is_of_a_part(&self) -> bool {
+        match self {
+            Self::NotEnrolled { .. } => true,
+            Self::Unreadable { source, .. } => source.kind() == io::ErrorKind::NotFound,
+            Self::Damaged { .. } | Self::NotWritten(_) | Self::NoRandomness(_) => false,
+        }
+    }
+}
+
 /// What is known about a terminal's place in its fleet.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]

@@ -318,6 +318,8 @@ pub struct Given {
     pub suspended: bool,
     /// What the job has established so far, in the words of its receipt.
     pub established: Option<String>,
+    /// The till stands still until the controller is heard: what a job gives back goes no further.
+    pub locked: bool,
 }
 
 /// What came of an action.

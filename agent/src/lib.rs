@@ -4,9 +4,9 @@
 //! writes that down ([`journal`]) and lets [`act`] do it. Read `job/upgrade.rs` first: it is the
 //! whole idea in one table.
 //!
-//! **Invariants of absence.** `decide`, `job`, `order`, `roster`, `clock`, `session`, `outbox` and
-//! `maintenance` do no I/O and read no clock. Only `mqtt` knows the MQTT client. Only `pos` talks
-//! to the POS application. No effect begins before its intention is on disk.
+//! **Invariants of absence.** `decide`, `job`, `order`, `roster`, `clock`, `lease`, `session`,
+//! `outbox` and `maintenance` do no I/O and read no clock. Only `mqtt` knows the MQTT client. Only
+//! `pos` talks to the POS application. No effect begins before its intention is on disk.
 
 pub mod act;
 pub mod clock;
@@ -24,6 +24,7 @@ pub mod identity;
 pub mod install;
 pub mod job;
 pub mod journal;
+pub mod lease;
 mod lock;
 pub mod machine;
 pub mod maintenance;

@@ -3,6 +3,7 @@
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use rustix::time::{ClockId, clock_gettime};
+use shared::digest::Digest;
 use shared::time::UnixTime;
 
 use crate::decide::input::Now;
@@ -29,6 +30,15 @@ fn rtc() -> UnixTime {
     match SystemTime::now().duration_since(UNIX_EPOCH) {
         Ok(since) => UnixTime(0).plus(since),
         Err(before) => UnixTime(0).minus(before.duration()),
+    }
+}
+
+/// Another at each start of the machine. Without one the agent's own start is taken for it: more is
+/// counted as used then, never less.
+pub fn boot() -> Result<Digest, NoRandomness> {
+    match std::fs::read("/proc/sys/kernel/random/boot_id") {
+        Ok(id) => Ok(Digest::of(&id)),
+        Err(_) => Ok(Digest::of(&random::<16>()?)),
     }
 }
 

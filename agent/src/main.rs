@@ -38,7 +38,13 @@ fn run(cli: Cli) -> Result<(), Failure> {
             log(config.log);
             program::run(&config)
         }
-        Command::Enrol { claim_file } => enrol(&state()?, &claim_file),
+        Command::Enrol { claim_file } => {
+            // Who names the directory needs no configuration, but one that is there is looked at.
+            if let Ok(config) = config() {
+                program::may_be_enrolled(&config)?;
+            }
+            enrol(&state()?, &claim_file)
+        }
         Command::CheckConfig => {
             config()?;
             say(&format!("`{}` is right", cli.config.display()))

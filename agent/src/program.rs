@@ -12,6 +12,7 @@ use tracing::{info, warn};
 
 use crate::act::Hands;
 use crate::act::data::Backups;
+use crate::act::lease::Seal;
 use crate::act::locate::Locator;
 use crate::act::worker::Worker;
 use crate::config::{self, Config};
@@ -50,6 +51,9 @@ pub fn run(config: &Config) -> Result<(), Failure> {
     let keeper = Keeper::new(store, Arc::clone(&identity), config.state.path().to_owned());
     let stored = keeper.stored().map_err(Failure::NotKept)?;
     let core = Core::restore(profile(config, &identity)?, stored, machine::now());
+    if !core.is_erased() {
+        begin_anew(config);
+    }
     let time = CertificateTime::above(core.time_floor());
     let tls = Arc::new(identity.tls(&time).map_err(Failure::Tls)?);
     let terminal = identity.facts.terminal;
@@ -79,9 +83,7 @@ pub fn run(config: &Config) -> Result<(), Failure> {
     match stopped {
         Stopped::Cleanly => info!("stopped"),
         Stopped::SteppedDown => {
-            if let Some(eraser) = eraser(config) {
-                eraser.forget().map_err(Failure::NotForgotten)?;
-            }
+            forget(config)?;
             info!("decommissioned: this terminal has no identity any more");
             return stay_out_of_service(config);
         }
@@ -99,7 +101,37 @@ fn identity(config: &Config) -> Result<Option<Identity>, Failure> {
             stay_out_of_service(config)?;
             Ok(Identity::load(&config.state.identity()).ok())
         }
+        // The power failed while it was removed.
+        Err(error) if error.is_of_a_part() && eraser(config).is_some_and(|it| it.is_erased()) => {
+            forget(config)?;
+            stay_out_of_service(config)?;
+            Ok(Identity::load(&config.state.identity()).ok())
+        }
         loaded => Ok(Some(loaded?)),
+    }
+}
+
+fn forget(config: &Config) -> Result<(), Failure> {
+    match eraser(config) {
+        Some(eraser) => eraser.forget().map_err(Failure::NotForgotten),
+        None => Ok(()),
+    }
+}
+
+/// Whether this terminal may get an identity: while an erasure is under way, or the identity of
+/// before is not surely gone, a new one could go with it.
+pub fn may_be_enrolled(config: &Config) -> Result<(), Failure> {
+    let unfinished = eraser(config).and_then(|eraser| eraser.unfinished());
+    unfinished.map_or(Ok(()), |state| Err(Failure::ErasureUnderWay { state }))
+}
+
+/// An identity that works is a new one wherever an erasure came to its end.
+fn begin_anew(config: &Config) {
+    let Some(eraser) = eraser(config) else { return };
+    match eraser.begin_anew() {
+        Ok(true) => info!("a new life of this terminal begins: its tombstone is removed"),
+        Ok(false) => {}
+        Err(error) => warn!(%error, "the tombstone of an earlier life is still there"),
     }
 }
 
@@ -159,6 +191,8 @@ fn profile(config: &Config, identity: &Identity) -> Result<Profile, Failure> {
         broker: facts.broker.clone(),
         trust,
         recipient: config.backup.as_ref().and_then(|backup| recipient(config, backup)),
+        lease: config.lease.as_ref().map(|lease| lease.within),
+        boot: machine::boot()?,
         nonce_seed: Nonce(machine::random()?),
         jitter_seed: u64::from_le_bytes(machine::random()?),
     })
@@ -220,6 +254,7 @@ fn hands(
         model: config.model.clone(),
         url: identity.facts.url.clone(),
     });
+    let seal = config.lease.as_ref().and_then(|lease| lease.program.clone()).map(Seal);
     let hands = Hands::new(Box::new(installer), Box::new(pos), downloads, component);
-    Ok(hands.with_backups(backups).with_eraser(eraser(config)))
+    Ok(hands.with_backups(backups).with_eraser(eraser(config)).with_seal(seal))
 }

@@ -16,7 +16,7 @@ use shared::id::OrderId;
 use shared::message::StepState;
 use shared::outcome::Outcome;
 use shared::time::UnixTime;
-use tracing::{debug, warn};
+use tracing::{debug, info, warn};
 
 use crate::config::StateDir;
 use crate::decide::Worries;
@@ -24,6 +24,7 @@ use crate::decide::effect::{Decision, Post, Write};
 use crate::decide::input::{Input, Now, StoreState};
 use crate::identity::{Facts, Identity, IdentityError};
 use crate::install::{Installer as _, Slot, SlotDir, Slots};
+use crate::lease::Outlook;
 
 /// The file is not written more often: each time wears the flash.
 const WRITE_EVERY: Duration = Duration::from_secs(2);
@@ -33,6 +34,11 @@ const TIME_IS_STALE: &str =
 const LOG_FORKED: &str =
     "the controller shows another log of decisions than before: tell its owner";
 const LACKS_ROSTER: &str = "the controller told of a newer roster, which has not arrived";
+
+const RUNS_OUT: &str = "the controller was not heard for long, and this till soon locks: connect \
+                        it to the network";
+const LOCKED: &str = "the controller was not heard for too long: this till is locked until it is; \
+                      connect it to the network";
 
 /// What the running agent tells.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -45,6 +51,8 @@ pub struct Running {
     pub job: Option<Job>,
     #[serde(default)]
     pub worries: Worries,
+    #[serde(default)]
+    pub lease: Outlook,
     /// By the machine's clock.
     pub written_at: UnixTime,
 }
@@ -89,6 +97,7 @@ impl StatusFile {
             disk_free_bytes: 0,
             job: read(&path).and_then(|before| before.job),
             worries: Worries::default(),
+            lease: Outlook::default(),
             written_at: UnixTime(0),
         };
         Self { path, running, written: None }
@@ -111,6 +120,7 @@ impl StatusFile {
             | Input::RecordsSent { .. }
             | Input::Installed(_)
             | Input::Suspected { .. }
+            | Input::LeaseKept { .. }
             | Input::TimerFired
             | Input::Stop => {}
         }
@@ -163,6 +173,19 @@ impl StatusFile {
         }
         if worries.log_forked && !before.log_forked {
             warn!("{LOG_FORKED}");
+        }
+    }
+
+    /// Takes note of how long it may work on without contact, and says once when that is short.
+    pub fn lease(&mut self, lease: Outlook) {
+        let before = std::mem::replace(&mut self.running.lease, lease);
+        match (&self.running.lease, before) {
+            (Outlook::RunsOut { in_h }, Outlook::Fine | Outlook::Locked { .. }) => {
+                warn!(in_h, "{RUNS_OUT}");
+            }
+            (Outlook::Locked { .. }, Outlook::Fine | Outlook::RunsOut { .. }) => warn!("{LOCKED}"),
+            (Outlook::Fine, Outlook::Locked { .. }) => info!("the controller was heard: unlocked"),
+            (Outlook::Fine | Outlook::RunsOut { .. } | Outlook::Locked { .. }, _) => {}
         }
     }
 
@@ -325,6 +348,16 @@ impl Overview {
             }
             if running.worries.log_forked {
                 line("log", LOG_FORKED);
+            }
+            match &running.lease {
+                Outlook::Fine => {}
+                Outlook::RunsOut { in_h } => line("lease", &format!("{in_h} h left: {RUNS_OUT}")),
+                Outlook::Locked { since, trouble } => {
+                    line("lease", &format!("since {since}: {LOCKED}"));
+                    if let Some(trouble) = trouble {
+                        line("", trouble);
+                    }
+                }
             }
             line("as of", &running.written_at.to_string());
         }

@@ -77,6 +77,18 @@ pub struct Hello {
     /// What a wipe of this terminal must name: said as [`Self::recipient`] is.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub challenge: Option<Digest>,
+    /// It sells nothing, because it had no contact for longer than its lease.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub locked: Option<Locked>,
+}
+
+/// By its own count.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Locked {
+    pub since: UnixTime,
+    pub for_s: u64,
+    /// What keeps it from being locked, or unlocked, as a whole.
+    pub trouble: Option<String>,
 }
 
 /// The newest root of the controller's log of decisions that a terminal believed: see

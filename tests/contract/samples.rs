@@ -24,8 +24,8 @@ use shared::id::{BatchId, BindingId, OrderId, RepositoryId};
 use shared::log_tree::{self, Edge};
 use shared::membership::Membership;
 use shared::message::{
-    Ack, Body, Component, Down, Growth, Hello, LogHead, Parcel, Progress, Record, SignedBytes,
-    StepState, Suspicion, Telemetry, Up,
+    Ack, Body, Component, Down, Growth, Hello, Locked, LogHead, Parcel, Progress, Record,
+    SignedBytes, StepState, Suspicion, Telemetry, Up,
 };
 use shared::outcome::{Failure, FailureCode, Outcome, Refusal, Waiting};
 use shared::signature::PrivateKey;
@@ -80,6 +80,7 @@ pub(crate) fn up() -> Vec<(&'static str, Up)> {
         ("up-hello", Up::Hello(hello())),
         ("up-hello-log", Up::Hello(Hello { log: Some(log()), ..hello() })),
         ("up-hello-challenge", Up::Hello(Hello { challenge: Some(challenge()), ..hello() })),
+        ("up-hello-locked", Up::Hello(Hello { locked: Some(locked()), ..hello() })),
         ("up-hello-recipient", Up::Hello(Hello { recipient: Some(recipient()), ..hello() })),
         ("up-progress-running", record(7, progress(StepState::Running))),
         ("up-progress-waiting", record(8, progress(waiting))),
@@ -107,6 +108,10 @@ fn log() -> LogHead {
 }
 
 /// What a wipe of this terminal must name.
+fn locked() -> Locked {
+    Locked { since: NOW, for_s: 90_000, trouble: Some("the till does not answer".to_owned()) }
+}
+
 fn challenge() -> Digest {
     Digest::of(b"challenge")
 }
@@ -131,6 +136,7 @@ fn hello() -> Hello {
         recipient: None,
         log: None,
         challenge: None,
+        locked: None,
     }
 }
 

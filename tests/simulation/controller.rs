@@ -30,6 +30,8 @@ pub(crate) struct Controller {
     have: u64,
     early: BTreeMap<u64, Record>,
     pub(crate) suspicions: usize,
+    /// What hellos said of the lease, from the first one on that was locked: for how long.
+    pub(crate) locked: Vec<Option<u64>>,
     pub(crate) breaches: Vec<String>,
 }
 
@@ -56,6 +58,7 @@ impl Controller {
             have: 0,
             early: BTreeMap::new(),
             suspicions: 0,
+            locked: Vec::new(),
             breaches: Vec::new(),
         }
     }
@@ -140,6 +143,9 @@ impl Controller {
             for owed in self.orders.values_mut().filter(|owed| owed.outcome.is_none()) {
                 owed.accepted = false;
             }
+        }
+        if hello.locked.is_some() || !self.locked.is_empty() {
+            self.locked.push(hello.locked.as_ref().map(|it| it.for_s));
         }
         self.have = self.have.max(hello.outbox_acknowledged);
         self.take_in_order();

@@ -2,6 +2,7 @@
 //! says to whom.
 
 mod accepting;
+mod locking;
 mod refusing;
 mod remembering;
 mod standing_still;
@@ -14,6 +15,7 @@ use agent::decide::effect::{Decision, Effect, Post, Write};
 use agent::decide::input::{Input, Now};
 use agent::decide::{Core, Profile};
 use agent::job::{Action, Proof, Reply, Task};
+use agent::lease::Errand;
 use agent::maintenance::Work;
 use agent::roster::Trust;
 use harness::keys::{Ceremony, NOW, terminal};
@@ -48,15 +50,22 @@ struct Desk {
     receipted: Vec<Receipt>,
     /// How often the shell was told that this terminal is over.
     stepped_down: usize,
+    lease: Option<Duration>,
+    /// Errands of the lease that were not answered.
+    errands: Vec<Errand>,
 }
 
 impl Desk {
     /// Just started.
     fn new() -> Self {
+        Self::with_lease(None)
+    }
+
+    fn with_lease(lease: Option<Duration>) -> Self {
         let ceremony = Ceremony::of(1);
         let uptime = Duration::from_secs(10);
         let disk = Disk::new();
-        let core = restored(&ceremony, &disk, uptime);
+        let core = restored(&ceremony, &disk, uptime, lease);
         let mut desk = Self {
             ceremony,
             core,
@@ -68,6 +77,8 @@ impl Desk {
             challenge: None,
             receipted: Vec::new(),
             stepped_down: 0,
+            lease,
+            errands: Vec::new(),
         };
         desk.give(Input::Started);
         desk
@@ -127,6 +138,7 @@ impl Desk {
                     self.challenge = hello.challenge.or(self.challenge);
                 }
                 Effect::StepDown => self.stepped_down += 1,
+                Effect::KeepLease(errand) => self.errands.push(*errand),
                 Effect::StopAct(ticket) => self.asked.retain(|task| task.ticket != *ticket),
                 Effect::Connect { .. }
                 | Effect::Disconnect
@@ -199,8 +211,9 @@ impl Desk {
 
     /// The agent starts again with what is on the disk.
     fn restart(&mut self) {
-        self.core = restored(&self.ceremony, &self.disk, self.uptime);
+        self.core = restored(&self.ceremony, &self.disk, self.uptime, self.lease);
         self.asked.clear();
+        self.errands.clear();
         self.give(Input::Started);
     }
 
@@ -234,7 +247,7 @@ impl Desk {
     }
 }
 
-fn restored(ceremony: &Ceremony, disk: &Disk, uptime: Duration) -> Core {
+fn restored(ceremony: &Ceremony, disk: &Disk, uptime: Duration, lease: Option<Duration>) -> Core {
     let signed = ceremony.signed_roster();
     let trust = Trust::pinned(ceremony.fleet, ceremony.roster_digest(), &signed);
     let profile = Profile {
@@ -247,6 +260,8 @@ fn restored(ceremony: &Ceremony, disk: &Disk, uptime: Duration) -> Core {
         trust: trust.expect("the ceremony's roster is good"),
         recipient: None,
         challenge_seed: Digest([6; 32]),
+        lease,
+        boot: Digest([1; 32]),
         nonce_seed: Nonce([3; 16]),
         jitter_seed: 5,
     };

@@ -7,9 +7,10 @@ use agent::decide::Core;
 use agent::decide::effect::{Decision, Effect, Post, Write};
 use agent::decide::input::{Input, Now};
 use agent::job::{Action, Tables, Task, Ticket};
+use agent::lease::{Errand, What};
 use harness::keys::NOW;
 use shared::document::receipt::Said;
-use shared::message::{Component, Up};
+use shared::message::{Component, Down, Up};
 use shared::outcome::Outcome;
 use shared::owed::SUSPENDED_OWING;
 
@@ -40,6 +41,7 @@ const AFTERMATH: Duration = Duration::from_secs(300);
 enum Event {
     Input(Input),
     Perform { task: Task, since: Duration },
+    KeepLease(Errand),
 }
 
 /// Where a run could be interrupted, told at every point at which something has changed that
@@ -55,13 +57,19 @@ pub(crate) enum Place {
     AfterAcknowledgement,
     BeforeAction(Action),
     AfterAction(Action),
+    BeforeLease(What),
+    AfterLease(What),
 }
 
 impl Place {
     /// Whether the job has come further on the terminal since the last place.
     pub(crate) fn is_progress(self) -> bool {
         match self {
-            Self::AfterCommit | Self::BeforeAction(_) | Self::AfterAction(_) => true,
+            Self::AfterCommit
+            | Self::BeforeAction(_)
+            | Self::AfterAction(_)
+            | Self::BeforeLease(_)
+            | Self::AfterLease(_) => true,
             Self::BeforeCommit | Self::AfterAcknowledgement => false,
         }
     }
@@ -154,6 +162,7 @@ impl<'a> Machine<'a> {
         self.world.now = next;
         self.world.till.advance(next);
         self.world.watch_the_sales();
+        self.world.watch_the_lease();
         self.feel_the_line();
         if event.is_some_and(|at| at <= next) {
             if let Some((_, event)) = self.events.pop_first() {
@@ -175,7 +184,8 @@ impl<'a> Machine<'a> {
         let gone = self.world.scenario.trouble == Some(Trouble::ControllerGone);
         let since = self.world.switched_at.filter(|_| gone);
         let broken = isolating && self.world.till.running() == Some(Version::New)
-            || since.is_some_and(|at| self.world.now < at + CONTROLLER_GONE);
+            || since.is_some_and(|at| self.world.now < at + CONTROLLER_GONE)
+            || self.world.scenario.is_away(self.world.now);
         self.world.network.line = !broken;
         let broke = std::mem::take(&mut self.world.network.broke);
         if (broken || broke) && self.world.network.connected {
@@ -194,12 +204,18 @@ impl<'a> Machine<'a> {
             }
             Event::Input(input) => self.input(input),
             Event::Perform { task, since } => self.perform(task, since),
+            Event::KeepLease(errand) => self.keep_lease(errand),
         }
     }
 
     fn deliver(&mut self, message: Parcelled) {
         match message {
-            Parcelled::Down(message) => self.input(Input::Received(message)),
+            Parcelled::Down(message) => {
+                if matches!(message, Down::FleetTime(_)) {
+                    self.world.lease.heard(self.world.now);
+                }
+                self.input(Input::Received(message));
+            }
             Parcelled::Up(message) => {
                 let answers = self.world.controller.hear(message, self.world.now);
                 answers.into_iter().for_each(|answer| self.send(&Parcelled::Down(answer)));
@@ -304,6 +320,9 @@ impl<'a> Machine<'a> {
                 self.later(Duration::from_millis(200), Event::Perform { task, since });
             }
             Effect::StopAct(ticket) => self.stop(ticket),
+            Effect::KeepLease(errand) => {
+                self.later(Duration::from_millis(200), Event::KeepLease(errand));
+            }
             Effect::StepDown => {
                 if !self.world.disk.outbox_is_empty() {
                     let breach = "it gave up its identity, and not all was heard";
@@ -318,7 +337,7 @@ impl<'a> Machine<'a> {
     fn stop(&mut self, stopped: Ticket) {
         self.events.retain(|_, event| match event {
             Event::Perform { task, .. } => task.ticket != stopped,
-            Event::Input(_) => true,
+            Event::Input(_) | Event::KeepLease(_) => true,
         });
     }
 
@@ -331,6 +350,15 @@ impl<'a> Machine<'a> {
         let version = current.name().to_owned();
         let pos = Component { name: "pos".to_owned(), version, security_counter };
         self.input(Input::Installed(vec![pos]));
+    }
+
+    fn keep_lease(&mut self, errand: Errand) {
+        self.offer_cut(Place::BeforeLease(errand.what));
+        let came_to = self.world.keep_lease(errand);
+        self.world.changes += 1;
+        self.offer_cut(Place::AfterLease(errand.what));
+        let kept = Input::LeaseKept { number: errand.number, came_to };
+        self.later(Duration::from_millis(300), Event::Input(kept));
     }
 
     fn perform(&mut self, task: Task, since: Duration) {

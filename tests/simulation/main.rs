@@ -10,6 +10,7 @@ mod data;
 mod decisions;
 mod disk;
 mod hands;
+mod leases;
 mod machine;
 mod network;
 mod planted;

@@ -8,7 +8,7 @@ use agent::job::step::{Condition, Lasts, Mark, Step, Table, Undo};
 use agent::job::upgrade::UPGRADE;
 
 use crate::cuts::interrupt_once;
-use crate::scenario::{Job, Scenario, Then, Trouble};
+use crate::scenario::{Bug, Job, Scenario, Then, Trouble};
 use crate::world::Cut;
 
 /// The upgrade with this done to the step of that name, or without it.
@@ -329,4 +329,23 @@ fn a_lost_terminal_that_is_not_stopped_first_is_caught() {
     let tables = spoilt_stop(WIPE_LOST, "stop", |_| None);
     let lost = Scenario::about_data(Job::WipeLost, None);
     is_caught(&lost, tables, "that was not stopped was erased");
+}
+
+fn kept_away(bug: Bug) -> Scenario {
+    Scenario { bug: Some(bug), ..Scenario::away() }
+}
+
+#[test]
+fn a_lease_that_is_not_observed_is_caught() {
+    is_caught(&kept_away(Bug::LeaseNotObserved), Tables::BUILT_IN, "after its lease");
+}
+
+#[test]
+fn a_lease_that_is_forgotten_when_the_power_fails_is_caught() {
+    is_caught(&kept_away(Bug::LeaseNotKept), Tables::BUILT_IN, "after its lease");
+}
+
+#[test]
+fn a_till_that_stays_stopped_when_it_is_unlocked_is_caught() {
+    is_caught(&kept_away(Bug::UnlocksNothing), Tables::BUILT_IN, "trading is stopped: true");
 }

@@ -38,6 +38,12 @@ pub(crate) struct Scenario {
     pub(crate) owing_after: Option<Duration>,
     /// When that is ordered by another suspension, of a till that waits for its host by then.
     pub(crate) owing_from: Option<Duration>,
+    /// How long the terminal works on without its controller, and from when to when it is away.
+    pub(crate) lease: Option<Duration>,
+    pub(crate) away: Option<(Duration, Duration)>,
+    /// When the order is given.
+    pub(crate) ordered_at: Duration,
+    pub(crate) bug: Option<Bug>,
     pub(crate) registry_order: RegistryOrder,
     /// A broken till: what one binding has to send goes to the active one's host.
     pub(crate) mixes_hosts: bool,
@@ -147,6 +153,15 @@ impl Trouble {
     }
 }
 
+/// Planted on purpose, outside of any table.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Bug {
+    /// What is used of the lease is not written down.
+    LeaseNotKept,
+    LeaseNotObserved,
+    UnlocksNothing,
+}
+
 /// One minute a day.
 const NARROW: &str = "08:01-08:02";
 
@@ -178,6 +193,10 @@ const QUIET: Scenario = Scenario {
     then: None,
     owing_after: None,
     owing_from: None,
+    lease: None,
+    away: None,
+    ordered_at: Duration::ZERO,
+    bug: None,
     registry_order: RegistryOrder::NewFirst,
     mixes_hosts: false,
     repeats_anew: false,
@@ -278,6 +297,26 @@ impl Scenario {
     pub(crate) fn owing_later(then: Then) -> Self {
         let owing_from = Some(minutes(8));
         Self { name: "suspension, owing later", owing_from, ..Self::suspend_owing(then) }
+    }
+
+    /// When the line is there again for a terminal that was kept away.
+    pub(crate) const BACK_AT: Duration = minutes(6 * 60);
+
+    /// A lease of four hours, no line until six hours are over, and then an order that leaves the
+    /// till alone.
+    pub(crate) fn away() -> Self {
+        let (lease, away) = (Some(minutes(4 * 60)), Some((minutes(15), Self::BACK_AT)));
+        Self { name: "kept away", lease, away, ordered_at: Self::BACK_AT, ..BACKUP }
+    }
+
+    /// As [`Self::away`], after a suspension was ordered.
+    pub(crate) fn away_to_suspend() -> Self {
+        let (name, job) = ("kept away, and suspended", Job::Suspend);
+        Self { name, job, ordered_at: Duration::ZERO, ..Self::away() }
+    }
+
+    pub(crate) fn is_away(&self, now: Duration) -> bool {
+        self.away.is_some_and(|(from, to)| (from..to).contains(&now))
     }
 
     /// Where the old registration was released before.

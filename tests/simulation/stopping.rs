@@ -66,6 +66,9 @@ impl World {
                 done()
             }
             It::Sell if matches!(it.wanted, Wanted::Suspend(_)) && task.given.suspended => done(),
+            It::Sell if task.given.locked => {
+                done_if(self.till.hand_over(), FailureCode::PosNotReady)
+            }
             It::Sell => {
                 self.watch_who_lets_it_sell(&it.wanted);
                 done_if(self.till.release(), FailureCode::PosNotReady)

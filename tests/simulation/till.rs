@@ -30,6 +30,8 @@ pub(crate) struct Till {
     pub(crate) sold_at: Duration,
     /// No sales until people have looked, whatever happens to the hold.
     stopped: bool,
+    /// Of that: by the lease, whose words are on the screen.
+    locked: bool,
     /// Half of it, or all.
     pub(crate) erased: Option<bool>,
     pub(crate) bank: Bank,
@@ -66,6 +68,7 @@ impl Till {
             sale_ends: None,
             sold_at: Duration::ZERO,
             stopped: false,
+            locked: false,
             erased: None,
             bank: Bank::new(),
             last_version: Version::Old,
@@ -126,8 +129,29 @@ impl Till {
     /// Whether the till heard it.
     pub(crate) fn stop(&mut self) -> bool {
         let hears = matches!(self.process, Process::Running(_));
-        self.stopped |= hears;
+        if hears {
+            (self.stopped, self.locked) = (true, false);
+        }
         hears
+    }
+
+    /// What somebody else has stopped is left as it is.
+    pub(crate) fn lock(&mut self) {
+        if !self.stopped && self.stop() {
+            self.locked = true;
+        }
+    }
+
+    /// A suspension that is taken back leaves the till to the lease. Whether the till heard it.
+    pub(crate) fn hand_over(&mut self) -> bool {
+        self.locked = self.stop();
+        self.locked
+    }
+
+    pub(crate) fn unlock(&mut self) {
+        if self.locked || !self.stopped {
+            self.release();
+        }
     }
 
     pub(crate) fn running(&self) -> Option<Version> {
@@ -165,7 +189,7 @@ impl Till {
     pub(crate) fn release(&mut self) -> bool {
         let hears = matches!(self.process, Process::Running(_));
         if hears {
-            (self.held_until, self.stopped) = (None, false);
+            (self.held_until, self.stopped, self.locked) = (None, false, false);
         }
         hears
     }

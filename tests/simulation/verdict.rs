@@ -7,6 +7,7 @@ use shared::change::rebind::RegistryOrder;
 use shared::outcome::{FailureCode, Outcome};
 
 use crate::bank::{Audit, Side};
+use crate::leases::check_lease;
 use crate::machine::CONTROLLER_GONE;
 use crate::scenario::{Job, Scenario, Then, Trouble};
 use crate::slots::Version;
@@ -23,6 +24,7 @@ pub(crate) fn verdict(mut world: World) -> Vec<String> {
     check_data(&world, told.as_ref(), &mut wrong);
     check_bindings(&world, told.as_ref(), &mut wrong);
     check_standing(&world, told.as_ref(), &mut wrong);
+    check_lease(&world, &mut wrong);
     match world.controller.finals(world.upgrade) {
         1 => {}
         count => wrong.push(format!("the controller has {count} different final receipts")),

@@ -4,7 +4,7 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use agent::decide::Profile;
-use agent::decide::effect::Shelf;
+use agent::decide::effect::{Shelf, Write};
 use agent::journal::ledger::Ledger;
 use agent::roster::Trust;
 use harness::deactivate::{
@@ -28,8 +28,9 @@ use shared::time::UnixTime;
 use crate::bank::Side;
 use crate::controller::{Controller, Office};
 use crate::disk::Disk;
+use crate::leases::Watch;
 use crate::network::Network;
-use crate::scenario::{Job, Scenario, Then, Trouble};
+use crate::scenario::{Bug, Job, Scenario, Then, Trouble};
 use crate::slots::Slots;
 use crate::till::Till;
 use crate::vault::Vault;
@@ -80,6 +81,7 @@ pub(crate) struct World {
     pub(crate) let_go_at: Option<Duration>,
     pub(crate) wipe_accepted_at: Option<UnixTime>,
     pub(crate) stepped_down: bool,
+    pub(crate) lease: Watch,
     /// When the terminal wrote down how the job ended.
     pub(crate) ended_at: Option<Duration>,
 }
@@ -111,7 +113,7 @@ impl World {
         let office = Rc::new(Office { ceremony, terminal, terminal_key: terminal_public });
         let mut controller = Controller::new(Rc::clone(&office));
         let upgrade_id = id_of(&upgrade[0]);
-        controller.owe(upgrade_id, Rc::new(upgrade), Duration::ZERO);
+        controller.owe(upgrade_id, Rc::new(upgrade), scenario.ordered_at);
         let cancel_id = cancel.as_ref().map(|parcels| id_of(&parcels[0]));
         if let (Some(parcels), Some(id)) = (cancel, cancel_id) {
             controller.owe(id, Rc::new(parcels), scenario.cancelled_at.unwrap_or_default());
@@ -178,6 +180,7 @@ impl World {
             let_go_at: None,
             wipe_accepted_at: None,
             stepped_down: false,
+            lease: Watch::default(),
             ended_at: None,
             scenario: Rc::new(scenario),
         };
@@ -196,13 +199,20 @@ impl World {
             trust: (*self.trust).clone(),
             recipient: None,
             challenge_seed: CHALLENGE_SEED,
+            lease: self.scenario.lease.filter(|_| self.scenario.bug != Some(Bug::LeaseNotObserved)),
+            boot: Digest::of(&self.booted_at.as_nanos().to_be_bytes()),
             nonce_seed: Nonce([self.starts as u8; 16]),
             jitter_seed: self.starts ^ self.scenario.seed,
         }
     }
 
-    pub(crate) fn commit(&mut self, writes: Vec<agent::decide::effect::Write>) {
+    pub(crate) fn commit(&mut self, writes: Vec<Write>) {
         self.changes += 1;
+        let lost = |write: &Write| {
+            let is_lease = matches!(write, Write::Put { place, .. } if place.key == b"lease");
+            is_lease && self.scenario.bug == Some(Bug::LeaseNotKept)
+        };
+        let writes = writes.into_iter().filter(|write| !lost(write)).collect();
         self.disk.commit(writes, self.office.ceremony.fleet, &self.terminal_key);
     }
 
@@ -219,6 +229,7 @@ impl World {
             Cut::Power | Cut::Database => {
                 world.till.cut();
                 world.now += world.scenario.dark;
+                world.lease.power_failed(world.scenario.dark);
                 world.till.advance(world.now);
                 world.booted_at = world.now;
                 world.till.power_up(world.slots.current);

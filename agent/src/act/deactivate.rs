@@ -196,6 +196,12 @@ impl Hands {
         if matches!(it.wanted, Wanted::Suspend(_)) && task.given.suspended {
             return Ok(done("the till was out of service before, and stays so".to_owned()));
         }
+        if task.given.locked {
+            // Handed over: it is let go once the controller is heard.
+            let stopped = self.pos.stop_trading(crate::lease::MESSAGE);
+            stopped.map_err(|error| pos(&error, FailureCode::PosRefused))?;
+            return Ok(done("the till is given back, and is locked".to_owned()));
+        }
         self.pos.release().map_err(|error| pos(&error, FailureCode::PosRefused))?;
         Ok(done(shared::document::receipt::TRADING_GOES_ON.to_owned()))
     }
@@ -244,7 +250,7 @@ impl Hands {
     fn erase(&self, it: &Deactivation, task: &Task) -> Result<Reply, NotDone> {
         let Wanted::Wipe(wipe, _) = &it.wanted else { return Ok(super::misplaced(task.action)) };
         let eraser = self.eraser()?;
-        let till = match (eraser.has_begun(), self.pos.erase(wipe.is_lost)) {
+        let till = match (eraser.has_begun(task.order), self.pos.erase(wipe.is_lost)) {
             (_, Ok(())) => "the till says that it has erased its keys and data".to_owned(),
             // A till whose files are gone already has nobody to say so.
             (true, Err(error)) | (false, Err(error @ PosError::Unsupported(_))) => {

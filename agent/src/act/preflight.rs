@@ -109,26 +109,26 @@ fn not_passed(detail: String, again: Again) -> Reply {
     Reply::Failed { code: FailureCode::PreflightFailed, detail, again }
 }
 
-fn said(last_line: &str) -> String {
+pub(super) fn said(last_line: &str) -> String {
     if last_line.is_empty() { String::new() } else { format!(": {last_line}") }
 }
 
 #[derive(Debug)]
-struct Ran {
-    end: End,
+pub(super) struct Ran {
+    pub(super) end: End,
     /// The last line that is not empty, of both outputs.
-    last_line: String,
+    pub(super) last_line: String,
 }
 
 #[derive(Debug)]
-enum End {
+pub(super) enum End {
     Exited(ExitStatus),
     TookTooLong,
     Interrupted,
 }
 
 /// Runs a program to its end, and leaves no process of its group behind.
-fn run(mut command: Command, time_max: Duration, stop: &Stop) -> io::Result<Ran> {
+pub(super) fn run(mut command: Command, time_max: Duration, stop: &Stop) -> io::Result<Ran> {
     let (output, for_output) = io::pipe()?;
     command.stdin(Stdio::null()).stdout(for_output.try_clone()?).stderr(for_output);
     let mut child = command.process_group(0).spawn()?;

@@ -91,6 +91,7 @@ pub(crate) fn given() -> Given {
         attempt: 0,
         suspended: false,
         established: None,
+        locked: false,
     }
 }
 

@@ -19,6 +19,7 @@ use tracing::{debug, error, info};
 
 use super::{Hands, changes_slots};
 use crate::job::{Action, Again, Reply, Task, Ticket};
+use crate::lease::{CameTo, Errand};
 use crate::machine;
 use crate::pos::Suspicion;
 use crate::stop::Stop;
@@ -45,6 +46,10 @@ pub enum Told {
         bytes_total: u64,
     },
     Installed(Vec<Component>),
+    LeaseKept {
+        number: u64,
+        came_to: CameTo,
+    },
     /// What the till shows as reported by a person there.
     Suspected(Suspicion),
 }
@@ -126,6 +131,23 @@ impl Worker {
         spawned.map(drop).map_err(|_| "no thread can be started")
     }
 
+    /// Locks or unlocks the till, whatever else is done. It is answered by [`Told::LeaseKept`].
+    pub fn keep_lease(&self, errand: Errand) {
+        info!(?errand, "the lease is kept");
+        let (hands, tell, number) = (Arc::clone(&self.hands), self.tell.clone(), errand.number);
+        let spawned = thread::Builder::new().name("lease".to_owned()).spawn(move || {
+            let kept = catch_unwind(AssertUnwindSafe(|| hands.keep_lease(errand)));
+            let came_to = kept.unwrap_or_else(|_| not_kept("the agent met a fault of its own"));
+            tell.blocking_send(Told::LeaseKept { number, came_to }).ok();
+        });
+        if let Err(problem) = spawned {
+            error!(%problem, "no thread can be started");
+            let came_to = not_kept("no thread can be started");
+            // There is room: one errand is under way at a time.
+            self.tell.try_send(Told::LeaseKept { number, came_to }).ok();
+        }
+    }
+
     /// Looks whether somebody at the till has reported something, when nothing else is done there.
     /// Answered by [`Told::Suspected`], or not.
     pub fn look_at_till(&self) {
@@ -202,6 +224,10 @@ fn work(hands: &Hands, task: &Task, stop: &Stop, tell: &Sender<Told>) {
         tell.blocking_send(Told::Installed(hands.installed())).ok();
     }
     tell.blocking_send(Told::Done { ticket, reply }).ok();
+}
+
+fn not_kept(why: &str) -> CameTo {
+    CameTo { till: Err(why.to_owned()), program: Ok(()) }
 }
 
 /// A fault of ours must not leave a job without an answer. What the hands hold is only replaced as

@@ -7,6 +7,7 @@ use shared::id::OrderId;
 
 use super::effect::{Decision, Place, Shelf, Write};
 use super::input::{Now, Room, StoreState};
+use super::lease::Keeping;
 use super::restraint::Restraint;
 use super::work::job::Job;
 use super::{Core, Counters, Profile};
@@ -15,6 +16,7 @@ use crate::job::Tables;
 use crate::journal::facts::{self, Facts, KeptRoster};
 use crate::journal::ledger::Ledger;
 use crate::journal::log::Log;
+use crate::lease::{Found, Lease};
 use crate::order::ReplayState;
 use crate::outbox::Outbox;
 use crate::roster::Trust;
@@ -63,6 +65,13 @@ impl Core {
             .collect();
         let (jobs, broken) = jobs(logs, &ledger, tables);
         let clock = Clock::restore(BUILT_AT, facts.time, profile.nonce_seed, now);
+        let lost = stored.lost || replay_lost || !unreadable.is_empty();
+        let lease = match facts.lease {
+            Some(kept) => Found::Kept(kept),
+            None if lost => Found::Lost,
+            None => Found::Nothing,
+        };
+        let lease = Lease::restore(profile.lease, profile.boot, lease, now);
         let broker = facts.broker.unwrap_or_else(|| profile.broker.clone());
         Self {
             tables,
@@ -77,7 +86,7 @@ impl Core {
             asks_to_be_reached: false,
             outbox: Outbox::restore(replay.epoch(), stored.acknowledged),
             replay,
-            lost: stored.lost || replay_lost || !unreadable.is_empty(),
+            lost,
             unreadable,
             passed_over: false,
             ledger,
@@ -87,6 +96,7 @@ impl Core {
             log: facts.log,
             log_forked: false,
             standing: facts.standing,
+            keeping: Keeping::new(lease, now),
             restraint: Restraint::new(now.uptime),
             session: Session::new(broker, Jitter::from_seed(profile.jitter_seed), now.uptime),
             next_turn: jobs.back().map_or(0, |job| job.turn + 1),

@@ -80,6 +80,7 @@ impl Core {
             return;
         }
         self.asked = None;
+        self.renew_lease(time.at, now);
         self.recipient_told = true;
         self.heard_at = Some(now.uptime);
         self.session.heard(now.uptime);
@@ -216,6 +217,7 @@ impl Core {
             recipient: self.profile.recipient.clone().filter(|_| !self.recipient_told),
             log: self.log,
             challenge: (!self.recipient_told).then(|| self.challenge()),
+            locked: self.keeping.locked(now),
         }
     }
 

@@ -4,6 +4,7 @@ use shared::document::Receipt;
 use shared::message::{Hello, Progress, Suspicion, Telemetry};
 
 use crate::job::{Task, Ticket};
+use crate::lease::Errand;
 use crate::outbox::Sending;
 
 /// The answer to one input. The writes become durable together, in one commit, before the first
@@ -87,6 +88,9 @@ pub enum Effect {
     /// stopped one has truly ended. Only `HoldTrading` goes at once, beside another: a hold must
     /// be renewed while something else takes long.
     Act(Task),
+    /// Lock the till, or unlock it. Answered by `LeaseKept`, once, with the same number. Begun at
+    /// once, beside an action.
+    KeepLease(Errand),
     /// This terminal is erased, and the controller knows: give up the identity, and end.
     StepDown,
     /// Give up an action, as soon as that leaves nothing half done. It need not be answered.

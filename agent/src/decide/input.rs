@@ -6,6 +6,7 @@ use shared::message::{Component, Down};
 use shared::time::UnixTime;
 
 use crate::job::{Reply, Ticket};
+use crate::lease::CameTo;
 
 /// When something happened.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -46,6 +47,8 @@ pub enum Input {
     /// Somebody at this terminal does not believe what is ordered. May come again and again;
     /// `at` tells one report from the next.
     Suspected { at: UnixTime, note: String },
+    /// The till was locked or unlocked, as far as it could be.
+    LeaseKept { number: u64, came_to: CameTo },
     /// The moment that [`super::Core::wakes_at`] named has come.
     TimerFired,
     /// The agent is to end. Outcomes are still written down; nothing new begins.

@@ -251,7 +251,8 @@ impl Core {
             uptime: now.uptime,
             at: time.wall,
             expired: job.has_expired(time.proven),
-            stopping: self.stopping,
+            stopping: self.stopping || self.is_unlocking(),
+            held_back: self.is_held_by_lease(job, now),
             window: maintenance::window_open(job.window, time.wall, &self.profile.zone),
             moment: self.moment(job, now),
             settlement_asked: job.subject.asks_for_settlement(),
@@ -322,6 +323,7 @@ impl Core {
             attempt: saga.map_or(0, Saga::attempts),
             suspended: self.standing != Standing::InService,
             established: saga.and_then(Saga::established).map(str::to_owned),
+            locked: self.keeping.lease.is_closed(),
         }
     }
 

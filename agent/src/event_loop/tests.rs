@@ -62,6 +62,8 @@ fn profile(broker: String) -> Profile {
         trust: trust(),
         recipient: None,
         challenge_seed: Digest([6; 32]),
+        lease: None,
+        boot: Digest([1; 32]),
         nonce_seed: Nonce([5; 16]),
         jitter_seed: 5,
     }

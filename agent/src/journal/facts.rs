@@ -12,6 +12,7 @@ use shared::time::UnixTime;
 use super::{decode, encode};
 use crate::clock::TimeFloor;
 use crate::decide::effect::{Place, Shelf, Write};
+use crate::lease::Kept;
 use crate::order::ReplayState;
 use crate::roster::Trust;
 
@@ -37,6 +38,7 @@ pub struct Facts {
     pub suspected: Suspected,
     pub log: Option<LogHead>,
     pub standing: Standing,
+    pub lease: Option<Kept>,
 }
 
 /// What orders that people signed have made of the terminal.
@@ -108,6 +110,7 @@ const WITHDRAWN: &str = "withdrawn";
 const SUSPECTED: &str = "suspected";
 const LOG: &str = "log";
 const STANDING: &str = "standing";
+const LEASE: &str = "lease";
 
 pub fn replay(state: &ReplayState) -> Write {
     put(REPLAY, state)
@@ -146,6 +149,10 @@ pub fn standing(standing: Standing) -> Write {
     put(STANDING, &standing)
 }
 
+pub fn lease(kept: &Kept) -> Write {
+    put(LEASE, kept)
+}
+
 fn put<T: Serialize>(name: &str, record: &T) -> Write {
     let place = Place { shelf: Shelf::Facts, key: name.as_bytes().to_vec() };
     Write::Put { place, value: encode(record) }
@@ -170,6 +177,7 @@ impl Facts {
                 Ok(SUSPECTED) => replace(&mut facts.suspected, value),
                 Ok(LOG) => fill(&mut facts.log, value),
                 Ok(STANDING) => replace(&mut facts.standing, value),
+                Ok(LEASE) => fill(&mut facts.lease, value),
                 Ok(_) | Err(_) => true,
             };
             if !read {
@@ -196,6 +204,7 @@ fn replace<T: DeserializeOwned>(fact: &mut T, value: &[u8]) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::lease::Stage;
 
     fn batch(number: u8) -> BatchId {
         BatchId::from_bytes([number; 16])
@@ -208,12 +217,20 @@ mod tests {
         cancelled.add(batch(1), "wrong store");
         let mut doubted = Suspected::default();
         assert!(doubted.add(UnixTime(5)) && !doubted.add(UnixTime(5)));
+        let used = Kept {
+            used_s: 7,
+            boot: Digest([1; 32]),
+            uptime_s: 9,
+            clock_at_contact: None,
+            stage: Stage::Locking { since: UnixTime(5), used_s: 7 },
+        };
         let writes = [
             replay(&ReplayState::from_high_water(4, 9)),
             broker("b:1"),
             counter_floors(&floors),
             withdrawn(&cancelled),
             suspected(&doubted),
+            lease(&used),
         ];
         let records = writes.into_iter().filter_map(|write| match write {
             Write::Put { place, value } => Some((place, value)),
@@ -230,7 +247,7 @@ mod tests {
         assert_eq!(facts.replay.map(|state| (state.epoch(), state.highest())), Some((4, 9)));
         assert_eq!((facts.broker.as_deref(), facts.counter_floors), (Some("b:1"), floors));
         assert_eq!(facts.withdrawn.reason(batch(1)), Some("wrong store"));
-        assert_eq!(facts.suspected, doubted);
+        assert_eq!((facts.suspected, facts.lease), (doubted, Some(used)));
     }
 
     #[test]

@@ -83,6 +83,7 @@ fn kind(kind: AlarmKind) -> &'static str {
         AlarmKind::ClosedUnitSpoke => "closed-unit-spoke",
         AlarmKind::AuditForked => "audit-forked",
         AlarmKind::AuditBroken => "audit-broken",
+        AlarmKind::LeaseRanOut => "lease-ran-out",
         AlarmKind::SuspectedSubstitution => "suspected-substitution",
     }
 }

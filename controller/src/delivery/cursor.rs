@@ -102,6 +102,7 @@ mod tests {
             working_on: None,
             recipient: None,
             log: None,
+            locked: None,
         }
     }
 

@@ -110,6 +110,7 @@ pub const CHECKS: &[Check] = checks! {
         a_hello_says_what_is_installed_and_brings_a_terminal_online,
         a_recipient_is_kept_until_another_is_said_or_the_key_changes,
         a_terminal_that_opens_windows_in_another_zone_stands_out,
+        a_terminal_that_is_locked_stands_out_until_it_is_not,
         the_newest_telemetry_counts_in_whatever_order_it_comes,
         a_lost_ledger_begins_an_epoch_once,
         a_registry_from_a_backup_learns_the_numbers_from_the_terminal,

@@ -190,6 +190,8 @@ pub enum AlarmKind {
     AuditForked,
     /// The log of decisions is not what was written.
     AuditBroken,
+    /// It had no contact for longer than its lease, and is locked.
+    LeaseRanOut,
     /// A unit that never enrolled has another seal or serial number than its record.
     SuspectedSubstitution,
 }

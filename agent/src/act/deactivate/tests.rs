@@ -103,8 +103,8 @@ fn erasable() -> Shop {
          check) read -r it; echo \"$it\" > {at}/check.json; cat {at}/check.answer ;;\n\
          run) read -r it; echo \"$it\" > {at}/run.json; echo half > {at}/erased; \
          cat {at}/run.answer ;;\n\
-         state) if [ -e {at}/erased ]; then echo '{{\"state\":\"running\"}}'; \
-         else echo '{{\"state\":\"none\"}}'; fi ;;\n\
+         state) if [ -e {at}/erased ]; then echo '{{\"state\":\"data\",\"order\":\"{ORDER}\"}}'; \
+         else cat {at}/state.answer; fi ;;\n\
          esac\n"
     );
     let program = directory.join("erase");
@@ -114,6 +114,7 @@ fn erasable() -> Shop {
     let eraser = Eraser::new(&Wipe { program, lifecycle, what }, StateDir::new(state));
     shop.hands = shop.hands.with_eraser(Some(eraser));
     answers(&shop, "check", r#"{"checked":{}}"#);
+    answers(&shop, "state", r#"{"state":"none","order":null}"#);
     answers(&shop, "run", REPORT);
     shop
 }
@@ -400,6 +401,17 @@ fn a_wipe_that_has_begun_goes_on_though_the_till_is_gone_with_its_files() {
     answers(&shop, "run", REPORT);
     let notes = is_done(act(&shop, wipe(false), DeactivateAction::Erase));
     assert!(notes[0].starts_with("the till itself has erased nothing: "), "{notes:?}");
+}
+
+#[test]
+fn what_an_earlier_life_has_erased_is_no_part_of_this_wipe() {
+    let shop = erasable();
+    answers(&shop, "state", r#"{"state":"forgotten","order":"ord_of_an_earlier_life"}"#);
+    is_done(act(&shop, suspend(), DeactivateAction::Stop));
+    shop.till.turn(|knobs| knobs.broken = no_answer());
+    let reply = act(&shop, wipe(false), DeactivateAction::Erase);
+    assert!(matches!(reply, Reply::NotYet { .. }), "it may owe something: {reply:?}");
+    assert_eq!(was_asked(&shop, "run"), None, "nothing is erased under it");
 }
 
 #[test]

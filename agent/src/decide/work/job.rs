@@ -35,7 +35,7 @@ pub(in crate::decide) struct Job {
     pub(super) table: Table,
     pub(super) log: Log,
     /// `None` until its turn comes.
-    pub(super) saga: Option<Saga>,
+    pub(in crate::decide) saga: Option<Saga>,
     /// Reports since the last line of the log.
     pub(super) reports: u64,
     /// When the progress of the present action was last reported.
@@ -160,7 +160,7 @@ impl Job {
     }
 
     /// What the order makes of the terminal itself.
-    pub(super) fn wanted(&self) -> Option<&Wanted> {
+    pub(in crate::decide) fn wanted(&self) -> Option<&Wanted> {
         match &*self.subject {
             Subject::Deactivation(it) => Some(&it.wanted),
             Subject::Upgrade { .. }
@@ -172,7 +172,7 @@ impl Job {
     }
 
     /// Whether there is a moment from which it goes before all that can be withdrawn.
-    pub(super) fn has_its_moment(&self) -> bool {
+    pub(in crate::decide) fn has_its_moment(&self) -> bool {
         match self.wanted() {
             Some(Wanted::Suspend(_) | Wanted::Wipe(..)) => true,
             Some(Wanted::Resume(_)) | None => false,
@@ -185,7 +185,7 @@ impl Job {
     }
 
     /// Whether the terminal that it empties is in the wrong hands.
-    pub(super) fn is_of_a_lost_terminal(&self) -> bool {
+    pub(in crate::decide) fn is_of_a_lost_terminal(&self) -> bool {
         matches!(self.wanted(), Some(Wanted::Wipe(wipe, _)) if wipe.is_lost)
     }
 

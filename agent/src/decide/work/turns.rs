@@ -160,6 +160,11 @@ impl Core {
         }
     }
 
+    /// Whether what this terminal held is erased, and only its identity left.
+    pub fn is_erased(&self) -> bool {
+        matches!(self.standing, Standing::Erased { .. })
+    }
+
     /// Once the controller has everything that this terminal had to say, an erased terminal gives
     /// up its identity.
     pub(in crate::decide) fn step_down_if_heard(&mut self, out: &mut Decision) {

@@ -18,6 +18,8 @@ pub struct Circumstances {
     pub expired: bool,
     /// The agent is to end: nothing new begins.
     pub stopping: bool,
+    /// This job is to take no step forward now.
+    pub held_back: bool,
     pub window: Answer,
     /// Whether the order's own moment has come.
     pub moment: Answer,

@@ -39,7 +39,7 @@ impl Saga {
             self.write(Entry::Withdrawn { outcome: Outcome::Expired });
             return Next::GoOn;
         }
-        if c.stopping {
+        if c.stopping || c.held_back {
             return Next::Wait;
         }
         if self.is_interrupted_too_often(step) {

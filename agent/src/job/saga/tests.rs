@@ -39,6 +39,7 @@ fn circumstances() -> Circumstances {
         at: UnixTime(1_800_000_000),
         expired: false,
         stopping: false,
+        held_back: false,
         window: Answer::Yes,
         moment: Answer::Yes,
         settlement_asked: false,

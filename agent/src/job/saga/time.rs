@@ -19,6 +19,8 @@ impl Saga {
     pub fn wakes_at(&self, c: &Circumstances) -> Option<Duration> {
         let doing = match &self.doing {
             Doing::Nothing => None,
+            // Nobody is woken for what it may not go on with.
+            Doing::Awaiting { .. } if c.stopping || c.held_back => None,
             Doing::Awaiting { since } => Some(*since + self.time_left(c)),
             Doing::Paused { until } => Some(*until),
             Doing::Acting { since, .. } => Some(*since + self.time_left(c)),

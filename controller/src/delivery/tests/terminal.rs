@@ -331,6 +331,7 @@ impl Terminal {
             working_on: None,
             recipient: None,
             log: self.log,
+            locked: None,
         }
     }
 }

@@ -269,6 +269,7 @@ pub(super) fn hello(epoch: u32, order_seq: u64) -> Hello {
         working_on: None,
         recipient: None,
         log: None,
+        locked: None,
     }
 }
 

@@ -1,7 +1,7 @@
 //! What terminals say.
 
 use shared::document::receipt::Said;
-use shared::message::{Hello, SignedBytes, Telemetry};
+use shared::message::{Hello, Locked, SignedBytes, Telemetry};
 use shared::outcome::Refusal;
 use shared::time::UnixTime;
 
@@ -188,6 +188,26 @@ pub(super) async fn a_terminal_that_opens_windows_in_another_zone_stands_out(
     }
     assert_eq!(used().await.as_deref(), Some("UTC"));
     assert_eq!(alarms(registry).await, [AlarmKind::OtherZone], "it is raised once");
+}
+
+pub(super) async fn a_terminal_that_is_locked_stands_out_until_it_is_not(registry: &dyn Registry) {
+    enrol(registry, 1, 1).await;
+    let locked = |for_s| Hello {
+        locked: Some(Locked { since: UnixTime(30), for_s, trouble: None }),
+        ..hello(1, 0)
+    };
+    for (at, for_s) in [(40, 3_600), (50, 90_000), (45, 7_200)] {
+        registry.apply(&[greeting(locked(for_s), at)]).await.expect("it is applied");
+    }
+    let page = Page::first(9);
+    let open = registry.alarms(&page).await.expect("they are listed");
+    assert_eq!(open.len(), 1, "{open:?}");
+    assert_eq!(open[0].1.kind, AlarmKind::LeaseRanOut);
+    assert!(open[0].1.detail.contains("25 h by its own count"), "the newest counts: {open:?}");
+    registry.apply(&[greeting(hello(1, 0), 60)]).await.expect("it is applied");
+    assert!(alarms(registry).await.is_empty());
+    let ever = registry.alarms_ever(&page).await.expect("they are listed");
+    assert_eq!(ever[0].1.ended_at, Some(UnixTime(60)));
 }
 
 pub(super) async fn the_newest_telemetry_counts_in_whatever_order_it_comes(

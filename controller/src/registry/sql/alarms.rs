@@ -91,14 +91,20 @@ pub(super) async fn stand(
     }
 }
 
-/// Ends what is looked after of a terminal's backups.
+/// Ends what is looked after of a terminal.
 pub(super) async fn end_all_watched(
     tx: &mut Transaction,
     terminal: TerminalId,
     now: UnixTime,
     differences: &mut Differences,
 ) -> Result<()> {
-    for kind in [AlarmKind::BackupOverdue, AlarmKind::DrillFailed, AlarmKind::DrillOverdue] {
+    let kinds = [
+        AlarmKind::BackupOverdue,
+        AlarmKind::DrillFailed,
+        AlarmKind::DrillOverdue,
+        AlarmKind::LeaseRanOut,
+    ];
+    for kind in kinds {
         stand(tx, terminal, kind, None, now, differences).await?;
     }
     Ok(())

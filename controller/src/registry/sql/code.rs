@@ -239,6 +239,7 @@ impl Code for AlarmKind {
         Self::ClosedUnitSpoke,
         Self::AuditForked,
         Self::AuditBroken,
+        Self::LeaseRanOut,
         Self::SuspectedSubstitution,
     ];
 
@@ -263,6 +264,7 @@ impl Code for AlarmKind {
             Self::ClosedUnitSpoke => "closed-unit-spoke",
             Self::AuditForked => "audit-forked",
             Self::AuditBroken => "audit-broken",
+            Self::LeaseRanOut => "lease-ran-out",
             Self::SuspectedSubstitution => "suspected-substitution",
         }
     }

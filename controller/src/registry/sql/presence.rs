@@ -130,11 +130,16 @@ impl Known {
         }
     }
 
+    /// Whether nothing was said on the line after this.
+    pub(super) fn is_newest(&self, at: UnixTime) -> bool {
+        self.heard_at.is_none_or(|heard| heard <= at)
+    }
+
     pub(super) fn greeted(&mut self, at: UnixTime, hello: &Hello) {
         self.now.presence = Presence::Online;
         self.now.last_seen_at = self.now.last_seen_at.max(Some(at));
         self.adopt_numbers(hello);
-        if self.heard_at.is_none_or(|heard| heard <= at) {
+        if self.is_newest(at) {
             self.heard_at = Some(at);
             // Only the first hellos of a connection say it.
             let before = self.hello.take().map(|(_, hello)| (hello.recipient, hello.challenge));

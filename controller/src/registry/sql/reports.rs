@@ -12,7 +12,7 @@ use shared::digest::Digest;
 use shared::document::receipt::{Receipt, Said as Answer};
 use shared::id::{OrderId, TerminalId};
 use shared::limits::short_text;
-use shared::message::{Hello, SignedBytes, Suspicion, Telemetry};
+use shared::message::{Hello, Locked, SignedBytes, Suspicion, Telemetry};
 use shared::outcome::Outcome;
 use shared::time::UnixTime;
 
@@ -100,6 +100,7 @@ impl Work {
 
     async fn greet(&mut self, tx: &mut Transaction, heard: &Heard, hello: &Hello) -> Result<()> {
         self.compare_zones(tx, heard, &hello.zone).await?;
+        self.compare_lease(tx, heard, hello.locked.as_ref()).await?;
         let Some(known) = self.known.get_mut(&heard.terminal) else { return Ok(()) };
         let applied = known.applied_up_to_ever();
         known.greeted(heard.at, hello);
@@ -140,6 +141,32 @@ impl Work {
         );
         let subject = format!("{used}, claimed {claimed}");
         self.alarm(tx, heard, AlarmKind::OtherZone, subject, detail, None).await
+    }
+
+    /// While a terminal says that it is locked, and what came of it after that.
+    async fn compare_lease(
+        &mut self,
+        tx: &mut Transaction,
+        heard: &Heard,
+        locked: Option<&Locked>,
+    ) -> Result<()> {
+        let (terminal, at) = (heard.terminal, heard.at);
+        if !self.known.get(&terminal).is_some_and(|known| known.is_newest(at)) {
+            return Ok(());
+        }
+        let alarm = locked.map(|Locked { since, for_s, trouble }| {
+            let hours = for_s / 3600;
+            let trouble = trouble.as_ref().map_or(String::new(), |it| format!("; {it}"));
+            let detail = format!(
+                "it had no contact for longer than its lease, and sells nothing since {since}, \
+                 {hours} h by its own count; it unlocks by itself once it was answered{trouble}"
+            );
+            let detail = short_text(&detail);
+            let kind = AlarmKind::LeaseRanOut;
+            Alarm { terminal, kind, subject: since.to_string(), detail, at, ended_at: None }
+        });
+        let kind = AlarmKind::LeaseRanOut;
+        alarms::stand(tx, terminal, kind, alarm.as_ref(), at, &mut self.differences).await
     }
 
     /// `number`: the epoch, and the number in it.
