@@ -15,4 +15,5 @@ mod replacements;
 mod requests;
 mod schedules;
 mod snapshots;
+mod stops;
 mod units;

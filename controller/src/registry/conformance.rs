@@ -17,6 +17,7 @@ mod replacements;
 mod reports;
 mod requests;
 mod retention;
+mod stops;
 mod terminals;
 mod units;
 mod watch;
@@ -143,6 +144,13 @@ pub const CHECKS: &[Check] = checks! {
         a_unit_that_may_be_another_freezes_its_terminal,
         a_stranger_without_a_terminal_is_an_alarm_until_it_is_looked_after,
         inspections_are_kept_and_the_next_one_is_due_after_the_last;
+    stops:
+        a_moment_is_announced_once_and_gives_what_is_to_be_done_its_times,
+        what_is_to_be_done_is_ticked_once_and_by_name,
+        parties_are_told_of_each_stop_on_its_own,
+        a_ledger_only_grows_and_what_was_wrong_is_taken_back,
+        a_stop_that_nobody_announced_is_announced_with_it,
+        a_decommissioning_is_closed_with_its_units_and_its_ledger;
     replacements:
         a_replacement_swaps_two_terminals_in_one_step,
         a_swap_that_cannot_be_whole_changes_nothing,

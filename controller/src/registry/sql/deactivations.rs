@@ -16,7 +16,9 @@ use super::session::{
     with_id_list,
 };
 use super::suspicions::terminal_is_frozen;
-use super::{SqlRegistry, audit, campaigns, finish, read, requests, terminals, transaction, write};
+use super::{
+    SqlRegistry, audit, campaigns, finish, read, requests, stops, terminals, transaction, write,
+};
 use crate::registry::RegistryError;
 use crate::registry::audit::By;
 use crate::registry::campaign::Campaign;
@@ -121,6 +123,12 @@ async fn add(
     }
     for (terminal, clearance) in &new.clearances {
         put_enclosed(tx, campaign.id, *terminal, clearance).await?;
+    }
+    if let Some(announcement) = &new.announcement {
+        stops::put_announcement(tx, new.request, announcement, by).await?;
+    }
+    if let Some(untold) = &new.untold {
+        audit::append(tx, by, "notices-overridden", format!("{} {untold}", campaign.id)).await?;
     }
     requests::put_scheduled(tx, request, campaign.id, by).await?;
     audit::append(tx, by, "deactivation-created", campaign.id).await?;
