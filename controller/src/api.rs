@@ -19,6 +19,7 @@ mod evidence;
 mod extract;
 mod listener;
 pub mod model;
+mod notices;
 mod positions;
 mod problem;
 mod providers;
@@ -29,6 +30,7 @@ mod replacements;
 mod requests;
 mod rosters;
 mod status;
+mod stops;
 mod terminals;
 mod units;
 
@@ -169,6 +171,7 @@ fn operations() -> OpenApiRouter<Arc<Api>> {
         .merge(bindings::routes())
         .merge(requests::routes())
         .merge(deactivations::routes())
+        .merge(stops::routes())
         .merge(units::routes())
         .merge(replacements::routes())
         .merge(alarms::routes())

@@ -21,6 +21,7 @@ mod generate;
 mod init;
 mod key;
 mod measure;
+mod notice;
 mod operator;
 mod position;
 pub mod print;

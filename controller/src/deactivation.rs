@@ -1,15 +1,24 @@
 //! Terminals that stop, sell again, or are emptied: what people decide about them.
 //!
-//! [`plan`] says what speaks against it, and is pure; [`certify`] writes the certificate of each
+//! [`plan`] says what speaks against it, and is pure; [`stops`] is what people do beside it: they
+//! tell parties ([`notice`], [`letter`], [`handover`]), tick off what is to be done ([`checklist`]),
+//! enter what is owed ([`ledger`]) and close the case ([`closing`]). [`certify`] writes the certificate of each
 //! terminal that has signed that it is erased. Each change of service is one campaign, and carries
 //! out one accepted request. A decommissioning takes two: the suspension, which settles and saves,
 //! and then the wipe, approved when that is behind it.
 
 pub mod certify;
+pub mod checklist;
 pub mod clearance;
+pub mod closing;
+pub mod handover;
+pub mod ledger;
+pub mod letter;
+pub mod notice;
 pub mod plan;
 #[cfg(test)]
 pub(crate) mod samples;
+pub mod stops;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -30,12 +39,16 @@ use crate::campaign::{CampaignError, Campaigns};
 use crate::registry::audit::By;
 use crate::registry::campaign::{Campaign, NewCampaign};
 use crate::registry::deactivation::{NewDeactivation, ServiceFacts};
+use crate::registry::notice::NoticeAbout;
 use crate::registry::page::PAGE_ITEMS_MAX;
 use crate::registry::rebind::NotBegun;
+use crate::registry::stop::NewAnnouncement;
 use crate::registry::terminal::Service;
 use crate::registry::{Registry, RegistryError};
-use crate::request::{Asked, RequestKind, is_same_person};
+use crate::request::{Asked, Request, RequestKind, is_same_person};
 use crate::selector::Selector;
+use checklist::generated;
+use notice::{Answer, StopKind, Told, is_emergency};
 use plan::{CHECKED, Plan, Step};
 
 /// Why a change of service was not begun.
@@ -51,6 +64,8 @@ pub enum DeactivationError {
     Planned(Box<Plan>),
     #[error("{name} asks for it, and cannot answer for it too")]
     SamePerson { name: String },
+    #[error("whoever answers for parties that were not told says why")]
+    NoAnswer,
     #[error("nobody has checked {} on site", .0.join(", "))]
     Unchecked(Vec<&'static str>),
     #[error("only `lost-stolen` and `tampered` are wiped without more, not `{}`", .0.as_str())]
@@ -76,13 +91,15 @@ impl DeactivationError {
     pub fn hint(&self) -> Option<String> {
         let fixed = match self {
             Self::Planned(plan) => {
-                let hints: BTreeSet<_> = plan.open().into_keys().map(|it| it.hint()).collect();
+                let mut hints: BTreeSet<_> = plan.open().into_keys().map(|it| it.hint()).collect();
+                hints.extend(plan.told.as_ref().and_then(Told::hint));
                 return Some(hints.into_iter().collect::<Vec<_>>().join("; "));
             }
             Self::NoRequest(_) => "list them with `tillward request list`",
             Self::OtherKind { .. } => "make a request of that kind: `tillward request new --kind`",
             Self::Nobody => "look at what the selection matches with `terminal list`",
             Self::SamePerson { .. } => "name whoever answers for it: somebody else",
+            Self::NoAnswer => "say who, and why: `--untold-by NAME --untold-why TEXT`",
             Self::Unchecked(_) => {
                 "have somebody look at the terminal, then name what they checked with --checked"
             }
@@ -116,7 +133,10 @@ fn obstacles(plan: &Plan) -> String {
         };
         format!("{}{more}: {}", some.join(", "), obstacle.detail())
     });
-    each.collect::<Vec<_>>().join("; ")
+    let told = plan.told.as_ref().filter(|it| !it.is_enough());
+    let told = told.into_iter().flat_map(|it| &it.lacking);
+    let told = told.map(|it| format!("{} {}", it.party.as_str(), it.knows.detail()));
+    each.chain(told).collect::<Vec<_>>().join("; ")
 }
 
 /// What somebody asks for, checked by nobody yet.
@@ -129,6 +149,8 @@ pub struct NewChange {
     pub lifetime_s: Option<u64>,
     /// Who answers for stores in which nobody sells any more.
     pub close_store: Option<String>,
+    /// Who answers for parties that do not know of it.
+    pub untold: Option<Answer>,
 }
 
 #[derive(Clone, Debug)]
@@ -216,6 +238,7 @@ pub struct Deactivations {
 
 /// A change that nothing speaks against yet.
 struct Prepared {
+    kind: RequestKind,
     asked: Asked,
     facts: Vec<ServiceFacts>,
     plan: Plan,
@@ -242,8 +265,13 @@ impl Deactivations {
         let asks = [by.who.as_str(), request.asked.requester.as_str()];
         let own = |name: &&String| asks.iter().any(|who| is_same_person(name, who));
         let accepts = new.wanted.delay().map(|delay| &delay.accepted_by);
-        if let Some(name) = new.close_store.iter().chain(accepts).find(own) {
+        let tells = new.untold.as_ref().map(|it| &it.by);
+        if let Some(name) = new.close_store.iter().chain(accepts).chain(tells).find(own) {
             return Err(DeactivationError::SamePerson { name: name.clone() });
+        }
+        let unsaid = |it: &&Answer| it.by.trim().is_empty() || it.why.trim().is_empty();
+        if new.untold.as_ref().filter(unsaid).is_some() {
+            return Err(DeactivationError::NoAnswer);
         }
         let selector: Selector = request.asked.selector.parse().map_err(CampaignError::Selector)?;
         let any = Change::Ping(shared::change::Ping { note: String::new() });
@@ -265,13 +293,54 @@ impl Deactivations {
         let stores: Vec<_> = stores.into_iter().collect();
         let besides = self.registry.selling_besides(&stores, &members).await?;
         let step = new.wanted.step();
+        let told = self.told(&request, new, by.at).await?;
         let plan = plan::plan(step, &facts, &besides, new.close_store.clone(), by.at);
-        Ok(Prepared { asked: request.asked, facts, plan })
+        let (kind, plan) = (request.kind, Plan { told, ..plan });
+        Ok(Prepared { kind, asked: request.asked, facts, plan })
+    }
+
+    /// Who knows of a suspension; nobody is told of anything else.
+    async fn told(
+        &self,
+        request: &Request,
+        new: &NewChange,
+        now: UnixTime,
+    ) -> Result<Option<Told>, RegistryError> {
+        let reason = request.asked.reason;
+        let cut_off = match &new.wanted {
+            Wanted::Suspend { cut_off, .. } => *cut_off,
+            Wanted::Wipe { is_lost: true, .. } if is_emergency(reason) => {
+                return Ok(Some(notice::told(reason, &[], None)));
+            }
+            Wanted::Resume { .. } | Wanted::Wipe { .. } => return Ok(None),
+        };
+        let Some(kind) = StopKind::of(request.kind) else { return Ok(None) };
+        let announced = self.registry.announcement(request.id).await?;
+        let notices = self.registry.notices(NoticeAbout::Stop(request.id)).await?;
+        let standings = notice::standings(kind, cut_off, announced.as_ref(), &notices, now);
+        Ok(Some(notice::told(reason, &standings, new.untold.clone())))
+    }
+
+    /// What is announced with a suspension that was not announced before.
+    async fn unannounced(
+        &self,
+        new: &NewChange,
+        kind: RequestKind,
+        asked: &Asked,
+    ) -> Result<Option<NewAnnouncement>, RegistryError> {
+        let Wanted::Suspend { cut_off, resume_expected } = new.wanted else { return Ok(None) };
+        let Some(kind) = StopKind::of(kind).filter(|_| !is_emergency(asked.reason)) else {
+            return Ok(None);
+        };
+        let announced = self.registry.announcement(new.request).await?;
+        let is_new = announced.is_none_or(|it| it.cut_off != cut_off);
+        let items = generated(kind, cut_off, &asked.requester);
+        Ok(is_new.then_some(NewAnnouncement { cut_off, resume_expected, items }))
     }
 
     /// Drafts it and starts it; it then waits for its approvers.
     pub async fn create(&self, new: NewChange, by: &By) -> Result<Campaign, DeactivationError> {
-        let Prepared { asked, facts, plan } = self.prepare(&new, by).await?;
+        let Prepared { kind, asked, facts, plan } = self.prepare(&new, by).await?;
         let checked = check_wanted(&new.wanted, &asked, by.at)?;
         if plan.is_blocked() {
             return Err(DeactivationError::Planned(Box::new(plan)));
@@ -283,6 +352,8 @@ impl Deactivations {
             }
         };
         let root = clearance::root(&clearances);
+        let announcement = self.unannounced(&new, kind, &asked).await?;
+        let untold = plan.told.as_ref().and_then(Told::answered);
         let selector = asked.selector.clone();
         let lifetime_s = new.lifetime_s.unwrap_or(APPROVED_ORDER_LIFETIME_S_MAX);
         let change = change(&new, asked, root, by.at);
@@ -302,7 +373,8 @@ impl Deactivations {
         let kept = Kept { plan, checked };
         let plan = serde_json::to_string(&kept).expect("plans are texts and numbers");
         let request = new.request;
-        let new = NewDeactivation { campaign, clearances, members, request, plan };
+        let new =
+            NewDeactivation { campaign, clearances, members, request, plan, announcement, untold };
         let campaign = self.registry.add_deactivation(&new, by).await??;
         Ok(self.campaigns.start(campaign.id, by).await?)
     }

@@ -31,5 +31,6 @@ pub mod release;
 pub mod replacement;
 pub mod request;
 pub mod selector;
+pub mod sheet;
 pub mod terminal;
 pub mod unit;

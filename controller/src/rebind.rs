@@ -19,7 +19,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use shared::change::{Change, Rebind as Asked};
-use shared::digest::{Digest, Nonce};
+use shared::digest::Nonce;
 use shared::document::Profile;
 use shared::document::profile::Enclosed;
 use shared::id::CampaignId;
@@ -35,9 +35,10 @@ use crate::provider::contract::LegalReview;
 use crate::provider::record::Provider;
 use crate::registry::audit::By;
 use crate::registry::campaign::{Campaign, NewCampaign};
+use crate::registry::notice::{Notice, NoticeAbout, Paper};
 use crate::registry::page::{PAGE_ITEMS_MAX, Page};
 use crate::registry::position::NewBinding;
-use crate::registry::rebind::{NewRebind, NewWave, NotBegun, Notice, Paper, Rebind};
+use crate::registry::rebind::{NewRebind, NewWave, NotBegun, Rebind};
 use crate::registry::{Registry, RegistryError};
 use crate::request::{RequestState, is_same_person};
 use crate::selector::Selector;
@@ -330,7 +331,7 @@ impl Rebinds {
         by: &By,
     ) -> Result<Rebind, RebindError> {
         let rebind = self.of(campaign).await?;
-        self.registry.put_notice(rebind.id, notice, by).await?;
+        self.registry.put_notice(NoticeAbout::Rebind(rebind.id), notice, by).await?;
         self.of(campaign).await
     }
 
@@ -350,6 +351,7 @@ impl Rebinds {
         }
         let asked = asked.ok_or(RebindError::NoRebind { campaign })?;
         let begins_at = plan::kept(&rebind.plan).begins_at;
+        let about = NoticeAbout::Rebind(rebind.id);
         rows.sort_by(|a, b| (&a.store, &a.serial).cmp(&(&b.store, &b.serial)));
         for party in Party::ALL {
             let letter = Letter {
@@ -361,14 +363,10 @@ impl Rebinds {
                 planned_by: &rebind.created_by,
                 begins_at,
             };
-            let html = letter::html(&letter);
-            let digest = Digest::of(html.as_bytes());
-            let party = party.as_str().to_owned();
-            let made_by = by.who.clone();
-            let paper = Paper { party, digest, html, made_at: by.at, made_by };
-            self.registry.add_paper(rebind.id, &paper, by).await?;
+            let paper = Paper::of(party.as_str(), &letter::sheet(&letter), by);
+            self.registry.add_paper(about, &paper, by).await?;
         }
-        Ok(self.registry.papers(rebind.id).await?)
+        Ok(self.registry.papers(about).await?)
     }
 }
 

@@ -21,6 +21,7 @@ pub mod deactivation;
 pub mod delivery;
 mod error;
 pub mod fleet;
+pub mod notice;
 pub mod page;
 pub mod position;
 mod postgres;
@@ -31,6 +32,7 @@ pub mod replacement;
 pub mod request;
 pub(crate) mod sql;
 mod sqlite;
+pub mod stop;
 pub mod terminal;
 pub mod unit;
 
@@ -62,6 +64,7 @@ use deactivation::DeactivationRegistry;
 use delivery::{AnyAlarm, Applied, Delivered, Heard, NewOrder, Numbering, Owed};
 pub use error::RegistryError;
 use fleet::{FleetTally, Operator, StoredRoster};
+use notice::NoticeRegistry;
 use page::Page;
 use position::PositionRegistry;
 use provider::ProviderRegistry;
@@ -69,6 +72,7 @@ use rebind::RebindRegistry;
 use release::{StoredArtifact, StoredRelease};
 use replacement::ReplacementRegistry;
 use request::RequestRegistry;
+use stop::StopRegistry;
 use terminal::{Claim, Enrolled, Enrolment, NewClaim, Terminal};
 use unit::UnitRegistry;
 
@@ -114,9 +118,11 @@ pub trait Registry:
     + PositionRegistry
     + ProviderRegistry
     + DeactivationRegistry
+    + NoticeRegistry
     + RebindRegistry
     + ReplacementRegistry
     + RequestRegistry
+    + StopRegistry
     + UnitRegistry
     + Debug
     + Send

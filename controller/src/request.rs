@@ -281,6 +281,8 @@ pub enum RequestRefused {
     BeingReplaced(u64),
     #[error("it asks to {}, which is something else", .0.as_str())]
     OtherKind(RequestKind),
+    #[error("a decommissioning is closed with its units, their certificates and its ledger")]
+    ByItsUnits,
     #[error("request {1} is what campaign {0} carries out")]
     CampaignTaken(CampaignId, RequestId),
 }
@@ -302,6 +304,7 @@ impl RequestRefused {
             Self::Expired(_) => "ask for a valid paper, and ask anew with it",
             Self::Unread(_) => "have somebody read it, and ask anew with their name",
             Self::OtherKind(_) => "make a request of the kind that is meant",
+            Self::ByItsUnits => "close it with `tillward deactivate close`",
             Self::BeingReplaced(_) => "cancel that first: `tillward replace cancel`",
             Self::InMotion(_) => "abort the campaign, and wait until its last terminal has ended",
             Self::CampaignTaken(..) => "make a campaign of its own for it",

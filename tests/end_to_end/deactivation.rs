@@ -18,7 +18,7 @@ use crate::fleet::{Fleet, GOOD, Look, SOON};
 use crate::holder::Holder;
 
 /// Between an order's acceptance and its cut-off: enough for two people to sign by program.
-const AHEAD: Duration = Duration::from_secs(20);
+const AHEAD: Duration = Duration::from_secs(25);
 
 fn now() -> u64 {
     SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs())
@@ -69,7 +69,17 @@ fn suspend(fleet: &mut Fleet, kind: &str, serial: &str) -> Result<()> {
     let request = request(fleet, kind, "business", serial)?;
     let cut_off = (now() + AHEAD.as_secs()).to_string();
     let words = ["suspend", "--request", &request, "--cut-off", &cut_off];
-    let (campaign, shown) = approved(fleet, &words)?;
+    let untold = fleet.world.tillward(&[&["deactivate"], &words[..]].concat());
+    ensure!(untold.is_err_and(|it| it.to_string().contains("bank was not told")), "nobody knows");
+    // A week is longer than a test: parties say that they know, or somebody answers for them.
+    let answered = ["--untold-by", "Gil", "--untold-why", "all of them were called"];
+    let (campaign, shown) = match kind {
+        "suspend" => {
+            fleet.world.told_of_stop(&request, &cut_off)?;
+            approved(fleet, &words)?
+        }
+        _ => approved(fleet, &[&words[..], &answered].concat())?,
+    };
     ensure!(shown.contains("Stop taking payments") && shown.contains("next till"), "{shown}");
     succeeded(fleet, campaign)?;
     let said = fleet.terminal(serial)?.terminal;
@@ -135,7 +145,50 @@ fn whole_life() -> Result<()> {
     ensure!(shown.contains("ERASE EVERYTHING") && shown.contains("D-2026-117"), "{shown}");
     succeeded(&mut fleet, campaign)?;
     is_empty(&fleet, 0)?;
-    is_certified(&fleet, &serial, "D-2026-117")
+    is_certified(&fleet, &serial, "D-2026-117")?;
+    is_proven(&fleet, campaign)?;
+    is_closed(&fleet, &request, &serial)
+}
+
+/// What was ordered and signed is taken away in one file, which a roster alone proves.
+fn is_proven(fleet: &Fleet, campaign: CampaignId) -> Result<()> {
+    let file = fleet.world.directory().join("wipe.evidence.tar").display().to_string();
+    fleet.world.tillward(&["evidence", "export", &campaign.to_string(), "--to", &file])?;
+    let roster = fleet.world.directory().join("fleet/offline/rosters/1.cose");
+    let roster = roster.display().to_string();
+    let proven = fleet.world.tillward(&["evidence", "verify", &file, "--roster", &roster])?;
+    ensure!(proven.contains("Proven"), "{proven}");
+    Ok(())
+}
+
+/// It is closed once the unit is back and what was paid for it is given back.
+fn is_closed(fleet: &Fleet, request: &str, serial: &str) -> Result<()> {
+    let tillward = |words: &[&str]| fleet.world.tillward(words);
+    let close = ["deactivate", "close", request, "--note", "returned in good time"];
+    let early = tillward(&close);
+    let unlisted = "is not on the list of units";
+    ensure!(early.is_err_and(|it| it.to_string().contains(unlisted)), "it is nowhere");
+    tillward(&["request", "close", request]).err().context("only with its units")?;
+    tillward(&["unit", "add", serial, "--model", "px7", "--store", "depot", "--seal", "S-1"])?;
+    let step = |event: &str, more: &[&str]| {
+        let words = ["unit", "move", serial, event, "--why", "the end of a test"];
+        tillward(&[&words[..], more].concat()).map(drop)
+    };
+    step("allocate", &[])?;
+    step("ship", &[])?;
+    step("receive", &["--seal", "S-1"])?;
+    for event in ["commission", "suspend", "await-return"] {
+        step(event, &[])?;
+    }
+    step("return", &["--accessory", "base", "--condition", "good"])?;
+    step("restock", &[])?;
+    let deposit = ["deactivate", "ledger", "add", request, "deposit-paid", "EUR", "30000"];
+    tillward(&[&deposit[..], &["--reference", "C-7"]].concat())?;
+    let owed = tillward(&close);
+    ensure!(owed.is_err_and(|it| it.to_string().contains("still to get EUR 30000")), "a deposit");
+    let closed = tillward(&[&close[..], &["--accept-balance", "Gil"]].concat())?;
+    ensure!(closed.contains("closed at") && closed.contains("accepted by Gil"), "{closed}");
+    Ok(())
 }
 
 /// Nothing of the till and the agent is left but that it is erased, and the agent idles.

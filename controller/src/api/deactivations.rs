@@ -20,12 +20,13 @@ use super::extract::{Json, Operator, Part, Path, Query, listed};
 use super::model::{
     Base64, CheckedOnSite, DeactivatedTerminal, Deactivation, Deregistration, NewDeactivation,
     OwedOfBinding, Owing, Page, Problem, Sanitisation, ServiceDeadline, ServiceObstacle,
-    ServicePart, ServicePlan, Terminal, WantedService,
+    ServicePart, ServicePlan, ServiceTold, Terminal, Untold, WantedService,
 };
 use super::problem::{Code, Refusal};
-use super::{Api, campaigns, now, terminals};
+use super::{Api, campaigns, now, stops, terminals};
 use crate::campaign::assignment::AssignmentState;
 use crate::campaign::view::{self, Member, Part as Standing};
+use crate::deactivation::notice::{Answer, Told};
 use crate::deactivation::plan::{self, Obstacle, Plan};
 use crate::deactivation::{Checked, DeactivationError, Deactivations, Kept, NewChange, Wanted};
 use crate::registry::deactivation as stored;
@@ -100,7 +101,8 @@ async fn create(
     Json(asked): Json<NewDeactivation>,
 ) -> Result<(StatusCode, axum::Json<Deactivation>), Refusal> {
     let long = |text: &String| text.len() > limits::TEXT_BYTES_MAX;
-    if asked.name.iter().chain(&asked.close_store).any(long) {
+    let untold = asked.untold.iter().flat_map(|it| [&it.by, &it.why]);
+    if asked.name.iter().chain(&asked.close_store).chain(untold).any(long) {
         let detail = format!("a text is longer than {} bytes", limits::TEXT_BYTES_MAX);
         return Err(Refusal::new(Code::Invalid, detail));
     }
@@ -175,7 +177,8 @@ async fn certificates(
 }
 
 fn read(asked: NewDeactivation) -> NewChange {
-    let NewDeactivation { request, wanted, name, not_after_s, close_store } = asked;
+    let NewDeactivation { request, wanted, name, not_after_s, close_store, untold } = asked;
+    let untold = untold.map(|Untold { by, why }| Answer { by, why });
     let wanted = match wanted {
         WantedService::Suspend(it) => Wanted::Suspend {
             cut_off: it.cut_off,
@@ -189,7 +192,7 @@ fn read(asked: NewDeactivation) -> NewChange {
         }
         WantedService::Wipe(it) => Wanted::Wipe { cool_off_s: it.cool_off_s, is_lost: it.is_lost },
     };
-    NewChange { request, wanted, name, lifetime_s: not_after_s, close_store }
+    NewChange { request, wanted, name, lifetime_s: not_after_s, close_store, untold }
 }
 
 fn plan_shown(plan: &Plan) -> ServicePlan {
@@ -213,6 +216,16 @@ fn plan_shown(plan: &Plan) -> ServicePlan {
         is_blocked: plan.is_blocked(),
         terminals: terminals.collect(),
         deadlines: deadlines.collect(),
+        told: plan.told.as_ref().map(told_shown),
+    }
+}
+
+fn told_shown(told: &Told) -> ServiceTold {
+    ServiceTold {
+        is_exempt: told.is_exempt,
+        lacking: told.lacking.iter().map(|it| stops::party(it, &[])).collect(),
+        answer: told.answer.clone().map(|Answer { by, why }| Untold { by, why }),
+        hint: told.hint().map(str::to_owned),
     }
 }
 
@@ -243,8 +256,20 @@ async fn shown(api: &Api, it: stored::Deactivation) -> Result<Deactivation, Refu
             .push(DeactivatedTerminal { owing, ..terminal(&campaign.change, member, is_proven) });
     }
     let is_late = |it: &&DeactivatedTerminal| it.owing.as_ref().is_some_and(|it| it.is_late);
+    let stop = match &campaign.change {
+        Signed::Suspend(_) | Signed::Decommission(_) => Some(stops::found(api, it.request).await?),
+        Signed::Resume(_)
+        | Signed::Ping(_)
+        | Signed::Backup(_)
+        | Signed::Drill(_)
+        | Signed::Upgrade(_)
+        | Signed::Restore(_)
+        | Signed::Rebind(_)
+        | Signed::Cancel(_) => None,
+    };
     Ok(Deactivation {
         request: it.request,
+        stop,
         kind: kind(&campaign.change).to_owned(),
         at_risk: terminals.iter().filter(|it| it.at_risk).count() as u64,
         late: terminals.iter().filter(is_late).count() as u64,
@@ -363,6 +388,7 @@ impl From<DeactivationError> for Refusal {
             | DeactivationError::CutOffPassed(_)
             | DeactivationError::NobodyOwes
             | DeactivationError::NotAReference
+            | DeactivationError::NoAnswer
             | DeactivationError::Unchecked(_)
             | DeactivationError::NotLost(_) => Code::Invalid,
             DeactivationError::SamePerson { .. } => Code::SamePerson,

@@ -3,14 +3,15 @@
 use std::sync::Arc;
 
 use axum::extract::State;
-use shared::id::OrderId;
+use shared::id::{CampaignId, OrderId};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::extract::{Operator, Path};
 use super::model::{Base64, OrderEvidence, Problem};
 use super::problem::Refusal;
-use super::{Api, approvals, rebinds};
+use super::{Api, approvals, notices};
+use crate::registry::notice::NoticeAbout;
 
 pub(super) fn routes() -> OpenApiRouter<Arc<Api>> {
     OpenApiRouter::new().routes(routes!(show))
@@ -35,8 +36,8 @@ async fn show(
     let terminal = api.registry.terminal(order.terminal).await?;
     let terminal = terminal.ok_or_else(|| Refusal::no("terminal", order.terminal))?;
     let receipts = api.registry.receipts(id).await?;
-    let (notices, letters) = match api.registry.rebind_of(order.campaign).await? {
-        Some(rebind) => (rebind.notices, api.registry.papers(rebind.id).await?),
+    let (told, letters) = match about(&api, order.campaign).await? {
+        Some(about) => (api.registry.notices(about).await?, api.registry.papers(about).await?),
         None => (vec![], vec![]),
     };
     let signed = |it: &shared::message::SignedBytes| Base64(it.as_slice().to_vec());
@@ -59,7 +60,16 @@ async fn show(
         profile_path,
         receipts: receipts.iter().map(signed).collect(),
         rosters: approvals::rosters(&api).await?,
-        notices: notices.into_iter().map(rebinds::told).collect(),
-        letters: letters.into_iter().map(rebinds::letter).collect(),
+        notices: told.into_iter().map(|it| notices::told(it.notice)).collect(),
+        letters: letters.into_iter().map(notices::letter).collect(),
     }))
+}
+
+/// What parties are told of, where a campaign carries out something that they are told of.
+async fn about(api: &Api, campaign: CampaignId) -> Result<Option<NoticeAbout>, Refusal> {
+    if let Some(rebind) = api.registry.rebind_of(campaign).await? {
+        return Ok(Some(NoticeAbout::Rebind(rebind.id)));
+    }
+    let stop = api.registry.deactivation(campaign).await?;
+    Ok(stop.map(|it| NoticeAbout::Stop(it.request)))
 }

@@ -14,6 +14,7 @@ mod deactivation;
 mod drill;
 mod enrolment;
 mod evidence;
+mod notice;
 mod position;
 mod provider;
 mod purge;
@@ -22,6 +23,7 @@ mod release;
 mod replacement;
 mod request;
 mod schedule;
+mod stop;
 mod terminal;
 mod text;
 mod unit;
@@ -39,11 +41,12 @@ pub use claim::{Claim, ClaimState, IssuedClaim, NewClaim};
 pub use deactivation::{
     CheckedOnSite, DeactivatedTerminal, Deactivation, Deregistration, NewDeactivation,
     OwedOfBinding, Owing, ResumeWish, Sanitisation, ServiceDeadline, ServiceObstacle, ServicePart,
-    ServicePlan, SettleWish, SuspendWish, WantedService, WipeWish,
+    ServicePlan, ServiceTold, SettleWish, SuspendWish, Untold, WantedService, WipeWish,
 };
 pub use drill::{DrillReport, DrillSet, Tally};
 pub use enrolment::{Base64, BeginEnrolment, Enrol, Enrolled, EnrolmentNonce, Own};
 pub use evidence::OrderEvidence;
+pub use notice::{Letter, Notice};
 pub use position::{
     Binding, BindingChange, BindingImport, BindingMove, BindingMoves, BindingStep, BindingTuple,
     BindingVersion, Filling, ImportMistake, ImportReport, ImportRow, NewBinding, NewPosition,
@@ -59,9 +62,8 @@ pub use purge::{
     RepositoryState, RetainedSnapshot, RetentionPolicy, StayReason, TerminalRetention,
 };
 pub use rebind::{
-    Finding, How, Letter, MemberProfile, NewRebind, NextWave, Notice, Plan, PlanRebind,
-    PlannedBinding, PlannedFee, PlannedTerminal, RebindShown, RebindTerms, WantedTerminal,
-    WatchWish, Weight,
+    Finding, How, MemberProfile, NewRebind, NextWave, Plan, PlanRebind, PlannedBinding, PlannedFee,
+    PlannedTerminal, RebindShown, RebindTerms, WantedTerminal, WatchWish, Weight,
 };
 pub use release::{ArtifactStored, Release, ReleaseArtifact, Roster, RosterKey, Signer};
 pub use replacement::{
@@ -75,6 +77,11 @@ pub use request::{
     RequestKind, Review, Suspicion, Verification, VerificationMethod, Verify,
 };
 pub use schedule::{BackupSchedule, NewBackupSchedule, ScheduleEvery, ScheduledWork};
+pub use stop::{
+    Cause, Damage, EntryKind, LedgerAmount, LedgerEntry, LedgerReversal, Liability, NewLedgerEntry,
+    NewStopAnnouncement, NewStopClosing, NewStopItem, Stop, StopAnnouncement, StopClosing,
+    StopItem, StopItemAssigned, StopItemDone, StopItemTick, StopParty, StopPoint, StopUnit,
+};
 pub use terminal::{
     Component, Labels, Lifecycle, Presence, Recipient, Revocation, Telemetry, Terminal,
     TerminalDetail,

@@ -424,6 +424,7 @@ impl From<request::RequestRefused> for Refusal {
             | Why::InMotion(_)
             | Why::BeingReplaced(_)
             | Why::CampaignTaken(..)
+            | Why::ByItsUnits
             | Why::OtherKind(_) => Code::WrongState,
             Why::NoContact | Why::NoFallback | Why::NoClause | Why::Expired(_) | Why::Unread(_) => {
                 Code::RequestIncomplete

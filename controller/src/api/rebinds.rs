@@ -17,10 +17,11 @@ use super::model::{
     RebindShown, RebindTerms, WantedTerminal,
 };
 use super::problem::{Code, Refusal};
-use super::{Api, campaigns, now};
+use super::{Api, campaigns, notices, now};
 use crate::rebind::facts::{Brings, Party, Wanted, Wish};
 use crate::rebind::plan::Plan;
 use crate::rebind::{NewChange, RebindError, Rebinds, draft, usual};
+use crate::registry::notice::Notice as Told;
 use crate::registry::rebind as stored;
 
 /// A change for ten thousand terminals, with a kilobyte for each.
@@ -251,12 +252,7 @@ async fn letters(
     Path(id): Path<CampaignId>,
 ) -> Result<axum::Json<Vec<Letter>>, Refusal> {
     let papers = rebinds(&api).letters(id, &operator.by(None, now())).await?;
-    Ok(axum::Json(papers.into_iter().map(letter).collect()))
-}
-
-pub(super) fn letter(paper: stored::Paper) -> Letter {
-    let stored::Paper { party, digest, html, made_at, made_by } = paper;
-    Letter { party, digest, html, made_at, made_by }
+    Ok(axum::Json(papers.into_iter().map(notices::letter).collect()))
 }
 
 /// What people are to sign for, with the tests and the watch that the new provider wants where
@@ -289,31 +285,8 @@ fn wish(terms: &RebindTerms, asked: &Asked) -> Result<Wish, Refusal> {
     })
 }
 
-fn kept(notice: &Notice) -> Result<stored::Notice, Refusal> {
-    let Notice { party, channel, reference, sent_at, delivered_at, acknowledged_at } = notice;
-    if Party::named(party).is_none() {
-        let all = Party::ALL.map(Party::as_str).join(", ");
-        let detail = format!("nobody is called `{party}`");
-        return Err(Refusal::new(Code::Invalid, detail).hint(format!("the parties are {all}")));
-    }
-    if [channel, reference].iter().any(|text| text.len() > limits::TEXT_BYTES_MAX) {
-        let detail = format!("a text is longer than {} bytes", limits::TEXT_BYTES_MAX);
-        return Err(Refusal::new(Code::Invalid, detail));
-    }
-    Ok(stored::Notice {
-        party: party.clone(),
-        channel: channel.clone(),
-        reference: reference.clone(),
-        sent_at: *sent_at,
-        delivered_at: *delivered_at,
-        acknowledged_at: *acknowledged_at,
-    })
-}
-
-pub(super) fn told(notice: stored::Notice) -> Notice {
-    let stored::Notice { party, channel, reference, sent_at, delivered_at, acknowledged_at } =
-        notice;
-    Notice { party, channel, reference, sent_at, delivered_at, acknowledged_at }
+fn kept(notice: &Notice) -> Result<Told, Refusal> {
+    notices::kept(notice, &Party::ALL.map(Party::as_str))
 }
 
 async fn shown(api: &Api, rebind: stored::Rebind) -> Result<RebindShown, Refusal> {
@@ -328,7 +301,7 @@ async fn shown(api: &Api, rebind: stored::Rebind) -> Result<RebindShown, Refusal
         created_by: rebind.created_by,
         planned,
         waves,
-        notices: rebind.notices.into_iter().map(told).collect(),
+        notices: rebind.notices.into_iter().map(notices::told).collect(),
     })
 }
 

@@ -16,4 +16,5 @@ mod replacements;
 mod requests;
 mod schedules;
 mod snapshots;
+mod stops;
 mod units;

@@ -5,6 +5,7 @@ mod positions;
 mod providers;
 mod replacements;
 mod requests;
+mod stops;
 mod units;
 
 use std::error::Error;

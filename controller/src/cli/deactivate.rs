@@ -1,12 +1,16 @@
 //! `tillward deactivate`: terminals that stop, sell again, or are emptied for good.
 
 mod ask;
+mod case;
 mod certificate;
+mod checklist;
 mod delay;
+mod ledger;
+mod notice;
 mod show;
 
 use clap::Subcommand;
-use shared::id::CampaignId;
+use shared::id::{CampaignId, NotAnId, RequestId};
 
 use super::client::Client;
 use super::context::ContextArgs;
@@ -29,6 +33,14 @@ pub(super) enum DeactivateCommand {
     List(show::List),
     #[command(subcommand)]
     Certificate(certificate::CertificateCommand),
+    #[command(subcommand)]
+    Notice(notice::NoticeCommand),
+    #[command(subcommand)]
+    Checklist(checklist::ChecklistCommand),
+    #[command(subcommand)]
+    Ledger(ledger::LedgerCommand),
+    Case(case::Case),
+    Close(case::Close),
 }
 
 impl DeactivateCommand {
@@ -50,11 +62,20 @@ impl DeactivateCommand {
             Self::Show(args) => args.run(&client, print).await,
             Self::List(args) => args.run(&client, print).await,
             Self::Certificate(command) => command.run(context, print).await,
+            Self::Notice(command) => command.run(&client, print).await,
+            Self::Checklist(command) => command.run(&client, print).await,
+            Self::Ledger(command) => command.run(&client, print).await,
+            Self::Case(args) => args.run(&client, print).await,
+            Self::Close(args) => args.run(&client, print).await,
         }
     }
 }
 
 /// An id on the command line.
-fn campaign_id(text: &str) -> Result<CampaignId, shared::id::NotAnId> {
+fn campaign_id(text: &str) -> Result<CampaignId, NotAnId> {
+    text.parse()
+}
+
+fn request_id(text: &str) -> Result<RequestId, NotAnId> {
     text.parse()
 }

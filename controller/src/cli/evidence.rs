@@ -35,7 +35,8 @@ pub(super) enum EvidenceCommand {
 /// Write all that proves what was ordered and done into one file
 ///
 /// The signed bytes themselves: rosters, batches with their approvers' signatures, orders, profiles
-/// and the terminals' own receipts, with letters and notices. Keep the printed head elsewhere: it
+/// and the terminals' own receipts, with letters and notices; of terminals that stop, also what people
+/// did and what was owed. Keep the printed head elsewhere: it
 /// shows later that nothing was left out or added.
 #[derive(Debug, Args)]
 #[command(after_long_help = "\
@@ -146,29 +147,47 @@ impl Export {
     }
 }
 
-/// For a change of provider: who wished for it and how that was verified, what its plan came to and
-/// who answered for what, and how each position's bindings stand at the clearing registry.
+/// What else was said of each order and its campaign, by names that no order has.
 async fn beside(client: &Client, all: &[OrderEvidence]) -> Result<Vec<(String, Vec<u8>)>, Failure> {
     let mut beside = Vec::new();
     let mut seen = BTreeSet::new();
     for it in all {
-        let Some(payload) = &it.profile else { continue };
-        let campaign = it.campaign;
-        if seen.insert(campaign) {
-            let rebind = client.rebind(campaign).await?;
-            beside.push((format!("campaigns/{campaign}/plan.json"), pack::json(&rebind.planned)));
-            let change = rebind.waves.first().map(|wave| &wave.change);
-            if let Some(Change::Rebind(change)) = change {
-                let request = client.request_of(change.request).await?;
-                beside.push((format!("campaigns/{campaign}/request.json"), pack::json(&request)));
-            }
+        if seen.insert(it.campaign) {
+            beside.extend(of_campaign(client, it.campaign).await?);
         }
-        // One that cannot be read is noticed by whoever verifies.
-        if let Ok(profile) = draft::read(&payload.0) {
+        // One that cannot be read is noticed by whoever verifies; a wipe has a clearance instead.
+        let profile = it.profile.as_ref().and_then(|payload| draft::read(&payload.0).ok());
+        if let Some(profile) = profile {
             let bindings = client.bindings(Some(profile.position), None).await?;
             beside.push((format!("orders/{}/bindings.json", it.order), pack::json(&bindings)));
         }
     }
+    Ok(beside)
+}
+
+/// For a change of provider and for terminals that stop: who wished for it and how that was
+/// verified, what its plan came to and who answered for what. Of a stop also who was told, what
+/// people did, what was owed, and how it was closed.
+async fn of_campaign(client: &Client, id: CampaignId) -> Result<Vec<(String, Vec<u8>)>, Failure> {
+    let name = |what: &str| format!("campaigns/{id}/{what}.json");
+    let (plan, request, stop) = match client.campaign(id).await?.change {
+        Change::Rebind(change) => {
+            let planned = client.rebind(id).await?.planned;
+            (pack::json(&planned), change.request, None)
+        }
+        Change::Suspend(_) | Change::Resume(_) | Change::Decommission(_) => {
+            let found = client.deactivation(id).await?;
+            (pack::json(&found.planned), found.request, found.stop)
+        }
+        Change::Ping(_)
+        | Change::Backup(_)
+        | Change::Drill(_)
+        | Change::Upgrade(_)
+        | Change::Restore(_) => return Ok(vec![]),
+    };
+    let request = pack::json(&client.request_of(request).await?);
+    let mut beside = vec![(name("plan"), plan), (name("request"), request)];
+    beside.extend(stop.map(|stop| (name("stop"), pack::json(&stop))));
     Ok(beside)
 }
 

@@ -33,7 +33,7 @@ use crate::provider::day::Day;
 use crate::provider::fees::{Method, Price};
 
 pub(super) use deactivation::{
-    deactivation, owing_deactivation, sanitisation_certificate, service_plan,
+    closed_stop, deactivation, owing_deactivation, sanitisation_certificate, service_plan, stop,
 };
 pub(super) use replacements::{replacement_past, replacements};
 pub(super) use units::{unit_past, units};

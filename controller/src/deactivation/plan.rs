@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use shared::id::TerminalId;
 use shared::time::UnixTime;
 
+use super::notice::Told;
 use crate::campaign::assignment::AssignmentState;
 use crate::registry::deactivation::ServiceFacts;
 use crate::registry::terminal::{Presence, Service, Unit};
@@ -142,12 +143,20 @@ pub struct Plan {
     pub deadlines: Vec<Deadline>,
     /// Who answers for stores in which nobody sells any more.
     pub close_store: Option<String>,
+    /// Of a suspension: whether all who must know of it do.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub told: Option<Told>,
 }
 
 impl Plan {
     /// Whether anything speaks against it for which nobody answers.
     pub fn is_blocked(&self) -> bool {
-        self.terminals.iter().any(|part| part.obstacles.iter().any(|it| !self.is_answered(*it)))
+        let untold = self.told.as_ref().is_some_and(|told| !told.is_enough());
+        untold || self.terminals.iter().any(|part| self.is_held_back(part))
+    }
+
+    fn is_held_back(&self, part: &Part) -> bool {
+        part.obstacles.iter().any(|it| !self.is_answered(*it))
     }
 
     fn is_answered(&self, obstacle: Obstacle) -> bool {
@@ -190,7 +199,7 @@ pub fn plan(
         Step::Suspend { cut_off } => deadlines(cut_off, now).into(),
         Step::Settle | Step::Resume | Step::Wipe { .. } => Vec::new(),
     };
-    Plan { terminals, deadlines, close_store }
+    Plan { terminals, deadlines, close_store, told: None }
 }
 
 /// Counted back from the cut-off.

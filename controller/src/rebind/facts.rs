@@ -15,7 +15,7 @@ use crate::provider::contract::Exposure;
 use crate::provider::fees::{Difference, OutOfBand};
 use crate::provider::record::{Integration, Provider};
 use crate::provider::target::WhyNot;
-use crate::registry::rebind::Notice;
+use crate::registry::notice::Notice;
 use crate::request::RequestState;
 
 /// Something that somebody has told, or nobody.

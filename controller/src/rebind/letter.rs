@@ -1,9 +1,4 @@
-//! Letters and handover lists, as pages that can be printed. Pure.
-//!
-//! Everything that somebody wrote is escaped, and the pages load nothing: they read the same on
-//! any machine and in ten years.
-
-use std::fmt::Write as _;
+//! Letters and handover lists of a change of provider. Pure.
 
 use shared::change::Rebind;
 use shared::change::rebind::RegistryOrder;
@@ -12,6 +7,7 @@ use shared::id::CampaignId;
 use shared::time::UnixTime;
 
 use super::facts::Party;
+use crate::sheet::Sheet;
 
 /// One terminal in a handover list.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -35,32 +31,9 @@ pub struct Letter<'a> {
     pub begins_at: Option<UnixTime>,
 }
 
-const STYLE: &str = "body{font:11pt/1.45 serif;max-width:46em;margin:2em auto;padding:0 1em}\
-    h1{font-size:15pt}table{border-collapse:collapse;width:100%;font:9pt/1.3 sans-serif}\
-    th,td{border:1px solid #888;padding:.25em .5em;text-align:left}\
-    thead{display:table-header-group}tr{break-inside:avoid}.sign{margin-top:4em}\
-    .sign span{display:inline-block;width:45%;\
-    border-top:1px solid #000;margin-right:4%}@page{margin:18mm}";
-
-/// The page, whole.
-pub fn html(letter: &Letter<'_>) -> String {
+/// What the party reads.
+pub fn sheet(letter: &Letter<'_>) -> Sheet {
     let Letter { party, rebind, asked, rows, planned_at, planned_by, begins_at } = letter;
-    let mut out = String::new();
-    let title = title(*party);
-    page(
-        &mut out,
-        format_args!("<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">"),
-    );
-    page(&mut out, format_args!("<title>{title}</title><style>{STYLE}</style></head><body>"));
-    page(&mut out, format_args!("<h1>{title}</h1>"));
-    let (from, to) = (escaped(&asked.from), escaped(&asked.to));
-    page(
-        &mut out,
-        format_args!("<p>Change {rebind}, planned at {planned_at} by {}.</p>", {
-            escaped(planned_by)
-        }),
-    );
-    page(&mut out, format_args!("<p>{}</p>", body(*party, &from, &to, asked)));
     let window = asked.window.map_or_else(
         || "at any time of day".to_owned(),
         |window| format!("between {window}, in each store's local time"),
@@ -69,29 +42,17 @@ pub fn html(letter: &Letter<'_>) -> String {
     let (count, reason) = (rows.len(), asked.reason.as_str());
     let note = match asked.note.is_empty() {
         true => String::new(),
-        false => format!(" ({})", escaped(&asked.note)),
+        false => format!(" ({})", asked.note),
     };
-    page(
-        &mut out,
-        format_args!(
-            "<p>It concerns {count} terminals. Each is changed {window}{begin}. Reason: \
-             {reason}{note}. Ordered by {}.</p>",
-            escaped(&asked.ordered_by)
-        ),
-    );
-    list(&mut out, *party, rows);
-    page(
-        &mut out,
-        format_args!(
-            "<p class=\"sign\"><span>Place, date, signature (sender)</span><span>Place, date, \
-         signature (received)</span></p></body></html>"
-        ),
-    );
-    out
-}
-
-fn page(out: &mut String, text: std::fmt::Arguments<'_>) {
-    writeln!(out, "{text}").expect("a text takes what is written to it");
+    let sheet = Sheet::new(title(*party))
+        .paragraph(format!("Change {rebind}, planned at {planned_at} by {planned_by}."))
+        .paragraph(body(*party, &asked.from, &asked.to, asked))
+        .paragraph(format!(
+            "It concerns {count} terminals. Each is changed {window}{begin}. Reason: \
+             {reason}{note}. Ordered by {}.",
+            asked.ordered_by
+        ));
+    list(sheet, *party, rows).signatures()
 }
 
 fn title(party: Party) -> &'static str {
@@ -137,7 +98,7 @@ fn body(party: Party, from: &str, to: &str, asked: &Rebind) -> String {
 }
 
 /// Each party sees the numbers that are its business.
-fn list(out: &mut String, party: Party, rows: &[Row]) {
+fn list(sheet: Sheet, party: Party, rows: &[Row]) -> Sheet {
     let (old, new) = match party {
         Party::OldProvider => (true, false),
         Party::NewProvider => (false, true),
@@ -150,10 +111,7 @@ fn list(out: &mut String, party: Party, rows: &[Row]) {
     if new {
         header.extend(["New MID", "New TID", "Name on receipts"]);
     }
-    page(out, format_args!("<table><thead><tr>"));
-    header.iter().for_each(|name| page(out, format_args!("<th>{name}</th>")));
-    page(out, format_args!("</tr></thead><tbody>"));
-    for Row { serial, store, model, profile } in rows {
+    let row = |Row { serial, store, model, profile }: &Row| {
         let mut cells = vec![store, serial, model];
         if old {
             cells.extend([&profile.replaces.mid, &profile.replaces.tid]);
@@ -162,33 +120,9 @@ fn list(out: &mut String, party: Party, rows: &[Row]) {
             let it = &profile.merchant;
             cells.extend([&it.mid, &it.tid, &it.name]);
         }
-        let cells = cells.into_iter().map(|cell| format!("<td>{}</td>", escaped(cell)));
-        page(out, format_args!("<tr>{}</tr>", cells.collect::<String>()));
-    }
-    page(out, format_args!("</tbody></table>"));
-}
-
-/// As text in a page, and nothing else.
-pub(crate) fn escaped(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
-    for letter in text.chars() {
-        match letter {
-            '&' => out.push_str("&amp;"),
-            '<' => out.push_str("&lt;"),
-            '>' => out.push_str("&gt;"),
-            '"' => out.push_str("&quot;"),
-            '\'' => out.push_str("&#39;"),
-            // Direction marks and control characters could make a page read otherwise.
-            c if c.is_control()
-                || matches!(c, '\u{200e}'..='\u{200f}' | '\u{202a}'..='\u{202e}')
-                || matches!(c, '\u{2066}'..='\u{2069}') =>
-            {
-                out.push('\u{fffd}');
-            }
-            c => out.push(c),
-        }
-    }
-    out
+        cells.into_iter().cloned().collect()
+    };
+    sheet.table(&header, rows.iter().map(row).collect())
 }
 
 #[cfg(test)]
@@ -201,7 +135,8 @@ mod tests {
         let planned_at = UnixTime(1_800_000_000);
         let begins_at = Some(UnixTime(1_801_000_000));
         let planned_by = "ana";
-        html(&Letter { party, rebind, asked: change, rows, planned_at, planned_by, begins_at })
+        sheet(&Letter { party, rebind, asked: change, rows, planned_at, planned_by, begins_at })
+            .html()
     }
 
     fn row(profile: Profile) -> Row {

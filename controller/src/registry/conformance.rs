@@ -10,6 +10,7 @@ mod fixture;
 pub(crate) use fixture::enrol;
 mod fleet;
 mod orders;
+mod owing;
 mod positions;
 mod providers;
 mod quarantine;
@@ -157,6 +158,13 @@ pub const CHECKS: &[Check] = checks! {
         a_stranger_without_a_terminal_is_an_alarm_until_it_is_looked_after,
         inspections_are_kept_and_the_next_one_is_due_after_the_last;
     stops:
+        a_moment_is_announced_once_and_gives_what_is_to_be_done_its_times,
+        what_is_to_be_done_is_ticked_once_and_by_name,
+        parties_are_told_of_each_stop_on_its_own,
+        a_ledger_only_grows_and_what_was_wrong_is_taken_back,
+        a_stop_that_nobody_announced_is_announced_with_it,
+        a_decommissioning_is_closed_with_its_units_and_its_ledger;
+    owing:
         what_a_stopped_terminal_owes_is_kept_until_it_has_settled_or_sells,
         a_suspension_goes_on_for_another_only_where_it_allows_to_settle_later,
         a_suspension_is_taken_up_again_only_for_those_that_owe_something;

@@ -18,6 +18,7 @@ use super::audit::By;
 use super::campaign::{Campaign, NewCampaign};
 use super::page::Page;
 use super::rebind::NotBegun;
+use super::stop::NewAnnouncement;
 use super::terminal::{Presence, Service, Unit};
 
 type Result<T> = std::result::Result<T, RegistryError>;
@@ -33,6 +34,10 @@ pub struct NewDeactivation {
     pub request: RequestId,
     /// As JSON: see [`crate::deactivation::plan`].
     pub plan: String,
+    /// Of a suspension whose moment was not announced.
+    pub announcement: Option<NewAnnouncement>,
+    /// Who answers for parties that do not know of it, for the audit log.
+    pub untold: Option<String>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]

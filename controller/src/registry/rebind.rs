@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 
 use async_trait::async_trait;
-use shared::digest::Digest;
 use shared::document::profile::Enclosed;
 use shared::id::{CampaignId, OrderId, RequestId, TerminalId};
 use shared::message::SignedBytes;
@@ -12,6 +11,7 @@ use shared::time::UnixTime;
 use super::RegistryError;
 use super::audit::By;
 use super::campaign::{NewCampaign, Purpose};
+use super::notice::Notice;
 use super::page::Page;
 use super::position::NewBinding;
 use crate::position::binding::BindingRefused;
@@ -75,31 +75,6 @@ pub struct Rebind {
     pub notices: Vec<Notice>,
 }
 
-/// That a party was told.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Notice {
-    /// See [`crate::rebind::facts::Party`].
-    pub party: String,
-    /// For example `letter` or `mail`.
-    pub channel: String,
-    /// What the channel calls it; empty where it has no name.
-    pub reference: String,
-    pub sent_at: UnixTime,
-    pub delivered_at: Option<UnixTime>,
-    pub acknowledged_at: Option<UnixTime>,
-}
-
-/// A letter or handover list as it was made.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Paper {
-    pub party: String,
-    /// SHA-256 of `html`.
-    pub digest: Digest,
-    pub html: String,
-    pub made_at: UnixTime,
-    pub made_by: String,
-}
-
 /// A signed order with all that its terminal was sent beside it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StoredOrder {
@@ -146,15 +121,6 @@ pub trait RebindRegistry {
         campaign: CampaignId,
         page: &Page<TerminalId>,
     ) -> Result<Vec<(TerminalId, Enclosed)>>;
-
-    /// Writes down that a party was told, or what came of it, in place of what was known.
-    async fn put_notice(&self, rebind: CampaignId, notice: &Notice, by: &By) -> Result<()>;
-
-    /// Keeps a letter; one with the same content is kept once.
-    async fn add_paper(&self, rebind: CampaignId, paper: &Paper, by: &By) -> Result<()>;
-
-    /// Oldest first.
-    async fn papers(&self, rebind: CampaignId) -> Result<Vec<Paper>>;
 
     async fn order(&self, id: OrderId) -> Result<Option<StoredOrder>>;
 }

@@ -18,6 +18,7 @@ mod deactivations;
 mod fleet;
 #[cfg(test)]
 pub(crate) mod fuse;
+mod notices;
 mod orders;
 mod positions;
 mod presence;
@@ -30,6 +31,7 @@ mod replacements;
 mod reports;
 mod requests;
 pub(crate) mod session;
+mod stops;
 mod suspicions;
 mod tally;
 mod terminals;

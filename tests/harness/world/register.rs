@@ -3,6 +3,7 @@
 
 use std::fs;
 use std::path::Path;
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use anyhow::{Context as _, Result};
 use shared::id::RequestId;
@@ -245,5 +246,18 @@ impl World {
         self.reviewer(&[&["request", "verify", &id], &how[..]].concat())?;
         self.reviewer(&["request", "accept", &id])?;
         Ok(id)
+    }
+
+    /// Announces a suspension for this moment, and everybody who must know of it says that they do.
+    pub fn told_of_stop(&self, request: &str, cut_off: &str) -> Result<()> {
+        let notice =
+            |words: &[&str]| self.tillward(&[&["deactivate", "notice"], words].concat()).map(drop);
+        notice(&["announce", request, "--cut-off", cut_off])?;
+        let now = SystemTime::now().duration_since(UNIX_EPOCH)?.as_secs().to_string();
+        for party in ["provider", "bank", "customers"] {
+            let told = ["tell", request, "--party", party, "--channel", "mail"];
+            notice(&[&told[..], &["--sent", &now, "--acknowledged", &now]].concat())?;
+        }
+        Ok(())
     }
 }

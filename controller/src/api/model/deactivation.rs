@@ -12,7 +12,7 @@ use shared::window::Window;
 use utoipa::ToSchema;
 
 use super::campaign::Campaign;
-use super::{Base64, text};
+use super::{Base64, Stop, StopParty, text};
 
 /// Asks for what an accepted request is about.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -30,6 +30,17 @@ pub struct NewDeactivation {
     /// Who answers for stores in which nobody sells any more: not whoever asks for it.
     #[serde(default)]
     pub close_store: Option<String>,
+    /// Who answers for parties that do not know of it.
+    #[serde(default)]
+    pub untold: Option<Untold>,
+}
+
+/// Somebody answers for parties that were not told: not whoever asks for it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Untold {
+    pub by: String,
+    pub why: String,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -108,6 +119,19 @@ pub struct ServicePlan {
     pub is_blocked: bool,
     pub terminals: Vec<ServicePart>,
     pub deadlines: Vec<ServiceDeadline>,
+    /// Of a suspension: whether all who must know of it do.
+    pub told: Option<ServiceTold>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct ServiceTold {
+    /// Nobody is told beforehand: it is lost, stolen or tampered with.
+    pub is_exempt: bool,
+    pub lacking: Vec<StopParty>,
+    /// Who answers for that.
+    pub answer: Option<Untold>,
+    /// What to do, where it is not enough.
+    pub hint: Option<String>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -152,6 +176,8 @@ pub struct Deactivation {
     pub at_risk: u64,
     /// Terminals that owe something for longer than was accepted.
     pub late: u64,
+    /// Who was told, what people are to do, and what is owed; none of a return to service.
+    pub stop: Option<Stop>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]

@@ -11,7 +11,7 @@ use shared::time::UnixTime;
 use shared::window::Window;
 use utoipa::ToSchema;
 
-use super::{Base64, Campaign, text};
+use super::{Base64, Campaign, Notice, text};
 
 pub use crate::rebind::plan::{
     Finding, How, Plan, PlannedBinding, PlannedFee, PlannedTerminal, Weight,
@@ -56,26 +56,6 @@ pub struct RebindTerms {
     pub fallbacks: BTreeMap<String, String>,
     #[serde(default)]
     pub notices: Vec<Notice>,
-}
-
-/// That a party (`old-provider`, `bank`, `new-provider` or `store`) was told.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-pub struct Notice {
-    pub party: String,
-    /// For example `letter` or `mail`.
-    pub channel: String,
-    /// What the channel calls it.
-    #[serde(default)]
-    pub reference: String,
-    #[schema(value_type = i64)]
-    pub sent_at: UnixTime,
-    #[serde(default)]
-    #[schema(value_type = Option<i64>)]
-    pub delivered_at: Option<UnixTime>,
-    #[serde(default)]
-    #[schema(value_type = Option<i64>)]
-    pub acknowledged_at: Option<UnixTime>,
 }
 
 /// Asks what a change of provider would come to. Nothing is written.
@@ -169,20 +149,6 @@ pub struct NextWave {
     pub reason: Option<String>,
     #[serde(default)]
     pub despite: Option<String>,
-}
-
-/// A letter or handover list.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-pub struct Letter {
-    pub party: String,
-    /// SHA-256 of the page.
-    #[schema(value_type = String)]
-    pub digest: Digest,
-    /// A page that can be printed, whole in itself.
-    pub html: String,
-    #[schema(value_type = i64)]
-    pub made_at: UnixTime,
-    pub made_by: String,
 }
 
 impl RebindTerms {

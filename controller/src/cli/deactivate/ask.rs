@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use clap::Args;
 use shared::change::rebind::Test;
-use shared::id::{NotAnId, RequestId};
+use shared::id::RequestId;
 use shared::time::UnixTime;
 use shared::window::Window;
 
@@ -16,9 +16,9 @@ use super::super::print::Print;
 use super::super::rebind::terms::test;
 use super::super::terminal;
 use super::delay::Delay;
-use super::show;
+use super::{request_id, show};
 use crate::api::model::{
-    CheckedOnSite, Deregistration, NewDeactivation, ResumeWish, SettleWish, SuspendWish,
+    CheckedOnSite, Deregistration, NewDeactivation, ResumeWish, SettleWish, SuspendWish, Untold,
     WantedService, WipeWish,
 };
 
@@ -70,6 +70,12 @@ pub(in super::super) struct Suspend {
     /// Who answers for stores in which nobody sells any more
     #[arg(long, value_name = "NAME")]
     close_store: Option<String>,
+    /// Who answers for parties that do not know of it (`tillward deactivate notice`)
+    #[arg(long, value_name = "NAME", requires = "untold_why")]
+    untold_by: Option<String>,
+    /// Why they need not know
+    #[arg(long, value_name = "TEXT", requires = "untold_by")]
+    untold_why: Option<String>,
     #[command(flatten)]
     delay: Delay,
 }
@@ -162,11 +168,18 @@ pub(in super::super) struct Deregister {
     json: bool,
 }
 
+/// What people answer for by name.
+#[derive(Debug, Default)]
+struct Answered {
+    close_store: Option<String>,
+    untold: Option<Untold>,
+}
+
 impl Terms {
     async fn run(
         &self,
         wanted: WantedService,
-        close_store: Option<String>,
+        answered: Answered,
         client: &Client,
         print: &mut Print,
     ) -> Result<Exit, Failure> {
@@ -175,7 +188,8 @@ impl Terms {
             wanted,
             name: self.name.clone(),
             not_after_s: self.not_after.map(|lifetime| lifetime.as_secs()),
-            close_store,
+            close_store: answered.close_store,
+            untold: answered.untold,
         };
         if self.plan {
             let plan = client.plan_deactivation(&asked).await?;
@@ -206,14 +220,17 @@ impl Suspend {
         let (cut_off, resume_expected) = (self.cut_off, self.resume_expected);
         let delay = self.delay.wish();
         let wanted = WantedService::Suspend(SuspendWish { cut_off, resume_expected, delay });
-        self.terms.run(wanted, self.close_store.clone(), client, print).await
+        let untold = self.untold_by.clone().zip(self.untold_why.clone());
+        let untold = untold.map(|(by, why)| Untold { by, why });
+        let answered = Answered { close_store: self.close_store.clone(), untold };
+        self.terms.run(wanted, answered, client, print).await
     }
 }
 
 impl Settle {
     pub(super) async fn run(&self, client: &Client, print: &mut Print) -> Result<Exit, Failure> {
         let wanted = WantedService::Settle(SettleWish { resume_expected: self.resume_expected });
-        self.terms.run(wanted, None, client, print).await
+        self.terms.run(wanted, Answered::default(), client, print).await
     }
 }
 
@@ -228,7 +245,7 @@ impl Resume {
             checked,
             window: self.window,
         });
-        self.terms.run(wanted, None, client, print).await
+        self.terms.run(wanted, Answered::default(), client, print).await
     }
 }
 
@@ -242,7 +259,7 @@ impl Wipe {
         }
         let cool_off_s = u32::try_from(self.cool_off.as_secs()).unwrap_or(u32::MAX);
         let wanted = WantedService::Wipe(WipeWish { cool_off_s, is_lost: self.lost });
-        self.terms.run(wanted, None, client, print).await
+        self.terms.run(wanted, Answered::default(), client, print).await
     }
 }
 
@@ -264,8 +281,4 @@ impl Deregister {
         }
         Ok(Exit::Done)
     }
-}
-
-fn request_id(text: &str) -> Result<RequestId, NotAnId> {
-    text.parse()
 }

@@ -9,7 +9,7 @@ use super::super::failure::{Exit, Failure};
 use super::super::measure::time_text;
 use super::super::print::Print;
 use super::super::words::{counted, or_nothing, word};
-use super::campaign_id;
+use super::{campaign_id, case};
 use crate::api::model::{Deactivation, OwedOfBinding, ServicePlan};
 
 /// Show a change of service: every terminal, and what it waits for
@@ -49,7 +49,17 @@ impl List {
             print.json_list(&all);
             return Ok(Exit::Done);
         }
-        let header = ["name", "change", "state", "terminals", "at risk", "late", "since", "id"];
+        let header = [
+            "name",
+            "change",
+            "state",
+            "terminals",
+            "at risk",
+            "owe late",
+            "late items",
+            "since",
+            "id",
+        ];
         let rows = all.iter().map(|it| {
             [
                 or_nothing(it.campaign.name.as_ref()),
@@ -58,6 +68,7 @@ impl List {
                 it.terminals.len().to_string(),
                 it.at_risk.to_string(),
                 it.late.to_string(),
+                or_nothing(it.stop.as_ref().map(|stop| stop.late)),
                 time_text(it.campaign.created_at),
                 it.campaign.id.to_string(),
             ]
@@ -75,6 +86,7 @@ pub(super) fn whole(it: &Deactivation, print: &mut Print) {
         print.line(format_args!("  checked     {} by {}", what.join(", "), checked.by));
     }
     deadlines(&it.planned, print);
+    it.planned.told.iter().for_each(|told| case::enough(told, print));
     print.line("");
     let rows = it.terminals.iter().map(|terminal| {
         let risk = if terminal.at_risk { "AT RISK" } else { "" };
@@ -95,6 +107,7 @@ pub(super) fn whole(it: &Deactivation, print: &mut Print) {
         print.warning(format_args!("{terminals} may not stop in time"));
         print.hint("see that they connect, or stop them on site");
     }
+    it.stop.iter().for_each(|stop| case::parts(stop, print));
 }
 
 /// What is open on each terminal that may settle later, and until when.
@@ -147,11 +160,13 @@ pub(super) fn plan(plan: &ServicePlan, print: &mut Print) {
     let header = ["serial", "store", "what speaks against it"];
     print.table(header, rows.collect(), "nobody would take part");
     deadlines(plan, print);
+    plan.told.iter().for_each(|told| case::enough(told, print));
     let mut hints: Vec<_> = plan
         .terminals
         .iter()
         .flat_map(|part| part.obstacles.iter().map(|it| it.hint.as_str()))
         .collect();
+    hints.extend(plan.told.iter().filter_map(|told| told.hint.as_deref()));
     hints.sort_unstable();
     hints.dedup();
     for hint in hints {

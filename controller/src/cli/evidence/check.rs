@@ -82,7 +82,8 @@ pub(super) fn check(pack: &Pack, pin: Digest, has_head: bool) -> Result<Report, 
     report
         .not_proven
         .push("that a terminal's key is its own: compare it with what it shows".into());
-    let word = "letters, notices, requests, plans and bindings: they are the controller's word";
+    let word = "letters, notices, requests, plans, bindings, checklists and ledgers: they are the \
+                controller's word";
     report.not_proven.push(word.into());
     if !has_head {
         let what = "that nothing was left out or added since it was exported: name its head";

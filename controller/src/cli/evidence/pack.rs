@@ -121,8 +121,11 @@ fn entries(all: &[OrderEvidence]) -> Vec<(String, Vec<u8>)> {
         let campaign = it.campaign;
         add(format!("campaigns/{campaign}/notices.json"), json(&it.notices));
         for letter in &it.letters {
-            let name = format!("campaigns/{campaign}/letters/{}.html", letter.digest);
-            add(name, letter.html.clone().into_bytes());
+            let name = format!("campaigns/{campaign}/letters/{}", letter.digest);
+            add(format!("{name}.html"), letter.html.clone().into_bytes());
+            if !letter.text.is_empty() {
+                add(format!("{name}.txt"), letter.text.clone().into_bytes());
+            }
         }
     }
     for it in all {

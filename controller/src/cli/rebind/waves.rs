@@ -1,21 +1,18 @@
 //! `tillward rebind next`, `undo`, `notice` and `letters`.
 
-use std::fs;
 use std::path::PathBuf;
 
 use clap::Args;
-use shared::durable::{Readers, replace_file};
 use shared::id::CampaignId;
-use shared::time::UnixTime;
 
 use super::super::campaign::show::summary;
 use super::super::client::Client;
 use super::super::confirm;
 use super::super::failure::{Exit, Failure};
-use super::super::measure;
+use super::super::notice::{NoticeArgs, write_letters};
 use super::super::print::Print;
 use super::{campaign_id, show};
-use crate::api::model::{Decision, NextWave, Notice};
+use crate::api::model::{Decision, NextWave};
 
 /// Ask for the next wave
 ///
@@ -69,21 +66,8 @@ pub(in super::super) struct Tell {
     /// old-provider, bank, new-provider or store
     #[arg(long)]
     party: String,
-    /// How, for example `letter` or `mail`
-    #[arg(long)]
-    channel: String,
-    /// What the channel calls it
-    #[arg(long, value_name = "TEXT", default_value = "")]
-    reference: String,
-    /// When it was sent
-    #[arg(long, value_name = "TIME", value_parser = measure::unix_time)]
-    sent: UnixTime,
-    /// When it arrived
-    #[arg(long, value_name = "TIME", value_parser = measure::unix_time)]
-    delivered: Option<UnixTime>,
-    /// When the party said that it knows
-    #[arg(long, value_name = "TIME", value_parser = measure::unix_time)]
-    acknowledged: Option<UnixTime>,
+    #[command(flatten)]
+    told: NoticeArgs,
 }
 
 /// Write the letters and handover lists of every party, as pages to print
@@ -139,14 +123,7 @@ impl Undo {
 
 impl Tell {
     pub(super) async fn run(&self, client: &Client, print: &mut Print) -> Result<Exit, Failure> {
-        let told = Notice {
-            party: self.party.clone(),
-            channel: self.channel.clone(),
-            reference: self.reference.clone(),
-            sent_at: self.sent,
-            delivered_at: self.delivered,
-            acknowledged_at: self.acknowledged,
-        };
+        let told = self.told.notice(&self.party);
         show::head(&client.put_notice(self.campaign, &told).await?, print);
         Ok(Exit::Done)
     }
@@ -155,16 +132,7 @@ impl Tell {
 impl Letters {
     pub(super) async fn run(&self, client: &Client, print: &mut Print) -> Result<Exit, Failure> {
         let letters = client.letters(self.campaign).await?;
-        let unwritten = |error| Failure::new(error).context(self.to.display().to_string());
-        fs::create_dir_all(&self.to).map_err(unwritten)?;
-        for letter in letters {
-            // The party is the controller's word: no path is made of it.
-            let plain = letter.party.chars().filter(|c| c.is_ascii_lowercase() || *c == '-');
-            let name = format!("{}-{}.html", plain.collect::<String>(), letter.digest.short());
-            let path = self.to.join(name);
-            replace_file(&path, letter.html.as_bytes(), Readers::Anyone).map_err(Failure::new)?;
-            print.line(format_args!("{}  {}", letter.digest, path.display()));
-        }
+        write_letters(&letters, &self.to, print)?;
         Ok(Exit::Done)
     }
 }

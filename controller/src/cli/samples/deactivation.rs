@@ -1,18 +1,24 @@
 //! For tests: terminals that stop, and one that was erased.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
+use shared::change::rebind::Reason;
 use shared::digest::{Digest, PublicKey};
 use shared::document::clearance::Deregistered;
 use shared::document::sanitisation::{Method, SanitisedBy};
 use shared::document::{FORMAT, SanitisationCertificate};
 use shared::id::{OrderId, RequestId, TerminalId};
+use shared::time::UnixTime;
 
 use super::{NOW, campaign};
 use crate::api::model::{
-    DeactivatedTerminal, Deactivation, OwedOfBinding, Owing, ServiceDeadline, ServiceObstacle,
-    ServicePart, ServicePlan,
+    Cause, Damage, DeactivatedTerminal, Deactivation, EntryKind, LedgerEntry, Liability, Notice,
+    OwedOfBinding, Owing, ServiceDeadline, ServiceObstacle, ServicePart, ServicePlan, ServiceTold,
+    Stop, StopAnnouncement, StopClosing, StopItem, StopItemDone, StopParty, StopPoint, StopUnit,
+    Untold,
 };
+use crate::unit::UnitState;
 
 /// A store's two terminals that stop for a holiday; one of them has not heard of it.
 pub(in super::super) fn deactivation() -> Deactivation {
@@ -39,6 +45,129 @@ pub(in super::super) fn deactivation() -> Deactivation {
         checked: None,
         at_risk: 1,
         late: 0,
+        stop: Some(Stop { kind: "suspend".to_owned(), ledger: vec![], open: vec![], ..stop() }),
+    }
+}
+
+/// The bank has not been told, and the stock was not counted in time.
+pub(in super::super) fn stop() -> Stop {
+    let at = |hours: i64| UnixTime(NOW.0 + hours * 3600);
+    let party = |party: &str, knows: &str, is_told: bool| StopParty {
+        party: party.to_owned(),
+        is_required: party != "suppliers",
+        by: at(72 - 168),
+        knows: knows.to_owned(),
+        notice: is_told.then(|| Notice {
+            party: party.to_owned(),
+            channel: "letter".to_owned(),
+            reference: "R 1".to_owned(),
+            sent_at: at(-120),
+            delivered_at: None,
+            acknowledged_at: (knows == "acknowledged").then(|| at(-90)),
+        }),
+        recorded_by: is_told.then(|| "ana".to_owned()),
+    };
+    let item = |item: &str, due: i64, done: Option<&str>| StopItem {
+        item: item.to_owned(),
+        what: format!("{} is done", item.replace('-', " ")),
+        owner: "Cora Merchant".to_owned(),
+        due_at: at(due),
+        is_late: due < 0 && done.is_none(),
+        done: done.map(|by| StopItemDone {
+            at: at(-2),
+            by: by.to_owned(),
+            noted_by: "ana".to_owned(),
+            note: String::new(),
+        }),
+    };
+    Stop {
+        request: RequestId::from_bytes([9; 16]),
+        kind: "decommission".to_owned(),
+        reason: Reason::ContractEnd,
+        requester: "Cora Merchant".to_owned(),
+        is_exempt: false,
+        announcement: Some(StopAnnouncement {
+            number: 1,
+            cut_off: at(72),
+            resume_expected: None,
+            at: at(-130),
+            by: "ana".to_owned(),
+        }),
+        parties: vec![
+            party("provider", "acknowledged", true),
+            party("bank", "not-told", false),
+            party("customers", "told-in-time", true),
+            party("suppliers", "not-told", false),
+        ],
+        checklist: vec![
+            item("stock-counted", -1, None),
+            item("unpaid-cleared", -1, Some("tess")),
+            item("cables-removed", 96, None),
+        ],
+        late: 1,
+        ledger: ledger(),
+        balances: BTreeMap::from([("EUR".to_owned(), 25_500)]),
+        open: vec![
+            StopPoint {
+                detail: "PX-2 is suspended".to_owned(),
+                hint: "have it returned".to_owned(),
+            },
+            StopPoint {
+                detail: "the merchant is still to get EUR 25500 in minor units".to_owned(),
+                hint: "enter what was paid: `tillward deactivate ledger add`".to_owned(),
+            },
+        ],
+        closing: None,
+    }
+}
+
+fn ledger() -> Vec<LedgerEntry> {
+    let entry = |number, kind, amount_minor, damage, reverses| LedgerEntry {
+        number,
+        kind,
+        amount_minor,
+        currency: "EUR".to_owned(),
+        serial: Some("PX-2".to_owned()),
+        damage,
+        reference: format!("R-{number}"),
+        note: String::new(),
+        reverses,
+        at: NOW,
+        by: "ana".to_owned(),
+    };
+    let damage = Damage { cause: Cause::ManMade, liability: Liability::Merchant };
+    vec![
+        entry(1, EntryKind::DepositPaid, 30_000, None, None),
+        entry(2, EntryKind::Damage, 4_500, Some(damage), None),
+        entry(3, EntryKind::FeeOutstanding, 900, None, None),
+        entry(4, EntryKind::FeeOutstanding, 900, None, Some(3)),
+    ]
+}
+
+/// The same, when all of it is behind everybody.
+pub(in super::super) fn closed_stop() -> Stop {
+    let unit = |number: u8, state, certificate| StopUnit {
+        serial: format!("PX-{number}"),
+        state: Some(state),
+        certificate,
+    };
+    Stop {
+        open: vec![],
+        late: 0,
+        closing: Some(StopClosing {
+            note: "the deposit came late: ask for it earlier".to_owned(),
+            at: NOW,
+            by: "ben".to_owned(),
+            units: vec![
+                unit(1, UnitState::InStock, Some(Digest([3; 32]))),
+                unit(2, UnitState::LostStolen, None),
+            ],
+            balances: BTreeMap::from([("EUR".to_owned(), 25_500)]),
+            presumed_lost: Some("gil".to_owned()),
+            no_certificate: Some("it never came back".to_owned()),
+            accepted_by: Some("gil".to_owned()),
+        }),
+        ..stop()
     }
 }
 
@@ -93,6 +222,12 @@ pub(in super::super) fn service_plan() -> ServicePlan {
             deadline("cleared", 54, false),
             deadline("armed", 24, false),
         ],
+        told: Some(ServiceTold {
+            is_exempt: false,
+            lacking: stop().parties.into_iter().filter(|it| it.party == "bank").collect(),
+            answer: Some(Untold { by: "gil".to_owned(), why: "told by telephone".to_owned() }),
+            hint: None,
+        }),
     }
 }
 

@@ -139,6 +139,24 @@ fn the_last_selling_terminal_of_a_store_is_stopped_only_when_somebody_answers_fo
     assert!(!plan(Step::Resume, &[cleared()], &besides, None, NOW).is_blocked());
 }
 
+#[test]
+fn nothing_stops_while_a_party_does_not_know_and_nobody_answers_for_it() {
+    use super::super::notice::{Answer, Knows, Party, Standing};
+    let besides = BTreeMap::from([("north".to_owned(), 1)]);
+    let by = NOW.minus(NOTICE_BEFORE);
+    let bank = Standing { party: Party::Bank, is_required: true, by, knows: Knows::NotTold };
+    let answer = || Some(Answer { by: "gil".to_owned(), why: "flood".to_owned() });
+    for (lacking, answer, is_blocked) in
+        [(vec![], None, false), (vec![bank], None, true), (vec![bank], answer(), false)]
+    {
+        let told = Some(Told { is_exempt: false, lacking, answer });
+        let plan = plan(SUSPEND, &[selling()], &besides, None, NOW);
+        let plan = Plan { told, ..plan };
+        assert_eq!(plan.is_blocked(), is_blocked, "{:?}", plan.told);
+        assert!(plan.open().is_empty());
+    }
+}
+
 /// Stop on Friday 2026-12-04 at 15:00, and be cleared on Wednesday at 9:00.
 #[test]
 fn deadlines_count_back_from_the_cut_off() {

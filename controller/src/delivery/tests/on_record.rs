@@ -17,10 +17,10 @@ use crate::provider::samples::{self, day};
 use crate::rebind::draft::tests::profile;
 use crate::rebind::facts::{Party, Wish};
 use crate::rebind::{NewChange, RebindError};
+use crate::registry::notice::Notice;
 use crate::registry::page::Page;
 use crate::registry::position::{BindingsOf, PutPosition};
 use crate::registry::provider::NewRecord;
-use crate::registry::rebind::Notice;
 
 const ONE: BindingPolicy = BindingPolicy { one_active: true };
 

@@ -14,7 +14,7 @@ use crate::provider::fees::{Band, Difference, OutOfBand};
 use crate::provider::record::Integration;
 use crate::provider::samples;
 use crate::provider::target::WhyNot;
-use crate::registry::rebind::Notice;
+use crate::registry::notice::Notice;
 use crate::request::RequestState;
 
 const NOW: UnixTime = UnixTime(1_800_000_000);

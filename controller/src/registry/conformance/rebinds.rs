@@ -24,9 +24,10 @@ use crate::position::binding::{
 use crate::position::import::Row;
 use crate::registry::campaign::{AfterStart, NewCampaign, Purpose, Start};
 use crate::registry::delivery::{AlarmKind, Report};
+use crate::registry::notice::{Notice, NoticeAbout, Paper};
 use crate::registry::page::Page;
 use crate::registry::position::{BindingsOf, NewBinding};
-use crate::registry::rebind::{NewRebind, NewWave, NotBegun, Notice, Paper};
+use crate::registry::rebind::{NewRebind, NewWave, NotBegun};
 use crate::registry::{Registry, RegistryError};
 use crate::request::RequestState;
 
@@ -507,9 +508,10 @@ pub(super) async fn another_order_brings_no_profile(registry: &dyn Registry) {
 pub(super) async fn notices_are_replaced_and_letters_are_kept_once(registry: &dyn Registry) {
     two_waves(registry).await;
     let id = campaign_id(1);
+    let about = NoticeAbout::Rebind(id);
     let known = Notice { acknowledged_at: Some(UnixTime(9)), ..notice("bank", 6) };
     for told in [&known, &notice("store", 7)] {
-        registry.put_notice(id, told, &by("op", 20)).await.expect("it is kept");
+        registry.put_notice(about, told, &by("op", 20)).await.expect("it is kept");
     }
     let found = registry.rebind_of(id).await.expect("it is looked up").expect("it is found");
     assert_eq!(found.notices, [known, notice("store", 7)]);
@@ -517,13 +519,14 @@ pub(super) async fn notices_are_replaced_and_letters_are_kept_once(registry: &dy
         party: "bank".to_owned(),
         digest: Digest::of(html.as_bytes()),
         html: html.to_owned(),
+        text: html.to_owned(),
         made_at: UnixTime(made_at),
         made_by: "op".to_owned(),
     };
     for made in [paper("one", 30), paper("two", 31), paper("one", 32)] {
-        registry.add_paper(id, &made, &by("op", made.made_at.0)).await.expect("it is kept");
+        registry.add_paper(about, &made, &by("op", made.made_at.0)).await.expect("it is kept");
     }
-    let papers = registry.papers(id).await.expect("they are listed");
+    let papers = registry.papers(about).await.expect("they are listed");
     assert_eq!(papers, [paper("one", 30), paper("two", 31)]);
     let audit = registry.audit(&Page::first(1000)).await.expect("it is read");
     let count = |what: &str| audit.iter().filter(|entry| entry.what == what).count();

@@ -8,6 +8,7 @@ use crate::backup::state::SnapshotState;
 use crate::campaign::assignment::AssignmentState;
 use crate::campaign::plan::Held;
 use crate::campaign::state::CampaignState;
+use crate::deactivation::ledger::{Cause, EntryKind, Liability};
 use crate::position::PositionState;
 use crate::position::binding::{BindingState, RegistrationStatus};
 use crate::provider::{Kind as DocumentKind, Matter};
@@ -336,6 +337,33 @@ impl Code for ReplacementEvent {
 impl Code for UnitState {
     const WHAT: &'static str = "state in a unit's life";
     const ALL: &'static [Self] = &UnitState::ALL;
+
+    fn code(self) -> &'static str {
+        self.as_str()
+    }
+}
+
+impl Code for EntryKind {
+    const WHAT: &'static str = "kind of an entry";
+    const ALL: &'static [Self] = &EntryKind::ALL;
+
+    fn code(self) -> &'static str {
+        self.as_str()
+    }
+}
+
+impl Code for Cause {
+    const WHAT: &'static str = "cause of damage";
+    const ALL: &'static [Self] = &Cause::ALL;
+
+    fn code(self) -> &'static str {
+        self.as_str()
+    }
+}
+
+impl Code for Liability {
+    const WHAT: &'static str = "liability for damage";
+    const ALL: &'static [Self] = &Liability::ALL;
 
     fn code(self) -> &'static str {
         self.as_str()

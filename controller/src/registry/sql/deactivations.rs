@@ -18,7 +18,9 @@ use super::session::{
     text, time, with_id_list,
 };
 use super::suspicions::{place_is_frozen, terminal_is_frozen};
-use super::{SqlRegistry, audit, campaigns, finish, read, requests, terminals, transaction, write};
+use super::{
+    SqlRegistry, audit, campaigns, finish, read, requests, stops, terminals, transaction, write,
+};
 use crate::campaign::state::CampaignState;
 use crate::registry::RegistryError;
 use crate::registry::audit::By;
@@ -138,6 +140,12 @@ async fn add(
     }
     for (terminal, clearance) in &new.clearances {
         put_enclosed(tx, campaign.id, *terminal, clearance).await?;
+    }
+    if let Some(announcement) = &new.announcement {
+        stops::put_announcement(tx, new.request, announcement, by).await?;
+    }
+    if let Some(untold) = &new.untold {
+        audit::append(tx, by, "notices-overridden", format!("{} {untold}", campaign.id)).await?;
     }
     requests::put_scheduled(tx, request, campaign.id, by).await?;
     audit::append(tx, by, "deactivation-created", campaign.id).await?;

@@ -1,4 +1,4 @@
-//! Changes of provider: waves, profiles, notices, letters, and orders as evidence.
+//! Changes of provider: waves, profiles, and orders as evidence.
 
 use async_trait::async_trait;
 use shared::codec;
@@ -9,17 +9,17 @@ use shared::id::{CampaignId, OrderId, TerminalId};
 use shared::message::SignedBytes;
 
 use super::session::{
-    Access, Database, Row, Transaction, bytes, int, list as list_of, maybe_text, maybe_time, text,
-    time, with_id_list,
+    Access, Database, Row, Transaction, bytes, int, list as list_of, maybe_text, text, time,
+    with_id_list,
 };
-use super::{SqlRegistry, audit, bindings, campaigns, finish, read, requests, transaction, write};
+use super::{
+    SqlRegistry, audit, bindings, campaigns, finish, notices, read, requests, transaction, write,
+};
 use crate::registry::RegistryError;
 use crate::registry::audit::By;
+use crate::registry::notice::NoticeAbout;
 use crate::registry::page::Page;
-use crate::registry::rebind::{
-    NewRebind, NewWave, NotBegun, Notice, Paper, Rebind, RebindRegistry, StoredOrder,
-};
-
+use crate::registry::rebind::{NewRebind, NewWave, NotBegun, Rebind, RebindRegistry, StoredOrder};
 use crate::request::{RequestKind, RequestRefused};
 
 type Result<T> = std::result::Result<T, RegistryError>;
@@ -56,18 +56,6 @@ impl<D: Database> RebindRegistry for SqlRegistry<D> {
         page: &Page<TerminalId>,
     ) -> Result<Vec<(TerminalId, Enclosed)>> {
         read!(self, "list profiles", tx => profiles(tx, campaign, page))
-    }
-
-    async fn put_notice(&self, rebind: CampaignId, notice: &Notice, by: &By) -> Result<()> {
-        write!(self, "note a notice", tx => put_notice(tx, rebind, notice, by))
-    }
-
-    async fn add_paper(&self, rebind: CampaignId, paper: &Paper, by: &By) -> Result<()> {
-        write!(self, "keep a letter", tx => add_paper(tx, rebind, paper, by))
-    }
-
-    async fn papers(&self, rebind: CampaignId) -> Result<Vec<Paper>> {
-        read!(self, "list letters", tx => papers(tx, rebind))
     }
 
     async fn order(&self, id: OrderId) -> Result<Option<StoredOrder>> {
@@ -110,7 +98,7 @@ async fn add(
         add_wave(tx, rebind, number, wave).await?;
     }
     for notice in &new.notices {
-        put_notice(tx, rebind, notice, by).await?;
+        notices::write(tx, NoticeAbout::Rebind(rebind), notice, by).await?;
     }
     for binding in &new.bindings {
         bindings::write_new(tx, binding, by).await?;
@@ -180,7 +168,10 @@ pub(super) fn enclosed(row: &mut Row) -> Result<Option<Enclosed>> {
     Ok(Some(Enclosed { profile: profile.into(), path }))
 }
 
-async fn of_campaign(tx: &mut Transaction, campaign: CampaignId) -> Result<Option<Rebind>> {
+pub(super) async fn of_campaign(
+    tx: &mut Transaction,
+    campaign: CampaignId,
+) -> Result<Option<Rebind>> {
     let select = "SELECT id, plan, created_at, created_by FROM rebinds
          WHERE id = (SELECT rebind FROM rebind_waves WHERE campaign = $1)";
     let Some(mut row) = tx.row(select, vec![text(campaign)]).await? else { return Ok(None) };
@@ -190,7 +181,8 @@ async fn of_campaign(tx: &mut Transaction, campaign: CampaignId) -> Result<Optio
     let waves = tx.rows(select, vec![text(id)]).await?;
     let waves = waves.into_iter().map(|mut row| row.parsed("campaign"));
     let waves = waves.collect::<Result<_>>()?;
-    let notices = notices(tx, id).await?;
+    let notices = notices::of(tx, NoticeAbout::Rebind(id)).await?;
+    let notices = notices.into_iter().map(|it| it.notice).collect();
     Ok(Some(Rebind { id, waves, plan, created_at, created_by, notices }))
 }
 
@@ -230,81 +222,6 @@ async fn profiles(
         profiles.extend(enclosed(&mut row)?.map(|enclosed| (terminal, enclosed)));
     }
     Ok(profiles)
-}
-
-async fn put_notice(
-    tx: &mut Transaction,
-    rebind: CampaignId,
-    notice: &Notice,
-    by: &By,
-) -> Result<()> {
-    let Notice { party, channel, reference, sent_at, delivered_at, acknowledged_at } = notice;
-    let insert = "INSERT INTO rebind_notices (rebind, party, channel, reference, sent_at,
-             delivered_at, acknowledged_at, recorded_at, recorded_by)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
-         ON CONFLICT (rebind, party) DO UPDATE SET channel = $3, reference = $4, sent_at = $5,
-             delivered_at = $6, acknowledged_at = $7, recorded_at = $8, recorded_by = $9";
-    let values = vec![
-        text(rebind),
-        text(party),
-        text(channel),
-        text(reference),
-        time(*sent_at),
-        maybe_time(*delivered_at),
-        maybe_time(*acknowledged_at),
-        time(by.at),
-        text(&by.who),
-    ];
-    tx.execute(insert, values).await?;
-    audit::append(tx, by, "notice-recorded", format!("{rebind}/{party}")).await
-}
-
-async fn notices(tx: &mut Transaction, rebind: CampaignId) -> Result<Vec<Notice>> {
-    let select = "SELECT party, channel, reference, sent_at, delivered_at, acknowledged_at
-         FROM rebind_notices WHERE rebind = $1 ORDER BY party";
-    let notice = |mut row: Row| {
-        Ok(Notice {
-            party: row.text()?,
-            channel: row.text()?,
-            reference: row.text()?,
-            sent_at: row.time()?,
-            delivered_at: row.maybe_time()?,
-            acknowledged_at: row.maybe_time()?,
-        })
-    };
-    tx.rows(select, vec![text(rebind)]).await?.into_iter().map(notice).collect()
-}
-
-async fn add_paper(tx: &mut Transaction, rebind: CampaignId, paper: &Paper, by: &By) -> Result<()> {
-    let insert = "INSERT INTO rebind_papers (rebind, digest, party, html, made_at, made_by)
-         VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (rebind, digest) DO NOTHING";
-    let values = vec![
-        text(rebind),
-        text(paper.digest),
-        text(&paper.party),
-        text(&paper.html),
-        time(paper.made_at),
-        text(&paper.made_by),
-    ];
-    match tx.execute(insert, values).await? {
-        0 => Ok(()),
-        _ => audit::append(tx, by, "letter-made", format!("{rebind}/{}", paper.digest)).await,
-    }
-}
-
-async fn papers(tx: &mut Transaction, rebind: CampaignId) -> Result<Vec<Paper>> {
-    let select = "SELECT party, digest, html, made_at, made_by FROM rebind_papers
-         WHERE rebind = $1 ORDER BY made_at, party, digest";
-    let paper = |mut row: Row| {
-        Ok(Paper {
-            party: row.text()?,
-            digest: row.parsed("digest")?,
-            html: row.text()?,
-            made_at: row.time()?,
-            made_by: row.text()?,
-        })
-    };
-    tx.rows(select, vec![text(rebind)]).await?.into_iter().map(paper).collect()
 }
 
 async fn order(tx: &mut Transaction, id: OrderId) -> Result<Option<StoredOrder>> {

@@ -250,7 +250,7 @@ async fn review(
 
 /// The campaign that carries it out, or another wave of it, unless they have all ended: one that
 /// is aborted has not while a terminal is still undoing it.
-async fn in_motion(tx: &mut Transaction, it: &Request) -> Result<Option<CampaignId>> {
+pub(super) async fn in_motion(tx: &mut Transaction, it: &Request) -> Result<Option<CampaignId>> {
     let Some(campaign) = it.campaign else { return Ok(None) };
     let select = "SELECT id FROM campaigns WHERE ended_at IS NULL
              AND (id = $1 OR id IN (SELECT campaign FROM rebind_waves WHERE rebind = $1))
@@ -330,6 +330,9 @@ async fn end(
         | RequestEvent::Unfreeze => {
             return Ok(Err(RequestRefused::State { state: it.state, event }));
         }
+    }
+    if (it.kind, event) == (RequestKind::Decommission, RequestEvent::Close) {
+        return Ok(Err(RequestRefused::ByItsUnits));
     }
     match it.step(event) {
         Ok(state) => it.state = state,

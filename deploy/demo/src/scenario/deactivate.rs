@@ -23,6 +23,7 @@ pub(super) const DEACTIVATE: Scenario = Scenario {
     commands: &[
         "deactivate list",
         "deactivate show CAMPAIGN",
+        "deactivate case REQUEST",
         "deactivate certificate show TW-2",
         "audit verify",
     ],
@@ -30,7 +31,7 @@ pub(super) const DEACTIVATE: Scenario = Scenario {
 };
 
 /// For two people to sign, by program, before a till stops.
-const AHEAD: Duration = Duration::from_secs(25);
+const AHEAD: Duration = Duration::from_secs(30);
 
 /// Who has a part; the others sell on.
 const HOLIDAY: usize = 0;
@@ -44,11 +45,22 @@ fn play(stage: &mut Stage, promises: &mut Promises) -> Result<Section> {
     let holiday = wish(stage, "suspend", "business", HOLIDAY)?;
     let retired = wish(stage, "decommission", "contract-end", RETIRED)?;
     let cut_off = (now() + AHEAD.as_secs()).to_string();
-    let mut campaigns = Vec::new();
-    for request in [&holiday, &retired] {
-        let words = ["suspend", "--request", request, "--cut-off", &cut_off];
-        campaigns.push(approved(stage, &words)?);
-    }
+    let of = |request| ["suspend", "--request", request, "--cut-off", &cut_off];
+    let untold = stage.world.tillward(&[&["deactivate"], &of(&holiday)[..]].concat());
+    promises.check(
+        "no till stops before provider, bank and customers know",
+        match untold {
+            Ok(_) => Err("it was taken".to_owned()),
+            Err(_) => Ok(()),
+        },
+    );
+    // A week is longer than a demo: parties say that they know, or somebody answers for them.
+    stage.world.told_of_stop(&holiday, &cut_off)?;
+    let answered = ["--untold-by", "Gil", "--untold-why", "all of them were called"];
+    let campaigns = [
+        approved(stage, &of(&holiday))?,
+        approved(stage, &[&of(&retired)[..], &answered].concat())?,
+    ];
     // Without the controller: they hold the moment themselves.
     stage.tell.step("the network goes down before the cut-off, and comes back after it");
     wait_until_armed(stage, &campaigns)?;

@@ -7,7 +7,7 @@ use shared::document::sanitisation::Method;
 
 use super::super::super::measure::time_text;
 use crate::campaign::words::harmless;
-use crate::rebind::letter::escaped;
+use crate::sheet::escaped;
 
 pub(super) struct Field {
     pub(super) name: &'static str,
