@@ -312,7 +312,7 @@ impl Deactivations {
             Wanted::Wipe { is_lost: true, .. } if is_emergency(reason) => {
                 return Ok(Some(notice::told(reason, &[], None)));
             }
-            Wanted::Resume { .. } | Wanted::Wipe { .. } => return Ok(None),
+            Wanted::Settle { .. } | Wanted::Resume { .. } | Wanted::Wipe { .. } => return Ok(None),
         };
         let Some(kind) = StopKind::of(request.kind) else { return Ok(None) };
         let announced = self.registry.announcement(request.id).await?;
@@ -328,7 +328,9 @@ impl Deactivations {
         kind: RequestKind,
         asked: &Asked,
     ) -> Result<Option<NewAnnouncement>, RegistryError> {
-        let Wanted::Suspend { cut_off, resume_expected } = new.wanted else { return Ok(None) };
+        let Wanted::Suspend { cut_off, resume_expected, .. } = new.wanted else {
+            return Ok(None);
+        };
         let Some(kind) = StopKind::of(kind).filter(|_| !is_emergency(asked.reason)) else {
             return Ok(None);
         };

@@ -120,6 +120,10 @@ fn open_items(row: &Row) -> String {
         (Service::Suspended, Some(at), _) => {
             open.push(format!("none: it has signed that it settled, at {at}"));
         }
+        // Its own receipt says what: the case shows it.
+        (Service::SuspendedOwing, _, _) => {
+            open.push("it stands still and has not settled, as was accepted".to_owned());
+        }
         (Service::Erased, Some(at), _) => open.push(format!("none: it was erased at {at}")),
         (Service::Suspended | Service::Erased, None, _) => {
             open.push("none, by its own word".to_owned());

@@ -63,6 +63,8 @@ async fn add(
         members: vec![terminal_id(1)],
         request: request_id(request),
         plan: "{}".to_owned(),
+        announcement: None,
+        untold: None,
     };
     let added = registry.add_deactivation(&new, &by("op", 10)).await.expect("it is looked at");
     added.map(|_| ())

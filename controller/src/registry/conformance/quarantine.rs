@@ -50,6 +50,8 @@ async fn asked(
         members: members.iter().map(|it| terminal_id(*it)).collect(),
         request: request_id(number),
         plan: "{}".to_owned(),
+        announcement: None,
+        untold: None,
     };
     registry.add_deactivation(&new, &by("op", 10)).await.expect("it is decided")
 }
