@@ -1,5 +1,7 @@
 //! Actions by which a till stops, sells again, or is emptied.
 
+mod waking;
+
 use std::time::Duration;
 
 use serde_json::Value;
@@ -11,7 +13,7 @@ use super::binding::{NotDone, failed, pos};
 use super::{Hands, done};
 use crate::job::deactivate::{DeactivateAction, Deactivation, Wanted};
 use crate::job::{Again, Finding, Proof, Reply, Task};
-use crate::pos::{PosError, Trading};
+use crate::pos::{Binding, PosError, Trading};
 use crate::stop::Stop;
 
 /// Attempts to send the money of a terminal that is lost, and how long apart.
@@ -20,7 +22,6 @@ const RESCUE_AGAIN: Duration = Duration::from_secs(10);
 
 /// What the receipt of a suspension says that the terminal is now.
 const SUSPENDED: &str = "suspended";
-const IN_SERVICE: &str = "in service";
 const ERASED: &str = "erased";
 
 impl Hands {
@@ -37,7 +38,9 @@ impl Hands {
             DeactivateAction::Stop => self.stop_till(it),
             DeactivateAction::ConfirmSaved => self.confirm_saved(task, stop),
             DeactivateAction::ConfirmStopped => self.confirm_stopped(),
+            DeactivateAction::SelfTest => self.look_over(),
             DeactivateAction::Test => self.test_active(it, task, stop),
+            DeactivateAction::CloseTests => self.close_tests(task),
             DeactivateAction::Sell => self.sell(it, task),
             DeactivateAction::ConfirmSelling => self.confirm_selling(),
             DeactivateAction::RescueMoney => Ok(self.rescue_money(stop)),
@@ -100,53 +103,11 @@ impl Hands {
             let detail = "the till says that it sells".to_owned();
             return Err(failed(FailureCode::NotStopped, detail, Again::Worthwhile));
         }
-        let owes = status.bindings.iter().find(|it| {
-            it.has_open_batch() || it.left.unsent_reversals > 0 || it.left.stored_offline > 0
-        });
-        if let Some(binding) = owes {
-            let detail = format!("{} has something to send or to settle", binding.binding);
+        if let Some(detail) = owing(&status.bindings) {
             return Err(failed(FailureCode::NotStopped, detail, Again::Worthwhile));
         }
         let version = Some(SUSPENDED.to_owned());
         Ok(Reply::Done(Proof { version, findings: Vec::new() }))
-    }
-
-    fn test_active(&self, it: &Deactivation, task: &Task, stop: &Stop) -> Result<Reply, NotDone> {
-        let Wanted::Resume(resume) = &it.wanted else { return Ok(super::misplaced(task.action)) };
-        let mut findings = Vec::new();
-        for active in self.active_bindings()? {
-            let binding = active.binding.as_str();
-            let key = |number: usize| format!("{}/{binding}/{number}", task.order);
-            let why = self.failed_test(&resume.tests, binding, key, stop, &mut findings)?;
-            if let Some(detail) = why {
-                return Err(failed(FailureCode::TestFailed, detail, Again::Pointless));
-            }
-            self.void_tests(binding, &format!("of {binding}"))?;
-        }
-        Ok(Reply::Done(Proof { version: None, findings }))
-    }
-
-    /// A suspension that is taken back gives back no more than it has taken.
-    fn sell(&self, it: &Deactivation, task: &Task) -> Result<Reply, NotDone> {
-        if matches!(it.wanted, Wanted::Suspend(_)) && task.given.suspended {
-            return Ok(done("the till was out of service before, and stays so".to_owned()));
-        }
-        self.pos.release().map_err(|error| pos(&error, FailureCode::PosRefused))?;
-        Ok(done(shared::document::receipt::TRADING_GOES_ON.to_owned()))
-    }
-
-    fn confirm_selling(&self) -> Result<Reply, NotDone> {
-        let status = self.pos.status().map_err(|error| pos(&error, FailureCode::PosRefused))?;
-        match status.stopped.is_none() && status.trading == Trading::Open {
-            true => {
-                let version = Some(IN_SERVICE.to_owned());
-                Ok(Reply::Done(Proof { version, findings: Vec::new() }))
-            }
-            false => {
-                let detail = "the till says that it does not sell".to_owned();
-                Err(failed(FailureCode::PosRefused, detail, Again::Worthwhile))
-            }
-        }
     }
 
     /// Whatever is left goes with the rest: the receipt says what.
@@ -204,6 +165,14 @@ impl Hands {
             failed(FailureCode::NotApplicable, detail.to_owned(), Again::Pointless)
         })
     }
+}
+
+/// What a till that stands still has left to do.
+fn owing(bindings: &[Binding]) -> Option<String> {
+    let owes = bindings.iter().find(|it| {
+        it.has_open_batch() || it.left.unsent_reversals > 0 || it.left.stored_offline > 0
+    });
+    owes.map(|it| format!("{} has something to send or to settle", it.binding))
 }
 
 fn summary(report: &Value) -> String {
