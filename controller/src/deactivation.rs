@@ -1,13 +1,17 @@
 //! Terminals that stop, sell again, or are emptied: what people decide about them.
 //!
-//! [`plan`] says what speaks against it, and is pure; [`certify`] writes the certificate of each
-//! terminal that has signed that it is erased. Each change of service is one campaign, and carries
+//! [`plan`] says what speaks against it, and [`validity`] whether what a terminal sold by is valid
+//! yet; both are pure, and [`gather`] looks up what the second needs. [`certify`] writes the
+//! certificate of each terminal that has signed that it is erased. Each change of service is one campaign, and carries
 //! out one accepted request. A decommissioning takes two: the suspension, which settles and saves,
 //! and then the wipe, approved when that is behind it.
 
 pub mod certify;
 pub mod clearance;
+pub mod downtime;
+mod gather;
 pub mod plan;
+pub mod validity;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -25,15 +29,18 @@ use shared::time::UnixTime;
 use shared::window::Window;
 
 use crate::campaign::{CampaignError, Campaigns};
+use crate::finding::Asks;
+use crate::provider::compatibility::range::NotARange;
 use crate::registry::audit::By;
 use crate::registry::campaign::{Campaign, NewCampaign};
 use crate::registry::deactivation::{NewDeactivation, ServiceFacts};
 use crate::registry::page::PAGE_ITEMS_MAX;
 use crate::registry::rebind::NotBegun;
 use crate::registry::{Registry, RegistryError};
-use crate::request::{Asked, RequestKind, is_same_person};
+use crate::request::{Asked, RequestKind};
 use crate::selector::Selector;
 use plan::{CHECKED, Plan, Step};
+use validity::Minimums;
 
 /// Why a change of service was not begun.
 #[derive(Debug, thiserror::Error)]
@@ -46,6 +53,8 @@ pub enum DeactivationError {
     Nobody,
     #[error("the plan does not allow it: {}", obstacles(.0))]
     Planned(Box<Plan>),
+    #[error("a lowest version is none that could be compared with")]
+    NotAVersion(#[from] NotARange),
     #[error("{name} asks for it, and cannot answer for it too")]
     SamePerson { name: String },
     #[error("nobody has checked {} on site", .0.join(", "))]
@@ -71,13 +80,16 @@ impl DeactivationError {
     pub fn hint(&self) -> Option<String> {
         let fixed = match self {
             Self::Planned(plan) => {
-                let hints: BTreeSet<_> = plan.open().into_keys().map(|it| it.hint()).collect();
+                let found = plan.open_findings();
+                let hints = plan.open().into_keys().map(|it| it.hint());
+                let hints: BTreeSet<_> = hints.chain(found.iter().map(validity::hint)).collect();
                 return Some(hints.into_iter().collect::<Vec<_>>().join("; "));
             }
             Self::NoRequest(_) => "list them with `tillward request list`",
             Self::OtherKind { .. } => "make a request of that kind: `tillward request new --kind`",
             Self::Nobody => "look at what the selection matches with `terminal list`",
             Self::SamePerson { .. } => "name whoever answers for it: somebody else",
+            Self::NotAVersion(_) => "write digits, for example `--at-least pos=2.0.0`",
             Self::Unchecked(_) => {
                 "have somebody look at the terminal, then name what they checked with --checked"
             }
@@ -103,7 +115,9 @@ fn obstacles(plan: &Plan) -> String {
         };
         format!("{}{more}: {}", some.join(", "), obstacle.detail())
     });
-    each.collect::<Vec<_>>().join("; ")
+    let found = plan.open_findings().into_iter();
+    let found = found.map(|it| format!("{} ({}): {}", it.code, it.about, it.detail));
+    each.chain(found).collect::<Vec<_>>().join("; ")
 }
 
 /// What somebody asks for, checked by nobody yet.
@@ -118,11 +132,35 @@ pub struct NewChange {
     pub close_store: Option<String>,
 }
 
+impl NewChange {
+    /// Everybody who is said to answer for something.
+    fn who_answers(&self) -> impl Iterator<Item = &String> {
+        let of_resume = match &self.wanted {
+            Wanted::Resume(resume) => Some(resume.overrides.values().chain(&resume.vouch)),
+            Wanted::Suspend { .. } | Wanted::Wipe { .. } => None,
+        };
+        self.close_store.iter().chain(of_resume.into_iter().flatten())
+    }
+}
+
 #[derive(Clone, Debug)]
 pub enum Wanted {
     Suspend { cut_off: UnixTime, resume_expected: Option<UnixTime> },
-    Resume { tests: Vec<Test>, checked: Option<Checked>, window: Option<Window> },
+    Resume(Resumption),
     Wipe { cool_off_s: u32, is_lost: bool },
+}
+
+/// Selling again, and what it needs.
+#[derive(Clone, Debug, Default)]
+pub struct Resumption {
+    pub tests: Vec<Test>,
+    pub checked: Option<Checked>,
+    pub window: Option<Window>,
+    pub at_least: Minimums,
+    /// Who answers for a finding of the plan, by its code.
+    pub overrides: BTreeMap<String, String>,
+    /// Who answers for everything that nobody has told.
+    pub vouch: Option<String>,
 }
 
 /// What a person has looked at on site before terminals sell again.
@@ -137,7 +175,7 @@ impl Wanted {
     fn step(&self) -> Step {
         match self {
             Self::Suspend { cut_off, .. } => Step::Suspend { cut_off: *cut_off },
-            Self::Resume { .. } => Step::Resume,
+            Self::Resume(_) => Step::Resume,
             Self::Wipe { is_lost, .. } => Step::Wipe { is_lost: *is_lost },
         }
     }
@@ -148,7 +186,7 @@ impl Wanted {
             Self::Suspend { .. } => {
                 matches!(kind, RequestKind::Suspend | RequestKind::Decommission)
             }
-            Self::Resume { .. } => kind == RequestKind::Resume,
+            Self::Resume(_) => kind == RequestKind::Resume,
             Self::Wipe { .. } => kind == RequestKind::Decommission,
         }
     }
@@ -156,7 +194,7 @@ impl Wanted {
     fn word(&self) -> &'static str {
         match self {
             Self::Suspend { .. } => "suspend",
-            Self::Resume { .. } => "resume",
+            Self::Resume(_) => "resume",
             Self::Wipe { .. } => "decommission",
         }
     }
@@ -168,6 +206,9 @@ pub struct Kept {
     pub plan: Plan,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub checked: Option<Checked>,
+    /// Of each component, at least this version.
+    #[serde(default, skip_serializing_if = "Minimums::is_empty")]
+    pub at_least: Minimums,
 }
 
 /// What people decide about terminals that stop.
@@ -202,9 +243,8 @@ impl Deactivations {
             let wanted = new.wanted.word();
             return Err(DeactivationError::OtherKind { request, kind, wanted });
         }
-        let asks = [by.who.as_str(), request.asked.requester.as_str()];
-        let own = |name: &&String| asks.iter().any(|who| is_same_person(name, who));
-        if let Some(name) = new.close_store.as_ref().filter(own) {
+        let asks = Asks { by: &by.who, ordered_by: &request.asked.requester };
+        if let Some(name) = new.who_answers().find(|name| !asks.is_another(name)) {
             return Err(DeactivationError::SamePerson { name: name.clone() });
         }
         let selector: Selector = request.asked.selector.parse().map_err(CampaignError::Selector)?;
@@ -221,7 +261,16 @@ impl Deactivations {
         let stores: Vec<_> = stores.into_iter().collect();
         let besides = self.registry.selling_besides(&stores, &members).await?;
         let step = new.wanted.step();
-        let plan = plan::plan(step, &facts, &besides, new.close_store.clone(), by.at);
+        let mut plan = plan::plan(step, &facts, &besides, new.close_store.clone(), by.at);
+        if let Wanted::Resume(resume) = &new.wanted {
+            let asks = [asks.by, asks.ordered_by];
+            let terminals = gather::facts(&*self.registry, &facts, asks, by.at).await?;
+            let at_least = validity::ranges(&resume.at_least)?;
+            let papers = &request.asked.attachments;
+            plan.findings = validity::look(&terminals, papers, &at_least, by.at);
+            let (overrides, vouch) = (&resume.overrides, resume.vouch.as_deref());
+            plan.answered = validity::answers(&plan.findings, overrides, vouch);
+        }
         Ok(Prepared { asked: request.asked, facts, plan })
     }
 
@@ -234,7 +283,7 @@ impl Deactivations {
         }
         let clearances = match &new.wanted {
             Wanted::Wipe { is_lost, .. } => clearance::enclosed(&facts, *is_lost),
-            Wanted::Suspend { .. } | Wanted::Resume { .. } => BTreeMap::new(),
+            Wanted::Suspend { .. } | Wanted::Resume(_) => BTreeMap::new(),
         };
         let root = clearance::root(&clearances);
         let selector = asked.selector.clone();
@@ -253,10 +302,15 @@ impl Deactivations {
             salt: salt(),
         };
         self.campaigns.check(&campaign, by.at).await?;
-        let kept = Kept { plan, checked };
+        let at_least = match &new.wanted {
+            Wanted::Resume(resume) => resume.at_least.clone(),
+            Wanted::Suspend { .. } | Wanted::Wipe { .. } => Minimums::new(),
+        };
+        let answered = plan.answered.clone();
+        let kept = Kept { plan, checked, at_least };
         let plan = serde_json::to_string(&kept).expect("plans are texts and numbers");
         let request = new.request;
-        let new = NewDeactivation { campaign, clearances, members, request, plan };
+        let new = NewDeactivation { campaign, clearances, members, request, plan, answered };
         let campaign = self.registry.add_deactivation(&new, by).await??;
         Ok(self.campaigns.start(campaign.id, by).await?)
     }
@@ -296,7 +350,7 @@ fn change(new: &NewChange, asked: Asked, clearances: Digest) -> Change {
                 resume_expected,
             }))
         }
-        Wanted::Resume { tests, checked: _, window } => {
+        Wanted::Resume(Resumption { tests, window, .. }) => {
             let resume = Resume { request, reason, ordered_by, note, tests, window };
             Change::Resume(Box::new(resume))
         }
@@ -327,7 +381,7 @@ fn check_wanted(
         {
             Err(DeactivationError::NotLost(asked.reason))
         }
-        Wanted::Resume { checked, .. } => {
+        Wanted::Resume(Resumption { checked, .. }) => {
             let has = |what: &&str| checked.as_ref().is_some_and(|it| it.what.contains(*what));
             let lacking: Vec<_> = CHECKED.into_iter().filter(|what| !has(what)).collect();
             match lacking.is_empty() {

@@ -76,6 +76,8 @@ pub(crate) enum Job {
 pub(crate) enum Then {
     Resume,
     Wipe,
+    /// To what people want of it before it sells again.
+    Upgrade,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -129,6 +131,10 @@ pub(crate) enum Trouble {
     BreachLost,
     /// For an hour the host's totals differ from the till's.
     HostCountsOtherwise,
+    /// The till finds something broken when it examines itself.
+    SelfTestFails,
+    /// The host counts the batch with the tests otherwise.
+    TestsDisagree,
 }
 
 impl Trouble {
@@ -392,7 +398,9 @@ impl Scenario {
                 | Trouble::ImportFails
                 | Trouble::FilesRefused
                 | Trouble::TotalsDiffer
-                | Trouble::HostCountsOtherwise,
+                | Trouble::HostCountsOtherwise
+                | Trouble::SelfTestFails
+                | Trouble::TestsDisagree,
             ) => panic!("no trouble of a rebind"),
         };
         let has = |all: &[Trouble]| self.trouble.is_some_and(|it| all.contains(&it));

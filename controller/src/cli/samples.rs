@@ -32,7 +32,9 @@ use crate::provider::alerts::What;
 use crate::provider::day::Day;
 use crate::provider::fees::{Method, Price};
 
-pub(super) use deactivation::{deactivation, sanitisation_certificate, service_plan};
+pub(super) use deactivation::{
+    deactivation, resume_plan, resumption, sanitisation_certificate, service_plan,
+};
 pub(super) use replacements::{replacement_past, replacements};
 pub(super) use units::{unit_past, units};
 

@@ -7,10 +7,11 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
-use shared::id::TerminalId;
+use shared::id::{OrderId, TerminalId};
 use shared::time::UnixTime;
 
 use crate::campaign::assignment::AssignmentState;
+use crate::finding::{self, Finding};
 use crate::registry::deactivation::ServiceFacts;
 use crate::registry::terminal::{Presence, Service, Unit};
 
@@ -100,6 +101,9 @@ pub struct Part {
     pub serial: String,
     pub store: String,
     pub obstacles: Vec<Obstacle>,
+    /// The order by which it stands still, where it is to sell again.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub suspended_by: Option<OrderId>,
 }
 
 /// What has to be so by when, and whether it is late.
@@ -128,12 +132,24 @@ pub struct Plan {
     pub deadlines: Vec<Deadline>,
     /// Who answers for stores in which nobody sells any more.
     pub close_store: Option<String>,
+    /// Of a return to service: see [`super::validity`].
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub findings: Vec<Finding>,
+    /// Who answers for which of them, by their codes.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub answered: BTreeMap<String, String>,
 }
 
 impl Plan {
     /// Whether anything speaks against it for which nobody answers.
     pub fn is_blocked(&self) -> bool {
-        self.terminals.iter().any(|part| part.obstacles.iter().any(|it| !self.is_answered(*it)))
+        let open = |part: &Part| part.obstacles.iter().any(|it| !self.is_answered(*it));
+        self.terminals.iter().any(open) || !self.open_findings().is_empty()
+    }
+
+    /// What was found that nobody may answer for, or nobody does.
+    pub fn open_findings(&self) -> Vec<Finding> {
+        finding::open(&self.findings, &self.answered)
     }
 
     fn is_answered(&self, obstacle: Obstacle) -> bool {
@@ -167,7 +183,11 @@ pub fn plan(
             obstacles.push(Obstacle::LastInStore);
         }
         let (terminal, serial, store) = (it.terminal, it.serial.clone(), it.store.clone());
-        Part { terminal, serial, store, obstacles }
+        let suspended_by = match step {
+            Step::Resume => it.service_order,
+            Step::Suspend { .. } | Step::Wipe { .. } => None,
+        };
+        Part { terminal, serial, store, obstacles, suspended_by }
     };
     let mut terminals: Vec<_> = facts.iter().map(part).collect();
     terminals.sort_by(|a, b| a.serial.cmp(&b.serial));
@@ -175,7 +195,8 @@ pub fn plan(
         Step::Suspend { cut_off } => deadlines(cut_off, now).into(),
         Step::Resume | Step::Wipe { .. } => Vec::new(),
     };
-    Plan { terminals, deadlines, close_store }
+    let (findings, answered) = (Vec::new(), BTreeMap::new());
+    Plan { terminals, deadlines, close_store, findings, answered }
 }
 
 /// Counted back from the cut-off.

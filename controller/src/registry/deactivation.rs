@@ -31,6 +31,8 @@ pub struct NewDeactivation {
     pub request: RequestId,
     /// As JSON: see [`crate::deactivation::plan`].
     pub plan: String,
+    /// Who answers for what speaks against it, by the code of the finding.
+    pub answered: BTreeMap<String, String>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -1,5 +1,6 @@
 //! For tests: terminals that stop, and one that was erased.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use shared::digest::{Digest, PublicKey};
@@ -10,8 +11,10 @@ use shared::id::{OrderId, RequestId, TerminalId};
 
 use super::{NOW, campaign};
 use crate::api::model::{
-    DeactivatedTerminal, Deactivation, ServiceDeadline, ServiceObstacle, ServicePart, ServicePlan,
+    CheckedOnSite, DeactivatedTerminal, Deactivation, ServiceDeadline, ServiceFinding,
+    ServiceObstacle, ServicePart, ServicePlan,
 };
+use crate::finding::Weight;
 
 /// A store's two terminals that stop for a holiday; one of them has not heard of it.
 pub(in super::super) fn deactivation() -> Deactivation {
@@ -24,6 +27,7 @@ pub(in super::super) fn deactivation() -> Deactivation {
         order: Some(OrderId::from_bytes([number; 16])),
         detail: Some(detail.to_owned()),
         at_risk: number == 2,
+        downtime_s: None,
     };
     Deactivation {
         request: RequestId::from_bytes([9; 16]),
@@ -35,7 +39,79 @@ pub(in super::super) fn deactivation() -> Deactivation {
         ],
         planned: service_plan(),
         checked: None,
+        at_least: BTreeMap::new(),
         at_risk: 1,
+        downtime_s: None,
+    }
+}
+
+/// The holiday is over: one sells again, the other has failed its tests.
+pub(in super::super) fn resumption() -> Deactivation {
+    let before = deactivation();
+    let terminals = before.terminals.into_iter().map(|it| match it.at_risk {
+        false => DeactivatedTerminal { detail: None, downtime_s: Some(1_900_800), ..it },
+        true => DeactivatedTerminal {
+            service: "suspended".to_owned(),
+            detail: Some("test: sale: declined".to_owned()),
+            at_risk: false,
+            ..it
+        },
+    });
+    let what = ["screen", "printer", "reader", "scanner", "battery"].map(str::to_owned).into();
+    let findings = resume_plan().findings.into_iter().filter(|it| it.weight == Weight::Unknown);
+    Deactivation {
+        kind: "resume".to_owned(),
+        terminals: terminals.collect(),
+        planned: ServicePlan {
+            is_blocked: false,
+            terminals: vec![],
+            deadlines: vec![],
+            findings: findings.collect(),
+            answered: resume_plan().answered,
+        },
+        checked: Some(CheckedOnSite { what, by: "Tess".to_owned() }),
+        at_least: BTreeMap::from([("pos".to_owned(), "2.0.0".to_owned())]),
+        at_risk: 0,
+        downtime_s: Some(1_900_800),
+        ..before
+    }
+}
+
+/// One terminal is too old, and nobody has told what they are bound to.
+pub(in super::super) fn resume_plan() -> ServicePlan {
+    let finding = |code: &str, weight, about: &str, detail: &str, hint: &str| ServiceFinding {
+        code: code.to_owned(),
+        weight,
+        about: about.to_owned(),
+        detail: detail.to_owned(),
+        hint: hint.to_owned(),
+    };
+    ServicePlan {
+        is_blocked: true,
+        terminals: vec![ServicePart {
+            terminal: TerminalId::from_bytes([1; 16]),
+            serial: "PX-1".to_owned(),
+            store: "north".to_owned(),
+            obstacles: vec![],
+        }],
+        deadlines: vec![],
+        findings: vec![
+            finding(
+                "below-minimum",
+                Weight::Blocks,
+                "PX-1",
+                "it runs pos 1.0.0, and >=2.0.0 is asked for",
+                "upgrade it first, with an ordinary campaign: it stays suspended meanwhile",
+            ),
+            finding(
+                "binding-unknown",
+                Weight::Unknown,
+                "PX-1",
+                "not known: what it is bound to, and so neither licence nor contract",
+                "write it down with `tillward binding import`",
+            ),
+        ],
+        answered: BTreeMap::from([("binding-unknown".to_owned(), "Bo".to_owned())]),
     }
 }
 
@@ -64,6 +140,8 @@ pub(in super::super) fn service_plan() -> ServicePlan {
             deadline("cleared", 54, false),
             deadline("armed", 24, false),
         ],
+        findings: vec![],
+        answered: BTreeMap::new(),
     }
 }
 
