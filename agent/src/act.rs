@@ -140,7 +140,16 @@ impl Hands {
             | Action::DiscardStaged
             | Action::DiscardDownload => match &*task.subject {
                 Subject::Upgrade { release, .. } => {
-                    self.upgrade(task.action, release, stop, progress)
+                    let reply = self.upgrade(task.action, release, stop, progress);
+                    match (task.action, task.given.suspended) {
+                        (Action::RestartApplication, true) => {
+                            self.still_stopped(reply, FailureCode::RestartFailed)
+                        }
+                        (Action::ProveHealth, true) => {
+                            self.still_stopped(reply, FailureCode::HealthNotProven)
+                        }
+                        (_, _) => reply,
+                    }
                 }
                 Subject::Backup(_)
                 | Subject::Drill

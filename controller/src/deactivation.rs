@@ -1,9 +1,10 @@
 //! Terminals that stop, sell again, or are emptied: what people decide about them.
 //!
-//! [`plan`] says what speaks against it, and is pure; [`stops`] is what people do beside it: they
-//! tell parties ([`notice`], [`letter`], [`handover`]), tick off what is to be done ([`checklist`]),
-//! enter what is owed ([`ledger`]) and close the case ([`closing`]). [`certify`] writes the certificate of each
-//! terminal that has signed that it is erased. Each change of service is one campaign, and carries
+//! [`plan`] says what speaks against it, and [`validity`] whether what a terminal sold by is valid
+//! yet; both are pure, and [`gather`] looks up what the second needs. [`stops`] is what people do
+//! beside it: they tell parties ([`notice`], [`letter`], [`handover`]), tick off what is to be done
+//! ([`checklist`]), enter what is owed ([`ledger`]) and close the case ([`closing`]). [`certify`]
+//! writes the certificate of each terminal that has signed that it is erased. Each change of service is one campaign, and carries
 //! out one accepted request. A decommissioning takes two: the suspension, which settles and saves,
 //! and then the wipe, approved when that is behind it.
 
@@ -11,6 +12,8 @@ pub mod certify;
 pub mod checklist;
 pub mod clearance;
 pub mod closing;
+pub mod downtime;
+mod gather;
 pub mod handover;
 pub mod ledger;
 pub mod letter;
@@ -19,6 +22,7 @@ pub mod plan;
 #[cfg(test)]
 pub(crate) mod samples;
 pub mod stops;
+pub mod validity;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -36,6 +40,8 @@ use shared::time::UnixTime;
 use shared::window::Window;
 
 use crate::campaign::{CampaignError, Campaigns};
+use crate::finding::Asks;
+use crate::provider::compatibility::range::NotARange;
 use crate::registry::audit::By;
 use crate::registry::campaign::{Campaign, NewCampaign};
 use crate::registry::deactivation::{NewDeactivation, ServiceFacts};
@@ -45,11 +51,12 @@ use crate::registry::rebind::NotBegun;
 use crate::registry::stop::NewAnnouncement;
 use crate::registry::terminal::Service;
 use crate::registry::{Registry, RegistryError};
-use crate::request::{Asked, Request, RequestKind, is_same_person};
+use crate::request::{Asked, Request, RequestKind};
 use crate::selector::Selector;
 use checklist::generated;
 use notice::{Answer, StopKind, Told, is_emergency};
 use plan::{CHECKED, Plan, Step};
+use validity::Minimums;
 
 /// Why a change of service was not begun.
 #[derive(Debug, thiserror::Error)]
@@ -62,6 +69,8 @@ pub enum DeactivationError {
     Nobody,
     #[error("the plan does not allow it: {}", obstacles(.0))]
     Planned(Box<Plan>),
+    #[error("a lowest version is none that could be compared with")]
+    NotAVersion(#[from] NotARange),
     #[error("{name} asks for it, and cannot answer for it too")]
     SamePerson { name: String },
     #[error("whoever answers for parties that were not told says why")]
@@ -91,8 +100,10 @@ impl DeactivationError {
     pub fn hint(&self) -> Option<String> {
         let fixed = match self {
             Self::Planned(plan) => {
-                let mut hints: BTreeSet<_> = plan.open().into_keys().map(|it| it.hint()).collect();
-                hints.extend(plan.told.as_ref().and_then(Told::hint));
+                let found = plan.open_findings();
+                let hints = plan.open().into_keys().map(|it| it.hint());
+                let hints = hints.chain(plan.told.as_ref().and_then(Told::hint));
+                let hints: BTreeSet<_> = hints.chain(found.iter().map(validity::hint)).collect();
                 return Some(hints.into_iter().collect::<Vec<_>>().join("; "));
             }
             Self::NoRequest(_) => "list them with `tillward request list`",
@@ -100,6 +111,7 @@ impl DeactivationError {
             Self::Nobody => "look at what the selection matches with `terminal list`",
             Self::SamePerson { .. } => "name whoever answers for it: somebody else",
             Self::NoAnswer => "say who, and why: `--untold-by NAME --untold-why TEXT`",
+            Self::NotAVersion(_) => "write digits, for example `--at-least pos=2.0.0`",
             Self::Unchecked(_) => {
                 "have somebody look at the terminal, then name what they checked with --checked"
             }
@@ -136,7 +148,9 @@ fn obstacles(plan: &Plan) -> String {
     let told = plan.told.as_ref().filter(|it| !it.is_enough());
     let told = told.into_iter().flat_map(|it| &it.lacking);
     let told = told.map(|it| format!("{} {}", it.party.as_str(), it.knows.detail()));
-    each.chain(told).collect::<Vec<_>>().join("; ")
+    let found = plan.open_findings().into_iter();
+    let found = found.map(|it| format!("{} ({}): {}", it.code, it.about, it.detail));
+    each.chain(told).chain(found).collect::<Vec<_>>().join("; ")
 }
 
 /// What somebody asks for, checked by nobody yet.
@@ -153,6 +167,19 @@ pub struct NewChange {
     pub untold: Option<Answer>,
 }
 
+impl NewChange {
+    /// Everybody who is said to answer for something.
+    fn who_answers(&self) -> impl Iterator<Item = &String> {
+        let of_resume = match &self.wanted {
+            Wanted::Resume(resume) => Some(resume.overrides.values().chain(&resume.vouch)),
+            Wanted::Suspend { .. } | Wanted::Settle { .. } | Wanted::Wipe { .. } => None,
+        };
+        let accepts = self.wanted.delay().map(|delay| &delay.accepted_by);
+        let tells = self.untold.as_ref().map(|it| &it.by);
+        self.close_store.iter().chain(accepts).chain(tells).chain(of_resume.into_iter().flatten())
+    }
+}
+
 #[derive(Clone, Debug)]
 pub enum Wanted {
     Suspend {
@@ -165,15 +192,24 @@ pub enum Wanted {
     Settle {
         resume_expected: Option<UnixTime>,
     },
-    Resume {
-        tests: Vec<Test>,
-        checked: Option<Checked>,
-        window: Option<Window>,
-    },
+    Resume(Resumption),
     Wipe {
         cool_off_s: u32,
         is_lost: bool,
     },
+}
+
+/// Selling again, and what it needs.
+#[derive(Clone, Debug, Default)]
+pub struct Resumption {
+    pub tests: Vec<Test>,
+    pub checked: Option<Checked>,
+    pub window: Option<Window>,
+    pub at_least: Minimums,
+    /// Who answers for a finding of the plan, by its code.
+    pub overrides: BTreeMap<String, String>,
+    /// Who answers for everything that nobody has told.
+    pub vouch: Option<String>,
 }
 
 /// What a person has looked at on site before terminals sell again.
@@ -189,7 +225,7 @@ impl Wanted {
         match self {
             Self::Suspend { cut_off, .. } => Step::Suspend { cut_off: *cut_off },
             Self::Settle { .. } => Step::Settle,
-            Self::Resume { .. } => Step::Resume,
+            Self::Resume(_) => Step::Resume,
             Self::Wipe { is_lost, .. } => Step::Wipe { is_lost: *is_lost },
         }
     }
@@ -200,7 +236,7 @@ impl Wanted {
             Self::Suspend { .. } | Self::Settle { .. } => {
                 matches!(kind, RequestKind::Suspend | RequestKind::Decommission)
             }
-            Self::Resume { .. } => kind == RequestKind::Resume,
+            Self::Resume(_) => kind == RequestKind::Resume,
             Self::Wipe { .. } => kind == RequestKind::Decommission,
         }
     }
@@ -208,14 +244,14 @@ impl Wanted {
     fn delay(&self) -> Option<&SettlementDelay> {
         match self {
             Self::Suspend { delay, .. } => delay.as_ref(),
-            Self::Settle { .. } | Self::Resume { .. } | Self::Wipe { .. } => None,
+            Self::Settle { .. } | Self::Resume(_) | Self::Wipe { .. } => None,
         }
     }
 
     fn word(&self) -> &'static str {
         match self {
             Self::Suspend { .. } | Self::Settle { .. } => "suspend",
-            Self::Resume { .. } => "resume",
+            Self::Resume(_) => "resume",
             Self::Wipe { .. } => "decommission",
         }
     }
@@ -227,6 +263,9 @@ pub struct Kept {
     pub plan: Plan,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub checked: Option<Checked>,
+    /// Of each component, at least this version.
+    #[serde(default, skip_serializing_if = "Minimums::is_empty")]
+    pub at_least: Minimums,
 }
 
 /// What people decide about terminals that stop.
@@ -262,11 +301,8 @@ impl Deactivations {
             let wanted = new.wanted.word();
             return Err(DeactivationError::OtherKind { request, kind, wanted });
         }
-        let asks = [by.who.as_str(), request.asked.requester.as_str()];
-        let own = |name: &&String| asks.iter().any(|who| is_same_person(name, who));
-        let accepts = new.wanted.delay().map(|delay| &delay.accepted_by);
-        let tells = new.untold.as_ref().map(|it| &it.by);
-        if let Some(name) = new.close_store.iter().chain(accepts).chain(tells).find(own) {
+        let asks = Asks { by: &by.who, ordered_by: &request.asked.requester };
+        if let Some(name) = new.who_answers().find(|name| !asks.is_another(name)) {
             return Err(DeactivationError::SamePerson { name: name.clone() });
         }
         let unsaid = |it: &&Answer| it.by.trim().is_empty() || it.why.trim().is_empty();
@@ -293,10 +329,18 @@ impl Deactivations {
         let stores: Vec<_> = stores.into_iter().collect();
         let besides = self.registry.selling_besides(&stores, &members).await?;
         let step = new.wanted.step();
-        let told = self.told(&request, new, by.at).await?;
-        let plan = plan::plan(step, &facts, &besides, new.close_store.clone(), by.at);
-        let (kind, plan) = (request.kind, Plan { told, ..plan });
-        Ok(Prepared { kind, asked: request.asked, facts, plan })
+        let mut plan = plan::plan(step, &facts, &besides, new.close_store.clone(), by.at);
+        plan.told = self.told(&request, new, by.at).await?;
+        if let Wanted::Resume(resume) = &new.wanted {
+            let asks = [asks.by, asks.ordered_by];
+            let terminals = gather::facts(&*self.registry, &facts, asks, by.at).await?;
+            let at_least = validity::ranges(&resume.at_least)?;
+            let papers = &request.asked.attachments;
+            plan.findings = validity::look(&terminals, papers, &at_least, by.at);
+            let (overrides, vouch) = (&resume.overrides, resume.vouch.as_deref());
+            plan.answered = validity::answers(&plan.findings, overrides, vouch);
+        }
+        Ok(Prepared { kind: request.kind, asked: request.asked, facts, plan })
     }
 
     /// Who knows of a suspension; nobody is told of anything else.
@@ -312,7 +356,7 @@ impl Deactivations {
             Wanted::Wipe { is_lost: true, .. } if is_emergency(reason) => {
                 return Ok(Some(notice::told(reason, &[], None)));
             }
-            Wanted::Settle { .. } | Wanted::Resume { .. } | Wanted::Wipe { .. } => return Ok(None),
+            Wanted::Settle { .. } | Wanted::Resume(_) | Wanted::Wipe { .. } => return Ok(None),
         };
         let Some(kind) = StopKind::of(request.kind) else { return Ok(None) };
         let announced = self.registry.announcement(request.id).await?;
@@ -349,9 +393,7 @@ impl Deactivations {
         }
         let clearances = match &new.wanted {
             Wanted::Wipe { is_lost, .. } => clearance::enclosed(&facts, *is_lost),
-            Wanted::Suspend { .. } | Wanted::Settle { .. } | Wanted::Resume { .. } => {
-                BTreeMap::new()
-            }
+            Wanted::Suspend { .. } | Wanted::Settle { .. } | Wanted::Resume(_) => BTreeMap::new(),
         };
         let root = clearance::root(&clearances);
         let announcement = self.unannounced(&new, kind, &asked).await?;
@@ -372,11 +414,24 @@ impl Deactivations {
             salt: salt(),
         };
         self.campaigns.check(&campaign, by.at).await?;
-        let kept = Kept { plan, checked };
+        let at_least = match &new.wanted {
+            Wanted::Resume(resume) => resume.at_least.clone(),
+            Wanted::Suspend { .. } | Wanted::Settle { .. } | Wanted::Wipe { .. } => Minimums::new(),
+        };
+        let answered = plan.answered.clone();
+        let kept = Kept { plan, checked, at_least };
         let plan = serde_json::to_string(&kept).expect("plans are texts and numbers");
         let request = new.request;
-        let new =
-            NewDeactivation { campaign, clearances, members, request, plan, announcement, untold };
+        let new = NewDeactivation {
+            campaign,
+            clearances,
+            members,
+            request,
+            plan,
+            answered,
+            announcement,
+            untold,
+        };
         let campaign = self.registry.add_deactivation(&new, by).await??;
         Ok(self.campaigns.start(campaign.id, by).await?)
     }
@@ -421,7 +476,7 @@ fn change(new: &NewChange, asked: Asked, clearances: Digest, now: UnixTime) -> C
         Wanted::Settle { resume_expected } => {
             Change::Suspend(Box::new(suspend(now, resume_expected, None)))
         }
-        Wanted::Resume { tests, checked: _, window } => {
+        Wanted::Resume(Resumption { tests, window, .. }) => {
             let resume = Resume { request, reason, ordered_by, note, tests, window };
             Change::Resume(Box::new(resume))
         }
@@ -452,7 +507,7 @@ fn check_wanted(
         {
             Err(DeactivationError::NotLost(asked.reason))
         }
-        Wanted::Resume { checked, .. } => {
+        Wanted::Resume(Resumption { checked, .. }) => {
             let has = |what: &&str| checked.as_ref().is_some_and(|it| it.what.contains(*what));
             let lacking: Vec<_> = CHECKED.into_iter().filter(|what| !has(what)).collect();
             match lacking.is_empty() {

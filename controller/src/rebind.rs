@@ -29,6 +29,7 @@ use shared::time::UnixTime;
 use crate::campaign::assignment::AssignmentState;
 use crate::campaign::state::CampaignState;
 use crate::campaign::{CampaignError, Campaigns};
+use crate::finding::Asks;
 use crate::position::tuple::Tuple;
 use crate::provider::Kind;
 use crate::provider::contract::LegalReview;
@@ -40,7 +41,7 @@ use crate::registry::page::{PAGE_ITEMS_MAX, Page};
 use crate::registry::position::NewBinding;
 use crate::registry::rebind::{NewRebind, NewWave, NotBegun, Rebind};
 use crate::registry::{Registry, RegistryError};
-use crate::request::{RequestState, is_same_person};
+use crate::request::RequestState;
 use crate::selector::Selector;
 use draft::{Draft, DraftRefused, Drafted};
 use facts::{Brings, Party, Wanted, Wish};
@@ -386,21 +387,6 @@ fn wanted(profile: &Profile) -> Wanted {
             position: Some(profile.position),
             binding: Some(profile.binding),
         },
-    }
-}
-
-/// Who wants a change: nobody of them answers for it.
-struct Asks<'a> {
-    /// The operator who plans it.
-    by: &'a str,
-    /// Whose wish it is.
-    ordered_by: &'a str,
-}
-
-impl Asks<'_> {
-    fn is_another(&self, name: &str) -> bool {
-        let is = |who| is_same_person(name, who);
-        !name.trim().is_empty() && !is(self.by) && !is(self.ordered_by)
     }
 }
 

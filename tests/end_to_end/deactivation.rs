@@ -121,9 +121,21 @@ fn whole_life() -> Result<()> {
     let unchecked = fleet.world.tillward(&[&["deactivate"], &words[..]].concat());
     ensure!(unchecked.is_err_and(|it| it.to_string().contains("screen")), "nobody looked");
     let checked = ["--checked", "screen,printer,reader,scanner,battery"];
-    let (campaign, _) = approved(&fleet, &[&words[..], &checked].concat())?;
+    let words = [&words[..], &checked].concat();
+    let unknown = fleet.world.tillward(&[&["deactivate"], &words[..]].concat());
+    ensure!(unknown.is_err_and(|it| it.to_string().contains("binding-unknown")), "nobody vouched");
+    let words = [&words[..], &["--at-least", "pos-sim=2.0.0", "--vouch", "Bo"]].concat();
+    let too_old = fleet.world.tillward(&[&["deactivate"], &words[..]].concat());
+    ensure!(too_old.is_err_and(|it| it.to_string().contains("pos-sim 1.0.0")), "it is too old");
+    upgrade(&mut fleet, &serial)?;
+    let (campaign, shown) = approved(&fleet, &words)?;
+    ensure!(shown.contains("Bo answers") && shown.contains("by Tess"), "{shown}");
+    ensure!(shown.contains("pos-sim 2.0.0"), "{shown}");
     succeeded(&mut fleet, campaign)?;
     fleet.wait_until_it_sells(0)?;
+    let show = fleet.world.tillward_json(&["deactivate", "show", &campaign.to_string()])?;
+    ensure!(show["downtime_s"].as_u64().is_some_and(|it| it > 0), "{show:#}");
+    ensure!(show["downtime_s"] == show["terminals"][0]["downtime_s"], "{show:#}");
 
     // The end: suspended once more, deregistered, erased.
     suspend(&mut fleet, "decommission", &serial)?;
@@ -188,6 +200,24 @@ fn is_closed(fleet: &Fleet, request: &str, serial: &str) -> Result<()> {
     ensure!(owed.is_err_and(|it| it.to_string().contains("still to get EUR 30000")), "a deposit");
     let closed = tillward(&[&close[..], &["--accept-balance", "Gil"]].concat())?;
     ensure!(closed.contains("closed at") && closed.contains("accepted by Gil"), "{closed}");
+    Ok(())
+}
+
+/// To the next version while it stands still, and it stands still afterwards.
+fn upgrade(fleet: &mut Fleet, serial: &str) -> Result<()> {
+    let whom = format!("id={}", fleet.terminal(serial)?.terminal.id);
+    let release = fleet.world.publish_till(&GOOD)?;
+    let campaign = fleet.campaign(&release, &whom, &["--max-parallel", "1"])?;
+    succeeded(fleet, campaign)?;
+    ensure!(fleet.version(0)? == GOOD.version, "the new version runs");
+    stands_still(fleet, 0)?;
+    wait_for("the controller knows what it runs", SOON, || {
+        let said = fleet.terminal(serial).map_err(|error| format!("{error:#}"))?;
+        match said.terminal.components.iter().any(|it| it.version == GOOD.version) {
+            true => Ok(()),
+            false => Err(format!("{:?}", said.terminal.components)),
+        }
+    })?;
     Ok(())
 }
 

@@ -73,9 +73,10 @@ struct Slot {
     from: usize,
 }
 
-/// The test sale at the new host.
+/// The test sale at one host.
 #[derive(Clone, Debug)]
 struct Trial {
+    side: Side,
     sale: usize,
     answered: bool,
     lost: bool,
@@ -342,27 +343,27 @@ impl Bank {
 
     /// The next part of the test: sent, answered, voided. The test of another round has another
     /// name; one whose answer was lost has failed for good.
-    pub(crate) fn test(&mut self, now: Duration, round: u32) -> Tested {
+    pub(crate) fn test(&mut self, side: Side, now: Duration, round: u32) -> Tested {
         if self.lost_a_test() && round > self.failed_trials {
-            self.send(Side::New, now);
+            self.send(side, now);
             self.trial = None;
             self.failed_trials += 1;
         }
         let Some(trial) = self.trial.clone() else {
-            if !self.answers(Side::New, now) {
+            if !self.answers(side, now) {
                 return Tested::Failed;
             }
-            let sale = self.take(Side::New, Kind::Test);
-            self.sales[sale].booked[Side::New as usize] += 1;
-            self.trial = Some(Trial { sale, answered: false, lost: false, voided: false });
+            let sale = self.take(side, Kind::Test);
+            self.sales[sale].booked[side as usize] += 1;
+            self.trial = Some(Trial { side, sale, answered: false, lost: false, voided: false });
             return Tested::GoesOn;
         };
         if trial.lost {
-            self.send(Side::New, now);
+            self.send(side, now);
             return Tested::Failed;
         }
         if trial.answered && trial.voided {
-            let all = self.send(Side::New, now);
+            let all = self.send(side, now);
             return if all { Tested::Passed } else { Tested::GoesOn };
         }
         if trial.answered {
@@ -377,8 +378,8 @@ impl Bank {
     pub(crate) fn lose_answer(&mut self) {
         if let Some(trial) = self.trial.as_mut().filter(|trial| !trial.answered && !trial.lost) {
             (trial.lost, trial.voided) = (true, true);
-            let sale = trial.sale;
-            self.slot(Side::New).reversals.push(sale);
+            let (side, sale) = (trial.side, trial.sale);
+            self.slot(side).reversals.push(sale);
         }
     }
 
@@ -389,9 +390,9 @@ impl Bank {
     pub(crate) fn void_tests(&mut self, now: Duration) {
         let Some(trial) = self.trial.as_mut().filter(|trial| !trial.voided) else { return };
         trial.voided = true;
-        let sale = trial.sale;
-        self.slot(Side::New).reversals.push(sale);
-        self.send(Side::New, now);
+        let (side, sale) = (trial.side, trial.sale);
+        self.slot(side).reversals.push(sale);
+        self.send(side, now);
     }
 
     /// What the binding did since it last became active.

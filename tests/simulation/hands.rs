@@ -46,6 +46,7 @@ impl World {
             Action::Stage => done_if(self.slots.stage(), FailureCode::ArtifactUnsafe),
             Action::RunPreflight => done_if(self.slots.is_staged(), FailureCode::PreflightFailed),
             Action::AskTill => Reply::Till { work: self.work(), detail: String::new() },
+            Action::HoldTrading | Action::ReleaseTrading if task.given.suspended => done(),
             Action::HoldTrading => return self.hold(waited),
             Action::ReleaseTrading if self.till.running().is_none() => {
                 return patiently(waited, FailureCode::PosNotReady);
@@ -298,7 +299,8 @@ pub(crate) fn changes_something(action: Action) -> bool {
             | DeactivateAction::Announce
             | DeactivateAction::ConfirmSaved
             | DeactivateAction::ConfirmStopped
-            | DeactivateAction::ConfirmSelling,
+            | DeactivateAction::ConfirmSelling
+            | DeactivateAction::SelfTest,
         )
         | Action::Data(
             DataAction::Admit
@@ -339,6 +341,7 @@ pub(crate) fn changes_something(action: Action) -> bool {
             DeactivateAction::Stop
             | DeactivateAction::SettleOrOwe
             | DeactivateAction::Test
+            | DeactivateAction::CloseTests
             | DeactivateAction::Sell
             | DeactivateAction::RescueMoney
             | DeactivateAction::Erase,

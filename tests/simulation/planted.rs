@@ -320,6 +320,17 @@ fn a_till_that_sells_untested_is_caught() {
 }
 
 #[test]
+fn a_till_that_sells_without_having_looked_itself_over_is_caught() {
+    let tables = spoilt_stop(RESUME, "self-test", |_| None);
+    is_caught(&then(Then::Resume), tables, "by nobody's word");
+}
+
+#[test]
+fn a_till_that_sells_with_the_batch_of_its_tests_open_is_caught() {
+    is_caught(&then(Then::Resume), spoilt_stop(RESUME, "close", |_| None), "by nobody's word");
+}
+
+#[test]
 fn a_wipe_without_a_cool_off_is_caught() {
     is_caught(&then(Then::Wipe), spoilt_stop(WIPE, "cool-off", |_| None), "could be cancelled");
 }

@@ -197,7 +197,7 @@ impl World {
         if trouble.is_some_and(|trouble| declines.contains(&trouble)) {
             return Ok((not_passed, SOON));
         }
-        let tested = self.till.bank.test(self.now, attempt.min(rounds - 1));
+        let tested = self.till.bank.test(Side::New, self.now, attempt.min(rounds - 1));
         let unanswered = matches!(trouble, Some(Trouble::TestUnanswered | Trouble::TestHangs));
         if tested == Tested::GoesOn && unanswered {
             self.till.bank.lose_answer();

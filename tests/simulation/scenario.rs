@@ -90,6 +90,8 @@ pub(crate) enum Then {
     SettleAndWipe,
     /// Of a till that still owes something.
     WipeUnsettled,
+    /// To what people want of it before it sells again.
+    Upgrade,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -145,6 +147,10 @@ pub(crate) enum Trouble {
     HostCountsOtherwise,
     /// The host is away from the beginning, and comes back after forty minutes.
     HostAway,
+    /// The till finds something broken when it examines itself.
+    SelfTestFails,
+    /// The host counts the batch with the tests otherwise.
+    TestsDisagree,
 }
 
 impl Trouble {
@@ -454,7 +460,9 @@ impl Scenario {
                 | Trouble::FilesRefused
                 | Trouble::TotalsDiffer
                 | Trouble::HostCountsOtherwise
-                | Trouble::HostAway,
+                | Trouble::HostAway
+                | Trouble::SelfTestFails
+                | Trouble::TestsDisagree,
             ) => panic!("no trouble of a rebind"),
         };
         let has = |all: &[Trouble]| self.trouble.is_some_and(|it| all.contains(&it));

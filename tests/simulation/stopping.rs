@@ -8,6 +8,7 @@ use shared::outcome::{FailureCode, Waiting};
 use shared::owed::{SUSPENDED, SUSPENDED_OWING};
 use shared::time::UnixTime;
 
+use crate::bank::Tested;
 use crate::hands::{Answered, done, done_if, failed, not_yet, patiently};
 use crate::rebinding::VERIFIED_WITHIN;
 use crate::scenario::{Job, Trouble};
@@ -58,13 +59,15 @@ impl World {
                     false => failed(FailureCode::NotStopped),
                 }
             }
-            It::Test if self.scenario.trouble == Some(Trouble::TestDeclined) => {
-                failed(FailureCode::TestFailed)
+            It::SelfTest if self.scenario.trouble == Some(Trouble::SelfTestFails) => {
+                worthwhile(FailureCode::TestFailed)
             }
-            It::Test => {
-                self.tested = true;
+            It::SelfTest => {
+                self.looked_over = true;
                 done()
             }
+            It::Test => return self.test_active(),
+            It::CloseTests => self.close_tests(),
             It::Sell if matches!(it.wanted, Wanted::Suspend(_)) && task.given.suspended => done(),
             It::Sell if task.given.locked => {
                 done_if(self.till.hand_over(), FailureCode::PosNotReady)
@@ -82,6 +85,35 @@ impl World {
             It::Erase => return self.erase(&it.wanted, waited),
         };
         Ok((reply, SOON))
+    }
+
+    /// The test sale is sent, answered and voided one after the other, and the power can fail in
+    /// between.
+    fn test_active(&mut self) -> Answered {
+        if self.scenario.trouble == Some(Trouble::TestDeclined) {
+            return Ok((failed(FailureCode::TestFailed), SOON));
+        }
+        let side = self.till.bank.active();
+        self.changes += 1;
+        match self.till.bank.test(side, self.now, 0) {
+            Tested::GoesOn => Err(SOON),
+            Tested::Passed => {
+                self.tested = true;
+                Ok((done(), SOON))
+            }
+            Tested::Failed => Ok((failed(FailureCode::TestFailed), SOON)),
+        }
+    }
+
+    fn close_tests(&mut self) -> Reply {
+        let side = self.till.bank.active();
+        self.till.bank.void_tests(self.now);
+        if self.scenario.trouble == Some(Trouble::TestsDisagree) {
+            return worthwhile(FailureCode::SettlementMismatch);
+        }
+        let settled = self.till.bank.settle(side, self.now);
+        self.tests_closed = settled && !self.till.bank.has_money(side);
+        done_if(self.tests_closed, FailureCode::SettlementMismatch)
     }
 
     /// The host counts otherwise for an hour from when it is asked first.
@@ -155,7 +187,7 @@ impl World {
     fn watch_who_lets_it_sell(&mut self, wanted: &Wanted) {
         let may = match wanted {
             Wanted::Suspend(_) => self.scenario.cancelled_at.is_some_and(|at| at <= self.now),
-            Wanted::Resume(_) => self.tested,
+            Wanted::Resume(_) => self.looked_over && self.tested && self.tests_closed,
             Wanted::Wipe(..) => false,
         };
         if !may {

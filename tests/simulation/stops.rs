@@ -8,7 +8,7 @@ use shared::outcome::{FailureCode, Outcome};
 
 use crate::cuts::{POWER_TWICE, interrupt_once, interrupt_twice, interrupt_twice_thinly};
 use crate::machine::run;
-use crate::scenario::{Job, SHORT_DARK, Scenario, Then, Trouble};
+use crate::scenario::{Job, Release, SHORT_DARK, Scenario, Then, Trouble};
 use crate::verdict::verdict;
 use crate::world::{Cut, World};
 
@@ -41,6 +41,37 @@ fn a_lost_terminal_is_emptied_wherever_the_power_fails() {
 fn a_till_that_fails_its_tests_stays_stopped_wherever_the_power_fails() {
     let scenario = Scenario::suspend(Some(Then::Resume), Some(Trouble::TestDeclined));
     interrupt_twice(&scenario, POWER_TWICE).expect_at_least(300);
+}
+
+#[test]
+fn a_till_that_is_broken_or_whose_tests_do_not_add_up_stays_stopped_wherever_the_power_fails() {
+    for trouble in [Trouble::SelfTestFails, Trouble::TestsDisagree] {
+        let scenario = Scenario::suspend(Some(Then::Resume), Some(trouble));
+        for cut in [Cut::Power, Cut::Agent] {
+            interrupt_once(&scenario, Tables::BUILT_IN, cut).expect_at_least(40);
+        }
+    }
+}
+
+/// What people want of it before it sells again.
+fn upgraded(release: Release) -> Scenario {
+    Scenario { release, ..Scenario::suspend(Some(Then::Upgrade), None) }
+}
+
+#[test]
+fn a_suspended_till_is_upgraded_and_never_sells_wherever_the_power_fails() {
+    interrupt_twice_thinly(&upgraded(Release::Good), POWER_TWICE, 3).expect_at_least(400);
+    let scenario = Scenario { dark: SHORT_DARK, ..upgraded(Release::Good) };
+    for cut in [Cut::Power, Cut::Agent] {
+        interrupt_once(&scenario, Tables::BUILT_IN, cut).expect_at_least(60);
+    }
+}
+
+#[test]
+fn a_suspended_till_that_a_bad_release_came_to_stands_still_with_the_old_one() {
+    for cut in [Cut::Power, Cut::Agent] {
+        interrupt_once(&upgraded(Release::Unhealthy), Tables::BUILT_IN, cut).expect_at_least(60);
+    }
 }
 
 #[test]

@@ -9,7 +9,7 @@ use shared::outcome::{FailureCode, Outcome};
 use crate::bank::{Audit, Side};
 use crate::leases::check_lease;
 use crate::machine::CONTROLLER_GONE;
-use crate::scenario::{Job, Scenario, Then, Trouble};
+use crate::scenario::{Job, Release, Scenario, Then, Trouble};
 use crate::slots::Version;
 use crate::vault::Data;
 use crate::world::World;
@@ -72,8 +72,13 @@ fn check_shop(world: &mut World, wrong: &mut Vec<String>) {
 
 /// The version that runs is the one that was told.
 fn check_version(world: &World, told: Option<&Outcome>, wrong: &mut Vec<String>) {
-    let version = match told {
-        Some(Outcome::Succeeded { now }) if world.scenario.job == Job::Upgrade => {
+    let upgraded = match (world.scenario.then, world.then) {
+        (Some(Then::Upgrade), Some(order)) => world.controller.outcome(order),
+        (_, _) if world.scenario.job == Job::Upgrade => told,
+        (_, _) => None,
+    };
+    let version = match upgraded {
+        Some(Outcome::Succeeded { now }) => {
             if now != Version::New.name() {
                 wrong.push(format!("success is told of version {now}"));
             }
@@ -160,7 +165,7 @@ fn check_bindings(world: &World, told: Option<&Outcome>, wrong: &mut Vec<String>
 /// The till stands still, sells or is erased as the last of its orders had it, and the terminal
 /// knows so.
 fn check_standing(world: &World, told: Option<&Outcome>, wrong: &mut Vec<String>) {
-    let Scenario { job, then, trouble, .. } = &*world.scenario;
+    let Scenario { job, then, trouble, release, .. } = &*world.scenario;
     let succeeded = matches!(told, Some(Outcome::Succeeded { .. }));
     let suspended = match told {
         // Another suspension went on from there.
@@ -191,14 +196,22 @@ fn check_standing(world: &World, told: Option<&Outcome>, wrong: &mut Vec<String>
         } else if world.controller.finals(order) != 1 || told != world.outcome_of(order).as_ref() {
             wrong.push(format!("what follows ended as {told:?}, and not everybody knows it"));
         }
-        let declined = *trouble == Some(Trouble::TestDeclined) && *then == Then::Resume;
+        let fails_with = match trouble {
+            Some(Trouble::TestDeclined | Trouble::SelfTestFails) => Some(FailureCode::TestFailed),
+            Some(Trouble::TestsDisagree) => Some(FailureCode::SettlementMismatch),
+            Some(_) | None if world.till.bank.lost_a_test() => Some(FailureCode::TestFailed),
+            Some(_) | None => None,
+        };
         match (told, then) {
             (None, Then::WipeUnsettled) => {}
             (Some(Outcome::Failed { failure }), Then::Resume)
-                if declined && failure.code == FailureCode::TestFailed => {}
-            (Some(Outcome::Succeeded { .. }), Then::Resume) if !declined => {
+                if fails_with == Some(failure.code) => {}
+            (Some(Outcome::Succeeded { .. }), Then::Resume) if fails_with.is_none() => {
                 wanted = Standing::InService;
             }
+            (Some(Outcome::Succeeded { .. }), Then::Upgrade) if *release == Release::Good => {}
+            (Some(Outcome::RolledBack { failure }), Then::Upgrade)
+                if *release != Release::Good && failure.code == FailureCode::HealthNotProven => {}
             (Some(Outcome::Succeeded { .. }), Then::Wipe | Then::SettleAndWipe) => {
                 wanted = Standing::Erased { by: order, at: NOW };
             }

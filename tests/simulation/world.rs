@@ -78,6 +78,8 @@ pub(crate) struct World {
     /// Of a suspension, and of what follows it.
     pub(crate) started_at: Duration,
     pub(crate) settle_asked_at: Option<Duration>,
+    pub(crate) looked_over: bool,
+    pub(crate) tests_closed: bool,
     pub(crate) let_go_at: Option<Duration>,
     pub(crate) wipe_accepted_at: Option<UnixTime>,
     pub(crate) stepped_down: bool,
@@ -131,7 +133,7 @@ impl World {
             suspension = id;
         }
         let then = scenario.then.map(|then| {
-            let parcels = following_parcels(&office.ceremony, then, suspension);
+            let parcels = following_parcels(&office.ceremony, then, suspension, &release);
             let id = id_of(&parcels[0]);
             controller.owe_after(suspension, id, Rc::new(parcels));
             id
@@ -177,6 +179,8 @@ impl World {
             stop_asked_at: None,
             started_at: Duration::ZERO,
             settle_asked_at: None,
+            looked_over: false,
+            tests_closed: false,
             let_go_at: None,
             wipe_accepted_at: None,
             stepped_down: false,
@@ -328,17 +332,27 @@ fn settling_parcels(ceremony: &Ceremony, scenario: &Scenario) -> Vec<Parcel> {
 }
 
 /// What is ordered of a terminal that was suspended by that order.
-fn following_parcels(ceremony: &Ceremony, then: Then, by: OrderId) -> Vec<Parcel> {
+fn following_parcels(
+    ceremony: &Ceremony,
+    then: Then,
+    by: OrderId,
+    release: &Release,
+) -> Vec<Parcel> {
     let clearances = folder([1, 2].map(|it| clearance(terminal(it), challenge(), by)));
-    let (change, profile) = match then {
-        Then::Resume => (Change::Resume(Box::new(resume())), None),
+    let (change, profile, release) = match then {
+        Then::Resume => (Change::Resume(Box::new(resume())), None, None),
         Then::Wipe | Then::SettleAndWipe | Then::WipeUnsettled => {
             let wipe = wipe(clearances.root());
-            (Change::Decommission(Box::new(wipe)), clearances.enclosed(terminal(1)))
+            (Change::Decommission(Box::new(wipe)), clearances.enclosed(terminal(1)), None)
+        }
+        Then::Upgrade => {
+            let digest = payload_digest(release);
+            let upgrade = Upgrade { release: digest, window: None, backup_within_s: None };
+            (Change::Upgrade(upgrade), None, Some(ceremony.signed_release(release)))
         }
     };
     in_epochs(ceremony, 3, change)
-        .map(|parcel| Parcel { profile: profile.clone(), ..parcel })
+        .map(|parcel| Parcel { profile: profile.clone(), release: release.clone(), ..parcel })
         .collect()
 }
 

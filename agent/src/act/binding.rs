@@ -18,7 +18,7 @@ use super::{Hands, done};
 use crate::install::slot_dir::RESERVE_BYTES;
 use crate::job::rebind::{Change, RebindAction};
 use crate::job::{Again, Finding, Found, Proof, Reply, Task};
-use crate::pos::{Binding, BindingState, PosError, Tuple};
+use crate::pos::{Binding, BindingState, Host, PosError, Tuple};
 use crate::snapshot::protocol;
 use crate::stop::Stop;
 
@@ -242,24 +242,9 @@ impl Errand<'_> {
         let hosts = self.hands.pos.host_check();
         let hosts = hosts.map_err(|error| pos(&error, FailureCode::PosRefused))?;
         let (new, old) = (self.new_binding(), self.old()?.binding);
-        let mut missing = Vec::new();
-        for wanted in [&new, &old] {
-            match hosts.iter().find(|host| host.binding == *wanted) {
-                Some(host) if host.reachable => {}
-                Some(host) => missing.push(format!("{wanted}: {}", host.detail)),
-                None => missing.push(format!("{wanted}: the till did not ask its host")),
-            }
-        }
-        match missing.is_empty() {
-            true => {
-                let room = "the disk has room, and backups are made here";
-                Ok(done(format!("the hosts of {new}, {old} answer, {room}")))
-            }
-            false => {
-                let detail = format!("not reached: {}", missing.join("; "));
-                Err(waiting(Waiting::Network, detail))
-            }
-        }
+        all_answer(&hosts, &[&new, &old])?;
+        let room = "the disk has room, and backups are made here";
+        Ok(done(format!("the hosts of {new}, {old} answer, {room}")))
     }
 
     fn drain_old(&self) -> Result<Reply, NotDone> {
@@ -381,6 +366,22 @@ impl Errand<'_> {
         let stopped = self.hands.pos.stop_trading(&self.change.fallback());
         stopped.map_err(|error| pos(&error, FailureCode::PosRefused))?;
         Ok(done("trading is stopped, and the till says what to do instead".to_owned()))
+    }
+}
+
+/// Whether the hosts of these bindings were asked, and answered.
+pub(super) fn all_answer(hosts: &[Host], bindings: &[&str]) -> Result<(), NotDone> {
+    let missing = bindings.iter().filter_map(|wanted| {
+        match hosts.iter().find(|host| host.binding == *wanted) {
+            Some(host) if host.reachable => None,
+            Some(host) => Some(format!("{wanted}: {}", host.detail)),
+            None => Some(format!("{wanted}: the till did not ask its host")),
+        }
+    });
+    let missing: Vec<_> = missing.collect();
+    match missing.is_empty() {
+        true => Ok(()),
+        false => Err(waiting(Waiting::Network, format!("not reached: {}", missing.join("; ")))),
     }
 }
 

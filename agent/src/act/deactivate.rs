@@ -1,5 +1,7 @@
 //! Actions by which a till stops, sells again, or is emptied.
 
+mod waking;
+
 use std::time::Duration;
 
 use serde_json::Value;
@@ -20,8 +22,6 @@ use crate::stop::Stop;
 const RESCUES: u32 = 3;
 const RESCUE_AGAIN: Duration = Duration::from_secs(10);
 
-/// What the receipt says that the terminal is now; of a suspension see [`shared::owed`].
-const IN_SERVICE: &str = "in service";
 const ERASED: &str = "erased";
 
 impl Hands {
@@ -39,7 +39,9 @@ impl Hands {
             DeactivateAction::ConfirmSaved => self.confirm_saved(task, stop),
             DeactivateAction::SettleOrOwe => self.settle_or_owe(it, task),
             DeactivateAction::ConfirmStopped => self.confirm_stopped(task),
+            DeactivateAction::SelfTest => self.look_over(),
             DeactivateAction::Test => self.test_active(it, task, stop),
+            DeactivateAction::CloseTests => self.close_tests(task),
             DeactivateAction::Sell => self.sell(it, task),
             DeactivateAction::ConfirmSelling => self.confirm_selling(),
             DeactivateAction::RescueMoney => Ok(self.rescue_money(stop)),
@@ -174,50 +176,6 @@ impl Hands {
         }
         let is_now = if may_owe { SUSPENDED_OWING } else { SUSPENDED };
         Ok(Reply::Done(Proof { version: Some(is_now.to_owned()), findings: Vec::new() }))
-    }
-
-    fn test_active(&self, it: &Deactivation, task: &Task, stop: &Stop) -> Result<Reply, NotDone> {
-        let Wanted::Resume(resume) = &it.wanted else { return Ok(super::misplaced(task.action)) };
-        let mut findings = Vec::new();
-        for active in self.active_bindings()? {
-            let binding = active.binding.as_str();
-            let key = |number: usize| format!("{}/{binding}/{number}", task.order);
-            let why = self.failed_test(&resume.tests, binding, key, stop, &mut findings)?;
-            if let Some(detail) = why {
-                return Err(failed(FailureCode::TestFailed, detail, Again::Pointless));
-            }
-            self.void_tests(binding, &format!("of {binding}"))?;
-        }
-        Ok(Reply::Done(Proof { version: None, findings }))
-    }
-
-    /// A suspension that is taken back gives back no more than it has taken.
-    fn sell(&self, it: &Deactivation, task: &Task) -> Result<Reply, NotDone> {
-        if matches!(it.wanted, Wanted::Suspend(_)) && task.given.suspended {
-            return Ok(done("the till was out of service before, and stays so".to_owned()));
-        }
-        if task.given.locked {
-            // Handed over: it is let go once the controller is heard.
-            let stopped = self.pos.stop_trading(crate::lease::MESSAGE);
-            stopped.map_err(|error| pos(&error, FailureCode::PosRefused))?;
-            return Ok(done("the till is given back, and is locked".to_owned()));
-        }
-        self.pos.release().map_err(|error| pos(&error, FailureCode::PosRefused))?;
-        Ok(done(shared::document::receipt::TRADING_GOES_ON.to_owned()))
-    }
-
-    fn confirm_selling(&self) -> Result<Reply, NotDone> {
-        let status = self.pos.status().map_err(|error| pos(&error, FailureCode::PosRefused))?;
-        match status.stopped.is_none() && status.trading == Trading::Open {
-            true => {
-                let version = Some(IN_SERVICE.to_owned());
-                Ok(Reply::Done(Proof { version, findings: Vec::new() }))
-            }
-            false => {
-                let detail = "the till says that it does not sell".to_owned();
-                Err(failed(FailureCode::PosRefused, detail, Again::Worthwhile))
-            }
-        }
     }
 
     /// Whatever is left goes with the rest: the receipt says what.

@@ -7,7 +7,8 @@
 //! done people may take it back, and the till sells again. Where people have signed that it may
 //! settle later ([`owing`]), it is saved with all that it owes, and says so under its key.
 //!
-//! A **return to service** tests before anybody sells, and leaves the till stopped when it cannot.
+//! A **return to service** looks the till over, tests it, takes the tests back and closes their
+//! batch before anybody sells; where any of it fails, the till stays stopped.
 //!
 //! A **wipe** waits while any approver may cancel it. From `erase` on there is only forward.
 
@@ -16,7 +17,9 @@ pub mod owing;
 use serde::{Deserialize, Serialize};
 use shared::change::{Decommission, Resume, SettlementDelay, Suspend};
 use shared::document::Clearance;
-use shared::outcome::FailureCode::{self, ExportFailed, NotErased, NotStopped, TestFailed};
+use shared::outcome::FailureCode::{
+    self, ExportFailed, NotErased, NotStopped, SettlementMismatch, TestFailed,
+};
 use shared::outcome::Waiting;
 use shared::time::UnixTime;
 
@@ -49,8 +52,12 @@ pub enum DeactivateAction {
     ConfirmSaved,
     /// Find out that the till stands still, and owes nothing but what was found before.
     ConfirmStopped,
+    /// The till's own self-test, and whether the hosts of its active bindings answer.
+    SelfTest,
     /// The tests on the active binding.
     Test,
+    /// No test sale stands, and the batch that had them is closed: both sides count the same.
+    CloseTests,
     /// Let the shop sell.
     Sell,
     /// Find out that the till sells.
@@ -63,8 +70,8 @@ pub enum DeactivateAction {
 }
 
 use DeactivateAction::{
-    Announce, Check, ConfirmSaved, ConfirmSelling, ConfirmStopped, Erase, RescueMoney, Sell,
-    SettleOrOwe, Stop, Test,
+    Announce, Check, CloseTests, ConfirmSaved, ConfirmSelling, ConfirmStopped, Erase, RescueMoney,
+    SelfTest, Sell, SettleOrOwe, Stop, Test,
 };
 
 const fn deactivate(action: DeactivateAction) -> Action {
@@ -120,9 +127,20 @@ pub static RESUME: Table = &[
     Step::new("check", deactivate(Check)).tries(8, 60).within_s(HOUR),
     Step::new("announce", deactivate(Announce)).tries(3, 10).within_s(120),
     Step::wait("window", WindowOpen),
-    Step::new("test", deactivate(Test))
+    Step::new("self-test", deactivate(SelfTest))
         .only_while(WindowOpen, "window")
         .failing_as(TestFailed)
+        .tries(3, 60)
+        .within_s(HOUR),
+    // From the first test on nothing waits for another window: each test is done once, and a batch
+    // with half of them is not left open for a night.
+    Step::new("test", deactivate(Test))
+        .tidied_by(&[deactivate(CloseTests)])
+        .failing_as(TestFailed)
+        .tries(3, 60)
+        .within_s(HOUR),
+    Step::new("close", deactivate(CloseTests))
+        .failing_as(SettlementMismatch)
         .tries(3, 60)
         .within_s(HOUR),
     Step::new("sell", deactivate(Sell))

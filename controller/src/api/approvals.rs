@@ -15,10 +15,11 @@ use utoipa_axum::routes;
 use super::campaigns::campaign_state;
 use super::extract::{Operator, Part, Path, Query, listed};
 use super::model::{
-    Approval, ApprovalMember, ApprovalRequest, Approver, Base64, Page, PlannedWord, Problem, Term,
+    Approval, ApprovalMember, ApprovalRequest, Approver, Base64, Page, PlannedWord, Problem,
+    ServiceWord, Term,
 };
 use super::problem::Refusal;
-use super::{Api, now};
+use super::{Api, deactivations, now};
 use crate::campaign::collect::Request;
 use crate::campaign::words;
 use crate::rebind;
@@ -83,6 +84,21 @@ async fn planned(api: &Api, id: CampaignId) -> Result<Option<PlannedWord>, Refus
     }))
 }
 
+async fn service(
+    api: &Api,
+    id: CampaignId,
+    change: &Change,
+) -> Result<Option<ServiceWord>, Refusal> {
+    let Change::Resume(_) = change else { return Ok(None) };
+    let Some(found) = api.registry.deactivation(id).await? else { return Ok(None) };
+    let kept = deactivations::kept(&found)?;
+    Ok(Some(ServiceWord {
+        checked: kept.checked.map(deactivations::on_site),
+        at_least: kept.at_least,
+        answered: kept.plan.answered,
+    }))
+}
+
 /// The file that approvers sign, on machines without a network
 #[utoipa::path(
     get,
@@ -119,6 +135,7 @@ async fn request(
         release,
         profiles: profiles(&api, id).await?,
         planned: planned(&api, id).await?,
+        service: service(&api, id, &document.change).await?,
         members: members(&api, id).await?,
         cancellation: None,
     }))

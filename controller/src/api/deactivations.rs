@@ -7,10 +7,11 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use serde::Serialize;
 use shared::change::Change as Signed;
-use shared::document::SanitisationCertificate;
 use shared::document::clearance::Deregistered;
-use shared::id::{CampaignId, TerminalId};
+use shared::document::{Receipt, SanitisationCertificate};
+use shared::id::{CampaignId, OrderId, TerminalId};
 use shared::limits;
+use shared::message::SignedBytes;
 use shared::owed::Owed;
 use shared::signature::Envelope;
 use utoipa_axum::router::OpenApiRouter;
@@ -18,20 +19,28 @@ use utoipa_axum::routes;
 
 use super::extract::{Json, Operator, Part, Path, Query, listed};
 use super::model::{
-    Base64, CheckedOnSite, DeactivatedTerminal, Deactivation, Deregistration, NewDeactivation,
-    OwedOfBinding, Owing, Page, Problem, Sanitisation, ServiceDeadline, ServiceObstacle,
-    ServicePart, ServicePlan, ServiceTold, Terminal, Untold, WantedService,
+    Base64, Change, CheckedOnSite, DeactivatedTerminal, Deactivation, Deregistration,
+    NewDeactivation, OwedOfBinding, Owing, Page, Problem, ResumeWish, Sanitisation,
+    ServiceDeadline, ServiceFinding, ServiceObstacle, ServicePart, ServicePlan, ServiceTold,
+    Terminal, Untold, WantedService,
 };
 use super::problem::{Code, Refusal};
 use super::{Api, campaigns, now, stops, terminals};
 use crate::campaign::assignment::AssignmentState;
 use crate::campaign::view::{self, Member, Part as Standing};
+use crate::deactivation::downtime::downtime;
 use crate::deactivation::notice::{Answer, Told};
 use crate::deactivation::plan::{self, Obstacle, Plan};
-use crate::deactivation::{Checked, DeactivationError, Deactivations, Kept, NewChange, Wanted};
+use crate::deactivation::validity;
+use crate::deactivation::{
+    Checked, DeactivationError, Deactivations, Kept, NewChange, Resumption, Wanted,
+};
 use crate::registry::deactivation as stored;
 use crate::registry::page::{self, PAGE_ITEMS_MAX};
 use crate::registry::terminal::Service;
+
+/// More findings than there are codes, and more components than a till has.
+const ANSWERS_MAX: usize = 64;
 
 pub(super) fn routes() -> OpenApiRouter<Arc<Api>> {
     OpenApiRouter::new()
@@ -59,6 +68,7 @@ async fn plan_it(
     State(api): State<Arc<Api>>,
     Json(asked): Json<NewDeactivation>,
 ) -> Result<axum::Json<ServicePlan>, Refusal> {
+    check_texts(&asked)?;
     let planned = deactivations(&api).plan(&read(asked), &operator.by(None, now())).await?;
     Ok(axum::Json(plan_shown(&planned)))
 }
@@ -100,12 +110,7 @@ async fn create(
     State(api): State<Arc<Api>>,
     Json(asked): Json<NewDeactivation>,
 ) -> Result<(StatusCode, axum::Json<Deactivation>), Refusal> {
-    let long = |text: &String| text.len() > limits::TEXT_BYTES_MAX;
-    let untold = asked.untold.iter().flat_map(|it| [&it.by, &it.why]);
-    if asked.name.iter().chain(&asked.close_store).chain(untold).any(long) {
-        let detail = format!("a text is longer than {} bytes", limits::TEXT_BYTES_MAX);
-        return Err(Refusal::new(Code::Invalid, detail));
-    }
+    check_texts(&asked)?;
     let by = operator.by(None, now());
     let campaign = deactivations(&api).create(read(asked), &by).await?;
     api.vitals.campaign_moved();
@@ -176,6 +181,28 @@ async fn certificates(
     Ok(axum::Json(shown.collect()))
 }
 
+/// Texts that people write, of which each is kept and shown.
+fn check_texts(asked: &NewDeactivation) -> Result<(), Refusal> {
+    let untold = asked.untold.iter().flat_map(|it| [&it.by, &it.why]);
+    let mut texts: Vec<_> = asked.name.iter().chain(&asked.close_store).chain(untold).collect();
+    if let WantedService::Resume(it) = &asked.wanted {
+        let pairs = it.overrides.iter().chain(&it.at_least);
+        if it.overrides.len() + it.at_least.len() > ANSWERS_MAX {
+            let detail = format!("more than {ANSWERS_MAX} answers and versions are named");
+            return Err(Refusal::new(Code::Invalid, detail));
+        }
+        texts.extend(pairs.flat_map(|(name, value)| [name, value]).chain(&it.vouch));
+    }
+    let is_unfit =
+        |it: &&String| it.len() > limits::TEXT_BYTES_MAX || it.chars().any(char::is_control);
+    if texts.iter().any(is_unfit) {
+        let bytes = limits::TEXT_BYTES_MAX;
+        let detail = format!("a text is longer than {bytes} bytes, or has control characters");
+        return Err(Refusal::new(Code::Invalid, detail));
+    }
+    Ok(())
+}
+
 fn read(asked: NewDeactivation) -> NewChange {
     let NewDeactivation { request, wanted, name, not_after_s, close_store, untold } = asked;
     let untold = untold.map(|Untold { by, why }| Answer { by, why });
@@ -188,7 +215,8 @@ fn read(asked: NewDeactivation) -> NewChange {
         WantedService::Settle(it) => Wanted::Settle { resume_expected: it.resume_expected },
         WantedService::Resume(it) => {
             let checked = Some(Checked { what: it.checked.what, by: it.checked.by });
-            Wanted::Resume { tests: it.tests, checked, window: it.window }
+            let ResumeWish { tests, checked: _, window, at_least, overrides, vouch } = it;
+            Wanted::Resume(Resumption { tests, checked, window, at_least, overrides, vouch })
         }
         WantedService::Wipe(it) => Wanted::Wipe { cool_off_s: it.cool_off_s, is_lost: it.is_lost },
     };
@@ -212,10 +240,19 @@ fn plan_shown(plan: &Plan) -> ServicePlan {
         by: it.by,
         is_late: it.is_late,
     });
+    let findings = plan.findings.iter().map(|it| ServiceFinding {
+        code: it.code.clone(),
+        weight: it.weight,
+        about: it.about.clone(),
+        detail: it.detail.clone(),
+        hint: validity::hint(it).to_owned(),
+    });
     ServicePlan {
         is_blocked: plan.is_blocked(),
         terminals: terminals.collect(),
         deadlines: deadlines.collect(),
+        findings: findings.collect(),
+        answered: plan.answered.clone(),
         told: plan.told.as_ref().map(told_shown),
     }
 }
@@ -231,14 +268,54 @@ fn told_shown(told: &Told) -> ServiceTold {
 
 async fn found(api: &Api, id: CampaignId) -> Result<Deactivation, Refusal> {
     let found = api.registry.deactivation(id).await?;
-    shown(api, found.ok_or_else(|| Refusal::no("change of service", id))?).await
+    let found = found.ok_or_else(|| Refusal::no("change of service", id))?;
+    let kept = kept(&found)?;
+    let mut whole = shown(api, found).await?;
+    if let Change::Resume(_) = whole.campaign.change {
+        for part in &kept.plan.terminals {
+            let its = whole.terminals.iter_mut().find(|it| it.terminal == part.terminal);
+            if let (Some(its), Some(suspended_by)) = (its, part.suspended_by) {
+                its.downtime_s = stood_still(api, suspended_by, its.order).await?;
+            }
+        }
+        let each: Vec<_> = whole.terminals.iter().filter_map(|it| it.downtime_s).collect();
+        whole.downtime_s = (!each.is_empty()).then(|| each.iter().sum());
+    }
+    Ok(whole)
+}
+
+/// As it was written when the change was asked for.
+pub(super) fn kept(it: &stored::Deactivation) -> Result<Kept, Refusal> {
+    serde_json::from_str(&it.plan).map_err(|error| Refusal::internal(&error))
+}
+
+pub(super) fn on_site(it: Checked) -> CheckedOnSite {
+    CheckedOnSite { what: it.what, by: it.by }
+}
+
+/// In seconds, by what the terminal has signed of both orders.
+async fn stood_still(
+    api: &Api,
+    suspended_by: OrderId,
+    resumed_by: Option<OrderId>,
+) -> Result<Option<u64>, Refusal> {
+    let Some(resumed_by) = resumed_by else { return Ok(None) };
+    let (stopped, resumed) = (receipts(api, suspended_by).await?, receipts(api, resumed_by).await?);
+    Ok(downtime(&stopped, &resumed).map(|it| it.as_secs()))
+}
+
+async fn receipts(api: &Api, order: OrderId) -> Result<Vec<Receipt>, Refusal> {
+    let signed = api.registry.receipts(order).await?.into_iter();
+    // What cannot be read proves nothing, and was put aside when it came.
+    let read = |it: SignedBytes| Envelope::<Receipt>::from_bytes(it.as_slice()).ok();
+    Ok(signed.filter_map(read).map(|it| it.document).collect())
 }
 
 async fn shown(api: &Api, it: stored::Deactivation) -> Result<Deactivation, Refusal> {
     let id = it.campaign;
     let campaign = api.registry.campaign(id).await?;
     let campaign = campaign.ok_or_else(|| Refusal::no("campaign", id))?;
-    let kept: Kept = serde_json::from_str(&it.plan).map_err(|error| Refusal::internal(&error))?;
+    let kept = kept(&it)?;
     let mut members = Vec::new();
     let mut page = page::Page::first(PAGE_ITEMS_MAX);
     loop {
@@ -275,7 +352,9 @@ async fn shown(api: &Api, it: stored::Deactivation) -> Result<Deactivation, Refu
         late: terminals.iter().filter(is_late).count() as u64,
         terminals,
         planned: plan_shown(&kept.plan),
-        checked: kept.checked.map(|it| CheckedOnSite { what: it.what, by: it.by }),
+        checked: kept.checked.map(on_site),
+        at_least: kept.at_least,
+        downtime_s: None,
         campaign: campaigns::shown(api, id).await?,
     })
 }
@@ -375,6 +454,7 @@ fn terminal(change: &Signed, member: &Member, is_proven: bool) -> DeactivatedTer
         order,
         detail: part.why().map(|why| why.detail),
         at_risk,
+        downtime_s: None,
     }
 }
 
@@ -389,6 +469,7 @@ impl From<DeactivationError> for Refusal {
             | DeactivationError::NobodyOwes
             | DeactivationError::NotAReference
             | DeactivationError::NoAnswer
+            | DeactivationError::NotAVersion(_)
             | DeactivationError::Unchecked(_)
             | DeactivationError::NotLost(_) => Code::Invalid,
             DeactivationError::SamePerson { .. } => Code::SamePerson,

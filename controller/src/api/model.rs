@@ -28,7 +28,9 @@ mod terminal;
 mod text;
 mod unit;
 
-pub use approval::{Approval, ApprovalMember, ApprovalRequest, Approver, PlannedWord, Term};
+pub use approval::{
+    Approval, ApprovalMember, ApprovalRequest, Approver, PlannedWord, ServiceWord, Term,
+};
 pub use backup::{
     Coverage, HoldReason, RepositoryObjects, Snapshot, SnapshotDetail, SnapshotState,
 };
@@ -40,8 +42,9 @@ pub use change::{Backup, Change, Drill, Ping, Restore, Upgrade};
 pub use claim::{Claim, ClaimState, IssuedClaim, NewClaim};
 pub use deactivation::{
     CheckedOnSite, DeactivatedTerminal, Deactivation, Deregistration, NewDeactivation,
-    OwedOfBinding, Owing, ResumeWish, Sanitisation, ServiceDeadline, ServiceObstacle, ServicePart,
-    ServicePlan, ServiceTold, SettleWish, SuspendWish, Untold, WantedService, WipeWish,
+    OwedOfBinding, Owing, ResumeWish, Sanitisation, ServiceDeadline, ServiceFinding,
+    ServiceObstacle, ServicePart, ServicePlan, ServiceTold, SettleWish, SuspendWish, Untold,
+    WantedService, WipeWish,
 };
 pub use drill::{DrillReport, DrillSet, Tally};
 pub use enrolment::{Base64, BeginEnrolment, Enrol, Enrolled, EnrolmentNonce, Own};

@@ -33,7 +33,8 @@ use crate::provider::day::Day;
 use crate::provider::fees::{Method, Price};
 
 pub(super) use deactivation::{
-    closed_stop, deactivation, owing_deactivation, sanitisation_certificate, service_plan, stop,
+    closed_stop, deactivation, owing_deactivation, resume_plan, resumption,
+    sanitisation_certificate, service_plan, stop,
 };
 pub(super) use replacements::{replacement_past, replacements};
 pub(super) use units::{unit_past, units};

@@ -7,11 +7,12 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
-use shared::id::TerminalId;
+use shared::id::{OrderId, TerminalId};
 use shared::time::UnixTime;
 
 use super::notice::Told;
 use crate::campaign::assignment::AssignmentState;
+use crate::finding::{self, Finding};
 use crate::registry::deactivation::ServiceFacts;
 use crate::registry::terminal::{Presence, Service, Unit};
 
@@ -115,6 +116,9 @@ pub struct Part {
     pub serial: String,
     pub store: String,
     pub obstacles: Vec<Obstacle>,
+    /// The order by which it stands still, where it is to sell again.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub suspended_by: Option<OrderId>,
 }
 
 /// What has to be so by when, and whether it is late.
@@ -146,17 +150,29 @@ pub struct Plan {
     /// Of a suspension: whether all who must know of it do.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub told: Option<Told>,
+    /// Of a return to service: see [`super::validity`].
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub findings: Vec<Finding>,
+    /// Who answers for which of them, by their codes.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub answered: BTreeMap<String, String>,
 }
 
 impl Plan {
     /// Whether anything speaks against it for which nobody answers.
     pub fn is_blocked(&self) -> bool {
         let untold = self.told.as_ref().is_some_and(|told| !told.is_enough());
-        untold || self.terminals.iter().any(|part| self.is_held_back(part))
+        let held_back = self.terminals.iter().any(|part| self.is_held_back(part));
+        untold || held_back || !self.open_findings().is_empty()
     }
 
     fn is_held_back(&self, part: &Part) -> bool {
         part.obstacles.iter().any(|it| !self.is_answered(*it))
+    }
+
+    /// What was found that nobody may answer for, or nobody does.
+    pub fn open_findings(&self) -> Vec<Finding> {
+        finding::open(&self.findings, &self.answered)
     }
 
     fn is_answered(&self, obstacle: Obstacle) -> bool {
@@ -191,7 +207,11 @@ pub fn plan(
             obstacles.push(Obstacle::LastInStore);
         }
         let (terminal, serial, store) = (it.terminal, it.serial.clone(), it.store.clone());
-        Part { terminal, serial, store, obstacles }
+        let suspended_by = match step {
+            Step::Resume => it.service_order,
+            Step::Suspend { .. } | Step::Settle | Step::Wipe { .. } => None,
+        };
+        Part { terminal, serial, store, obstacles, suspended_by }
     };
     let mut terminals: Vec<_> = facts.iter().map(part).collect();
     terminals.sort_by(|a, b| a.serial.cmp(&b.serial));
@@ -199,7 +219,8 @@ pub fn plan(
         Step::Suspend { cut_off } => deadlines(cut_off, now).into(),
         Step::Settle | Step::Resume | Step::Wipe { .. } => Vec::new(),
     };
-    Plan { terminals, deadlines, close_store, told: None }
+    let (findings, answered) = (Vec::new(), BTreeMap::new());
+    Plan { terminals, deadlines, close_store, told: None, findings, answered }
 }
 
 /// Counted back from the cut-off.

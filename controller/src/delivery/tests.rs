@@ -12,3 +12,4 @@ mod failures;
 mod on_record;
 mod rebinds;
 mod reports;
+mod resuming;

@@ -1,4 +1,5 @@
-//! What this controller knows for a plan: the one place where facts come from.
+//! What this controller knows for a plan: the one place where facts come from. What other plans ask
+//! for too is in [`crate::on_record`].
 //!
 //! What is kept nowhere is said to be unknown, so that the plan says so too.
 
@@ -8,23 +9,23 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use shared::document::Profile;
 use shared::document::profile::Enclosed;
-use shared::id::{BindingId, CampaignId, PositionId, TerminalId};
+use shared::id::{CampaignId, PositionId, TerminalId};
 use shared::time::UnixTime;
 
 use super::draft;
 use super::facts::{
-    Bound, Capability, Compatibility, Facts, Known, Next, RequestFacts, StoreFacts, Target,
-    TerminalFacts, Wish,
+    Bound, Capability, Facts, Known, Next, RequestFacts, StoreFacts, TerminalFacts, Wish,
 };
 use super::letter::Row;
+use crate::on_record;
 use crate::position::Position;
 use crate::position::binding::{Binding, BindingState};
-use crate::provider::compatibility::{self, Asked, Status};
+use crate::provider::compatibility;
 use crate::provider::contract::LegalReview;
 use crate::provider::day::Day;
 use crate::provider::model::{Model, RebindCapability};
 use crate::provider::record::Integration;
-use crate::provider::{Kind, fees, target};
+use crate::provider::{Kind, fees};
 use crate::registry::audit::By;
 use crate::registry::page::{PAGE_ITEMS_MAX, Page};
 use crate::registry::position::BindingsOf;
@@ -41,13 +42,7 @@ const USUAL_CLASS: &str = "standard";
 /// A till that was not heard for a day may be broken, or off for good.
 const WORKING_S: i64 = 24 * 3600;
 
-/// Components that tills tell of, and labels where they do not.
-const FIRMWARE: &str = "firmware";
-const KERNEL: &str = "kernel";
-
-/// Labels that say of a terminal what it does not tell itself.
-const HARDWARE: &str = "hardware";
-const KEY_SET: &str = "key-set";
+/// A label that says of a terminal how the shop's cash register speaks to it.
 const INTEGRATION: &str = "integration";
 
 /// Goes through the fleet once, in pages.
@@ -74,7 +69,7 @@ pub(super) async fn facts(
         let found = registry.terminals(&page).await?;
         let Some(last) = found.last() else { break };
         page = Page::after(last.id, PAGE_ITEMS_MAX);
-        let filled = positions(registry, &found).await?;
+        let filled = on_record::positions(registry, &found).await?;
         let busy = in_changes(registry, &found, wish.carried_by).await?;
         for terminal in &found {
             let position = filled.get(&terminal.id);
@@ -116,7 +111,7 @@ pub(super) async fn facts(
             requester: it.asked.requester,
             campaign: it.campaign,
         }),
-        target: target(registry, to, asks, at).await?,
+        target: on_record::provider(registry, to, asks, at).await?,
         fees: documents.fees((from, to), &movers, at),
         without_class,
         merchants: merchants.iter().flat_map(|them| them.iter().cloned()).collect(),
@@ -131,44 +126,16 @@ pub(super) async fn facts(
     })
 }
 
-/// Whether terminals may be brought to this provider then.
-async fn target(
-    registry: &dyn Registry,
-    key: &str,
-    asks: [&str; 2],
-    at: UnixTime,
-) -> Result<Known<Target>, RegistryError> {
-    let record = registry.record(Kind::Provider, key, None).await?;
-    let Some(known) = record.and_then(|it| it.known.provider()) else { return Ok(Known::Unknown) };
-    let known = known.but_for_words_of(asks);
-    let why_not = target::may_be_target(&known, at).err().unwrap_or_default();
-    Ok(Known::Is(Target { provider: known.document, why_not }))
-}
-
 async fn documents(registry: &dyn Registry, asks: [&str; 2]) -> Result<Documents, RegistryError> {
     let each = |kind| all(registry, kind);
     let bands = each(Kind::Band).await?.into_iter();
     let bands = bands.filter_map(|it| it.band()).map(|it| (it.key, it.document));
     let fees = each(Kind::Fees).await?.into_iter();
-    let contracts = each(Kind::Contract).await?.into_iter();
     Ok(Documents {
         bands: fees::bands(bands),
         fees: fees.filter_map(|it| it.fees()).map(|it| it.but_for_words_of(asks)).collect(),
-        contracts: contracts
-            .filter_map(|it| it.contract())
-            .map(|it| it.but_for_words_of(asks))
-            .collect(),
+        contracts: on_record::contracts(registry, asks).await?,
     })
-}
-
-/// By the terminals that fill them.
-async fn positions(
-    registry: &dyn Registry,
-    of: &[Terminal],
-) -> Result<BTreeMap<TerminalId, Position>, RegistryError> {
-    let ids: Vec<_> = of.iter().map(|it| it.id).collect();
-    let found = registry.positions_of(&ids).await?.into_iter();
-    Ok(found.filter_map(|it| it.terminal.map(|terminal| (terminal, it))).collect())
 }
 
 /// The waves of other changes that are not over, by terminals that they are about.
@@ -203,30 +170,23 @@ impl Look {
         now: UnixTime,
     ) -> Result<Self, RegistryError> {
         let (mut active, mut next) = (BTreeMap::<_, Vec<_>>::new(), BTreeMap::new());
-        let mut page = Page::<BindingId>::first(PAGE_ITEMS_MAX);
-        loop {
-            let found = registry.bindings(&BindingsOf::default(), &page).await?;
-            let Some(last) = found.last() else { break };
-            page = Page::after(last.id, PAGE_ITEMS_MAX);
-            for it in found {
-                if it.provider == wish.to && it.state.is_in_hand() {
-                    let (binding, version) = (it.id, it.version.clone());
-                    next.insert(it.position, Next { binding, version });
-                }
-                if it.state == BindingState::Active {
-                    active.entry(it.position).or_default().push(it);
-                }
+        for it in on_record::bindings(registry, &BindingsOf::default()).await? {
+            if it.provider == wish.to && it.state.is_in_hand() {
+                let (binding, version) = (it.id, it.version.clone());
+                next.insert(it.position, Next { binding, version });
+            }
+            if it.state == BindingState::Active {
+                active.entry(it.position).or_default().push(it);
             }
         }
         let models = all(registry, Kind::Model).await?.into_iter();
         let models = models.filter_map(|it| it.model()).map(|it| (it.key, it.document));
-        let matrix = all(registry, Kind::Compatibility).await?.into_iter();
         Ok(Self {
             requested: request.and_then(|it| it.asked.selector.parse().ok()),
             active,
             next,
             models: models.collect(),
-            matrix: matrix.filter_map(|it| it.row()).map(|it| it.document).collect(),
+            matrix: on_record::matrix(registry).await?,
             today: Day::of(wish.begins_at),
             heard_since: UnixTime(now.0.saturating_sub(WORKING_S)),
         })
@@ -240,7 +200,8 @@ impl Look {
         wish: &Wish,
     ) -> TerminalFacts {
         let position = position.map(|it| it.id);
-        let (compatible, matrix_row) = self.compatible(terminal, wish);
+        let (compatible, matrix_row) =
+            on_record::compatible(&self.matrix, terminal, Some(&wish.to));
         let model = self.models.get(&terminal.model);
         TerminalFacts {
             id: terminal.id,
@@ -279,18 +240,6 @@ impl Look {
         }
     }
 
-    /// And the row that decided.
-    fn compatible(&self, terminal: &Terminal, wish: &Wish) -> (Compatibility, Option<String>) {
-        let verdict = compatibility::look_up(&self.matrix, &asked(terminal, &wish.to));
-        let compatible = match verdict.status {
-            Status::Certified => Compatibility::Certified,
-            Status::Tested => Compatibility::Tested,
-            Status::Unknown => Compatibility::Untested(verdict.not_known),
-            Status::Blocked => Compatibility::Blocked,
-        };
-        (compatible, verdict.row)
-    }
-
     fn capability(&self, model: &Model) -> Capability {
         match (model.rebind, model.pts_expired_on(self.today)) {
             (RebindCapability::Never, _) => Capability::Never,
@@ -298,29 +247,6 @@ impl Look {
             (RebindCapability::InPlace, Some(day)) => Capability::ApprovalExpired(day.to_string()),
             (RebindCapability::InPlace, None) => Capability::InPlace,
         }
-    }
-}
-
-/// What a till that goes to this provider is made of, as far as it or a label says so.
-fn asked(terminal: &Terminal, provider: &str) -> Asked {
-    let components = terminal.said.as_ref().map(|said| said.components.as_slice());
-    let components = components.unwrap_or_default();
-    let version = |is: &dyn Fn(&str) -> bool| {
-        let mut found = components.iter().filter(|it| is(&it.name));
-        // Of two applications nobody knows which one is meant.
-        found.next().filter(|_| found.next().is_none()).map(|it| it.version.clone())
-    };
-    let label = |key: &str| terminal.labels.get(key).cloned();
-    // What the till says of itself counts more than what somebody once wrote down.
-    let component = |key: &str| version(&|name| name == key).or_else(|| label(key));
-    Asked {
-        model: terminal.model.clone(),
-        hardware: label(HARDWARE),
-        firmware: component(FIRMWARE),
-        application: version(&|name| name != FIRMWARE && name != KERNEL),
-        kernel: component(KERNEL),
-        provider: Some(provider.to_owned()),
-        key_set: label(KEY_SET),
     }
 }
 

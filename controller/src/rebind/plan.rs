@@ -12,12 +12,14 @@ use shared::time::UnixTime;
 use utoipa::ToSchema;
 
 use super::facts::{Capability, Compatibility, Facts, Known, Party, TerminalFacts, Wanted, Wish};
+use crate::finding::{self, finding};
 use crate::provider::fees::{Method, Price};
 
 mod money;
 mod parties;
 mod tuple;
 
+pub use crate::finding::{Finding, Weight};
 pub use money::price as price_text;
 
 /// Terminals of one change on which a combination may be tried that nobody has tested: as many as
@@ -83,30 +85,6 @@ pub struct PlannedFee {
     pub after: Option<Price>,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, ToSchema)]
-#[serde(rename_all = "kebab-case")]
-pub enum Weight {
-    /// It is not begun.
-    Blocks,
-    /// Not begun until somebody answers for it by name.
-    NeedsName,
-    /// Nobody has told, which is not the same as fine: needs a name too.
-    Unknown,
-    /// For people to know.
-    Tells,
-}
-
-/// Something that speaks against it, or that people must know.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-pub struct Finding {
-    /// Stable across releases.
-    pub code: String,
-    pub weight: Weight,
-    /// A terminal's serial number, a store, a party or a provider.
-    pub about: String,
-    pub detail: String,
-}
-
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Plan {
     pub terminals: Vec<PlannedTerminal>,
@@ -129,14 +107,7 @@ impl Plan {
     /// Findings that keep it from being begun: those that nobody may answer for, and those for
     /// which nobody does.
     pub fn open(&self, overrides: &BTreeMap<String, String>) -> Vec<Finding> {
-        let answered =
-            |it: &&Finding| overrides.get(&it.code).is_some_and(|name| !name.trim().is_empty());
-        let open = |it: &&Finding| match it.weight {
-            Weight::Blocks => true,
-            Weight::NeedsName | Weight::Unknown => !answered(it),
-            Weight::Tells => false,
-        };
-        self.findings.iter().filter(open).cloned().collect()
+        finding::open(&self.findings, overrides)
     }
 
     /// As it is kept with the change: the plan, who answered for what, how stores are paid
@@ -170,10 +141,6 @@ pub struct Kept {
 /// Nothing counts of one that cannot be read.
 pub fn kept(plan: &str) -> Kept {
     serde_json::from_str(plan).unwrap_or_default()
-}
-
-fn finding(code: &str, weight: Weight, about: &str, detail: impl Into<String>) -> Finding {
-    Finding { code: code.to_owned(), weight, about: about.to_owned(), detail: detail.into() }
 }
 
 /// Plans the wish over the facts.

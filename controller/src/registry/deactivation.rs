@@ -38,6 +38,8 @@ pub struct NewDeactivation {
     pub announcement: Option<NewAnnouncement>,
     /// Who answers for parties that do not know of it, for the audit log.
     pub untold: Option<String>,
+    /// Who answers for what speaks against it, by the code of the finding.
+    pub answered: BTreeMap<String, String>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]

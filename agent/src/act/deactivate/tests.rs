@@ -15,12 +15,13 @@ use shared::time::UnixTime;
 
 use super::super::data::tests::backing_up;
 use super::super::tests::{Shop, given, shop};
+use super::super::toy_till::binding;
 use super::*;
 use crate::config::{StateDir, Wipe};
 use crate::eraser::Eraser;
 use crate::job::{Action, Given, Subject, Ticket};
-use crate::pos::Left;
 use crate::pos::protocol::OpenBatch;
+use crate::pos::{BindingState, Left};
 
 const ORDER: OrderId = OrderId::from_bytes([1; 16]);
 
@@ -323,10 +324,75 @@ fn a_till_is_tested_on_its_active_binding_before_it_sells() {
     let tested = shop.till.turn(|knobs| knobs.tested.clone());
     assert_eq!(tested, [format!("{ORDER}/a/0 sale"), format!("{ORDER}/a/1 void")]);
     shop.till.turn(|knobs| knobs.tests_left = 1);
-    let reply = act(&shop, resume(), DeactivateAction::Test);
+    let reply = act(&shop, resume(), DeactivateAction::CloseTests);
     assert!(matches!(reply, Reply::NotYet { waiting: Waiting::Till, .. }), "{reply:?}");
     shop.till.turn(|knobs| knobs.declines = true);
     assert_eq!(failure(act(&shop, resume(), DeactivateAction::Test)).0, FailureCode::TestFailed);
+}
+
+#[test]
+fn a_till_that_finds_something_broken_fails_and_one_whose_host_is_away_is_waited_for() {
+    let shop = backing_up();
+    let look = || act(&shop, resume(), DeactivateAction::SelfTest);
+    let notes = is_done(look());
+    assert_eq!(notes, ["self-test passed: 1 checks", "the hosts of a answer"]);
+    shop.till.turn(|knobs| knobs.printer = false);
+    let (code, detail) = failure(look());
+    assert_eq!(code, FailureCode::TestFailed);
+    assert!(detail.contains("printer"), "{detail}");
+    shop.till.turn(|knobs| (knobs.printer, knobs.host) = (true, false));
+    assert!(matches!(look(), Reply::NotYet { waiting: Waiting::Network, .. }));
+    // Another acquirer's, which is not active, keeps nobody.
+    let standby = binding("b", BindingState::Standby, "beta", "B-MID", "B-1");
+    shop.till.turn(|knobs| {
+        (knobs.host, knobs.hosts_away) = (true, vec!["b"]);
+        knobs.bindings.push(standby);
+    });
+    is_done(look());
+    shop.till.turn(|knobs| knobs.no_tests = true);
+    assert_eq!(is_done(look()).len(), 2, "a till that can do neither is taken as it is");
+}
+
+#[test]
+fn the_batch_of_the_tests_is_closed_and_both_sides_count_the_same() {
+    let shop = backing_up();
+    let close = |attempt| {
+        let given = Given { attempt, ..given() };
+        of(&shop, resume(), DeactivateAction::CloseTests, given)
+    };
+    let notes = is_done(close(0));
+    assert!(notes.iter().any(|it| it.contains("is closed")), "{notes:?}");
+    let named = shop.till.turn(|knobs| std::mem::take(&mut knobs.named));
+    assert_eq!(named, ["drain a", "settle a"]);
+    shop.till.turn(|knobs| knobs.host_count = 2);
+    assert_eq!(failure(close(0)).0, FailureCode::SettlementMismatch);
+    shop.till.turn(|knobs| (knobs.host_count, knobs.batch_open) = (3, true));
+    assert_eq!(failure(close(0)).0, FailureCode::SettlementMismatch);
+    shop.till.turn(|knobs| (knobs.batch_open, knobs.declines) = (false, true));
+    assert_eq!(failure(close(0)).0, FailureCode::SettlementMismatch);
+    shop.till.turn(|knobs| knobs.tested.clear());
+    failure(close(1));
+    let tested = shop.till.turn(|knobs| knobs.tested.clone());
+    assert_eq!(tested, [format!("{ORDER}/a/close/1 batch-close")], "another one each time");
+}
+
+#[test]
+fn a_version_that_does_not_keep_to_a_suspension_is_stopped_at_once_and_has_failed() {
+    let shop = backing_up();
+    let healthy = || Reply::Done(Proof { version: Some("2.0.0".to_owned()), findings: vec![] });
+    let looked = |reply| shop.hands.still_stopped(reply, FailureCode::HealthNotProven);
+    is_done(act(&shop, suspend(), DeactivateAction::Stop));
+    assert_eq!(looked(healthy()), healthy());
+    shop.till.turn(|knobs| knobs.stopped = None);
+    let (code, detail) = failure(looked(healthy()));
+    assert_eq!(code, FailureCode::HealthNotProven);
+    assert!(detail.contains("stopped again"), "{detail}");
+    assert!(!sells(&shop));
+    let waits = Reply::NotYet { waiting: Waiting::Till, detail: String::new(), again_in: None };
+    assert_eq!(looked(waits.clone()), waits);
+    // Nobody knows what it does.
+    shop.till.turn(|knobs| knobs.broken = no_answer());
+    assert!(matches!(looked(healthy()), Reply::NotYet { .. }));
 }
 
 #[test]

@@ -8,6 +8,7 @@ use shared::id::{BatchId, CampaignId, FleetId, TerminalId};
 use shared::time::UnixTime;
 use utoipa::ToSchema;
 
+use super::deactivation::CheckedOnSite;
 use super::rebind::PlannedFee;
 use super::{Base64, CampaignState};
 
@@ -86,6 +87,9 @@ pub struct ApprovalRequest {
     /// For a change of provider: what its plan came to. The controller's word.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub planned: Option<PlannedWord>,
+    /// For a return to service: who looked at it, and who answers for what. The controller's word.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub service: Option<ServiceWord>,
     /// Whom the batch is for, by id. Their ids are under its Merkle root; the rest is what the
     /// controller says of them.
     pub members: Vec<ApprovalMember>,
@@ -104,6 +108,17 @@ pub struct PlannedWord {
     pub fees: Option<Vec<PlannedFee>>,
     /// Of leaving the old provider; `null` where no contract is known.
     pub penalty: Option<String>,
+    /// By the code of the finding.
+    pub answered: BTreeMap<String, String>,
+}
+
+/// What a return to service was planned with, and who answered for what.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ServiceWord {
+    pub checked: Option<CheckedOnSite>,
+    /// By component, the lowest version that was asked for.
+    pub at_least: BTreeMap<String, String>,
     /// By the code of the finding.
     pub answered: BTreeMap<String, String>,
 }

@@ -1,6 +1,6 @@
 //! Terminals that stop, sell again, or are emptied.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 use shared::change::SettlementDelay;
@@ -13,6 +13,7 @@ use utoipa::ToSchema;
 
 use super::campaign::Campaign;
 use super::{Base64, Stop, StopParty, text};
+use crate::finding::Weight;
 
 /// Asks for what an accepted request is about.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -91,6 +92,15 @@ pub struct ResumeWish {
     #[serde(default, with = "text::optional")]
     #[schema(value_type = Option<String>, example = "22:00-06:00")]
     pub window: Option<Window>,
+    /// By component, the lowest version with which a terminal sells again.
+    #[serde(default)]
+    pub at_least: BTreeMap<String, String>,
+    /// Who answers for a finding of the plan, by its code: not whoever asks for it.
+    #[serde(default)]
+    pub overrides: BTreeMap<String, String>,
+    /// Who answers for everything that nobody has told this controller.
+    #[serde(default)]
+    pub vouch: Option<String>,
 }
 
 /// What a person has looked at: `screen`, `printer`, `reader`, `scanner` and `battery`.
@@ -119,6 +129,10 @@ pub struct ServicePlan {
     pub is_blocked: bool,
     pub terminals: Vec<ServicePart>,
     pub deadlines: Vec<ServiceDeadline>,
+    /// Of a return to service: what is not valid any more, or not known.
+    pub findings: Vec<ServiceFinding>,
+    /// Who answers for which of them, by their codes.
+    pub answered: BTreeMap<String, String>,
     /// Of a suspension: whether all who must know of it do.
     pub told: Option<ServiceTold>,
 }
@@ -132,6 +146,17 @@ pub struct ServiceTold {
     pub answer: Option<Untold>,
     /// What to do, where it is not enough.
     pub hint: Option<String>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct ServiceFinding {
+    /// For example `licence-lapsed`.
+    pub code: String,
+    pub weight: Weight,
+    /// A terminal's serial number, a provider or a paper.
+    pub about: String,
+    pub detail: String,
+    pub hint: String,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -172,12 +197,17 @@ pub struct Deactivation {
     /// As it was planned.
     pub planned: ServicePlan,
     pub checked: Option<CheckedOnSite>,
+    /// By component, the lowest version that was asked for.
+    pub at_least: BTreeMap<String, String>,
     /// Terminals that may not stop when they should.
     pub at_risk: u64,
     /// Terminals that owe something for longer than was accepted.
     pub late: u64,
     /// Who was told, what people are to do, and what is owed; none of a return to service.
     pub stop: Option<Stop>,
+    /// Of a return to service: from the moment at which terminals stopped to the one at which they
+    /// sell, all together, in seconds. Only where one change is looked at.
+    pub downtime_s: Option<u64>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -198,6 +228,8 @@ pub struct DeactivatedTerminal {
     /// What it does, or waits for.
     pub detail: Option<String>,
     pub at_risk: bool,
+    /// How long it stood still, by what it has signed; of a return to service.
+    pub downtime_s: Option<u64>,
 }
 
 /// What a suspended terminal has not settled, by its own signed word.

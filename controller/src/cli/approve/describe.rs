@@ -13,7 +13,9 @@ use super::super::release::describe;
 use super::super::words::{counted, or_nothing, word};
 use super::checked::Checked;
 use super::figures;
-use crate::api::model::{Approval, CampaignState, PlannedFee, PlannedWord};
+use crate::api::model::{
+    Approval, CampaignState, CheckedOnSite, PlannedFee, PlannedWord, ServiceWord,
+};
 use crate::campaign::words;
 use crate::provider::fees::Price;
 use crate::rebind::plan::price_text;
@@ -37,6 +39,9 @@ pub(super) fn checked(request: &Checked, now: UnixTime, print: &mut Print) {
     clearances(request, print);
     if let Some(planned) = &request.request.planned {
         controllers_word(planned, print);
+    }
+    if let Some(service) = &request.request.service {
+        word_on_service(service, print);
     }
     print.line("\nFor so many terminals:\n");
     number(batch.terminals, print);
@@ -73,6 +78,26 @@ fn controllers_word(planned: &PlannedWord, print: &mut Print) {
     for fee in fees {
         print.line(format_args!("  fees              {}", words::harmless(&fee)));
     }
+    despite(answered, print);
+}
+
+/// Who looked at what is to sell again, and who answers for what is not known of it.
+fn word_on_service(service: &ServiceWord, print: &mut Print) {
+    let ServiceWord { checked, at_least, answered } = service;
+    print.line("\nThe controller says of its plan (nobody signs this):");
+    if let Some(CheckedOnSite { what, by }) = checked {
+        let what: Vec<_> = what.iter().map(|it| words::harmless(it)).collect();
+        let (what, by) = (what.join(", "), words::harmless(by));
+        print.line(format_args!("  checked on site   {what} by {by}"));
+    }
+    for (component, version) in at_least {
+        let (component, version) = (words::harmless(component), words::harmless(version));
+        print.line(format_args!("  at least          {component} {version}"));
+    }
+    despite(answered, print);
+}
+
+fn despite(answered: &BTreeMap<String, String>, print: &mut Print) {
     for (code, name) in answered {
         let (code, name) = (words::harmless(code), words::harmless(name));
         print.line(format_args!("  despite           {code}: {name} answers for it"));

@@ -13,7 +13,7 @@ use super::super::confirm;
 use super::super::failure::{Exit, Failure};
 use super::super::measure;
 use super::super::print::Print;
-use super::super::rebind::terms::test;
+use super::super::rebind::terms::{pair, test};
 use super::super::terminal;
 use super::delay::Delay;
 use super::{request_id, show};
@@ -98,11 +98,15 @@ pub(in super::super) struct Settle {
 }
 
 /// Let suspended terminals sell again, once they have passed their tests
+///
+/// What they sold by has to be valid yet: binding, registration, licence, contract, certificates,
+/// versions. What nobody has told is unknown, and somebody answers for it by name.
 #[derive(Debug, Args)]
 #[command(after_long_help = "\
 Example:
   tillward deactivate resume --request REQUEST --checked-by 'Tess' \\
-    --checked screen,printer,reader,scanner,battery --test diagnosis,sale:1,void,batch-close")]
+    --checked screen,printer,reader,scanner,battery --test diagnosis,sale:1,void,batch-close \\
+    --at-least pos=2.0.0 --vouch 'Bo'")]
 pub(in super::super) struct Resume {
     #[command(flatten)]
     terms: Terms,
@@ -119,6 +123,17 @@ pub(in super::super) struct Resume {
     /// When terminals may be tested, in their local time; else at any time
     #[arg(long, value_name = "HH:MM-HH:MM")]
     window: Option<Window>,
+    /// The lowest version of a component with which a terminal sells again; below it, it is
+    /// upgraded first
+    #[arg(long, value_name = "COMPONENT=VERSION", value_parser = pair)]
+    at_least: Vec<(String, String)>,
+    /// Who answers for a finding of the plan, by its code: somebody else than who asks for it
+    #[arg(long = "override", value_name = "CODE=NAME", value_parser = pair)]
+    overrides: Vec<(String, String)>,
+    /// Who answers for everything that nobody has told this controller, as where it has no records
+    /// of providers: somebody else than who asks for it
+    #[arg(long, value_name = "NAME")]
+    vouch: Option<String>,
 }
 
 /// Erase everything on terminals, for good
@@ -244,6 +259,9 @@ impl Resume {
             tests: self.tests.clone(),
             checked,
             window: self.window,
+            at_least: self.at_least.iter().cloned().collect(),
+            overrides: self.overrides.iter().cloned().collect(),
+            vouch: self.vouch.clone(),
         });
         self.terms.run(wanted, Answered::default(), client, print).await
     }

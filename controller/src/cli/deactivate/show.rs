@@ -1,16 +1,18 @@
 //! `tillward deactivate show` and `list`, and what a plan says.
 
+use std::time::Duration;
+
 use clap::Args;
 use shared::id::CampaignId;
 
 use super::super::campaign::show::summary;
 use super::super::client::Client;
 use super::super::failure::{Exit, Failure};
-use super::super::measure::time_text;
+use super::super::measure::{duration_text, time_text};
 use super::super::print::Print;
 use super::super::words::{counted, or_nothing, word};
 use super::{campaign_id, case};
-use crate::api::model::{Deactivation, OwedOfBinding, ServicePlan};
+use crate::api::model::{Deactivation, OwedOfBinding, ServiceFinding, ServicePlan};
 
 /// Show a change of service: every terminal, and what it waits for
 #[derive(Debug, Args)]
@@ -85,6 +87,16 @@ pub(super) fn whole(it: &Deactivation, print: &mut Print) {
         let what: Vec<_> = checked.what.iter().map(String::as_str).collect();
         print.line(format_args!("  checked     {} by {}", what.join(", "), checked.by));
     }
+    for (component, version) in &it.at_least {
+        print.line(format_args!("  at least    {component} {version}"));
+    }
+    for (code, name) in &it.planned.answered {
+        print.line(format_args!("  despite     {code}: {name} answers for it"));
+    }
+    if let Some(downtime_s) = it.downtime_s {
+        let total = duration_text(Duration::from_secs(downtime_s));
+        print.line(format_args!("  stood still {total}, all terminals together"));
+    }
     deadlines(&it.planned, print);
     it.planned.told.iter().for_each(|told| case::enough(told, print));
     print.line("");
@@ -96,10 +108,11 @@ pub(super) fn whole(it: &Deactivation, print: &mut Print) {
             terminal.service.clone(),
             or_nothing(terminal.wipe.as_ref()),
             risk.to_owned(),
+            or_nothing(terminal.downtime_s.map(|it| duration_text(Duration::from_secs(it)))),
             or_nothing(terminal.detail.as_ref()),
         ]
     });
-    let header = ["serial", "store", "service", "wipe", "risk", "detail"];
+    let header = ["serial", "store", "service", "wipe", "risk", "stood still", "detail"];
     print.table(header, rows.collect(), "it has no terminals before it is started");
     owing(it, print);
     if it.at_risk > 0 {
@@ -160,12 +173,12 @@ pub(super) fn plan(plan: &ServicePlan, print: &mut Print) {
     let header = ["serial", "store", "what speaks against it"];
     print.table(header, rows.collect(), "nobody would take part");
     deadlines(plan, print);
+    findings(plan, print);
     plan.told.iter().for_each(|told| case::enough(told, print));
-    let mut hints: Vec<_> = plan
-        .terminals
-        .iter()
-        .flat_map(|part| part.obstacles.iter().map(|it| it.hint.as_str()))
-        .collect();
+    let of_terminals = plan.terminals.iter().flat_map(|part| &part.obstacles);
+    let open = plan.findings.iter().filter(|it| answered(plan, it).is_none());
+    let mut hints: Vec<_> = of_terminals.map(|it| it.hint.as_str()).collect();
+    hints.extend(open.map(|it| it.hint.as_str()));
     hints.extend(plan.told.iter().filter_map(|told| told.hint.as_deref()));
     hints.sort_unstable();
     hints.dedup();
@@ -178,10 +191,34 @@ pub(super) fn plan(plan: &ServicePlan, print: &mut Print) {
     }
 }
 
+/// What is not valid any more, what nobody has told, and who answers for it.
+fn findings(plan: &ServicePlan, print: &mut Print) {
+    if plan.findings.is_empty() {
+        return;
+    }
+    print.line("");
+    let rows = plan.findings.iter().map(|it| {
+        let answer = answered(plan, it).map(|name| format!("{name} answers"));
+        [
+            it.code.clone(),
+            answer.unwrap_or_else(|| word(&it.weight)),
+            it.about.clone(),
+            it.detail.clone(),
+        ]
+    });
+    print.table(["finding", "weight", "about", "detail"], rows.collect(), "nothing was found");
+}
+
+fn answered<'a>(plan: &'a ServicePlan, it: &ServiceFinding) -> Option<&'a String> {
+    plan.answered.get(&it.code)
+}
+
 #[cfg(test)]
 mod tests {
     use super::super::super::golden;
-    use super::super::super::samples::{deactivation, owing_deactivation, service_plan};
+    use super::super::super::samples::{
+        deactivation, owing_deactivation, resume_plan, resumption, service_plan,
+    };
     use super::*;
 
     #[test]
@@ -192,5 +229,13 @@ mod tests {
         golden::check("deactivation-show-owing", &golden::printed(show));
         let show = |print: &mut Print| plan(&service_plan(), print);
         golden::check("deactivation-plan", &golden::printed(show));
+    }
+
+    #[test]
+    fn a_return_to_service_says_what_is_not_valid_who_answers_and_how_long_it_lasted() {
+        let show = |print: &mut Print| whole(&resumption(), print);
+        golden::check("resumption-show", &golden::printed(show));
+        let show = |print: &mut Print| plan(&resume_plan(), print);
+        golden::check("resumption-plan", &golden::printed(show));
     }
 }

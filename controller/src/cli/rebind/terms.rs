@@ -162,7 +162,7 @@ fn reason(text: &str) -> Result<Reason, String> {
     found.ok_or_else(|| format!("the reasons are {}", all()))
 }
 
-pub(super) fn pair(text: &str) -> Result<(String, String), &'static str> {
+pub(in super::super) fn pair(text: &str) -> Result<(String, String), &'static str> {
     let (name, value) = text.split_once('=').ok_or("write NAME=VALUE")?;
     match name.is_empty() || value.is_empty() {
         true => Err("write NAME=VALUE"),

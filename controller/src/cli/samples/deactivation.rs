@@ -13,11 +13,12 @@ use shared::time::UnixTime;
 
 use super::{NOW, campaign};
 use crate::api::model::{
-    Cause, Damage, DeactivatedTerminal, Deactivation, EntryKind, LedgerEntry, Liability, Notice,
-    OwedOfBinding, Owing, ServiceDeadline, ServiceObstacle, ServicePart, ServicePlan, ServiceTold,
-    Stop, StopAnnouncement, StopClosing, StopItem, StopItemDone, StopParty, StopPoint, StopUnit,
-    Untold,
+    Cause, CheckedOnSite, Damage, DeactivatedTerminal, Deactivation, EntryKind, LedgerEntry,
+    Liability, Notice, OwedOfBinding, Owing, ServiceDeadline, ServiceFinding, ServiceObstacle,
+    ServicePart, ServicePlan, ServiceTold, Stop, StopAnnouncement, StopClosing, StopItem,
+    StopItemDone, StopParty, StopPoint, StopUnit, Untold,
 };
+use crate::finding::Weight;
 use crate::unit::UnitState;
 
 /// A store's two terminals that stop for a holiday; one of them has not heard of it.
@@ -32,6 +33,7 @@ pub(in super::super) fn deactivation() -> Deactivation {
         order: Some(OrderId::from_bytes([number; 16])),
         detail: Some(detail.to_owned()),
         at_risk: number == 2,
+        downtime_s: None,
     };
     Deactivation {
         request: RequestId::from_bytes([9; 16]),
@@ -43,9 +45,81 @@ pub(in super::super) fn deactivation() -> Deactivation {
         ],
         planned: service_plan(),
         checked: None,
+        at_least: BTreeMap::new(),
         at_risk: 1,
         late: 0,
         stop: Some(Stop { kind: "suspend".to_owned(), ledger: vec![], open: vec![], ..stop() }),
+        downtime_s: None,
+    }
+}
+
+/// The holiday is over: one sells again, the other has failed its tests.
+pub(in super::super) fn resumption() -> Deactivation {
+    let before = deactivation();
+    let terminals = before.terminals.into_iter().map(|it| match it.at_risk {
+        false => DeactivatedTerminal { detail: None, downtime_s: Some(1_900_800), ..it },
+        true => DeactivatedTerminal {
+            service: "suspended".to_owned(),
+            detail: Some("test: sale: declined".to_owned()),
+            at_risk: false,
+            ..it
+        },
+    });
+    let what = ["screen", "printer", "reader", "scanner", "battery"].map(str::to_owned).into();
+    let findings = resume_plan().findings.into_iter().filter(|it| it.weight == Weight::Unknown);
+    Deactivation {
+        kind: "resume".to_owned(),
+        terminals: terminals.collect(),
+        planned: ServicePlan {
+            is_blocked: false,
+            terminals: vec![],
+            deadlines: vec![],
+            findings: findings.collect(),
+            answered: resume_plan().answered,
+        },
+        checked: Some(CheckedOnSite { what, by: "Tess".to_owned() }),
+        at_least: BTreeMap::from([("pos".to_owned(), "2.0.0".to_owned())]),
+        at_risk: 0,
+        downtime_s: Some(1_900_800),
+        ..before
+    }
+}
+
+/// One terminal is too old, and nobody has told what they are bound to.
+pub(in super::super) fn resume_plan() -> ServicePlan {
+    let finding = |code: &str, weight, about: &str, detail: &str, hint: &str| ServiceFinding {
+        code: code.to_owned(),
+        weight,
+        about: about.to_owned(),
+        detail: detail.to_owned(),
+        hint: hint.to_owned(),
+    };
+    ServicePlan {
+        is_blocked: true,
+        terminals: vec![ServicePart {
+            terminal: TerminalId::from_bytes([1; 16]),
+            serial: "PX-1".to_owned(),
+            store: "north".to_owned(),
+            obstacles: vec![],
+        }],
+        deadlines: vec![],
+        findings: vec![
+            finding(
+                "below-minimum",
+                Weight::Blocks,
+                "PX-1",
+                "it runs pos 1.0.0, and >=2.0.0 is asked for",
+                "upgrade it first, with an ordinary campaign: it stays suspended meanwhile",
+            ),
+            finding(
+                "binding-unknown",
+                Weight::Unknown,
+                "PX-1",
+                "not known: what it is bound to, and so neither licence nor contract",
+                "write it down with `tillward binding import`",
+            ),
+        ],
+        answered: BTreeMap::from([("binding-unknown".to_owned(), "Bo".to_owned())]),
     }
 }
 
@@ -228,6 +302,8 @@ pub(in super::super) fn service_plan() -> ServicePlan {
             answer: Some(Untold { by: "gil".to_owned(), why: "told by telephone".to_owned() }),
             hint: None,
         }),
+        findings: vec![],
+        answered: BTreeMap::new(),
     }
 }
 

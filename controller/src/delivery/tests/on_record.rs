@@ -105,7 +105,7 @@ async fn positions(world: &World) {
     }
 }
 
-async fn on_record() -> World {
+pub(super) async fn on_record() -> World {
     let world = ready().await;
     put(&world, &documents()).await;
     positions(&world).await;

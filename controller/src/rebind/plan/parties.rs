@@ -4,7 +4,8 @@ use shared::change::rebind::RegistryOrder;
 
 use super::super::facts::{Agreed, Facts, Known, RequestFacts, Target, Wish};
 use super::super::usual;
-use super::{Finding, PlannedFee, Weight, finding, money};
+use super::{Finding, PlannedFee, Weight, money};
+use crate::finding::finding;
 use crate::provider::contract::Exposure;
 use crate::request::{RequestState, is_same_person};
 

@@ -63,6 +63,7 @@ async fn add(
         members: vec![terminal_id(1)],
         request: request_id(request),
         plan: "{}".to_owned(),
+        answered: [].into(),
         announcement: None,
         untold: None,
     };

@@ -50,6 +50,7 @@ async fn asked(
         members: members.iter().map(|it| terminal_id(*it)).collect(),
         request: request_id(number),
         plan: "{}".to_owned(),
+        answered: [].into(),
         announcement: None,
         untold: None,
     };

@@ -301,6 +301,7 @@ async fn carry_out(
         members: vec![terminal_id(1)],
         request,
         plan: "{}".to_owned(),
+        answered: [].into(),
         announcement,
         untold: untold.map(str::to_owned),
     };

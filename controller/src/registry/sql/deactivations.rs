@@ -149,6 +149,10 @@ async fn add(
     }
     requests::put_scheduled(tx, request, campaign.id, by).await?;
     audit::append(tx, by, "deactivation-created", campaign.id).await?;
+    for (code, name) in &new.answered {
+        let subject = format!("{} {code} {name}", campaign.id);
+        audit::append(tx, by, "deactivation-answered", subject).await?;
+    }
     Ok(Ok(campaign))
 }
 

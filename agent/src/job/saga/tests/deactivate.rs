@@ -148,6 +148,12 @@ fn stopping_again() -> Rig {
     rig
 }
 
+fn tests_failed() -> Rig {
+    let mut rig = at(RESUME, Test);
+    rig.reply(failed(Again::Pointless));
+    rig
+}
+
 fn waiting_for_the_window() -> Rig {
     let mut rig = judged(RESUME, Rig::new(RESUME));
     rig.c.window = closed();
@@ -185,6 +191,7 @@ fn reported(moves: &[Move]) -> Option<&StepState> {
 
 const LETS_IT_SELL: Action = Action::Deactivate(Sell);
 const STOPS_IT: Action = Action::Deactivate(Stop);
+const CLOSES_TESTS: Action = Action::Deactivate(CloseTests);
 
 /// Everything that a suspension does once trading is stopped, in order.
 const STOPPED: [Action; 8] = [
@@ -252,8 +259,12 @@ fn every_event_in_every_state_of_a_till_that_wakes_is_answered_as_the_table_says
         ("checking", at(RESUME, Check)),
         ("announcing", at(RESUME, Announce)),
         ("waiting for the window", waiting_for_the_window()),
+        ("looking itself over", at(RESUME, SelfTest)),
         ("testing", at(RESUME, Test)),
         ("testing after a restart", after_restart(at(RESUME, Test))),
+        ("closing the tests", at(RESUME, CloseTests)),
+        ("closing the tests after a restart", after_restart(at(RESUME, CloseTests))),
+        ("tidying up tests that failed", tests_failed()),
         ("letting it sell", at(RESUME, Sell)),
         ("letting it sell after a restart", after_restart(at(RESUME, Sell))),
         ("confirming", at(RESUME, ConfirmSelling)),
@@ -431,17 +442,24 @@ fn before_the_cut_off_a_till_is_asked_nothing() {
 #[test]
 fn a_return_to_service_tests_before_it_sells() {
     let mut rig = at(RESUME, Check);
-    let expected = [Check, Announce, Test, Sell, ConfirmSelling].map(Action::Deactivate);
+    let expected = [Check, Announce, SelfTest, Test, CloseTests, Sell, ConfirmSelling];
+    let expected = expected.map(Action::Deactivate);
     assert_eq!(rest(&mut rig), expected);
     assert!(matches!(rig.finished, Some(Outcome::Succeeded { .. })));
 }
 
 #[test]
 fn a_return_to_service_whose_tests_fail_leaves_the_till_stopped() {
-    let mut rig = at(RESUME, Test);
+    let mut rig = at(RESUME, SelfTest);
     rig.reply(failed(Again::Pointless));
     assert!(matches!(rig.finished, Some(Outcome::Failed { .. })), "{:?}", rig.finished);
     assert!(rig.asked.is_empty());
+    for action in [Test, CloseTests] {
+        let mut rig = at(RESUME, action);
+        rig.reply(failed(Again::Pointless));
+        assert_eq!(rest(&mut rig), [CLOSES_TESTS], "{action:?}");
+        assert!(matches!(rig.finished, Some(Outcome::Failed { .. })), "{:?}", rig.finished);
+    }
     for action in [Sell, ConfirmSelling] {
         let mut rig = at(RESUME, action);
         while rig.asked.last().map(|(_, asked)| *asked) != Some(STOPS_IT) {
@@ -456,21 +474,39 @@ fn a_return_to_service_whose_tests_fail_leaves_the_till_stopped() {
             rig.reply(failed(Again::Pointless));
             rig.after(60);
         }
-        assert_eq!(rest(&mut rig), [STOPS_IT]);
+        assert_eq!(rest(&mut rig), [STOPS_IT, CLOSES_TESTS]);
         assert!(matches!(rig.finished, Some(Outcome::Failed { .. })), "{:?}", rig.finished);
     }
 }
 
 #[test]
+fn tests_that_cannot_be_closed_after_they_failed_hold_nothing_up() {
+    let mut rig = tests_failed();
+    for _ in 0..20 {
+        match (&rig.finished, rig.asked.is_empty()) {
+            (Some(_), _) => break,
+            (None, true) => drop(rig.after(60)),
+            (None, false) => drop(rig.reply(failed(Again::Worthwhile))),
+        }
+    }
+    assert!(matches!(rig.finished, Some(Outcome::Failed { .. })), "{:?}", rig.finished);
+}
+
+#[test]
 fn a_return_to_service_that_is_withdrawn_leaves_the_till_stopped() {
-    for action in [Check, Test] {
+    for action in [Check, SelfTest] {
         let mut rig = taken_back(at(RESUME, action));
         assert_eq!(rest(&mut rig), []);
         assert!(matches!(rig.finished, Some(Outcome::Cancelled { .. })));
     }
+    for action in [Test, CloseTests] {
+        let mut rig = taken_back(at(RESUME, action));
+        assert_eq!(rest(&mut rig), [CLOSES_TESTS], "{action:?}");
+        assert!(matches!(rig.finished, Some(Outcome::Cancelled { .. })));
+    }
     for action in [Sell, ConfirmSelling] {
         let mut rig = taken_back(at(RESUME, action));
-        assert_eq!(rest(&mut rig), [STOPS_IT], "{action:?}");
+        assert_eq!(rest(&mut rig), [STOPS_IT, CLOSES_TESTS], "{action:?}");
         assert!(matches!(rig.finished, Some(Outcome::Cancelled { .. })));
     }
 }
@@ -548,7 +584,8 @@ fn what_must_come_before_comes_before() {
     let place = |table: Table, name: &str| table.iter().position(|it| it.name == name).unwrap();
     let order = ["cut-off", "stop", "drain", "settle", "export", "save", "verified", "confirm"];
     assert!(order.is_sorted_by_key(|name| place(SUSPEND, name)));
-    assert!(place(RESUME, "test") < place(RESUME, "sell"), "nobody sells with what is not tested");
+    let order = ["window", "self-test", "test", "close", "sell", "confirm"];
+    assert!(order.is_sorted_by_key(|name| place(RESUME, name)), "nobody sells untested");
     assert!(place(WIPE, "cool-off") < place(WIPE, "erase"));
     assert!(place(WIPE_LOST, "stop") < place(WIPE_LOST, "erase"));
     for table in [WIPE, WIPE_LOST] {

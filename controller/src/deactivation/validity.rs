@@ -1,0 +1,436 @@
+//! Whether what a terminal sold by before it stood still is valid yet: binding, registration,
+//! licence, contract, certificates and versions. Pure.
+//!
+//! It decides as a change of provider decides. What is known to be over blocks; what nobody has
+//! told is unknown, and somebody answers for it by name; so does somebody for what is short of
+//! what it should be.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use shared::document::clearance::Deregistered;
+use shared::message::Component;
+use shared::time::UnixTime;
+
+use crate::finding::{Finding, Weight, finding};
+use crate::position::binding::RegistrationStatus;
+use crate::provider::compatibility::range::{Fit, NotARange, Range};
+use crate::provider::contract::Exposure;
+use crate::provider::day::Day;
+use crate::provider::record::Certificate;
+use crate::provider::target::WhyNot;
+use crate::rebind::facts::{Compatibility, Known};
+use crate::request::Attachment;
+
+/// A certificate that ends sooner is not renewed in time by people who have other things to do.
+pub const RENEWED_BEFORE: Duration = Duration::from_secs(7 * 24 * 3600);
+
+/// What is known of one terminal that is to sell again.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Facts {
+    pub serial: String,
+    /// The active bindings of its position; unknown where nobody has written down the position, or
+    /// any binding of it.
+    pub active: Known<Vec<Active>>,
+    /// Parties that were told to forget it since it enrolled.
+    pub deregistered: Vec<Deregistered>,
+    /// When its own certificate ends.
+    pub certificate_ends_at: Option<UnixTime>,
+    /// With the provider of its first active binding.
+    pub compatible: Compatibility,
+    /// What runs there, by its own word; unknown where it has said nothing yet.
+    pub components: Known<Vec<Component>>,
+}
+
+/// A binding with which its shop sold, and will again.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Active {
+    /// Its key.
+    pub provider: String,
+    pub registration: RegistrationStatus,
+    /// Unknown where nobody has described it.
+    pub described: Known<Described>,
+    /// Contracts with it on record, of this merchant where that is known.
+    pub contracts: Vec<(String, Exposure)>,
+    /// Those contracts name more than one merchant, and whose shop it is nobody has written down.
+    pub is_of_unknown_merchant: bool,
+}
+
+/// What is on record about a provider.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Described {
+    pub why_not: Vec<WhyNot>,
+    pub certificates: Vec<Certificate>,
+}
+
+/// The lowest version of each component with which a terminal sells again.
+pub type Minimums = BTreeMap<String, String>;
+
+/// Something that speaks against a return to service.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Doubt {
+    BindingUnknown,
+    NoActiveBinding,
+    Deregistered,
+    RegistrationEnded,
+    NotRegistered,
+    RegistrationUnknown,
+    ProviderUnknown,
+    LicenceLapsed,
+    LicenceUnknown,
+    IndirectClearing,
+    ProviderCertificateLapsed,
+    NoContract,
+    ContractUnknown,
+    CertificateEnded,
+    CertificateEnds,
+    BelowMinimum,
+    VersionUnknown,
+    Incompatible,
+    Untested,
+    PaperExpired,
+}
+
+impl Doubt {
+    pub const ALL: [Self; 20] = [
+        Self::BindingUnknown,
+        Self::NoActiveBinding,
+        Self::Deregistered,
+        Self::RegistrationEnded,
+        Self::NotRegistered,
+        Self::RegistrationUnknown,
+        Self::ProviderUnknown,
+        Self::LicenceLapsed,
+        Self::LicenceUnknown,
+        Self::IndirectClearing,
+        Self::ProviderCertificateLapsed,
+        Self::NoContract,
+        Self::ContractUnknown,
+        Self::CertificateEnded,
+        Self::CertificateEnds,
+        Self::BelowMinimum,
+        Self::VersionUnknown,
+        Self::Incompatible,
+        Self::Untested,
+        Self::PaperExpired,
+    ];
+
+    pub fn code(self) -> &'static str {
+        match self {
+            Self::BindingUnknown => "binding-unknown",
+            Self::NoActiveBinding => "no-active-binding",
+            Self::Deregistered => "deregistered",
+            Self::RegistrationEnded => "registration-ended",
+            Self::NotRegistered => "not-registered",
+            Self::RegistrationUnknown => "registration-unknown",
+            Self::ProviderUnknown => "provider-unknown",
+            Self::LicenceLapsed => "licence-lapsed",
+            Self::LicenceUnknown => "licence-unknown",
+            Self::IndirectClearing => "indirect-clearing",
+            Self::ProviderCertificateLapsed => "provider-certificate-lapsed",
+            Self::NoContract => "no-contract",
+            Self::ContractUnknown => "contract-unknown",
+            Self::CertificateEnded => "certificate-ended",
+            Self::CertificateEnds => "certificate-ends",
+            Self::BelowMinimum => "below-minimum",
+            Self::VersionUnknown => "version-unknown",
+            Self::Incompatible => "incompatible",
+            Self::Untested => "untested",
+            Self::PaperExpired => "paper-expired",
+        }
+    }
+
+    /// One of a plan, of which only the code is kept.
+    pub fn named(code: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|it| it.code() == code)
+    }
+
+    pub fn weight(self) -> Weight {
+        match self {
+            Self::NoActiveBinding
+            | Self::Deregistered
+            | Self::RegistrationEnded
+            | Self::LicenceLapsed
+            | Self::CertificateEnded
+            | Self::BelowMinimum
+            | Self::Incompatible
+            | Self::PaperExpired => Weight::Blocks,
+            Self::NotRegistered
+            | Self::IndirectClearing
+            | Self::ProviderCertificateLapsed
+            | Self::NoContract
+            | Self::CertificateEnds => Weight::NeedsName,
+            Self::BindingUnknown
+            | Self::RegistrationUnknown
+            | Self::ProviderUnknown
+            | Self::LicenceUnknown
+            | Self::ContractUnknown
+            | Self::VersionUnknown
+            | Self::Untested => Weight::Unknown,
+        }
+    }
+
+    /// What to do about it, in the imperative.
+    pub fn hint(self) -> &'static str {
+        match self {
+            Self::BindingUnknown => {
+                "write it down with `tillward binding import`, or name who answers for what nobody \
+                 has told: `--vouch NAME`"
+            }
+            Self::NoActiveBinding => {
+                "bind it first: what it sold with is retired; see `tillward binding list`"
+            }
+            Self::Deregistered => {
+                "it is not resumed any more: register it anew with its provider, and enrol it anew"
+            }
+            Self::RegistrationEnded => {
+                "have it registered again, then note that: `tillward binding register`"
+            }
+            Self::NotRegistered => {
+                "wait for the registry's answer, or name who answers: `--override \
+                 not-registered=NAME`"
+            }
+            Self::RegistrationUnknown => {
+                "note what the registry says: `tillward binding register`; or `--vouch NAME`"
+            }
+            Self::ProviderUnknown => "describe it: `tillward provider import`; or `--vouch NAME`",
+            Self::LicenceLapsed => "record the licence that is valid now",
+            Self::LicenceUnknown => {
+                "look its licence up, then `tillward provider vouch licence`; or `--vouch NAME`"
+            }
+            Self::IndirectClearing => "whoever answers for it: `tillward provider vouch clearing`",
+            Self::ProviderCertificateLapsed => {
+                "record its newest certificate, or name who answers: `--override \
+                 provider-certificate-lapsed=NAME`"
+            }
+            Self::NoContract => {
+                "record the contract that is in force, or name who answers: `--override \
+                 no-contract=NAME`"
+            }
+            Self::ContractUnknown => {
+                "record the contract: `tillward provider import`; or `--vouch NAME`"
+            }
+            Self::CertificateEnded => {
+                "enrol it anew with `tillward terminal claim`, suspend it once more, then resume it"
+            }
+            Self::CertificateEnds => {
+                "enrol it anew first, or name who sees to that: `--override certificate-ends=NAME`"
+            }
+            Self::BelowMinimum => {
+                "upgrade it first, with an ordinary campaign: it stays suspended meanwhile"
+            }
+            Self::VersionUnknown => "wait until it has told what it runs, or `--vouch NAME`",
+            Self::Incompatible => {
+                "upgrade it first to what the compatibility matrix allows: it stays suspended"
+            }
+            Self::Untested => "add a row with `tillward provider import`, or `--vouch NAME`",
+            Self::PaperExpired => "ask for a valid paper, and ask anew with it",
+        }
+    }
+
+    fn about(self, about: &str, detail: impl Into<String>) -> Finding {
+        finding(self.code(), self.weight(), about, detail)
+    }
+}
+
+/// What to do about a finding of a plan that was kept.
+pub fn hint(found: &Finding) -> &'static str {
+    Doubt::named(&found.code).map_or("", Doubt::hint)
+}
+
+/// As versions are compared.
+pub fn ranges(minimums: &Minimums) -> Result<BTreeMap<String, Range>, NotARange> {
+    let range = |version: &String| format!(">={version}").parse::<Range>();
+    minimums.iter().map(|(name, version)| Ok((name.clone(), range(version)?))).collect()
+}
+
+/// What speaks against terminals selling again at this moment.
+pub fn look(
+    terminals: &[Facts],
+    papers: &[Attachment],
+    at_least: &BTreeMap<String, Range>,
+    now: UnixTime,
+) -> Vec<Finding> {
+    let mut found = Vec::new();
+    for it in terminals {
+        bindings(it, now, &mut found);
+        certificate(it, now, &mut found);
+        versions(it, at_least, &mut found);
+    }
+    for paper in papers {
+        if let Some(at) = paper.expires_at.filter(|at| *at <= now) {
+            let detail = format!("this paper of the request has run out at {at}");
+            found.push(Doubt::PaperExpired.about(&paper.name, detail));
+        }
+    }
+    // What a provider is, is said once, however many terminals sell with it.
+    let mut said = BTreeSet::new();
+    found.retain(|it| said.insert((it.code.clone(), it.about.clone(), it.detail.clone())));
+    found.sort_by(|a, b| (a.weight, &a.code, &a.about).cmp(&(b.weight, &b.code, &b.about)));
+    found
+}
+
+fn bindings(it: &Facts, now: UnixTime, found: &mut Vec<Finding>) {
+    for Deregistered { with, reference } in &it.deregistered {
+        let detail = format!("{with} no longer knows it, by {reference}");
+        found.push(Doubt::Deregistered.about(&it.serial, detail));
+    }
+    let Known::Is(active) = &it.active else {
+        let detail = "not known: what it is bound to, and so neither licence nor contract";
+        return found.push(Doubt::BindingUnknown.about(&it.serial, detail));
+    };
+    if active.is_empty() {
+        let detail = "no binding of its position is active any more";
+        found.push(Doubt::NoActiveBinding.about(&it.serial, detail));
+    }
+    for binding in active {
+        registration(&it.serial, binding, found);
+        described(binding, now, found);
+        contract(&it.serial, binding, found);
+    }
+}
+
+fn registration(serial: &str, binding: &Active, found: &mut Vec<Finding>) {
+    let provider = &binding.provider;
+    let (doubt, detail) = match binding.registration {
+        RegistrationStatus::Registered => return,
+        RegistrationStatus::Rejected => {
+            (Doubt::RegistrationEnded, format!("the registry has rejected it with {provider}"))
+        }
+        RegistrationStatus::Cancelled => {
+            (Doubt::RegistrationEnded, format!("its registration with {provider} is cancelled"))
+        }
+        RegistrationStatus::Submitted => {
+            (Doubt::NotRegistered, format!("the registry has not taken it with {provider} yet"))
+        }
+        RegistrationStatus::NotSubmitted => {
+            let detail = format!("not known: whether the registry knows it with {provider}");
+            (Doubt::RegistrationUnknown, detail)
+        }
+    };
+    found.push(doubt.about(serial, detail));
+}
+
+fn described(binding: &Active, now: UnixTime, found: &mut Vec<Finding>) {
+    let provider = binding.provider.as_str();
+    let Known::Is(Described { why_not, certificates }) = &binding.described else {
+        let detail = "nobody has described it: not known whether it is licensed";
+        return found.push(Doubt::ProviderUnknown.about(provider, detail));
+    };
+    for why in why_not {
+        let doubt = match why {
+            WhyNot::LicenceNotYet(_) | WhyNot::LicenceExpired(_) | WhyNot::OutOfScope => {
+                Doubt::LicenceLapsed
+            }
+            WhyNot::Unlicensed | WhyNot::LicenceUnverified => Doubt::LicenceUnknown,
+            WhyNot::IndirectClearing => Doubt::IndirectClearing,
+        };
+        found.push(doubt.about(provider, why.to_string()));
+    }
+    let today = Day::of(now);
+    for Certificate { kind, number, valid_until } in certificates {
+        if *valid_until < today {
+            let detail = format!("its {kind} {number} has run out on {valid_until}");
+            found.push(Doubt::ProviderCertificateLapsed.about(provider, detail));
+        }
+    }
+}
+
+fn contract(serial: &str, binding: &Active, found: &mut Vec<Finding>) {
+    let provider = &binding.provider;
+    if binding.is_of_unknown_merchant {
+        let detail = format!(
+            "not known: whose shop it is, and contracts with {provider} name several merchants"
+        );
+        return found.push(Doubt::ContractUnknown.about(serial, detail));
+    }
+    let why = |(key, exposure): &(String, Exposure)| match exposure {
+        Exposure::InForce { .. } => None,
+        Exposure::NotBegun { starts_on } => Some(format!("{key} begins on {starts_on}")),
+        Exposure::Expired { ended_on } => Some(format!("{key} ended on {ended_on}")),
+        Exposure::Missing => Some(key.clone()),
+    };
+    let why: Option<Vec<_>> = binding.contracts.iter().map(why).collect();
+    match why {
+        // One that is in force is enough.
+        None => {}
+        Some(none) if none.is_empty() => {
+            let detail = format!("no contract with {provider} is on record");
+            found.push(Doubt::ContractUnknown.about(serial, detail));
+        }
+        Some(why) => {
+            let detail = format!("no contract with {provider} is in force: {}", why.join(", "));
+            found.push(Doubt::NoContract.about(serial, detail));
+        }
+    }
+}
+
+fn certificate(it: &Facts, now: UnixTime, found: &mut Vec<Finding>) {
+    // One that has none is not enrolled, which is said elsewhere.
+    let Some(ends_at) = it.certificate_ends_at else { return };
+    if ends_at <= now {
+        let detail = format!("its certificate has run out at {ends_at}: it cannot connect");
+        found.push(Doubt::CertificateEnded.about(&it.serial, detail));
+    } else if ends_at < now.plus(RENEWED_BEFORE) {
+        let detail = format!("its certificate runs out at {ends_at}");
+        found.push(Doubt::CertificateEnds.about(&it.serial, detail));
+    }
+}
+
+fn versions(it: &Facts, at_least: &BTreeMap<String, Range>, found: &mut Vec<Finding>) {
+    match &it.compatible {
+        Compatibility::Certified | Compatibility::Tested => {}
+        Compatibility::Blocked => {
+            let detail = "the compatibility matrix blocks what runs there";
+            found.push(Doubt::Incompatible.about(&it.serial, detail));
+        }
+        Compatibility::Untested(not_known) => {
+            let lacks = match not_known.is_empty() {
+                true => String::new(),
+                false => format!(" (not known of it: {})", not_known.join(", ")),
+            };
+            let detail = format!("the compatibility matrix does not say that it works{lacks}");
+            found.push(Doubt::Untested.about(&it.serial, detail));
+        }
+    }
+    for (name, range) in at_least {
+        let told = match &it.components {
+            Known::Unknown => None,
+            Known::Is(told) => told.iter().find(|it| it.name == *name),
+        };
+        let version = told.map(|it| it.version.as_str());
+        match range.holds(version) {
+            Fit::Yes => {}
+            Fit::No => {
+                let version = version.unwrap_or_default();
+                let detail = format!("it runs {name} {version}, and {range} is asked for");
+                found.push(Doubt::BelowMinimum.about(&it.serial, detail));
+            }
+            Fit::NotKnown => {
+                let detail = format!("not known: whether its {name} is {range}");
+                found.push(Doubt::VersionUnknown.about(&it.serial, detail));
+            }
+        }
+    }
+}
+
+/// Who answers for what was found: those who are named, and `vouch` for what nobody has told. A
+/// name that nothing was found for is left out.
+pub fn answers(
+    found: &[Finding],
+    named: &BTreeMap<String, String>,
+    vouch: Option<&str>,
+) -> BTreeMap<String, String> {
+    let answer = |it: &Finding| {
+        let vouched = vouch.filter(|_| it.weight == Weight::Unknown).map(str::to_owned);
+        let name = match it.weight {
+            Weight::NeedsName | Weight::Unknown => named.get(&it.code).cloned().or(vouched),
+            Weight::Blocks | Weight::Tells => None,
+        };
+        name.map(|name| (it.code.clone(), name))
+    };
+    found.iter().filter_map(answer).collect()
+}
+
+#[cfg(test)]
+mod tests;

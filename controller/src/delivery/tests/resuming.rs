@@ -1,0 +1,159 @@
+//! A till that stood still and is to sell again: what it sold by has to be valid yet, and who answers
+//! for what nobody has told is kept.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use shared::change::rebind::{Reason, Test, TestKind};
+use shared::document::clearance::Deregistered;
+use shared::id::RequestId;
+
+use super::on_record::on_record;
+use super::rebinds::{approve, until_over};
+use super::world::{World, by, id};
+use crate::deactivation::plan::CHECKED;
+use crate::deactivation::{
+    Checked, DeactivationError, Deactivations, Kept, NewChange, Resumption, Wanted,
+};
+use crate::registry::audit::By;
+use crate::registry::page::Page;
+use crate::registry::request::NewRequest;
+use crate::registry::terminal::Service;
+use crate::request::{Asked, Channel, Method, RequestKind};
+
+fn deactivations(world: &World) -> Deactivations {
+    Deactivations::new(Arc::clone(&world.registry), world.campaigns.clone())
+}
+
+/// Of terminal 1: *cora* wishes for it, *eva* wrote it down, *ben* has verified and accepted it.
+async fn accepted(world: &World, number: u8, kind: RequestKind) -> RequestId {
+    let asked = Asked {
+        requester: "cora".to_owned(),
+        channel: Channel::Telephone,
+        reason: Reason::Business,
+        note: String::new(),
+        from: String::new(),
+        to: String::new(),
+        selector: format!("id={}", id(1)),
+        fallback: Some("cash".to_owned()),
+        clause: Some("7.2".to_owned()),
+        waiver: None,
+        attachments: vec![],
+    };
+    let request = RequestId::from_bytes([number; 16]);
+    let person = |who: &str| By { who: who.to_owned(), ..by(world.now) };
+    let new = NewRequest { id: request, kind, asked };
+    world.registry.add_request(&new, &person("eva")).await.unwrap();
+    let (ben, contact) = (person("ben"), "+49 30 1");
+    world.registry.verify_request(request, Method::CallBack, contact, &ben).await.unwrap().unwrap();
+    world.registry.review_request(request, true, &ben).await.unwrap().unwrap();
+    request
+}
+
+async fn service(world: &World) -> Service {
+    world.registry.terminal(id(1)).await.unwrap().unwrap().service
+}
+
+/// Everything is on record, and terminal 1 has signed that it stands still.
+async fn suspended() -> World {
+    let mut world = on_record().await;
+    let request = accepted(&world, 50, RequestKind::Suspend).await;
+    let cut_off = world.now.plus(Duration::from_secs(60));
+    let wanted = Wanted::Suspend { cut_off, resume_expected: None };
+    let new = NewChange { request, wanted, name: None, lifetime_s: None, close_store: None };
+    let campaign = deactivations(&world).create(new, &by(world.now)).await.unwrap();
+    approve(&world, campaign.id).await;
+    until_over(&mut world, campaign.id).await;
+    assert_eq!(service(&world).await, Service::Suspended);
+    world
+}
+
+fn resumption(request: RequestId, vouch: Option<&str>) -> NewChange {
+    let test = |kind| Test { kind, amount_minor: 1 };
+    let checked = Checked { what: CHECKED.map(str::to_owned).into(), by: "Tess".to_owned() };
+    let wanted = Wanted::Resume(Resumption {
+        tests: [TestKind::Diagnosis, TestKind::Sale].map(test).into(),
+        checked: Some(checked),
+        vouch: vouch.map(str::to_owned),
+        ..Resumption::default()
+    });
+    NewChange { request, wanted, name: None, lifetime_s: None, close_store: None }
+}
+
+fn codes(error: &DeactivationError) -> Vec<String> {
+    let DeactivationError::Planned(plan) = error else { panic!("{error}") };
+    plan.open_findings().into_iter().map(|it| it.code).collect()
+}
+
+#[tokio::test]
+async fn whoever_answers_for_what_nobody_has_told_is_kept_and_in_the_log() {
+    let mut world = suspended().await;
+    let request = accepted(&world, 51, RequestKind::Resume).await;
+    let changes = deactivations(&world);
+    let refused = changes.create(resumption(request, None), &by(world.now)).await.unwrap_err();
+    // Nobody has looked its licence up, or tried this model with it.
+    assert_eq!(codes(&refused), ["licence-unknown", "untested"]);
+    assert!(refused.hint().unwrap().contains("tillward provider vouch licence"));
+    for own in ["op", "Cora", " "] {
+        let refused = changes.create(resumption(request, Some(own)), &by(world.now)).await;
+        assert!(matches!(refused, Err(DeactivationError::SamePerson { .. })), "{own}");
+    }
+    let campaign = changes.create(resumption(request, Some("Bo")), &by(world.now)).await.unwrap();
+    let found = world.registry.deactivation(campaign.id).await.unwrap().unwrap();
+    let kept: Kept = serde_json::from_str(&found.plan).unwrap();
+    let named = |code: &str| (code.to_owned(), "Bo".to_owned());
+    let expected = BTreeMap::from([named("licence-unknown"), named("untested")]);
+    assert_eq!(kept.plan.answered, expected);
+    assert_eq!(kept.plan.findings.len(), 2);
+    assert!(kept.plan.terminals[0].suspended_by.is_some());
+    let log = world.registry.audit(&Page::first(500)).await.unwrap();
+    let answered: Vec<_> = log.iter().filter(|it| it.what == "deactivation-answered").collect();
+    assert_eq!(answered.len(), 2);
+    assert!(answered.iter().all(|it| it.object.ends_with(" Bo")), "{answered:?}");
+    approve(&world, campaign.id).await;
+    until_over(&mut world, campaign.id).await;
+    assert_eq!(service(&world).await, Service::InService);
+}
+
+#[tokio::test]
+async fn a_terminal_that_its_provider_has_forgotten_does_not_sell_again() {
+    let world = suspended().await;
+    let request = accepted(&world, 51, RequestKind::Resume).await;
+    let mut new = resumption(request, Some("Bo"));
+    let Wanted::Resume(resume) = &mut new.wanted else { panic!("it is one") };
+    resume.at_least = BTreeMap::from([("pos".to_owned(), "99.0".to_owned())]);
+    resume.overrides = BTreeMap::from([("deregistered".to_owned(), "Bo".to_owned())]);
+    let (with, reference) = ("alpha".to_owned(), "D-1".to_owned());
+    let told = Deregistered { with, reference };
+    deactivations(&world).deregister(id(1), &told, &by(world.now)).await.unwrap();
+    let refused = deactivations(&world).create(new.clone(), &by(world.now)).await.unwrap_err();
+    assert_eq!(codes(&refused), ["deregistered"], "nobody answers for that");
+    let DeactivationError::Planned(plan) = refused else { panic!("{refused}") };
+    let answered: Vec<_> = plan.answered.keys().collect();
+    assert_eq!(answered, ["licence-unknown", "untested", "version-unknown"], "it told no version");
+    let Wanted::Resume(resume) = &mut new.wanted else { panic!("it is one") };
+    resume.at_least = BTreeMap::from([("pos".to_owned(), "newest".to_owned())]);
+    let refused = deactivations(&world).create(new, &by(world.now)).await;
+    assert!(matches!(refused, Err(DeactivationError::NotAVersion(_))), "{refused:?}");
+}
+
+#[tokio::test]
+async fn a_fleet_that_keeps_no_records_resumes_when_somebody_vouches_for_it() {
+    let mut world = super::rebinds::ready().await;
+    let request = accepted(&world, 50, RequestKind::Suspend).await;
+    let cut_off = world.now.plus(Duration::from_secs(60));
+    let wanted = Wanted::Suspend { cut_off, resume_expected: None };
+    let new = NewChange { request, wanted, name: None, lifetime_s: None, close_store: None };
+    let campaign = deactivations(&world).create(new, &by(world.now)).await.unwrap();
+    approve(&world, campaign.id).await;
+    until_over(&mut world, campaign.id).await;
+    let request = accepted(&world, 51, RequestKind::Resume).await;
+    let changes = deactivations(&world);
+    let refused = changes.create(resumption(request, None), &by(world.now)).await.unwrap_err();
+    assert_eq!(codes(&refused), ["binding-unknown", "untested"]);
+    let campaign = changes.create(resumption(request, Some("Bo")), &by(world.now)).await.unwrap();
+    approve(&world, campaign.id).await;
+    until_over(&mut world, campaign.id).await;
+    assert_eq!(service(&world).await, Service::InService);
+}
