@@ -20,6 +20,9 @@ use crate::holder::Holder;
 /// Between an order's acceptance and its cut-off: enough for two people to sign by program.
 const AHEAD: Duration = Duration::from_secs(25);
 
+/// Who answers for parties that were not told a week ahead.
+const ANSWERED: [&str; 4] = ["--untold-by", "Gil", "--untold-why", "all of them were called"];
+
 fn now() -> u64 {
     SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs())
 }
@@ -72,13 +75,12 @@ fn suspend(fleet: &mut Fleet, kind: &str, serial: &str) -> Result<()> {
     let untold = fleet.world.tillward(&[&["deactivate"], &words[..]].concat());
     ensure!(untold.is_err_and(|it| it.to_string().contains("bank was not told")), "nobody knows");
     // A week is longer than a test: parties say that they know, or somebody answers for them.
-    let answered = ["--untold-by", "Gil", "--untold-why", "all of them were called"];
     let (campaign, shown) = match kind {
         "suspend" => {
             fleet.world.told_of_stop(&request, &cut_off)?;
             approved(fleet, &words)?
         }
-        _ => approved(fleet, &[&words[..], &answered].concat())?,
+        _ => approved(fleet, &[&words[..], &ANSWERED].concat())?,
     };
     ensure!(shown.contains("Stop taking payments") && shown.contains("next till"), "{shown}");
     succeeded(fleet, campaign)?;

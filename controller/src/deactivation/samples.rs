@@ -43,7 +43,16 @@ pub(crate) async fn lost(registry: &dyn Registry, terminal: TerminalId, at: Unix
         salt: Nonce([1; 16]),
     };
     let (members, plan) = (vec![terminal], "{}".to_owned());
-    let new = NewDeactivation { campaign, clearances: BTreeMap::new(), members, request, plan };
+    let new = NewDeactivation {
+        campaign,
+        clearances: BTreeMap::new(),
+        members,
+        request,
+        plan,
+        answered: BTreeMap::new(),
+        announcement: None,
+        untold: None,
+    };
     let begun = registry.add_deactivation(&new, &by).await.expect("it is decided");
     begun.expect("it is begun");
     let not_after = UnixTime(at.0 + 3600);

@@ -41,6 +41,8 @@ pub(crate) fn till(labels: &[(&str, &str)], components: Option<&[(&str, &str)]>)
         telemetry: None,
         created_at: UnixTime(1),
         is_frozen: false,
+        is_place_frozen: false,
+        is_quarantined: false,
         service: crate::registry::terminal::Service::InService,
     }
 }

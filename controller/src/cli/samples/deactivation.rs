@@ -76,10 +76,12 @@ pub(in super::super) fn resumption() -> Deactivation {
             deadlines: vec![],
             findings: findings.collect(),
             answered: resume_plan().answered,
+            told: None,
         },
         checked: Some(CheckedOnSite { what, by: "Tess".to_owned() }),
         at_least: BTreeMap::from([("pos".to_owned(), "2.0.0".to_owned())]),
         at_risk: 0,
+        stop: None,
         downtime_s: Some(1_900_800),
         ..before
     }
@@ -120,6 +122,7 @@ pub(in super::super) fn resume_plan() -> ServicePlan {
             ),
         ],
         answered: BTreeMap::from([("binding-unknown".to_owned(), "Bo".to_owned())]),
+        told: None,
     }
 }
 

@@ -8,10 +8,12 @@ use std::time::Duration;
 use shared::change::rebind::{Reason, Test, TestKind};
 use shared::document::clearance::Deregistered;
 use shared::id::RequestId;
+use shared::time::UnixTime;
 
 use super::on_record::on_record;
 use super::rebinds::{approve, until_over};
 use super::world::{World, by, id};
+use crate::deactivation::notice::Answer;
 use crate::deactivation::plan::CHECKED;
 use crate::deactivation::{
     Checked, DeactivationError, Deactivations, Kept, NewChange, Resumption, Wanted,
@@ -55,13 +57,18 @@ async fn service(world: &World) -> Service {
     world.registry.terminal(id(1)).await.unwrap().unwrap().service
 }
 
+fn suspension(request: RequestId, cut_off: UnixTime) -> NewChange {
+    let wanted = Wanted::Suspend { cut_off, resume_expected: None, delay: None };
+    let untold = Some(Answer { by: "Gil".to_owned(), why: "told by telephone".to_owned() });
+    NewChange { request, wanted, name: None, lifetime_s: None, close_store: None, untold }
+}
+
 /// Everything is on record, and terminal 1 has signed that it stands still.
 async fn suspended() -> World {
     let mut world = on_record().await;
     let request = accepted(&world, 50, RequestKind::Suspend).await;
     let cut_off = world.now.plus(Duration::from_secs(60));
-    let wanted = Wanted::Suspend { cut_off, resume_expected: None };
-    let new = NewChange { request, wanted, name: None, lifetime_s: None, close_store: None };
+    let new = suspension(request, cut_off);
     let campaign = deactivations(&world).create(new, &by(world.now)).await.unwrap();
     approve(&world, campaign.id).await;
     until_over(&mut world, campaign.id).await;
@@ -78,7 +85,7 @@ fn resumption(request: RequestId, vouch: Option<&str>) -> NewChange {
         vouch: vouch.map(str::to_owned),
         ..Resumption::default()
     });
-    NewChange { request, wanted, name: None, lifetime_s: None, close_store: None }
+    NewChange { request, wanted, name: None, lifetime_s: None, close_store: None, untold: None }
 }
 
 fn codes(error: &DeactivationError) -> Vec<String> {
@@ -143,8 +150,7 @@ async fn a_fleet_that_keeps_no_records_resumes_when_somebody_vouches_for_it() {
     let mut world = super::rebinds::ready().await;
     let request = accepted(&world, 50, RequestKind::Suspend).await;
     let cut_off = world.now.plus(Duration::from_secs(60));
-    let wanted = Wanted::Suspend { cut_off, resume_expected: None };
-    let new = NewChange { request, wanted, name: None, lifetime_s: None, close_store: None };
+    let new = suspension(request, cut_off);
     let campaign = deactivations(&world).create(new, &by(world.now)).await.unwrap();
     approve(&world, campaign.id).await;
     until_over(&mut world, campaign.id).await;
