@@ -80,6 +80,7 @@ pub(crate) fn request(
         members: terminals.into_iter().enumerate().map(member).collect(),
         cancellation: None,
         planned: None,
+        service: None,
     }
 }
 
