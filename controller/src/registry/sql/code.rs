@@ -237,6 +237,8 @@ impl Code for AlarmKind {
         Self::AuditForked,
         Self::AuditBroken,
         Self::SuspectedSubstitution,
+        Self::UnitDiffers,
+        Self::SuspensionAtRisk,
     ];
 
     fn code(self) -> &'static str {
@@ -260,6 +262,8 @@ impl Code for AlarmKind {
             Self::AuditForked => "audit-forked",
             Self::AuditBroken => "audit-broken",
             Self::SuspectedSubstitution => "suspected-substitution",
+            Self::UnitDiffers => "unit-differs",
+            Self::SuspensionAtRisk => "suspension-at-risk",
         }
     }
 }
