@@ -85,5 +85,7 @@ fn kind(kind: AlarmKind) -> &'static str {
         AlarmKind::AuditBroken => "audit-broken",
         AlarmKind::LeaseRanOut => "lease-ran-out",
         AlarmKind::SuspectedSubstitution => "suspected-substitution",
+        AlarmKind::UnitDiffers => "unit-differs",
+        AlarmKind::SuspensionAtRisk => "suspension-at-risk",
     }
 }

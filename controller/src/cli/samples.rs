@@ -37,7 +37,7 @@ pub(super) use deactivation::{
     sanitisation_certificate, service_plan, stop,
 };
 pub(super) use replacements::{replacement_past, replacements};
-pub(super) use units::{unit_past, units};
+pub(super) use units::{unit_past, unit_sanitisation, units};
 
 /// 2026-11-22 10:00 UTC.
 pub(super) const NOW: UnixTime = UnixTime(1_795_341_600);

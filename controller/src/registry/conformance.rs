@@ -9,6 +9,7 @@ mod fixture;
 #[cfg(test)]
 pub(crate) use fixture::enrol;
 mod fleet;
+mod followed;
 mod orders;
 mod owing;
 mod positions;
@@ -19,6 +20,7 @@ mod replacements;
 mod reports;
 mod requests;
 mod retention;
+mod returns;
 mod stops;
 mod terminals;
 mod units;
@@ -168,10 +170,27 @@ pub const CHECKS: &[Check] = checks! {
         what_a_stopped_terminal_owes_is_kept_until_it_has_settled_or_sells,
         a_suspension_goes_on_for_another_only_where_it_allows_to_settle_later,
         a_suspension_is_taken_up_again_only_for_those_that_owe_something;
+    followed:
+        a_unit_stops_and_sells_again_by_what_its_terminal_signs,
+        receipts_that_come_late_leave_a_unit_as_the_newest_order_made_it,
+        a_unit_that_cannot_follow_stands_out_until_it_is_as_its_terminal_says,
+        no_terminal_pushes_another_unit_out_of_a_position,
+        an_erased_terminal_leaves_its_unit_to_people,
+        every_refusal_of_a_wipe_reaches_the_log_under_its_own_code,
+        what_could_harm_a_shop_is_logged_where_it_is_refused_and_nothing_else_is,
+        a_refused_cancellation_is_logged_as_one,
+        a_terminal_that_is_not_armed_in_time_is_an_alarm_until_it_is,
+        a_suspension_that_nobody_approves_is_an_alarm_until_it_is_over;
+    returns:
+        a_unit_is_returned_once_its_terminal_is_erased_and_certified,
+        two_people_answer_for_what_a_terminal_could_not_prove,
+        what_people_said_of_a_unit_counts_until_it_sells_or_enrols_again,
+        repair_and_what_never_served_need_no_erasing;
     replacements:
         a_replacement_swaps_two_terminals_in_one_step,
         a_swap_that_cannot_be_whole_changes_nothing,
         one_replacement_at_a_time_is_about_a_terminal,
+        a_unit_whose_approval_has_run_out_is_not_allocated,
         a_parcel_that_differs_freezes_the_replacement,
         a_cancelled_replacement_gives_back_what_it_took,
         a_swap_happens_once_however_many_ask_for_it;

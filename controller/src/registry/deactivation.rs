@@ -16,6 +16,7 @@ use shared::time::UnixTime;
 use super::RegistryError;
 use super::audit::By;
 use super::campaign::{Campaign, NewCampaign};
+use super::delivery::Alarm;
 use super::page::Page;
 use super::rebind::NotBegun;
 use super::stop::NewAnnouncement;
@@ -159,6 +160,18 @@ pub trait DeactivationRegistry {
         erased_before: UnixTime,
         by: &By,
     ) -> Result<Vec<TerminalId>>;
+
+    /// Makes these the alarms of terminals that may not stop in time by this campaign; gives how
+    /// many are new.
+    async fn put_at_risk(
+        &self,
+        campaign: CampaignId,
+        alarms: &[Alarm],
+        now: UnixTime,
+    ) -> Result<u64>;
+
+    /// Ends those of all other campaigns.
+    async fn end_at_risk_except(&self, campaigns: &[CampaignId], now: UnixTime) -> Result<()>;
 
     /// By id.
     async fn deactivation_members(&self, campaign: CampaignId) -> Result<Vec<TerminalId>>;

@@ -194,4 +194,9 @@ pub enum AlarmKind {
     LeaseRanOut,
     /// A unit that never enrolled has another seal or serial number than its record.
     SuspectedSubstitution,
+    /// It has signed that it stands still, sells again or is erased, and the list of units says
+    /// what does not go with that.
+    UnitDiffers,
+    /// It has not accepted in time by when it is to stop: it may sell on.
+    SuspensionAtRisk,
 }

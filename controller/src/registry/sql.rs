@@ -26,6 +26,7 @@ mod provider;
 mod quarantine;
 mod rebinds;
 mod receipts;
+mod refusals;
 mod releases;
 mod replacements;
 mod reports;

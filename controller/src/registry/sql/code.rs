@@ -242,6 +242,8 @@ impl Code for AlarmKind {
         Self::AuditBroken,
         Self::LeaseRanOut,
         Self::SuspectedSubstitution,
+        Self::UnitDiffers,
+        Self::SuspensionAtRisk,
     ];
 
     fn code(self) -> &'static str {
@@ -267,6 +269,8 @@ impl Code for AlarmKind {
             Self::AuditBroken => "audit-broken",
             Self::LeaseRanOut => "lease-ran-out",
             Self::SuspectedSubstitution => "suspected-substitution",
+            Self::UnitDiffers => "unit-differs",
+            Self::SuspensionAtRisk => "suspension-at-risk",
         }
     }
 }

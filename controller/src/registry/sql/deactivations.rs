@@ -18,8 +18,10 @@ use super::session::{
     text, time, with_id_list,
 };
 use super::suspicions::{place_is_frozen, terminal_is_frozen};
+use super::tally::Differences;
 use super::{
-    SqlRegistry, audit, campaigns, finish, read, requests, stops, terminals, transaction, write,
+    SqlRegistry, alarms, audit, campaigns, finish, read, requests, stops, terminals, transaction,
+    units, write,
 };
 use crate::campaign::state::CampaignState;
 use crate::registry::RegistryError;
@@ -28,6 +30,7 @@ use crate::registry::campaign::Campaign;
 use crate::registry::deactivation::{
     Deactivation, DeactivationRegistry, Erased, NewDeactivation, Owing, Sanitisation, ServiceFacts,
 };
+use crate::registry::delivery::Alarm;
 use crate::registry::page::Page;
 use crate::registry::rebind::NotBegun;
 use crate::registry::terminal::Service;
@@ -92,6 +95,23 @@ impl<D: Database> DeactivationRegistry for SqlRegistry<D> {
         by: &By,
     ) -> Result<Vec<TerminalId>> {
         write!(self, "retire who is erased", tx => retire(tx, last_seen_before, erased_before, by))
+    }
+
+    async fn put_at_risk(
+        &self,
+        campaign: CampaignId,
+        late: &[Alarm],
+        now: UnixTime,
+    ) -> Result<u64> {
+        write!(self, "note who may not stop in time", tx => {
+            alarms::put_at_risk(tx, campaign, late, now)
+        })
+    }
+
+    async fn end_at_risk_except(&self, campaigns: &[CampaignId], now: UnixTime) -> Result<()> {
+        write!(self, "end what is at risk no more", tx => {
+            alarms::end_at_risk_except(tx, campaigns, now)
+        })
     }
 
     async fn deactivation_members(&self, campaign: CampaignId) -> Result<Vec<TerminalId>> {
@@ -379,13 +399,15 @@ async fn deregister(
     audit::append(tx, by, "terminal-deregistered", subject).await
 }
 
-/// What the end of an order made of its terminal.
+/// What the end of an order made of its terminal, and of its unit. The newest order that took
+/// effect decides, whichever is heard of first.
 pub(super) async fn ended(
     tx: &mut Transaction,
     terminal: TerminalId,
     (order, change): (OrderId, &Change),
     (outcome, evidence): (&Outcome, &[Evidence]),
     at: UnixTime,
+    differences: &mut Differences,
 ) -> Result<()> {
     let Outcome::Succeeded { now } = outcome else { return Ok(()) };
     let mut owing = None;
@@ -405,14 +427,21 @@ pub(super) async fn ended(
         | Change::Rebind(_)
         | Change::Cancel(_) => return Ok(()),
     };
+    let by = By { who: terminal.to_string(), why: order.to_string(), at };
+    audit::append(tx, &by, action, terminal).await?;
+    // Numbers within an epoch are of one stream: all of these need people.
     let update =
         "UPDATE terminals SET service = $2, service_order = $3, service_at = $4, owing = $5
-         WHERE id = $1";
+         WHERE id = $1 AND NOT EXISTS (
+             SELECT 1 FROM orders AS last JOIN orders AS this ON this.id = $3
+             WHERE last.id = terminals.service_order
+                 AND (last.epoch, last.seq) >= (this.epoch, this.seq))";
     let owing = owing.as_ref().map_or(Value::Text(None), json);
     let values = vec![text(terminal), code(service), text(order), time(at), owing];
-    tx.execute(update, values).await?;
-    let by = By { who: terminal.to_string(), why: order.to_string(), at };
-    audit::append(tx, &by, action, terminal).await
+    match tx.execute(update, values).await? {
+        0 => Ok(()),
+        _ => units::follow::signed(tx, terminal, (service, order), &by, differences).await,
+    }
 }
 
 /// A terminal that owes what nobody has accepted is late at once.
