@@ -11,4 +11,5 @@ mod campaigns;
 mod failures;
 mod on_record;
 mod rebinds;
+mod replacing;
 mod reports;

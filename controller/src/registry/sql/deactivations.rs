@@ -16,7 +16,10 @@ use super::session::{
     with_id_list,
 };
 use super::suspicions::terminal_is_frozen;
-use super::{SqlRegistry, audit, campaigns, finish, read, requests, terminals, transaction, write};
+use super::{
+    SqlRegistry, audit, campaigns, finish, read, replacements, requests, terminals, transaction,
+    write,
+};
 use crate::registry::RegistryError;
 use crate::registry::audit::By;
 use crate::registry::campaign::Campaign;
@@ -99,6 +102,9 @@ async fn add(
     new: &NewDeactivation,
     by: &By,
 ) -> Result<std::result::Result<Campaign, NotBegun>> {
+    if let Some(refused) = needed(tx, new, by.at).await? {
+        return Ok(Err(refused));
+    }
     take_up_again(tx, new.request, by).await?;
     let request = match requests::to_schedule(tx, new.request).await? {
         Ok(request) => request,
@@ -125,6 +131,33 @@ async fn add(
     requests::put_scheduled(tx, request, campaign.id, by).await?;
     audit::append(tx, by, "deactivation-created", campaign.id).await?;
     Ok(Ok(campaign))
+}
+
+/// Whom a wipe would empty who may have to come back. What is lost is emptied all the same.
+async fn needed(
+    tx: &mut Transaction,
+    new: &NewDeactivation,
+    now: UnixTime,
+) -> Result<Option<NotBegun>> {
+    match &new.campaign.change {
+        Change::Decommission(wipe) if !wipe.is_lost => {}
+        Change::Decommission(_)
+        | Change::Suspend(_)
+        | Change::Resume(_)
+        | Change::Ping(_)
+        | Change::Backup(_)
+        | Change::Drill(_)
+        | Change::Upgrade(_)
+        | Change::Restore(_)
+        | Change::Rebind(_)
+        | Change::Cancel(_) => return Ok(None),
+    }
+    for terminal in new.members.iter().copied() {
+        if let Some(number) = replacements::still_needs(tx, terminal, now).await? {
+            return Ok(Some(NotBegun::BeingReplaced { terminal, number }));
+        }
+    }
+    Ok(None)
 }
 
 /// A decommissioning is asked for once, and takes two campaigns: when the first has ended, the
