@@ -110,6 +110,26 @@ pub(crate) async fn in_memory_with_fuse(fuse: sql::fuse::Fuse) -> Result<Arc<dyn
     Ok(Arc::new(registry))
 }
 
+/// On disk, with a fuse, and with transactions that are torn after statements that begin so.
+#[cfg(test)]
+pub(crate) async fn on_disk_with_fuse(
+    file: &Path,
+    fuse: sql::fuse::Fuse,
+    torn_after: Option<&'static str>,
+) -> Result<Arc<dyn Registry>> {
+    let registry = sqlite::SqliteDatabase::open(file).await?.with_fuse(fuse);
+    Ok(match torn_after {
+        Some(after) => Arc::new(registry.torn(after)),
+        None => Arc::new(registry),
+    })
+}
+
+/// Every row of every table of a registry on disk, as text.
+#[cfg(test)]
+pub(crate) async fn content(file: &Path) -> Vec<String> {
+    sqlite::content(file).await
+}
+
 #[async_trait]
 pub trait Registry:
     BackupRegistry

@@ -8,6 +8,8 @@ pub mod advance;
 pub mod form;
 pub mod next;
 pub mod record;
+pub mod refused;
+pub mod watch;
 
 use std::fmt;
 
@@ -99,6 +101,16 @@ impl ReplacementState {
             Self::Cancelled => "cancelled",
             Self::SuspectedSubstitution => "suspected-substitution",
         }
+    }
+
+    /// Whether it stands still for what may be another unit.
+    pub fn is_suspected(self) -> bool {
+        self == Self::SuspectedSubstitution
+    }
+
+    /// Whether the old terminal can still come back: nothing was swapped yet.
+    pub fn is_before_swap(self) -> bool {
+        step(self, ReplacementEvent::Cancel).is_ok()
     }
 
     /// Whether nothing happens to it any more.

@@ -34,6 +34,7 @@ pub use places::Place;
 pub use provider::{Binding, Profiles};
 pub use records::Records;
 pub use s3::S3;
+use terminal::Customers;
 pub use terminal::{Shop, Terminal};
 
 /// A program of ours on a busy machine with two cores starts well within this.
@@ -138,7 +139,17 @@ impl World {
     /// provider; not enrolled yet.
     pub fn open_shop(&mut self, shop: &Shop) -> Result<usize> {
         let provider = &self.hosts[..1];
-        let terminal = Terminal::open(&self.programs, &self.directory, shop, provider)?;
+        let customers = Customers::Come;
+        let terminal = Terminal::open(&self.programs, &self.directory, shop, provider, customers)?;
+        self.terminals.push(terminal);
+        Ok(self.terminals.len() - 1)
+    }
+
+    /// A terminal out of the box, set up for every provider, where nobody buys anything until
+    /// [`Terminal::customers_return`]; not enrolled yet.
+    pub fn unpack(&mut self, shop: &Shop) -> Result<usize> {
+        let (hosts, customers) = (&self.hosts, Customers::StayAway);
+        let terminal = Terminal::open(&self.programs, &self.directory, shop, hosts, customers)?;
         self.terminals.push(terminal);
         Ok(self.terminals.len() - 1)
     }
@@ -153,6 +164,14 @@ impl World {
     pub fn enrol(&mut self, at: usize) -> Result<()> {
         let claim = self.claim(at)?;
         self.terminals[at].enrol(&self.programs, &claim)
+    }
+
+    /// Enrols the terminal by the line of a claim that was made otherwise, and starts its agent.
+    pub fn enrol_by(&mut self, at: usize, line: &str) -> Result<()> {
+        let file = self.directory.join(format!("{}.claim", self.terminals[at].shop.serial));
+        std::fs::write(&file, line)?;
+        self.terminals[at].enrol(&self.programs, &file)?;
+        self.terminals[at].start_agent(&self.programs)
     }
 
     /// The path of a new claim's file for this terminal.
@@ -327,6 +346,9 @@ impl World {
         command.args(["audit", "--json"]);
         for terminal in &self.terminals {
             command.arg("--till").arg(terminal.till_directory());
+            if let Some(old) = &terminal.took_over {
+                command.arg("--took-over").arg(format!("{}={old}", terminal.shop.serial));
+            }
         }
         for host in &self.hosts {
             command.arg("--host").arg(host.directory());

@@ -72,8 +72,9 @@ pub use release::{ArtifactStored, Release, ReleaseArtifact, Roster, RosterKey, S
 pub use replacement::{
     NewReplacement, NewReplacementEvent, ReplaceReason, Replacement, ReplacementBegun,
     ReplacementCheck, ReplacementCommissioned, ReplacementEvent, ReplacementForm, ReplacementFound,
-    ReplacementHistory, ReplacementMistake, ReplacementMoved, ReplacementNext, ReplacementParcel,
-    ReplacementState, ReplacementStep, ReplacementUnsettled,
+    ReplacementHistory, ReplacementLastBackup, ReplacementMistake, ReplacementMoved,
+    ReplacementNext, ReplacementParcel, ReplacementState, ReplacementStep, ReplacementUnsettled,
+    ReplacementWatch, ReplacementWatched,
 };
 pub use request::{
     Attachment, LiftSuspicion, LiftWord, NewRequest, NewSuspicion, Request, RequestChannel,

@@ -15,7 +15,7 @@ use crate::position::binding::BindingRefused;
 use crate::registry::RegistryError;
 use crate::registry::backup::retention::HoldRefused;
 use crate::registry::terminal::ClaimRefusal;
-use crate::replacement::advance::ReplacementRefused;
+use crate::replacement::refused::ReplacementRefused;
 use crate::request::suspicion::NotLifted;
 use crate::request::{self};
 use crate::terminal::certificate::{AuthorityError, RequestRefused};
@@ -465,11 +465,18 @@ impl From<ReplacementRefused> for Refusal {
             Why::State(_) | Why::Moved { .. } | Why::PositionMoved { .. } => Code::WrongState,
             Why::OldSells { .. } | Why::OldOwes(_) | Why::OldAnswers(_) => Code::OldTerminalSells,
             Why::SamePerson { .. } => Code::SamePerson,
+            Why::WatchTooLong => Code::Invalid,
             Why::NothingListed
             | Why::NotEnrolled(_)
             | Why::NotRestored(_)
             | Why::Unchecked(_)
             | Why::NotHeard
+            | Why::NotClosedAtHost
+            | Why::NoBackup(_)
+            | Why::NothingRestored(_)
+            | Why::NotTested(_)
+            | Why::StillWatched { .. }
+            | Why::OldNotErased(_)
             | Why::OldNotBack { .. } => Code::ReplacementIncomplete,
             Why::InAnother(_)
             | Why::NoUnit(_)

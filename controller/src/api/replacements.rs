@@ -25,7 +25,6 @@ use crate::provider::day::Day;
 use crate::registry::RegistryError;
 use crate::registry::replacement as stored;
 use crate::registry::terminal::NewClaim;
-use crate::replacement::ReplacementState;
 use crate::replacement::form::{Mistake, check};
 use crate::replacement::next::next;
 use crate::replacement::record::{self, PAIRING_S, ReplacementMove};
@@ -174,9 +173,9 @@ async fn happen(
         | ReplacementStep::Receive { .. }
         | ReplacementStep::SettleOld
         | ReplacementStep::GiveUpOld(_)
-        | ReplacementStep::Provision
+        | ReplacementStep::Provision { .. }
         | ReplacementStep::Commission(_)
-        | ReplacementStep::GoLive
+        | ReplacementStep::GoLive { .. }
         | ReplacementStep::Watch
         | ReplacementStep::Close
         | ReplacementStep::Cancel => None,
@@ -188,7 +187,7 @@ async fn happen(
     let step = stored::ReplacementStep { seen: if_state, said, claim };
     let moved = api.registry.move_replacement(number, &step, &by).await?;
     let after = moved.map_err(|why| Refusal::from(why).about("replacement", number))?;
-    if after.state == ReplacementState::SuspectedSubstitution {
+    if after.state.is_suspected() {
         let (difference, by) = (after.progress.difference.as_deref(), &by.who);
         warn!(number, by, difference, "what was received may be another unit; it is frozen");
         api.vitals.campaign_moved();
@@ -249,12 +248,18 @@ fn check_said(said: &ReplacementStep, reason: Option<&str>) -> Result<(), Refusa
             custodian.iter().try_for_each(|it| check_line("custodian", it))?;
             seal.iter().try_for_each(|seal| check_line("seal", seal))
         }
-        ReplacementStep::GiveUpOld(it) => check_line("accepted_by", &it.accepted_by),
-        ReplacementStep::Commission(it) => check_line("by", &it.by),
+        ReplacementStep::GiveUpOld(it) => {
+            check_line("closed_at_host", &it.closed_at_host)?;
+            check_line("accepted_by", &it.accepted_by)
+        }
+        ReplacementStep::Commission(it) => {
+            check_line("tested", &it.tested)?;
+            check_line("by", &it.by)
+        }
         ReplacementStep::SettleOld
         | ReplacementStep::Pair { .. }
-        | ReplacementStep::Provision
-        | ReplacementStep::GoLive
+        | ReplacementStep::Provision { .. }
+        | ReplacementStep::GoLive { .. }
         | ReplacementStep::Watch
         | ReplacementStep::Close
         | ReplacementStep::Cancel => Ok(()),
@@ -275,7 +280,8 @@ async fn shown(api: &Api, it: record::Replacement) -> Result<Replacement, Regist
         Some(serial) => api.registry.unit(serial).await?.map(|unit| unit.state),
         None => None,
     };
-    let next = next(&it, unit);
+    let watched = api.registry.replacement_watch(it.number, now()).await?;
+    let next = next(&it, unit, watched.as_ref());
     let progress = it.progress;
     Ok(Replacement {
         number: it.number,
@@ -293,10 +299,13 @@ async fn shown(api: &Api, it: record::Replacement) -> Result<Replacement, Regist
         parcel: progress.parcel,
         difference: progress.difference,
         unsettled: progress.unsettled,
+        last_backup: progress.last_backup,
         claim: progress.claim,
         new: progress.new,
+        restored: progress.restored,
         commissioned: progress.commissioned,
         live_at: progress.live_at,
+        watched,
         created_at: it.created_at,
         created_by: it.created_by,
     })

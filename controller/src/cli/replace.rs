@@ -28,14 +28,12 @@ pub(super) enum ReplaceCommand {
     Settled(say::Plain),
     OldUnreachable(say::OldUnreachable),
     Pair(pair::Pair),
-    /// The new unit has enrolled, and what was to be restored onto it is there
-    Provisioned(say::Plain),
+    Provisioned(say::Provisioned),
     Commission(say::Commission),
-    /// Swap the two: the new terminal takes the position of the old one
-    Live(say::Plain),
+    Live(say::Live),
     /// The new terminal was heard since
     Watch(say::Plain),
-    /// The old unit has left the shop: the case is over
+    /// The watch is over, the old unit is erased and has left the shop: the case is over
     Close(say::Plain),
     /// Give it up, which is possible until it is live
     Cancel(say::Plain),
@@ -60,9 +58,9 @@ impl ReplaceCommand {
             Self::Settled(args) => args.run(Step::SettleOld, &client, print).await,
             Self::OldUnreachable(args) => args.run(&client, print).await,
             Self::Pair(args) => args.run(&client, now, print).await,
-            Self::Provisioned(args) => args.run(Step::Provision, &client, print).await,
+            Self::Provisioned(args) => args.run(&client, print).await,
             Self::Commission(args) => args.run(&client, print).await,
-            Self::Live(args) => args.run(Step::GoLive, &client, print).await,
+            Self::Live(args) => args.run(&client, print).await,
             Self::Watch(args) => args.run(Step::Watch, &client, print).await,
             Self::Close(args) => args.run(Step::Close, &client, print).await,
             Self::Cancel(args) => args.run(Step::Cancel, &client, print).await,

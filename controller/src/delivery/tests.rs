@@ -11,5 +11,6 @@ mod campaigns;
 mod failures;
 mod on_record;
 mod rebinds;
+mod replacing;
 mod reports;
 mod resuming;

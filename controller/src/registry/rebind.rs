@@ -49,6 +49,8 @@ pub enum NotBegun {
     Binding(#[from] BindingRefused),
     #[error("{campaign} is about {terminal} too, and is not over")]
     InAnotherChange { terminal: TerminalId, campaign: CampaignId },
+    #[error("{terminal} may have to come back: replacement {number} has not proven the new one")]
+    BeingReplaced { terminal: TerminalId, number: u64 },
 }
 
 impl NotBegun {
@@ -59,6 +61,9 @@ impl NotBegun {
             Self::Binding(why) => why.hint(),
             Self::InAnotherChange { .. } => {
                 "wait for its end, or end it: `tillward campaign abort`"
+            }
+            Self::BeingReplaced { .. } => {
+                "wait until its watch is over, or cancel it: `tillward replace show`"
             }
         }
     }

@@ -2,15 +2,17 @@
 
 use async_trait::async_trait;
 use shared::id::{PositionId, RequestId, TerminalId};
+use shared::time::UnixTime;
 
 use super::RegistryError;
 use super::audit::By;
 use super::page::Page;
 use super::terminal::NewClaim;
 use crate::replacement::ReplacementState;
-use crate::replacement::advance::ReplacementRefused;
 use crate::replacement::form::Form;
 use crate::replacement::record::{Replacement, ReplacementMove, Said};
+use crate::replacement::refused::ReplacementRefused;
+use crate::replacement::watch::Watched;
 
 type Result<T> = std::result::Result<T, RegistryError>;
 
@@ -60,6 +62,9 @@ pub trait ReplacementRegistry {
         step: &ReplacementStep,
         by: &By,
     ) -> Result<std::result::Result<Replacement, ReplacementRefused>>;
+
+    /// How the new terminal does since the swap; `None` before it, and when the case is over.
+    async fn replacement_watch(&self, number: u64, now: UnixTime) -> Result<Option<Watched>>;
 
     /// What happened to it, oldest first.
     async fn replacement_moves(

@@ -36,9 +36,13 @@ mod stops;
 mod suspicions;
 mod tally;
 mod terminals;
+#[cfg(test)]
+pub(crate) mod torn;
 mod units;
 
 use std::collections::BTreeMap;
+#[cfg(test)]
+use std::sync::Arc;
 
 use async_trait::async_trait;
 use shared::digest::Digest;
@@ -88,6 +92,14 @@ impl<D: Database> SqlRegistry<D> {
     #[cfg(test)]
     pub(super) fn with_fuse(self, fuse: fuse::Fuse) -> SqlRegistry<fuse::Fused<D>> {
         SqlRegistry::new(fuse::Fused { database: self.database, fuse })
+    }
+
+    #[cfg(test)]
+    pub(super) fn torn(self, after: &'static str) -> SqlRegistry<torn::Torn<D>>
+    where
+        D: 'static,
+    {
+        SqlRegistry::new(torn::Torn { database: Arc::new(self.database), after })
     }
 
     async fn begin(&self, access: Access, doing: &'static str) -> Result<Transaction> {

@@ -150,6 +150,25 @@ pub(super) async fn tamper(file: &Path, statements: &[&str]) {
 }
 
 #[cfg(test)]
+pub(super) async fn content(file: &Path) -> Vec<String> {
+    use sqlx::Connection as _;
+    let options = sqlx::sqlite::SqliteConnectOptions::new().filename(file);
+    let mut connection = sqlx::SqliteConnection::connect_with(&options).await.unwrap();
+    let tables = "SELECT name FROM sqlite_master WHERE type = 'table'
+         AND name NOT GLOB '_sqlx*' AND name NOT GLOB 'sqlite*' ORDER BY name";
+    let tables: Vec<String> = sqlx::query_scalar(tables).fetch_all(&mut connection).await.unwrap();
+    let mut content = Vec::new();
+    for table in tables {
+        let select = sqlx::AssertSqlSafe(format!("SELECT * FROM {table}"));
+        for found in sqlx::query(select).fetch_all(&mut connection).await.unwrap() {
+            content.push(format!("{table}: {:?}", row(&found).unwrap()));
+        }
+    }
+    connection.close().await.unwrap();
+    content
+}
+
+#[cfg(test)]
 mod tests {
     use super::*;
     use crate::registry::audit::By;

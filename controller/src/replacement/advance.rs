@@ -1,16 +1,20 @@
 //! Whether a replacement goes on as somebody says, and what it is then. Pure.
 
-use shared::id::{CampaignId, PositionId, TerminalId};
+use shared::digest::Digest;
+use shared::id::{CampaignId, TerminalId};
 use shared::limits::TEXT_BYTES_MAX;
+use shared::time::UnixTime;
 
-use super::record::{Replacement, Said, UNSETTLED_MAX};
-use super::{NotMoved, ReplacementEvent, ReplacementState, step};
+use super::record::{LastBackup, Replacement, Said, UNSETTLED_MAX, Unsettled};
+use super::refused::ReplacementRefused;
+use super::watch;
+use super::{ReplacementEvent, ReplacementState, step};
 use crate::provider::day::Day;
 use crate::registry::audit::By;
 use crate::registry::terminal::{Presence, Service, Terminal};
 use crate::request::{RequestRefused, RequestState, is_same_person};
+use crate::unit::UnitState;
 use crate::unit::record::Unit;
-use crate::unit::{UnitRefused, UnitState};
 
 /// What is known when somebody wants it to go on.
 #[derive(Clone, Debug)]
@@ -27,127 +31,40 @@ pub struct Facts {
     pub unit: Option<Unit>,
     /// The terminal that the new unit is, once it has enrolled by this replacement's claim.
     pub new: Option<Terminal>,
-    /// Onto the new terminal something is to be restored, and is not yet.
-    pub unrestored: Option<CampaignId>,
+    /// The newest verified snapshot of the old one.
+    pub saved: Option<LastBackup>,
+    pub restored: Restored,
+    /// Payments in the data of the new terminal: by its newest snapshot, or what was restored.
+    pub counted: u64,
+    /// Of the new terminal, that are open, in words.
+    pub alarms: Vec<String>,
     /// How what was received differs from what was sent.
     pub difference: Option<String>,
 }
 
-/// Why a replacement stays as it is.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum ReplacementRefused {
-    #[error(transparent)]
-    State(#[from] NotMoved),
-    #[error("it is {found} by now, no longer {expected}")]
-    Moved { expected: ReplacementState, found: ReplacementState },
-    #[error("the terminal, its position or the unit is part of replacement {0}, which is not over")]
-    InAnother(u64),
-    #[error(transparent)]
-    Request(#[from] RequestRefused),
-    #[error("unit {serial}: {why}")]
-    Unit { serial: String, why: UnitRefused },
-    #[error("no unit with the serial number `{0}` is on the list")]
-    NoUnit(String),
-    #[error("unit {serial} is a {found}, and a {wanted} was asked for")]
-    OtherModel { serial: String, found: String, wanted: String },
-    #[error("the approval of unit {serial} has run out on {day}")]
-    ApprovalExpired { serial: String, day: Day },
-    #[error("{0} is what is to be replaced")]
-    SameUnit(String),
-    #[error("{0} is frozen: somebody finds it suspicious")]
-    Frozen(String),
-    #[error("the old terminal {serial} has not signed that it is suspended: {}", .service.word())]
-    OldSells { serial: String, service: Service },
-    #[error("the old terminal {0} is suspended, and has not settled what it owes")]
-    OldOwes(String),
-    #[error("the old terminal {0} is online: it can settle what it owes itself")]
-    OldAnswers(String),
-    #[error("nothing is listed that the old terminal may still owe")]
-    NothingListed,
-    #[error("{name} asks for it, and cannot answer for it too")]
-    SamePerson { name: String },
-    #[error("unit {0} has not enrolled by the claim of this replacement")]
-    NotEnrolled(String),
-    #[error("the new terminal is to be restored, and {0} has not succeeded there")]
-    NotRestored(CampaignId),
-    #[error("nobody has found in order: {}", .0.join(", "))]
-    Unchecked(Vec<&'static str>),
-    #[error("terminal {old} does not fill {position} any more")]
-    PositionMoved { position: PositionId, old: TerminalId },
-    #[error("the new terminal has not been heard since it went live")]
-    NotHeard,
-    #[error("the old unit {serial} is {state}")]
-    OldNotBack { serial: String, state: UnitState },
-}
-
-impl Service {
-    fn word(self) -> &'static str {
-        match self {
-            Self::InService => "it is in service",
-            Self::Suspended => "it is suspended",
-            Self::SuspendedOwing => "it is suspended, and not settled",
-            Self::Erased => "it is erased",
-        }
-    }
-}
-
-impl ReplacementRefused {
-    /// What to do about it, in the imperative.
-    pub fn hint(&self) -> &'static str {
-        match self {
-            Self::State(why) => why.hint(),
-            Self::Moved { .. } => "look at it again, and decide again",
-            Self::InAnother(_) => "close or cancel that one first: `tillward replace show`",
-            Self::Request(why) => why.hint(),
-            Self::Unit { why, .. } => why.hint(),
-            Self::NoUnit(_) => "put it on the list first: `tillward unit add`",
-            Self::OtherModel { .. } => "allocate a unit of that model, or ask anew for this one",
-            Self::ApprovalExpired { .. } => "allocate a unit that may still be deployed",
-            Self::SameUnit(_) => "allocate another one from stock",
-            Self::Frozen(_) => "look into it: `tillward request suspicions`; two people lift it",
-            Self::OldSells { .. } => {
-                "suspend it: `tillward request new --kind suspend`, then `tillward deactivate \
-                 suspend`; where it is dead `tillward replace old-unreachable`"
-            }
-            Self::OldOwes(_) => "let it settle first: `tillward deactivate settle`",
-            Self::OldAnswers(_) => {
-                "suspend it: `tillward request new --kind suspend`, then `tillward deactivate \
-                 suspend`"
-            }
-            Self::NothingListed => {
-                "close its batch at the provider, and list what is left; where nothing is, say so"
-            }
-            Self::SamePerson { .. } => "name whoever answers for it: somebody else",
-            Self::NotEnrolled(_) => {
-                "enrol it with the claim line; where that ran out make another with `tillward \
-                 replace pair`"
-            }
-            Self::NotRestored(_) => "wait for its end, or look at it: `tillward campaign show`",
-            Self::Unchecked(_) => {
-                "have somebody try it, then name what works and what the unit has none of"
-            }
-            Self::PositionMoved { .. } => {
-                "put the old terminal back into its position, or cancel and begin anew"
-            }
-            Self::NotHeard => "see that it connects: `tillward terminal show`",
-            Self::OldNotBack { .. } => {
-                "have it erased and returned: `tillward deactivate wipe`, `tillward unit move`"
-            }
-        }
-    }
+/// What has become of the newest restore onto the new terminal.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Restored {
+    /// Nobody asked for one.
+    Nothing,
+    /// It has not succeeded, or not yet.
+    Open(CampaignId),
+    /// The manifest of what is there now.
+    Done(Digest),
 }
 
 type Refused<T> = Result<T, ReplacementRefused>;
 
-/// What becomes of it. Who, why and when are written into it; what else has to change with it (the
-/// units, the position, the claim) is for the registry, in the same transaction.
+/// What becomes of it, and by which event. Who, why and when are written into it; what else has to
+/// change with it (the units, the position, the claim) is for the registry, in the same
+/// transaction.
 pub fn advance(
     it: &Replacement,
     said: &Said,
     seen: Option<ReplacementState>,
     facts: &Facts,
     by: &By,
-) -> Refused<Replacement> {
+) -> Refused<(Replacement, ReplacementEvent)> {
     if let Some(expected) = seen.filter(|seen| *seen != it.state) {
         return Err(ReplacementRefused::Moved { expected, found: it.state });
     }
@@ -170,31 +87,37 @@ pub fn advance(
         Said::Receive { .. } => progress.difference.clone_from(&facts.difference),
         Said::SettleOld => {
             settled(facts)?;
-            progress.unsettled = None;
+            (progress.unsettled, progress.last_backup) = (None, None);
         }
         Said::GiveUpOld(unsettled) => {
-            given_up(facts, &unsettled.items, &unsettled.accepted_by, by)?;
+            given_up(facts, unsettled, by)?;
             progress.unsettled = Some(unsettled.clone());
+            progress.last_backup = facts.saved;
         }
         Said::Pair { .. } => not_frozen(&[Some(&facts.old), facts.new.as_ref()])?,
-        Said::Provision => {
+        Said::Provision { nothing_to_restore } => {
             let new = enrolled(it, facts)?;
-            if let Some(campaign) = facts.unrestored {
-                return Err(ReplacementRefused::NotRestored(campaign));
-            }
+            progress.restored = restored(&new.serial, facts.restored, *nothing_to_restore)?;
             progress.new = Some(new.id);
         }
         Said::Commission(found) => {
-            enrolled(it, facts)?;
+            let new = enrolled(it, facts)?;
             let open = found.open();
             if !open.is_empty() {
                 return Err(ReplacementRefused::Unchecked(open));
             }
+            if found.tested.trim().is_empty() {
+                return Err(ReplacementRefused::NotTested(new.serial.clone()));
+            }
             progress.commissioned = Some(found.clone());
         }
-        Said::GoLive => {
+        Said::GoLive { watch } => {
             may_go_live(it, facts)?;
+            if !(1..=watch::WATCHED_FOR_S_MAX).contains(&watch.for_s) {
+                return Err(ReplacementRefused::WatchTooLong);
+            }
             progress.live_at = Some(by.at);
+            (progress.watch, progress.counted) = (Some(*watch), Some(facts.counted));
         }
         Said::Watch => {
             let heard = enrolled(it, facts)?.last_seen_at;
@@ -202,12 +125,12 @@ pub fn advance(
                 return Err(ReplacementRefused::NotHeard);
             }
         }
-        Said::Close => gone(it, facts)?,
+        Said::Close => may_close(it, facts, by.at)?,
         Said::Cancel => {}
     }
     (after.state, after.state_at) = (state, by.at);
     (after.state_by, after.state_why) = (by.who.clone(), by.why.clone());
-    Ok(after)
+    Ok((after, event))
 }
 
 /// A replacement goes on while its request does.
@@ -252,13 +175,20 @@ fn settled(facts: &Facts) -> Refused<()> {
     }
 }
 
-fn given_up(facts: &Facts, items: &[String], accepted_by: &str, by: &By) -> Refused<()> {
+fn given_up(facts: &Facts, unsettled: &Unsettled, by: &By) -> Refused<()> {
+    let Unsettled { items, closed_at_host, without_backup, accepted_by } = unsettled;
     if facts.old.presence == Presence::Online {
         return Err(ReplacementRefused::OldAnswers(facts.old.serial.clone()));
     }
     let is_said = |it: &String| !it.trim().is_empty() && it.len() <= TEXT_BYTES_MAX;
     if items.is_empty() || items.len() > UNSETTLED_MAX || !items.iter().all(is_said) {
         return Err(ReplacementRefused::NothingListed);
+    }
+    if closed_at_host.trim().is_empty() {
+        return Err(ReplacementRefused::NotClosedAtHost);
+    }
+    if facts.saved.is_none() && !without_backup {
+        return Err(ReplacementRefused::NoBackup(facts.old.serial.clone()));
     }
     let asks = [by.who.as_str(), facts.requester.as_str()];
     if accepted_by.trim().is_empty() || asks.iter().any(|who| is_same_person(who, accepted_by)) {
@@ -281,6 +211,16 @@ fn enrolled<'a>(it: &Replacement, facts: &'a Facts) -> Refused<&'a Terminal> {
     Ok(new)
 }
 
+/// What is there of the old terminal's data: configuration is restored, keys never are.
+fn restored(serial: &str, found: Restored, is_nothing_meant: bool) -> Refused<Option<Digest>> {
+    match (found, is_nothing_meant) {
+        (Restored::Done(manifest), _) => Ok(Some(manifest)),
+        (Restored::Open(campaign), _) => Err(ReplacementRefused::NotRestored(campaign)),
+        (Restored::Nothing, true) => Ok(None),
+        (Restored::Nothing, false) => Err(ReplacementRefused::NothingRestored(serial.to_owned())),
+    }
+}
+
 /// Never two in service at one position, and none without the old one settled or given up.
 fn may_go_live(it: &Replacement, facts: &Facts) -> Refused<()> {
     enrolled(it, facts)?;
@@ -296,6 +236,21 @@ fn may_go_live(it: &Replacement, facts: &Facts) -> Refused<()> {
         true => Ok(()),
         false => Err(ReplacementRefused::PositionMoved { position: it.position, old: it.old }),
     }
+}
+
+/// The new one has proven itself, and the old one is erased and gone.
+fn may_close(it: &Replacement, facts: &Facts, now: UnixTime) -> Refused<()> {
+    if let Some(watched) = watch::look(it, facts, now).filter(|it| !it.is_over) {
+        let payments = watched.payments_wanted.saturating_sub(watched.payments);
+        return Err(ReplacementRefused::StillWatched { until: watched.until, payments });
+    }
+    // What is dead can sign nothing: whoever gave it up answers for it. Nor can what is gone.
+    let is_gone = matches!(facts.old_unit, Some(UnitState::Disposed | UnitState::LostStolen));
+    let is_answered_for = it.progress.unsettled.is_some() || is_gone;
+    if facts.old.service != Service::Erased && !is_answered_for {
+        return Err(ReplacementRefused::OldNotErased(facts.old.serial.clone()));
+    }
+    gone(it, facts)
 }
 
 /// Whether the old unit has left the shop, as far as the list of units knows it.
@@ -327,4 +282,4 @@ fn gone(it: &Replacement, facts: &Facts) -> Refused<()> {
 }
 
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;

@@ -5,6 +5,7 @@ use utoipa::ToSchema;
 
 use super::ReplacementState;
 use super::record::Replacement;
+use super::watch::Watched;
 use crate::unit::UnitState;
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -15,8 +16,8 @@ pub struct Next {
     pub what: String,
 }
 
-/// What is to be done, with where the new unit is by the list of units.
-pub fn next(it: &Replacement, unit: Option<UnitState>) -> Next {
+/// What is to be done, with where the new unit is by the list of units, and how it does.
+pub fn next(it: &Replacement, unit: Option<UnitState>, watched: Option<&Watched>) -> Next {
     use ReplacementState as S;
     let (who, what) = match it.state {
         S::Requested => ("stock keeper", "allocate a unit from stock: `tillward replace allocate`"),
@@ -36,20 +37,26 @@ pub fn next(it: &Replacement, unit: Option<UnitState>) -> Next {
         }
         S::Paired => (
             "person on site",
-            "enter the claim line on the new unit; then the operator: `tillward restore`, where \
-             something is to be restored, and `tillward replace provisioned`",
+            "enter the claim line on the new unit; then the operator: `tillward restore plan \
+             SNAPSHOT --onto`, and `tillward replace provisioned`",
         ),
         S::Provisioned => (
             "person on site",
-            "try everything on the checklist; then `tillward replace commission`",
+            "try everything on the checklist, make a payment and give it back; then `tillward \
+             replace commission`",
         ),
         S::Commissioned => ("operator", "swap the two: `tillward replace live`"),
         S::Live => {
             ("operator", "see that the new terminal is heard and sells: `tillward replace watch`")
         }
+        S::Watching if watched.is_some_and(|it| !it.is_over) => (
+            "operator",
+            "watch the new terminal, and keep the old one as it is: it is not erased yet",
+        ),
         S::Watching => (
             "operator",
-            "decommission the old terminal, have it returned, and `tillward replace close`",
+            "decommission the old terminal (`tillward request new --kind decommission`, `tillward \
+             deactivate wipe`), have it returned, and `tillward replace close`",
         ),
         S::Closed => ("nobody", "it is done"),
         S::Cancelled => return after_cancelling(it, unit),

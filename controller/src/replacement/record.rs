@@ -3,12 +3,13 @@
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
-use shared::digest::PublicKey;
+use shared::digest::{Digest, PublicKey};
 use shared::id::{ClaimId, PositionId, RequestId, TerminalId};
 use shared::time::UnixTime;
 use utoipa::ToSchema;
 
 use super::form::Form;
+use super::watch::Watch;
 use super::{ReplacementEvent, ReplacementState};
 
 /// How long a unit may be paired after it was allowed to, in seconds.
@@ -45,12 +46,31 @@ pub struct Progress {
     /// How what was received differs from what was sent.
     pub difference: Option<String>,
     pub unsettled: Option<Unsettled>,
+    /// What there is of a dead terminal's data; `None` where it was given up without any.
+    pub last_backup: Option<LastBackup>,
     /// Lets the new unit enrol.
     pub claim: Option<ClaimId>,
     /// The new unit, from its enrolment on.
     pub new: Option<TerminalId>,
+    /// The manifest of what was restored onto it; `None` where there was nothing to restore.
+    pub restored: Option<Digest>,
     pub commissioned: Option<Commissioned>,
     pub live_at: Option<UnixTime>,
+    /// How it is watched since.
+    pub watch: Option<Watch>,
+    /// The payments that its data held at the swap, by the newest snapshot.
+    pub counted: Option<u64>,
+}
+
+/// The newest verified snapshot of a terminal.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(as = ReplacementLastBackup)]
+pub struct LastBackup {
+    #[schema(value_type = String)]
+    pub manifest: Digest,
+    #[schema(value_type = i64)]
+    pub taken_at: UnixTime,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -71,6 +91,11 @@ pub struct Parcel {
 pub struct Unsettled {
     /// Batches, receipts, refunds: one each.
     pub items: Vec<String>,
+    /// What the provider calls the closing of the batch at its side.
+    pub closed_at_host: String,
+    /// No verified snapshot of it exists: what it held is lost.
+    #[serde(default)]
+    pub without_backup: bool,
     /// Somebody else than whoever says so.
     pub accepted_by: String,
 }
@@ -81,6 +106,8 @@ pub struct Unsettled {
 #[schema(as = ReplacementCommissioned)]
 pub struct Commissioned {
     pub found: BTreeMap<Check, Found>,
+    /// What the provider calls the test payment that was made and given back.
+    pub tested: String,
     /// Who tried it.
     pub by: String,
 }
@@ -177,9 +204,16 @@ pub enum Said {
         #[schema(value_type = String)]
         claim_key: PublicKey,
     },
-    Provision,
+    Provision {
+        /// Somebody says that the new unit needs nothing of the old one.
+        #[serde(default)]
+        nothing_to_restore: bool,
+    },
     Commission(Commissioned),
-    GoLive,
+    GoLive {
+        #[serde(default)]
+        watch: Watch,
+    },
     Watch,
     Close,
     Cancel,
@@ -194,9 +228,9 @@ impl Said {
             Self::SettleOld => ReplacementEvent::SettleOld,
             Self::GiveUpOld(_) => ReplacementEvent::GiveUpOld,
             Self::Pair { .. } => ReplacementEvent::Pair,
-            Self::Provision => ReplacementEvent::Provision,
+            Self::Provision { .. } => ReplacementEvent::Provision,
             Self::Commission(_) => ReplacementEvent::Commission,
-            Self::GoLive => ReplacementEvent::GoLive,
+            Self::GoLive { .. } => ReplacementEvent::GoLive,
             Self::Watch => ReplacementEvent::Watch,
             Self::Close => ReplacementEvent::Close,
             Self::Cancel => ReplacementEvent::Cancel,

@@ -31,6 +31,8 @@ pub struct Terminal {
     /// Keeps the till running, whatever happens to the agent.
     pub keeper: Process,
     pub agent: Option<Process>,
+    /// The serial number of the terminal whose data it has taken over.
+    pub took_over: Option<String>,
     home: PathBuf,
     logs: PathBuf,
     /// As the till takes them on its command line.
@@ -46,12 +48,29 @@ const BUSY_MS: &str = "400";
 /// Nobody comes.
 const DESERTED_MS: &str = "0";
 
+/// Whether anybody buys anything from the beginning on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Customers {
+    Come,
+    StayAway,
+}
+
+impl Customers {
+    fn pace_ms(self) -> &'static str {
+        match self {
+            Self::Come => BUSY_MS,
+            Self::StayAway => DESERTED_MS,
+        }
+    }
+}
+
 impl Terminal {
     pub(super) fn open(
         programs: &Programs,
         directory: &Path,
         shop: &Shop,
         hosts: &[Host],
+        customers: Customers,
     ) -> Result<Self> {
         let home = directory.join("terminals").join(&shop.serial);
         let logs = directory.join("logs");
@@ -62,8 +81,9 @@ impl Terminal {
         fs::copy(programs.pos_sim(FIRST)?, first.join("bin/pos-sim"))?;
         symlink(format!("{FIRST}-00000000"), slots.join("current"))?;
         let hosts: Vec<_> = hosts.iter().map(Host::argument).collect();
-        let keeper = keep(programs, &home, shop, &hosts, BUSY_MS, &logs)?;
-        let terminal = Self { shop: shop.clone(), keeper, agent: None, home, logs, hosts };
+        let keeper = keep(programs, &home, shop, &hosts, customers.pace_ms(), &logs)?;
+        let (shop, agent, took_over) = (shop.clone(), None, None);
+        let terminal = Self { shop, keeper, agent, took_over, home, logs, hosts };
         terminal.write_configuration(programs)?;
         Ok(terminal)
     }

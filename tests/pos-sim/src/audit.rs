@@ -22,14 +22,31 @@ pub(crate) struct Arguments {
     /// A host's data directory; several after each other.
     #[arg(long, required = true, num_args = 1.., value_name = "DIR")]
     host: Vec<PathBuf>,
+    /// This terminal's till has taken over the sales of another one, `HEIR=OLD`; may be repeated.
+    #[arg(long, value_name = "HEIR=OLD", value_parser = heir)]
+    took_over: Vec<(String, String)>,
     /// Print one JSON object instead of a table.
     #[arg(long)]
     json: bool,
 }
 
+fn heir(text: &str) -> Result<(String, String), String> {
+    match text.split_once('=') {
+        Some((heir, old)) => Ok((heir.to_owned(), old.to_owned())),
+        None => Err("write HEIR=OLD".to_owned()),
+    }
+}
+
 /// Reads the books, prints the report, and says whether the money is right.
 pub(crate) fn run(arguments: &Arguments) -> Result<Exit> {
-    let read_tills = || arguments.till.iter().map(|data| books::read_till(data));
+    let read_tills = || {
+        arguments.till.iter().map(|data| {
+            let mut till = books::read_till(data)?;
+            let taken = arguments.took_over.iter().find(|(heir, _)| *heir == till.terminal);
+            till.took_over = taken.map(|(_, old)| old.clone());
+            Ok(till)
+        })
+    };
     let before = read_tills().collect::<Result<Vec<_>>>()?;
     let hosts = arguments.host.iter().map(|data| books::read_host(data));
     let hosts = hosts.collect::<Result<Vec<_>>>()?;

@@ -1,6 +1,7 @@
 //! One terminal that takes the place of another.
 
 use serde::{Deserialize, Serialize};
+use shared::digest::Digest;
 use shared::id::{ClaimId, PositionId, RequestId, TerminalId};
 use shared::time::UnixTime;
 use utoipa::ToSchema;
@@ -10,8 +11,10 @@ pub use crate::replacement::form::{Form as ReplacementForm, ReplaceReason};
 pub use crate::replacement::next::Next as ReplacementNext;
 pub use crate::replacement::record::{
     Check as ReplacementCheck, Commissioned as ReplacementCommissioned, Found as ReplacementFound,
-    Parcel as ReplacementParcel, Said as ReplacementStep, Unsettled as ReplacementUnsettled,
+    LastBackup as ReplacementLastBackup, Parcel as ReplacementParcel, Said as ReplacementStep,
+    Unsettled as ReplacementUnsettled,
 };
+pub use crate::replacement::watch::{Watch as ReplacementWatch, Watched as ReplacementWatched};
 pub use crate::replacement::{ReplacementEvent, ReplacementState};
 
 /// Asks for what an accepted request is about.
@@ -88,14 +91,21 @@ pub struct Replacement {
     /// How what was received differs from what was sent.
     pub difference: Option<String>,
     pub unsettled: Option<ReplacementUnsettled>,
+    /// What there is of a dead terminal's data.
+    pub last_backup: Option<ReplacementLastBackup>,
     #[schema(value_type = Option<String>)]
     pub claim: Option<ClaimId>,
     /// The new terminal, once it has enrolled.
     #[schema(value_type = Option<String>)]
     pub new: Option<TerminalId>,
+    /// The manifest of what was restored onto it.
+    #[schema(value_type = Option<String>)]
+    pub restored: Option<Digest>,
     pub commissioned: Option<ReplacementCommissioned>,
     #[schema(value_type = Option<i64>)]
     pub live_at: Option<UnixTime>,
+    /// From the swap until the case is over.
+    pub watched: Option<ReplacementWatched>,
     #[schema(value_type = i64)]
     pub created_at: UnixTime,
     pub created_by: String,

@@ -47,6 +47,14 @@ fn form(request: &str) -> Value {
     json!({ "request": request, "form": form })
 }
 
+/// There is no backup.
+fn given_up(accepted_by: &str) -> Value {
+    let items = ["batch 7"];
+    json!({ "give-up-old": {
+        "items": items, "accepted_by": accepted_by, "closed_at_host": "C-7", "without_backup": true,
+    } })
+}
+
 async fn say(fixture: &Fixture, said: Value) -> reqwest::Response {
     fixture.post("/v1/replacements/1/events", json!({ "said": said })).await
 }
@@ -89,7 +97,7 @@ async fn a_replacement_goes_on_step_by_step_and_pairs_exactly_its_unit() {
     let fixture = Fixture::start().await;
     let request = shop(&fixture).await;
     assert_eq!(fixture.post("/v1/replacements", form(&request)).await.status(), 200);
-    assert_eq!(problem(say(&fixture, json!("go-live")).await).await, "wrong-state");
+    assert_eq!(problem(say(&fixture, json!({ "go-live": {} })).await).await, "wrong-state");
     let missing = say(&fixture, json!({ "allocate": { "serial": "PX-9" } })).await;
     assert_eq!(problem(missing).await, "replacement-refused");
     let pair = json!({ "pair": { "claim_key": key(9).public() } });
@@ -103,15 +111,18 @@ async fn a_replacement_goes_on_step_by_step_and_pairs_exactly_its_unit() {
     let received = json!({ "receive": { "serial": "PX-8", "seal": "BAG-7" } });
     assert_eq!(state(&fixture, received).await, "received");
     assert_eq!(problem(say(&fixture, json!("settle-old")).await).await, "old-terminal-sells");
-    let own = json!({ "give-up-old": { "items": ["batch 7"], "accepted_by": "ana" } });
+    let own = given_up("ana");
     assert_eq!(problem(say(&fixture, own).await).await, "same-person");
-    let given_up = json!({ "give-up-old": { "items": ["batch 7"], "accepted_by": "ben" } });
+    let given_up = given_up("ben");
     assert_eq!(state(&fixture, given_up).await, "old-unreachable");
     let paired: Value = say(&fixture, pair).await.json().await.unwrap();
     assert_eq!(paired["claim"]["serial"], "PX-8");
     let lives = paired["claim"]["expires_at"].as_i64().unwrap() - now().0;
     assert!((86_300..=86_400).contains(&lives), "{lives}");
-    assert_eq!(problem(say(&fixture, json!("provision")).await).await, "replacement-incomplete");
+    assert_eq!(
+        problem(say(&fixture, json!({ "provision": {} })).await).await,
+        "replacement-incomplete"
+    );
     let stale = json!({ "said": "cancel", "if_state": "received" });
     let stale = fixture.post("/v1/replacements/1/events", stale).await;
     assert_eq!(problem(stale).await, "wrong-state");

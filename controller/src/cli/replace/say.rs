@@ -1,16 +1,19 @@
 //! What somebody says that moves a replacement on.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use clap::Args;
 
 use super::super::client::Client;
 use super::super::failure::{Exit, Failure};
+use super::super::measure::duration;
 use super::super::print::Print;
 use super::show::whole;
 use crate::api::model::{
     NewReplacementEvent, ReplacementCheck, ReplacementCommissioned, ReplacementFound,
     ReplacementMoved, ReplacementParcel, ReplacementState, ReplacementStep, ReplacementUnsettled,
+    ReplacementWatch,
 };
 
 /// What every step has.
@@ -90,6 +93,12 @@ pub(crate) struct OldUnreachable {
     /// A batch, receipt or refund that is not settled, or that nothing is; may be repeated
     #[arg(long, value_name = "TEXT", required = true)]
     unsettled: Vec<String>,
+    /// What the provider calls the closing of its batch at their side
+    #[arg(long, value_name = "REFERENCE")]
+    closed_at_host: String,
+    /// No verified snapshot of it exists, and that is accepted too
+    #[arg(long)]
+    without_backup: bool,
     /// Who answers for it: somebody else than you and the requester
     #[arg(long, value_name = "NAME")]
     accepted_by: String,
@@ -112,9 +121,38 @@ pub(crate) struct Commission {
     /// What does not work
     #[arg(long, value_name = "PART,…", value_delimiter = ',', value_parser = check)]
     fails: Vec<ReplacementCheck>,
+    /// What the provider calls the test payment that was made on it and given back
+    #[arg(long, value_name = "REFERENCE")]
+    tested: String,
     /// Who tried it
     #[arg(long, value_name = "NAME")]
     by: String,
+}
+
+/// The new unit has enrolled, and what was to be restored onto it is there
+#[derive(Debug, Args)]
+pub(crate) struct Provisioned {
+    #[command(flatten)]
+    which: Which,
+    /// It needs nothing of the old terminal
+    #[arg(long)]
+    nothing_to_restore: bool,
+}
+
+/// Swap the two: the new terminal takes the position of the old one
+///
+/// It is then watched for a time or for a number of payments, whichever is first. The old terminal
+/// is not erased before that is over.
+#[derive(Debug, Args)]
+pub(crate) struct Live {
+    #[command(flatten)]
+    which: Which,
+    /// How long it is watched
+    #[arg(long, value_name = "DURATION", default_value = "72h", value_parser = duration)]
+    watch_for: Duration,
+    /// How many payments are enough, by its snapshots
+    #[arg(long, value_name = "COUNT", default_value_t = ReplacementWatch::default().payments)]
+    watch_payments: u64,
 }
 
 fn state(text: &str) -> Result<ReplacementState, String> {
@@ -156,22 +194,7 @@ impl Which {
             false => whole(&moved.replacement, &[], print),
         }
         // It was written down; a unit that may be another is not a success.
-        Ok(match moved.replacement.state {
-            ReplacementState::SuspectedSubstitution => Exit::Failed,
-            ReplacementState::Requested
-            | ReplacementState::UnitAllocated
-            | ReplacementState::Shipped
-            | ReplacementState::Received
-            | ReplacementState::OldSettled
-            | ReplacementState::OldUnreachable
-            | ReplacementState::Paired
-            | ReplacementState::Provisioned
-            | ReplacementState::Commissioned
-            | ReplacementState::Live
-            | ReplacementState::Watching
-            | ReplacementState::Closed
-            | ReplacementState::Cancelled => Exit::Done,
-        })
+        Ok(if moved.replacement.state.is_suspected() { Exit::Failed } else { Exit::Done })
     }
 }
 
@@ -220,17 +243,34 @@ impl OldUnreachable {
     pub(super) async fn run(&self, client: &Client, print: &mut Print) -> Result<Exit, Failure> {
         let said = ReplacementStep::GiveUpOld(ReplacementUnsettled {
             items: self.unsettled.clone(),
+            closed_at_host: self.closed_at_host.clone(),
+            without_backup: self.without_backup,
             accepted_by: self.accepted_by.clone(),
         });
         self.which.tell(said, client, print).await
     }
 }
 
+impl Provisioned {
+    pub(super) async fn run(&self, client: &Client, print: &mut Print) -> Result<Exit, Failure> {
+        let nothing_to_restore = self.nothing_to_restore;
+        self.which.tell(ReplacementStep::Provision { nothing_to_restore }, client, print).await
+    }
+}
+
+impl Live {
+    pub(super) async fn run(&self, client: &Client, print: &mut Print) -> Result<Exit, Failure> {
+        let (for_s, payments) = (self.watch_for.as_secs(), self.watch_payments);
+        let watch = ReplacementWatch { for_s, payments };
+        self.which.tell(ReplacementStep::GoLive { watch }, client, print).await
+    }
+}
+
 impl Commission {
     pub(super) async fn run(&self, client: &Client, print: &mut Print) -> Result<Exit, Failure> {
         let found = self.found();
-        let by = self.by.clone();
-        let said = ReplacementStep::Commission(ReplacementCommissioned { found, by });
+        let (tested, by) = (self.tested.clone(), self.by.clone());
+        let said = ReplacementStep::Commission(ReplacementCommissioned { found, tested, by });
         self.which.tell(said, client, print).await
     }
 

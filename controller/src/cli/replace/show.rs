@@ -8,7 +8,7 @@ use super::super::failure::{Exit, Failure};
 use super::super::measure::time_text;
 use super::super::print::Print;
 use super::super::words::{NOTHING, or_nothing, word};
-use crate::api::model::{Replacement, ReplacementHistory};
+use crate::api::model::{Replacement, ReplacementHistory, ReplacementWatched};
 
 /// Show a replacement: how far it has come, whose turn it is, and what to do
 #[derive(Debug, Args)]
@@ -74,6 +74,12 @@ fn list(all: &[Replacement], print: &mut Print) {
     print.table(header, all.iter().map(row).collect(), "no terminal was ever replaced");
 }
 
+fn watched(it: &ReplacementWatched) -> String {
+    let (until, payments, wanted) = (time_text(it.until), it.payments, it.payments_wanted);
+    let word = if it.is_over { "over" } else { "not over" };
+    format!("until {until} or {wanted} payments, of which {payments} are counted: {word}")
+}
+
 pub(super) fn whole(it: &Replacement, events: &[ReplacementHistory], print: &mut Print) {
     let why = it.state_reason.as_deref().unwrap_or(NOTHING);
     let state = format!("{} since {} by {}: {why}", it.state, time_text(it.state_at), it.state_by);
@@ -90,11 +96,16 @@ pub(super) fn whole(it: &Replacement, events: &[ReplacementHistory], print: &mut
         format!("{} {}, seal {seal}", it.courier, it.tracking)
     });
     let unsettled = it.unsettled.as_ref();
-    let unsettled = unsettled
-        .map(|it| format!("{}, which {} answers for", it.items.join("; "), it.accepted_by));
+    let unsettled = unsettled.map(|it| {
+        let (items, who) = (it.items.join("; "), &it.accepted_by);
+        format!("{items}, which {who} answers for; closed at the host by {}", it.closed_at_host)
+    });
+    let backup = it.last_backup.as_ref();
+    let backup = backup.map(|it| format!("{} of {}", it.manifest, time_text(it.taken_at)));
     let checked = it.commissioned.as_ref().map(|it| {
         let each = it.found.iter().map(|(check, found)| format!("{} {}", word(check), word(found)));
-        format!("{} by {}", each.collect::<Vec<_>>().join(", "), it.by)
+        let each = each.collect::<Vec<_>>().join(", ");
+        format!("{each} by {}; test payment {}", it.by, it.tested)
     });
     print.line(format_args!("Replacement {} of {}", it.number, it.form.old_serial));
     let lines = [
@@ -108,14 +119,20 @@ pub(super) fn whole(it: &Replacement, events: &[ReplacementHistory], print: &mut
         ("new unit", or_nothing(unit)),
         ("parcel", or_nothing(parcel)),
         ("unsettled", or_nothing(unsettled)),
+        ("old backup", or_nothing(backup)),
         ("new", or_nothing(it.new)),
+        ("restored", or_nothing(it.restored)),
         ("checked", or_nothing(checked)),
         ("live", or_nothing(it.live_at.map(time_text))),
+        ("watched", or_nothing(it.watched.as_ref().map(watched))),
         ("turn of", it.next.who.clone()),
         ("next", it.next.what.clone()),
     ];
     for (name, value) in lines {
         print.line(format_args!("  {name:<10} {value}"));
+    }
+    for trouble in it.watched.iter().flat_map(|it| &it.trouble) {
+        print.warning(format_args!("{trouble}"));
     }
     if let Some(difference) = &it.difference {
         print.warning(format_args!("it may be another unit: {difference}"));

@@ -1,12 +1,13 @@
 //! For tests: a replacement that is live, and one whose parcel differs.
 
+use shared::digest::Digest;
 use shared::id::RequestId;
 
 use super::{ago, position_id, terminal_id};
 use crate::api::model::{
     ReplaceReason, Replacement, ReplacementCheck, ReplacementCommissioned, ReplacementEvent,
-    ReplacementForm, ReplacementFound, ReplacementHistory, ReplacementNext, ReplacementParcel,
-    ReplacementState, ReplacementUnsettled, UnitState,
+    ReplacementForm, ReplacementFound, ReplacementHistory, ReplacementLastBackup, ReplacementNext,
+    ReplacementParcel, ReplacementState, ReplacementUnsettled, ReplacementWatched, UnitState,
 };
 
 const HOUR: i64 = 3600;
@@ -42,19 +43,34 @@ pub(crate) fn replacements() -> Vec<Replacement> {
         difference: None,
         unsettled: Some(ReplacementUnsettled {
             items: vec!["batch 41".to_owned(), "refund 9".to_owned()],
+            closed_at_host: "C-41".to_owned(),
+            without_backup: false,
             accepted_by: "ben".to_owned(),
+        }),
+        last_backup: Some(ReplacementLastBackup {
+            manifest: Digest([7; 32]),
+            taken_at: ago(60 * HOUR),
         }),
         claim: None,
         new: Some(terminal_id(2)),
+        restored: Some(Digest([7; 32])),
         commissioned: Some(ReplacementCommissioned {
             found: [
                 (ReplacementCheck::Screen, ReplacementFound::Works),
                 (ReplacementCheck::Scanner, ReplacementFound::Absent),
             ]
             .into(),
+            tested: "T-1".to_owned(),
             by: "tom".to_owned(),
         }),
         live_at: Some(ago(HOUR)),
+        watched: Some(ReplacementWatched {
+            until: ago(-71 * HOUR),
+            payments: 12,
+            payments_wanted: 50,
+            is_over: false,
+            trouble: vec!["the new terminal is offline".to_owned()],
+        }),
         created_at: ago(40 * HOUR),
         created_by: "ana".to_owned(),
     };
@@ -69,9 +85,12 @@ pub(crate) fn replacements() -> Vec<Replacement> {
         unit_state: Some(UnitState::Tampered),
         difference: Some("its seal reads `BAG-9`, not `BAG-7`".to_owned()),
         unsettled: None,
+        last_backup: None,
         new: None,
+        restored: None,
         commissioned: None,
         live_at: None,
+        watched: None,
         ..live.clone()
     };
     vec![live, frozen]

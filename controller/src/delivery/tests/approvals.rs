@@ -19,10 +19,11 @@ use crate::campaign::approval::{ApprovalRefused, cancellation};
 use crate::campaign::assignment::AssignmentState as State;
 use crate::campaign::plan::Held;
 use crate::campaign::state::CampaignState;
+use crate::registry::Registry;
 use crate::registry::campaign::{NewCampaign, Purpose};
 use crate::registry::page::Page;
 
-fn approver(number: u8) -> PrivateKey {
+pub(super) fn approver(number: u8) -> PrivateKey {
     PrivateKey::from_seed(&[100 + number; 32])
 }
 
@@ -33,7 +34,11 @@ pub(super) async fn require(world: &World, approvers: u8) {
 
 /// The same of another verb.
 pub(super) async fn require_on(world: &World, verb: Verb, approvers: u8) {
-    let newest = world.registry.newest_roster().await.unwrap();
+    require_in(&*world.registry, world.now, verb, approvers).await;
+}
+
+pub(super) async fn require_in(registry: &dyn Registry, now: UnixTime, verb: Verb, approvers: u8) {
+    let newest = registry.newest_roster().await.unwrap();
     let entry = |role, owner: String, key: PrivateKey| {
         let public = key.public();
         RosterKey { id: public.key_id(), role, owner, public }
@@ -47,7 +52,7 @@ pub(super) async fn require_on(world: &World, verb: Verb, approvers: u8) {
         format: FORMAT,
         fleet: FLEET,
         version: newest.as_ref().map_or(1, |newest| newest.version + 1),
-        issued_at: world.now,
+        issued_at: now,
         expires_at: UnixTime(i64::MAX),
         keys,
         thresholds: Thresholds { root: 2, release: 2 },
@@ -55,7 +60,7 @@ pub(super) async fn require_on(world: &World, verb: Verb, approvers: u8) {
         recovery_recipients: Vec::new(),
         previous: newest.map(|newest| newest.digest),
     };
-    world.registry.add_roster(&Envelope::unsigned(roster), &by(world.now)).await.unwrap();
+    registry.add_roster(&Envelope::unsigned(roster), &by(now)).await.unwrap();
 }
 
 async fn asked(world: &World, id: CampaignId) -> Envelope<Batch> {

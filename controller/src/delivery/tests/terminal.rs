@@ -205,17 +205,18 @@ impl Terminal {
         self.answer(order.id, Said::Accepted, now);
     }
 
-    /// Whoever is to be rebound gets its own profile, under the root that people signed; nobody
-    /// else gets one.
+    /// Whoever is to be rebound gets its own profile, and whoever is to be wiped its clearance,
+    /// under the root that people signed; nobody else gets one.
     fn check_profile(&mut self, parcel: &Parcel, index: u32, batch: &Batch) {
-        let Change::Rebind(rebind) = &batch.change else {
+        let Some(root) = batch.change.enclosed() else {
             assert_eq!(parcel.profile, None);
             return;
         };
         let enclosed = parcel.profile.as_ref().expect("a profile comes with the order");
         let proof = Proof { index, path: enclosed.path.clone() };
         let payload = enclosed.profile.as_slice();
-        assert!(profile_holds(payload, &proof, batch.terminals, rebind.profiles));
+        assert!(profile_holds(payload, &proof, batch.terminals, root));
+        let Change::Rebind(rebind) = &batch.change else { return };
         let profile = codec::decode_document::<Profile>(payload, PROFILE_BYTES_MAX);
         let profile = profile.expect("it is in its one form");
         assert_eq!((profile.terminal, &profile.provider), (self.id, &rebind.to));
@@ -315,7 +316,7 @@ impl Terminal {
 
     fn hello(&self) -> Hello {
         Hello {
-            challenge: None,
+            challenge: Some(Digest::of(self.id.as_bytes())),
             boot_nonce: Nonce([self.nonce; 16]),
             epoch: self.epoch,
             order_seq: self.order_seq,

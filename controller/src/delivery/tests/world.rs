@@ -1,6 +1,7 @@
 //! Everything together, in rounds of twenty seconds.
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use shared::change::{Change, Ping};
@@ -40,13 +41,16 @@ pub(super) struct World {
     pub(super) kills: u32,
     pub(super) weather: Weather,
     pub(super) campaigns: Campaigns,
+    /// Of a registry on disk, which is opened anew when the controller is.
+    file: Option<PathBuf>,
     signer: Arc<Signer>,
     spool: Spool,
     controller: Controller,
     dice: Dice,
     /// Said, and not yet handed to the controller.
     up: Vec<(TerminalId, Up)>,
-    _directory: tempfile::TempDir,
+    /// Removed with it.
+    directories: Vec<tempfile::TempDir>,
 }
 
 /// What a kill takes and a start brings back.
@@ -104,14 +108,44 @@ impl World {
         let fuse = Fuse::endless();
         fuse.lay_aside(true);
         let registry = registry::in_memory_with_fuse(fuse.clone()).await.unwrap();
+        let mut world = Self::over(registry, fuse, None, seed).await;
+        for number in 1..=terminals {
+            let key = || PrivateKey::from_seed(&[number; 32]);
+            world.enrol(id(number), number, key().public()).await;
+            let keys = KnownKeys::of_terminal(controller_key().public());
+            world.terminals.insert(id(number), Terminal::new(id(number), FLEET, keys, key()));
+        }
+        world
+    }
+
+    /// With nobody in it, on disk.
+    pub(super) async fn on_disk(seed: u64) -> Self {
+        let fuse = Fuse::endless();
+        fuse.lay_aside(true);
+        let directory = tempfile::tempdir().unwrap();
+        let file = directory.path().join("registry.sqlite");
+        let registry = registry::on_disk_with_fuse(&file, fuse.clone(), None).await.unwrap();
+        registry.migrate().await.unwrap();
+        let mut world = Self::over(registry, fuse, Some(file), seed).await;
+        world.directories.push(directory);
+        world
+    }
+
+    async fn over(
+        registry: Arc<dyn Registry>,
+        fuse: Fuse,
+        file: Option<PathBuf>,
+        seed: u64,
+    ) -> Self {
         let directory = tempfile::tempdir().unwrap();
         let spool = Spool::open(directory.path()).unwrap();
         let broker = Arc::new(Broker::default());
         let signer = Arc::new(Signer::new(FLEET, controller_key()));
         let controller = start(&registry, &spool, &broker, &signer).await;
-        let mut world = Self {
+        Self {
             campaigns: Campaigns::new(Arc::clone(&registry), Arc::clone(&signer)),
             registry,
+            file,
             fuse,
             broker,
             terminals: BTreeMap::new(),
@@ -123,15 +157,8 @@ impl World {
             controller,
             dice: Dice::seeded(seed),
             up: vec![],
-            _directory: directory,
-        };
-        for number in 1..=terminals {
-            let key = || PrivateKey::from_seed(&[number; 32]);
-            world.enrol(id(number), number, key().public()).await;
-            let keys = KnownKeys::of_terminal(controller_key().public());
-            world.terminals.insert(id(number), Terminal::new(id(number), FLEET, keys, key()));
+            directories: vec![directory],
         }
-        world
     }
 
     /// A claim, and its enrolment with this key; gives the epoch that begins.
@@ -206,6 +233,11 @@ impl World {
     /// The controller is killed and started again.
     pub(super) async fn restart_controller(&mut self) {
         self.fuse.replace();
+        if let Some(file) = &self.file {
+            let fuse = self.fuse.clone();
+            self.registry = registry::on_disk_with_fuse(file, fuse, None).await.unwrap();
+            self.campaigns = Campaigns::new(Arc::clone(&self.registry), Arc::clone(&self.signer));
+        }
         self.controller = start(&self.registry, &self.spool, &self.broker, &self.signer).await;
     }
 

@@ -15,11 +15,12 @@ use crate::registry::position::PutPosition;
 use crate::registry::replacement::{NewReplacement, ReplacementStep};
 use crate::registry::request::NewRequest;
 use crate::registry::terminal::{ClaimRefusal, ClaimState, Enrolled};
-use crate::replacement::advance::ReplacementRefused;
 use crate::replacement::form::{Form, ReplaceReason};
 use crate::replacement::record::{
     Check, Commissioned, Found, Parcel, Replacement, Said, Unsettled,
 };
+use crate::replacement::refused::ReplacementRefused;
+use crate::replacement::watch::Watch;
 use crate::replacement::{NotMoved, ReplacementEvent, ReplacementState as S};
 use crate::request::RequestState;
 use crate::request::{Asked, Channel, Method, RequestEvent, RequestKind, RequestRefused};
@@ -149,16 +150,23 @@ fn allocate() -> Said {
 
 fn give_up() -> Said {
     let (items, accepted_by) = (vec!["batch 7".to_owned()], "ben".to_owned());
-    Said::GiveUpOld(Unsettled { items, accepted_by })
+    let closed_at_host = "C-7".to_owned();
+    Said::GiveUpOld(Unsettled { items, closed_at_host, without_backup: true, accepted_by })
 }
 
 fn pair() -> Said {
     Said::Pair { claim_key: key(2) }
 }
 
+const PROVISION: Said = Said::Provision { nothing_to_restore: true };
+
+/// Watched for ten seconds.
+const GO_LIVE: Said = Said::GoLive { watch: Watch { for_s: 10, payments: 50 } };
+
 fn commission() -> Said {
     let found = Check::ALL.map(|it| (it, Found::Works)).into();
-    Said::Commission(Commissioned { found, by: "tom".to_owned() })
+    let (tested, by) = ("T-1".to_owned(), "tom".to_owned());
+    Said::Commission(Commissioned { found, tested, by })
 }
 
 async fn enrol_new(registry: &dyn Registry) -> Enrolled {
@@ -171,10 +179,10 @@ async fn commissioned(registry: &dyn Registry) {
     for said in [allocate(), ship(), receive("BAG-7"), give_up(), pair()] {
         say(registry, said, 11).await.expect("it goes on");
     }
-    let early = say(registry, Said::Provision, 12).await;
+    let early = say(registry, PROVISION, 12).await;
     assert_eq!(early, Err(ReplacementRefused::NotEnrolled("SN-002".to_owned())));
     assert!(matches!(enrol_new(registry).await, Enrolled::Done(_)));
-    for said in [Said::Provision, commission()] {
+    for said in [PROVISION, commission()] {
         say(registry, said, 21).await.expect("it goes on");
     }
 }
@@ -207,7 +215,7 @@ pub(super) async fn a_replacement_swaps_two_terminals_in_one_step(registry: &dyn
     assert_eq!(unit(registry, "SN-001").await, UnitState::InService);
     assert_eq!(unit(registry, "SN-002").await, UnitState::AtSite);
 
-    assert_eq!(say(registry, Said::GoLive, 30).await, Ok(S::Live));
+    assert_eq!(say(registry, GO_LIVE, 30).await, Ok(S::Live));
     assert_eq!(holder().await, Some(terminal_id(2)));
     assert_eq!(unit(registry, "SN-001").await, UnitState::SwappedOut);
     assert_eq!(unit(registry, "SN-002").await, UnitState::InService);
@@ -220,6 +228,11 @@ pub(super) async fn a_replacement_swaps_two_terminals_in_one_step(registry: &dyn
     let greeting = greeting_of(terminal_id(2), hello(1, 0), 40);
     registry.apply(&[greeting]).await.expect("it is applied");
     assert_eq!(say(registry, Said::Watch, 41).await, Ok(S::Watching));
+    let watched = registry.replacement_watch(1, UnixTime(39)).await.expect("it is known");
+    let watched = watched.expect("it is watched");
+    assert_eq!((watched.until, watched.is_over, watched.payments), (UnixTime(40), false, 0));
+    let early = say(registry, Said::Close, 39).await;
+    assert!(matches!(early, Err(ReplacementRefused::StillWatched { .. })), "{early:?}");
     let early = say(registry, Said::Close, 42).await;
     assert!(matches!(early, Err(ReplacementRefused::OldNotBack { .. })), "{early:?}");
     let returned = UnitStep {
@@ -277,14 +290,14 @@ pub(super) async fn a_swap_that_cannot_be_whole_changes_nothing(registry: &dyn R
     commissioned(registry).await;
     let vacated = registry.move_position(position.id, PositionEvent::Vacate, &by("op", 25)).await;
     vacated.expect("it is known").expect("it may");
-    let refused = say(registry, Said::GoLive, 30).await;
+    let refused = say(registry, GO_LIVE, 30).await;
     assert!(matches!(refused, Err(ReplacementRefused::PositionMoved { .. })), "{refused:?}");
     let filled = registry.fill_position(position.id, terminal_id(1), &by("op", 31)).await;
     filled.expect("both are known").expect("it may");
     // Somebody takes the new unit away.
     let gone = UnitStep::plain(UnitEvent::ReportLost);
     registry.move_unit("SN-002", &gone, &by("op", 32)).await.expect("known").expect("it may");
-    let refused = say(registry, Said::GoLive, 33).await;
+    let refused = say(registry, GO_LIVE, 33).await;
     assert!(matches!(refused, Err(ReplacementRefused::Unit { .. })), "{refused:?}");
     assert_eq!(unit(registry, "SN-001").await, UnitState::InService);
     let there = registry.position(position.id).await.expect("it is asked").expect("known");
@@ -366,7 +379,7 @@ pub(super) async fn a_swap_happens_once_however_many_ask_for_it(registry: &dyn R
     let (_, new) = shop(registry).await;
     begin(registry, &new).await.expect("it is begun");
     commissioned(registry).await;
-    let (one, other) = join(say(registry, Said::GoLive, 30), say(registry, Said::GoLive, 30)).await;
+    let (one, other) = join(say(registry, GO_LIVE, 30), say(registry, GO_LIVE, 30)).await;
     assert_eq!(usize::from(one.is_ok()) + usize::from(other.is_ok()), 1, "{one:?} {other:?}");
     let moves = registry.replacement_moves(1, &Page::after(7, 9)).await.expect("a list");
     assert_eq!(moves.len(), 1);

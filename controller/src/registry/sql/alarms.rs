@@ -12,7 +12,7 @@ use super::session::{
 use super::tally::Differences;
 use crate::registry::RegistryError;
 use crate::registry::delivery::{Alarm, AlarmKind, AnyAlarm};
-use crate::registry::page::Page;
+use crate::registry::page::{PAGE_ITEMS_MAX, Page};
 
 type Result<T> = std::result::Result<T, RegistryError>;
 
@@ -157,6 +157,14 @@ pub(super) async fn end_at_risk_except(
     differences.write(tx).await
 }
 
+/// Those of one terminal that are not over, newest first.
+pub(super) async fn open_of(tx: &mut Transaction, terminal: TerminalId) -> Result<Vec<AnyAlarm>> {
+    let select = "SELECT terminal, kind, subject, detail, at, ended_at FROM alarms
+         WHERE terminal = $1 AND ended_at IS NULL ORDER BY seq DESC LIMIT $2";
+    let rows = tx.rows(select, vec![text(terminal), int(PAGE_ITEMS_MAX)]).await?;
+    rows.into_iter().map(|mut row| alarm(&mut row)).collect()
+}
+
 /// Those that are not over, or all of them.
 pub(super) async fn page(
     tx: &mut Transaction,
@@ -166,18 +174,18 @@ pub(super) async fn page(
     let select = "SELECT seq, terminal, kind, subject, detail, at, ended_at FROM alarms
          WHERE seq < $1 AND (ended_at IS NULL OR $3 = 1) ORDER BY seq DESC LIMIT $2";
     let before = page.after.unwrap_or(u64::MAX);
-    let alarm = |mut row: Row| {
-        let seq = row.number()?;
-        let alarm = Alarm {
-            terminal: row.maybe_parsed("terminal")?,
-            kind: row.code()?,
-            subject: row.text()?,
-            detail: row.text()?,
-            at: row.time()?,
-            ended_at: row.maybe_time()?,
-        };
-        Ok((seq, alarm))
-    };
+    let numbered = |mut row: Row| Ok((row.number()?, alarm(&mut row)?));
     let rows = tx.rows(select, vec![int(before), int(page.items()), flag(ended_too)]).await?;
-    rows.into_iter().map(alarm).collect()
+    rows.into_iter().map(numbered).collect()
+}
+
+fn alarm(row: &mut Row) -> Result<AnyAlarm> {
+    Ok(Alarm {
+        terminal: row.maybe_parsed("terminal")?,
+        kind: row.code()?,
+        subject: row.text()?,
+        detail: row.text()?,
+        at: row.time()?,
+        ended_at: row.maybe_time()?,
+    })
 }

@@ -6,7 +6,7 @@ mod objects;
 mod purges;
 pub(super) mod retention;
 mod schedules;
-mod snapshots;
+pub(super) mod snapshots;
 pub(super) mod watch;
 
 use std::collections::BTreeMap;

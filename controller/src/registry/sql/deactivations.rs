@@ -20,8 +20,8 @@ use super::session::{
 use super::suspicions::{place_is_frozen, terminal_is_frozen};
 use super::tally::Differences;
 use super::{
-    SqlRegistry, alarms, audit, campaigns, finish, read, requests, stops, terminals, transaction,
-    units, write,
+    SqlRegistry, alarms, audit, campaigns, finish, read, replacements, requests, stops, terminals,
+    transaction, units, write,
 };
 use crate::campaign::state::CampaignState;
 use crate::registry::RegistryError;
@@ -129,6 +129,9 @@ async fn add(
     new: &NewDeactivation,
     by: &By,
 ) -> Result<std::result::Result<Campaign, NotBegun>> {
+    if let Some(refused) = needed(tx, new, by.at).await? {
+        return Ok(Err(refused));
+    }
     take_up_again(tx, new, by).await?;
     let request = match requests::to_schedule(tx, new.request).await? {
         Ok(request) => request,
@@ -174,6 +177,33 @@ async fn add(
         audit::append(tx, by, "deactivation-answered", subject).await?;
     }
     Ok(Ok(campaign))
+}
+
+/// Whom a wipe would empty who may have to come back. What is lost is emptied all the same.
+async fn needed(
+    tx: &mut Transaction,
+    new: &NewDeactivation,
+    now: UnixTime,
+) -> Result<Option<NotBegun>> {
+    match &new.campaign.change {
+        Change::Decommission(wipe) if !wipe.is_lost => {}
+        Change::Decommission(_)
+        | Change::Suspend(_)
+        | Change::Resume(_)
+        | Change::Ping(_)
+        | Change::Backup(_)
+        | Change::Drill(_)
+        | Change::Upgrade(_)
+        | Change::Restore(_)
+        | Change::Rebind(_)
+        | Change::Cancel(_) => return Ok(None),
+    }
+    for terminal in new.members.iter().copied() {
+        if let Some(number) = replacements::still_needs(tx, terminal, now).await? {
+            return Ok(Some(NotBegun::BeingReplaced { terminal, number }));
+        }
+    }
+    Ok(None)
 }
 
 /// Who is part of another change, from which the new one does not go on.

@@ -4,6 +4,8 @@ mod effects;
 mod facts;
 
 use async_trait::async_trait;
+use shared::id::{RequestId, TerminalId};
+use shared::time::UnixTime;
 
 use super::session::{Access, Database, Row, Transaction, code, int, json, maybe_text, text, time};
 use super::{SqlRegistry, audit, finish, positions, read, requests, transaction, write};
@@ -11,8 +13,10 @@ use crate::registry::RegistryError;
 use crate::registry::audit::By;
 use crate::registry::page::Page;
 use crate::registry::replacement::{NewReplacement, ReplacementRegistry, ReplacementStep};
-use crate::replacement::advance::{ReplacementRefused, advance};
-use crate::replacement::record::{Progress, Replacement, ReplacementMove};
+use crate::replacement::advance::advance;
+use crate::replacement::record::{Progress, Replacement, ReplacementMove, Said};
+use crate::replacement::refused::ReplacementRefused;
+use crate::replacement::watch::{self, Watched};
 use crate::replacement::{ReplacementEvent, ReplacementState};
 use crate::request::{RequestEvent, RequestKind, RequestRefused};
 
@@ -45,6 +49,10 @@ impl<D: Database> ReplacementRegistry for SqlRegistry<D> {
         by: &By,
     ) -> Result<Refused<Replacement>> {
         write!(self, "go on with a replacement", tx => move_on(tx, number, step, by))
+    }
+
+    async fn replacement_watch(&self, number: u64, now: UnixTime) -> Result<Option<Watched>> {
+        read!(self, "look how a new terminal does", tx => watched(tx, number, now))
     }
 
     async fn replacement_moves(
@@ -107,13 +115,32 @@ async fn listed(tx: &mut Transaction, page: &Page<u64>) -> Result<Vec<Replacemen
 }
 
 /// The one that carries this request out and is not over.
-pub(super) async fn in_motion(
-    tx: &mut Transaction,
-    request: shared::id::RequestId,
-) -> Result<Option<u64>> {
+pub(super) async fn in_motion(tx: &mut Transaction, request: RequestId) -> Result<Option<u64>> {
     let select = "SELECT id FROM replacements
          WHERE request = $1 AND state NOT IN ('closed', 'cancelled') ORDER BY id LIMIT 1";
     tx.row(select, vec![text(request)]).await?.map(|mut row| row.number()).transpose()
+}
+
+async fn watched(tx: &mut Transaction, number: u64, now: UnixTime) -> Result<Option<Watched>> {
+    let it = known(tx, number).await?;
+    let facts = facts::gather(tx, &it, &Said::Watch).await?;
+    Ok(facts.ok().and_then(|facts| watch::look(&it, &facts, now)))
+}
+
+/// The replacement for which this terminal may not be emptied yet: it may have to come back, or
+/// the one that took its place has not proven itself.
+pub(super) async fn still_needs(
+    tx: &mut Transaction,
+    terminal: TerminalId,
+    now: UnixTime,
+) -> Result<Option<u64>> {
+    let select = "SELECT id FROM replacements
+         WHERE old_terminal = $1 AND state NOT IN ('closed', 'cancelled') ORDER BY id LIMIT 1";
+    let Some(mut row) = tx.row(select, vec![text(terminal)]).await? else { return Ok(None) };
+    let number = row.number()?;
+    let is_before = known(tx, number).await?.state.is_before_swap();
+    let is_watched = watched(tx, number, now).await?.is_some_and(|it| !it.is_over);
+    Ok((is_before || is_watched).then_some(number))
 }
 
 /// Another one that is not over, and is about any of these.
@@ -185,8 +212,8 @@ async fn move_on(
         Ok(facts) => facts,
         Err(refused) => return Ok(Err(refused)),
     };
-    let after = match advance(&before, &step.said, step.seen, &facts, by) {
-        Ok(after) => after,
+    let (after, event) = match advance(&before, &step.said, step.seen, &facts, by) {
+        Ok(advanced) => advanced,
         Err(refused) => return Ok(Err(refused)),
     };
     let serial = after.progress.unit.as_deref().unwrap_or_default();
@@ -197,22 +224,6 @@ async fn move_on(
         return Ok(Err(refused));
     }
     let after = effects::happen(tx, &before, after, step, by).await?;
-    let event = match after.state {
-        ReplacementState::SuspectedSubstitution => ReplacementEvent::Suspect,
-        ReplacementState::Requested
-        | ReplacementState::UnitAllocated
-        | ReplacementState::Shipped
-        | ReplacementState::Received
-        | ReplacementState::OldSettled
-        | ReplacementState::OldUnreachable
-        | ReplacementState::Paired
-        | ReplacementState::Provisioned
-        | ReplacementState::Commissioned
-        | ReplacementState::Live
-        | ReplacementState::Watching
-        | ReplacementState::Closed
-        | ReplacementState::Cancelled => step.said.event(),
-    };
     put(tx, &before, &after).await?;
     note_move(tx, &before, &after, event).await?;
     audit::append(tx, by, event.audited_as(), number).await?;

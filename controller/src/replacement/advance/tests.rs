@@ -2,11 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use shared::id::RequestId;
+use shared::id::{PositionId, RequestId};
 use shared::time::UnixTime;
 
 use super::super::form::{Form, ReplaceReason};
 use super::super::record::{Check, Commissioned, Found, Parcel, Progress, Unsettled};
+use super::super::watch::Watch;
 use super::*;
 use crate::registry::terminal::Unit as Life;
 use crate::unit::record::samples;
@@ -39,7 +40,7 @@ fn terminal(number: u8, serial: &str) -> Terminal {
     }
 }
 
-fn replacement(state: S) -> Replacement {
+pub(in super::super) fn replacement(state: S) -> Replacement {
     let form = Form {
         merchant: "Corner shop".to_owned(),
         old_serial: "PX-0".to_owned(),
@@ -64,7 +65,7 @@ fn replacement(state: S) -> Replacement {
     }
 }
 
-fn facts() -> Facts {
+pub(in super::super) fn facts() -> Facts {
     Facts {
         request: RequestState::Scheduled,
         requester: "mia".to_owned(),
@@ -73,7 +74,10 @@ fn facts() -> Facts {
         holder: Some(terminal(1, "PX-0").id),
         unit: Some(samples::unit(UnitState::InStock)),
         new: Some(terminal(2, "PX-1")),
-        unrestored: None,
+        saved: Some(LastBackup { manifest: Digest([7; 32]), taken_at: UnixTime(50) }),
+        restored: Restored::Done(Digest([8; 32])),
+        counted: 0,
+        alarms: vec![],
         difference: None,
     }
 }
@@ -83,7 +87,7 @@ fn by() -> By {
 }
 
 fn go(state: S, said: &Said, facts: &Facts) -> Refused<Replacement> {
-    advance(&replacement(state), said, None, facts, &by())
+    Ok(advance(&replacement(state), said, None, facts, &by())?.0)
 }
 
 #[track_caller]
@@ -99,12 +103,17 @@ fn allocate(serial: &str) -> Said {
 
 fn checked(all: impl IntoIterator<Item = Check>) -> Said {
     let found = all.into_iter().map(|it| (it, Found::Works)).collect();
-    Said::Commission(Commissioned { found, by: "tom".to_owned() })
+    Said::Commission(Commissioned { found, tested: "T-1".to_owned(), by: "tom".to_owned() })
 }
 
 fn given_up(items: &[&str], accepted_by: &str) -> Said {
     let items = items.iter().map(|it| (*it).to_owned()).collect();
-    Said::GiveUpOld(Unsettled { items, accepted_by: accepted_by.to_owned() })
+    Said::GiveUpOld(Unsettled {
+        items,
+        closed_at_host: "C-7".to_owned(),
+        without_backup: false,
+        accepted_by: accepted_by.to_owned(),
+    })
 }
 
 #[test]
@@ -151,6 +160,8 @@ fn what_arrives_otherwise_than_it_was_sent_is_frozen() {
     let differs = Facts { difference: Some("its seal reads `S-2`".to_owned()), ..facts() };
     let after = go(S::Shipped, &receive, &differs).unwrap();
     assert_eq!(after.state, S::SuspectedSubstitution);
+    let advanced = advance(&replacement(S::Shipped), &receive, None, &differs, &by());
+    assert_eq!(advanced.unwrap().1, ReplacementEvent::Suspect);
     assert_eq!(after.progress.difference, differs.difference);
     let pair = Said::Ship(Parcel { courier: "p".into(), tracking: "1".into(), seal: None });
     refused(S::SuspectedSubstitution, &pair, &facts());
@@ -162,7 +173,10 @@ fn the_old_terminal_is_settled_by_its_own_word_alone() {
     assert!(matches!(why, ReplacementRefused::OldSells { service: Service::InService, .. }));
     let mut owing = facts();
     owing.old.service = Service::SuspendedOwing;
-    for (state, said) in [(S::Received, Said::SettleOld), (S::Commissioned, Said::GoLive)] {
+    for (state, said) in [
+        (S::Received, Said::SettleOld),
+        (S::Commissioned, Said::GoLive { watch: Watch::default() }),
+    ] {
         assert!(matches!(refused(state, &said, &owing), ReplacementRefused::OldOwes(_)));
     }
     let mut suspended = facts();
@@ -175,6 +189,7 @@ fn a_dead_terminal_is_given_up_by_somebody_else_who_answers_for_what_it_owes() {
     let after = go(S::Received, &given_up(&["batch 7"], "ben"), &facts()).unwrap();
     assert_eq!(after.state, S::OldUnreachable);
     assert_eq!(after.progress.unsettled.unwrap().accepted_by, "ben");
+    assert_eq!(after.progress.last_backup, facts().saved);
     let why = refused(S::Received, &given_up(&[], "ben"), &facts());
     assert_eq!(why, ReplacementRefused::NothingListed);
     for name in ["ana", " ANA ", "mia", ""] {
@@ -188,18 +203,41 @@ fn a_dead_terminal_is_given_up_by_somebody_else_who_answers_for_what_it_owes() {
 }
 
 #[test]
+fn what_a_dead_terminal_leaves_is_its_last_backup_or_accepted_as_lost() {
+    let Said::GiveUpOld(said) = given_up(&["batch 7"], "ben") else { panic!("it is given up") };
+    let open = Unsettled { closed_at_host: " ".to_owned(), ..said.clone() };
+    let why = refused(S::Received, &Said::GiveUpOld(open), &facts());
+    assert_eq!(why, ReplacementRefused::NotClosedAtHost);
+    let unsaved = Facts { saved: None, ..facts() };
+    let why = refused(S::Received, &Said::GiveUpOld(said.clone()), &unsaved);
+    assert_eq!(why, ReplacementRefused::NoBackup("PX-0".to_owned()));
+    let accepted = Unsettled { without_backup: true, ..said };
+    let after = go(S::Received, &Said::GiveUpOld(accepted), &unsaved).unwrap();
+    assert_eq!((after.state, after.progress.last_backup), (S::OldUnreachable, None));
+}
+
+#[test]
 fn it_is_provisioned_once_it_has_enrolled_and_is_restored() {
-    let after = go(S::Paired, &Said::Provision, &facts()).unwrap();
+    let provision = Said::Provision { nothing_to_restore: false };
+    let after = go(S::Paired, &provision, &facts()).unwrap();
     assert_eq!(after.progress.new, Some(terminal(2, "PX-1").id));
-    let why = refused(S::Paired, &Said::Provision, &Facts { new: None, ..facts() });
+    assert_eq!(after.progress.restored, Some(Digest([8; 32])));
+    let why = refused(S::Paired, &provision, &Facts { new: None, ..facts() });
     assert_eq!(why, ReplacementRefused::NotEnrolled("PX-1".to_owned()));
     let campaign = CampaignId::from_bytes([3; 16]);
-    let waits = Facts { unrestored: Some(campaign), ..facts() };
-    let why = refused(S::Paired, &Said::Provision, &waits);
+    let waits = Facts { restored: Restored::Open(campaign), ..facts() };
+    let why = refused(S::Paired, &provision, &waits);
+    assert_eq!(why, ReplacementRefused::NotRestored(campaign));
+    let bare = Facts { restored: Restored::Nothing, ..facts() };
+    let why = refused(S::Paired, &provision, &bare);
+    assert_eq!(why, ReplacementRefused::NothingRestored("PX-1".to_owned()));
+    let meant = Said::Provision { nothing_to_restore: true };
+    assert_eq!(go(S::Paired, &meant, &bare).unwrap().progress.restored, None);
+    let why = refused(S::Paired, &meant, &waits);
     assert_eq!(why, ReplacementRefused::NotRestored(campaign));
     let mut frozen = facts();
     frozen.new.as_mut().unwrap().is_frozen = true;
-    assert!(matches!(refused(S::Paired, &Said::Provision, &frozen), ReplacementRefused::Frozen(_)));
+    assert!(matches!(refused(S::Paired, &provision, &frozen), ReplacementRefused::Frozen(_)));
 }
 
 #[test]
@@ -212,48 +250,75 @@ fn everything_is_tried_on_site() {
     let mut found: BTreeMap<_, _> = Check::ALL.map(|it| (it, Found::Works)).into();
     found.insert(Check::Scanner, Found::Absent);
     found.insert(Check::Printer, Found::Fails);
-    let said = Said::Commission(Commissioned { found, by: "tom".to_owned() });
+    let (tested, by) = ("T-1".to_owned(), "tom".to_owned());
+    let said = Said::Commission(Commissioned { found, tested, by: by.clone() });
     let why = refused(S::Provisioned, &said, &facts());
     assert_eq!(why, ReplacementRefused::Unchecked(vec!["printer"]));
+    let found = Check::ALL.map(|it| (it, Found::Works)).into();
+    let said = Said::Commission(Commissioned { found, tested: String::new(), by });
+    let why = refused(S::Provisioned, &said, &facts());
+    assert_eq!(why, ReplacementRefused::NotTested("PX-1".to_owned()));
 }
 
 #[test]
 fn never_two_are_in_service_at_one_position() {
-    let why = refused(S::Commissioned, &Said::GoLive, &facts());
+    let go_live = Said::GoLive { watch: Watch::default() };
+    let why = refused(S::Commissioned, &go_live, &facts());
     assert!(matches!(why, ReplacementRefused::OldSells { .. }));
     let mut settled = facts();
     settled.old.service = Service::Suspended;
-    let after = go(S::Commissioned, &Said::GoLive, &settled).unwrap();
+    let after = go(S::Commissioned, &go_live, &settled).unwrap();
     assert_eq!((after.state, after.progress.live_at), (S::Live, Some(UnixTime(100))));
     let gone = Facts { holder: None, ..settled.clone() };
-    let why = refused(S::Commissioned, &Said::GoLive, &gone);
+    let why = refused(S::Commissioned, &go_live, &gone);
     assert!(matches!(why, ReplacementRefused::PositionMoved { .. }));
 
     let mut dead = replacement(S::Commissioned);
-    let (items, accepted_by) = (vec!["batch 7".to_owned()], "ben".to_owned());
-    dead.progress.unsettled = Some(Unsettled { items, accepted_by });
-    let live = |facts: &Facts| advance(&dead, &Said::GoLive, None, facts, &by());
-    assert_eq!(live(&facts()).unwrap().state, S::Live);
+    let Said::GiveUpOld(unsettled) = given_up(&["batch 7"], "ben") else { panic!("given up") };
+    dead.progress.unsettled = Some(unsettled);
+    let live = |facts: &Facts| advance(&dead, &go_live, None, facts, &by());
+    assert_eq!(live(&facts()).unwrap().0.state, S::Live);
+    let forever = Said::GoLive { watch: Watch { for_s: u64::MAX, payments: 1 } };
+    let why = advance(&dead, &forever, None, &facts(), &by());
+    assert_eq!(why, Err(ReplacementRefused::WatchTooLong));
     let mut back = facts();
     back.old.presence = Presence::Online;
     assert!(matches!(live(&back), Err(ReplacementRefused::OldAnswers(_))));
     let mut frozen = settled;
     frozen.old.is_frozen = true;
-    let why = refused(S::Commissioned, &Said::GoLive, &frozen);
+    let why = refused(S::Commissioned, &go_live, &frozen);
     assert!(matches!(why, ReplacementRefused::Frozen(_)));
 }
 
 #[test]
-fn it_is_watched_once_heard_and_closed_once_the_old_unit_is_gone() {
+fn it_is_watched_once_it_is_heard() {
     let mut live = replacement(S::Live);
     live.progress.live_at = Some(UnixTime(50));
     let watch = |facts: &Facts| advance(&live, &Said::Watch, None, facts, &by());
     let mut heard = facts();
     assert_eq!(watch(&heard), Err(ReplacementRefused::NotHeard));
     heard.new.as_mut().unwrap().last_seen_at = Some(UnixTime(51));
-    assert_eq!(watch(&heard).unwrap().state, S::Watching);
+    assert_eq!(watch(&heard).unwrap().0.state, S::Watching);
+}
+
+/// It went live so long ago that its watch is over.
+fn watched() -> Replacement {
+    let mut it = replacement(S::Watching);
+    it.progress.live_at = Some(UnixTime(0));
+    it.progress.watch = Some(Watch { for_s: 100, payments: 50 });
+    it
+}
+
+fn close(it: &Replacement, facts: &Facts) -> Refused<S> {
+    Ok(advance(it, &Said::Close, None, facts, &by())?.0.state)
+}
+
+#[test]
+fn it_is_closed_once_the_watch_is_over_and_the_old_unit_is_erased_and_gone() {
+    let mut erased = facts();
+    erased.old.service = Service::Erased;
     for state in UnitState::ALL {
-        let facts = Facts { old_unit: Some(state), ..facts() };
+        let facts = Facts { old_unit: Some(state), ..erased.clone() };
         let is_gone = [
             UnitState::InStock,
             UnitState::OutForRepair,
@@ -263,7 +328,19 @@ fn it_is_watched_once_heard_and_closed_once_the_old_unit_is_gone() {
             UnitState::LostStolen,
         ]
         .contains(&state);
-        assert_eq!(go(S::Watching, &Said::Close, &facts).is_ok(), is_gone, "{state}");
+        assert_eq!(close(&watched(), &facts).is_ok(), is_gone, "{state}");
     }
-    assert!(go(S::Watching, &Said::Close, &facts()).is_ok(), "it is not on the list");
+    assert!(close(&watched(), &erased).is_ok(), "it is not on the list");
+    let why = ReplacementRefused::OldNotErased("PX-0".to_owned());
+    assert_eq!(close(&watched(), &facts()), Err(why));
+    let lost = Facts { old_unit: Some(UnitState::LostStolen), ..facts() };
+    assert!(close(&watched(), &lost).is_ok(), "it can sign nothing any more");
+    let mut dead = watched();
+    let Said::GiveUpOld(unsettled) = given_up(&["batch 7"], "ben") else { panic!("given up") };
+    dead.progress.unsettled = Some(unsettled);
+    assert!(close(&dead, &facts()).is_ok(), "somebody answers for it");
+    let mut young = watched();
+    young.progress.watch = Some(Watch { for_s: 101, payments: 50 });
+    let (until, payments) = (UnixTime(101), 50);
+    assert_eq!(close(&young, &erased), Err(ReplacementRefused::StillWatched { until, payments }));
 }

@@ -1,6 +1,8 @@
 //! The scenario *deactivate*: one till closes over a holiday and comes back, one is decommissioned
-//! with a certificate, and one is stolen and emptied when it is connected again.
+//! with a certificate, one is stolen and emptied when it is connected again, and one is replaced by
+//! another unit.
 
+mod replace;
 mod table;
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -17,14 +19,15 @@ use crate::stage::{SOON, Stage};
 
 pub(super) const DEACTIVATE: Scenario = Scenario {
     name: "deactivate",
-    about: "one till closes for a holiday, one is decommissioned with proof, one is stolen",
-    terminals_min: 4,
-    leaves: "two tills are erased and on the deny list; the others sell",
+    about: "one till closes for a holiday, one for good with proof, one is stolen, one replaced",
+    terminals_min: 5,
+    leaves: "three tills are erased; the others sell, one of them new in the place of another",
     commands: &[
         "deactivate list",
         "deactivate show CAMPAIGN",
         "deactivate case REQUEST",
         "deactivate certificate show TW-2",
+        "replace show 1",
         "audit verify",
     ],
     play,
@@ -37,41 +40,15 @@ const AHEAD: Duration = Duration::from_secs(30);
 const HOLIDAY: usize = 0;
 const RETIRED: usize = 1;
 const STOLEN: usize = 2;
-pub(super) const CAST: [(usize, &str); 3] =
-    [(HOLIDAY, "holiday"), (RETIRED, "decommissioned"), (STOLEN, "stolen")];
+const REPLACED: usize = 3;
+const CAST: [(usize, &str); 4] =
+    [(HOLIDAY, "holiday"), (RETIRED, "decommissioned"), (STOLEN, "stolen"), (REPLACED, "replaced")];
+
+const ERASED: [usize; 3] = [RETIRED, STOLEN, REPLACED];
 
 fn play(stage: &mut Stage, promises: &mut Promises) -> Result<Section> {
-    stage.tell.step("two tills are to stop at a moment: one for a holiday, one for good");
-    let holiday = wish(stage, "suspend", "business", HOLIDAY)?;
-    let retired = wish(stage, "decommission", "contract-end", RETIRED)?;
-    let cut_off = (now() + AHEAD.as_secs()).to_string();
-    let of = |request| ["suspend", "--request", request, "--cut-off", &cut_off];
-    let untold = stage.world.tillward(&[&["deactivate"], &of(&holiday)[..]].concat());
-    promises.check(
-        "no till stops before provider, bank and customers know",
-        match untold {
-            Ok(_) => Err("it was taken".to_owned()),
-            Err(_) => Ok(()),
-        },
-    );
-    // A week is longer than a demo: parties say that they know, or somebody answers for them.
-    stage.world.told_of_stop(&holiday, &cut_off)?;
-    let answered = ["--untold-by", "Gil", "--untold-why", "all of them were called"];
-    let campaigns = [
-        approved(stage, &of(&holiday))?,
-        approved(stage, &[&of(&retired)[..], &answered].concat())?,
-    ];
-    // Without the controller: they hold the moment themselves.
-    stage.tell.step("the network goes down before the cut-off, and comes back after it");
-    wait_until_armed(stage, &campaigns)?;
-    stage.world.mqtt.cut();
-    let stopped_in_time = wait_until_stopped(stage)?;
-    stage.world.mqtt.mend();
-    promises.check("both stopped at their cut-off, with no connection", stopped_in_time);
-    for campaign in &campaigns {
-        let ended = complete(&mut stage.world, campaign)?;
-        promises.equal("…and were settled and saved", &states(&ended), &all_succeeded(1));
-    }
+    let case = replace::begin(stage)?;
+    let retired = stop(stage, promises)?;
     let before = sales(stage)?;
 
     stage.tell.step("the holiday is over: somebody has looked at the till, and it is tested");
@@ -81,6 +58,7 @@ fn play(stage: &mut Stage, promises: &mut Promises) -> Result<Section> {
     let vouched = ["--vouch", "Bo"];
     let words = [&["resume", "--request", &resume], &checked[..], &vouched].concat();
     let campaign = approved(stage, &words)?;
+    replace::take_over(stage, &case, promises)?;
     let ended = complete(&mut stage.world, &campaign)?;
     promises.equal("the holiday till passed its tests", &states(&ended), &all_succeeded(1));
     promises.check("…and sells again", sells_again(stage, HOLIDAY, before[HOLIDAY])?);
@@ -92,46 +70,111 @@ fn play(stage: &mut Stage, promises: &mut Promises) -> Result<Section> {
             None => Err(format!("{}", shown["terminals"])),
         },
     );
+    let after = sales(stage)?;
     promises.equal(
-        "the till that stays closed sold nothing since its cut-off",
-        &sales(stage)?[RETIRED],
-        &before[RETIRED],
+        "the tills that stay closed sold nothing since their cut-off",
+        &[RETIRED, REPLACED].map(|at| after[at]),
+        &[RETIRED, REPLACED].map(|at| before[at]),
     );
+    let replaced = wish(stage, "decommission", "fault-hardware", REPLACED)?;
+    deregister(stage, REPLACED)?;
+    let early = [&["deactivate"], &wipe(&replaced)[..]].concat();
+    promises.check(
+        "the old till is not wiped while the new one is watched",
+        refused(stage, &early, "may have to come back"),
+    );
+    replace::prove(stage, &case, promises)?;
 
     let books = stage.close_books()?;
     books.promise(promises);
     promises.equal("no test sale stands", &books.tests_left(), &0);
-
-    stage.tell.step("the terminal that stays closed is deregistered, and erased");
-    let serial = stage.world.terminals[RETIRED].shop.serial.clone();
-    let wipe = ["wipe", "--request", &retired, "--cool-off", "2s", "--yes"];
-    let early = stage.world.tillward(&[&["deactivate"], &wipe[..]].concat());
-    promises.check(
-        "no wipe before it is deregistered",
-        match early {
-            Ok(_) => Err("it was taken".to_owned()),
-            Err(_) => Ok(()),
-        },
-    );
-    let told = ["--with", "alpha", "--reference", "D-2026-117"];
-    stage.operator(&[&["deactivate", "deregister", &serial], &told[..]].concat())?;
-    let erased = approved(stage, &wipe)?;
-    complete(&mut stage.world, &erased)?;
-    let proven = wait_for("its certificate is written", SOON, || {
-        match wiped(stage, &erased).map_err(|error| format!("{error:#}"))?.as_str() {
-            "erased-proven" => Ok(()),
-            other => Err(other.to_owned()),
-        }
-    });
-    let proven = proven.map(|_| ()).map_err(|error| format!("{error:#}"));
-    promises.check("it proved that it is erased", proven);
-
+    let early = [&["deactivate"], &wipe(&retired)[..]].concat();
+    promises.check("no wipe before it is deregistered", refused(stage, &early, "deregistered"));
+    deregister(stage, RETIRED)?;
+    erase(stage, &[(RETIRED, &retired), (REPLACED, &replaced)], promises)?;
     stolen(stage, promises)?;
     let certificates = certificates(stage, promises)?;
+    replace::close(stage, &case, promises)?;
     audit(stage, promises)?;
-    let section = table::section(stage, &certificates, promises)?;
+    let section = table::section(stage, &case, &certificates, promises)?;
     sell_on(stage)?;
     Ok(section)
+}
+
+/// Three tills stop at a moment that they hold themselves; the request by which one is then
+/// decommissioned.
+fn stop(stage: &mut Stage, promises: &mut Promises) -> Result<String> {
+    stage.tell.step("three tills are to stop at a moment: for a holiday, for good, and for a unit");
+    let holiday = wish(stage, "suspend", "business", HOLIDAY)?;
+    let retired = wish(stage, "decommission", "contract-end", RETIRED)?;
+    let replaced = wish(stage, "suspend", "fault-hardware", REPLACED)?;
+    let cut_off = (now() + AHEAD.as_secs()).to_string();
+    let of = |request| ["suspend", "--request", request, "--cut-off", &cut_off];
+    let untold = [&["deactivate"], &of(&holiday)[..]].concat();
+    promises.check(
+        "no till stops before provider, bank and customers know",
+        refused(stage, &untold, "was not told"),
+    );
+    // A week is longer than a demo: parties say that they know, or somebody answers for them.
+    stage.world.told_of_stop(&holiday, &cut_off)?;
+    let answered = ["--untold-by", "Gil", "--untold-why", "all of them were called"];
+    let mut campaigns = vec![approved(stage, &of(&holiday))?];
+    for request in [&retired, &replaced] {
+        campaigns.push(approved(stage, &[&of(request)[..], &answered].concat())?);
+    }
+    // Without the controller: they hold the moment themselves.
+    stage.tell.step("the network goes down before the cut-off, and comes back after it");
+    wait_until_armed(stage, &campaigns)?;
+    stage.world.mqtt.cut();
+    let stopped_in_time = wait_until_stopped(stage)?;
+    stage.world.mqtt.mend();
+    promises.check("all three stopped at their cut-off, with no connection", stopped_in_time);
+    for campaign in &campaigns {
+        let ended = complete(&mut stage.world, campaign)?;
+        promises.equal("…and were settled and saved", &states(&ended), &all_succeeded(1));
+    }
+    Ok(retired)
+}
+
+fn wipe(request: &str) -> [&str; 6] {
+    ["wipe", "--request", request, "--cool-off", "2s", "--yes"]
+}
+
+fn deregister(stage: &Stage, at: usize) -> Result<()> {
+    let serial = stage.world.terminals[at].shop.serial.as_str();
+    let told = ["--with", "alpha", "--reference", "D-2026-117"];
+    stage.operator(&[&["deactivate", "deregister", serial], &told[..]].concat()).map(drop)
+}
+
+/// Whether a command is not taken, for this reason.
+fn refused(stage: &Stage, words: &[&str], why: &str) -> std::result::Result<(), String> {
+    match stage.world.tillward(words) {
+        Err(error) if format!("{error:#}").contains(why) => Ok(()),
+        Err(error) => Err(format!("{error:#}")),
+        Ok(_) => Err("it was taken".to_owned()),
+    }
+}
+
+/// Those that stay closed, each with the request that wants it.
+fn erase(stage: &mut Stage, all: &[(usize, &str)], promises: &mut Promises) -> Result<()> {
+    stage.tell.step("the terminals that stay closed are erased");
+    let mut campaigns = Vec::new();
+    for (at, request) in all {
+        let serial = stage.world.terminals[*at].shop.serial.clone();
+        campaigns.push((serial, approved(stage, &wipe(request))?));
+    }
+    for (serial, campaign) in campaigns {
+        complete(&mut stage.world, &campaign)?;
+        let proven = wait_for("its certificate is written", SOON, || {
+            match wiped(stage, &campaign).map_err(|error| format!("{error:#}"))?.as_str() {
+                "erased-proven" => Ok(()),
+                other => Err(other.to_owned()),
+            }
+        });
+        let proven = proven.map_err(|error| format!("{error:#}"));
+        promises.check(format!("{serial} proved that it is erased"), proven);
+    }
+    Ok(())
 }
 
 fn now() -> u64 {
@@ -145,10 +188,15 @@ fn wish(stage: &Stage, kind: &str, reason: &str, at: usize) -> Result<String> {
     stage.world.accepted_wish(kind, reason, &id)
 }
 
-/// Asked for, and signed by two people, each on a machine of their own.
+/// A change of service, signed by two people, each on a machine of their own.
 fn approved(stage: &Stage, words: &[&str]) -> Result<String> {
     let made = stage.operator_json(&[&["deactivate"], words].concat())?;
     let campaign = made["campaign"]["id"].as_str().context("a campaign has an id")?.to_owned();
+    signed(stage, campaign)
+}
+
+/// By both of them; the campaign.
+fn signed(stage: &Stage, campaign: String) -> Result<String> {
     for approver in ["approver-1", "approver-2"] {
         let file = stage.world.directory().join(format!("{campaign}-{approver}.json"));
         let path = file.to_str().context("paths are UTF-8")?;
@@ -177,9 +225,9 @@ fn wait_until_armed(stage: &Stage, campaigns: &[String]) -> Result<()> {
     Ok(())
 }
 
-/// Whether both tills stood still soon after their cut-off.
+/// Whether these tills stood still soon after their cut-off.
 fn wait_until_stopped(stage: &Stage) -> Result<std::result::Result<(), String>> {
-    for at in [HOLIDAY, RETIRED] {
+    for at in [HOLIDAY, RETIRED, REPLACED] {
         let stopped = wait_for("the till stands still", AHEAD + SOON, || {
             let said = status(stage, at)?;
             match said["stopped"].is_string() && said["trading"] == "held" {
@@ -262,7 +310,7 @@ fn certificates(stage: &Stage, promises: &mut Promises) -> Result<Vec<(usize, St
     let roster = stage.world.directory().join("fleet/offline/rosters/1.cose");
     let roster = roster.to_str().context("paths are UTF-8")?;
     let mut found = Vec::new();
-    for at in [RETIRED, STOLEN] {
+    for at in ERASED {
         let serial = stage.world.terminals[at].shop.serial.as_str();
         let file = stage.world.directory().join(format!("{serial}.cose"));
         let path = file.to_str().context("paths are UTF-8")?;
@@ -289,7 +337,7 @@ fn audit(stage: &Stage, promises: &mut Promises) -> Result<()> {
     let entries = stage.list(&["audit", "show"])?;
     let seqs = entries.iter().filter(|it| it["what"] == "terminal-erased");
     let seqs: Vec<_> = seqs.filter_map(|it| it["seq"].as_u64()).collect();
-    promises.equal("the log says who was erased", &seqs.len(), &2);
+    promises.equal("the log says who was erased", &seqs.len(), &ERASED.len());
     let seq = seqs.first().context("somebody was erased")?.to_string();
     let file = stage.world.directory().join("erased.proof.json");
     let path = file.to_str().context("paths are UTF-8")?;
@@ -310,7 +358,7 @@ fn audit(stage: &Stage, promises: &mut Promises) -> Result<()> {
 /// The tills that are left.
 fn sell_on(stage: &Stage) -> Result<()> {
     for (at, terminal) in stage.world.terminals.iter().enumerate() {
-        if at != RETIRED && at != STOLEN {
+        if !ERASED.contains(&at) {
             terminal.ask_till(&stage.world.programs, RELEASE)?;
         }
     }

@@ -13,6 +13,8 @@ use crate::{clock, host};
 #[derive(Clone, Debug, Default)]
 pub(super) struct Till {
     pub(super) terminal: String,
+    /// The terminal whose sales it has taken over with its data; its batches stay with that one.
+    pub(super) took_over: Option<String>,
     /// Trading is held now: a change may be under way.
     pub(super) is_held: bool,
     /// The host of each binding that it has or had.
@@ -102,6 +104,7 @@ pub(super) fn read_till(data: &Path) -> Result<Till> {
         let hosts = "SELECT name, provider FROM binding";
         Ok(Till {
             terminal,
+            took_over: None,
             is_held: db.query_row(held, [clock::unix_ms()], |row| row.get(0))?,
             hosts: all(db, hosts, |row| Ok((row.get(0)?, row.get(1)?)))?.into_iter().collect(),
             sales: all(db, &sales, |row| Ok((row.get("stan")?, Sale::read(row)?)))?

@@ -122,11 +122,16 @@ impl TillAudit<'_> {
         }
     }
 
+    /// Whether a sale of this terminal is one of the till's: its own, or taken over.
+    fn is_ours(&self, terminal: &str) -> bool {
+        terminal == self.after.terminal || self.after.took_over.as_deref() == Some(terminal)
+    }
+
     fn movements_by_sale(&self) -> BTreeMap<i64, Vec<AtHost<'_>>> {
         let mut by_sale: BTreeMap<_, Vec<_>> = BTreeMap::new();
         for host in self.hosts {
             for movement in &host.movements {
-                if movement.terminal == self.after.terminal {
+                if self.is_ours(&movement.terminal) {
                     by_sale.entry(movement.stan).or_default().push((host.name.as_str(), movement));
                 }
             }

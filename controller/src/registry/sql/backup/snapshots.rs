@@ -54,7 +54,7 @@ fn snapshot(mut row: Row) -> Result<Snapshot> {
     })
 }
 
-pub(super) async fn by_manifest(
+pub(in super::super) async fn by_manifest(
     tx: &mut Transaction,
     manifest: Digest,
 ) -> Result<Option<Snapshot>> {
@@ -82,7 +82,7 @@ pub(super) async fn page(
     rows.into_iter().map(snapshot).collect()
 }
 
-pub(super) async fn newest(tx: &mut Transaction, of: TerminalId) -> Result<Newest> {
+pub(in super::super) async fn newest(tx: &mut Transaction, of: TerminalId) -> Result<Newest> {
     let number = last_number(tx, of).await?;
     let select = "SELECT repository, number, snapshot, manifest, taken_at FROM backup_snapshots
          WHERE terminal = $1 AND state = 'available' ORDER BY number DESC LIMIT 1";

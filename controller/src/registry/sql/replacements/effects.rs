@@ -6,8 +6,9 @@ use crate::position::{PositionEvent, PositionState};
 use crate::registry::RegistryError;
 use crate::registry::audit::By;
 use crate::registry::replacement::ReplacementStep;
-use crate::replacement::advance::{Facts, ReplacementRefused};
+use crate::replacement::advance::Facts;
 use crate::replacement::record::{Replacement, Said};
+use crate::replacement::refused::ReplacementRefused;
 use crate::request::{RequestEvent, RequestState};
 use crate::unit::custody::{self, UnitStep};
 use crate::unit::inspection::SealSeen;
@@ -51,7 +52,9 @@ async fn on_new_unit(
             ..UnitStep::plain(UnitEvent::Ship)
         }),
         Said::Receive { .. } => received(said, &positions::known(tx, it.position).await?.store),
-        Said::GoLive => Some(UnitStep { position, ..UnitStep::plain(UnitEvent::Commission) }),
+        Said::GoLive { .. } => {
+            Some(UnitStep { position, ..UnitStep::plain(UnitEvent::Commission) })
+        }
         // Where it is on a shelf or on its way, somebody has to count what comes back.
         Said::Cancel if state == Some(UnitState::AtSite) => {
             Some(UnitStep::plain(UnitEvent::AwaitReturn))
@@ -60,7 +63,7 @@ async fn on_new_unit(
         | Said::SettleOld
         | Said::GiveUpOld(_)
         | Said::Pair { .. }
-        | Said::Provision
+        | Said::Provision { .. }
         | Said::Commission(_)
         | Said::Watch
         | Said::Close => None,
@@ -84,7 +87,7 @@ pub(super) async fn may_happen(
             return Ok(Err(ReplacementRefused::Unit { serial, why }));
         }
     }
-    if !matches!(step.said, Said::GoLive) {
+    if !matches!(step.said, Said::GoLive { .. }) {
         return Ok(Ok(()));
     }
     let old = &it.form.old_serial;
@@ -116,7 +119,7 @@ pub(super) async fn happen(
     step: &ReplacementStep,
     by: &By,
 ) -> Result<Replacement> {
-    if matches!(step.said, Said::GoLive) {
+    if matches!(step.said, Said::GoLive { .. }) {
         swap(tx, before, by).await?;
     }
     if let Some(serial) = after.progress.unit.clone() {
@@ -140,9 +143,9 @@ pub(super) async fn happen(
         | Said::Receive { .. }
         | Said::SettleOld
         | Said::GiveUpOld(_)
-        | Said::Provision
+        | Said::Provision { .. }
         | Said::Commission(_)
-        | Said::GoLive
+        | Said::GoLive { .. }
         | Said::Watch => {}
     }
     Ok(after)

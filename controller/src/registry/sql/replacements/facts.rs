@@ -1,17 +1,23 @@
 //! What a replacement is decided on.
 
+use shared::backup::DataClass;
 use shared::change::Change;
-use shared::id::{CampaignId, TerminalId};
+use shared::document::Manifest;
+use shared::id::TerminalId;
+use shared::signature::Envelope;
 
+use super::super::backup::snapshots;
 use super::super::session::Transaction;
-use super::super::{assignments, campaigns, claims, positions, requests, terminals, units};
+use super::super::{alarms, assignments, campaigns, claims, positions, requests, terminals, units};
 use super::effects::received;
 use crate::campaign::assignment::AssignmentState;
 use crate::registry::RegistryError;
+use crate::registry::backup::snapshot::Snapshot;
 use crate::registry::page::Page;
 use crate::registry::terminal::{ClaimState, Terminal, Unit as Life};
-use crate::replacement::advance::{Facts, ReplacementRefused};
-use crate::replacement::record::{Replacement, Said};
+use crate::replacement::advance::{Facts, Restored};
+use crate::replacement::record::{LastBackup, Replacement, Said};
+use crate::replacement::refused::ReplacementRefused;
 use crate::unit::custody;
 use crate::unit::record::Unit;
 
@@ -35,9 +41,9 @@ pub(super) async fn gather(
         | Said::SettleOld
         | Said::GiveUpOld(_)
         | Said::Pair { .. }
-        | Said::Provision
+        | Said::Provision { .. }
         | Said::Commission(_)
-        | Said::GoLive
+        | Said::GoLive { .. }
         | Said::Watch
         | Said::Close
         | Said::Cancel => it.progress.unit.as_ref(),
@@ -51,9 +57,12 @@ pub(super) async fn gather(
         Err(refused) => return Ok(Err(refused)),
     };
     let new = enrolled(tx, it).await?;
-    let unrestored = match &new {
-        Some(new) => unrestored(tx, new.id).await?,
-        None => None,
+    let (restored, counted, alarms) = match &new {
+        Some(new) => {
+            let restored = restored(tx, new.id).await?;
+            (restored, counted(tx, new.id, restored).await?, alarms::open_of(tx, new.id).await?)
+        }
+        None => (Restored::Nothing, 0, Vec::new()),
     };
     Ok(Ok(Facts {
         request: request.state,
@@ -63,7 +72,10 @@ pub(super) async fn gather(
         holder: positions::known(tx, it.position).await?.terminal,
         unit,
         new,
-        unrestored,
+        saved: saved(tx, it.old).await?,
+        restored,
+        counted,
+        alarms: alarms.into_iter().map(|it| format!("an alarm: {}", it.detail)).collect(),
         difference,
     }))
 }
@@ -93,14 +105,49 @@ async fn enrolled(tx: &mut Transaction, it: &Replacement) -> Result<Option<Termi
     Ok(terminal.filter(|terminal| is_used && terminal.unit == Life::Enrolled))
 }
 
-/// The newest restore onto it, unless it has succeeded.
-async fn unrestored(tx: &mut Transaction, new: TerminalId) -> Result<Option<CampaignId>> {
-    for assignment in assignments::on(tx, new, &Page::first(ASSIGNMENTS_MAX)).await? {
-        let campaign = campaigns::known(tx, assignment.campaign).await?;
-        if matches!(campaign.change, Change::Restore(_)) {
-            let is_done = assignment.standing.state() == AssignmentState::Succeeded;
-            return Ok((!is_done).then_some(assignment.campaign));
+async fn saved(tx: &mut Transaction, old: TerminalId) -> Result<Option<LastBackup>> {
+    let newest = snapshots::newest(tx, old).await?.available;
+    Ok(newest.map(|it| LastBackup { manifest: it.manifest, taken_at: it.taken_at }))
+}
+
+/// Payments in what was restored or saved last, whichever has more: a restore saves what is there
+/// first, which counts nothing.
+async fn counted(tx: &mut Transaction, new: TerminalId, restored: Restored) -> Result<u64> {
+    let own = snapshots::newest(tx, new).await?.available.map(|it| it.manifest);
+    let brought = match restored {
+        Restored::Done(manifest) => Some(manifest),
+        Restored::Nothing | Restored::Open(_) => None,
+    };
+    let mut most = 0;
+    for manifest in own.into_iter().chain(brought) {
+        if let Some(snapshot) = snapshots::by_manifest(tx, manifest).await? {
+            most = most.max(payments(&snapshot)?);
         }
     }
-    Ok(None)
+    Ok(most)
+}
+
+fn payments(snapshot: &Snapshot) -> Result<u64> {
+    let manifest = Envelope::<Manifest>::from_bytes(snapshot.signed.as_slice());
+    let manifest = manifest.map_err(|error| RegistryError::Unreadable {
+        what: "manifest",
+        value: format!("{}: {error}", snapshot.manifest),
+    })?;
+    let sets = manifest.document.data_sets.into_iter();
+    Ok(sets.filter(|set| set.class == DataClass::Transactions).map(|set| set.records).sum())
+}
+
+/// The newest restore onto it.
+async fn restored(tx: &mut Transaction, new: TerminalId) -> Result<Restored> {
+    for assignment in assignments::on(tx, new, &Page::first(ASSIGNMENTS_MAX)).await? {
+        let campaign = campaigns::known(tx, assignment.campaign).await?;
+        if let Change::Restore(restore) = &campaign.change {
+            let is_done = assignment.standing.state() == AssignmentState::Succeeded;
+            return Ok(match is_done {
+                true => Restored::Done(restore.of.manifest),
+                false => Restored::Open(assignment.campaign),
+            });
+        }
+    }
+    Ok(Restored::Nothing)
 }

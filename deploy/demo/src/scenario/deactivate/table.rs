@@ -3,18 +3,20 @@
 
 use anyhow::Result;
 
+use super::replace::Case;
 use super::{CAST, Section};
 use crate::promises::Promises;
 use crate::stage::Stage;
 
 pub(super) fn section(
     stage: &Stage,
+    case: &Case,
     certificates: &[(usize, String)],
     promises: &mut Promises,
 ) -> Result<Section> {
     let mut rows = Vec::new();
     let mut unsettled = Vec::new();
-    for (at, part) in CAST {
+    for (at, part) in CAST.into_iter().chain([(case.new, "replacement")]) {
         let serial = stage.world.terminals[at].shop.serial.as_str();
         let shown = stage.world.tillward_json(&["terminal", "show", serial])?;
         let word = |key: &str| shown[key].as_str().unwrap_or("-").to_owned();
@@ -44,6 +46,7 @@ pub(super) fn section(
     let header =
         ["terminal", "part", "service", "lifecycle", "certificate", "hosts took", "settled"];
     let mut section = Section::new(header, 5, rows);
+    section.note(format!("{}.", case.in_words()));
     section.note("Amounts in minor units, of both hosts and all scenarios.".to_owned());
     Ok(section)
 }

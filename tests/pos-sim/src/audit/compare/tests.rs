@@ -226,6 +226,21 @@ fn a_binding_is_judged_by_the_books_of_its_host() {
 }
 
 #[test]
+fn a_till_that_took_over_the_sales_of_another_answers_for_both() {
+    let sold = [sale(State::Approved), Sale { stan: 2, ..sale(State::Approved) }];
+    let heir = Till { took_over: Some("T0".into()), ..till_of(&sold) };
+    let charge =
+        |stan, terminal: &str| Movement { stan, terminal: terminal.to_owned(), ..movement(CHARGE) };
+    let right = [host("a", vec![charge(1, "T0"), charge(2, "T1")])];
+    assert_eq!(found(&heir, &right), []);
+    assert_eq!(found(&Till { took_over: None, ..heir.clone() }, &right), [Wrong::Lost]);
+    let again = [host("a", vec![charge(1, "T0"), charge(2, "T1"), charge(1, "T1")])];
+    assert_eq!(found(&heir, &again), [Wrong::Doubled], "its numbers began again");
+    let missing = [host("a", vec![charge(2, "T1")])];
+    assert_eq!(found(&heir, &missing), [Wrong::Lost]);
+}
+
+#[test]
 fn a_test_sale_is_left_until_it_is_reversed_or_refunded_unless_trading_is_held() {
     let test = Sale { is_test: true, ..sale(State::Approved) };
     let refund = Sale { stan: 2, amount_minor: -500, refund_of: Some(1), ..test.clone() };

@@ -1,0 +1,92 @@
+//! How the new terminal does after the swap: how long it is watched, and what is wrong with it
+//! meanwhile. Pure.
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+use shared::time::UnixTime;
+use utoipa::ToSchema;
+
+use super::ReplacementState;
+use super::advance::Facts;
+use super::record::Replacement;
+use crate::registry::terminal::{Presence, Service};
+
+/// For so long, or for so many payments, whichever is first: a shop with many customers knows
+/// sooner.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields, default)]
+#[schema(as = ReplacementWatch)]
+pub struct Watch {
+    pub for_s: u64,
+    pub payments: u64,
+}
+
+impl Default for Watch {
+    fn default() -> Self {
+        Self { for_s: 72 * 3600, payments: 50 }
+    }
+}
+
+/// Longer than that nobody watches anything, and a moment far ahead stays one that can be named.
+pub const WATCHED_FOR_S_MAX: u64 = 366 * 24 * 3600;
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[schema(as = ReplacementWatched)]
+pub struct Watched {
+    #[schema(value_type = i64)]
+    pub until: UnixTime,
+    /// Since the swap, as far as snapshots of the new terminal count them.
+    pub payments: u64,
+    /// With so many, and no trouble, it is over before.
+    pub payments_wanted: u64,
+    pub is_over: bool,
+    /// What is wrong now, in words.
+    pub trouble: Vec<String>,
+}
+
+/// `None` before the swap, and when the case is over.
+pub fn look(it: &Replacement, facts: &Facts, now: UnixTime) -> Option<Watched> {
+    if !matches!(it.state, ReplacementState::Live | ReplacementState::Watching) {
+        return None;
+    }
+    let (watch, live_at) = (it.progress.watch.unwrap_or_default(), it.progress.live_at?);
+    let until = live_at.plus(Duration::from_secs(watch.for_s));
+    let payments = facts.counted.saturating_sub(it.progress.counted.unwrap_or_default());
+    let trouble = trouble(facts);
+    let is_counted = payments >= watch.payments && trouble.is_empty();
+    let is_heard = it.state == ReplacementState::Watching;
+    let is_over = is_heard && (now >= until || is_counted);
+    Some(Watched { until, payments, payments_wanted: watch.payments, is_over, trouble })
+}
+
+fn trouble(facts: &Facts) -> Vec<String> {
+    let mut found = Vec::new();
+    match &facts.new {
+        None => found.push("the new terminal is not enrolled any more".to_owned()),
+        Some(new) => {
+            match new.presence {
+                Presence::Online => {}
+                Presence::Offline => found.push("the new terminal is offline".to_owned()),
+                Presence::NeverSeen => found.push("the new terminal was never heard".to_owned()),
+            }
+            match new.service {
+                Service::InService => {}
+                Service::Suspended | Service::SuspendedOwing | Service::Erased => {
+                    found.push("the new terminal is out of service".to_owned());
+                }
+            }
+            if new.is_frozen {
+                found.push("somebody finds the new terminal suspicious".to_owned());
+            }
+        }
+    }
+    if facts.old.service == Service::InService && facts.old.presence == Presence::Online {
+        found.push("the old terminal is back, and may sell".to_owned());
+    }
+    found.extend(facts.alarms.iter().cloned());
+    found
+}
+
+#[cfg(test)]
+mod tests;
