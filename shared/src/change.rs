@@ -161,8 +161,8 @@ impl Change {
         }
     }
 
-    /// Whether it empties terminals that are lost, stolen or tampered with: it goes before all else,
-    /// and they are told nothing else.
+    /// Whether it empties terminals that are lost, stolen or tampered with: it goes before all
+    /// else, and they are told nothing else.
     pub fn is_of_lost(&self) -> bool {
         matches!(self, Self::Decommission(wipe) if wipe.is_lost)
     }

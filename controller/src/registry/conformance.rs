@@ -141,7 +141,7 @@ pub const CHECKS: &[Check] = checks! {
         what_a_suspicious_terminal_has_accepted_is_taken_back_from_it,
         a_request_is_about_every_wave_of_its_change_of_provider;
     quarantine:
-        a_terminal_is_in_quarantine_from_the_approval_of_its_wipe_until_that_is_taken_back,
+        a_quarantine_begins_when_a_wipe_is_approved_and_ends_when_it_is_taken_back,
         a_wipe_that_ran_out_leaves_its_terminal_in_quarantine,
         a_new_claim_and_a_revocation_end_a_quarantine,
         a_terminal_in_quarantine_is_owed_what_empties_it_and_nothing_else,

@@ -94,7 +94,7 @@ async fn changes(registry: &dyn Registry) -> u64 {
     registry.fleet_tally().await.expect("it is told").changes
 }
 
-pub(super) async fn a_terminal_is_in_quarantine_from_the_approval_of_its_wipe_until_that_is_taken_back(
+pub(super) async fn a_quarantine_begins_when_a_wipe_is_approved_and_ends_when_it_is_taken_back(
     registry: &dyn Registry,
 ) {
     enrol(registry, 1, 1).await;
