@@ -124,8 +124,21 @@ impl Core {
         let Some(errand) = self.keeping.asked.take_if(|it| it.number == number) else { return };
         self.keeping.trouble = came_to.trouble();
         self.keeping.next = now.uptime + AGAIN;
-        match (errand.what, self.keeping.lease.stage()) {
-            (What::Lock, Stage::Locking { .. } | Stage::Locked { .. }) => {
+        match errand.what {
+            What::Lock => self.lock_came_to(errand, came_to, now),
+            What::Unlock if self.keeping.trouble.is_none() => {
+                self.keeping.lease.unlocked();
+                self.keeping.sealed = false;
+                // It tells that it is open.
+                self.session.greet_soon(now.uptime);
+            }
+            What::Unlock => {}
+        }
+    }
+
+    fn lock_came_to(&mut self, errand: Errand, came_to: &CameTo, now: Now) {
+        match self.keeping.lease.stage() {
+            Stage::Locking { .. } | Stage::Locked { .. } => {
                 if errand.program == Part::Do {
                     self.keeping.sealed = came_to.program.is_ok();
                 }
@@ -134,16 +147,9 @@ impl Core {
                     self.keeping.next = now.uptime + LOOK_EVERY;
                 }
             }
-            (What::Unlock, Stage::Unlocking { .. }) if self.keeping.trouble.is_none() => {
-                self.keeping.lease.unlocked();
-                self.keeping.sealed = false;
-                // It tells that it is open.
-                self.session.greet_soon(now.uptime);
-            }
-            (What::Unlock, Stage::Unlocking { .. }) => {}
             // The controller was heard meanwhile.
-            (What::Lock, Stage::Unlocking { .. }) => self.keeping.next = now.uptime,
-            (What::Lock | What::Unlock, _) => {}
+            Stage::Unlocking { .. } => self.keeping.next = now.uptime,
+            Stage::Open | Stage::Unsure => {}
         }
     }
 
