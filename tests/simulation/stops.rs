@@ -88,7 +88,7 @@ fn a_host_that_counts_otherwise_is_waited_for_wherever_the_power_fails() {
 fn a_till_whose_host_is_away_stays_stopped_until_it_has_settled_wherever_the_power_fails() {
     for then in [Then::Resume, Then::Wipe] {
         let scenario = Scenario::suspend(Some(then), Some(Trouble::HostAway));
-        interrupt_twice_thinly(&scenario, POWER_TWICE, 8).expect_at_least(300);
+        interrupt_twice_thinly(&scenario, POWER_TWICE, 4).expect_at_least(300);
     }
 }
 
@@ -115,7 +115,7 @@ fn a_till_that_owes_something_settles_later_and_is_emptied_then_wherever_the_pow
 fn a_till_that_waits_for_its_host_is_allowed_to_settle_later_wherever_the_power_fails() {
     for then in [Then::WipeUnsettled, Then::Resume] {
         let scenario = Scenario::owing_later(then);
-        interrupt_twice_thinly(&scenario, POWER_TWICE, 3).expect_at_least(300);
+        interrupt_twice(&scenario, POWER_TWICE).expect_at_least(500);
     }
     let scenario = Scenario::owing_later(Then::SettleAndWipe);
     for cut in [Cut::Power, Cut::Agent] {

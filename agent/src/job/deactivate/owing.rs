@@ -10,7 +10,7 @@ use shared::time::UnixTime;
 use crate::pos::{Binding, Settled};
 
 /// One line for each binding that owes something. `closed`: what settling came to, where it was
-/// answered. A batch of which both sides count otherwise is owed, also where the till has closed it.
+/// answered. A batch that the host counts otherwise is owed, also where the till has closed it.
 pub fn owed(bindings: &[Binding], closed: &[Settled]) -> Vec<Owed> {
     let mut owed: Vec<_> = bindings.iter().map(of_binding).collect();
     for batch in closed.iter().filter(|batch| !batch.is_settled()) {

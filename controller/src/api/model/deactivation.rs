@@ -64,14 +64,14 @@ pub struct SuspendWish {
     #[serde(default)]
     #[schema(value_type = Option<i64>)]
     pub resume_expected: Option<UnixTime>,
-    /// What is accepted of a terminal that cannot settle; else it waits until it has. Where it waits
-    /// already, by another request, it goes on by this one. Whoever accepts it is not whoever asks.
+    /// What is accepted of a terminal that cannot settle; else it waits until it has. Where it
+    /// waits already, by another request, it goes on by this one. Who accepts it does not ask.
     #[serde(default)]
     #[schema(value_type = Option<Object>)]
     pub delay: Option<SettlementDelay>,
 }
 
-/// Settle what suspended terminals owe, and save them anew: those of the request that owe something.
+/// Settle what suspended terminals owe, and save them anew: those of the request that owe any.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct SettleWish {

@@ -47,9 +47,9 @@ struct Terms {
 /// Each terminal holds the moment by itself, and stops then whether it is connected or not. Until
 /// it is settled and saved, `tillward campaign abort` lets it sell again.
 ///
-/// A terminal that cannot settle waits, stopped, until it can. With `--delay-settlement` it is saved
-/// and suspended all the same, with what it owes, once it was tried for long enough; also where it
-/// waits already by an earlier request.
+/// A terminal that cannot settle waits, stopped, until it can. With `--delay-settlement` it is
+/// saved and suspended all the same, with what it owes, once it was tried for long enough; also
+/// where it waits already by an earlier request.
 #[derive(Debug, Args)]
 #[command(after_long_help = "\
 Example:
@@ -82,9 +82,9 @@ pub(in super::super) struct Suspend {
 
 /// Settle what suspended terminals owe, and save them anew
 ///
-/// Of the request's terminals those that were suspended before they had settled. Each stays stopped,
-/// tries to send and to settle until it has, and signs that it is suspended and owes nothing; then
-/// it can be wiped.
+/// Of the request's terminals those that were suspended before they had settled. Each stays
+/// stopped, tries to send and to settle until it has, and signs that it is suspended and owes
+/// nothing; then it can be wiped.
 #[derive(Debug, Args)]
 #[command(after_long_help = "\
 Example:

@@ -15,8 +15,8 @@ const AFTER: &str = "12h";
 #[derive(Debug, Args)]
 pub(super) struct Delay {
     /// Accept that a terminal whose host is away or counts otherwise is suspended before it has
-    /// settled: `whatever-is-open`, or no more than so much, in the smallest unit, as TOTAL:CURRENCY.
-    /// It is not wiped before it has settled
+    /// settled: `whatever-is-open`, or no more than TOTAL:CURRENCY in the smallest unit. It is not
+    /// wiped before it has settled
     #[arg(long = "delay-settlement", value_name = "WHAT")]
     #[arg(requires_all = ["until", "why", "accepted_by"])]
     most: Option<Most>,

@@ -140,7 +140,7 @@ fn owing(it: &Deactivation, print: &mut Print) {
     }
     if it.late > 0 {
         let terminals = counted(it.late, "terminal");
-        print.warning(format_args!("{terminals} owe something for longer than was accepted"));
+        print.warning(format_args!("the time in which {terminals} could settle is over"));
         print.hint("let them settle: `tillward deactivate settle`; else ask their provider");
     }
 }
