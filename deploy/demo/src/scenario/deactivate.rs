@@ -44,23 +44,7 @@ fn play(stage: &mut Stage, promises: &mut Promises) -> Result<Section> {
     stage.tell.step("two tills are to stop at a moment: one for a holiday, one for good");
     let holiday = wish(stage, "suspend", "business", HOLIDAY)?;
     let retired = wish(stage, "decommission", "contract-end", RETIRED)?;
-    let cut_off = (now() + AHEAD.as_secs()).to_string();
-    let of = |request| ["suspend", "--request", request, "--cut-off", &cut_off];
-    let untold = stage.world.tillward(&[&["deactivate"], &of(&holiday)[..]].concat());
-    promises.check(
-        "no till stops before provider, bank and customers know",
-        match untold {
-            Ok(_) => Err("it was taken".to_owned()),
-            Err(_) => Ok(()),
-        },
-    );
-    // A week is longer than a demo: parties say that they know, or somebody answers for them.
-    stage.world.told_of_stop(&holiday, &cut_off)?;
-    let answered = ["--untold-by", "Gil", "--untold-why", "all of them were called"];
-    let campaigns = [
-        approved(stage, &of(&holiday))?,
-        approved(stage, &[&of(&retired)[..], &answered].concat())?,
-    ];
+    let campaigns = ordered(stage, promises, &holiday, &retired)?;
     // Without the controller: they hold the moment themselves.
     stage.tell.step("the network goes down before the cut-off, and comes back after it");
     wait_until_armed(stage, &campaigns)?;
@@ -122,6 +106,30 @@ fn play(stage: &mut Stage, promises: &mut Promises) -> Result<Section> {
     let section = table::section(stage, &certificates, promises)?;
     sell_on(stage)?;
     Ok(section)
+}
+
+/// Both are ordered to stop at one moment, once those know of it who must.
+fn ordered(
+    stage: &Stage,
+    promises: &mut Promises,
+    holiday: &str,
+    retired: &str,
+) -> Result<[String; 2]> {
+    let cut_off = (now() + AHEAD.as_secs()).to_string();
+    let of = |request| ["suspend", "--request", request, "--cut-off", cut_off.as_str()];
+    let untold = stage.world.tillward(&[&["deactivate"], &of(holiday)[..]].concat());
+    promises.check(
+        "no till stops before provider, bank and customers know",
+        match untold {
+            Ok(_) => Err("it was taken".to_owned()),
+            Err(_) => Ok(()),
+        },
+    );
+    // A week is longer than a demo: parties say that they know, or somebody answers for them.
+    stage.world.told_of_stop(holiday, &cut_off)?;
+    let answered = ["--untold-by", "Gil", "--untold-why", "all of them were called"];
+    let retired = [&of(retired)[..], &answered].concat();
+    Ok([approved(stage, &of(holiday))?, approved(stage, &retired)?])
 }
 
 fn now() -> u64 {
