@@ -35,9 +35,9 @@ pub(super) enum EvidenceCommand {
 /// Write all that proves what was ordered and done into one file
 ///
 /// The signed bytes themselves: rosters, batches with their approvers' signatures, orders, profiles
-/// and the terminals' own receipts, with letters and notices; of terminals that stop, also what people
-/// did and what was owed. Keep the printed head elsewhere: it
-/// shows later that nothing was left out or added.
+/// and the terminals' own receipts, with letters and notices; of terminals that stop, also what
+/// people did and what was owed. Keep the printed head elsewhere: it shows later that nothing was
+/// left out or added.
 #[derive(Debug, Args)]
 #[command(after_long_help = "\
 Example:

@@ -68,9 +68,9 @@ pub struct Handover<'a> {
 /// The list, whole.
 pub fn sheet(of: &Handover<'_>) -> Sheet {
     let Handover { request, asked, cut_off, rows, balances, to_do } = of;
-    let count = rows.len();
+    let count = counted(rows);
     let mut sheet = Sheet::new("Handover list of payment terminals")
-        .paragraph(format!("Request {request} of {}. {count} terminals.", asked.requester))
+        .paragraph(format!("Request {request} of {}. {count}.", asked.requester))
         .table(
             &[
                 "Serial",
@@ -90,6 +90,13 @@ pub fn sheet(of: &Handover<'_>) -> Sheet {
     sheet = sheet.heading("Money between merchant and provider").paragraph(money(balances));
     let to_do = to_do.iter().map(|(what, owner)| format!("{what} ({owner})")).collect();
     sheet.heading("Still to be done").paragraph(joined(to_do)).signatures()
+}
+
+pub(super) fn counted(rows: &[Row]) -> String {
+    match rows.len() {
+        1 => "1 terminal".to_owned(),
+        count => format!("{count} terminals"),
+    }
 }
 
 fn cells(row: &Row, cut_off: UnixTime) -> Vec<String> {
@@ -266,7 +273,7 @@ pub(super) mod tests {
             "Store:         north, lane 2",
             "Stops:         2026-12-04 15:00 (Europe/Berlin)",
             "Known as:      alpha: MID M1, TID T1",
-            "Saved:         0606060606060606 at 2026-12-03T11:53:20Z",
+            "Saved:         06060606 at 2026-12-03T12:13:20Z",
             "Belongs to it: 1 × base",
             "Unit:          condition new, seal S-1, property P-100",
         ] {

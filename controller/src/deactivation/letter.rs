@@ -4,7 +4,7 @@
 use shared::id::RequestId;
 use shared::time::UnixTime;
 
-use super::handover::{Bound, Row, local};
+use super::handover::{Bound, Row, counted, local};
 use super::notice::{Party, StopKind};
 use crate::request::Asked;
 use crate::sheet::Sheet;
@@ -26,7 +26,7 @@ pub struct Letter<'a> {
 /// What the party reads.
 pub fn sheet(letter: &Letter<'_>) -> Sheet {
     let Letter { party, kind, request, asked, announced_at, announced_by, rows, .. } = letter;
-    let count = rows.len();
+    let count = counted(rows);
     let mut sheet = Sheet::new(title(*party, *kind))
         .paragraph(format!("Request {request}, announced at {announced_at} by {announced_by}."))
         .paragraph(format!("{} {}", when(letter), body(*party, *kind)))
@@ -37,7 +37,7 @@ pub fn sheet(letter: &Letter<'_>) -> Sheet {
     if let (Party::Provider, Some(clause)) = (party, &asked.clause) {
         sheet = sheet.paragraph(format!("By clause {clause} of the contract."));
     }
-    list(sheet.paragraph(format!("It concerns {count} terminals.")), letter).signatures()
+    list(sheet.paragraph(format!("It concerns {count}.")), letter).signatures()
 }
 
 fn title(party: Party, kind: StopKind) -> &'static str {

@@ -163,8 +163,8 @@ pub(super) fn checklist(stop: &Stop, print: &mut Print) {
     let header = ["item", "owner", "due", "state", "what"];
     print.table(header, rows.collect(), "nothing is to be done: no moment was announced");
     if stop.late > 0 {
-        let items = counted(stop.late, "item");
-        print.warning(format_args!("{items} of the checklist are late: it is AT RISK"));
+        let items = counted(stop.late, "late item");
+        print.warning(format_args!("the checklist has {items}: it is AT RISK"));
         print.hint("do them, then `tillward deactivate checklist tick`");
     }
 }
