@@ -5,6 +5,7 @@
 //! it is as a terminal (enrolled, online, frozen) is told apart from what it is as a thing.
 
 pub mod custody;
+pub mod follow;
 pub mod import;
 pub mod inspection;
 pub mod record;

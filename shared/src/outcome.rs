@@ -224,6 +224,46 @@ pub enum Refusal {
 }
 
 impl Refusal {
+    pub const ALL: [Self; 37] = [
+        Self::TooLarge,
+        Self::Malformed,
+        Self::NotCanonical,
+        Self::UnknownFormat,
+        Self::OtherKind,
+        Self::RosterExpired,
+        Self::BadSignature,
+        Self::OtherTerminal,
+        Self::OldEpoch,
+        Self::EpochAhead,
+        Self::OtherBatch,
+        Self::UnsoundBatch,
+        Self::TooFewSignatures,
+        Self::NotAMember,
+        Self::Expired,
+        Self::NotYet,
+        Self::LivesTooLong,
+        Self::Replayed,
+        Self::WrongStream,
+        Self::ClockUnknown,
+        Self::ReleaseMissing,
+        Self::ReleaseNotSigned,
+        Self::ReleaseExpired,
+        Self::OtherRelease,
+        Self::UnsoundRelease,
+        Self::ProfileMissing,
+        Self::OtherProfile,
+        Self::UnsoundProfile,
+        Self::ClearanceMissing,
+        Self::OtherClearance,
+        Self::OtherChallenge,
+        Self::NotSuspended,
+        Self::Suspended,
+        Self::OtherModel,
+        Self::CounterTooLow,
+        Self::RunningTooOld,
+        Self::NoRoom,
+    ];
+
     /// Whether the same order may be accepted when it comes again later. Such a refusal ends
     /// nothing: the terminal says it to nobody, and the controller, which has not heard
     /// `Accepted`, sends the order again.
@@ -267,5 +307,24 @@ impl Refusal {
             | Self::CounterTooLow
             | Self::RunningTooOld => false,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    #[test]
+    fn each_refusal_has_a_word_of_its_own() {
+        let word = |it: &Refusal| serde_json::to_string(it).expect("it is a word");
+        let words: BTreeSet<_> = Refusal::ALL.iter().map(word).collect();
+        assert_eq!(words.len(), Refusal::ALL.len());
+        // None is left out between the first and the last.
+        for (place, it) in Refusal::ALL.iter().enumerate() {
+            assert_eq!(*it as usize, place, "{it:?}");
+        }
+        assert_eq!(Refusal::ALL.last(), Some(&Refusal::NoRoom));
     }
 }

@@ -83,5 +83,6 @@ fn kind(kind: AlarmKind) -> &'static str {
         AlarmKind::AuditForked => "audit-forked",
         AlarmKind::AuditBroken => "audit-broken",
         AlarmKind::SuspectedSubstitution => "suspected-substitution",
+        AlarmKind::UnitDiffers => "unit-differs",
     }
 }

@@ -281,13 +281,27 @@ fn list(entries: Vec<AuditEntry>, print: &mut Print) {
 
 #[cfg(test)]
 mod tests {
+    use shared::id::{BatchId, OrderId, TerminalId};
+
     use super::super::golden;
     use super::super::samples::audit_entry;
     use super::*;
 
     #[test]
     fn decisions_are_listed_one_by_line() {
-        golden::check("audit", &golden::printed(|print| list(vec![audit_entry()], print)));
+        let refused = AuditEntry {
+            seq: 8,
+            who: TerminalId::from_bytes([1; 16]).to_string(),
+            what: "order-refused".to_owned(),
+            object: OrderId::from_bytes([3; 16]).to_string(),
+            detail: format!(
+                "decommission of {}: not-suspended: this terminal is in service",
+                BatchId::from_bytes([4; 16])
+            ),
+            ..audit_entry()
+        };
+        let entries = vec![audit_entry(), refused];
+        golden::check("audit", &golden::printed(|print| list(entries, print)));
     }
 
     #[test]

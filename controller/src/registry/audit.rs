@@ -2,7 +2,9 @@
 //! of the one before, so that a changed, missing or moved entry shows. Over the entries grows a
 //! tree ([`shared::log_tree`]), whose roots are signed now and then.
 //!
-//! Deliberately absent: what terminals report. Their signed receipts are kept as they came.
+//! Deliberately absent: most of what terminals report. Their signed receipts are kept as they came;
+//! here is only what a receipt changed in the registry, and what was refused of orders that could
+//! harm a shop.
 
 use std::collections::BTreeMap;
 

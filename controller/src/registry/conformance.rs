@@ -17,6 +17,7 @@ mod replacements;
 mod reports;
 mod requests;
 mod retention;
+mod stops;
 mod terminals;
 mod units;
 mod watch;
@@ -143,6 +144,15 @@ pub const CHECKS: &[Check] = checks! {
         a_unit_that_may_be_another_freezes_its_terminal,
         a_stranger_without_a_terminal_is_an_alarm_until_it_is_looked_after,
         inspections_are_kept_and_the_next_one_is_due_after_the_last;
+    stops:
+        a_unit_stops_and_sells_again_by_what_its_terminal_signs,
+        receipts_that_come_late_leave_a_unit_as_the_newest_order_made_it,
+        a_unit_that_cannot_follow_stands_out_until_it_is_as_its_terminal_says,
+        no_terminal_pushes_another_unit_out_of_a_position,
+        an_erased_terminal_leaves_its_unit_to_people,
+        every_refusal_of_a_wipe_reaches_the_log_under_its_own_code,
+        what_could_harm_a_shop_is_logged_where_it_is_refused_and_nothing_else_is,
+        a_refused_cancellation_is_logged_as_one;
     replacements:
         a_replacement_swaps_two_terminals_in_one_step,
         a_swap_that_cannot_be_whole_changes_nothing,

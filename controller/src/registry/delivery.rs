@@ -176,4 +176,7 @@ pub enum AlarmKind {
     AuditBroken,
     /// A unit that never enrolled has another seal or serial number than its record.
     SuspectedSubstitution,
+    /// It has signed that it stands still, sells again or is erased, and the list of units says
+    /// what does not go with that.
+    UnitDiffers,
 }

@@ -23,6 +23,7 @@ mod presence;
 mod provider;
 mod rebinds;
 mod receipts;
+mod refusals;
 mod releases;
 mod replacements;
 mod reports;

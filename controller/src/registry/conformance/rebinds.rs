@@ -35,7 +35,7 @@ fn enclosed(number: u8) -> Enclosed {
     Enclosed { profile: vec![number; 5].into(), path }
 }
 
-fn asked() -> Rebind {
+pub(super) fn asked() -> Rebind {
     Rebind {
         request: request_id(1),
         from: "alpha".to_owned(),

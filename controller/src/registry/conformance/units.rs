@@ -19,7 +19,7 @@ use crate::unit::{UnitEvent, UnitRefused, UnitState};
 
 const DAY: i64 = 86_400;
 
-fn about(serial: &str) -> About {
+pub(super) fn about(serial: &str) -> About {
     About {
         serial: serial.to_owned(),
         model: "px7".to_owned(),
@@ -41,18 +41,18 @@ fn about(serial: &str) -> About {
     }
 }
 
-async fn add(registry: &dyn Registry, all: &[About]) -> Result<u64, Vec<u32>> {
+pub(super) async fn add(registry: &dyn Registry, all: &[About]) -> Result<u64, Vec<u32>> {
     let lines = (1..).zip(all.to_vec());
     let new: Vec<_> = lines.map(|(line, about)| NewUnit { line, about }).collect();
     let added = registry.add_units(&new, false, &by("op", 1)).await.expect("it is decided");
     added.map_err(|mistakes| mistakes.into_iter().map(|it| it.line).collect())
 }
 
-async fn at(registry: &dyn Registry, serial: &str) -> Unit {
+pub(super) async fn at(registry: &dyn Registry, serial: &str) -> Unit {
     registry.unit(serial).await.expect("it is asked").expect("it is on the list")
 }
 
-async fn move_on(
+pub(super) async fn move_on(
     registry: &dyn Registry,
     serial: &str,
     step: UnitStep,
@@ -61,16 +61,16 @@ async fn move_on(
     registry.move_unit(serial, &step, &by("op", now)).await.expect("it is on the list")
 }
 
-fn plain(event: UnitEvent) -> UnitStep {
+pub(super) fn plain(event: UnitEvent) -> UnitStep {
     UnitStep::plain(event)
 }
 
-fn reads(seal: &str) -> SealSeen {
+pub(super) fn reads(seal: &str) -> SealSeen {
     SealSeen::Reads(seal.to_owned())
 }
 
 /// From stock until it is in service at this position.
-async fn commission(
+pub(super) async fn commission(
     registry: &dyn Registry,
     serial: &str,
     position: Option<PositionId>,

@@ -59,7 +59,7 @@ fn campaign(mut row: Row) -> Result<Campaign> {
     })
 }
 
-fn change(bytes: &[u8]) -> Result<Change> {
+pub(super) fn change(bytes: &[u8]) -> Result<Change> {
     codec::decode(bytes, DOCUMENT_BYTES_MAX).map_err(|_| RegistryError::Unreadable {
         what: "change",
         value: format!("{} bytes", bytes.len()),

@@ -237,6 +237,7 @@ impl Code for AlarmKind {
         Self::AuditForked,
         Self::AuditBroken,
         Self::SuspectedSubstitution,
+        Self::UnitDiffers,
     ];
 
     fn code(self) -> &'static str {
@@ -260,6 +261,7 @@ impl Code for AlarmKind {
             Self::AuditForked => "audit-forked",
             Self::AuditBroken => "audit-broken",
             Self::SuspectedSubstitution => "suspected-substitution",
+            Self::UnitDiffers => "unit-differs",
         }
     }
 }

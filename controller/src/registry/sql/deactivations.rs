@@ -16,7 +16,10 @@ use super::session::{
     with_id_list,
 };
 use super::suspicions::terminal_is_frozen;
-use super::{SqlRegistry, audit, campaigns, finish, read, requests, terminals, transaction, write};
+use super::tally::Differences;
+use super::{
+    SqlRegistry, audit, campaigns, finish, read, requests, terminals, transaction, units, write,
+};
 use crate::registry::RegistryError;
 use crate::registry::audit::By;
 use crate::registry::campaign::Campaign;
@@ -296,13 +299,15 @@ async fn deregister(
     audit::append(tx, by, "terminal-deregistered", subject).await
 }
 
-/// What the end of an order made of its terminal.
+/// What the end of an order made of its terminal, and of its unit. The newest order that took
+/// effect decides, whichever is heard of first.
 pub(super) async fn ended(
     tx: &mut Transaction,
     terminal: TerminalId,
     (order, change): (OrderId, &Change),
     outcome: &Outcome,
     at: UnixTime,
+    differences: &mut Differences,
 ) -> Result<()> {
     let Outcome::Succeeded { .. } = outcome else { return Ok(()) };
     let (service, action) = match change {
@@ -317,11 +322,19 @@ pub(super) async fn ended(
         | Change::Rebind(_)
         | Change::Cancel(_) => return Ok(()),
     };
-    let update = "UPDATE terminals SET service = $2, service_order = $3, service_at = $4
-         WHERE id = $1";
-    tx.execute(update, vec![text(terminal), code(service), text(order), time(at)]).await?;
     let by = By { who: terminal.to_string(), why: order.to_string(), at };
-    audit::append(tx, &by, action, terminal).await
+    audit::append(tx, &by, action, terminal).await?;
+    // Numbers within an epoch are of one stream: all of these need people.
+    let update = "UPDATE terminals SET service = $2, service_order = $3, service_at = $4
+         WHERE id = $1 AND NOT EXISTS (
+             SELECT 1 FROM orders AS last JOIN orders AS this ON this.id = $3
+             WHERE last.id = terminals.service_order
+                 AND (last.epoch, last.seq) >= (this.epoch, this.seq))";
+    let values = vec![text(terminal), code(service), text(order), time(at)];
+    match tx.execute(update, values).await? {
+        0 => Ok(()),
+        _ => units::follow::signed(tx, terminal, (service, order), &by, differences).await,
+    }
 }
 
 /// Erased terminals that were heard last before that do not come back: they are on the deny list

@@ -14,13 +14,13 @@ type Result<T> = std::result::Result<T, RegistryError>;
 /// An honest terminal makes two for an order, and two more whenever it is asked again.
 const PER_ORDER_MAX: u32 = 64;
 
-/// Keeps a receipt that was not kept before.
+/// Keeps a receipt that was not kept before; gives whether it was kept now.
 pub(super) async fn keep(
     tx: &mut Transaction,
     receipt: &Receipt,
     signed: &SignedBytes,
     received_at: UnixTime,
-) -> Result<()> {
+) -> Result<bool> {
     let said = match &receipt.said {
         Said::Accepted => "accepted",
         Said::Refused { .. } => "refused",
@@ -41,8 +41,7 @@ pub(super) async fn keep(
         time(received_at),
         int(PER_ORDER_MAX),
     ];
-    tx.execute(insert, values).await?;
-    Ok(())
+    Ok(tx.execute(insert, values).await? == 1)
 }
 
 pub(super) async fn of(tx: &mut Transaction, order: OrderId) -> Result<Vec<SignedBytes>> {

@@ -21,7 +21,7 @@ use super::session::{Row, Transaction, int, list, text, time, with_id_list};
 use super::tally::Differences;
 use super::{
     alarms, assignments, backup, bindings, campaigns, deactivations, orders, rebinds, receipts,
-    suspicions,
+    refusals, suspicions,
 };
 use crate::backup::drill;
 use crate::campaign::assignment::{Ended, Fact, Refused, Standing};
@@ -202,8 +202,11 @@ impl Work {
             let kind = AlarmKind::StrangeReceipt;
             return self.alarm(tx, heard, kind, subject, why.to_owned(), Some(signed)).await;
         }
-        receipts::keep(tx, receipt, signed, heard.at).await?;
-        let differs = note_end(tx, receipt, had_ended, heard.at).await?;
+        if receipts::keep(tx, receipt, signed, heard.at).await? {
+            refusals::note(tx, receipt, heard.at).await?;
+        }
+        let differences = &mut self.differences;
+        let differs = note_end(tx, receipt, had_ended, heard.at, differences).await?;
         if !differs.is_empty() {
             let (kind, detail) = (AlarmKind::BindingDiffers, short_text(&differs.join("; ")));
             self.alarm(tx, heard, kind, receipt.order, detail, Some(signed)).await?;
@@ -345,6 +348,7 @@ async fn note_end(
     receipt: &Receipt,
     had_ended: bool,
     heard_at: UnixTime,
+    differences: &mut Differences,
 ) -> Result<Vec<String>> {
     let Answer::Finished { outcome, evidence } = &receipt.said else { return Ok(vec![]) };
     let Some((campaign, change)) = campaigns::of_order(tx, receipt.order).await? else {
@@ -384,7 +388,7 @@ async fn note_end(
         Change::Suspend(_) | Change::Resume(_) | Change::Decommission(_) if had_ended => Ok(vec![]),
         Change::Suspend(_) | Change::Resume(_) | Change::Decommission(_) => {
             let of = (receipt.order, &change);
-            deactivations::ended(tx, receipt.terminal, of, outcome, at).await?;
+            deactivations::ended(tx, receipt.terminal, of, outcome, at, differences).await?;
             Ok(vec![])
         }
         Change::Ping(_) | Change::Upgrade(_) | Change::Restore(_) | Change::Cancel(_) => Ok(vec![]),

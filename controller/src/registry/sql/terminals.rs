@@ -12,7 +12,7 @@ use super::session::{
 };
 use super::suspicions::terminal_is_frozen;
 use super::tally::Differences;
-use super::{audit, backup, orders, positions};
+use super::{audit, backup, orders, positions, units};
 use crate::registry::RegistryError;
 use crate::registry::audit::By;
 use crate::registry::page::Page;
@@ -219,6 +219,7 @@ pub(super) async fn enrol(
     orders::void_before(tx, known.id, epoch).await?;
     backup::watch::begin(tx, known.id, at).await?;
     let mut differences = Differences::default();
+    units::follow::forget(tx, known.id, at, &mut differences).await?;
     differences.unit(Some(known.unit), Unit::Enrolled);
     differences.write(tx).await
 }
@@ -248,6 +249,7 @@ pub(super) async fn revoke(tx: &mut Transaction, id: TerminalId, by: &By) -> Res
         let mut differences = Differences::default();
         differences.unit(Some(known.unit), Unit::Revoked);
         backup::watch::end(tx, id, by.at, &mut differences).await?;
+        units::follow::forget(tx, id, by.at, &mut differences).await?;
         differences.write(tx).await?;
         audit::append(tx, by, "terminal-revoked", id).await?;
     }

@@ -1,5 +1,6 @@
 //! Units, and the trait's methods over these statements and those of their history.
 
+pub(super) mod follow;
 mod freeze;
 mod history;
 
@@ -281,6 +282,7 @@ pub(super) async fn move_on(
     if before.state == UnitState::Tampered {
         freeze::end_alarm(tx, serial, by).await?;
     }
+    follow::end_alarm(tx, serial, unit.state, by).await?;
     if let Some(difference) = &difference {
         freeze::freeze(tx, serial, difference, by).await?;
     }
