@@ -9,9 +9,11 @@ pub mod follow;
 pub mod import;
 pub mod inspection;
 pub mod record;
+pub mod remains;
 
 use std::fmt;
 
+use remains::Left;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -214,7 +216,7 @@ impl UnitEvent {
             Self::SendForRepair => "suspend it or swap it out first",
             Self::BackFromRepair => "only what is out for repair comes back from it",
             Self::SwapOut => "only what is in service or suspended is swapped out",
-            Self::AwaitReturn => "suspend it or swap it out, and erase what is on it, first",
+            Self::AwaitReturn => "suspend it or swap it out first",
             Self::Return => "let it await its return first, with nothing of the shop left on it",
             Self::Restock => "return it first: accessories counted, condition graded",
             Self::Dispose => "return it first, with nothing of the shop left on it",
@@ -255,6 +257,12 @@ pub enum UnitRefused {
     NotInspected(UnitState),
     #[error("it is {found} by now, no longer {expected}")]
     Moved { expected: UnitState, found: UnitState },
+    #[error("it cannot be {}: {}", event.in_the_past(), left.detail())]
+    NotErased { event: UnitEvent, left: Left },
+    #[error("nobody can have sanitised a unit that is {0}")]
+    NotInHand(UnitState),
+    #[error("{name} has said so already")]
+    SamePerson { name: String },
 }
 
 impl UnitRefused {
@@ -278,6 +286,11 @@ impl UnitRefused {
             Self::PositionTaken { .. } => "swap the other unit out first",
             Self::NotInspected(_) => "look at it with `tillward unit show`",
             Self::Moved { .. } => "look at it again, and decide again",
+            Self::NotErased { left, .. } => left.hint(),
+            Self::NotInHand(_) => "say first where it is: `tillward unit move`",
+            Self::SamePerson { .. } => {
+                "somebody else must say so too, with the same reference and paper"
+            }
         }
     }
 }
@@ -316,7 +329,8 @@ pub fn step(state: UnitState, event: UnitEvent) -> Result<UnitState, UnitRefused
             InStock | Allocated | InTransit | AtSite | InService | Suspended | OutForRepair
             | AwaitingReturn | Returned | Tampered | SwappedOut,
         ) => Ok(LostStolen),
-        (On::Found, LostStolen) => Ok(AwaitingReturn),
+        // It was in nobody's hands that are known: it may have been opened.
+        (On::Found, LostStolen) => Ok(Tampered),
         (
             On::Allocate,
             Allocated | InTransit | AtSite | InService | Suspended | OutForRepair | AwaitingReturn

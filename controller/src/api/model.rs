@@ -80,9 +80,10 @@ pub use terminal::{
     TerminalDetail,
 };
 pub use unit::{
-    InspectionVerdict, NewUnit, NewUnitEvent, NewUnitInspection, NewUnits, Unit, UnitAbout,
-    UnitAccessory, UnitChanged, UnitCondition, UnitEvent, UnitHistory, UnitInspected,
-    UnitInspection, UnitSaid, UnitState, UnitValue, UnitsAdded,
+    InspectionVerdict, NewUnit, NewUnitEvent, NewUnitInspection, NewUnitSanitisation, NewUnits,
+    Unit, UnitAbout, UnitAccessory, UnitChanged, UnitCondition, UnitEvent, UnitHistory,
+    UnitInspected, UnitInspection, UnitRemains, UnitSaid, UnitSanitisation, UnitSanitised,
+    UnitState, UnitValue, UnitsAdded,
 };
 
 use serde::{Deserialize, Serialize};

@@ -84,6 +84,7 @@ pub(super) enum Code {
     RequestIncomplete,
     UnitRefused,
     UnitIncomplete,
+    UnitNotErased,
     ReplacementRefused,
     ReplacementIncomplete,
     OldTerminalSells,
@@ -223,6 +224,9 @@ impl Code {
             Self::UnitRefused => (S::CONFLICT, "unit-refused", "The unit stays as it is"),
             Self::UnitIncomplete => {
                 (S::CONFLICT, "unit-incomplete", "Something must be said about the unit")
+            }
+            Self::UnitNotErased => {
+                (S::CONFLICT, "unit-not-erased", "Something of its shop may be left on the unit")
             }
             Self::ReplacementRefused => {
                 (S::CONFLICT, "replacement-refused", "The replacement stays as it is")
@@ -438,7 +442,10 @@ impl From<UnitRefused> for Refusal {
             | UnitRefused::Damaged
             | UnitRefused::NotLookedAt(_)
             | UnitRefused::PositionTaken { .. }
-            | UnitRefused::NotInspected(_) => Code::UnitRefused,
+            | UnitRefused::NotInspected(_)
+            | UnitRefused::NotInHand(_) => Code::UnitRefused,
+            UnitRefused::NotErased { .. } => Code::UnitNotErased,
+            UnitRefused::SamePerson { .. } => Code::SamePerson,
         };
         Self::new(code, refused.to_string()).hint(refused.hint())
     }

@@ -13,8 +13,8 @@ use utoipa_axum::routes;
 
 use super::extract::{Json, Operator, Part, Path, Query, listed};
 use super::model::{
-    ImportMistake, NewUnitEvent, NewUnitInspection, NewUnits, Page, Problem, Unit, UnitChanged,
-    UnitHistory, UnitInspection, UnitState, UnitsAdded,
+    ImportMistake, NewUnitEvent, NewUnitInspection, NewUnitSanitisation, NewUnits, Page, Problem,
+    Unit, UnitChanged, UnitHistory, UnitInspection, UnitSanitisation, UnitState, UnitsAdded,
 };
 use super::positions::check_line;
 use super::problem::{Code, Refusal};
@@ -24,6 +24,7 @@ use crate::unit::custody::UnitStep;
 use crate::unit::import::NewUnit;
 use crate::unit::inspection::SealSeen;
 use crate::unit::record as stored;
+use crate::unit::remains::NewWord;
 use shown::{event, found, inspection, unit};
 
 /// A table of [`crate::unit::import::ROWS_MAX`] rows.
@@ -41,6 +42,7 @@ pub(super) fn routes() -> OpenApiRouter<Arc<Api>> {
         .routes(routes!(show))
         .routes(routes!(events, happen))
         .routes(routes!(inspections, inspect))
+        .routes(routes!(sanitisation, sanitise))
 }
 
 /// Which units are listed.
@@ -286,6 +288,50 @@ async fn inspect(
     let inspected = api.registry.inspect_unit(&serial, &found(asked, seal), &by).await?;
     let inspected = inspected.map_err(|why| Refusal::from(why).about("unit", &serial))?;
     Ok(changed(&api, inspected.unit, inspected.difference, &by.who))
+}
+
+/// What is on a unit, and who answers for it
+#[utoipa::path(
+    get,
+    path = "/v1/units/{serial}/sanitisation",
+    tag = "units",
+    params(("serial" = String, Path)),
+    security(("operator" = [])),
+    responses((status = 200, body = UnitSanitisation), (status = "default", body = Problem)),
+)]
+async fn sanitisation(
+    _: Operator,
+    State(api): State<Arc<Api>>,
+    Path(serial): Path<String>,
+) -> Result<axum::Json<UnitSanitisation>, Refusal> {
+    Ok(axum::Json(shown::sanitisation(api.registry.unit_remains(&serial).await?)))
+}
+
+/// Answer for a sanitisation of a unit by hand
+///
+/// It counts once two people have said so, with the same reference and paper. What enrols or sells
+/// again after that has something on it again.
+#[utoipa::path(
+    post,
+    path = "/v1/units/{serial}/sanitisation",
+    tag = "units",
+    params(("serial" = String, Path)),
+    security(("operator" = [])),
+    responses((status = 200, body = UnitSanitisation), (status = "default", body = Problem)),
+)]
+async fn sanitise(
+    operator: Operator,
+    State(api): State<Arc<Api>>,
+    Path(serial): Path<String>,
+    Json(NewUnitSanitisation { reference, paper, reason }): Json<NewUnitSanitisation>,
+) -> Result<axum::Json<UnitSanitisation>, Refusal> {
+    check_note("reason", Some(&reason))?;
+    check_line("reference", &reference)?;
+    let by = operator.by(Some(&reason), now());
+    let said = NewWord { reference, paper };
+    let known = api.registry.sanitise_unit(&serial, &said, &by).await?;
+    let known = known.map_err(|why| Refusal::from(why).about("unit", &serial))?;
+    Ok(axum::Json(shown::sanitisation(known)))
 }
 
 fn changed(

@@ -34,7 +34,7 @@ use crate::provider::fees::{Method, Price};
 
 pub(super) use deactivation::{deactivation, sanitisation_certificate, service_plan};
 pub(super) use replacements::{replacement_past, replacements};
-pub(super) use units::{unit_past, units};
+pub(super) use units::{unit_past, unit_sanitisation, units};
 
 /// 2026-11-22 10:00 UTC.
 pub(super) const NOW: UnixTime = UnixTime(1_795_341_600);

@@ -3,6 +3,7 @@
 mod add;
 mod export;
 mod import;
+mod sanitised;
 mod say;
 mod show;
 
@@ -25,6 +26,7 @@ pub(super) enum UnitCommand {
     Add(Box<add::Add>),
     Move(Box<say::Move>),
     Inspect(say::Inspect),
+    Sanitised(sanitised::Sanitised),
     Due(Due),
     Import(import::Import),
     Export(export::Export),
@@ -122,6 +124,7 @@ impl UnitCommand {
             Self::Add(args) => return args.run(&client, print).await,
             Self::Move(args) => return args.run(&client, print).await,
             Self::Inspect(args) => return args.run(&client, print).await,
+            Self::Sanitised(args) => return args.run(&client, print).await,
             Self::Import(args) => return args.run(&client, print).await,
             Self::Export(args) => args.run(&client, print).await?,
         }

@@ -17,6 +17,7 @@ mod replacements;
 mod reports;
 mod requests;
 mod retention;
+mod returns;
 mod stops;
 mod terminals;
 mod units;
@@ -153,10 +154,16 @@ pub const CHECKS: &[Check] = checks! {
         every_refusal_of_a_wipe_reaches_the_log_under_its_own_code,
         what_could_harm_a_shop_is_logged_where_it_is_refused_and_nothing_else_is,
         a_refused_cancellation_is_logged_as_one;
+    returns:
+        a_unit_is_returned_once_its_terminal_is_erased_and_certified,
+        two_people_answer_for_what_a_terminal_could_not_prove,
+        what_people_said_of_a_unit_counts_until_it_sells_or_enrols_again,
+        repair_and_what_never_served_need_no_erasing;
     replacements:
         a_replacement_swaps_two_terminals_in_one_step,
         a_swap_that_cannot_be_whole_changes_nothing,
         one_replacement_at_a_time_is_about_a_terminal,
+        a_unit_whose_approval_has_run_out_is_not_allocated,
         a_parcel_that_differs_freezes_the_replacement,
         a_cancelled_replacement_gives_back_what_it_took,
         a_swap_happens_once_however_many_ask_for_it;

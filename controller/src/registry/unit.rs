@@ -11,6 +11,7 @@ use crate::unit::custody::{UnitMove, UnitStep};
 use crate::unit::import::NewUnit;
 use crate::unit::inspection::{Inspection, NewInspection};
 use crate::unit::record::Unit;
+use crate::unit::remains::{Facts, NewWord};
 use crate::unit::{UnitRefused, UnitState};
 
 type Result<T> = std::result::Result<T, RegistryError>;
@@ -66,6 +67,17 @@ pub trait UnitRegistry {
         found: &NewInspection,
         by: &By,
     ) -> Result<std::result::Result<Changed<Inspection>, UnitRefused>>;
+
+    /// Somebody answers for a sanitisation of the unit by hand; gives what is known of it then.
+    async fn sanitise_unit(
+        &self,
+        serial: &str,
+        said: &NewWord,
+        by: &By,
+    ) -> Result<std::result::Result<Facts, UnitRefused>>;
+
+    /// What is known of what is on the unit.
+    async fn unit_remains(&self, serial: &str) -> Result<Facts>;
 
     /// What happened to it, oldest first.
     async fn unit_moves(&self, unit: u64, page: &Page<u64>) -> Result<Vec<UnitMove>>;

@@ -6,6 +6,7 @@ use shared::time::UnixTime;
 
 use super::inspection::{SealSeen, joined, seal_difference};
 use super::record::{Accessory, Condition, Unit};
+use super::remains::{self, Remains};
 use super::{UnitEvent, UnitRefused, UnitState, step};
 
 /// Something that happens to a unit, and what is said with it; what is `None` stays as it is.
@@ -129,12 +130,14 @@ fn leaves_its_lane(event: UnitEvent) -> bool {
     }
 }
 
-/// What the step comes to; who, why and when are for the caller to write into it.
-pub fn decide(unit: &Unit, said: &UnitStep) -> Result<Decided, UnitRefused> {
+/// What the step comes to; who, why and when are for the caller to write into it. `remains`: what
+/// its shop left on it.
+pub fn decide(unit: &Unit, said: &UnitStep, remains: &Remains) -> Result<Decided, UnitRefused> {
     if let Some(expected) = said.seen.filter(|seen| *seen != unit.state) {
         return Err(UnitRefused::Moved { expected, found: unit.state });
     }
     let to = step(unit.state, said.event)?;
+    remains::check(unit.state, said.event, remains)?;
     let mut after = unit.clone();
     let difference = look(unit, said, &mut after)?;
     if let Some(accessories) = &said.accessories {

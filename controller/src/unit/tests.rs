@@ -56,7 +56,7 @@ fn every_pair_that_is_not_in_the_table_is_refused_with_a_hint() {
         (Returned, ReportLost, LostStolen),
         (Tampered, ReportLost, LostStolen),
         (SwappedOut, ReportLost, LostStolen),
-        (LostStolen, Found, AwaitingReturn),
+        (LostStolen, Found, Tampered),
     ];
     for state in UnitState::ALL {
         for event in UnitEvent::ALL {

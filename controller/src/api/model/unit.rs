@@ -191,3 +191,57 @@ pub struct UnitChanged {
     /// How it differs from its record: it may be another unit, and is frozen.
     pub difference: Option<String>,
 }
+
+/// Somebody answers for a sanitisation of a unit by hand.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct NewUnitSanitisation {
+    /// Of whoever sanitised it.
+    pub reference: String,
+    /// SHA-256 of the paper, which is kept elsewhere.
+    #[schema(value_type = String)]
+    pub paper: Digest,
+    /// Kept in the audit trail.
+    pub reason: String,
+}
+
+/// What is on a unit, as far as it is known.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct UnitSanitisation {
+    pub remains: UnitRemains,
+    /// Why it may not leave its shop, and what to do about it.
+    pub detail: Option<String>,
+    pub hint: Option<String>,
+    /// By which its erased terminal is certified.
+    #[schema(value_type = Option<String>)]
+    pub certificate: Option<Digest>,
+    /// What people said, oldest first.
+    pub said: Vec<UnitSanitised>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum UnitRemains {
+    /// It never had an identity.
+    Nothing,
+    /// Its terminal has signed that it is erased, and could read nothing afterwards.
+    Erased,
+    /// Two people answer for what was done by hand.
+    Sanitised,
+    /// Nobody can say that nothing is left.
+    Left,
+}
+
+/// One person's word.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct UnitSanitised {
+    pub reference: String,
+    #[schema(value_type = String)]
+    pub paper: Digest,
+    #[schema(value_type = i64)]
+    pub at: UnixTime,
+    pub by: String,
+    pub reason: Option<String>,
+    /// Whether it is about the unit as it is: it has neither sold nor enrolled since.
+    pub counts: bool,
+}

@@ -2,7 +2,11 @@
 
 use serde_json::{Value, json};
 
+use shared::digest::Digest;
+
 use super::fixture::{Fixture, problem};
+use super::requests::{operator, post_as};
+use crate::registry::conformance::enrol;
 
 fn row(line: u32, serial: &str) -> Value {
     json!({
@@ -99,4 +103,43 @@ async fn inspections_are_kept_and_come_due() {
     unknown["colour"] = json!("blue");
     let refused = fixture.post("/v1/units/PX-1/inspections", unknown).await;
     assert_eq!(problem(refused).await, "bad-request");
+}
+
+#[tokio::test]
+async fn what_served_is_returned_once_two_people_answer_for_it() {
+    let fixture = Fixture::start().await;
+    enrol(&*fixture.api.registry, 1, 1).await;
+    add(&fixture, vec![row(1, "SN-001")]).await;
+    for event in ["allocate", "ship"] {
+        assert_eq!(happen(&fixture, "SN-001", json!({ "event": event })).await.status(), 200);
+    }
+    let received = json!({ "event": "receive", "seal": "S-1" });
+    assert_eq!(happen(&fixture, "SN-001", received).await.status(), 200);
+    let path = "/v1/units/SN-001/sanitisation";
+    let paper = Digest::of(b"certificate");
+    let said = json!({ "reference": "S-1", "paper": paper, "reason": "shredded" });
+    for event in ["commission", "swap-out"] {
+        if event == "swap-out" {
+            assert_eq!(problem(fixture.post(path, said.clone()).await).await, "unit-refused");
+        }
+        assert_eq!(happen(&fixture, "SN-001", json!({ "event": event })).await.status(), 200);
+    }
+    let waits = json!({ "event": "await-return" });
+    let refused: Value = happen(&fixture, "SN-001", waits.clone()).await.json().await.unwrap();
+    assert!(refused["type"].as_str().unwrap().ends_with("unit-not-erased"), "{refused}");
+    assert!(refused["hint"].as_str().unwrap().contains("deactivate wipe"), "{refused}");
+    let first: Value = fixture.post(path, said.clone()).await.json().await.unwrap();
+    assert_eq!((&first["remains"], &first["said"][0]["counts"]), (&json!("left"), &json!(true)));
+    assert_eq!(problem(fixture.post(path, said.clone()).await).await, "same-person");
+    let mut unsaid = said.clone();
+    unsaid["reference"] = json!("");
+    assert_eq!(problem(fixture.post(path, unsaid).await).await, "invalid");
+    let ben = operator(&fixture, "ben", 8).await;
+    let second: Value = post_as(&fixture, &ben, path, said).await.json().await.unwrap();
+    assert_eq!((&second["remains"], &second["hint"]), (&json!("sanitised"), &Value::Null));
+    let moved: Value = happen(&fixture, "SN-001", waits).await.json().await.unwrap();
+    assert_eq!(moved["unit"]["state"], "awaiting-return");
+    let known: Value = fixture.get(path).await.json().await.unwrap();
+    assert_eq!(known["said"].as_array().unwrap().len(), 2);
+    assert_eq!(problem(fixture.get("/v1/units/PX-9/sanitisation").await).await, "not-found");
 }

@@ -3,13 +3,15 @@
 use shared::time::UnixTime;
 
 use super::super::model::{
-    NewUnitInspection, Unit, UnitHistory, UnitInspected, UnitInspection, UnitSaid,
+    NewUnitInspection, Unit, UnitHistory, UnitInspected, UnitInspection, UnitRemains, UnitSaid,
+    UnitSanitisation, UnitSanitised,
 };
 use crate::unit::custody::UnitMove;
 use crate::unit::inspection::{
     Connections, Inspection, NewInspection, SealSeen, SerialSeen, Surface,
 };
 use crate::unit::record as stored;
+use crate::unit::remains::{Facts, Remains};
 
 fn reason(why: String) -> Option<String> {
     Some(why).filter(|why| !why.is_empty())
@@ -106,5 +108,29 @@ pub(super) fn inspection(it: Inspection) -> UnitInspection {
             photos: found.photos,
             note: found.note,
         },
+    }
+}
+
+pub(super) fn sanitisation(known: Facts) -> UnitSanitisation {
+    let (remains, left) = match known.remains() {
+        Remains::Nothing => (UnitRemains::Nothing, None),
+        Remains::Erased { .. } => (UnitRemains::Erased, None),
+        Remains::Sanitised { .. } => (UnitRemains::Sanitised, None),
+        Remains::Left(left) => (UnitRemains::Left, Some(left)),
+    };
+    let said = known.words.iter().map(|word| UnitSanitised {
+        reference: word.said.reference.clone(),
+        paper: word.said.paper,
+        at: word.at,
+        by: word.by.clone(),
+        reason: reason(word.why.clone()),
+        counts: known.counts(word),
+    });
+    UnitSanitisation {
+        remains,
+        detail: left.map(|left| left.detail().to_owned()),
+        hint: left.map(|left| left.hint().to_owned()),
+        certificate: known.certificate.map(|(digest, _)| digest),
+        said: said.collect(),
     }
 }

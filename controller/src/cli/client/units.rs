@@ -2,8 +2,8 @@
 
 use super::{Answer, Client};
 use crate::api::model::{
-    NewUnitEvent, NewUnitInspection, NewUnits, Unit, UnitChanged, UnitHistory, UnitInspection,
-    UnitState, UnitsAdded,
+    NewUnitEvent, NewUnitInspection, NewUnitSanitisation, NewUnits, Unit, UnitChanged, UnitHistory,
+    UnitInspection, UnitSanitisation, UnitState, UnitsAdded,
 };
 
 /// Where a unit is found: serial numbers have characters that paths do not.
@@ -72,6 +72,21 @@ impl Client {
         asked: &NewUnitInspection,
     ) -> Answer<UnitChanged> {
         self.post(&format!("{}/inspections", path(serial)), asked).await
+    }
+
+    pub(in super::super) async fn unit_sanitisation(
+        &self,
+        serial: &str,
+    ) -> Answer<UnitSanitisation> {
+        self.get(&format!("{}/sanitisation", path(serial)), &[]).await
+    }
+
+    pub(in super::super) async fn sanitise_unit(
+        &self,
+        serial: &str,
+        asked: &NewUnitSanitisation,
+    ) -> Answer<UnitSanitisation> {
+        self.post(&format!("{}/sanitisation", path(serial)), asked).await
     }
 }
 

@@ -5,7 +5,8 @@ use shared::digest::Digest;
 use super::{ago, position_id};
 use crate::api::model::{
     InspectionVerdict, NewUnitInspection, Unit, UnitAbout, UnitAccessory, UnitCondition, UnitEvent,
-    UnitHistory, UnitInspected, UnitInspection, UnitSaid, UnitState, UnitValue,
+    UnitHistory, UnitInspected, UnitInspection, UnitRemains, UnitSaid, UnitSanitisation,
+    UnitSanitised, UnitState, UnitValue,
 };
 
 const DAY: i64 = 86_400;
@@ -116,4 +117,23 @@ pub(crate) fn unit_past() -> (Vec<UnitHistory>, Vec<UnitInspection>) {
     let (at, by) = (ago(95 * DAY), "ben".to_owned());
     let looked = UnitInspection { number: 1, at, by, verdict: InspectionVerdict::Pass, found };
     (events, vec![looked])
+}
+
+/// Two people answer for it; a third meant a unit that has sold since.
+pub(crate) fn unit_sanitisation() -> UnitSanitisation {
+    let said = |by: &str, days, counts| UnitSanitised {
+        reference: "SHRED-117".to_owned(),
+        paper: Digest::of(b"certificate"),
+        at: ago(days * DAY),
+        by: by.to_owned(),
+        reason: Some("its storage was shredded".to_owned()),
+        counts,
+    };
+    UnitSanitisation {
+        remains: UnitRemains::Sanitised,
+        detail: None,
+        hint: None,
+        certificate: None,
+        said: vec![said("cem", 90, false), said("ana", 2, true), said("ben", 1, true)],
+    }
 }

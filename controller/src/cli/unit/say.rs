@@ -1,6 +1,6 @@
 //! `tillward unit move` and `inspect`: what somebody says who has a unit in hand.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueEnum};
 use shared::digest::Digest;
@@ -24,7 +24,9 @@ swap-out, await-return, return, restock, dispose, report-tampered, report-lost, 
 
 `receive` asks for the seal where one is on record. A seal or a serial number that differs freezes
 the unit as tampered, and its terminal until two people have looked. `return` and
-`back-from-repair` ask for the accessories that are there, and for the condition.
+`back-from-repair` ask for the accessories that are there, and for the condition. What has served
+waits for its return only once it is erased: `tillward unit show` says whether. A unit whose
+terminal signs that it is suspended, or sells again, moves by itself.
 
 Example:
   tillward unit move PX-1 ship --why 'order 12' --seal BAG-7 --courier parcels --tracking 1Z99
@@ -144,12 +146,15 @@ enum ConnectionsWord {
     Other,
 }
 
-fn photos(files: &[PathBuf]) -> Result<Vec<Digest>, Failure> {
-    let digest = |path: &PathBuf| match std::fs::read(path) {
+pub(super) fn digest_of(path: &Path) -> Result<Digest, Failure> {
+    match std::fs::read(path) {
         Ok(bytes) => Ok(Digest::of(&bytes)),
         Err(error) => Err(Failure::new(error).context(format!("cannot read {}", path.display()))),
-    };
-    files.iter().map(digest).collect()
+    }
+}
+
+fn photos(files: &[PathBuf]) -> Result<Vec<Digest>, Failure> {
+    files.iter().map(|path| digest_of(path)).collect()
 }
 
 impl Move {

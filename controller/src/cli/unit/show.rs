@@ -7,8 +7,8 @@ use super::super::failure::Failure;
 use super::super::measure::time_text;
 use super::super::print::Print;
 use super::super::words::{NOTHING, or_nothing, word};
-use super::Show;
-use crate::api::model::{Unit, UnitAccessory, UnitHistory, UnitInspection};
+use super::{Show, sanitised};
+use crate::api::model::{Unit, UnitAccessory, UnitHistory, UnitInspection, UnitSanitisation};
 
 /// All that is known of one unit.
 #[derive(Debug, Serialize)]
@@ -16,6 +16,7 @@ pub(super) struct Whole {
     pub(super) unit: Unit,
     pub(super) events: Vec<UnitHistory>,
     pub(super) inspections: Vec<UnitInspection>,
+    pub(super) sanitisation: UnitSanitisation,
 }
 
 impl Show {
@@ -24,6 +25,7 @@ impl Show {
             unit: client.unit(&self.serial).await?,
             events: client.unit_history(&self.serial).await?,
             inspections: client.unit_inspections(&self.serial).await?,
+            sanitisation: client.unit_sanitisation(&self.serial).await?,
         };
         match self.json {
             true => print.json(&whole),
@@ -38,8 +40,9 @@ pub(super) fn accessories_text(accessories: &[UnitAccessory]) -> String {
     each.collect::<Vec<_>>().join("; ")
 }
 
-fn show(Whole { unit, events, inspections }: &Whole, print: &mut Print) {
+fn show(Whole { unit, events, inspections, sanitisation }: &Whole, print: &mut Print) {
     unit_lines(unit, print);
+    sanitised::lines(sanitisation, print);
     if !events.is_empty() {
         print.line("");
         print.table(["what happened", "to", "at", "by", "why", "with"], history(events), "");
@@ -161,7 +164,8 @@ mod tests {
     fn a_unit_is_shown_with_all_that_happened_to_it() {
         let mut units = samples::units();
         let (events, inspections) = samples::unit_past();
-        let whole = Whole { unit: units.remove(0), events, inspections };
+        let sanitisation = samples::unit_sanitisation();
+        let whole = Whole { unit: units.remove(0), events, inspections, sanitisation };
         golden::check("unit-show", &golden::printed(|print| show(&whole, print)));
     }
 }

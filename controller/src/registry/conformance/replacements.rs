@@ -2,6 +2,7 @@
 
 use futures::future::join;
 use shared::change::rebind::Reason;
+use shared::digest::Digest;
 use shared::id::RequestId;
 use shared::time::UnixTime;
 
@@ -25,7 +26,8 @@ use crate::request::{Asked, Channel, Method, RequestEvent, RequestKind, RequestR
 use crate::unit::custody::UnitStep;
 use crate::unit::import::NewUnit;
 use crate::unit::record::{About, Accessory, Condition};
-use crate::unit::{UnitEvent, UnitState};
+use crate::unit::remains::NewWord;
+use crate::unit::{UnitEvent, UnitRefused, UnitState};
 
 fn about(serial: &str) -> About {
     About {
@@ -225,7 +227,16 @@ pub(super) async fn a_replacement_swaps_two_terminals_in_one_step(registry: &dyn
         condition: Some(Condition::Damaged),
         ..UnitStep::plain(UnitEvent::Return)
     };
-    for step in [UnitStep::plain(UnitEvent::AwaitReturn), returned] {
+    // It is dead: nobody but people can say that nothing is left on it.
+    let waits = UnitStep::plain(UnitEvent::AwaitReturn);
+    let refused = registry.move_unit("SN-001", &waits, &by("op", 42)).await.expect("it is known");
+    assert!(matches!(refused, Err(UnitRefused::NotErased { .. })), "{refused:?}");
+    let shredded = NewWord { reference: "S-1".to_owned(), paper: Digest::of(b"certificate") };
+    for who in ["ana", "ben"] {
+        let said = registry.sanitise_unit("SN-001", &shredded, &by(who, 42)).await;
+        said.expect("it is known").expect("they may");
+    }
+    for step in [waits, returned] {
         let moved = registry.move_unit("SN-001", &step, &by("op", 43)).await;
         moved.expect("it is known").expect("it may");
     }
@@ -292,6 +303,29 @@ pub(super) async fn one_replacement_at_a_time_is_about_a_terminal(registry: &dyn
     assert_eq!(ended.expect("it is known"), Err(RequestRefused::BeingReplaced(1)));
     assert_eq!(say(registry, Said::Cancel, 12).await, Ok(S::Cancelled));
     assert!(begin(registry, &other).await.is_ok(), "the first is over");
+}
+
+/// Days are days in UTC, and all of this happens on the first one.
+pub(super) async fn a_unit_whose_approval_has_run_out_is_not_allocated(registry: &dyn Registry) {
+    let (_, new) = shop(registry).await;
+    begin(registry, &new).await.expect("it is begun");
+    let until = |serial: &str, day: &str| About {
+        pts_approval: Some("4-40123".to_owned()),
+        pts_expires_on: day.parse().ok(),
+        ..about(serial)
+    };
+    let units = [until("SN-003", "1969-12-31"), until("SN-004", "1970-01-01")];
+    let units = units.map(|about| NewUnit { line: 1, about });
+    let added = registry.add_units(&units, false, &by("op", 3)).await.expect("it is decided");
+    assert_eq!(added, Ok(2));
+    let refused = say(registry, Said::Allocate { serial: "SN-003".to_owned() }, 11).await;
+    let Err(ReplacementRefused::ApprovalExpired { serial, day }) = refused else {
+        panic!("{refused:?}")
+    };
+    assert_eq!((serial.as_str(), day.to_string().as_str()), ("SN-003", "1969-12-31"));
+    assert_eq!(unit(registry, "SN-003").await, UnitState::InStock);
+    let on_its_last_day = Said::Allocate { serial: "SN-004".to_owned() };
+    assert_eq!(say(registry, on_its_last_day, 12).await, Ok(S::UnitAllocated));
 }
 
 pub(super) async fn a_parcel_that_differs_freezes_the_replacement(registry: &dyn Registry) {

@@ -3,6 +3,7 @@
 pub(super) mod follow;
 mod freeze;
 mod history;
+pub(super) mod remains;
 
 use std::collections::BTreeSet;
 
@@ -22,6 +23,7 @@ use crate::unit::custody::{self, Decided, UnitMove, UnitStep};
 use crate::unit::import::{self, NewUnit};
 use crate::unit::inspection::{self, Inspection, NewInspection, SealSeen};
 use crate::unit::record::{About, Inspected, Money, Unit};
+use crate::unit::remains::{Facts, NewWord};
 use crate::unit::{UnitEvent, UnitRefused, UnitState};
 
 type Result<T> = std::result::Result<T, RegistryError>;
@@ -63,6 +65,14 @@ impl<D: Database> UnitRegistry for SqlRegistry<D> {
         by: &By,
     ) -> Result<Refused<Changed<Inspection>>> {
         write!(self, "note an inspection", tx => inspect(tx, serial, found, by))
+    }
+
+    async fn sanitise_unit(&self, serial: &str, said: &NewWord, by: &By) -> Result<Refused<Facts>> {
+        write!(self, "note who sanitised a unit", tx => remains::say(tx, serial, said, by))
+    }
+
+    async fn unit_remains(&self, serial: &str) -> Result<Facts> {
+        read!(self, "tell what is on a unit", tx => remains::known_of(tx, serial))
     }
 
     async fn unit_moves(&self, unit: u64, page: &Page<u64>) -> Result<Vec<UnitMove>> {
@@ -251,7 +261,8 @@ pub(super) async fn move_on(
     by: &By,
 ) -> Result<Refused<Changed<UnitMove>>> {
     let before = known(tx, serial).await?;
-    let Decided { unit, difference } = match custody::decide(&before, step) {
+    let remains = remains::of(tx, &before).await?;
+    let Decided { unit, difference } = match custody::decide(&before, step, &remains) {
         Ok(decided) => decided,
         Err(refused) => return Ok(Err(refused)),
     };

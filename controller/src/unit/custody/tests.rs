@@ -3,6 +3,11 @@
 use super::super::record::samples::unit;
 use super::*;
 
+/// Of a unit on which nothing is left.
+fn decided(unit: &Unit, said: &UnitStep) -> Result<Decided, UnitRefused> {
+    decide(unit, said, &Remains::Nothing)
+}
+
 fn said(event: UnitEvent) -> UnitStep {
     UnitStep::plain(event)
 }
@@ -23,7 +28,7 @@ fn a_unit_that_is_received_with_its_own_seal_is_at_its_site() {
         store: Some("north".to_owned()),
         ..sealed(UnitEvent::Receive, "S-1")
     };
-    let decided = decide(&unit(UnitState::InTransit), &step).unwrap();
+    let decided = decided(&unit(UnitState::InTransit), &step).unwrap();
     assert_eq!((decided.unit.state, decided.difference), (UnitState::AtSite, None));
     let about = decided.unit.about;
     assert_eq!((about.custodian.as_deref(), about.store.as_str()), (Some("shop manager"), "north"));
@@ -39,7 +44,7 @@ fn another_seal_or_serial_number_freezes_it_and_the_record_stays() {
         (other, "its serial number reads `PX-2`"),
         (missing, "its seal `S-1` is missing"),
     ] {
-        let decided = decide(&parcel, &step).unwrap();
+        let decided = decided(&parcel, &step).unwrap();
         assert_eq!(decided.difference.as_deref(), Some(told));
         assert_eq!(decided.unit.state, UnitState::Tampered, "{told}");
         assert_eq!(decided.unit.about.seal.as_deref(), Some("S-1"), "{told}");
@@ -50,22 +55,22 @@ fn another_seal_or_serial_number_freezes_it_and_the_record_stays() {
 fn nobody_receives_a_sealed_unit_without_a_look_at_the_seal() {
     let mut parcel = unit(UnitState::InTransit);
     let refused = Err(UnitRefused::SealUnsaid { recorded: "S-1".to_owned() });
-    assert_eq!(decide(&parcel, &said(UnitEvent::Receive)), refused);
+    assert_eq!(decided(&parcel, &said(UnitEvent::Receive)), refused);
     parcel.about.seal = None;
-    let received = decide(&parcel, &sealed(UnitEvent::Receive, "S-3")).unwrap();
+    let received = decided(&parcel, &sealed(UnitEvent::Receive, "S-3")).unwrap();
     assert_eq!(received.unit.about.seal.as_deref(), Some("S-3"), "the first one is written down");
 }
 
 #[test]
 fn a_seal_is_applied_where_that_makes_sense_and_nowhere_else() {
-    let shipped = decide(&unit(UnitState::Allocated), &sealed(UnitEvent::Ship, "S-2")).unwrap();
+    let shipped = decided(&unit(UnitState::Allocated), &sealed(UnitEvent::Ship, "S-2")).unwrap();
     assert_eq!(shipped.unit.about.seal.as_deref(), Some("S-2"));
     let refused = Err(UnitRefused::NotLookedAt(UnitEvent::Suspend));
     let suspended = sealed(UnitEvent::Suspend, "S-2");
-    assert_eq!(decide(&unit(UnitState::InService), &suspended), refused);
+    assert_eq!(decided(&unit(UnitState::InService), &suspended), refused);
     let serial = UnitStep { serial: Some("PX-1".to_owned()), ..said(UnitEvent::Ship) };
     let refused = Err(UnitRefused::NotLookedAt(UnitEvent::Ship));
-    assert_eq!(decide(&unit(UnitState::Allocated), &serial), refused);
+    assert_eq!(decided(&unit(UnitState::Allocated), &serial), refused);
 }
 
 #[test]
@@ -75,29 +80,29 @@ fn what_comes_back_is_counted_and_graded_and_what_is_damaged_is_not_stock() {
         (UnitState::OutForRepair, UnitEvent::BackFromRepair),
     ] {
         let refused = Err(UnitRefused::NotGraded);
-        assert_eq!(decide(&unit(state), &said(event)), refused);
+        assert_eq!(decided(&unit(state), &said(event)), refused);
         let counted = UnitStep { accessories: Some(vec![]), ..said(event) };
-        assert_eq!(decide(&unit(state), &counted), refused);
-        let decided = decide(&unit(state), &graded(event, Condition::Worn)).unwrap();
+        assert_eq!(decided(&unit(state), &counted), refused);
+        let decided = decided(&unit(state), &graded(event, Condition::Worn)).unwrap();
         assert_eq!(decided.unit.state, UnitState::Returned);
         assert_eq!(decided.unit.about.condition, Condition::Worn);
         assert!(decided.unit.about.accessories.is_empty(), "none came back");
     }
     let mut returned = unit(UnitState::Returned);
-    assert!(decide(&returned, &said(UnitEvent::Restock)).is_ok());
+    assert!(decided(&returned, &said(UnitEvent::Restock)).is_ok());
     returned.about.condition = Condition::Damaged;
-    assert_eq!(decide(&returned, &said(UnitEvent::Restock)), Err(UnitRefused::Damaged));
+    assert_eq!(decided(&returned, &said(UnitEvent::Restock)), Err(UnitRefused::Damaged));
 }
 
 #[test]
 fn a_unit_that_leaves_its_lane_is_in_none() {
     let position = Some(PositionId::from_bytes([3; 16]));
     let commissioned = UnitStep { position, ..said(UnitEvent::Commission) };
-    let serving = decide(&unit(UnitState::AtSite), &commissioned).unwrap().unit;
+    let serving = decided(&unit(UnitState::AtSite), &commissioned).unwrap().unit;
     assert_eq!(serving.position, position);
-    let suspended = decide(&serving, &said(UnitEvent::Suspend)).unwrap().unit;
+    let suspended = decided(&serving, &said(UnitEvent::Suspend)).unwrap().unit;
     assert_eq!(suspended.position, position);
-    let swapped = decide(&suspended, &said(UnitEvent::SwapOut)).unwrap().unit;
+    let swapped = decided(&suspended, &said(UnitEvent::SwapOut)).unwrap().unit;
     assert_eq!(swapped.position, None);
 }
 
@@ -105,7 +110,25 @@ fn a_unit_that_leaves_its_lane_is_in_none() {
 fn whoever_saw_it_elsewhere_decides_again() {
     let (expected, found) = (UnitState::InService, UnitState::Suspended);
     let step = UnitStep { seen: Some(expected), ..said(UnitEvent::Resume) };
-    assert_eq!(decide(&unit(found), &step), Err(UnitRefused::Moved { expected, found }));
+    assert_eq!(decided(&unit(found), &step), Err(UnitRefused::Moved { expected, found }));
     let step = UnitStep { seen: Some(found), ..step };
-    assert!(decide(&unit(found), &step).is_ok());
+    assert!(decided(&unit(found), &step).is_ok());
+}
+
+#[test]
+fn what_is_not_erased_stays_where_it_is_whatever_is_said_with_it() {
+    let left = Remains::Left(remains::Left::Everything);
+    let refused = |state, step: &UnitStep| decide(&unit(state), step, &left).unwrap_err();
+    for step in [said(UnitEvent::AwaitReturn), graded(UnitEvent::AwaitReturn, Condition::Good)] {
+        let why = refused(UnitState::Suspended, &step);
+        assert!(matches!(why, UnitRefused::NotErased { .. }), "{why}");
+        assert!(why.hint().contains("deactivate wipe") && why.hint().contains("unit sanitised"));
+    }
+    let why = refused(UnitState::AwaitingReturn, &graded(UnitEvent::Return, Condition::Good));
+    assert!(matches!(why, UnitRefused::NotErased { .. }), "{why}");
+    let repair = decide(&unit(UnitState::Suspended), &said(UnitEvent::SendForRepair), &left);
+    assert_eq!(repair.unwrap().unit.state, UnitState::OutForRepair);
+    let unused =
+        decide(&unit(UnitState::InTransit), &graded(UnitEvent::Return, Condition::New), &left);
+    assert_eq!(unused.unwrap().unit.state, UnitState::Returned);
 }

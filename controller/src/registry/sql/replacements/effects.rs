@@ -78,7 +78,8 @@ pub(super) async fn may_happen(
     if let Some(said) = on_new_unit(tx, it, &step.said, state).await? {
         let serial = it.progress.unit.clone().unwrap_or_default();
         let Some(unit) = &facts.unit else { return Ok(Err(ReplacementRefused::NoUnit(serial))) };
-        if let Err(why) = custody::decide(unit, &said) {
+        let remains = units::remains::of(tx, unit).await?;
+        if let Err(why) = custody::decide(unit, &said, &remains) {
             let serial = unit.about.serial.clone();
             return Ok(Err(ReplacementRefused::Unit { serial, why }));
         }
@@ -89,9 +90,12 @@ pub(super) async fn may_happen(
     let old = &it.form.old_serial;
     if let Some(unit) = units::by_serial(tx, old).await?
         && unit.state != UnitState::SwappedOut
-        && let Err(why) = custody::decide(&unit, &UnitStep::plain(UnitEvent::SwapOut))
     {
-        return Ok(Err(ReplacementRefused::Unit { serial: old.clone(), why }));
+        let remains = units::remains::of(tx, &unit).await?;
+        let swapped = UnitStep::plain(UnitEvent::SwapOut);
+        if let Err(why) = custody::decide(&unit, &swapped, &remains) {
+            return Ok(Err(ReplacementRefused::Unit { serial: old.clone(), why }));
+        }
     }
     let taken = "SELECT serial FROM units
          WHERE position = $1 AND state = 'in-service' AND serial <> $2 LIMIT 1";

@@ -77,7 +77,8 @@ async fn difference(
 ) -> Result<std::result::Result<Option<String>, ReplacementRefused>> {
     let store = positions::known(tx, it.position).await?.store;
     let Some((unit, step)) = unit.zip(received(said, &store)) else { return Ok(Ok(None)) };
-    Ok(match custody::decide(unit, &step) {
+    let remains = units::remains::of(tx, unit).await?;
+    Ok(match custody::decide(unit, &step, &remains) {
         Ok(decided) => Ok(decided.difference),
         Err(why) => Err(ReplacementRefused::Unit { serial: unit.about.serial.clone(), why }),
     })
