@@ -29,6 +29,7 @@ use crate::broker::embedded::{Broker, BrokerError, Settings};
 use crate::campaign::Campaigns;
 use crate::campaign::execute::Execute;
 use crate::config::{BrokerChoice, Cell, Config, HostPort, HttpsUrl};
+use crate::deactivation::watch::WatchStops;
 use crate::delivery::presence::Silence;
 use crate::delivery::{Deliver, Follow, Inbound, NotSpooled, Signer, Spool};
 use crate::key_file::OnlineKeys;
@@ -51,6 +52,7 @@ const DELIVER_EVERY: Duration = Duration::from_secs(1);
 const EXECUTE_EVERY: Duration = Duration::from_secs(2);
 const AUDIT_EVERY: Duration = Duration::from_secs(60);
 const SILENCE_EVERY: Duration = Duration::from_secs(60);
+const STOPS_EVERY: Duration = Duration::from_secs(60);
 
 /// From a request to stop to the end: what is not done by then is done after the next start.
 const STOP_PATIENCE: Duration = Duration::from_secs(8);
@@ -370,6 +372,11 @@ async fn start_delivery(
     tasks.reconcile("audit", AUDIT_EVERY, Poke::new(), move || {
         let log = log.clone();
         async move { log.step(now()).await }
+    });
+    let stops = Arc::new(WatchStops::new(registry.clone()));
+    tasks.reconcile("stops", STOPS_EVERY, Poke::new(), move || {
+        let stops = stops.clone();
+        async move { stops.step(now()).await }
     });
     tasks.reconcile("silence", SILENCE_EVERY, Poke::new(), move || {
         let silence = silence.clone();

@@ -1,13 +1,16 @@
 //! Terminals that stop, sell again, or are emptied: what people decide about them.
 //!
-//! [`plan`] says what speaks against it, and is pure; [`certify`] writes the certificate of each
-//! terminal that has signed that it is erased. Each change of service is one campaign, and carries
+//! [`plan`] says what speaks against it, and [`risk`] who may not stop in time, both pure; [`watch`]
+//! raises alarms for those, and [`certify`] writes the certificate of each terminal that has signed
+//! that it is erased. Each change of service is one campaign, and carries
 //! out one accepted request. A decommissioning takes two: the suspension, which settles and saves,
 //! and then the wipe, approved when that is behind it.
 
 pub mod certify;
 pub mod clearance;
 pub mod plan;
+pub mod risk;
+pub mod watch;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;

@@ -17,3 +17,7 @@ CREATE TABLE unit_sanitisations (
 CREATE TRIGGER unit_sanitisations_are_not_changed
     BEFORE UPDATE OR DELETE OR TRUNCATE ON unit_sanitisations
     EXECUTE FUNCTION units_history_is_append_only();
+
+-- Those of campaigns that are over are ended.
+CREATE INDEX alarms_of_suspensions ON alarms (subject)
+    WHERE kind = 'suspension-at-risk' AND ended_at IS NULL;

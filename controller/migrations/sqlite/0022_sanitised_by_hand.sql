@@ -23,3 +23,7 @@ CREATE TRIGGER unit_sanitisations_not_removed BEFORE DELETE ON unit_sanitisation
 BEGIN
     SELECT RAISE(ABORT, 'the history of units is append-only');
 END;
+
+-- Those of campaigns that are over are ended.
+CREATE INDEX alarms_of_suspensions ON alarms (subject)
+    WHERE kind = 'suspension-at-risk' AND ended_at IS NULL;

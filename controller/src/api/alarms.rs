@@ -84,5 +84,6 @@ fn kind(kind: AlarmKind) -> &'static str {
         AlarmKind::AuditBroken => "audit-broken",
         AlarmKind::SuspectedSubstitution => "suspected-substitution",
         AlarmKind::UnitDiffers => "unit-differs",
+        AlarmKind::SuspensionAtRisk => "suspension-at-risk",
     }
 }

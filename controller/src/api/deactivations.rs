@@ -22,10 +22,11 @@ use super::model::{
 };
 use super::problem::{Code, Refusal};
 use super::{Api, campaigns, now, terminals};
-use crate::campaign::assignment::AssignmentState;
 use crate::campaign::view::{self, Member, Part as Standing};
 use crate::deactivation::plan::{self, Obstacle, Plan};
-use crate::deactivation::{Checked, DeactivationError, Deactivations, Kept, NewChange, Wanted};
+use crate::deactivation::{
+    Checked, DeactivationError, Deactivations, Kept, NewChange, Wanted, watch,
+};
 use crate::registry::deactivation as stored;
 use crate::registry::page::{self, PAGE_ITEMS_MAX};
 
@@ -228,10 +229,12 @@ async fn shown(api: &Api, it: stored::Deactivation) -> Result<Deactivation, Refu
         page = page::Page::after(last.terminal.id, PAGE_ITEMS_MAX);
         members.extend(next);
     }
+    let at_risk = watch::at_risk(&*api.registry, &campaign, now()).await?;
     let mut terminals = Vec::new();
     for member in &members {
         let is_proven = is_proven(api, &campaign.change, member).await?;
-        terminals.push(terminal(&campaign.change, member, is_proven));
+        let at_risk = at_risk.contains(&member.terminal.id);
+        terminals.push(terminal(&campaign.change, member, is_proven, at_risk));
     }
     Ok(Deactivation {
         request: it.request,
@@ -272,30 +275,18 @@ async fn is_proven(api: &Api, change: &Signed, member: &Member) -> Result<bool, 
     Ok(own.and_then(read).is_some_and(|it| it.document.is_verified))
 }
 
-fn terminal(change: &Signed, member: &Member, is_proven: bool) -> DeactivatedTerminal {
+fn terminal(
+    change: &Signed,
+    member: &Member,
+    is_proven: bool,
+    at_risk: bool,
+) -> DeactivatedTerminal {
     let Member { terminal, part } = member;
     let order = match part {
         Standing::Held(_) => None,
         Standing::Released(assignment) => Some(assignment.order),
     };
     let state = part.state();
-    let at_risk = match change {
-        Signed::Suspend(suspend) => {
-            let has_accepted = state.is_some_and(|it| {
-                !matches!(it, AssignmentState::Ordered | AssignmentState::Unanswered)
-            });
-            plan::is_at_risk(suspend.cut_off, has_accepted, terminal.presence, now())
-        }
-        Signed::Resume(_)
-        | Signed::Decommission(_)
-        | Signed::Ping(_)
-        | Signed::Backup(_)
-        | Signed::Drill(_)
-        | Signed::Upgrade(_)
-        | Signed::Restore(_)
-        | Signed::Rebind(_)
-        | Signed::Cancel(_) => false,
-    };
     let wipe = matches!(change, Signed::Decommission(_));
     let wipe = wipe.then(|| plan::wipe_state(state, is_proven, part.step()).as_str().to_owned());
     DeactivatedTerminal {

@@ -12,7 +12,7 @@ use shared::time::UnixTime;
 
 use crate::campaign::assignment::AssignmentState;
 use crate::registry::deactivation::ServiceFacts;
-use crate::registry::terminal::{Presence, Service, Unit};
+use crate::registry::terminal::{Service, Unit};
 
 /// What shops owe is to be cleared, and their data saved, so long before the cut-off: who stops on
 /// a Friday at 15:00 has that behind them on Wednesday at 9:00.
@@ -311,16 +311,33 @@ pub fn wipe_state(
 /// The step of a wipe that erases.
 pub const ERASE: &str = "erase";
 
-/// Whether an armed order may not take effect in time: alerts are for those that have not accepted
-/// it a day before.
-pub fn is_at_risk(
-    cut_off: UnixTime,
-    has_accepted: bool,
-    presence: Presence,
-    now: UnixTime,
-) -> bool {
-    let armed_late = !has_accepted && now > cut_off.minus(ARMED_BEFORE);
-    armed_late && presence != Presence::Online || (!has_accepted && now > cut_off)
+#[cfg(test)]
+pub(super) mod samples {
+    use shared::digest::Digest;
+
+    use super::*;
+    use crate::registry::terminal::Presence;
+
+    pub(in super::super) fn selling() -> ServiceFacts {
+        ServiceFacts {
+            terminal: TerminalId::from_bytes([1; 16]),
+            serial: "PX-1".to_owned(),
+            model: "px7".to_owned(),
+            store: "north".to_owned(),
+            lane: None,
+            unit: Unit::Enrolled,
+            presence: Presence::Online,
+            epoch: 1,
+            key: None,
+            service: Service::InService,
+            service_order: None,
+            service_at: None,
+            challenge: Some(Digest([7; 32])),
+            saved: None,
+            deregistered: Vec::new(),
+            is_frozen: false,
+        }
+    }
 }
 
 #[cfg(test)]

@@ -153,7 +153,9 @@ pub const CHECKS: &[Check] = checks! {
         an_erased_terminal_leaves_its_unit_to_people,
         every_refusal_of_a_wipe_reaches_the_log_under_its_own_code,
         what_could_harm_a_shop_is_logged_where_it_is_refused_and_nothing_else_is,
-        a_refused_cancellation_is_logged_as_one;
+        a_refused_cancellation_is_logged_as_one,
+        a_terminal_that_is_not_armed_in_time_is_an_alarm_until_it_is,
+        a_suspension_that_nobody_approves_is_an_alarm_until_it_is_over;
     returns:
         a_unit_is_returned_once_its_terminal_is_erased_and_certified,
         two_people_answer_for_what_a_terminal_could_not_prove,

@@ -14,6 +14,7 @@ use shared::time::UnixTime;
 use super::RegistryError;
 use super::audit::By;
 use super::campaign::{Campaign, NewCampaign};
+use super::delivery::Alarm;
 use super::page::Page;
 use super::rebind::NotBegun;
 use super::terminal::{Presence, Service, Unit};
@@ -129,6 +130,18 @@ pub trait DeactivationRegistry {
     /// Puts erased terminals on the deny list that are away and were heard last before that; says
     /// whom. At most a hundred at once.
     async fn retire_erased(&self, last_seen_before: UnixTime, by: &By) -> Result<Vec<TerminalId>>;
+
+    /// Makes these the alarms of terminals that may not stop in time by this campaign; gives how
+    /// many are new.
+    async fn put_at_risk(
+        &self,
+        campaign: CampaignId,
+        alarms: &[Alarm],
+        now: UnixTime,
+    ) -> Result<u64>;
+
+    /// Ends those of all other campaigns.
+    async fn end_at_risk_except(&self, campaigns: &[CampaignId], now: UnixTime) -> Result<()>;
 
     /// By id.
     async fn deactivation_members(&self, campaign: CampaignId) -> Result<Vec<TerminalId>>;

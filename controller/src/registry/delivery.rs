@@ -179,4 +179,6 @@ pub enum AlarmKind {
     /// It has signed that it stands still, sells again or is erased, and the list of units says
     /// what does not go with that.
     UnitDiffers,
+    /// It has not accepted in time by when it is to stop: it may sell on.
+    SuspensionAtRisk,
 }

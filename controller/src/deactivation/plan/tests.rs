@@ -4,31 +4,11 @@ use shared::digest::Digest;
 use shared::document::clearance::Deregistered;
 use shared::id::OrderId;
 
+use super::samples::selling;
 use super::*;
 
 const NOW: UnixTime = UnixTime(1_800_000_000);
 const HOUR: Duration = Duration::from_secs(3600);
-
-fn selling() -> ServiceFacts {
-    ServiceFacts {
-        terminal: TerminalId::from_bytes([1; 16]),
-        serial: "PX-1".to_owned(),
-        model: "px7".to_owned(),
-        store: "north".to_owned(),
-        lane: None,
-        unit: Unit::Enrolled,
-        presence: Presence::Online,
-        epoch: 1,
-        key: None,
-        service: Service::InService,
-        service_order: None,
-        service_at: None,
-        challenge: Some(Digest([7; 32])),
-        saved: None,
-        deregistered: Vec::new(),
-        is_frozen: false,
-    }
-}
 
 /// Everything is so that a wipe needs.
 fn cleared() -> ServiceFacts {
@@ -133,21 +113,4 @@ fn deadlines_count_back_from_the_cut_off() {
         (at("2026-12-03T15:00:00Z"), false),
     ];
     assert_eq!(told, expected);
-}
-
-#[test]
-fn an_order_that_was_not_accepted_a_day_before_is_at_risk_while_its_terminal_is_away() {
-    let cut_off = NOW.plus(HOUR * 24);
-    let later = NOW.plus(Duration::from_secs(1));
-    let cases = [
-        (false, Presence::Offline, NOW, false),
-        (false, Presence::Offline, later, true),
-        (false, Presence::NeverSeen, later, true),
-        (false, Presence::Online, later, false),
-        (false, Presence::Online, cut_off.plus(HOUR), true),
-        (true, Presence::Offline, cut_off.plus(HOUR), false),
-    ];
-    for (accepted, presence, now, risky) in cases {
-        assert_eq!(is_at_risk(cut_off, accepted, presence, now), risky, "{presence:?} {now}");
-    }
 }

@@ -1,10 +1,14 @@
 //! What a person should look at.
 
-use shared::id::TerminalId;
+use std::collections::BTreeSet;
+
+use shared::id::{CampaignId, TerminalId};
 use shared::message::SignedBytes;
 use shared::time::UnixTime;
 
-use super::session::{Row, Transaction, Value, code, flag, int, maybe_text, text, time};
+use super::session::{
+    Row, Transaction, Value, code, flag, int, list, maybe_text, text, time, with_id_list,
+};
 use super::tally::Differences;
 use crate::registry::RegistryError;
 use crate::registry::delivery::{Alarm, AlarmKind, AnyAlarm};
@@ -102,6 +106,49 @@ pub(super) async fn end_all_watched(
         stand(tx, terminal, kind, None, now, differences).await?;
     }
     Ok(())
+}
+
+/// Makes these the open alarms about terminals that may not stop in time by this campaign.
+pub(super) async fn put_at_risk(
+    tx: &mut Transaction,
+    campaign: CampaignId,
+    late: &[Alarm],
+    now: UnixTime,
+) -> Result<u64> {
+    let kind = AlarmKind::SuspensionAtRisk;
+    let select = "SELECT terminal FROM alarms
+         WHERE kind = 'suspension-at-risk' AND ended_at IS NULL AND subject = $1";
+    let open = tx.rows(select, vec![text(campaign)]).await?;
+    let open: BTreeSet<TerminalId> =
+        open.into_iter().map(|mut row| row.parsed("terminal")).collect::<Result<_>>()?;
+    let mut differences = Differences::default();
+    for alarm in late {
+        stand(tx, alarm.terminal, kind, Some(alarm), now, &mut differences).await?;
+    }
+    let is_late: BTreeSet<_> = late.iter().map(|alarm| alarm.terminal).collect();
+    for terminal in open.difference(&is_late) {
+        stand(tx, *terminal, kind, None, now, &mut differences).await?;
+    }
+    differences.write(tx).await?;
+    Ok(is_late.difference(&open).count() as u64)
+}
+
+/// Nothing is at risk any more where a campaign is over.
+pub(super) async fn end_at_risk_except(
+    tx: &mut Transaction,
+    campaigns: &[CampaignId],
+    now: UnixTime,
+) -> Result<()> {
+    let end = with_id_list!(
+        "UPDATE alarms SET ended_at = $2
+         WHERE kind = 'suspension-at-risk' AND ended_at IS NULL AND subject NOT IN ",
+        ""
+    );
+    let mut differences = Differences::default();
+    for _ in 0..tx.execute(end, vec![list(campaigns), time(now)]).await? {
+        differences.alarm_ended();
+    }
+    differences.write(tx).await
 }
 
 /// Those that are not over, or all of them.

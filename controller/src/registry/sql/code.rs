@@ -238,6 +238,7 @@ impl Code for AlarmKind {
         Self::AuditBroken,
         Self::SuspectedSubstitution,
         Self::UnitDiffers,
+        Self::SuspensionAtRisk,
     ];
 
     fn code(self) -> &'static str {
@@ -262,6 +263,7 @@ impl Code for AlarmKind {
             Self::AuditBroken => "audit-broken",
             Self::SuspectedSubstitution => "suspected-substitution",
             Self::UnitDiffers => "unit-differs",
+            Self::SuspensionAtRisk => "suspension-at-risk",
         }
     }
 }

@@ -18,7 +18,8 @@ use super::session::{
 use super::suspicions::terminal_is_frozen;
 use super::tally::Differences;
 use super::{
-    SqlRegistry, audit, campaigns, finish, read, requests, terminals, transaction, units, write,
+    SqlRegistry, alarms, audit, campaigns, finish, read, requests, terminals, transaction, units,
+    write,
 };
 use crate::registry::RegistryError;
 use crate::registry::audit::By;
@@ -26,6 +27,7 @@ use crate::registry::campaign::Campaign;
 use crate::registry::deactivation::{
     Deactivation, DeactivationRegistry, Erased, NewDeactivation, Sanitisation, ServiceFacts,
 };
+use crate::registry::delivery::Alarm;
 use crate::registry::page::Page;
 use crate::registry::rebind::NotBegun;
 use crate::registry::terminal::Service;
@@ -85,6 +87,23 @@ impl<D: Database> DeactivationRegistry for SqlRegistry<D> {
 
     async fn retire_erased(&self, last_seen_before: UnixTime, by: &By) -> Result<Vec<TerminalId>> {
         write!(self, "retire who is erased", tx => retire(tx, last_seen_before, by))
+    }
+
+    async fn put_at_risk(
+        &self,
+        campaign: CampaignId,
+        late: &[Alarm],
+        now: UnixTime,
+    ) -> Result<u64> {
+        write!(self, "note who may not stop in time", tx => {
+            alarms::put_at_risk(tx, campaign, late, now)
+        })
+    }
+
+    async fn end_at_risk_except(&self, campaigns: &[CampaignId], now: UnixTime) -> Result<()> {
+        write!(self, "end what is at risk no more", tx => {
+            alarms::end_at_risk_except(tx, campaigns, now)
+        })
     }
 
     async fn deactivation_members(&self, campaign: CampaignId) -> Result<Vec<TerminalId>> {
