@@ -173,18 +173,6 @@ pub trait DeactivationRegistry {
     /// Ends those of all other campaigns.
     async fn end_at_risk_except(&self, campaigns: &[CampaignId], now: UnixTime) -> Result<()>;
 
-    /// Makes these the alarms of terminals that may not stop in time by this campaign; gives how
-    /// many are new.
-    async fn put_at_risk(
-        &self,
-        campaign: CampaignId,
-        alarms: &[Alarm],
-        now: UnixTime,
-    ) -> Result<u64>;
-
-    /// Ends those of all other campaigns.
-    async fn end_at_risk_except(&self, campaigns: &[CampaignId], now: UnixTime) -> Result<()>;
-
     /// By id.
     async fn deactivation_members(&self, campaign: CampaignId) -> Result<Vec<TerminalId>>;
 

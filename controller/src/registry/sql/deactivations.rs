@@ -114,23 +114,6 @@ impl<D: Database> DeactivationRegistry for SqlRegistry<D> {
         })
     }
 
-    async fn put_at_risk(
-        &self,
-        campaign: CampaignId,
-        late: &[Alarm],
-        now: UnixTime,
-    ) -> Result<u64> {
-        write!(self, "note who may not stop in time", tx => {
-            alarms::put_at_risk(tx, campaign, late, now)
-        })
-    }
-
-    async fn end_at_risk_except(&self, campaigns: &[CampaignId], now: UnixTime) -> Result<()> {
-        write!(self, "end what is at risk no more", tx => {
-            alarms::end_at_risk_except(tx, campaigns, now)
-        })
-    }
-
     async fn deactivation_members(&self, campaign: CampaignId) -> Result<Vec<TerminalId>> {
         read!(self, "list who changes service", tx => members(tx, campaign))
     }

@@ -177,30 +177,6 @@ fn erase(stage: &mut Stage, all: &[(usize, &str)], promises: &mut Promises) -> R
     Ok(())
 }
 
-/// Both are ordered to stop at one moment, once those know of it who must.
-fn ordered(
-    stage: &Stage,
-    promises: &mut Promises,
-    holiday: &str,
-    retired: &str,
-) -> Result<[String; 2]> {
-    let cut_off = (now() + AHEAD.as_secs()).to_string();
-    let of = |request| ["suspend", "--request", request, "--cut-off", cut_off.as_str()];
-    let untold = stage.world.tillward(&[&["deactivate"], &of(holiday)[..]].concat());
-    promises.check(
-        "no till stops before provider, bank and customers know",
-        match untold {
-            Ok(_) => Err("it was taken".to_owned()),
-            Err(_) => Ok(()),
-        },
-    );
-    // A week is longer than a demo: parties say that they know, or somebody answers for them.
-    stage.world.told_of_stop(holiday, &cut_off)?;
-    let answered = ["--untold-by", "Gil", "--untold-why", "all of them were called"];
-    let retired = [&of(retired)[..], &answered].concat();
-    Ok([approved(stage, &of(holiday))?, approved(stage, &retired)?])
-}
-
 fn now() -> u64 {
     SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs())
 }
