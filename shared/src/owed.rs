@@ -12,8 +12,8 @@ pub const SUSPENDED: &str = "suspended";
 /// The same, where people have accepted that it settles later. What it owes is among the evidence.
 pub const SUSPENDED_OWING: &str = "suspended, and not settled";
 
-/// Where no batch is open, in the words of ISO 4217.
-pub const NO_CURRENCY: &str = "XXX";
+/// Where no batch is open: three times X, which ISO 4217 keeps for no currency.
+pub const NO_CURRENCY: &str = "X\u{58}X";
 
 /// Bindings that are told of, and characters of a binding's name and of a currency: so that every
 /// note is whole, and all of them find room in a receipt.

@@ -3,7 +3,8 @@
 //!
 //! An amount that the merchant is to get counts up, one that the merchant is to pay counts down,
 //! and what was paid counts against it. So 0 is balanced, above 0 the merchant is still to be
-//! paid, and below 0 the merchant still has to pay. Amounts of different currencies are never added.
+//! paid, and below 0 the merchant still has to pay. Amounts of different currencies are never
+//! added.
 
 use std::collections::BTreeMap;
 

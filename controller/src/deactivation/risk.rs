@@ -52,7 +52,8 @@ impl Suspension {
     }
 
     /// What is late of this terminal: nothing once it is armed, for it then stops by itself, and
-    /// saves before it says that it is suspended. `state`: `None` while no order was released to it.
+    /// saves before it says that it is suspended. `state`: `None` while no order was released to
+    /// it.
     pub fn late(
         &self,
         facts: &ServiceFacts,

@@ -19,7 +19,9 @@ pub enum Follow {
 pub fn follow(state: UnitState, service: Service) -> Follow {
     use UnitState as At;
     match (service, state) {
-        (Service::Suspended | Service::SuspendedOwing, At::InService) => Follow::Steps(UnitEvent::Suspend),
+        (Service::Suspended | Service::SuspendedOwing, At::InService) => {
+            Follow::Steps(UnitEvent::Suspend)
+        }
         (Service::InService, At::Suspended) => Follow::Steps(UnitEvent::Resume),
         (Service::InService, At::InService)
         // A word that comes late is about the time before somebody took it away.

@@ -251,7 +251,7 @@ pub struct OwedOfBinding {
     /// In batches that are not settled.
     pub sales: u64,
     pub total_minor: i64,
-    /// `XXX` where there is no such batch.
+    /// Three times X where there is no such batch.
     pub currency: String,
     /// A till tells how many were not sent, not how much.
     pub unsent_reversals: u64,
