@@ -230,4 +230,4 @@ fn listen(from: ChildStdout, tell: &Sender<io::Result<String>>) {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

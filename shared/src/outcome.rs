@@ -226,7 +226,7 @@ pub enum Refusal {
 }
 
 impl Refusal {
-    pub const ALL: [Self; 37] = [
+    pub const ALL: [Self; 38] = [
         Self::TooLarge,
         Self::Malformed,
         Self::NotCanonical,
@@ -259,6 +259,7 @@ impl Refusal {
         Self::OtherClearance,
         Self::OtherChallenge,
         Self::NotSuspended,
+        Self::NotSettled,
         Self::Suspended,
         Self::OtherModel,
         Self::CounterTooLow,

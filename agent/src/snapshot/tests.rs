@@ -1,7 +1,9 @@
 //! Programs that answer, and programs that do anything but.
 
 use std::fs;
-use std::os::unix::fs::PermissionsExt as _;
+use std::io::Write as _;
+use std::path::Path;
+use std::process::{Command, Stdio};
 use std::sync::mpsc::channel;
 
 use shared::outcome::FailureCode;
@@ -15,9 +17,18 @@ const LONG: Duration = Duration::from_secs(60);
 /// A program that is a shell script.
 pub(crate) fn script(directory: &TempDir, text: &str) -> Program {
     let path = directory.path().join("tillward-snapshot");
-    fs::write(&path, format!("#!/bin/sh\n{text}\n")).unwrap();
-    fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
+    write_program(&path, &format!("#!/bin/sh\n{text}\n"));
     Program::new(path, directory.path().to_owned()).with_silence_max(LONG)
+}
+
+/// By another process: a file that this one has open for writing could not be started while a
+/// thread beside it starts something else, which holds a copy of everything open for an instant.
+pub(crate) fn write_program(path: &Path, text: &str) {
+    let mut command = Command::new("/bin/sh");
+    command.args(["-c", r#"cat > "$0" && chmod 755 "$0""#]).arg(path).stdin(Stdio::piped());
+    let mut child = command.spawn().unwrap();
+    child.stdin.take().unwrap().write_all(text.as_bytes()).unwrap();
+    assert!(child.wait().unwrap().success());
 }
 
 fn nothing() -> String {

@@ -1,7 +1,6 @@
 //! Each action on data, with a till in memory and a backup program that is a shell script.
 
 use std::collections::BTreeMap;
-use std::os::unix::fs::PermissionsExt as _;
 use std::sync::Arc;
 
 use shared::backup::{Available, DataClass, Newest, Selection, SnapshotOf};
@@ -54,8 +53,7 @@ pub(crate) fn answering(shop: &Shop, task: protocol::Task, answer: &str) {
          echo 'three sales' > $2/backup/restore/export/sales.db; fi\n\
          cat {at}/$3.answer\ncat > /dev/null\n"
     );
-    fs::write(&program, text).unwrap();
-    fs::set_permissions(&program, fs::Permissions::from_mode(0o755)).unwrap();
+    crate::snapshot::tests::write_program(&program, &text);
 }
 
 pub(crate) fn asked<T: DeserializeOwned>(shop: &Shop, task: protocol::Task) -> T {

@@ -2,7 +2,6 @@
 //! erasing program that is a shell script.
 
 use std::fs;
-use std::os::unix::fs::PermissionsExt as _;
 use std::sync::Arc;
 
 use serde_json::json;
@@ -109,8 +108,7 @@ fn erasable() -> Shop {
          esac\n"
     );
     let program = directory.join("erase");
-    fs::write(&program, text).unwrap();
-    fs::set_permissions(&program, fs::Permissions::from_mode(0o755)).unwrap();
+    crate::snapshot::tests::write_program(&program, &text);
     let what = json!({"keys": [], "paths": ["/var/lib/till"], "devices": []});
     let eraser = Eraser::new(&Wipe { program, lifecycle, what }, StateDir::new(state));
     shop.hands = shop.hands.with_eraser(Some(eraser));

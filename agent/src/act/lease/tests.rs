@@ -1,7 +1,6 @@
 //! A till in memory, and a program that writes down what it is told.
 
 use std::fs;
-use std::os::unix::fs::PermissionsExt as _;
 
 use super::super::tests::shop;
 use super::*;
@@ -22,8 +21,7 @@ fn program(directory: &std::path::Path, fails_at: &str) -> (Option<Seal>, PathBu
          if [ \"$1\" = '{fails_at}' ]; then echo busy; exit 3; fi\n",
         told.display()
     );
-    fs::write(&path, text).unwrap();
-    fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
+    crate::snapshot::tests::write_program(&path, &text);
     (Some(Seal(path)), told)
 }
 

@@ -294,8 +294,10 @@ impl Terminal {
     }
 
     fn finish(&mut self, id: OrderId, outcome: Outcome, now: UnixTime) {
-        self.jobs.get_mut(&id).expect("it is there").is_over = true;
-        self.answer(id, Said::Finished { outcome, evidence: vec![] }, now);
+        let job = self.jobs.get_mut(&id).expect("it is there");
+        job.is_over = true;
+        let evidence = super::replacing::evidence(job.batch.change.verb());
+        self.answer(id, Said::Finished { outcome, evidence }, now);
     }
 
     /// What it sends now: a hello when it is time, and what was not acknowledged, again and again.

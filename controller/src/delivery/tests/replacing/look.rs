@@ -36,6 +36,8 @@ pub(super) struct Look {
     pub(super) audit: Vec<String>,
     pub(super) is_deregistered: bool,
     pub(super) certificates: usize,
+    /// How many people have said that they sanitised the old unit.
+    pub(super) sanitised_by: usize,
     /// The new terminal, since the swap.
     pub(super) is_heard: bool,
     pub(super) is_watch_over: bool,
@@ -141,6 +143,7 @@ pub(super) async fn look(
         audit: registry.audit(&Page::first(999)).await?.into_iter().map(|it| it.what).collect(),
         is_deregistered: facts.iter().any(|it| !it.deregistered.is_empty()),
         certificates: registry.sanitisations(old()).await?.len(),
+        sanitised_by: registry.unit_remains(OLD).await?.words.len(),
         is_heard: heard_at.is_some_and(|at| live_at.is_some_and(|live| at > live)),
         is_watch_over: watched.is_some_and(|it| it.is_over),
     })

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use shared::backup::{Selection, SnapshotOf};
 use shared::change::rebind::{Test, TestKind};
 use shared::change::{Change, Restore, Verb};
-use shared::digest::Nonce;
+use shared::digest::{Digest, Nonce};
 use shared::document::Batch;
 use shared::document::clearance::Deregistered;
 use shared::id::CampaignId;
@@ -23,6 +23,7 @@ use crate::campaign::state::CampaignState;
 use crate::deactivation::notice::Answer;
 use crate::deactivation::{Checked, Deactivations, NewChange, Resumption, Wanted};
 use crate::registry::Registry;
+use crate::registry::audit::By;
 use crate::registry::campaign::{Campaign, NewCampaign, Purpose};
 use crate::registry::page::Page;
 use crate::registry::replacement::{NewReplacement, ReplacementStep};
@@ -34,6 +35,7 @@ use crate::replacement::watch::Watch;
 use crate::request::RequestKind;
 use crate::unit::custody::UnitStep;
 use crate::unit::record::Condition;
+use crate::unit::remains::NewWord;
 use crate::unit::{UnitEvent, UnitState};
 
 /// Something that somebody does.
@@ -48,6 +50,8 @@ pub(super) enum Deed {
     Abort(Verb),
     Enrol,
     Deregister,
+    /// That the old unit was sanitised by hand, by the next of two people.
+    Sanitise,
     Move(UnitEvent),
 }
 
@@ -151,6 +155,7 @@ impl Look {
             return self.change("wipe", Verb::Decommission);
         }
         match self.units[0] {
+            UnitState::SwappedOut if !is_alive && self.sanitised_by < 2 => Some(Deed::Sanitise),
             UnitState::SwappedOut => Some(Deed::Move(UnitEvent::AwaitReturn)),
             UnitState::AwaitingReturn => Some(Deed::Move(UnitEvent::Return)),
             UnitState::InStock
@@ -239,6 +244,13 @@ impl Office {
                 let (with, reference) = ("alpha".to_owned(), "D-1".to_owned());
                 let told = Deregistered { with, reference };
                 self.registry.put_deregistration(shop::old(), &told, &by).await?;
+            }
+            Deed::Sanitise => {
+                let said = self.registry.unit_remains(OLD).await?.words.len();
+                let word =
+                    NewWord { reference: "S-1".to_owned(), paper: Digest::of(b"certificate") };
+                let by = By { who: ["ana", "ben"][said.min(1)].to_owned(), ..by };
+                self.registry.sanitise_unit(OLD, &word, &by).await??;
             }
             Deed::Move(event) => {
                 let counted = (event == UnitEvent::Return).then(Vec::new);

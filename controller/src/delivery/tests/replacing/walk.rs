@@ -102,7 +102,7 @@ impl Desk {
         let outcome = Outcome::Succeeded { now: "done".to_owned() };
         let said = match is_answered {
             false => Said::Accepted,
-            true => Said::Finished { outcome, evidence: vec![] },
+            true => Said::Finished { outcome, evidence: super::evidence(verb) },
         };
         let before = if matches!(verb, Verb::Suspend | Verb::Restore) { 0 } else { 2 };
         let seq = before + 1 + u64::from(is_answered);
@@ -179,9 +179,17 @@ pub(super) fn next(look: &Look, old: Old) -> Option<Act> {
 pub(super) struct Moment {
     file: PathBuf,
     now: UnixTime,
-    /// Open, so that nothing is tidied up in the file while it is copied.
-    _desk: Desk,
     pub(super) look: Look,
+}
+
+impl Moment {
+    /// All that was committed is in the file itself from now on, so that it can be copied.
+    async fn of(file: PathBuf, now: UnixTime, desk: Desk) -> Self {
+        let look = look(&*desk.registry, now).await.unwrap();
+        drop(desk);
+        registry::tamper(&file, &["PRAGMA wal_checkpoint(TRUNCATE)"]).await;
+        Self { file, now, look }
+    }
 }
 
 #[derive(Debug, Default)]
@@ -213,9 +221,9 @@ impl Bench {
         if old == Old::Alive {
             desk.act(Act::Greet(shop::old()), BEGAN).await.unwrap();
         }
-        let look = look(&*desk.registry, BEGAN).await.unwrap();
-        assert_eq!(look.wrong(), Vec::<String>::new());
-        (bench, Moment { file, now: BEGAN, _desk: desk, look })
+        let moment = Moment::of(file, BEGAN, desk).await;
+        assert_eq!(moment.look.wrong(), Vec::<String>::new());
+        (bench, moment)
     }
 
     fn new_file(&self) -> PathBuf {
@@ -226,9 +234,6 @@ impl Bench {
     fn copy(&self, moment: &Moment) -> PathBuf {
         let file = self.new_file();
         std::fs::copy(&moment.file, &file).unwrap();
-        if log_of(&moment.file).exists() {
-            std::fs::copy(log_of(&moment.file), log_of(&file)).unwrap();
-        }
         file
     }
 
@@ -243,8 +248,7 @@ impl Bench {
         if let Err(error) = desk.act(act, now).await {
             panic!("{act:?}: {error} in {:#?}", moment.look);
         }
-        let look = look(&*desk.registry, now).await.unwrap();
-        Moment { file, now, _desk: desk, look }
+        Moment::of(file, now, desk).await
     }
 
     /// Every moment until the end, this one included.
@@ -310,7 +314,10 @@ impl Bench {
             }
             drop(desk);
             found.cuts += 1;
-            if is_untouched(&from.file, &file) || registry::content(&file).await == before {
+            let is_as_before =
+                is_untouched(&from.file, &file) || registry::content(&file).await == before;
+            if is_as_before {
+                std::fs::remove_file(&file).unwrap();
                 continue;
             }
             let desk = Desk::open(&file, Fuse::endless(), None).await;
@@ -318,7 +325,9 @@ impl Bench {
             found.note(act, &format!("cut at {at}"), &look);
             if look != *goal {
                 let is_new = halves.iter().all(|half| half.look != look);
-                halves.extend(is_new.then_some(Moment { file, now, _desk: desk, look }));
+                if is_new {
+                    halves.push(Moment::of(file, now, desk).await);
+                }
             } else if matches!(act, Act::Tell(_) | Act::Greet(_) | Act::Tick) {
                 // It was done, and nobody heard of it: it is done again.
                 self.repeat(&desk, act, now, goal, found).await;
@@ -340,15 +349,10 @@ impl Bench {
     }
 }
 
-/// Whether the files are the same to the last byte, which is quicker to see than what is in them.
+/// Whether nothing was written at all, which is quicker to see than what is in the files.
 fn is_untouched(before: &Path, now: &Path) -> bool {
-    let bytes = |file: &Path| std::fs::read(file).unwrap_or_default();
-    bytes(&log_of(before)) == bytes(&log_of(now)) && bytes(before) == bytes(now)
-}
-
-/// What was committed and is not in the file itself yet.
-fn log_of(file: &Path) -> PathBuf {
-    file.with_extension("sqlite-wal")
+    let log = std::fs::metadata(now.with_extension("sqlite-wal")).map_or(0, |it| it.len());
+    log == 0 && std::fs::read(before).unwrap() == std::fs::read(now).unwrap()
 }
 
 fn after(act: Act, now: UnixTime) -> UnixTime {

@@ -231,12 +231,12 @@ fn a_till_that_took_over_the_sales_of_another_answers_for_both() {
     let heir = Till { took_over: Some("T0".into()), ..till_of(&sold) };
     let charge =
         |stan, terminal: &str| Movement { stan, terminal: terminal.to_owned(), ..movement(CHARGE) };
-    let right = [host("a", vec![charge(1, "T0"), charge(2, "T1")])];
+    let right = [host("alpha", vec![charge(1, "T0"), charge(2, "T1")])];
     assert_eq!(found(&heir, &right), []);
     assert_eq!(found(&Till { took_over: None, ..heir.clone() }, &right), [Wrong::Lost]);
-    let again = [host("a", vec![charge(1, "T0"), charge(2, "T1"), charge(1, "T1")])];
+    let again = [host("alpha", vec![charge(1, "T0"), charge(2, "T1"), charge(1, "T1")])];
     assert_eq!(found(&heir, &again), [Wrong::Doubled], "its numbers began again");
-    let missing = [host("a", vec![charge(2, "T1")])];
+    let missing = [host("alpha", vec![charge(2, "T1")])];
     assert_eq!(found(&heir, &missing), [Wrong::Lost]);
 }
 
