@@ -2,9 +2,9 @@
 //!
 //! [`plan`] says what speaks against it, and [`validity`] whether what a terminal sold by is valid
 //! yet; both are pure, and [`gather`] looks up what the second needs. [`certify`] writes the
-//! certificate of each terminal that has signed that it is erased. Each change of service is one campaign, and carries
-//! out one accepted request. A decommissioning takes two: the suspension, which settles and saves,
-//! and then the wipe, approved when that is behind it.
+//! certificate of each terminal that has signed that it is erased. Each change of service is one
+//! campaign, and carries out one accepted request. A decommissioning takes two: the suspension,
+//! which settles and saves, and then the wipe, approved when that is behind it.
 
 pub mod certify;
 pub mod clearance;

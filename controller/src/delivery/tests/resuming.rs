@@ -1,5 +1,5 @@
-//! A till that stood still and is to sell again: what it sold by has to be valid yet, and who answers
-//! for what nobody has told is kept.
+//! A till that stood still and is to sell again: what it sold by has to be valid yet, and who
+//! answers for what nobody has told is kept.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
