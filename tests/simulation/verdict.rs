@@ -197,9 +197,9 @@ fn check_standing(world: &World, told: Option<&Outcome>, wrong: &mut Vec<String>
             wrong.push(format!("what follows ended as {told:?}, and not everybody knows it"));
         }
         let fails_with = match trouble {
+            Some(_) | None if world.till.bank.lost_a_test() => Some(FailureCode::TestFailed),
             Some(Trouble::TestDeclined | Trouble::SelfTestFails) => Some(FailureCode::TestFailed),
             Some(Trouble::TestsDisagree) => Some(FailureCode::SettlementMismatch),
-            Some(_) | None if world.till.bank.lost_a_test() => Some(FailureCode::TestFailed),
             Some(_) | None => None,
         };
         match (told, then) {
