@@ -78,12 +78,13 @@ fn host_is_down() -> Result<()> {
 /// The one terminal of a change of service, once what is said of it is so.
 fn detail_of(fleet: &Fleet, campaign: CampaignId, wanted: impl Fn(&str) -> bool) -> Result<Value> {
     let show = ["deactivate", "show", &campaign.to_string()];
-    wait_for("the terminal has come so far", SOON, || {
+    let so_far = wait_for("the terminal has come so far", SOON, || {
         let said = fleet.world.tillward_json(&show).map_err(|error| format!("{error:#}"))?;
         let terminal = said["terminals"][0].clone();
         match wanted(terminal["detail"].as_str().unwrap_or_default()) {
             true => Ok(terminal),
             false => Err(format!("{terminal:#}")),
         }
-    })
+    });
+    Ok(so_far?)
 }
