@@ -41,8 +41,13 @@ fn locked_and_unlocked() -> Result<()> {
         Ok("lock\n") => Ok(()),
         other => Err(format!("{other:?}")),
     })?;
-    let status = agent_says(&fleet)?;
-    ensure!(status.contains("is locked until it is; connect it"), "{status}");
+    wait_for("the terminal says so itself", SOON, || {
+        let status = agent_says(&fleet).map_err(|error| format!("{error:#}"))?;
+        match status.contains("is locked until it is; connect it") {
+            true => Ok(()),
+            false => Err(status),
+        }
+    })?;
 
     // Nobody sells by pulling the plug.
     fleet.world.terminals[0].lose_power()?;

@@ -28,7 +28,7 @@ use super::DataAction::{DiscardExport, Export, Save};
 use super::rebind::quoted;
 use super::step::Condition::{MomentCome, WindowOpen};
 use super::step::{Step, Table, joined};
-use super::{Again, Reply};
+use super::{Again, Proof, Reply};
 
 const HOUR: u64 = 3600;
 
@@ -276,6 +276,10 @@ pub fn judge(wanted: &Wanted, action: Action, reply: Reply) -> Reply {
     };
     let erases = action == deactivate(Erase);
     let (code, detail) = match reply {
+        // The receipt says what the terminal is now: that is not what was saved of it.
+        Reply::Done(Proof { findings, .. }) if action == Data(Save) => {
+            return Reply::Done(Proof { version: None, findings });
+        }
         Reply::Failed { code, detail, again: _ } if waits_for_people || erases => (code, detail),
         Reply::AlreadySo(_) | Reply::Found(_) | Reply::Till { .. }
             if waits_for_people || erases =>

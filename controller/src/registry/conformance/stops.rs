@@ -33,6 +33,7 @@ use crate::unit::custody::UnitStep;
 use crate::unit::import::NewUnit;
 use crate::unit::inspection::SealSeen;
 use crate::unit::record::{About, Condition};
+use crate::unit::remains::NewWord;
 
 async fn accepted(registry: &dyn Registry, number: u8, kind: RequestKind) -> RequestId {
     let (from, to) = match kind {
@@ -283,8 +284,20 @@ async fn move_unit(registry: &dyn Registry, steps: &[UnitEvent]) {
             | UnitEvent::ReportLost
             | UnitEvent::Found => plain,
         };
+        if *event == UnitEvent::AwaitReturn {
+            answer_for_what_was_on_it(registry).await;
+        }
         let moved = registry.move_unit("SN-001", &step, &by("op", 70)).await;
         moved.expect("it is known").expect("it may");
+    }
+}
+
+/// Two people say that they have sanitised the unit.
+async fn answer_for_what_was_on_it(registry: &dyn Registry) {
+    let word = NewWord { reference: "S-1".to_owned(), paper: Digest::of(b"certificate") };
+    for who in ["ana", "ben"] {
+        let said = registry.sanitise_unit("SN-001", &word, &by(who, 65)).await;
+        said.expect("it is known").expect("it may");
     }
 }
 

@@ -219,7 +219,9 @@ impl Look {
     /// Never none without the old one: it stands where it stood, and nothing of it is gone.
     fn must_be_able_to_return(&self, must: &mut impl FnMut(bool, &str)) {
         let [old_unit, new_unit] = self.units;
-        must(old_unit == UnitState::InService, "the old unit has left its place before the swap");
+        // Its unit follows what it signs: while it stands still it is suspended.
+        let stands = [UnitState::InService, UnitState::Suspended].contains(&old_unit);
+        must(stands, "the old unit has left its place before the swap");
         must(new_unit != UnitState::InService, "the new unit is in service before the swap");
         let old = self.terminals.get(&old());
         let may_return =
