@@ -296,7 +296,7 @@ async fn move_unit(registry: &dyn Registry, steps: &[UnitEvent]) {
 async fn answer_for_what_was_on_it(registry: &dyn Registry) {
     let word = NewWord { reference: "S-1".to_owned(), paper: Digest::of(b"certificate") };
     for who in ["ana", "ben"] {
-        let said = registry.sanitise_unit("SN-001", &word, &by(who, 65)).await;
+        let said = registry.sanitise_unit("SN-001", &word, &by(who, 70)).await;
         said.expect("it is known").expect("it may");
     }
 }
