@@ -16,6 +16,7 @@ pub(crate) struct Weather {
     pub(crate) disconnect: u64,
 }
 
+#[expect(clippy::large_enum_variant, reason = "few are under way at once")]
 #[derive(Clone, Debug)]
 pub(crate) enum Parcelled {
     Up(Up),
