@@ -4,10 +4,10 @@
 //! whether what a terminal sold by is valid yet; all are pure, and [`gather`] looks up what the
 //! last needs. [`watch`] raises alarms. [`stops`] is what people do beside it: they tell parties
 //! ([`notice`], [`letter`], [`handover`]), tick off what is to be done ([`checklist`]), enter what
-//! is owed ([`ledger`]) and close the case ([`closing`]). [`certify`] writes the certificate of each
-//! terminal that has signed that it is erased. Each change of service is one campaign, and carries
-//! out one accepted request. A decommissioning takes two: the suspension, which settles and saves,
-//! and then the wipe, approved when that is behind it.
+//! is owed ([`ledger`]) and close the case ([`closing`]). [`certify`] writes the certificate of
+//! each terminal that has signed that it is erased. Each change of service is one campaign, and
+//! carries out one accepted request. A decommissioning takes two: the suspension, which settles and
+//! saves, and then the wipe, approved when that is behind it.
 
 pub mod certify;
 pub mod checklist;
