@@ -200,6 +200,27 @@ async fn asked(registry: &dyn Registry) -> RequestState {
     registry.request(request_id(1)).await.expect("it is asked").expect("it is known").state
 }
 
+/// The old unit goes back. It is dead: nobody but people can say that nothing is left on it.
+async fn returned(registry: &dyn Registry) {
+    let returned = UnitStep {
+        accessories: Some(vec![]),
+        condition: Some(Condition::Damaged),
+        ..UnitStep::plain(UnitEvent::Return)
+    };
+    let waits = UnitStep::plain(UnitEvent::AwaitReturn);
+    let refused = registry.move_unit("SN-001", &waits, &by("op", 42)).await.expect("it is known");
+    assert!(matches!(refused, Err(UnitRefused::NotErased { .. })), "{refused:?}");
+    let shredded = NewWord { reference: "S-1".to_owned(), paper: Digest::of(b"certificate") };
+    for who in ["ana", "ben"] {
+        let said = registry.sanitise_unit("SN-001", &shredded, &by(who, 42)).await;
+        said.expect("it is known").expect("they may");
+    }
+    for step in [waits, returned] {
+        let moved = registry.move_unit("SN-001", &step, &by("op", 43)).await;
+        moved.expect("it is known").expect("it may");
+    }
+}
+
 pub(super) async fn a_replacement_swaps_two_terminals_in_one_step(registry: &dyn Registry) {
     let (position, new) = shop(registry).await;
     assert!(registry.has_merchant("Corner shop").await.expect("it is asked"));
@@ -235,24 +256,7 @@ pub(super) async fn a_replacement_swaps_two_terminals_in_one_step(registry: &dyn
     assert!(matches!(early, Err(ReplacementRefused::StillWatched { .. })), "{early:?}");
     let early = say(registry, Said::Close, 42).await;
     assert!(matches!(early, Err(ReplacementRefused::OldNotBack { .. })), "{early:?}");
-    let returned = UnitStep {
-        accessories: Some(vec![]),
-        condition: Some(Condition::Damaged),
-        ..UnitStep::plain(UnitEvent::Return)
-    };
-    // It is dead: nobody but people can say that nothing is left on it.
-    let waits = UnitStep::plain(UnitEvent::AwaitReturn);
-    let refused = registry.move_unit("SN-001", &waits, &by("op", 42)).await.expect("it is known");
-    assert!(matches!(refused, Err(UnitRefused::NotErased { .. })), "{refused:?}");
-    let shredded = NewWord { reference: "S-1".to_owned(), paper: Digest::of(b"certificate") };
-    for who in ["ana", "ben"] {
-        let said = registry.sanitise_unit("SN-001", &shredded, &by(who, 42)).await;
-        said.expect("it is known").expect("they may");
-    }
-    for step in [waits, returned] {
-        let moved = registry.move_unit("SN-001", &step, &by("op", 43)).await;
-        moved.expect("it is known").expect("it may");
-    }
+    returned(registry).await;
     assert_eq!(say(registry, Said::Close, 44).await, Ok(S::Closed));
     assert_eq!(asked(registry).await, RequestState::Closed);
 
