@@ -51,7 +51,7 @@ fn terminal(number: u8) -> Value {
         "serial": format!("PX-{number}"),
         "store": "north", "model": "px7", "lane": null, "labels": {}, "zone": "UTC",
         "lifecycle": "enrolled", "presence": "online", "epoch": 1, "last_seen_at": null,
-        "is_frozen": false,
+        "is_frozen": false, "is_quarantined": false,
         "service": "in-service",
         "working_on": null, "certificate_expires_at": null, "agent_version": "0.1.0",
         "components": [], "roster_version": 1, "outbox_depth": 0, "outbox_dropped": 0,
