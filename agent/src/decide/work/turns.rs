@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use shared::id::OrderId;
 use shared::outcome::{Outcome, Waiting};
-use shared::owed::SUSPENDED_OWING;
+use shared::owed::SUSPENDED;
 use shared::time::UnixTime;
 
 use super::super::effect::{Decision, Effect};
@@ -197,7 +197,7 @@ impl Core {
 /// `said`: what the job has established.
 fn standing(wanted: &Wanted, said: &str, by: OrderId, at: UnixTime) -> Standing {
     match wanted {
-        Wanted::Suspend(_) => Standing::Suspended { by, is_settled: said != SUSPENDED_OWING },
+        Wanted::Suspend(_) => Standing::Suspended { by, is_settled: said == SUSPENDED },
         Wanted::Resume(_) => Standing::InService,
         Wanted::Wipe(..) => Standing::Erased { by, at },
     }
