@@ -1,6 +1,7 @@
 //! The documents are true: the code map names what is there, links lead somewhere, the version
 //! has its line in the changelog.
 
+use std::collections::BTreeSet;
 use std::fs;
 
 use super::source::{pages, read, root, rust_sources};
@@ -89,10 +90,14 @@ fn links_between_the_pages_lead_somewhere() {
     nobody("links that lead nowhere", &offenders(broken.into_iter()));
 }
 
+/// What stands in backticks, of each line.
+pub(super) fn quotes(text: &str) -> impl Iterator<Item = &str> {
+    text.lines().flat_map(|line| line.split('`').skip(1).step_by(2))
+}
+
 /// In backticks; the first word, since commands have arguments.
 fn quoted_words(text: &str) -> impl Iterator<Item = &str> {
-    let quoted = text.lines().flat_map(|line| line.split('`').skip(1).step_by(2));
-    quoted.filter_map(|quoted| quoted.split_whitespace().next())
+    quotes(text).filter_map(|quoted| quoted.split_whitespace().next())
 }
 
 #[test]
@@ -112,6 +117,27 @@ fn files_that_the_pages_name_are_there() {
         gone.map(|name| format!("{}: {name}", page.path)).collect::<Vec<_>>()
     });
     nobody("named by a page, but not there", &offenders(gone));
+}
+
+/// Names of tests are sentences: no other quoted name has so many words.
+const WORDS_OF_A_TEST_MIN: usize = 5;
+
+#[test]
+fn tests_that_the_pages_name_are_there() {
+    let sources = rust_sources();
+    let lines = sources.iter().flat_map(|source| source.text.lines());
+    let named = lines.filter_map(|line| line.split_once("fn ")?.1.split(['(', '<']).next());
+    let known: BTreeSet<_> = named.collect();
+    let is_test = |name: &&str| {
+        let of_a_name = |it: u8| it.is_ascii_lowercase() || it.is_ascii_digit() || it == b'_';
+        name.bytes().all(of_a_name) && name.split('_').count() >= WORDS_OF_A_TEST_MIN
+    };
+    let pages = pages().into_iter().filter(|page| page.path.starts_with("deploy/"));
+    let gone = pages.flat_map(|page| {
+        let names = quoted_words(&page.text).filter(is_test).filter(|name| !known.contains(name));
+        names.map(|name| format!("{}: {name}", page.path)).collect::<Vec<_>>()
+    });
+    nobody("a page says that a test shows it, and there is none", &offenders(gone));
 }
 
 #[test]

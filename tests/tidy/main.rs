@@ -2,7 +2,9 @@
 //!
 //! Each test names the rule it keeps, and its failure says which file breaks it and what to do.
 
+mod commands;
 mod documents;
+mod requirements;
 mod source;
 
 use source::{Source, rust_sources};
