@@ -311,9 +311,10 @@ fn findings(action: Action) -> Vec<Finding> {
 
 /// What an action that succeeds says that is so now.
 fn established(action: Action) -> Option<String> {
-    match action {
-        Action::ProveHealth => Some("2.0.0".to_owned()),
-        Action::Deactivate(DeactivateAction::ConfirmStopped) => Some(SUSPENDED.to_owned()),
-        _ => None,
-    }
+    let confirms = action == Action::Deactivate(DeactivateAction::ConfirmStopped);
+    let is_now = match action == Action::ProveHealth {
+        true => Some("2.0.0"),
+        false => confirms.then_some(SUSPENDED),
+    };
+    is_now.map(str::to_owned)
 }

@@ -37,6 +37,9 @@ impl Desk {
                 false => Reply::Done(Proof { version, findings: Vec::new() }),
             };
             self.reply(reply);
+            if self.asked.is_empty() && !self.disk.journal_is_empty() {
+                self.tell_time(epoch);
+            }
         }
         assert!(matches!(self.ended(&upgrade), Outcome::Succeeded { .. }));
         knew
