@@ -67,6 +67,8 @@ pub struct Profile {
     pub recipient: Option<SignedBytes>,
     /// From which what a wipe must name is derived; only this terminal's key gives it. Never sent.
     pub challenge_seed: Digest,
+    /// The order by which the controller has known the terminal as suspended when it enrolled.
+    pub suspended_by: Option<OrderId>,
     /// How long it works on without contact; `None`: for ever.
     pub lease: Option<Duration>,
     /// Another at each start of the machine.
@@ -112,6 +114,8 @@ pub struct Core {
     log: Option<LogHead>,
     log_forked: bool,
     standing: Standing,
+    /// What was kept of it cannot be read: it goes with the epoch, too.
+    standing_unreadable: bool,
     keeping: Keeping,
     restraint: Restraint,
     session: Session,

@@ -17,7 +17,7 @@ use serde::{Deserialize, Serialize};
 use shared::claim::{Claim, enrolment_proof};
 use shared::digest::{Digest, Nonce};
 use shared::durable;
-use shared::id::{FleetId, TerminalId};
+use shared::id::{FleetId, OrderId, TerminalId};
 use shared::message::SignedBytes;
 use shared::tls::{CertificateTime, TlsError};
 
@@ -95,6 +95,9 @@ struct Answer {
     rosters: Vec<String>,
     broker: String,
     zone: String,
+    /// Where the terminal was suspended before; left out by a controller that knows of nothing.
+    #[serde(default)]
+    suspended_by: Option<OrderId>,
 }
 
 /// RFC 9457, with our hint.
@@ -181,6 +184,7 @@ fn believe(claim: &Claim, answer: Answer, key: TerminalKey) -> Result<Identity, 
             broker: answer.broker,
             roster: trust.digest(),
             zone: answer.zone,
+            suspended_by: answer.suspended_by,
             claim: Some(claim.seed.claim_key().public().key_id()),
         },
         key,

@@ -24,7 +24,7 @@ use serde::{Deserialize, Serialize};
 use shared::digest::{Digest, KeyId, PublicKey};
 use shared::document::Receipt;
 use shared::durable::{self, NotWritten, Readers};
-use shared::id::{FleetId, TerminalId};
+use shared::id::{FleetId, OrderId, TerminalId};
 use shared::message::SignedBytes;
 use shared::signature::{Envelope, PrivateKey};
 use shared::tls::{self, CertificateTime};
@@ -87,6 +87,9 @@ pub struct Facts {
     /// before it was kept have meant UTC.
     #[serde(default = "utc")]
     pub zone: String,
+    /// The order by which the controller has known it as suspended when it enrolled.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub suspended_by: Option<OrderId>,
     /// Which claim was used, by its key; not kept by identities from before.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub claim: Option<KeyId>,

@@ -9,7 +9,8 @@
 //! 4. It is for this terminal, in this epoch.
 //! 5. The batch can be read, is the one that the order names by digest, and is sound.
 //! 6. The batch carries the signatures that its verb needs for that many terminals.
-//! 7. The terminal is proven to be one of the batch's members.
+//! 7. The terminal is proven to be one of the batch's members, of which there are as many as the
+//!    batch says.
 //! 8. The order is new. Before its time is looked at: an order that was accepted is to be known
 //!    again however late its copy comes.
 //! 9. Its life is not too long, and now is within it, as far as the clock can be believed.
@@ -17,7 +18,8 @@
 //!     release keys, sound, valid, for this model, and no step back ([`release`]).
 //!     For a rebind: the profile is the one that people signed for this terminal ([`profile`]).
 //!     For a wipe: the clearance is, it names what this terminal itself has told, and the terminal
-//!     is suspended and settled, or in the wrong hands ([`clearance`]).
+//!     is suspended and settled by just that order, which has saved just that snapshot, or is in the
+//!     wrong hands ([`clearance`]).
 //!
 //! The order only narrows what the batch says: who signs batches decides, who signs orders
 //! delivers. Nothing is changed here; the caller enters an admitted order into the
@@ -39,13 +41,13 @@ use shared::digest::Digest;
 use shared::document::order::Stream;
 use shared::document::roster::Role;
 use shared::document::{Batch, Clearance, Document, Order, Profile, Release, Roster};
-use shared::floor;
+use shared::floor::{self, Requirement};
 use shared::id::{OrderId, TerminalId};
 use shared::limits::{self, short_text};
 use shared::membership::Proof;
 use shared::message::{Component, Parcel, SignedBytes};
 use shared::outcome::Refusal;
-use shared::signature::{Opened, Rejected};
+use shared::signature::{Opened, Rejected, SignedBy};
 use shared::time::{ClockConfidence, UnixTime};
 
 use crate::clock::{LAG_MAX, Reading};
@@ -96,6 +98,8 @@ pub struct Refused {
     /// Which order it was: known when a controller really signed it for this terminal. Nothing
     /// else is answered, so that forgeries cannot make a terminal talk.
     pub order: Option<OrderId>,
+    /// What it was to do, where the batch could be read that says so.
+    pub verb: Option<Verb>,
 }
 
 /// Decides whether an order may be carried out. A copy of one that was accepted is refused as
@@ -126,7 +130,25 @@ fn check_signed(
     known: &Known<'_>,
 ) -> Result<Admitted, Refused> {
     check_epoch(&order, known.replay.epoch())?;
-    let batch = open_batch(&order, &parcel.batch, known.trust, roster)?;
+    let (batch, signed_by) = open_batch(&order, &parcel.batch, known.trust)?;
+    let verb = batch.change.verb();
+    let admitted = check_meant(order, (batch, &signed_by), parcel, roster, known);
+    admitted.map_err(|refused| Refused { verb: Some(verb), ..refused })
+}
+
+/// The steps after it is clear what is to be done.
+fn check_meant(
+    order: Order,
+    (batch, signed_by): (Batch, &SignedBy),
+    parcel: &Parcel,
+    roster: &Roster,
+    known: &Known<'_>,
+) -> Result<Admitted, Refused> {
+    batch.check().map_err(|unsound| refused(Refusal::UnsoundBatch, unsound))?;
+    let needed = roster.requirement(batch.change.verb(), batch.terminals);
+    if !signed_by.satisfies(needed) {
+        return Err(too_few(&batch, needed, signed_by));
+    }
     check_membership(&order, &batch)?;
     let verb = batch.change.verb();
     check_stream(&order, verb)?;
@@ -175,29 +197,34 @@ fn open_batch(
     order: &Order,
     signed: &SignedBytes,
     trust: &Trust,
-    roster: &Roster,
-) -> Result<Batch, Refused> {
+) -> Result<(Batch, SignedBy), Refused> {
     let Opened { document: batch, digest, signed_by } = open::<Batch>("the batch", signed, trust)?;
     if digest != order.batch {
         let detail = format!("the order belongs to batch {}, not to {digest}", order.batch);
         return Err(refused(Refusal::OtherBatch, detail));
     }
-    batch.check().map_err(|unsound| refused(Refusal::UnsoundBatch, unsound))?;
-    let verb = batch.change.verb();
-    let needed = roster.requirement(verb, batch.terminals);
-    if !signed_by.satisfies(needed) {
-        let detail = format!(
-            "{verb:?} on {} terminals needs {:?} and {} approvers; {} controllers and approvers \
-             of {} owners signed",
-            batch.terminals,
-            needed.signers,
-            needed.approvers,
-            signed_by.count(Role::Controller),
-            signed_by.owners(Role::Approver).len(),
-        );
-        return Err(refused(Refusal::TooFewSignatures, detail));
-    }
-    Ok(batch)
+    Ok((batch, signed_by))
+}
+
+/// One person with two keys is told apart from one who signed alone.
+fn too_few(batch: &Batch, needed: Requirement, signed_by: &SignedBy) -> Refused {
+    let (controllers, approvers) =
+        (signed_by.count(Role::Controller), signed_by.count(Role::Approver));
+    let owners = signed_by.owners(Role::Approver).len();
+    let detail = format!(
+        "{:?} on {} terminals needs {:?} and {} approvers; {controllers} controllers and \
+         {approvers} approvers of {owners} owners signed",
+        batch.change.verb(),
+        batch.terminals,
+        needed.signers,
+        needed.approvers,
+    );
+    let is_enough_by_keys = approvers >= usize::from(needed.approvers) && approvers > owners;
+    let refusal = match controllers > 0 && is_enough_by_keys {
+        true => Refusal::SameOwner,
+        false => Refusal::TooFewSignatures,
+    };
+    refused(refusal, detail)
 }
 
 fn check_membership(order: &Order, batch: &Batch) -> Result<(), Refused> {
@@ -206,8 +233,18 @@ fn check_membership(order: &Order, batch: &Batch) -> Result<(), Refused> {
         true => Ok(()),
         false => {
             let Batch { id, terminals, .. } = batch;
-            let detail = format!("{id} does not mean this terminal as one of {terminals}");
-            Err(refused(Refusal::NotAMember, detail))
+            let known = proof.count_that_holds(order.terminal, *terminals, batch.root);
+            let (refusal, detail) = match known {
+                Some(count) => (
+                    Refusal::CountMisstated,
+                    format!("{id} says that it is for {terminals}; its root is of {count}"),
+                ),
+                None => (
+                    Refusal::NotAMember,
+                    format!("{id} does not mean this terminal as one of {terminals}"),
+                ),
+            };
+            Err(refused(refusal, detail))
         }
     }
 }
@@ -326,5 +363,5 @@ fn payload_refusal(unreadable: &Unreadable) -> Refusal {
 }
 
 fn refused(refusal: Refusal, detail: impl ToString) -> Refused {
-    Refused { refusal, detail: short_text(&detail.to_string()), order: None }
+    Refused { refusal, detail: short_text(&detail.to_string()), order: None, verb: None }
 }

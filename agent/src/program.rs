@@ -191,6 +191,7 @@ fn profile(config: &Config, identity: &Identity) -> Result<Profile, Failure> {
         broker: facts.broker.clone(),
         trust,
         recipient: config.backup.as_ref().and_then(|backup| recipient(config, backup)),
+        suspended_by: facts.suspended_by,
         lease: config.lease.as_ref().map(|lease| lease.within),
         boot: machine::boot()?,
         nonce_seed: Nonce(machine::random()?),

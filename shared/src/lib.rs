@@ -31,6 +31,7 @@ pub mod outcome;
 pub mod owed;
 pub mod queue;
 pub mod signature;
+pub mod step_names;
 pub mod time;
 pub mod tls;
 pub mod topic;

@@ -8,6 +8,10 @@ use crate::digest::Digest;
 use crate::id::TerminalId;
 use crate::limits::MEMBERSHIP_PATH_MAX;
 
+/// Numbers of members that are tried where a batch may have misstated its own: some milliseconds of
+/// hashing on the slowest terminal, and more than a fleet has in one batch.
+const COUNTS_TRIED_MAX: u32 = 1 << 16;
+
 fn leaf(terminal: TerminalId) -> Digest {
     Digest::of_parts(&[&[0x00], terminal.to_string().as_bytes()])
 }
@@ -138,17 +142,61 @@ impl Proof {
         self.leads(leaf(terminal), count, root)
     }
 
+    /// Of how many members the tree is, where `terminal` is one of them and `count` is not their
+    /// number: whoever signed another number has misstated it. `None`: this proves nothing.
+    ///
+    /// The root holds the number, so numbers are tried: as many as [`COUNTS_TRIED_MAX`], from the
+    /// smallest that the place allows. All but a few share the way up.
+    pub fn count_that_holds(&self, terminal: TerminalId, count: u32, root: Digest) -> Option<u32> {
+        let leaf = leaf(terminal);
+        let mut way: Option<(u64, Digest)> = None;
+        let first = self.index.checked_add(1)?;
+        let longest = 1_u32.checked_shl(u32::try_from(self.path.len()).ok()?).unwrap_or(u32::MAX);
+        let last = self.index.saturating_add(longest.min(COUNTS_TRIED_MAX));
+        (first..=last).filter(|other| *other != count).find(|other| {
+            let Some(shape) = self.shape(*other) else { return false };
+            let top = match way {
+                Some((same, top)) if same == shape => Some(top),
+                Some(_) | None => self.top(leaf, *other),
+            };
+            way = top.map(|top| (shape, top));
+            // Whoever makes a root may also hash the number into it that is not its leaves'.
+            let is_root = |top| self::root(*other, top) == root || self::root(count, top) == root;
+            top.is_some_and(is_root)
+        })
+    }
+
+    /// At which levels the way up meets a sibling, in a tree of so many; `None` where it meets
+    /// another number of them than there are.
+    fn shape(&self, count: u32) -> Option<u64> {
+        let (mut at, mut last) = (self.index, count.checked_sub(1)?);
+        let (mut shape, mut bit, mut siblings) = (0, 1, 0);
+        while last > 0 {
+            if !is_alone(at, last) {
+                shape |= bit;
+                siblings += 1;
+            }
+            (at, last, bit) = (at / 2, last / 2, bit << 1);
+        }
+        // How many levels there are is a part of it.
+        (siblings == self.path.len()).then_some(shape | bit)
+    }
+
     fn leads(&self, leaf: Digest, count: u32, wanted: Digest) -> bool {
+        self.top(leaf, count).is_some_and(|top| root(count, top) == wanted)
+    }
+
+    /// Where the way up from this leaf ends, in a tree of `count`.
+    fn top(&self, leaf: Digest, count: u32) -> Option<Digest> {
         if self.index >= count || self.path.len() > MEMBERSHIP_PATH_MAX {
-            return false;
+            return None;
         }
         let (mut at, mut last) = (self.index, count - 1);
         let mut hash = leaf;
         let mut path = self.path.iter();
         while last > 0 {
-            let alone = at == last && at % 2 == 0;
-            if !alone {
-                let Some(sibling) = path.next() else { return false };
+            if !is_alone(at, last) {
+                let sibling = path.next()?;
                 hash = match at % 2 {
                     0 => node(hash, *sibling),
                     _ => node(*sibling, hash),
@@ -157,8 +205,13 @@ impl Proof {
             at /= 2;
             last /= 2;
         }
-        path.next().is_none() && root(count, hash) == wanted
+        path.next().is_none().then_some(hash)
     }
+}
+
+/// Whether a node has no sibling on its level, of which `last` is the last.
+fn is_alone(at: u32, last: u32) -> bool {
+    at == last && at.is_multiple_of(2)
 }
 
 #[cfg(test)]
@@ -190,6 +243,37 @@ mod tests {
                 let elsewhere = Proof { index: (number + 1) % count, ..proof };
                 assert!(count == 1 || !elsewhere.holds(terminal(number), count, tree.root()));
             }
+        }
+    }
+
+    #[test]
+    fn a_member_tells_a_misstated_number_and_how_many_there_are_and_a_stranger_tells_nothing() {
+        for count in 1..70 {
+            let tree = Membership::of((0..count).map(terminal));
+            let top = tree.levels.0.last().unwrap()[0];
+            for number in 0..count {
+                let (proof, one) = (tree.proof(terminal(number)).unwrap(), terminal(number));
+                for said in (1..count + 3).filter(|said| *said != count) {
+                    assert_eq!(proof.count_that_holds(one, said, tree.root()), Some(count));
+                    let hashed = root(said, top);
+                    if !proof.holds(one, said, hashed) {
+                        let told = proof.count_that_holds(one, said, hashed);
+                        assert!(told.is_some_and(|told| told != said), "{said} of {count}");
+                    }
+                    let stranger = terminal(count);
+                    assert_eq!(proof.count_that_holds(stranger, said, tree.root()), None);
+                }
+                assert_eq!(proof.count_that_holds(one, count, tree.root()), None);
+            }
+        }
+    }
+
+    #[test]
+    fn how_many_members_are_tried_has_an_end() {
+        let path = vec![Digest([1; 32]); MEMBERSHIP_PATH_MAX];
+        for index in [0, 7, u32::MAX] {
+            let proof = Proof { index, path: path.clone() };
+            assert_eq!(proof.count_that_holds(terminal(1), 1, Digest([2; 32])), None);
         }
     }
 

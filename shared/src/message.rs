@@ -80,6 +80,20 @@ pub struct Hello {
     /// It sells nothing, because it had no contact for longer than its lease.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub locked: Option<Locked>,
+    /// What orders that people signed have made of it; `None` while it is in service.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stands: Option<Stands>,
+}
+
+/// By the terminal's own books. What it may be wiped for is in its receipts, which it signs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Stands {
+    /// Stopped, settled and saved.
+    Suspended,
+    /// Stopped; that it has settled and what it has saved it does not know, or not any more.
+    SuspendedOwing,
+    Erased,
 }
 
 /// By its own count.

@@ -187,7 +187,13 @@ pub enum Refusal {
     UnsoundBatch,
     /// The batch lacks a signature that its verb needs.
     TooFewSignatures,
+    /// Enough approvers' keys have signed the batch, and too few different people.
+    SameOwner,
     NotAMember,
+    /// The terminal is one of a batch's members, and of another number of them than the batch says.
+    /// A terminal tells this from a stranger's batch where the root is of at most 65,536 members more
+    /// than its own place; of a larger one it says [`Self::NotAMember`].
+    CountMisstated,
     Expired,
     NotYet,
     LivesTooLong,
@@ -213,6 +219,14 @@ pub enum Refusal {
     OtherChallenge,
     /// A wipe, or a return to service, of a terminal that was not suspended.
     NotSuspended,
+    /// A wipe of a terminal that was suspended by another order than its clearance names.
+    OtherSuspension,
+    /// A wipe that names no snapshot, or of a terminal that knows of none.
+    NotSaved,
+    /// A wipe that names another snapshot than the one that the suspension has saved.
+    OtherSnapshot,
+    /// A wipe that names nobody who has deregistered the terminal.
+    NotDeregistered,
     /// A wipe of a terminal that was suspended before it had settled, and has not settled since.
     NotSettled,
     /// A change of provider on a terminal that is suspended.
@@ -226,7 +240,7 @@ pub enum Refusal {
 }
 
 impl Refusal {
-    pub const ALL: [Self; 38] = [
+    pub const ALL: [Self; 44] = [
         Self::TooLarge,
         Self::Malformed,
         Self::NotCanonical,
@@ -240,7 +254,9 @@ impl Refusal {
         Self::OtherBatch,
         Self::UnsoundBatch,
         Self::TooFewSignatures,
+        Self::SameOwner,
         Self::NotAMember,
+        Self::CountMisstated,
         Self::Expired,
         Self::NotYet,
         Self::LivesTooLong,
@@ -259,6 +275,10 @@ impl Refusal {
         Self::OtherClearance,
         Self::OtherChallenge,
         Self::NotSuspended,
+        Self::OtherSuspension,
+        Self::NotSaved,
+        Self::OtherSnapshot,
+        Self::NotDeregistered,
         Self::NotSettled,
         Self::Suspended,
         Self::OtherModel,
@@ -288,7 +308,9 @@ impl Refusal {
             | Self::OtherBatch
             | Self::UnsoundBatch
             | Self::TooFewSignatures
+            | Self::SameOwner
             | Self::NotAMember
+            | Self::CountMisstated
             | Self::Expired
             | Self::LivesTooLong
             | Self::Replayed
@@ -305,6 +327,10 @@ impl Refusal {
             | Self::OtherClearance
             | Self::OtherChallenge
             | Self::NotSuspended
+            | Self::OtherSuspension
+            | Self::NotSaved
+            | Self::OtherSnapshot
+            | Self::NotDeregistered
             | Self::NotSettled
             | Self::Suspended
             | Self::OtherModel

@@ -12,6 +12,12 @@ pub const SUSPENDED: &str = "suspended";
 /// The same, where people have accepted that it settles later. What it owes is among the evidence.
 pub const SUSPENDED_OWING: &str = "suspended, and not settled";
 
+/// Whether a suspension that has succeeded left nothing to settle, by what its outcome says that the
+/// terminal is now. Any word but the one that says so leaves the terminal owing, on both sides.
+pub fn is_settled(now: &str) -> bool {
+    now == SUSPENDED
+}
+
 /// Where no batch is open: three times X, which ISO 4217 keeps for no currency.
 pub const NO_CURRENCY: &str = "X\u{58}X";
 
@@ -119,6 +125,14 @@ mod tests {
         assert!(!Owed::of("alpha").is_something());
         for note in ["", "owes ", "owes alpha: 5 sales", "counted sales: 5 records", "suspended"] {
             assert_eq!(note.parse::<Owed>(), Err(OtherNote), "{note}");
+        }
+    }
+
+    #[test]
+    fn only_the_word_that_says_so_leaves_nothing_to_settle() {
+        assert!(is_settled(SUSPENDED));
+        for word in [SUSPENDED_OWING, "", "Suspended", "suspended ", "stopped"] {
+            assert!(!is_settled(word), "{word:?}");
         }
     }
 

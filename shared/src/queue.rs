@@ -7,7 +7,7 @@
 //! ```text
 //! Store ── bounded channel ──► owner ── draft ── database ── `db` file, fsync
 //! (handles, any thread)        │          └ books (who gets which number, who is dropped)
-//!                              └ mark: the high-water mark in two files outside the database
+//!                              └ mark: high-water mark and keepsake in two files outside the database
 //! ```
 //!
 //! **What is promised.** Nothing is acknowledged, or shown to a reader, before it is durable.
@@ -27,6 +27,7 @@ mod condition;
 mod database;
 mod draft;
 mod error;
+mod keepsake;
 mod mark;
 mod opening;
 mod options;
@@ -48,6 +49,7 @@ use std::time::Duration;
 
 pub use batch::{Batch, Class, Key, Shelf};
 pub use error::{DatabaseError, OpenError, StoreError};
+pub use keepsake::{KEEPSAKE_BYTES_MAX, Keepsake};
 pub use mark::HighWater;
 pub use opening::Loss;
 pub use options::{Bounds, Options};
@@ -122,6 +124,8 @@ pub struct Status {
     /// Everything up to here was released.
     pub released_seq: u64,
     pub high_water: HighWater,
+    /// See [`Batch::keep_outside`].
+    pub keepsake: Keepsake,
     /// Groups that became durable, ever.
     pub commits: u64,
     /// How often something was lost, ever: see [`Loss`].

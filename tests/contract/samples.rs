@@ -25,7 +25,7 @@ use shared::log_tree::{self, Edge};
 use shared::membership::Membership;
 use shared::message::{
     Ack, Body, Component, Down, Growth, Hello, Locked, LogHead, Parcel, Progress, Record,
-    SignedBytes, StepState, Suspicion, Telemetry, Up,
+    SignedBytes, Stands, StepState, Suspicion, Telemetry, Up,
 };
 use shared::outcome::{Failure, FailureCode, Outcome, Refusal, Waiting};
 use shared::signature::PrivateKey;
@@ -81,6 +81,7 @@ pub(crate) fn up() -> Vec<(&'static str, Up)> {
         ("up-hello-log", Up::Hello(Hello { log: Some(log()), ..hello() })),
         ("up-hello-challenge", Up::Hello(Hello { challenge: Some(challenge()), ..hello() })),
         ("up-hello-locked", Up::Hello(Hello { locked: Some(locked()), ..hello() })),
+        ("up-hello-stands", Up::Hello(Hello { stands: Some(Stands::SuspendedOwing), ..hello() })),
         ("up-hello-recipient", Up::Hello(Hello { recipient: Some(recipient()), ..hello() })),
         ("up-progress-running", record(7, progress(StepState::Running))),
         ("up-progress-waiting", record(8, progress(waiting))),
@@ -137,6 +138,7 @@ fn hello() -> Hello {
         log: None,
         challenge: None,
         locked: None,
+        stands: None,
     }
 }
 

@@ -41,7 +41,7 @@ fn rubbish_in_the_store() -> Result<()> {
 }
 
 /// As many random bytes as there were others, in every file.
-fn fill_with_rubbish(directory: &Path) -> Result<()> {
+pub(crate) fn fill_with_rubbish(directory: &Path) -> Result<()> {
     let mut dice = dice();
     let mut filled = 0;
     for entry in fs::read_dir(directory).with_context(|| directory.display().to_string())? {

@@ -2,12 +2,13 @@
 //! files.
 
 mod owing;
+mod standing;
 
 use std::fs;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use anyhow::{Context as _, Result, ensure};
-use controller::api::model::{AssignmentState as State, Lifecycle};
+use controller::api::model::{AssignmentState as State, Lifecycle, Presence};
 use harness::wait::wait_for;
 use serde_json::Value;
 use shared::digest::Digest;

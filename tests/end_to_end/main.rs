@@ -19,6 +19,7 @@ mod deactivation;
 mod erasing_twice;
 mod fleet;
 mod holder;
+mod insider;
 mod leases;
 mod offline;
 mod print;

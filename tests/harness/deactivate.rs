@@ -73,6 +73,11 @@ pub fn wipe_lost(clearances: Digest) -> Decommission {
     Decommission { reason: Reason::LostStolen, cool_off_s: 0, is_lost: true, ..wipe(clearances) }
 }
 
+/// Of the snapshot that every suspended terminal here has saved.
+pub fn manifest() -> Digest {
+    Digest::of(b"manifest")
+}
+
 /// Of a terminal that was suspended, saved and deregistered.
 pub fn clearance(terminal: TerminalId, challenge: Digest, suspended_by: OrderId) -> Clearance {
     let (with, reference) = ("beta".to_owned(), "D-1".to_owned());
@@ -81,7 +86,7 @@ pub fn clearance(terminal: TerminalId, challenge: Digest, suspended_by: OrderId)
         terminal,
         challenge,
         suspended_by: Some(suspended_by),
-        manifest: Some(Digest::of(b"manifest")),
+        manifest: Some(manifest()),
         deregistered: vec![Deregistered { with, reference }],
     }
 }

@@ -14,7 +14,8 @@ use std::time::Duration;
 use agent::decide::effect::{Decision, Effect, Post, Write};
 use agent::decide::input::{Input, Now};
 use agent::decide::{Core, Profile};
-use agent::job::{Action, Proof, Reply, Task};
+use agent::job::deactivate::DeactivateAction;
+use agent::job::{Action, DataAction, Finding, Proof, Reply, Task};
 use agent::lease::Errand;
 use agent::maintenance::Work;
 use agent::roster::Trust;
@@ -27,10 +28,12 @@ use shared::id::OrderId;
 use shared::membership::Membership;
 use shared::message::{Ack, Down, Hello, Parcel, Progress};
 use shared::outcome::{Outcome, Refusal};
+use shared::owed::SUSPENDED;
 use shared::signature::PrivateKey;
 use shared::time::UnixTime;
 
 use crate::disk::Disk;
+use crate::hands::saved;
 use crate::machine::BROKER;
 
 /// A core with a disk, whose shell is the test.
@@ -51,6 +54,8 @@ struct Desk {
     /// How often the shell was told that this terminal is over.
     stepped_down: usize,
     lease: Option<Duration>,
+    /// What it was told when it enrolled: by which order it is suspended.
+    suspended_by: Option<OrderId>,
     /// Errands of the lease that were not answered.
     errands: Vec<Errand>,
 }
@@ -65,7 +70,7 @@ impl Desk {
         let ceremony = Ceremony::of(1);
         let uptime = Duration::from_secs(10);
         let disk = Disk::new();
-        let core = restored(&ceremony, &disk, uptime, lease);
+        let core = restored(&ceremony, &disk, uptime, lease, None);
         let mut desk = Self {
             ceremony,
             core,
@@ -78,6 +83,7 @@ impl Desk {
             receipted: Vec::new(),
             stepped_down: 0,
             lease,
+            suspended_by: None,
             errands: Vec::new(),
         };
         desk.give(Input::Started);
@@ -195,10 +201,10 @@ impl Desk {
         let mut orders = Vec::new();
         while let Some(task) = self.asked.first() {
             orders.push(task.order);
-            let version = (task.action == Action::ProveHealth).then(|| "2.0.0".to_owned());
+            let version = established(task.action);
             let reply = match task.action == Action::AskTill {
                 true => Reply::Till { work: Work::Free, detail: String::new() },
-                false => Reply::Done(Proof { version, findings: Vec::new() }),
+                false => Reply::Done(Proof { version, findings: findings(task.action) }),
             };
             self.reply(reply);
             if self.asked.is_empty() && !self.disk.journal_is_empty() {
@@ -211,7 +217,8 @@ impl Desk {
 
     /// The agent starts again with what is on the disk.
     fn restart(&mut self) {
-        self.core = restored(&self.ceremony, &self.disk, self.uptime, self.lease);
+        let Self { ceremony, disk, uptime, lease, suspended_by, .. } = self;
+        self.core = restored(ceremony, disk, *uptime, *lease, *suspended_by);
         self.asked.clear();
         self.errands.clear();
         self.give(Input::Started);
@@ -247,7 +254,13 @@ impl Desk {
     }
 }
 
-fn restored(ceremony: &Ceremony, disk: &Disk, uptime: Duration, lease: Option<Duration>) -> Core {
+fn restored(
+    ceremony: &Ceremony,
+    disk: &Disk,
+    uptime: Duration,
+    lease: Option<Duration>,
+    suspended_by: Option<OrderId>,
+) -> Core {
     let signed = ceremony.signed_roster();
     let trust = Trust::pinned(ceremony.fleet, ceremony.roster_digest(), &signed);
     let profile = Profile {
@@ -259,6 +272,7 @@ fn restored(ceremony: &Ceremony, disk: &Disk, uptime: Duration, lease: Option<Du
         broker: BROKER.to_owned(),
         trust: trust.expect("the ceremony's roster is good"),
         recipient: None,
+        suspended_by,
         challenge_seed: Digest([6; 32]),
         lease,
         boot: Digest([1; 32]),
@@ -289,4 +303,18 @@ fn refused(said: &Said) -> Option<Refusal> {
 
 fn id_of(parcel: &Parcel) -> OrderId {
     crate::world::id_of(parcel)
+}
+
+fn findings(action: Action) -> Vec<Finding> {
+    if action == Action::Data(DataAction::Save) { vec![saved()] } else { Vec::new() }
+}
+
+/// What an action that succeeds says that is so now.
+fn established(action: Action) -> Option<String> {
+    let confirms = action == Action::Deactivate(DeactivateAction::ConfirmStopped);
+    let is_now = match action == Action::ProveHealth {
+        true => Some("2.0.0"),
+        false => confirms.then_some(SUSPENDED),
+    };
+    is_now.map(str::to_owned)
 }

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use agent::decide::Stored;
 use agent::decide::effect::{Place, Post, Shelf, Write};
 use agent::decide::input::{Room, StoreState};
+use agent::journal::facts::Standing;
 use shared::id::FleetId;
 use shared::message::{Body, Record, SignedBytes};
 use shared::signature::{Envelope, PrivateKey};
@@ -18,6 +19,7 @@ pub(crate) struct Disk {
     epoch: u32,
     order_seq: u64,
     lost: bool,
+    kept_outside: Option<Vec<u8>>,
 }
 
 impl Disk {
@@ -30,6 +32,7 @@ impl Disk {
             epoch: 0,
             order_seq: 0,
             lost: false,
+            kept_outside: None,
         }
     }
 
@@ -51,6 +54,7 @@ impl Disk {
                     (self.epoch, self.order_seq, self.lost) = (epoch, 0, false);
                 }
                 Write::EnterEpoch(_) | Write::TakesOnWork => {}
+                Write::KeepOutside(record) => self.kept_outside = Some(record),
                 Write::SawOrder { seq } => self.order_seq = self.order_seq.max(seq),
             }
         }
@@ -73,6 +77,7 @@ impl Disk {
             epoch: self.epoch,
             order_seq: self.order_seq,
             lost: self.lost,
+            kept_outside: self.kept_outside.clone(),
             acknowledged: self.released,
             state: Some(self.state()),
         }
@@ -87,12 +92,22 @@ impl Disk {
         }
     }
 
+    pub(crate) fn standing(&self) -> Standing {
+        let kept = Standing::read(self.kept_outside.as_deref());
+        kept.expect("it was written by this build").unwrap_or_default()
+    }
+
     /// The database is damaged and moved aside; the marks outside it survive.
     pub(crate) fn lose(&mut self) {
         self.records.clear();
         self.outbox.clear();
         self.released = self.next_seq - 1;
         self.lost = true;
+    }
+
+    /// Another build has kept this outside, or nobody.
+    pub(crate) fn keep_outside(&mut self, record: Vec<u8>) {
+        self.kept_outside = Some(record);
     }
 
     /// There is a record that nobody wrote.

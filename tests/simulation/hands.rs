@@ -6,6 +6,7 @@ use agent::job::deactivate::DeactivateAction;
 use agent::job::rebind::RebindAction;
 use agent::job::{Action, Again, DataAction, Finding, Found, HOLD_LEASE, Proof, Reply, Task};
 use agent::maintenance::Work;
+use harness::deactivate::manifest;
 use jiff::tz::TimeZone;
 use shared::outcome::{FailureCode, Waiting};
 
@@ -51,6 +52,7 @@ impl World {
             Action::ReleaseTrading if self.till.running().is_none() => {
                 return patiently(waited, FailureCode::PosNotReady);
             }
+            Action::ReleaseTrading if self.till.is_stopped() => done(),
             Action::ReleaseTrading => {
                 self.watch_the_release();
                 done_if(self.till.release(), FailureCode::PosNotReady)
@@ -117,7 +119,7 @@ impl World {
             }
             DataAction::Save if self.vault.save(self.now) => {
                 let version = Some("snapshot 1".to_owned());
-                Reply::Done(Proof { version, findings: Vec::new() })
+                Reply::Done(Proof { version, findings: vec![saved()] })
             }
             DataAction::Save => failed(FailureCode::Internal),
             DataAction::DiscardExport => {
@@ -395,4 +397,9 @@ pub(crate) fn failed(code: FailureCode) -> Reply {
 pub(crate) fn not_yet(waiting: Waiting) -> Reply {
     let again_in = Some(Duration::from_secs(45));
     Reply::NotYet { waiting, detail: "not now".to_owned(), again_in }
+}
+
+/// What the step that saves has found.
+pub(crate) fn saved() -> Finding {
+    Finding { note: "snapshot 1".to_owned(), digest: Some(manifest()) }
 }

@@ -1,7 +1,7 @@
 //! What must be so at the end of every run, however it was interrupted.
 
-use agent::decide::effect::Shelf;
-use agent::journal::facts::{Facts, Standing};
+use agent::journal::facts::Standing;
+use harness::deactivate::manifest;
 use harness::keys::NOW;
 use shared::change::rebind::RegistryOrder;
 use shared::outcome::{FailureCode, Outcome};
@@ -176,7 +176,9 @@ fn check_standing(world: &World, told: Option<&Outcome>, wrong: &mut Vec<String>
     let by = world.suspension;
     let is_settled = scenario_settles(world);
     let mut wanted = match job {
-        Job::Suspend if stands_still => Standing::Suspended { by, is_settled },
+        Job::Suspend if stands_still => {
+            Standing::Suspended { by, is_settled, manifest: Some(manifest()) }
+        }
         Job::WipeLost if succeeded => Standing::Erased { by: world.upgrade, at: NOW },
         Job::Upgrade
         | Job::Backup
@@ -218,7 +220,7 @@ fn check_standing(world: &World, told: Option<&Outcome>, wrong: &mut Vec<String>
             (other, _) => wrong.push(format!("what follows must not end like this: {other:?}")),
         }
     }
-    let own = Facts::read(world.disk.shelf(Shelf::Facts)).0.standing;
+    let own = world.disk.standing();
     let own = match own {
         Standing::Erased { by, .. } => Standing::Erased { by, at: NOW },
         Standing::InService | Standing::Suspended { .. } => own,

@@ -203,6 +203,7 @@ impl World {
             trust: (*self.trust).clone(),
             recipient: None,
             challenge_seed: CHALLENGE_SEED,
+            suspended_by: None,
             lease: self.scenario.lease.filter(|_| self.scenario.bug != Some(Bug::LeaseNotObserved)),
             boot: Digest::of(&self.booted_at.as_nanos().to_be_bytes()),
             nonce_seed: Nonce([self.starts as u8; 16]),

@@ -57,6 +57,7 @@ fn identity(key: &Path) -> Result<Identity, Anything> {
             broker: String::new(),
             roster: Digest([0; 32]),
             zone: "UTC".to_owned(),
+            suspended_by: None,
             claim: None,
         },
         key: TerminalKey::read(key)?,

@@ -38,7 +38,7 @@ impl Hands {
             DeactivateAction::Stop => self.stop_till(it),
             DeactivateAction::ConfirmSaved => self.confirm_saved(task, stop),
             DeactivateAction::SettleOrOwe => self.settle_or_owe(it, task),
-            DeactivateAction::ConfirmStopped => self.confirm_stopped(task),
+            DeactivateAction::ConfirmStopped => self.confirm_stopped(it, task),
             DeactivateAction::SelfTest => self.look_over(),
             DeactivateAction::Test => self.test_active(it, task, stop),
             DeactivateAction::CloseTests => self.close_tests(task),
@@ -163,18 +163,27 @@ impl Hands {
     }
 
     /// By the till's own word, whoever told it to.
-    fn confirm_stopped(&self, task: &Task) -> Result<Reply, NotDone> {
+    fn confirm_stopped(&self, it: &Deactivation, task: &Task) -> Result<Reply, NotDone> {
         let status = self.pos.status().map_err(|error| pos(&error, FailureCode::NotStopped))?;
         if !is_stopped(&status) {
             return Err(still_sells());
         }
-        let may_owe = task.given.established.as_deref() == Some(SUSPENDED_OWING);
         let owes = owing::owed(&status.bindings, &[]);
-        if let Some(first) = owes.first().filter(|_| !may_owe) {
-            let detail = format!("{} has something to send or to settle", first.binding);
+        let was_owing = task.given.established.as_deref() == Some(SUSPENDED_OWING);
+        let (why_not, is_now) = match it.delay().filter(|_| was_owing) {
+            Some((delay, cut_off)) => {
+                let why = owing::not_accepted(delay, cut_off, &owes, task.given.proven);
+                (why, SUSPENDED_OWING)
+            }
+            None => {
+                let one = owes.first();
+                let why = |it: &Owed| format!("{} has something to send or to settle", it.binding);
+                (one.map(why), SUSPENDED)
+            }
+        };
+        if let Some(detail) = why_not {
             return Err(failed(FailureCode::NotStopped, detail, Again::Worthwhile));
         }
-        let is_now = if may_owe { SUSPENDED_OWING } else { SUSPENDED };
         Ok(Reply::Done(Proof { version: Some(is_now.to_owned()), findings: Vec::new() }))
     }
 

@@ -77,9 +77,21 @@ impl Hands {
         }
     }
 
+    /// Only what a job has held is let go: a till that was stopped for good stays so, whatever is
+    /// known here of who has stopped it.
+    ///
     /// A hold that the till has not answered may take effect after the release: then trading is
     /// released at once, and again when the hold has been answered or its time is over.
     pub(super) fn release_trading(&self, time: &dyn Timekeeper) -> Reply {
+        match self.pos.status() {
+            Ok(status) if status.stopped.is_some() => {
+                return done(
+                    "the till was stopped for good by another order, and stays so".to_owned(),
+                );
+            }
+            // It answers to a release, or that is tried again.
+            Ok(_) | Err(_) => {}
+        }
         let one_may_come_late = self.holds.are_under_way();
         let mut released = self.pos.release();
         if one_may_come_late && released.is_ok() {

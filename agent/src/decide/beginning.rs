@@ -13,7 +13,7 @@ use super::work::job::Job;
 use super::{Core, Counters, Profile};
 use crate::clock::{BUILT_AT, Clock};
 use crate::job::Tables;
-use crate::journal::facts::{self, Facts, KeptRoster};
+use crate::journal::facts::{self, Facts, KeptRoster, Standing, Unreadable};
 use crate::journal::ledger::Ledger;
 use crate::journal::log::Log;
 use crate::lease::{Found, Lease};
@@ -33,6 +33,8 @@ pub struct Stored {
     pub order_seq: u64,
     /// The store was lost since the epoch began.
     pub lost: bool,
+    /// The newest [`Write::KeepOutside`].
+    pub kept_outside: Option<Vec<u8>>,
     /// The outbox's records up to here are acknowledged.
     pub acknowledged: u64,
     pub state: Option<StoreState>,
@@ -65,7 +67,8 @@ impl Core {
             .collect();
         let (jobs, broken) = jobs(logs, &ledger, tables);
         let clock = Clock::restore(BUILT_AT, facts.time, profile.nonce_seed, now);
-        let lost = stored.lost || replay_lost || !unreadable.is_empty();
+        let kept = Standing::read(stored.kept_outside.as_deref());
+        let lost = stored.lost || replay_lost || !unreadable.is_empty() || kept.is_err();
         let lease = match facts.lease {
             Some(kept) => Found::Kept(kept),
             None if lost => Found::Lost,
@@ -95,7 +98,8 @@ impl Core {
             suspected: facts.suspected,
             log: facts.log,
             log_forked: false,
-            standing: facts.standing,
+            standing_unreadable: kept.is_err(),
+            standing: standing(kept, profile.suspended_by),
             keeping: Keeping::new(lease, now),
             restraint: Restraint::new(now.uptime),
             session: Session::new(broker, Jitter::from_seed(profile.jitter_seed), now.uptime),
@@ -122,6 +126,18 @@ impl Core {
         }
         self.resume_work(now, out);
     }
+}
+
+/// What this terminal knows of itself counts before what it was told when it enrolled: that is asked
+/// only where nothing was ever kept, or can be read. Whoever was only told knows of no settlement
+/// and of no snapshot, and is not wiped by it.
+fn standing(
+    kept: Result<Option<Standing>, Unreadable>,
+    told_suspended_by: Option<OrderId>,
+) -> Standing {
+    let told =
+        told_suspended_by.map(|by| Standing::Suspended { by, is_settled: false, manifest: None });
+    kept.ok().flatten().or(told).unwrap_or_default()
 }
 
 /// The replay state, and whether it is less than it should be.

@@ -103,6 +103,9 @@ impl Core {
         self.outbox.enter_epoch(epoch);
         self.lost = false;
         out.writes.extend(std::mem::take(&mut self.unreadable).into_iter().map(Write::Remove));
+        if std::mem::take(&mut self.standing_unreadable) {
+            out.writes.push(Write::KeepOutside(Vec::new()));
+        }
         out.writes.push(Write::EnterEpoch(epoch));
         out.writes.push(facts::replay(&self.replay));
     }
@@ -218,6 +221,7 @@ impl Core {
             log: self.log,
             challenge: (!self.recipient_told).then(|| self.challenge()),
             locked: self.keeping.locked(now),
+            stands: self.standing.told(),
         }
     }
 

@@ -30,6 +30,8 @@ pub enum Write {
     EnterEpoch(u32),
     /// An order with this sequence number of the present epoch was seen.
     SawOrder { seq: u64 },
+    /// Keeps this record, and no earlier one, where it outlives the loss of all others.
+    KeepOutside(Vec<u8>),
     /// This commit accepts work that will need room for its receipts later.
     TakesOnWork,
 }

@@ -70,7 +70,7 @@ impl Core {
             return self.pass_over();
         }
         self.counters.orders_refused += 1;
-        if self.restraint.tells(order, now.uptime) {
+        if self.restraint.tells(order, (refused.verb, refused.refusal), now.uptime) {
             let Refused { refusal, detail, .. } = refused.clone();
             let receipt = self.receipt(order, Said::Refused { refusal, detail }, now);
             self.post(Post::Receipt(receipt), out);

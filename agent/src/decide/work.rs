@@ -300,7 +300,7 @@ impl Core {
             Move::Finish { outcome, evidence } => {
                 let Some(job) = self.jobs.pop_front() else { return };
                 self.raise_counter_floor(&job, &outcome, out);
-                self.note_standing(&job, &outcome, now, out);
+                self.note_standing(&job, (&outcome, &evidence), now, out);
                 self.end(job, outcome, evidence, now, out);
             }
         }

@@ -71,6 +71,7 @@ impl Keeper {
             epoch: status.high_water.epoch,
             order_seq: status.high_water.order_seq,
             lost: status.high_water.ledger_lost,
+            kept_outside: status.keepsake.record().map(<[u8]>::to_vec),
             acknowledged: status.released_seq,
             state: Some(self.state()),
         })
@@ -157,6 +158,7 @@ impl Keeper {
             }
             Write::EnterEpoch(epoch) => batch.enter_epoch(*epoch),
             Write::SawOrder { seq } => batch.saw_order(*seq),
+            Write::KeepOutside(record) => batch.keep_outside(record.clone()),
             Write::TakesOnWork => batch.takes_on_work(),
             // Taken out before: it removes what is in the store, and is not part of a batch.
             Write::Acknowledged { .. } => {}

@@ -61,6 +61,7 @@ fn profile(broker: String) -> Profile {
         broker,
         trust: trust(),
         recipient: None,
+        suspended_by: None,
         challenge_seed: Digest([6; 32]),
         lease: None,
         boot: Digest([1; 32]),
@@ -79,6 +80,7 @@ fn identity(trust: &Trust) -> Arc<Identity> {
         broker: String::new(),
         roster: trust.digest(),
         zone: "UTC".to_owned(),
+        suspended_by: None,
         claim: None,
     };
     Arc::new(Identity {

@@ -21,6 +21,7 @@ use shared::outcome::FailureCode::{
     self, ExportFailed, NotErased, NotStopped, SettlementMismatch, TestFailed,
 };
 use shared::outcome::Waiting;
+use shared::step_names::{ERASE, SAVE, SELL, STOP};
 use shared::time::UnixTime;
 
 use super::Action::{self, Data};
@@ -50,7 +51,8 @@ pub enum DeactivateAction {
     SettleOrOwe,
     /// Wait until the snapshot of this job is verified in both places.
     ConfirmSaved,
-    /// Find out that the till stands still, and owes nothing but what was found before.
+    /// Find out that the till stands still, and owes nothing; where it was found to owe something,
+    /// no more by then than people accept.
     ConfirmStopped,
     /// The till's own self-test, and whether the hosts of its active bindings answer.
     SelfTest,
@@ -84,7 +86,7 @@ const STOPPING: Table = &[
     Step::new("announce", deactivate(Announce)).tries(3, 10).within_s(120),
     Step::wait("cut-off", MomentCome),
     // Trading is stopped. Nothing that fails lets it go on but people.
-    Step::new("stop", deactivate(Stop))
+    Step::new(STOP, deactivate(Stop))
         .stops_trading()
         .undone_by(&[deactivate(Sell)])
         .patiently(FOR_EVER)
@@ -102,7 +104,7 @@ const SAVING: Table = &[
         .failing_as(ExportFailed)
         .sits_and_watches()
         .within_s(HOUR),
-    Step::new("save", Data(Save)).sits_and_watches().within_s(12 * HOUR),
+    Step::new(SAVE, Data(Save)).sits_and_watches().within_s(12 * HOUR),
     Step::new("verified", deactivate(ConfirmSaved)).sits_and_watches().within_s(600),
     Step::new("tidy-export", Data(DiscardExport)).sits_and_watches(),
     Step::new("confirm", deactivate(ConfirmStopped)).failing_as(NotStopped).sits_and_watches(),
@@ -143,7 +145,7 @@ pub static RESUME: Table = &[
         .failing_as(SettlementMismatch)
         .tries(3, 60)
         .within_s(HOUR),
-    Step::new("sell", deactivate(Sell))
+    Step::new(SELL, deactivate(Sell))
         .undone_by(&[deactivate(Stop)])
         .patiently(FOR_EVER)
         .tries(10, 10)
@@ -156,7 +158,7 @@ pub static WIPE: Table = &[
     Step::new("announce", deactivate(Announce)).tries(3, 10).within_s(120),
     Step::wait("cool-off", MomentCome),
     // However often it fails, and the power with it: what is half erased is erased.
-    Step::new("erase", deactivate(Erase))
+    Step::new(ERASE, deactivate(Erase))
         .point_of_no_return()
         .sits_and_watches()
         .is_vital()
@@ -169,13 +171,13 @@ pub static WIPE: Table = &[
 /// is sent. From the beginning there is only forward: whoever has it keeps nothing of it by pulling
 /// the plug, or by not answering.
 pub static WIPE_LOST: Table = &[
-    Step::new("stop", deactivate(Stop))
+    Step::new(STOP, deactivate(Stop))
         .point_of_no_return()
         .without_waiting()
         .tries(3, 10)
         .within_s(120),
     Step::new("rescue", deactivate(RescueMoney)).without_waiting().tries(3, 20).within_s(1_200),
-    Step::new("erase", deactivate(Erase))
+    Step::new(ERASE, deactivate(Erase))
         .sits_and_watches()
         .is_vital()
         .failing_as(NotErased)

@@ -6,7 +6,7 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use shared::digest::Digest;
 use shared::id::{BatchId, OrderId};
-use shared::message::{LogHead, SignedBytes};
+use shared::message::{LogHead, SignedBytes, Stands};
 use shared::time::UnixTime;
 
 use super::{decode, encode};
@@ -37,19 +37,24 @@ pub struct Facts {
     pub withdrawn: Withdrawn,
     pub suspected: Suspected,
     pub log: Option<LogHead>,
-    pub standing: Standing,
     pub lease: Option<Kept>,
 }
 
-/// What orders that people signed have made of the terminal.
+/// What orders that people signed have made of the terminal. No record among the others: it is kept
+/// beside the high-water mark, so that a till which stands still does so whatever is lost.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Standing {
     #[default]
     InService,
     /// The till stands still since that order. Where it is not settled, people have accepted that
-    /// it settles later.
-    Suspended { by: OrderId, is_settled: bool },
+    /// it settles later, or nobody here knows whether it has.
+    Suspended {
+        by: OrderId,
+        is_settled: bool,
+        /// Of the snapshot that the order took, as its receipt says: a wipe names this one.
+        manifest: Option<Digest>,
+    },
     /// What it held is erased since that order; only its identity is left, until the controller has
     /// heard so.
     Erased { by: OrderId, at: UnixTime },
@@ -109,7 +114,6 @@ const COUNTER_FLOORS: &str = "counter-floors";
 const WITHDRAWN: &str = "withdrawn";
 const SUSPECTED: &str = "suspected";
 const LOG: &str = "log";
-const STANDING: &str = "standing";
 const LEASE: &str = "lease";
 
 pub fn replay(state: &ReplayState) -> Write {
@@ -146,8 +150,30 @@ pub fn log(head: LogHead) -> Write {
 }
 
 pub fn standing(standing: Standing) -> Write {
-    put(STANDING, &standing)
+    Write::KeepOutside(encode(&standing))
 }
+
+impl Standing {
+    /// For a hello.
+    pub fn told(self) -> Option<Stands> {
+        match self {
+            Self::InService => None,
+            Self::Suspended { is_settled: true, .. } => Some(Stands::Suspended),
+            Self::Suspended { is_settled: false, .. } => Some(Stands::SuspendedOwing),
+            Self::Erased { .. } => Some(Stands::Erased),
+        }
+    }
+
+    /// What was kept, if anything was and nothing has put it out of force; fails where this build cannot read it.
+    pub fn read(kept: Option<&[u8]>) -> Result<Option<Self>, Unreadable> {
+        let kept = kept.filter(|record| !record.is_empty());
+        kept.map(|record| decode(record).ok_or(Unreadable)).transpose()
+    }
+}
+
+/// A record that another build has written, or nobody.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Unreadable;
 
 pub fn lease(kept: &Kept) -> Write {
     put(LEASE, kept)
@@ -176,7 +202,6 @@ impl Facts {
                 Ok(WITHDRAWN) => replace(&mut facts.withdrawn, value),
                 Ok(SUSPECTED) => replace(&mut facts.suspected, value),
                 Ok(LOG) => fill(&mut facts.log, value),
-                Ok(STANDING) => replace(&mut facts.standing, value),
                 Ok(LEASE) => fill(&mut facts.lease, value),
                 Ok(_) | Err(_) => true,
             };
@@ -203,6 +228,8 @@ fn replace<T: DeserializeOwned>(fact: &mut T, value: &[u8]) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use shared::queue::KEEPSAKE_BYTES_MAX;
+
     use super::*;
     use crate::lease::Stage;
 
@@ -239,6 +266,7 @@ mod tests {
             | Write::Acknowledged { .. }
             | Write::EnterEpoch(_)
             | Write::SawOrder { .. }
+            | Write::KeepOutside(_)
             | Write::TakesOnWork => None,
         });
         let records: Vec<_> = records.collect();
@@ -248,6 +276,25 @@ mod tests {
         assert_eq!((facts.broker.as_deref(), facts.counter_floors), (Some("b:1"), floors));
         assert_eq!(facts.withdrawn.reason(batch(1)), Some("wrong store"));
         assert_eq!((facts.suspected, facts.lease), (doubted, Some(used)));
+    }
+
+    #[test]
+    fn a_standing_reads_back_and_has_room_beside_the_mark() {
+        let by = OrderId::from_bytes([0xff; 16]);
+        let at = UnixTime(i64::MAX);
+        for is in [
+            Standing::InService,
+            Standing::Suspended { by, is_settled: false, manifest: None },
+            Standing::Suspended { by, is_settled: true, manifest: Some(Digest([0xff; 32])) },
+            Standing::Erased { by, at },
+        ] {
+            let Write::KeepOutside(record) = standing(is) else { panic!("it is kept outside") };
+            assert!(record.len() <= KEEPSAKE_BYTES_MAX, "{is:?}: {}", record.len());
+            assert_eq!(Standing::read(Some(&record)), Ok(Some(is)));
+            assert_eq!(Standing::read(Some(&record[1..])), Err(Unreadable));
+        }
+        assert_eq!(Standing::read(None), Ok(None));
+        assert_eq!(Standing::read(Some(&[])), Ok(None));
     }
 
     #[test]

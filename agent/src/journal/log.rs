@@ -151,6 +151,7 @@ mod tests {
                 | Write::Acknowledged { .. }
                 | Write::EnterEpoch(_)
                 | Write::SawOrder { .. }
+                | Write::KeepOutside(_)
                 | Write::TakesOnWork => panic!("a log writes nothing but its lines"),
             }
         }

@@ -46,19 +46,37 @@ pub(super) fn check(
         return Ok(clearance);
     }
     check_suspended(known)?;
-    let Clearance { suspended_by, manifest, deregistered, .. } = &clearance;
-    let by_our_books = match known.standing {
-        Standing::Suspended { by, is_settled: false } => {
-            let detail = format!("it was suspended by {by} before it had settled what it owes");
-            return Err(refused(Refusal::NotSettled, detail));
-        }
-        Standing::Suspended { by, is_settled: true } => *suspended_by == Some(by),
-        Standing::InService | Standing::Erased { .. } => false,
-    };
-    if !by_our_books || manifest.is_none() || deregistered.is_empty() {
-        let detail = "the clearance does not name the order by which this terminal was suspended, \
-                      its last snapshot, or where it was deregistered";
-        return Err(refused(Refusal::NotSuspended, detail));
+    by_our_books(&clearance, known.standing)?;
+    if clearance.deregistered.is_empty() {
+        let detail = "the clearance names nobody who has deregistered this terminal";
+        return Err(refused(Refusal::NotDeregistered, detail));
     }
     Ok(clearance)
+}
+
+/// Whether people mean just the suspension that this terminal knows of, and just what it has saved.
+fn by_our_books(clearance: &Clearance, standing: Standing) -> Result<(), Refused> {
+    let (by, is_settled, saved) = match standing {
+        Standing::Suspended { by, is_settled, manifest } => (by, is_settled, manifest),
+        Standing::InService | Standing::Erased { .. } => return Ok(()),
+    };
+    if !is_settled {
+        let detail = format!("it was suspended by {by} before it had settled what it owes");
+        return Err(refused(Refusal::NotSettled, detail));
+    }
+    if clearance.suspended_by != Some(by) {
+        let detail = format!("it was suspended by {by}, which the clearance does not name");
+        return Err(refused(Refusal::OtherSuspension, detail));
+    }
+    match (clearance.manifest, saved) {
+        (Some(named), Some(saved)) if named == saved => Ok(()),
+        (Some(named), Some(saved)) => {
+            let detail = format!("it was saved as {saved}, and the clearance names {named}");
+            Err(refused(Refusal::OtherSnapshot, detail))
+        }
+        (None, _) => Err(refused(Refusal::NotSaved, "the clearance does not name what was saved")),
+        (Some(_), None) => {
+            Err(refused(Refusal::NotSaved, "this terminal does not know what it has saved"))
+        }
+    }
 }

@@ -85,6 +85,7 @@ async fn enrol(
         rosters: admitted.rosters.into_iter().map(|it| Base64(it.0.into_vec())).collect(),
         broker: api.brokers.address_for(admitted.terminal).to_string(),
         zone: admitted.zone,
+        suspended_by: admitted.suspended_by,
     }))
 }
 

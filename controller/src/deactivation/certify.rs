@@ -10,11 +10,11 @@ use shared::document::roster::Role;
 use shared::document::sanitisation::{Method, SanitisedBy, Summary};
 use shared::document::{Batch, FORMAT, Receipt, SanitisationCertificate};
 use shared::signature::{Envelope, KnownKeys, open};
+use shared::step_names::ERASE;
 use shared::time::UnixTime;
 use tracing::{info, warn};
 
 use super::clearance;
-use super::plan::ERASE;
 use crate::auth::roster;
 use crate::background::Progress;
 use crate::delivery::Signer;

@@ -5,11 +5,8 @@ use std::time::Duration;
 
 use shared::document::receipt::{Receipt, Said};
 use shared::outcome::Outcome;
+use shared::step_names::{SELL, STOP};
 use shared::time::UnixTime;
-
-/// The steps of the jobs that stop a till and let it sell.
-const STOP: &str = "stop";
-const SELL: &str = "sell";
 
 /// By what a terminal has signed of the order that stopped it, and of the one that let it sell
 /// again; `None` where either has not succeeded.

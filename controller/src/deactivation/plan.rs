@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use shared::id::{OrderId, TerminalId};
+use shared::step_names::ERASE;
 use shared::time::UnixTime;
 
 use super::notice::Told;
@@ -371,9 +372,6 @@ pub fn wipe_state(
         ) => WipeState::NotErased,
     }
 }
-
-/// The step of a wipe that erases.
-pub const ERASE: &str = "erase";
 
 #[cfg(test)]
 pub(super) mod samples {

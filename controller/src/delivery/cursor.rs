@@ -103,6 +103,7 @@ mod tests {
             recipient: None,
             log: None,
             locked: None,
+            stands: None,
         }
     }
 

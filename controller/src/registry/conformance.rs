@@ -169,7 +169,10 @@ pub const CHECKS: &[Check] = checks! {
     owing:
         what_a_stopped_terminal_owes_is_kept_until_it_has_settled_or_sells,
         a_suspension_goes_on_for_another_only_where_it_allows_to_settle_later,
-        a_suspension_is_taken_up_again_only_for_those_that_owe_something;
+        a_suspension_is_taken_up_again_only_for_those_that_owe_something,
+        what_stands_still_does_so_when_it_has_enrolled_anew,
+        what_a_suspension_has_saved_is_what_counts_while_it_lasts,
+        what_a_suspension_has_saved_and_nobody_has_verified_is_not_saved;
     followed:
         a_unit_stops_and_sells_again_by_what_its_terminal_signs,
         receipts_that_come_late_leave_a_unit_as_the_newest_order_made_it,
@@ -177,6 +180,7 @@ pub const CHECKS: &[Check] = checks! {
         no_terminal_pushes_another_unit_out_of_a_position,
         an_erased_terminal_leaves_its_unit_to_people,
         every_refusal_of_a_wipe_reaches_the_log_under_its_own_code,
+        a_refusal_of_an_order_that_nobody_here_made_is_logged_and_fills_no_log,
         what_could_harm_a_shop_is_logged_where_it_is_refused_and_nothing_else_is,
         a_refused_cancellation_is_logged_as_one,
         a_terminal_that_is_not_armed_in_time_is_an_alarm_until_it_is,

@@ -11,7 +11,7 @@ use std::sync::Arc;
 
 use shared::claim::enrolment_proof;
 use shared::digest::{Digest, Nonce};
-use shared::id::{FleetId, TerminalId};
+use shared::id::{FleetId, OrderId, TerminalId};
 use shared::limits::DOCUMENT_BYTES_MAX;
 use shared::message::SignedBytes;
 use shared::signature::verify_bytes;
@@ -20,8 +20,9 @@ use shared::time::UnixTime;
 use super::certificate::{AuthorityError, DeviceAuthority, RequestRefused, RequestedKey};
 use super::nonce::Nonces;
 use crate::registry::audit::By;
+use crate::registry::deactivation::ServiceFacts;
 use crate::registry::terminal::{
-    Certificate, Claim, ClaimRefusal, Enrolled, Enrolment, Terminal, WRONG_GUESSES_MAX,
+    Certificate, Claim, ClaimRefusal, Enrolled, Enrolment, Service, Terminal, WRONG_GUESSES_MAX,
 };
 use crate::registry::{Registry, RegistryError};
 
@@ -99,6 +100,8 @@ pub struct Admitted {
     pub rosters: Vec<SignedBytes>,
     /// IANA name of the time zone that windows are meant in.
     pub zone: String,
+    /// The order by which it stands still: a terminal that has lost its books goes on by this.
+    pub suspended_by: Option<OrderId>,
 }
 
 /// Enrols terminals.
@@ -149,10 +152,20 @@ impl Registrar {
                 terminal: id,
                 epoch,
                 zone,
+                suspended_by: self.suspended_by(id).await?,
                 chain_pem: issued.chain_pem,
                 rosters: self.rosters().await?,
             }),
         }
+    }
+
+    async fn suspended_by(&self, id: TerminalId) -> Result<Option<OrderId>, RegistryError> {
+        let facts = self.registry.service_facts(&[id]).await?;
+        let by = |it: &ServiceFacts| match it.service {
+            Service::Suspended | Service::SuspendedOwing => it.service_order,
+            Service::InService | Service::Erased => None,
+        };
+        Ok(facts.first().and_then(by))
     }
 
     async fn claim(&self, serial: &str) -> Result<Claim, EnrolmentRefused> {

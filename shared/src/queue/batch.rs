@@ -5,6 +5,7 @@
 use crate::limits::{STORE_BATCH_BYTES_MAX, STORE_KEY_BYTES_MAX, STORE_VALUE_BYTES_MAX};
 
 use super::error::StoreError;
+use super::keepsake::KEEPSAKE_BYTES_MAX;
 use super::record::space;
 
 /// A small key space. All of them live in one tree, so a batch over several is atomic.
@@ -110,6 +111,7 @@ pub struct Batch {
     pub(super) pushes: Vec<(Class, Vec<u8>)>,
     pub(super) enters_epoch: Option<u32>,
     pub(super) saw_order: Option<u64>,
+    pub(super) keepsake: Option<Vec<u8>>,
     pub(super) takes_on_work: bool,
 }
 
@@ -144,6 +146,12 @@ impl Batch {
         self.saw_order = Some(self.saw_order.map_or(seq, |other| other.max(seq)));
     }
 
+    /// Keeps this record, and no other one from before, also outside the database: it is still
+    /// known when the database was lost. At most [`KEEPSAKE_BYTES_MAX`] bytes.
+    pub fn keep_outside(&mut self, record: impl Into<Vec<u8>>) {
+        self.keepsake = Some(record.into());
+    }
+
     /// Says that this batch accepts work that will need room for its receipts later: it may not
     /// use the reserve, and is refused while the disk is low.
     pub fn takes_on_work(&mut self) {
@@ -167,6 +175,10 @@ impl Batch {
             if key.0.len() > STORE_KEY_BYTES_MAX {
                 return too_large("key", key.0.len(), STORE_KEY_BYTES_MAX);
             }
+        }
+        let keepsake_bytes = self.keepsake.as_ref().map_or(0, Vec::len);
+        if keepsake_bytes > KEEPSAKE_BYTES_MAX {
+            return too_large("keepsake", keepsake_bytes, KEEPSAKE_BYTES_MAX);
         }
         let values = self.writes.iter().filter_map(|(_, _, value)| value.as_ref());
         for value in values.chain(self.pushes.iter().map(|(_, body)| body)) {

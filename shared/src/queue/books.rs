@@ -10,6 +10,7 @@ use std::ops::Range;
 
 use super::batch::{Batch, Class};
 use super::error::StoreError;
+use super::keepsake::Keepsake;
 use super::mark::{HighWater, Mark};
 use super::{Bounds, Depth};
 
@@ -30,12 +31,14 @@ pub(super) struct State {
     /// Records on the shelves and in the queue, and the sum of their checksums.
     pub(super) records: u64,
     pub(super) checksums: u64,
+    pub(super) keepsake: Keepsake,
 }
 
 /// Sequence numbers reserved at once, so that the mark is not written for every record.
 const SEQ_BLOCK: u64 = 1024;
 
-const STATE_VERSION: u8 = 1;
+const STATE_VERSION: u8 = 2;
+/// Without the keepsake, which is as long as it is.
 const STATE_BYTES: usize = 1 + 2 * 8 + 4 + 8 + 1 + 6 * 8;
 
 impl State {
@@ -57,12 +60,14 @@ impl State {
         ] {
             bytes.extend_from_slice(&number.to_be_bytes());
         }
+        self.keepsake.encode(&mut bytes);
         bytes
     }
 
     pub(super) fn decode(bytes: &[u8]) -> Option<Self> {
-        let (version, mut rest) = bytes.split_first()?;
-        if *version != STATE_VERSION || bytes.len() != STATE_BYTES {
+        let (numbers, keepsake) = bytes.split_at_checked(STATE_BYTES)?;
+        let (version, mut rest) = numbers.split_first()?;
+        if *version != STATE_VERSION {
             return None;
         }
         let mut number = |bytes: usize| {
@@ -84,6 +89,7 @@ impl State {
             telemetry_dropped: number(8)?,
             records: number(8)?,
             checksums: number(8)?,
+            keepsake: Keepsake::decode(keepsake)?,
         })
     }
 
@@ -94,6 +100,7 @@ impl State {
             queue_reserved: self.reserved_seq,
             commits: self.commits,
             losses: self.losses,
+            keepsake: self.keepsake,
         }
     }
 
@@ -249,6 +256,8 @@ mod tests {
     #[test]
     fn the_state_reads_back() {
         let high_water = HighWater { epoch: 7, order_seq: 8, ledger_lost: true };
+        let mut keepsake = Keepsake::default();
+        keepsake.replace(b"suspended");
         let state = State {
             commits: 1,
             losses: 2,
@@ -259,6 +268,7 @@ mod tests {
             telemetry_dropped: 6,
             records: 9,
             checksums: 1 << 40,
+            keepsake,
         };
         assert_eq!(State::decode(&state.encode()), Some(state));
         assert_eq!(State::decode(&state.encode()[1..]), None);

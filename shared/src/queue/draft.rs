@@ -57,6 +57,7 @@ impl<'a> Draft<'a> {
         for (shelf, key, value) in batch.writes {
             self.bodies.insert(row_key(shelf.space(), key.as_bytes()), value);
         }
+        batch.keepsake.iter().for_each(|record| self.books.state.keepsake.replace(record));
         let high_water = &mut self.books.state.high_water;
         batch.enters_epoch.into_iter().for_each(|epoch| high_water.enter_epoch(epoch));
         batch.saw_order.into_iter().for_each(|seq| high_water.saw_order(seq));

@@ -1,8 +1,9 @@
-//! The high-water mark outside the database: what must outlive the loss of everything else.
+//! The high-water mark outside the database: what must outlive the loss of everything else, and one
+//! small record of the owner beside it.
 //!
-//! Two files hold the same few numbers, each with its own CRC-32. They are written one after the
+//! Two files hold the same few numbers and the record, each with its own CRC-32. They are written one after the
 //! other and made durable in between, so that a power cut tears one at most and rot in one loses
-//! nothing. The database holds the same numbers; after opening, the truth is the higher of both.
+//! nothing. The database holds the same; after opening, the truth is the higher of both.
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read, Write};
@@ -10,6 +11,7 @@ use std::path::{Path, PathBuf};
 
 use crate::durable::sync_directory;
 
+use super::keepsake::{KEEPSAKE_FIELD_BYTES, Keepsake};
 use super::options::Barrier;
 
 /// The highest order ever seen. Losing it would let an old order be replayed.
@@ -57,11 +59,15 @@ pub(super) struct Mark {
     pub(super) commits: u64,
     /// How often something was lost.
     pub(super) losses: u64,
+    pub(super) keepsake: Keepsake,
 }
 
-const MAGIC: [u8; 4] = *b"TWH1";
-const BODY_BYTES: usize = 4 + 4 + 8 + 1 + 8 + 8 + 8;
+const MAGIC: [u8; 4] = *b"TWH2";
+const BODY_BYTES: usize = 4 + 4 + 8 + 1 + 8 + 8 + 8 + KEEPSAKE_FIELD_BYTES;
 const FILE_BYTES: usize = BODY_BYTES + 4;
+
+/// What a disk writes as one.
+const _: () = assert!(FILE_BYTES <= 512);
 
 impl Mark {
     fn encode(&self) -> [u8; FILE_BYTES] {
@@ -73,6 +79,8 @@ impl Mark {
         bytes.extend_from_slice(&self.queue_reserved.to_be_bytes());
         bytes.extend_from_slice(&self.commits.to_be_bytes());
         bytes.extend_from_slice(&self.losses.to_be_bytes());
+        self.keepsake.encode(&mut bytes);
+        bytes.resize(BODY_BYTES, 0);
         bytes.extend_from_slice(&crc32fast::hash(&bytes).to_be_bytes());
         bytes.try_into().expect("the fields add up to the length of the file")
     }
@@ -88,7 +96,8 @@ impl Mark {
         let (ledger_lost, rest) = rest.split_first()?;
         let (queue_reserved, rest) = rest.split_first_chunk::<8>()?;
         let (commits, rest) = rest.split_first_chunk::<8>()?;
-        let (losses, _) = rest.split_first_chunk::<8>()?;
+        let (losses, rest) = rest.split_first_chunk::<8>()?;
+        let keepsake = Keepsake::decode(rest)?;
         (*magic == MAGIC).then_some(Self {
             high_water: HighWater {
                 epoch: u32::from_be_bytes(*epoch),
@@ -98,6 +107,7 @@ impl Mark {
             queue_reserved: u64::from_be_bytes(*queue_reserved),
             commits: u64::from_be_bytes(*commits),
             losses: u64::from_be_bytes(*losses),
+            keepsake,
         })
     }
 
@@ -107,6 +117,7 @@ impl Mark {
             queue_reserved: self.queue_reserved.max(other.queue_reserved),
             commits: self.commits.max(other.commits),
             losses: self.losses.max(other.losses),
+            keepsake: self.keepsake.newer(other.keepsake),
         }
     }
 }
@@ -188,7 +199,9 @@ mod tests {
 
     fn mark(order_seq: u64) -> Mark {
         let high_water = HighWater { epoch: 3, order_seq, ledger_lost: false };
-        Mark { high_water, queue_reserved: 2048, commits: 9, losses: 1 }
+        let mut keepsake = Keepsake::default();
+        (0..order_seq).for_each(|number| keepsake.replace(&number.to_be_bytes()));
+        Mark { high_water, queue_reserved: 2048, commits: 9, losses: 1, keepsake }
     }
 
     fn in_new_directory() -> (tempfile::TempDir, MarkFiles) {
@@ -243,7 +256,7 @@ mod tests {
         let (_directory, files) = in_new_directory();
         files.write(&mark(7)).expect("write");
         for path in &files.copies {
-            std::fs::write(path, b"TWH1").expect("torn");
+            std::fs::write(path, b"TWH2").expect("torn");
         }
         assert_eq!(files.read().expect("read"), Found::Unreadable);
         for path in &files.copies {

@@ -160,6 +160,7 @@ pub(super) fn begin_block(books: &mut Books, found: Found, lost: bool) {
         state.reserved_seq = state.reserved_seq.max(mark.queue_reserved);
         state.commits = state.commits.max(mark.commits);
         state.losses = state.losses.max(mark.losses);
+        state.keepsake = mark.keepsake.newer(state.keepsake);
     }
     if lost {
         state.high_water.ledger_lost = true;

@@ -248,6 +248,7 @@ impl Owner {
             status.released_seq = books.state.released_seq;
             status.telemetry_dropped = books.state.telemetry_dropped;
             status.high_water = books.state.high_water;
+            status.keepsake = books.state.keepsake;
         }
     }
 }
@@ -304,6 +305,7 @@ impl Group {
 fn mark_is_due(mark: &Mark, ready: &Ready) -> bool {
     let state = &ready.books.state;
     state.high_water != mark.high_water
+        || state.keepsake != mark.keepsake
         || state.reserved_seq != mark.queue_reserved
         || state.commits >= mark.commits + MARK_EVERY_COMMITS
 }

@@ -102,7 +102,7 @@ fn a_batch_needs_its_signatures_and_means_its_members() {
         ("a shorter path", Refusal::NotAMember, |it| it.order.path.truncate(1)),
         ("a longer path", Refusal::NotAMember, |it| it.order.path.push(Digest([0; 32]))),
         ("no path", Refusal::NotAMember, |it| it.order.path.clear()),
-        ("a count that is too low", Refusal::NotAMember, |it| it.batch.terminals = 2),
+        ("a count that is too low", Refusal::CountMisstated, |it| it.batch.terminals = 2),
         ("another root", Refusal::NotAMember, |it| it.batch.root = Digest([0; 32])),
         ("nobody", Refusal::UnsoundBatch, |it| it.batch.terminals = 0),
     ];
@@ -124,7 +124,7 @@ fn two_keys_of_one_owner_are_one_approver() {
         let keys = [controller, approvers[0], approvers[1]];
         Parcel { batch: scene.ceremony.sign(scene.papers().batch, &keys), ..scene.parcel() }
     };
-    refused(&scene, "one owner", &with([first, same_owner]), Refusal::TooFewSignatures);
+    refused(&scene, "one owner", &with([first, same_owner]), Refusal::SameOwner);
     refused(&scene, "one key twice", &with([first, first]), Refusal::TooFewSignatures);
     assert!(scene.check(&with([first, other])).is_ok());
 }

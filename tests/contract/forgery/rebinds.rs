@@ -118,7 +118,7 @@ fn two_people_with_different_owners_and_a_controller_sign_it_and_nothing_less_wi
     both.owner = owner;
     let one_person = Rebinding { scene: Scene::of(ceremony), ..Rebinding::new() };
     let parcel = one_person.parcel();
-    refused(&one_person.scene, "two keys of one owner", &parcel, Refusal::TooFewSignatures);
+    refused(&one_person.scene, "two keys of one owner", &parcel, Refusal::SameOwner);
 }
 
 #[test]

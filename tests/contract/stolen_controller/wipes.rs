@@ -2,7 +2,9 @@
 //! and whatever the controller's database holds: batches that people signed, and all clearances.
 
 use agent::journal::facts::Standing;
-use harness::deactivate::{clearance, clearance_lost, folder, resume, suspend, wipe, wipe_lost};
+use harness::deactivate::{
+    clearance, clearance_lost, folder, manifest, resume, suspend, wipe, wipe_lost,
+};
 use harness::rebind::Portfolio;
 
 use super::*;
@@ -144,7 +146,10 @@ impl Attempt {
 #[test]
 fn he_wipes_nothing_with_the_controller_and_one_approver() {
     let mut scene = Scene::of(Ceremony::of(1));
-    for standing in [Standing::Suspended { by: BY, is_settled: true }, Standing::InService] {
+    for standing in [
+        Standing::Suspended { by: BY, is_settled: true, manifest: Some(manifest()) },
+        Standing::InService,
+    ] {
         scene.standing = standing;
         let loot = approved(&scene);
         let mut runner = TestRunner::new(ProptestConfig::with_cases(3_000));
@@ -165,7 +170,7 @@ fn he_wipes_nothing_with_the_controller_and_one_approver() {
 fn what_two_people_approved_is_done_as_he_found_it() {
     let mut scene = Scene::of(Ceremony::of(1));
     scene.terminal = terminal(3);
-    scene.standing = Standing::Suspended { by: BY, is_settled: true };
+    scene.standing = Standing::Suspended { by: BY, is_settled: true, manifest: Some(manifest()) };
     let loot = approved(&scene);
     let mut admitted = Vec::new();
     for batch in 0..loot.len() {

@@ -1,6 +1,7 @@
 //! A suspension is armed long before its cut-off, and a wipe waits while it can be cancelled: other
 //! jobs go first, and then nothing that can be withdrawn goes before.
 
+mod losing;
 mod owing;
 
 use agent::job::DataAction;

@@ -145,6 +145,7 @@ pub(crate) fn identity(key: &Path) -> Identity {
             broker: String::new(),
             roster: Digest([0; 32]),
             zone: "UTC".to_owned(),
+            suspended_by: None,
             claim: None,
         },
         key: TerminalKey::read(key).unwrap(),

@@ -284,8 +284,30 @@ fn what_was_found_to_be_owed_is_what_a_till_may_owe_when_it_is_over() {
         let Reply::Done(Proof { version, .. }) = reply else { panic!("{reply:?}") };
         assert_eq!(version.as_deref(), Some(SUSPENDED_OWING), "no host has confirmed it");
     }
+    // What came up meanwhile is accepted up to what people have signed, and no further.
+    let up_to = |total_minor| {
+        suspend_owing(Covers::UpTo { total_minor, currency: "CNY".to_owned(), unsent: 0 })
+    };
+    shop.till.turn(|knobs| knobs.batch_open = true);
+    is_done(of(&shop, up_to(700), confirm, given()));
+    let (code, detail) = failure(of(&shop, up_to(699), confirm, given()));
+    assert_eq!(code, FailureCode::NotStopped);
+    assert!(detail.contains("people accept 699 CNY"), "{detail}");
     shop.till.turn(|knobs| knobs.stopped = None);
     assert_eq!(failure(of(&shop, whatever(), confirm, given())).0, FailureCode::NotStopped);
+}
+
+#[test]
+fn what_another_job_has_held_is_let_go_and_what_was_stopped_for_good_is_not() {
+    let shop = backing_up();
+    assert!(sells(&shop));
+    shop.done(Action::ReleaseTrading);
+    is_done(act(&shop, suspend(), DeactivateAction::Stop));
+    // Nothing is known here of who has stopped it: the terminal has lost its books.
+    shop.done(Action::ReleaseTrading);
+    assert!(!sells(&shop), "no other job lets it sell");
+    is_done(act(&shop, resume(), DeactivateAction::Sell));
+    assert!(sells(&shop));
 }
 
 #[test]

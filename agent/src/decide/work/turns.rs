@@ -3,9 +3,11 @@
 
 use std::time::Duration;
 
+use shared::document::receipt::Evidence;
 use shared::id::OrderId;
 use shared::outcome::{Outcome, Waiting};
-use shared::owed::SUSPENDED;
+use shared::owed::is_settled;
+use shared::step_names::saved_manifest;
 use shared::time::UnixTime;
 
 use super::super::effect::{Decision, Effect};
@@ -137,7 +139,7 @@ impl Core {
     pub(super) fn note_standing(
         &mut self,
         job: &Job,
-        outcome: &Outcome,
+        (outcome, evidence): (&Outcome, &[Evidence]),
         now: Now,
         out: &mut Decision,
     ) {
@@ -147,7 +149,7 @@ impl Core {
             return;
         };
         let time = self.clock.reading(now).proven;
-        self.standing = standing(&it.wanted, said, job.order, time);
+        self.standing = standing(&it.wanted, (said, evidence), job.order, time);
         out.writes.push(facts::standing(self.standing));
         let is_other = match self.standing {
             Standing::InService | Standing::Suspended { is_settled: false, .. } => true,
@@ -194,10 +196,18 @@ impl Core {
     }
 }
 
-/// `said`: what the job has established.
-fn standing(wanted: &Wanted, said: &str, by: OrderId, at: UnixTime) -> Standing {
+/// `said`: what the job has established, and by what.
+fn standing(
+    wanted: &Wanted,
+    (said, evidence): (&str, &[Evidence]),
+    by: OrderId,
+    at: UnixTime,
+) -> Standing {
     match wanted {
-        Wanted::Suspend(_) => Standing::Suspended { by, is_settled: said == SUSPENDED },
+        Wanted::Suspend(_) => {
+            let (is_settled, manifest) = (is_settled(said), saved_manifest(evidence));
+            Standing::Suspended { by, is_settled, manifest }
+        }
         Wanted::Resume(_) => Standing::InService,
         Wanted::Wipe(..) => Standing::Erased { by, at },
     }

@@ -27,6 +27,7 @@ fn identity() -> Arc<Identity> {
         broker: "unused:1".to_owned(),
         roster: Digest([0; 32]),
         zone: "UTC".to_owned(),
+        suspended_by: None,
         claim: None,
     };
     Arc::new(Identity {

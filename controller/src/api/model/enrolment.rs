@@ -4,7 +4,7 @@ use std::fmt;
 
 use data_encoding::BASE64;
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
-use shared::id::{FleetId, TerminalId};
+use shared::id::{FleetId, OrderId, TerminalId};
 use utoipa::ToSchema;
 
 use super::terminal::Lifecycle;
@@ -74,6 +74,10 @@ pub struct Enrolled {
     pub broker: String,
     /// IANA name of the time zone that windows are meant in, as the claim said.
     pub zone: String,
+    /// The order by which it stands still, and did so before it enrolled anew.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>)]
+    pub suspended_by: Option<OrderId>,
 }
 
 /// What a terminal is told about itself.

@@ -335,6 +335,7 @@ impl Terminal {
             recipient: None,
             log: self.log,
             locked: None,
+            stands: None,
         }
     }
 }

@@ -250,6 +250,7 @@ pub(super) fn heard(seq: u64, report: Report) -> Heard {
 pub(super) fn hello(epoch: u32, order_seq: u64) -> Hello {
     Hello {
         challenge: None,
+        stands: None,
         boot_nonce: Nonce([7; 16]),
         epoch,
         order_seq,

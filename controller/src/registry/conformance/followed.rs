@@ -258,6 +258,41 @@ pub(super) async fn every_refusal_of_a_wipe_reaches_the_log_under_its_own_code(
     assert_eq!(codes.len(), said.len());
 }
 
+/// What is forged outside of the registry is refused by the terminal, which says so.
+pub(super) async fn a_refusal_of_an_order_that_nobody_here_made_is_logged_and_fills_no_log(
+    registry: &dyn Registry,
+) {
+    enrol(registry, 1, 1).await;
+    let forged = |number: u8| OrderId::from_bytes([0xf0 + number; 16]);
+    let mut seq = 0;
+    // Ten under one code, each of them twice, and one under another code behind them.
+    for number in (0..10).flat_map(|number| [number, number]) {
+        seq += 1;
+        hear(registry, seq, refused(forged(number), Refusal::SameOwner, 40)).await;
+    }
+    seq += 1;
+    hear(registry, seq, refused(forged(10), Refusal::CountMisstated, 40)).await;
+    seq += 1;
+    hear(registry, seq, said(forged(11), Said::Accepted, 40)).await;
+    let mut expected = Vec::new();
+    let mut expect = |number: u8, code: &str, more: &str| {
+        let detail = format!("an order that this registry did not make: {code}: not here{more}");
+        expected.push((terminal_id(1).to_string(), forged(number).to_string(), detail));
+    };
+    (0..3).for_each(|number| expect(number, "same-owner", ""));
+    expect(3, "same-owner", "; more of these today are not written down");
+    expect(10, "count-misstated", "");
+    assert_eq!(refusals(registry).await, expected);
+    // Tomorrow there is room again.
+    for day in 1..=2 {
+        seq += 1;
+        let report = refused(forged(12), Refusal::SameOwner, 40);
+        let later = Heard { at: UnixTime(day * 24 * HOUR + 50), ..heard(seq, report) };
+        registry.apply(&[later]).await.expect("it is applied");
+    }
+    assert_eq!(refusals(registry).await.len(), 6, "once, however often it is heard");
+}
+
 fn restore() -> Change {
     let of = SnapshotOf {
         terminal: terminal_id(1),

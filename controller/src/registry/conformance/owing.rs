@@ -2,17 +2,22 @@
 
 use shared::change::rebind::Reason;
 use shared::change::{Change, Covers, Resume, SettlementDelay, Suspend};
+use shared::digest::Digest;
 use shared::document::receipt::{Evidence, Said};
+use shared::message::{Hello, Stands};
 use shared::outcome::Outcome;
 use shared::owed::{Owed, SUSPENDED, SUSPENDED_OWING};
 use shared::time::UnixTime;
 
+use super::backups::{hand_in, snapshot};
 use super::fixture::*;
 use super::requests::{accepted_to, request_id};
+use super::retention::{one_available, prove};
 use crate::campaign::state::CampaignEvent;
 use crate::registry::Registry;
 use crate::registry::campaign::{AfterStart, NewCampaign};
 use crate::registry::deactivation::{NewDeactivation, Owing, ServiceFacts};
+use crate::registry::delivery::{Heard, Saying};
 use crate::registry::rebind::NotBegun;
 use crate::registry::terminal::Service;
 use crate::request::RequestKind;
@@ -144,8 +149,10 @@ pub(super) async fn what_a_stopped_terminal_owes_is_kept_until_it_has_settled_or
     accepted_to(registry, 2, RequestKind::Suspend).await;
     add(registry, 3, 2, suspend(true)).await.expect("it is stopped anew");
     start(registry, 3).await;
-    ended(registry, 3, SUSPENDED_OWING, &[]).await;
-    assert_eq!(facts(registry).await.owing.map(|it| it.owed), Some(vec![]));
+    ended(registry, 3, "stopped", &[]).await;
+    let found = facts(registry).await;
+    assert_eq!(found.service, Service::SuspendedOwing, "no other word says that it has settled");
+    assert_eq!(found.owing.map(|it| it.owed), Some(vec![]));
     end(registry, 3).await;
     accepted_to(registry, 3, RequestKind::Resume).await;
     add(registry, 4, 3, resume()).await.expect("it may sell again");
@@ -185,4 +192,81 @@ pub(super) async fn a_suspension_is_taken_up_again_only_for_those_that_owe_somet
     end(registry, 2).await;
     let settled = add(registry, 3, 1, suspend(false)).await;
     assert!(matches!(settled, Err(NotBegun::Request(_))), "it owes nothing: {settled:?}");
+}
+
+async fn says(registry: &dyn Registry, hello: Hello) {
+    let heard = Heard { terminal: terminal_id(1), at: UnixTime(70), saying: Saying::Hello(hello) };
+    registry.apply(&[heard]).await.expect("it is applied");
+}
+
+/// Terminal 1 was suspended by campaign 1, and has signed that it saved this.
+async fn suspended(registry: &dyn Registry, saved: Option<Digest>) {
+    accepted_to(registry, 1, RequestKind::Decommission).await;
+    add(registry, 1, 1, suspend(false)).await.expect("nothing is in its way");
+    start(registry, 1).await;
+    let piece = |step: &str, digest| Evidence {
+        step: step.to_owned(),
+        at: UnixTime(40),
+        note: "as it was".to_owned(),
+        digest,
+    };
+    let evidence = vec![piece("save", saved), piece("confirm", Some(Digest([9; 32])))];
+    let outcome = Outcome::Succeeded { now: SUSPENDED.to_owned() };
+    let report = said(order_id(1, 1, 1), Said::Finished { outcome, evidence }, 45);
+    registry.apply(&[heard(1, report)]).await.expect("it is applied");
+    end(registry, 1).await;
+}
+
+pub(super) async fn what_stands_still_does_so_when_it_has_enrolled_anew(registry: &dyn Registry) {
+    enrol(registry, 1, 1).await;
+    suspended(registry, None).await;
+    let before = facts(registry).await;
+    assert_eq!(enrol(registry, 1, 2).await.service, Service::Suspended);
+    let after = facts(registry).await;
+    assert_eq!((after.epoch, after.challenge), (before.epoch + 1, None));
+    let standing = |it: &ServiceFacts| (it.service, it.service_order, it.service_at);
+    assert_eq!(standing(&after), standing(&before));
+
+    // Whoever has new books says that it knows of no settlement; what it says of less is late.
+    let new = Hello {
+        stands: Some(Stands::SuspendedOwing),
+        outbox_depth: 0,
+        outbox_acknowledged: 0,
+        ..hello(after.epoch, 0)
+    };
+    says(registry, Hello { stands: Some(Stands::Suspended), ..new.clone() }).await;
+    says(registry, Hello { outbox_depth: 1, ..new.clone() }).await;
+    assert_eq!(facts(registry).await.service, Service::Suspended);
+    says(registry, new).await;
+    let found = facts(registry).await;
+    assert_eq!(found.service, Service::SuspendedOwing);
+    assert_eq!(found.service_order, before.service_order);
+    let owing = found.owing.expect("nobody knows what");
+    assert_eq!((owing.owed, owing.reason.as_str()), (vec![], "the terminal has lost its books"));
+    assert_eq!(enrol(registry, 1, 3).await.service, Service::SuspendedOwing);
+    assert!(facts(registry).await.owing.is_some());
+    add(registry, 2, 1, suspend(false)).await.expect("it may settle, and be saved");
+}
+
+pub(super) async fn what_a_suspension_has_saved_is_what_counts_while_it_lasts(
+    registry: &dyn Registry,
+) {
+    one_available(registry).await;
+    let own = snapshot(1).digest;
+    assert_eq!(facts(registry).await.saved.map(|it| it.0), Some(own));
+    suspended(registry, Some(own)).await;
+    hand_in(registry, 2).await.expect("a later one");
+    prove(registry).await;
+    assert_eq!(facts(registry).await.saved.map(|it| it.0), Some(own), "no later one");
+    let holding = registry.holding(terminal_id(1)).await.expect("it is looked up");
+    let held = holding.expect("it has some").snapshots.into_iter().filter(|it| it.is_held);
+    assert_eq!(held.map(|it| it.manifest).collect::<Vec<_>>(), [own], "it does not expire");
+}
+
+pub(super) async fn what_a_suspension_has_saved_and_nobody_has_verified_is_not_saved(
+    registry: &dyn Registry,
+) {
+    one_available(registry).await;
+    suspended(registry, Some(Digest([8; 32]))).await;
+    assert_eq!(facts(registry).await.saved, None, "an older one is no substitute");
 }

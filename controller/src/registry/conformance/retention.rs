@@ -26,7 +26,7 @@ fn not_kept() -> PurgeReason {
 }
 
 /// Terminal 1 has one snapshot, which is available.
-async fn one_available(registry: &dyn Registry) {
+pub(super) async fn one_available(registry: &dyn Registry) {
     open_repository(registry).await;
     assert_eq!(add(registry, key(Kind::Snapshots, 3)).await, Ok(Admitted::New));
     assert_eq!(hand_in(registry, 1).await, Ok(Admitted::New));
@@ -34,7 +34,7 @@ async fn one_available(registry: &dyn Registry) {
     assert_eq!(state(registry).await, SnapshotState::Available);
 }
 
-async fn prove(registry: &dyn Registry) {
+pub(super) async fn prove(registry: &dyn Registry) {
     let due = registry.objects_due(UnixTime(1000), 100).await.expect("a list");
     let proven = |object: DueObject| Examined {
         object: DueObject { state: ObjectState::Proven, copied_at: Some(UnixTime(40)), ..object },

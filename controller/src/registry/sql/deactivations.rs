@@ -6,10 +6,12 @@ use async_trait::async_trait;
 use shared::change::{Change, SettlementDelay};
 use shared::digest::Digest;
 use shared::document::clearance::Deregistered;
-use shared::document::receipt::Evidence;
+use shared::document::receipt::{Evidence, Receipt, Said};
 use shared::id::{CampaignId, OrderId, TerminalId};
 use shared::outcome::Outcome;
-use shared::owed::SUSPENDED_OWING;
+use shared::owed::is_settled;
+use shared::signature::Envelope;
+use shared::step_names::saved_manifest;
 use shared::time::UnixTime;
 
 use super::rebinds::{put_enclosed, rebinding};
@@ -20,8 +22,8 @@ use super::session::{
 use super::suspicions::{place_is_frozen, terminal_is_frozen};
 use super::tally::Differences;
 use super::{
-    SqlRegistry, alarms, audit, campaigns, finish, read, replacements, requests, stops, terminals,
-    transaction, units, write,
+    SqlRegistry, alarms, audit, campaigns, finish, read, receipts, replacements, requests, stops,
+    terminals, transaction, units, write,
 };
 use crate::campaign::state::CampaignState;
 use crate::registry::RegistryError;
@@ -353,17 +355,50 @@ async fn facts(tx: &mut Transaction, ids: &[TerminalId]) -> Result<Vec<ServiceFa
         });
     }
     for it in &mut all {
-        it.saved = saved(tx, it.terminal).await?;
+        it.saved = saved(tx, it).await?;
         it.deregistered = deregistered(tx, it.terminal, it.epoch).await?;
     }
     Ok(all)
 }
 
-async fn saved(tx: &mut Transaction, terminal: TerminalId) -> Result<Option<(Digest, UnixTime)>> {
-    let select = "SELECT manifest, taken_at FROM backup_snapshots
-         WHERE terminal = $1 AND state = 'available' ORDER BY number DESC LIMIT 1";
+/// What a terminal that stands still has saved for that, by its own signed word.
+pub(super) async fn saved_while_suspended(
+    tx: &mut Transaction,
+    terminal: TerminalId,
+) -> Result<Option<Digest>> {
+    let select = "SELECT service_order FROM terminals
+         WHERE id = $1 AND service IN ('suspended', 'suspended-owing')";
     let row = tx.row(select, vec![text(terminal)]).await?;
+    let order = row.map(|mut row| row.maybe_parsed("order")).transpose()?.flatten();
+    match order {
+        Some(order) => saved_by(tx, order).await,
+        None => Ok(None),
+    }
+}
+
+/// Of a terminal that stands still the snapshot that it took for that, by its own signed word: what
+/// it may be wiped for names no other. Else its newest.
+async fn saved(tx: &mut Transaction, it: &ServiceFacts) -> Result<Option<(Digest, UnixTime)>> {
+    let manifest = saved_while_suspended(tx, it.terminal).await?;
+    let select = "SELECT manifest, taken_at FROM backup_snapshots
+         WHERE terminal = $1 AND state = 'available' AND ($2 IS NULL OR manifest = $2)
+         ORDER BY number DESC LIMIT 1";
+    let row = tx.row(select, vec![text(it.terminal), maybe_text(manifest)]).await?;
     row.map(|mut row| Ok((row.parsed("digest")?, row.time()?))).transpose()
+}
+
+/// What the receipt of an order that has ended says that was saved.
+async fn saved_by(tx: &mut Transaction, order: OrderId) -> Result<Option<Digest>> {
+    for signed in receipts::of(tx, order).await? {
+        let read = Envelope::<Receipt>::from_bytes(signed.as_slice());
+        // It was read before it was kept.
+        if let Ok(Receipt { said: Said::Finished { evidence, .. }, .. }) =
+            read.map(|it| it.document)
+        {
+            return Ok(saved_manifest(&evidence));
+        }
+    }
+    Ok(None)
 }
 
 async fn deregistered(
@@ -442,7 +477,7 @@ pub(super) async fn ended(
     let Outcome::Succeeded { now } = outcome else { return Ok(()) };
     let mut owing = None;
     let (service, action) = match change {
-        Change::Suspend(suspend) if now == SUSPENDED_OWING => {
+        Change::Suspend(suspend) if !is_settled(now) => {
             owing = Some(owing_of(suspend.delay.as_ref(), evidence, at));
             (Service::SuspendedOwing, "terminal-suspended-owing")
         }
@@ -472,6 +507,29 @@ pub(super) async fn ended(
         0 => Ok(()),
         _ => units::follow::signed(tx, terminal, (service, order), &by, differences).await,
     }
+}
+
+/// It says itself that it does not know whether it has settled, where it had signed before that it
+/// has: its books are new. It is wiped by what it signs anew, once it has settled and is saved.
+pub(super) async fn lost_its_books(
+    tx: &mut Transaction,
+    terminal: TerminalId,
+    at: UnixTime,
+) -> Result<()> {
+    let update = "UPDATE terminals SET service = 'suspended-owing', owing = $2
+         WHERE id = $1 AND service = 'suspended'";
+    let owing = Owing {
+        owed: Vec::new(),
+        settled_by: at,
+        reason: "the terminal has lost its books".to_owned(),
+        accepted_by: String::new(),
+    };
+    if tx.execute(update, vec![text(terminal), json(&owing)]).await? == 1 {
+        let why = owing.reason;
+        let by = By { who: terminal.to_string(), why, at };
+        audit::append(tx, &by, "terminal-suspended-owing", terminal).await?;
+    }
+    Ok(())
 }
 
 /// A terminal that owes what nobody has accepted is late at once.

@@ -7,16 +7,16 @@ use std::time::Duration;
 
 use data_encoding::BASE64;
 use shared::id::TerminalId;
-use shared::message::Hello;
+use shared::message::{Hello, Stands};
 use shared::time::UnixTime;
 
-use super::orders;
 use super::quarantine::terminal_is_quarantined;
 use super::session::{
     Row, Transaction, Value, code, int, json, list, maybe_text, maybe_time, text, time,
     with_id_list,
 };
 use super::tally::Differences;
+use super::{deactivations, orders};
 use crate::registry::RegistryError;
 use crate::registry::terminal::Presence;
 
@@ -251,7 +251,17 @@ impl Known {
             maybe_text(hello.challenge),
         ]);
         tx.execute(update, values).await?;
-        Ok(())
+        match hello.stands {
+            Some(Stands::SuspendedOwing) if self.has_told_all(hello) => {
+                deactivations::lost_its_books(tx, self.id, at).await
+            }
+            Some(_) | None => Ok(()),
+        }
+    }
+
+    /// Whether all that it had reported when it said this is known here, and nothing newer.
+    fn has_told_all(&self, hello: &Hello) -> bool {
+        hello.outbox_depth == 0 && self.applied_up_to(hello.epoch) <= hello.outbox_acknowledged
     }
 
     fn standing_values(&self, serve: bool) -> Vec<Value> {

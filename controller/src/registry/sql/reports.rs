@@ -244,6 +244,7 @@ impl Work {
         if let Some(why) = strange {
             let subject = Digest::of(signed.as_slice());
             let kind = AlarmKind::StrangeReceipt;
+            refusals::note_strange(tx, terminal, receipt, heard.at).await?;
             return self.alarm(tx, heard, kind, subject, why.to_owned(), Some(signed)).await;
         }
         if receipts::keep(tx, receipt, signed, heard.at).await? {

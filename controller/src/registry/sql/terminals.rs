@@ -18,7 +18,7 @@ use crate::registry::RegistryError;
 use crate::registry::audit::By;
 use crate::registry::page::Page;
 use crate::registry::terminal::{
-    Certificate, Claim, Enrolment, NewClaim, Presence, Said, Terminal, Unit,
+    Certificate, Claim, Enrolment, NewClaim, Presence, Said, Service, Terminal, Unit,
 };
 use crate::terminal::label::{self, Labels, Relabelled};
 use shared::time::UnixTime;
@@ -204,8 +204,7 @@ pub(super) async fn enrol(
     let update = "UPDATE terminals SET model = $2, store = $3, lane = $4, labels = $5, zone = $6,
              unit = $7, epoch = $8, public_key = $9, certificate = $10,
              certificate_expires_at = $11, order_seq = 0, deliver_at = NULL,
-             recipient = NULL, challenge = NULL, service = 'in-service', service_order = NULL,
-             service_at = NULL, owing = NULL
+             recipient = NULL, challenge = NULL
          WHERE id = $1";
     let epoch = known.epoch.saturating_add(1);
     let values = vec![
@@ -222,13 +221,30 @@ pub(super) async fn enrol(
         time(enrolment.certificate.expires_at),
     ];
     tx.execute(update, values).await?;
+    let mut differences = Differences::default();
+    if known.service == Service::Erased {
+        begin_in_service(tx, known.id, at, &mut differences).await?;
+    }
     positions::follow_enrolment(tx, known.id, (&claim.store, claim.lane.as_deref()), at).await?;
     orders::void_before(tx, known.id, epoch).await?;
     backup::watch::begin(tx, known.id, at).await?;
-    let mut differences = Differences::default();
-    units::follow::forget(tx, known.id, at, &mut differences).await?;
     differences.unit(Some(known.unit), Unit::Enrolled);
     differences.write(tx).await
+}
+
+/// What was emptied begins a new life. Whatever else stands still goes on standing still, as the
+/// terminal itself does: only its own signed word changes that.
+async fn begin_in_service(
+    tx: &mut Transaction,
+    id: TerminalId,
+    at: UnixTime,
+    differences: &mut Differences,
+) -> Result<()> {
+    let update = "UPDATE terminals SET service = 'in-service', service_order = NULL,
+             service_at = NULL, owing = NULL
+         WHERE id = $1";
+    tx.execute(update, vec![text(id)]).await?;
+    units::follow::forget(tx, id, at, differences).await
 }
 
 /// Another certificate for the same key, in the same epoch.

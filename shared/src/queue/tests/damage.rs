@@ -250,6 +250,57 @@ fn a_lost_mark_is_told_and_taken_from_the_database() {
     assert!(push(&store, Class::Report, b"next") > last);
 }
 
+/// As [`open`], and what is kept outside.
+fn keepsake(directory: &std::path::Path) -> Option<Vec<u8>> {
+    try_open(directory).store.status().keepsake.record().map(<[u8]>::to_vec)
+}
+
+fn keep_outside(store: &Store, record: &[u8]) {
+    let mut batch = Batch::new();
+    batch.keep_outside(record);
+    store.commit(batch).expect("committed");
+}
+
+#[test]
+fn what_is_kept_outside_survives_the_loss_of_the_database_or_of_the_mark() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let path = directory.path();
+    let store = open(path);
+    assert_eq!(store.status().keepsake.record(), None);
+    keep_outside(&store, b"suspended");
+    drop(store);
+    assert_eq!(keepsake(path).as_deref(), Some(&b"suspended"[..]));
+    for copy in ["high-water.a", "high-water.b"] {
+        overwrite(path.join(copy), b"rotten");
+    }
+    assert_eq!(keepsake(path).as_deref(), Some(&b"suspended"[..]), "by the database alone");
+    overwrite(path.join("high-water.b"), b"rotten");
+    let log = path.join("queue.sled/db");
+    fs::remove_file(&log).expect("removed");
+    fs::create_dir(&log).expect("made");
+    assert_eq!(keepsake(path).as_deref(), Some(&b"suspended"[..]), "by one copy alone");
+    let store = open(path);
+    keep_outside(&store, b"sells");
+    drop(store);
+    assert_eq!(keepsake(path).as_deref(), Some(&b"sells"[..]));
+}
+
+#[test]
+fn a_database_that_went_back_brings_back_no_older_keepsake() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let before = tempfile::tempdir().expect("a directory");
+    let store = open(directory.path());
+    keep_outside(&store, b"sells");
+    drop(store);
+    copy(directory.path(), before.path());
+    let store = open(directory.path());
+    keep_outside(&store, b"suspended");
+    drop(store);
+    fs::remove_dir_all(directory.path().join("queue.sled")).expect("removed");
+    copy(&before.path().join("queue.sled"), &directory.path().join("queue.sled"));
+    assert_eq!(keepsake(directory.path()).as_deref(), Some(&b"suspended"[..]));
+}
+
 #[test]
 fn a_damaged_snapshot_loses_nothing() {
     let directory = tempfile::tempdir().expect("a directory");

@@ -167,7 +167,11 @@ fn a_terminal_that_owes_something_is_not_wiped_before_it_has_settled_by_another_
     assert!(matches!(desk.ended(&settling), Outcome::Succeeded { .. }));
     let other = emptying(&desk, 5, by);
     desk.order(&other);
-    assert_eq!(desk.refusals(), [Refusal::NotSuspended], "it names the order that did not settle");
+    assert_eq!(
+        desk.refusals(),
+        [Refusal::OtherSuspension],
+        "it names the order that did not settle"
+    );
     let emptying = emptying(&desk, 6, id_of(&settling));
     desk.arm(&emptying);
     desk.pass(650);

@@ -138,6 +138,7 @@ fn hello(terminal: TerminalId) -> Hello {
         recipient: None,
         log: None,
         locked: None,
+        stands: None,
     }
 }
 

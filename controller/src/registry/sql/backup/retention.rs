@@ -5,8 +5,8 @@ use shared::document::purge_certificate::PurgeReason;
 use shared::id::{RepositoryId, TerminalId};
 use shared::time::UnixTime;
 
-use super::super::audit;
 use super::super::session::{Row, Transaction, code, int, json, text, time};
+use super::super::{audit, deactivations};
 use super::{keeping, objects, snapshots};
 use crate::backup::retention::{Candidate, Holding};
 use crate::backup::state::{SnapshotEvent, SnapshotState, step};
@@ -48,7 +48,13 @@ pub(super) async fn holding(tx: &mut Transaction, of: TerminalId) -> Result<Opti
                      AND o.state <> 'proven' AND o.seq <= s.objects)))
          FROM backup_snapshots s WHERE s.terminal = $1 AND s.state <> 'purged' ORDER BY s.number";
     let rows = tx.rows(select, vec![text(of)]).await?;
-    let snapshots = rows.into_iter().map(candidate).collect::<Result<_>>()?;
+    let mut snapshots = rows.into_iter().map(candidate).collect::<Result<Vec<_>>>()?;
+    // Without it a terminal that stands still could never be wiped.
+    if closed_at.is_none()
+        && let Some(needed) = deactivations::saved_while_suspended(tx, of).await?
+    {
+        snapshots.iter_mut().for_each(|it| it.is_held |= it.manifest == needed);
+    }
     Ok(Some(Holding { terminal: of, serial, closed_at, repositories, snapshots }))
 }
 
