@@ -106,8 +106,8 @@ impl Failure {
             Self::Refused(_) => "`tillward-erase state` says how far the wipe is",
             Self::MaybeBegun => "let it end with `tillward-erase resume`",
             Self::NoStart => {
-                "let the wipe end; a terminal that is enrolled anew sells again, once its agent has \
-                 started with the new identity"
+                "let the wipe end; a terminal that is enrolled anew sells again, once its agent \
+                 has started with the new identity"
             }
             Self::Undone(undone) => undone.first().map_or("", |undone| undone.hint),
         }

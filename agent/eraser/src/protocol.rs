@@ -29,7 +29,7 @@
 //! - `{"wiping":{"order":"ord_1"}}`: the answer of `report` from the first key that may be
 //!   destroyed to the last thing looked for.
 //! - `{"state":"none","order":null}`: the answer of `state`, `may-start`, `forget` and `cancel`; of
-//!   `resume` and `report` where nothing is to be wiped; of `report` while the wipe is only accepted.
+//!   `resume` and `report` where nothing is to be wiped; of `report` while it is only accepted.
 //! - `{"checked":{"order":"ord_1"}}`: the answer of `check`, which takes the same request as `run`
 //!   and changes nothing.
 //! - `{"failed":{"phase":"keys","what":"…","why":"…","hint":"…"}}`: nothing follows, and the exit
