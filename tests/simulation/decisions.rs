@@ -14,6 +14,7 @@ use std::time::Duration;
 use agent::decide::effect::{Decision, Effect, Post, Write};
 use agent::decide::input::{Input, Now};
 use agent::decide::{Core, Profile};
+use agent::job::deactivate::DeactivateAction;
 use agent::job::{Action, Proof, Reply, Task};
 use agent::lease::Errand;
 use agent::maintenance::Work;
@@ -27,6 +28,7 @@ use shared::id::OrderId;
 use shared::membership::Membership;
 use shared::message::{Ack, Down, Hello, Parcel, Progress};
 use shared::outcome::{Outcome, Refusal};
+use shared::owed::SUSPENDED;
 use shared::signature::PrivateKey;
 use shared::time::UnixTime;
 
@@ -195,7 +197,12 @@ impl Desk {
         let mut orders = Vec::new();
         while let Some(task) = self.asked.first() {
             orders.push(task.order);
-            let version = (task.action == Action::ProveHealth).then(|| "2.0.0".to_owned());
+            let says = [
+                (Action::ProveHealth, "2.0.0"),
+                (Action::Deactivate(DeactivateAction::ConfirmStopped), SUSPENDED),
+            ];
+            let said = says.iter().find(|(action, _)| *action == task.action);
+            let version = said.map(|(_, version)| (*version).to_owned());
             let reply = match task.action == Action::AskTill {
                 true => Reply::Till { work: Work::Free, detail: String::new() },
                 false => Reply::Done(Proof { version, findings: Vec::new() }),

@@ -11,7 +11,7 @@ use shared::time::UnixTime;
 use crate::bank::Tested;
 use crate::hands::{Answered, done, done_if, failed, not_yet, patiently};
 use crate::rebinding::VERIFIED_WITHIN;
-use crate::scenario::{Job, Trouble};
+use crate::scenario::{Bug, Job, Trouble};
 use crate::world::World;
 
 const SOON: Duration = Duration::from_millis(300);
@@ -52,7 +52,8 @@ impl World {
             It::ConfirmStopped => {
                 let side = self.till.bank.active();
                 let may_owe = task.given.established.as_deref() == Some(SUSPENDED_OWING);
-                let owes = self.till.bank.has_money(side) && !may_owe;
+                let is_seen = !may_owe && self.scenario.bug != Some(Bug::OwesUnseen);
+                let owes = is_seen && self.till.bank.has_money(side);
                 let is_now = if may_owe { SUSPENDED_OWING } else { SUSPENDED };
                 match self.till.is_stopped() && !owes {
                     true => is_so(is_now),
@@ -61,6 +62,10 @@ impl World {
             }
             It::SelfTest if self.scenario.trouble == Some(Trouble::SelfTestFails) => {
                 worthwhile(FailureCode::TestFailed)
+            }
+            // The hosts are asked too, and waited for.
+            It::SelfTest if !self.till.bank.answers(self.till.bank.active(), self.now) => {
+                not_yet(Waiting::Network)
             }
             It::SelfTest => {
                 self.looked_over = true;
@@ -153,10 +158,11 @@ impl World {
         }
     }
 
-    /// As the eraser does it: it goes on where it was, and a till that is half erased is none.
+    /// As till and eraser do it: that it has begun is written down outside of what is erased, and
+    /// it goes on where it was.
     fn erase(&mut self, wanted: &Wanted, waited: Duration) -> Answered {
         self.watch_the_erasing(wanted);
-        self.till.erased.get_or_insert(false);
+        self.till.begin_erasing(self.scenario.bug != Some(Bug::BarsNobody));
         if self.scenario.trouble == Some(Trouble::EraseRefused) {
             let asked_at = *self.erase_asked_at.get_or_insert(self.now);
             if self.now < asked_at + HOUR {
@@ -208,6 +214,9 @@ impl World {
         }
         if self.till.bank.has_money(self.till.bank.active()) {
             self.breaches.push("a till with money open was erased".to_owned());
+        }
+        if !self.controller.is_deregistered(self.now) {
+            self.breaches.push("erased, and its provider has it on its books".to_owned());
         }
         if !self.vault.is_verified_since(self.till.sold_at, self.now) {
             self.breaches.push("what was sold is saved nowhere, and was erased".to_owned());

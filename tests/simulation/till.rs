@@ -34,6 +34,8 @@ pub(crate) struct Till {
     locked: bool,
     /// Half of it, or all.
     pub(crate) erased: Option<bool>,
+    /// Written down where nothing is erased, and asked for whenever a till is started.
+    barred: bool,
     pub(crate) bank: Bank,
     last_version: Version,
 }
@@ -70,6 +72,7 @@ impl Till {
             stopped: false,
             locked: false,
             erased: None,
+            barred: false,
             bank: Bank::new(),
             last_version: Version::Old,
         }
@@ -114,8 +117,7 @@ impl Till {
     }
 
     pub(crate) fn is_selling(&self) -> bool {
-        let is_there = matches!(self.process, Process::Running(_)) && self.erased != Some(true);
-        is_there && !self.is_held() && !self.stopped
+        matches!(self.process, Process::Running(_)) && !self.is_held() && !self.is_stopped()
     }
 
     pub(crate) fn is_held(&self) -> bool {
@@ -123,7 +125,14 @@ impl Till {
     }
 
     pub(crate) fn is_stopped(&self) -> bool {
-        self.stopped
+        self.stopped || self.barred
+    }
+
+    /// With the first of its data goes what it knows of itself: that it is stopped, or held.
+    pub(crate) fn begin_erasing(&mut self, is_written_down: bool) {
+        self.barred |= is_written_down;
+        self.erased.get_or_insert(false);
+        (self.stopped, self.locked, self.held_until) = (false, false, None);
     }
 
     /// Whether the till heard it.

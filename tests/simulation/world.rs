@@ -17,7 +17,7 @@ use shared::backup::{Selection, SnapshotOf};
 use shared::change::{Backup, Cancel, Change, Drill, Extent, Rebind, Restore, Upgrade};
 use shared::digest::{Digest, Nonce};
 use shared::document::receipt::Said;
-use shared::document::{Order, Release};
+use shared::document::{Clearance, Order, Release};
 use shared::id::{OrderId, RepositoryId};
 use shared::membership::Membership;
 use shared::message::Parcel;
@@ -134,8 +134,13 @@ impl World {
         }
         let then = scenario.then.map(|then| {
             let parcels = following_parcels(&office.ceremony, then, suspension, &release);
-            let id = id_of(&parcels[0]);
-            controller.owe_after(suspension, id, Rc::new(parcels));
+            let (id, parcels) = (id_of(&parcels[0]), Rc::new(parcels));
+            let deregisters =
+                scenario.bug != Some(Bug::DeregistersNobody) && then != Then::WipeRegistered;
+            match then.is_wipe() {
+                true => controller.owe_wipe(suspension, id, parcels, deregisters),
+                false => controller.owe_after(suspension, id, parcels),
+            }
             id
         });
         let mut till = Till::new();
@@ -338,10 +343,18 @@ fn following_parcels(
     by: OrderId,
     release: &Release,
 ) -> Vec<Parcel> {
-    let clearances = folder([1, 2].map(|it| clearance(terminal(it), challenge(), by)));
+    let cleared = |it| match then {
+        Then::WipeRegistered => {
+            Clearance { deregistered: Vec::new(), ..clearance(terminal(it), challenge(), by) }
+        }
+        Then::Resume | Then::Wipe | Then::SettleAndWipe | Then::WipeUnsettled | Then::Upgrade => {
+            clearance(terminal(it), challenge(), by)
+        }
+    };
+    let clearances = folder([1, 2].map(cleared));
     let (change, profile, release) = match then {
         Then::Resume => (Change::Resume(Box::new(resume())), None, None),
-        Then::Wipe | Then::SettleAndWipe | Then::WipeUnsettled => {
+        Then::Wipe | Then::SettleAndWipe | Then::WipeUnsettled | Then::WipeRegistered => {
             let wipe = wipe(clearances.root());
             (Change::Decommission(Box::new(wipe)), clearances.enclosed(terminal(1)), None)
         }
