@@ -30,4 +30,5 @@ mod releases;
 mod replacement;
 mod revocation;
 mod round_trip;
+mod tampered_log;
 mod whole_path;
