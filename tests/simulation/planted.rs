@@ -351,6 +351,12 @@ fn a_till_that_forgets_with_its_data_that_it_must_not_sell_is_caught() {
 }
 
 #[test]
+fn a_till_that_forgets_with_the_power_that_it_was_stopped_is_caught() {
+    let scenario = Scenario { bug: Some(Bug::StopsUntilThePowerFails), ..then(Then::Wipe) };
+    is_caught(&scenario, Tables::BUILT_IN, "and the till was stopped");
+}
+
+#[test]
 fn a_lost_terminal_that_is_not_stopped_first_is_caught() {
     let tables = spoilt_stop(WIPE_LOST, "stop", |_| None);
     let lost = Scenario::about_data(Job::WipeLost, None);

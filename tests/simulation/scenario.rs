@@ -192,6 +192,8 @@ pub(crate) enum Bug {
     BarsNobody,
     /// The till is taken for settled whatever it says that it owes.
     OwesUnseen,
+    /// That the till is stopped does not outlive the power.
+    StopsUntilThePowerFails,
 }
 
 /// One minute a day.

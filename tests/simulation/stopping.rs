@@ -12,11 +12,14 @@ use crate::bank::Tested;
 use crate::hands::{Answered, done, done_if, failed, not_yet, patiently};
 use crate::rebinding::VERIFIED_WITHIN;
 use crate::scenario::{Bug, Job, Trouble};
+use crate::till::SALE_TAKES;
 use crate::world::World;
 
 const SOON: Duration = Duration::from_millis(300);
 
-/// How long a till may still sell that was off, or had no agent, when it was to stop.
+/// How long a till may still sell that nobody has stopped yet when it is to stop: one that was off
+/// then, or whose agent was, starts before the agent does, and that asks what to do first. A till
+/// that was stopped is stopped by what it knows itself, and has none of this.
 const STOPPED_WITHIN: Duration = Duration::from_secs(30);
 
 /// Erasing takes so long, and the power can fail in between.
@@ -43,7 +46,11 @@ impl World {
             It::Check | It::Announce => done(),
             It::Stop => {
                 self.watch_the_moment(&it.wanted);
-                done_if(self.till.stop(), FailureCode::PosNotReady)
+                let stopped = self.till.stop();
+                if stopped {
+                    self.shut_from.get_or_insert(self.now);
+                }
+                done_if(stopped, FailureCode::PosNotReady)
             }
             It::SettleOrOwe => self.settles_or_owes(it, task),
             It::ConfirmSaved if self.vault.is_kept_verified(self.now) => done(),
@@ -75,6 +82,7 @@ impl World {
             It::CloseTests => self.close_tests(),
             It::Sell if matches!(it.wanted, Wanted::Suspend(_)) && task.given.suspended => done(),
             It::Sell if task.given.locked => {
+                self.shut_from = None;
                 done_if(self.till.hand_over(), FailureCode::PosNotReady)
             }
             It::Sell => {
@@ -200,6 +208,7 @@ impl World {
             self.breaches.push("the till was let sell by nobody's word".to_owned());
         }
         self.let_go_at.get_or_insert(self.now);
+        self.shut_from = None;
     }
 
     fn watch_the_erasing(&mut self, wanted: &Wanted) {
@@ -238,6 +247,10 @@ impl World {
         }
         if self.till.erased.is_some() && self.till.is_selling() {
             self.breaches.push("a till that is half erased sells".to_owned());
+        }
+        if self.shut_from.is_some_and(|from| self.till.sold_at > from + SALE_TAKES) {
+            let sold_at = self.till.sold_at;
+            self.breaches.push(format!("a sale at {sold_at:?}, and the till was stopped"));
         }
         let Some(cut_off) = self.cut_off() else { return };
         let last = cut_off.max(self.started_at) + STOPPED_WITHIN;

@@ -10,7 +10,8 @@ use crate::bank::{Audit, Bank};
 use crate::slots::Version;
 
 const SALE_EVERY: Duration = Duration::from_secs(30);
-const SALE_TAKES: Duration = Duration::from_secs(4);
+/// One that has begun ends, whatever the till is asked meanwhile.
+pub(crate) const SALE_TAKES: Duration = Duration::from_secs(4);
 const START_TAKES: Duration = Duration::from_secs(5);
 
 #[derive(Clone, Debug)]
@@ -235,6 +236,11 @@ impl Till {
         self.sale_ends = None;
         self.bank.lose_answer();
         self.process = Process::Off;
+    }
+
+    /// A broken till.
+    pub(crate) fn forget_to_stand_still(&mut self) {
+        self.stopped = false;
     }
 
     pub(crate) fn power_up(&mut self, version: Version) {

@@ -81,6 +81,8 @@ pub(crate) struct World {
     pub(crate) looked_over: bool,
     pub(crate) tests_closed: bool,
     pub(crate) let_go_at: Option<Duration>,
+    /// Since when the till is stopped by its own knowledge.
+    pub(crate) shut_from: Option<Duration>,
     pub(crate) wipe_accepted_at: Option<UnixTime>,
     pub(crate) stepped_down: bool,
     pub(crate) lease: Watch,
@@ -187,6 +189,7 @@ impl World {
             looked_over: false,
             tests_closed: false,
             let_go_at: None,
+            shut_from: None,
             wipe_accepted_at: None,
             stepped_down: false,
             lease: Watch::default(),
@@ -237,6 +240,9 @@ impl World {
             Cut::Agent => {}
             Cut::Power | Cut::Database => {
                 world.till.cut();
+                if world.scenario.bug == Some(Bug::StopsUntilThePowerFails) {
+                    world.till.forget_to_stand_still();
+                }
                 world.now += world.scenario.dark;
                 world.lease.power_failed(world.scenario.dark);
                 world.till.advance(world.now);
