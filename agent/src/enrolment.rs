@@ -215,7 +215,15 @@ fn pending_key(state: &Path) -> Result<TerminalKey, EnrolmentError> {
 
 fn forget_pending_key(state: &Path) -> Result<(), EnrolmentError> {
     let path = state.join("enrolling");
+    let (key, used) = (path.join("key.pem"), path.join("used.pem"));
     let forget = || {
+        // The identity has the key now, and a wipe finds it there; what is only unlinked here could
+        // be read from the disk for ever. Nobody takes a key of zeros for one that is under way.
+        if used.exists() {
+            durable::overwrite(&used)?;
+        }
+        fs::rename(&key, &used)?;
+        durable::overwrite(&used)?;
         fs::remove_dir_all(&path)?;
         durable::sync_directory(state)
     };
@@ -281,4 +289,23 @@ fn nonsense(step: &'static str, problem: impl ToString) -> EnrolmentError {
 
 fn base64(step: &'static str, text: &str) -> Result<Vec<u8>, EnrolmentError> {
     BASE64.decode(text.as_bytes()).map_err(|error| nonsense(step, error))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_key_of_an_enrolment_that_is_over_is_in_no_block_of_its_file() {
+        let directory = tempfile::tempdir().unwrap();
+        let state = directory.path();
+        let key = pending_key(state).unwrap();
+        assert_eq!(pending_key(state).unwrap().pem(), key.pem(), "it is made once");
+        let blocks = state.join("blocks");
+        fs::hard_link(state.join("enrolling/key.pem"), &blocks).unwrap();
+        forget_pending_key(state).unwrap();
+        let left = fs::read(blocks).unwrap();
+        assert!(left.len() == key.pem().len() && left.iter().all(|byte| *byte == 0));
+        assert_ne!(pending_key(state).unwrap().pem(), key.pem(), "the next one has its own");
+    }
 }

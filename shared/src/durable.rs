@@ -2,7 +2,7 @@
 //! and the directory synchronised. The only way in which this project replaces a file.
 
 use std::fs::{self, File, OpenOptions};
-use std::io::{self, Write as _};
+use std::io::{self, Read as _, Write as _};
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 
@@ -22,6 +22,15 @@ pub enum Readers {
     Owner,
     /// Everybody (mode 0644).
     Anyone,
+}
+
+/// Puts zeros where a file's bytes are, before it is removed: blocks that nobody overwrites stay
+/// readable on the disk. What flash keeps elsewhere, nobody can say.
+pub fn overwrite(path: &Path) -> io::Result<()> {
+    let mut file = OpenOptions::new().write(true).open(path)?;
+    let length = file.metadata()?.len();
+    io::copy(&mut io::repeat(0).take(length), &mut file)?;
+    file.sync_all()
 }
 
 /// Replaces or makes the file at `path`. When this returns, a power cut cannot undo it.

@@ -31,4 +31,5 @@ mod releases;
 mod replacement;
 mod revocation;
 mod round_trip;
+mod tampered_log;
 mod whole_path;

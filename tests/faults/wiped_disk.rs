@@ -6,16 +6,21 @@
 
 use std::fs;
 use std::io::Write as _;
+use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
+use agent::config::{StateDir, Wipe};
+use agent::eraser::Eraser;
+use agent::identity::TerminalKey;
 use agent::pos::{DriverProgram, PosApplication, Tuple};
 use data_encoding::BASE64;
 use harness::process::Process;
 use harness::programs::Programs;
 use harness::wait::wait_for;
 use serde_json::{Value, json};
+use shared::id::OrderId;
 use shared::queue::{Batch, Bounds, Class, Options, Shelf, Store};
 
 use crate::disk::Disk;
@@ -47,13 +52,15 @@ fn secrets() -> [(&'static str, String); 6] {
 
 /// Which secrets stand in clear in an image.
 fn found_in(image: &Path) -> Vec<&'static str> {
-    let holds = |text: &str| {
-        let mut command = Command::new("grep");
-        let status = command.args(["-aqF", text]).arg(image).status().expect("grep runs");
-        assert!(status.code().is_some_and(|code| code < 2), "grep failed");
-        status.success()
-    };
-    secrets().into_iter().filter(|(_, text)| holds(text)).map(|(what, _)| what).collect()
+    let all = secrets().into_iter();
+    all.filter(|(_, text)| holds(image, text)).map(|(what, _)| what).collect()
+}
+
+fn holds(image: &Path, text: &str) -> bool {
+    let mut command = Command::new("grep");
+    let status = command.args(["-aqF", "--", text]).arg(image).status().expect("grep runs");
+    assert!(status.code().is_some_and(|code| code < 2), "grep failed");
+    status.success()
 }
 
 /// A till on a disk, kept running.
@@ -171,4 +178,41 @@ fn nothing_that_till_and_agent_kept_is_in_the_image_of_the_disk_after_the_wipe()
     let report = erase(&wipe(directory.path(), &[], &[&image]));
     assert_eq!(report["verified"], true, "{report:#}");
     assert_eq!(found_in(&image), Vec::<&str>::new());
+}
+
+/// What stays until the report has been heard: the agent's key and its spool, which are removed
+/// file by file. Nothing empties the disk that they lie on.
+#[test]
+fn nothing_of_the_agents_key_and_spool_is_in_the_image_of_the_disk_once_it_has_given_them_up() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let disk = Disk::make(directory.path(), "state", 96 << 20);
+    let state = StateDir::new(disk.path().join("state"));
+    let home = state.identity().join("e1-canary");
+    fs::create_dir_all(&home).expect("an identity");
+    let key = TerminalKey::generate().expect("a key");
+    key.write(&home.join("key.pem")).expect("a key");
+    symlink("e1-canary", state.identity().join("current")).expect("the current one");
+    fill_spool(&state.store());
+    let secret =
+        key.pem().lines().nth(1).expect("what is between its first and last line").to_owned();
+    let wanted = [secret.as_str(), REPORT, FACT];
+    let image = disk.image.clone();
+    drop(disk);
+    let found = || wanted.map(|text| holds(&image, text));
+    assert_eq!(found(), [true; 3], "so that this can fail");
+
+    let disk = Disk::mount(image.clone());
+    let wipe = Wipe {
+        program: Programs::find().eraser().expect("the eraser is built"),
+        lifecycle: directory.path().join("lifecycle"),
+        what: json!({"keys": [], "paths": [directory.path().join("till")], "devices": []}),
+    };
+    let eraser = Eraser::new(&wipe, state);
+    eraser.erase(OrderId::from_bytes([1; 16])).expect("it erases all but these");
+    drop(disk);
+    assert_eq!(found(), [true; 3], "it has to sign and to send its report");
+    let disk = Disk::mount(image.clone());
+    eraser.forget().expect("it gives them up");
+    drop(disk);
+    assert_eq!(found(), [false; 3]);
 }

@@ -21,6 +21,9 @@ pub(crate) struct Office {
     pub(crate) terminal_key: PublicKey,
 }
 
+/// From the receipt of a suspension until the provider has struck the terminal off its books.
+const DEREGISTERED_WITHIN: Duration = Duration::from_secs(90);
+
 #[derive(Clone)]
 pub(crate) struct Controller {
     office: Rc<Office>,
@@ -30,6 +33,9 @@ pub(crate) struct Controller {
     have: u64,
     early: BTreeMap<u64, Record>,
     pub(crate) suspicions: usize,
+    /// Whoever is wiped is deregistered after this suspension, and when that is so.
+    deregisters_after: Option<OrderId>,
+    deregistered_at: Option<Duration>,
     /// What hellos said of the lease, from the first one on that was locked: for how long.
     pub(crate) locked: Vec<Option<u64>>,
     pub(crate) breaches: Vec<String>,
@@ -42,6 +48,8 @@ struct Owed {
     sent_from: Duration,
     /// It is owed once this one is over.
     after: Option<OrderId>,
+    /// And once the terminal is deregistered.
+    is_wipe: bool,
     accepted: bool,
     finals: BTreeSet<Digest>,
     outcome: Option<Outcome>,
@@ -58,6 +66,8 @@ impl Controller {
             have: 0,
             early: BTreeMap::new(),
             suspicions: 0,
+            deregisters_after: None,
+            deregistered_at: None,
             locked: Vec::new(),
             breaches: Vec::new(),
         }
@@ -69,6 +79,7 @@ impl Controller {
             parcels,
             sent_from,
             after: None,
+            is_wipe: false,
             accepted: false,
             finals: BTreeSet::new(),
             outcome: None,
@@ -85,9 +96,30 @@ impl Controller {
         }
     }
 
+    /// Owes this wipe once the suspension is over and the terminal deregistered; if nobody is
+    /// deregistered, which is a bug, as though it were.
+    pub(crate) fn owe_wipe(
+        &mut self,
+        suspension: OrderId,
+        id: OrderId,
+        parcels: Rc<Vec<Parcel>>,
+        deregisters: bool,
+    ) {
+        self.owe_after(suspension, id, parcels);
+        self.deregisters_after = deregisters.then_some(suspension);
+        if let Some(owed) = self.orders.get_mut(&id) {
+            owed.is_wipe = deregisters;
+        }
+    }
+
+    pub(crate) fn is_deregistered(&self, now: Duration) -> bool {
+        self.deregistered_at.is_some_and(|at| at <= now)
+    }
+
     /// When an order is due that was not sent before.
     pub(crate) fn next_order_at(&self, after: Duration) -> Option<Duration> {
-        self.orders.values().map(|owed| owed.sent_from).filter(|at| *at > after).min()
+        let sent_from = self.orders.values().map(|owed| owed.sent_from);
+        sent_from.chain(self.deregistered_at).filter(|at| *at > after).min()
     }
 
     pub(crate) fn due_orders(&self, now: Duration) -> Vec<Down> {
@@ -95,6 +127,7 @@ impl Controller {
         let follows = |owed: &&Owed| owed.after.is_none_or(|first| self.outcome(first).is_some());
         let due = self.orders.values().filter(open).filter(follows);
         let due = due.filter(|owed| owed.sent_from <= now);
+        let due = due.filter(|owed| !owed.is_wipe || self.is_deregistered(now));
         let parcel = |owed: &Owed| owed.parcels.get(self.epoch as usize - 1).cloned();
         due.filter_map(parcel).map(Down::Order).collect()
     }
@@ -125,7 +158,7 @@ impl Controller {
                 let epoch = record.epoch;
                 self.early.insert(record.seq, record);
                 let owed = self.due_orders(now).len();
-                self.take_in_order();
+                self.take_in_order(now);
                 let mut answers = vec![Down::Ack(Ack { epoch, up_to: self.have })];
                 // What followed on this word is sent at once.
                 let due = self.due_orders(now);
@@ -148,7 +181,7 @@ impl Controller {
             self.locked.push(hello.locked.as_ref().map(|it| it.for_s));
         }
         self.have = self.have.max(hello.outbox_acknowledged);
-        self.take_in_order();
+        self.take_in_order(now);
         let time = FleetTime {
             format: FORMAT,
             terminal: self.office.terminal,
@@ -165,7 +198,7 @@ impl Controller {
     }
 
     /// Applies what follows without a gap on what is here.
-    fn take_in_order(&mut self) {
+    fn take_in_order(&mut self, now: Duration) {
         self.early = self.early.split_off(&(self.have + 1));
         while let Some((seq, record)) = self.early.pop_first() {
             if record.previous > self.have {
@@ -174,14 +207,14 @@ impl Controller {
             }
             self.have = seq;
             match &record.body {
-                Body::Receipt(signed) => self.file(signed),
+                Body::Receipt(signed) => self.file(signed, now),
                 Body::Suspicion(_) => self.suspicions += 1,
                 Body::Progress(_) | Body::Telemetry(_) => {}
             }
         }
     }
 
-    fn file(&mut self, signed: &SignedBytes) {
+    fn file(&mut self, signed: &SignedBytes, now: Duration) {
         let keys = KnownKeys::of_terminal(self.office.terminal_key);
         let opened =
             signature::open::<Receipt>(signed.as_slice(), self.office.ceremony.fleet, &keys);
@@ -198,6 +231,10 @@ impl Controller {
                 owed.refused = Some(format!("{refusal:?}: {detail}"));
             }
             Said::Finished { outcome, .. } => {
+                let suspended = matches!(outcome, Outcome::Succeeded { .. });
+                if suspended && self.deregisters_after == Some(receipt.order) {
+                    self.deregistered_at.get_or_insert(now + DEREGISTERED_WITHIN);
+                }
                 owed.accepted = true;
                 owed.finals.insert(Digest::of(signed.as_slice()));
                 owed.outcome = Some(outcome);

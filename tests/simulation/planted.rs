@@ -283,18 +283,18 @@ fn a_suspension_that_stops_nothing_is_caught() {
 
 #[test]
 fn a_suspension_that_does_not_settle_is_caught() {
-    let mut table = spoilt_table(SUSPEND, "settle", |_| None).to_vec();
-    table.retain(|step| step.name != "confirm");
-    let tables = Tables { suspend: Vec::leak(table), ..Tables::BUILT_IN };
-    is_caught(&then(Then::Wipe), tables, "with money open was erased");
+    let scenario = Scenario { bug: Some(Bug::OwesUnseen), ..then(Then::Wipe) };
+    let tables = spoilt_stop(SUSPEND, "settle", |_| None);
+    is_caught(&scenario, tables, "with money open was erased");
 }
 
 #[test]
 fn a_till_that_owes_something_and_is_taken_for_settled_is_caught() {
-    let mut table = spoilt_table(SUSPEND_OWING, "settle", |_| None).to_vec();
-    table.retain(|step| step.name != "confirm");
-    let tables = Tables { suspend_owing: Vec::leak(table), ..Tables::BUILT_IN };
-    is_caught(&Scenario::suspend_owing(Then::Wipe), tables, "with money open was erased");
+    let settled = spoilt_table(SUSPEND_OWING, "settle", |_| None);
+    let tables = Tables { suspend_owing: settled, ..Tables::BUILT_IN };
+    let bug = Some(Bug::OwesUnseen);
+    let scenario = Scenario { bug, ..Scenario::suspend_owing(Then::Wipe) };
+    is_caught(&scenario, tables, "with money open was erased");
 }
 
 #[test]
@@ -333,6 +333,27 @@ fn a_till_that_sells_with_the_batch_of_its_tests_open_is_caught() {
 #[test]
 fn a_wipe_without_a_cool_off_is_caught() {
     is_caught(&then(Then::Wipe), spoilt_stop(WIPE, "cool-off", |_| None), "could be cancelled");
+}
+
+#[test]
+fn a_wipe_of_what_nobody_deregistered_is_caught() {
+    let scenario = Scenario { bug: Some(Bug::DeregistersNobody), ..then(Then::Wipe) };
+    is_caught(&scenario, Tables::BUILT_IN, "its provider has it on its books");
+}
+
+#[test]
+fn a_till_that_forgets_with_its_data_that_it_must_not_sell_is_caught() {
+    let bug = Some(Bug::BarsNobody);
+    let lost = Scenario::about_data(Job::WipeLost, None);
+    for scenario in [Scenario { bug, ..then(Then::Wipe) }, Scenario { bug, ..lost }] {
+        is_caught(&scenario, Tables::BUILT_IN, "half erased sells");
+    }
+}
+
+#[test]
+fn a_till_that_forgets_with_the_power_that_it_was_stopped_is_caught() {
+    let scenario = Scenario { bug: Some(Bug::StopsUntilThePowerFails), ..then(Then::Wipe) };
+    is_caught(&scenario, Tables::BUILT_IN, "and the till was stopped");
 }
 
 #[test]

@@ -90,8 +90,28 @@ pub(crate) enum Then {
     SettleAndWipe,
     /// Of a till that still owes something.
     WipeUnsettled,
+    /// Of a till that its provider still has on its books, and whose clearance says no other.
+    WipeRegistered,
     /// To what people want of it before it sells again.
     Upgrade,
+}
+
+impl Then {
+    pub(crate) fn is_wipe(self) -> bool {
+        match self {
+            Self::Wipe | Self::SettleAndWipe | Self::WipeUnsettled | Self::WipeRegistered => true,
+            Self::Resume | Self::Upgrade => false,
+        }
+    }
+
+    /// As what the terminal refuses it.
+    pub(crate) fn refused_as(self) -> Option<&'static str> {
+        match self {
+            Self::WipeUnsettled => Some("NotSettled"),
+            Self::WipeRegistered => Some("NotSuspended"),
+            Self::Resume | Self::Wipe | Self::SettleAndWipe | Self::Upgrade => None,
+        }
+    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -166,6 +186,14 @@ pub(crate) enum Bug {
     LeaseNotKept,
     LeaseNotObserved,
     UnlocksNothing,
+    /// A wipe is ordered as of a terminal that was deregistered, and none was.
+    DeregistersNobody,
+    /// That something is erased is written down nowhere outside of it.
+    BarsNobody,
+    /// The till is taken for settled whatever it says that it owes.
+    OwesUnseen,
+    /// That the till is stopped does not outlive the power.
+    StopsUntilThePowerFails,
 }
 
 /// One minute a day.

@@ -11,12 +11,15 @@ use shared::time::UnixTime;
 use crate::bank::Tested;
 use crate::hands::{Answered, done, done_if, failed, not_yet, patiently};
 use crate::rebinding::VERIFIED_WITHIN;
-use crate::scenario::{Job, Trouble};
+use crate::scenario::{Bug, Job, Trouble};
+use crate::till::SALE_TAKES;
 use crate::world::World;
 
 const SOON: Duration = Duration::from_millis(300);
 
-/// How long a till may still sell that was off, or had no agent, when it was to stop.
+/// How long a till may still sell that nobody has stopped yet when it is to stop: one that was off
+/// then, or whose agent was, starts before the agent does, and that asks what to do first. A till
+/// that was stopped is stopped by what it knows itself, and has none of this.
 const STOPPED_WITHIN: Duration = Duration::from_secs(30);
 
 /// Erasing takes so long, and the power can fail in between.
@@ -43,7 +46,11 @@ impl World {
             It::Check | It::Announce => done(),
             It::Stop => {
                 self.watch_the_moment(&it.wanted);
-                done_if(self.till.stop(), FailureCode::PosNotReady)
+                let stopped = self.till.stop();
+                if stopped {
+                    self.shut_from.get_or_insert(self.now);
+                }
+                done_if(stopped, FailureCode::PosNotReady)
             }
             It::SettleOrOwe => self.settles_or_owes(it, task),
             It::ConfirmSaved if self.vault.is_kept_verified(self.now) => done(),
@@ -52,7 +59,8 @@ impl World {
             It::ConfirmStopped => {
                 let side = self.till.bank.active();
                 let may_owe = task.given.established.as_deref() == Some(SUSPENDED_OWING);
-                let owes = self.till.bank.has_money(side) && !may_owe;
+                let is_seen = !may_owe && self.scenario.bug != Some(Bug::OwesUnseen);
+                let owes = is_seen && self.till.bank.has_money(side);
                 let is_now = if may_owe { SUSPENDED_OWING } else { SUSPENDED };
                 match self.till.is_stopped() && !owes {
                     true => is_so(is_now),
@@ -62,6 +70,10 @@ impl World {
             It::SelfTest if self.scenario.trouble == Some(Trouble::SelfTestFails) => {
                 worthwhile(FailureCode::TestFailed)
             }
+            // The hosts are asked too, and waited for.
+            It::SelfTest if !self.till.bank.answers(self.till.bank.active(), self.now) => {
+                not_yet(Waiting::Network)
+            }
             It::SelfTest => {
                 self.looked_over = true;
                 done()
@@ -70,6 +82,7 @@ impl World {
             It::CloseTests => self.close_tests(),
             It::Sell if matches!(it.wanted, Wanted::Suspend(_)) && task.given.suspended => done(),
             It::Sell if task.given.locked => {
+                self.shut_from = None;
                 done_if(self.till.hand_over(), FailureCode::PosNotReady)
             }
             It::Sell => {
@@ -153,10 +166,11 @@ impl World {
         }
     }
 
-    /// As the eraser does it: it goes on where it was, and a till that is half erased is none.
+    /// As till and eraser do it: that it has begun is written down outside of what is erased, and
+    /// it goes on where it was.
     fn erase(&mut self, wanted: &Wanted, waited: Duration) -> Answered {
         self.watch_the_erasing(wanted);
-        self.till.erased.get_or_insert(false);
+        self.till.begin_erasing(self.scenario.bug != Some(Bug::BarsNobody));
         if self.scenario.trouble == Some(Trouble::EraseRefused) {
             let asked_at = *self.erase_asked_at.get_or_insert(self.now);
             if self.now < asked_at + HOUR {
@@ -194,6 +208,7 @@ impl World {
             self.breaches.push("the till was let sell by nobody's word".to_owned());
         }
         self.let_go_at.get_or_insert(self.now);
+        self.shut_from = None;
     }
 
     fn watch_the_erasing(&mut self, wanted: &Wanted) {
@@ -208,6 +223,9 @@ impl World {
         }
         if self.till.bank.has_money(self.till.bank.active()) {
             self.breaches.push("a till with money open was erased".to_owned());
+        }
+        if !self.controller.is_deregistered(self.now) {
+            self.breaches.push("erased, and its provider has it on its books".to_owned());
         }
         if !self.vault.is_verified_since(self.till.sold_at, self.now) {
             self.breaches.push("what was sold is saved nowhere, and was erased".to_owned());
@@ -229,6 +247,10 @@ impl World {
         }
         if self.till.erased.is_some() && self.till.is_selling() {
             self.breaches.push("a till that is half erased sells".to_owned());
+        }
+        if self.shut_from.is_some_and(|from| self.till.sold_at > from + SALE_TAKES) {
+            let sold_at = self.till.sold_at;
+            self.breaches.push(format!("a sale at {sold_at:?}, and the till was stopped"));
         }
         let Some(cut_off) = self.cut_off() else { return };
         let last = cut_off.max(self.started_at) + STOPPED_WITHIN;

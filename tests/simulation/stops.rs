@@ -100,6 +100,14 @@ fn a_till_that_may_settle_later_is_saved_with_what_it_owes_and_not_wiped_whereve
 }
 
 #[test]
+fn a_till_that_is_registered_is_not_wiped_wherever_the_power_fails() {
+    let scenario = Scenario::suspend(Some(Then::WipeRegistered), None);
+    for cut in [Cut::Power, Cut::Agent] {
+        interrupt_once(&scenario, Tables::BUILT_IN, cut).expect_at_least(40);
+    }
+}
+
+#[test]
 fn a_till_that_owes_something_sells_again_wherever_the_power_fails() {
     let scenario = Scenario::suspend_owing(Then::Resume);
     interrupt_twice(&scenario, POWER_TWICE).expect_at_least(300);

@@ -10,7 +10,8 @@ use crate::bank::{Audit, Bank};
 use crate::slots::Version;
 
 const SALE_EVERY: Duration = Duration::from_secs(30);
-const SALE_TAKES: Duration = Duration::from_secs(4);
+/// One that has begun ends, whatever the till is asked meanwhile.
+pub(crate) const SALE_TAKES: Duration = Duration::from_secs(4);
 const START_TAKES: Duration = Duration::from_secs(5);
 
 #[derive(Clone, Debug)]
@@ -34,6 +35,8 @@ pub(crate) struct Till {
     locked: bool,
     /// Half of it, or all.
     pub(crate) erased: Option<bool>,
+    /// Written down where nothing is erased, and asked for whenever a till is started.
+    barred: bool,
     pub(crate) bank: Bank,
     last_version: Version,
 }
@@ -70,6 +73,7 @@ impl Till {
             stopped: false,
             locked: false,
             erased: None,
+            barred: false,
             bank: Bank::new(),
             last_version: Version::Old,
         }
@@ -114,8 +118,7 @@ impl Till {
     }
 
     pub(crate) fn is_selling(&self) -> bool {
-        let is_there = matches!(self.process, Process::Running(_)) && self.erased != Some(true);
-        is_there && !self.is_held() && !self.stopped
+        matches!(self.process, Process::Running(_)) && !self.is_held() && !self.is_stopped()
     }
 
     pub(crate) fn is_held(&self) -> bool {
@@ -123,7 +126,14 @@ impl Till {
     }
 
     pub(crate) fn is_stopped(&self) -> bool {
-        self.stopped
+        self.stopped || self.barred
+    }
+
+    /// With the first of its data goes what it knows of itself: that it is stopped, or held.
+    pub(crate) fn begin_erasing(&mut self, is_written_down: bool) {
+        self.barred |= is_written_down;
+        self.erased.get_or_insert(false);
+        (self.stopped, self.locked, self.held_until) = (false, false, None);
     }
 
     /// Whether the till heard it.
@@ -226,6 +236,11 @@ impl Till {
         self.sale_ends = None;
         self.bank.lose_answer();
         self.process = Process::Off;
+    }
+
+    /// A broken till.
+    pub(crate) fn forget_to_stand_still(&mut self) {
+        self.stopped = false;
     }
 
     pub(crate) fn power_up(&mut self, version: Version) {

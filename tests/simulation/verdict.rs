@@ -190,10 +190,10 @@ fn check_standing(world: &World, told: Option<&Outcome>, wrong: &mut Vec<String>
     };
     if let (Some(then), Some(order)) = (then, world.then) {
         let told = world.controller.outcome(order);
-        if *then == Then::WipeUnsettled {
+        if let Some(refused_as) = then.refused_as() {
             let refusal = world.controller.refusal(order);
-            if refusal.is_none_or(|why| !why.starts_with("NotSettled")) {
-                wrong.push(format!("a wipe of a till that owes ended as {told:?}, {refusal:?}"));
+            if refusal.is_none_or(|why| !why.starts_with(refused_as)) {
+                wrong.push(format!("{then:?} ended as {told:?}, {refusal:?}"));
             }
         } else if world.controller.finals(order) != 1 || told != world.outcome_of(order).as_ref() {
             wrong.push(format!("what follows ended as {told:?}, and not everybody knows it"));
@@ -205,7 +205,7 @@ fn check_standing(world: &World, told: Option<&Outcome>, wrong: &mut Vec<String>
             Some(_) | None => None,
         };
         match (told, then) {
-            (None, Then::WipeUnsettled) => {}
+            (None, Then::WipeUnsettled | Then::WipeRegistered) => {}
             (Some(Outcome::Failed { failure }), Then::Resume)
                 if fails_with == Some(failure.code) => {}
             (Some(Outcome::Succeeded { .. }), Then::Resume) if fails_with.is_none() => {

@@ -17,7 +17,7 @@ use shared::backup::{Selection, SnapshotOf};
 use shared::change::{Backup, Cancel, Change, Drill, Extent, Rebind, Restore, Upgrade};
 use shared::digest::{Digest, Nonce};
 use shared::document::receipt::Said;
-use shared::document::{Order, Release};
+use shared::document::{Clearance, Order, Release};
 use shared::id::{OrderId, RepositoryId};
 use shared::membership::Membership;
 use shared::message::Parcel;
@@ -81,6 +81,8 @@ pub(crate) struct World {
     pub(crate) looked_over: bool,
     pub(crate) tests_closed: bool,
     pub(crate) let_go_at: Option<Duration>,
+    /// Since when the till is stopped by its own knowledge.
+    pub(crate) shut_from: Option<Duration>,
     pub(crate) wipe_accepted_at: Option<UnixTime>,
     pub(crate) stepped_down: bool,
     pub(crate) lease: Watch,
@@ -134,8 +136,13 @@ impl World {
         }
         let then = scenario.then.map(|then| {
             let parcels = following_parcels(&office.ceremony, then, suspension, &release);
-            let id = id_of(&parcels[0]);
-            controller.owe_after(suspension, id, Rc::new(parcels));
+            let (id, parcels) = (id_of(&parcels[0]), Rc::new(parcels));
+            let deregisters =
+                scenario.bug != Some(Bug::DeregistersNobody) && then != Then::WipeRegistered;
+            match then.is_wipe() {
+                true => controller.owe_wipe(suspension, id, parcels, deregisters),
+                false => controller.owe_after(suspension, id, parcels),
+            }
             id
         });
         let mut till = Till::new();
@@ -182,6 +189,7 @@ impl World {
             looked_over: false,
             tests_closed: false,
             let_go_at: None,
+            shut_from: None,
             wipe_accepted_at: None,
             stepped_down: false,
             lease: Watch::default(),
@@ -233,6 +241,9 @@ impl World {
             Cut::Agent => {}
             Cut::Power | Cut::Database => {
                 world.till.cut();
+                if world.scenario.bug == Some(Bug::StopsUntilThePowerFails) {
+                    world.till.forget_to_stand_still();
+                }
                 world.now += world.scenario.dark;
                 world.lease.power_failed(world.scenario.dark);
                 world.till.advance(world.now);
@@ -339,10 +350,18 @@ fn following_parcels(
     by: OrderId,
     release: &Release,
 ) -> Vec<Parcel> {
-    let clearances = folder([1, 2].map(|it| clearance(terminal(it), challenge(), by)));
+    let cleared = |it| match then {
+        Then::WipeRegistered => {
+            Clearance { deregistered: Vec::new(), ..clearance(terminal(it), challenge(), by) }
+        }
+        Then::Resume | Then::Wipe | Then::SettleAndWipe | Then::WipeUnsettled | Then::Upgrade => {
+            clearance(terminal(it), challenge(), by)
+        }
+    };
+    let clearances = folder([1, 2].map(cleared));
     let (change, profile, release) = match then {
         Then::Resume => (Change::Resume(Box::new(resume())), None, None),
-        Then::Wipe | Then::SettleAndWipe | Then::WipeUnsettled => {
+        Then::Wipe | Then::SettleAndWipe | Then::WipeUnsettled | Then::WipeRegistered => {
             let wipe = wipe(clearances.root());
             (Change::Decommission(Box::new(wipe)), clearances.enclosed(terminal(1)), None)
         }

@@ -18,6 +18,7 @@ Commands:
   report    Say what came of the wipe
   forget    Second half: remove the identity, once the report has been delivered
   state     Say how far the wipe is
+  may-start Before each start of the POS application: fail where what it ran on is erased
   cancel    End a wipe that has destroyed nothing yet
 
 Options:
@@ -49,6 +50,7 @@ pub enum Command {
     Report { lifecycle: PathBuf },
     Forget { lifecycle: PathBuf },
     State { lifecycle: PathBuf },
+    MayStart { lifecycle: PathBuf },
     Cancel { lifecycle: PathBuf, order: String },
     Help,
     Version,
@@ -87,6 +89,7 @@ pub fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Command, W
         "report" => Command::Report { lifecycle: lifecycle()? },
         "forget" => Command::Forget { lifecycle: lifecycle()? },
         "state" => Command::State { lifecycle: lifecycle()? },
+        "may-start" => Command::MayStart { lifecycle: lifecycle()? },
         "cancel" => {
             let order = order.clone().ok_or_else(|| missing("--order"))?;
             Command::Cancel { lifecycle: lifecycle()?, order }
@@ -113,6 +116,7 @@ mod tests {
         check("--lifecycle=/l report", Ok(Command::Report { lifecycle: lifecycle() }));
         check("forget --lifecycle /l", Ok(Command::Forget { lifecycle: lifecycle() }));
         check("state --lifecycle /l", Ok(Command::State { lifecycle: lifecycle() }));
+        check("may-start --lifecycle /l", Ok(Command::MayStart { lifecycle: lifecycle() }));
         let cancel = Command::Cancel { lifecycle: lifecycle(), order: "o1".to_owned() };
         check("cancel --lifecycle /l --order o1", Ok(cancel));
         check("--version", Ok(Command::Version));

@@ -28,6 +28,9 @@ pub enum Failure {
     /// One copy of the journal is damaged, and it may have said that something was destroyed.
     #[error("the wipe cannot be cancelled")]
     MaybeBegun,
+    /// Of a till.
+    #[error("no till may be started here")]
+    NoStart,
     #[error("{}", names(.0))]
     Undone(Vec<Undone>),
 }
@@ -67,6 +70,7 @@ impl Failure {
             Self::MaybeBegun => "one copy of its journal is damaged, so that it may have begun \
                                  to destroy"
                 .to_owned(),
+            Self::NoStart => "what it ran on is erased, or is being erased".to_owned(),
             Self::Undone(undone) => {
                 let whys: Vec<_> = undone.iter().map(|undone| undone.why.clone()).collect();
                 whys.join("; ")
@@ -101,6 +105,10 @@ impl Failure {
             Self::NoWipe => "look whether `--lifecycle` names the right directory",
             Self::Refused(_) => "`tillward-erase state` says how far the wipe is",
             Self::MaybeBegun => "let it end with `tillward-erase resume`",
+            Self::NoStart => {
+                "let the wipe end; a terminal that is enrolled anew sells again, once its agent \
+                 has started with the new identity"
+            }
             Self::Undone(undone) => undone.first().map_or("", |undone| undone.hint),
         }
     }

@@ -192,9 +192,18 @@ impl Journal {
 
     /// Leaves word for whoever finds the terminal. It outlives the next wipe's journal.
     pub fn leave_tombstone(&self, text: &str, gate: &dyn Gate) -> Result<(), JournalError> {
-        let path = self.directory.join("decommissioned");
+        let path = self.tombstone();
         let written = gate.pass(Effect::WriteTombstone).and_then(|()| make(&path, text.as_bytes()));
         written.map_err(|source| JournalError::NotWritten { path, source })
+    }
+
+    /// Whether it lies there. What cannot be looked at may be there.
+    pub fn has_tombstone(&self) -> bool {
+        self.tombstone().try_exists().unwrap_or(true)
+    }
+
+    fn tombstone(&self) -> PathBuf {
+        self.directory.join("decommissioned")
     }
 }
 

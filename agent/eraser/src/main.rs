@@ -54,6 +54,10 @@ fn main() -> ExitCode {
             let line = wipe::state(&lifecycle).map(wipe::state_line).map_err(Failure::from);
             (Some(lifecycle), line)
         }
+        Command::MayStart { lifecycle } => {
+            let line = wipe::may_start(&lifecycle).map(wipe::state_line);
+            (Some(lifecycle), line)
+        }
         Command::Forget { lifecycle } => {
             let done = eraser().forget(&lifecycle).and_then(|()| Ok(wipe::state(&lifecycle)?));
             (Some(lifecycle), done.map(wipe::state_line))

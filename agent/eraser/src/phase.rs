@@ -96,6 +96,17 @@ impl State {
         }
     }
 
+    /// Whether a till may be started on what is there: it would begin anew where its data is gone,
+    /// and sell. A terminal that has got another identity since has lost its tombstone.
+    pub fn lets_start(self, has_tombstone: bool) -> bool {
+        match self {
+            Self::None | Self::Accepted => true,
+            Self::Keys | Self::Data | Self::Discard | Self::Verify => false,
+            Self::Erased | Self::Forgetting => false,
+            Self::Forgotten => !has_tombstone,
+        }
+    }
+
     /// For people and for the wire, which know no step between erased and forgotten.
     pub fn as_str(self) -> &'static str {
         match self {
@@ -169,6 +180,16 @@ mod tests {
     fn nothing_is_cancelled_once_something_may_be_destroyed() {
         for state in State::ALL {
             assert_eq!(step(state, On::Cancelled).is_ok(), state == Accepted, "{state:?}");
+        }
+    }
+
+    #[test]
+    fn nobody_sells_from_the_first_key_until_the_terminal_has_another_identity() {
+        for state in State::ALL {
+            let is_whole = [None, Accepted].contains(&state);
+            assert_eq!(state.lets_start(true), is_whole, "{state:?}");
+            assert_eq!(state.lets_start(false), is_whole || state == Forgotten, "{state:?}");
+            assert!(!(state.is_wiping() && state.lets_start(false)), "{state:?}");
         }
     }
 

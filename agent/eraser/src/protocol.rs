@@ -28,8 +28,8 @@
 //!   See [`Report`].
 //! - `{"wiping":{"order":"ord_1"}}`: the answer of `report` from the first key that may be
 //!   destroyed to the last thing looked for.
-//! - `{"state":"none","order":null}`: the answer of `state`, `forget` and `cancel`; of `resume` and
-//!   `report` where nothing is to be wiped; of `report` while the wipe is only accepted.
+//! - `{"state":"none","order":null}`: the answer of `state`, `may-start`, `forget` and `cancel`; of
+//!   `resume` and `report` where nothing is to be wiped; of `report` while it is only accepted.
 //! - `{"checked":{"order":"ord_1"}}`: the answer of `check`, which takes the same request as `run`
 //!   and changes nothing.
 //! - `{"failed":{"phase":"keys","what":"…","why":"…","hint":"…"}}`: nothing follows, and the exit
@@ -37,6 +37,9 @@
 //!
 //! `state` is `none`, `accepted`, `keys`, `data`, `discard`, `verify`, `erased` or `forgotten`. The
 //! `phase` of a failure is one of these, or `unreadable` where the journal cannot be read.
+//!
+//! `may-start` fails from the first key that may be destroyed on, until the terminal has another
+//! identity and `decommissioned` is removed from the lifecycle directory.
 //!
 //! Exit statuses: 0 with an answer, 1 with `failed`, 2 for arguments that make no sense, which are
 //! told on standard error.

@@ -45,6 +45,15 @@ pub fn state_line((state, order): (State, Option<String>)) -> Line {
     Line::State { state: state.as_str().to_owned(), order }
 }
 
+/// Whether a till may be started, which is asked before each start.
+pub fn may_start(lifecycle: &Path) -> Result<(State, Option<String>), Failure> {
+    let (state, order) = state(lifecycle)?;
+    match state.lets_start(Journal::in_directory(lifecycle).has_tombstone()) {
+        true => Ok((state, order)),
+        false => Err(Failure::NoStart),
+    }
+}
+
 /// What is known of the wipe by now. Between the first thing destroyed and the last one looked for
 /// that is nothing.
 pub fn told(lifecycle: &Path) -> Result<Line, JournalError> {

@@ -83,6 +83,24 @@ fn a_wipe_says_each_phase_and_ends_with_its_report() {
 }
 
 #[test]
+fn no_till_is_started_from_the_first_key_until_the_tombstone_is_gone() {
+    let (directory, request) = site();
+    let lifecycle = lifecycle(&directory);
+    let ask = || erase(&["may-start", "--lifecycle", &lifecycle], b"");
+    let barred = r#"{"failed":{"phase":"erased","what":"no till may be started here","#;
+    assert_eq!((ask().out.as_str(), ask().status), ("{\"state\":\"none\",\"order\":null}\n", 0));
+    assert_eq!(erase(&["run"], request.as_bytes()).status, 0);
+    assert!(ask().out.starts_with(barred) && ask().status == 1, "{}", ask().out);
+    assert_eq!(erase(&["forget", "--lifecycle", &lifecycle], b"").status, 0);
+    assert_eq!(ask().status, 1, "nobody has enrolled it anew: {}", ask().out);
+    fs::remove_file(directory.path().join("lifecycle/decommissioned")).expect("the tombstone");
+    assert_eq!(
+        (ask().out, ask().status),
+        ("{\"state\":\"forgotten\",\"order\":\"o1\"}\n".to_owned(), 0)
+    );
+}
+
+#[test]
 fn it_goes_on_when_nobody_listens() {
     let (directory, request) = site();
     let mut command = Command::new(env!("CARGO_BIN_EXE_tillward-erase"));
@@ -126,7 +144,7 @@ fn a_damaged_journal_is_told_with_what_to_do() {
     for copy in ["wipe.a", "wipe.b"] {
         fs::write(directory.path().join("lifecycle").join(copy), "damaged").expect("a copy");
     }
-    for command in ["state", "resume", "report", "forget"] {
+    for command in ["state", "may-start", "resume", "report", "forget"] {
         let said = erase(&[command, "--lifecycle", &lifecycle(&directory)], b"");
         assert!(said.out.starts_with(r#"{"failed":{"phase":"unreadable""#), "{}", said.out);
         assert!(said.out.contains("treat the terminal as half wiped"), "{}", said.out);

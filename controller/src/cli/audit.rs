@@ -155,15 +155,12 @@ impl Verify {
         // First the checkpoint: what is decided meanwhile is behind it.
         let told = client.audit_checkpoint().await?;
         let newest = signed(&told.signed.0, roster)?;
-        let entries = client.audit(0).await?;
-        let entries: Vec<_> = entries.into_iter().map(Into::into).collect();
-        check::whole(&entries, &newest, kept)
-            .map_err(|error| Failure::new(error).exit(Exit::NotGenuine).hint(check::HINT))?;
+        let entries = read_through(&client, check::Reading::new(&newest, kept)).await?;
         if let Some(file) = &self.kept {
             replace_file(file, &told.signed.0, Readers::Owner)?;
         }
         let found = Verified {
-            entries: entries.len() as u64,
+            entries,
             size: newest.size,
             root: newest.root,
             kept: kept.map(|it| it.size),
@@ -233,6 +230,22 @@ impl Prove {
             self.to.display()
         ));
         Ok(Exit::Done)
+    }
+}
+
+/// How many entries there are, if they are what was signed for.
+async fn read_through(client: &Client, mut reading: check::Reading<'_>) -> Result<u64, Failure> {
+    let other =
+        |error: check::NotTheLog| Failure::new(error).exit(Exit::NotGenuine).hint(check::HINT);
+    let mut after = None;
+    loop {
+        let page = client.audit_page(after).await?;
+        let entries: Vec<_> = page.items.into_iter().map(Into::into).collect();
+        reading.take(&entries).map_err(other)?;
+        match page.next {
+            Some(next) => after = Some(next),
+            None => return reading.end().map_err(other),
+        }
     }
 }
 

@@ -409,6 +409,13 @@ impl Client {
         self.list_from("/v1/audit", &[], (after > 0).then(|| after.to_string())).await
     }
 
+    /// One page of all of them; where the one before has ended.
+    pub(super) async fn audit_page(&self, after: Option<String>) -> Answer<Page<AuditEntry>> {
+        let mut query = vec![("limit", PAGE_ITEMS)];
+        query.extend(after.as_deref().map(|after| ("after", after)));
+        self.get("/v1/audit", &query).await
+    }
+
     pub(super) async fn audit_checkpoint(&self) -> Answer<AuditCheckpoint> {
         self.get("/v1/audit/checkpoint", &[]).await
     }

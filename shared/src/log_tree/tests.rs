@@ -206,11 +206,60 @@ fn a_log_with_a_record_flipped_dropped_inserted_or_moved_extends_no_root_of_the_
     }
 }
 
+const MILLION: u64 = 1_000_000;
+
+/// Numbers below a million, anywhere, and the same ones each time.
+fn anywhere() -> impl Iterator<Item = u64> {
+    let next = |state: &u64| {
+        Some(state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407))
+    };
+    std::iter::successors(Some(17), next).map(|state| (state >> 33) % MILLION)
+}
+
 #[test]
-fn a_proof_of_a_million_records_has_twenty_digests() {
-    let longest =
-        |size| (0..size).step_by(9973).chain([size - 1]).map(move |at| inclusion(at, size));
-    let longest = longest(1_000_000).map(|path| path.unwrap().len()).max();
+fn no_proof_of_one_of_a_million_records_is_longer_than_twenty_digests() {
+    let longest = (0..MILLION).map(|at| inclusion(at, MILLION).unwrap().len()).max();
     assert_eq!(longest, Some(20));
-    assert!(consistency(123_457, 1_000_000).unwrap().len() <= 21);
+    // The last subtree of the older log is one more, where that does not end with a larger one.
+    for old in anywhere().take(10_000).map(|at| at + 1) {
+        assert!(consistency(old, MILLION).unwrap().len() <= 21, "{old}");
+    }
+}
+
+/// The roots of all complete subtrees, by level, and that of the whole.
+fn grown(leaves: impl Iterator<Item = Digest>) -> (Vec<Vec<Digest>>, Digest) {
+    let (mut edge, mut levels) = (Edge::default(), vec![Vec::new(); 21]);
+    for leaf in leaves {
+        for (At { level, .. }, root) in edge.push(leaf) {
+            levels[level as usize].push(root);
+        }
+    }
+    (levels, edge.root())
+}
+
+#[test]
+fn one_of_a_million_records_that_is_flipped_dropped_inserted_or_moved_is_found() {
+    let honest = leaves(MILLION);
+    let (levels, root) = grown(honest.iter().copied());
+    let kept = |At { level, at }: At| levels[level as usize][at as usize];
+    for at in anywhere().take(10_000) {
+        let spans = inclusion(at, MILLION).unwrap();
+        let path: Vec<_> = spans
+            .into_iter()
+            .map(|span| Span::root(&span.parts().into_iter().map(kept).collect::<Vec<_>>()))
+            .collect();
+        let (own, other) = (honest[at as usize], honest[(at as usize + 1) % honest.len()]);
+        assert!(path.len() <= 20 && includes(own, at, MILLION, root, &path), "{at}");
+        assert!(!includes(leaf(b"flipped"), at, MILLION, root, &path), "{at}");
+        assert!(!includes(other, at, MILLION, root, &path), "the next in the place of {at}");
+    }
+    // What moves the records behind it as well is another log as a whole.
+    let at = anywhere().next().unwrap() as usize;
+    let (before, behind) = honest.split_at(at);
+    let root_of = |log: &mut dyn Iterator<Item = &Digest>| grown(log.copied()).1;
+    assert_ne!(root_of(&mut before.iter().chain(&behind[1..])), root, "{at} was dropped");
+    let inserted = [leaf(b"inserted")];
+    assert_ne!(root_of(&mut before.iter().chain(&inserted).chain(behind)), root);
+    let moved = [behind[1], behind[0]];
+    assert_ne!(root_of(&mut before.iter().chain(&moved).chain(&behind[2..])), root);
 }

@@ -84,6 +84,15 @@ impl Host {
         })
     }
 
+    /// Charges at one terminal that were not reversed.
+    pub fn sales_of(&self, terminal: &str) -> Result<i64> {
+        let flags = OpenFlags::SQLITE_OPEN_READ_ONLY;
+        let books = Connection::open_with_flags(self.directory.join("host.db"), flags)?;
+        let sales = "SELECT coalesce(sum(iif(what = 'charge', 1, -1)), 0)
+            FROM movement WHERE terminal = ?1 AND what IN ('charge', 'reversal')";
+        Ok(books.query_row(sales, [terminal], |row| row.get(0))?)
+    }
+
     /// Takes one settled charge out of the books, to see that the comparison notices.
     pub fn lose_one_sale(&self) -> Result<()> {
         let books = Connection::open(self.directory.join("host.db"))?;

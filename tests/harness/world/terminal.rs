@@ -7,6 +7,7 @@ use std::process::Command;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result};
+use rusqlite::{Connection, OpenFlags};
 use serde_json::Value;
 
 use super::host::Host;
@@ -288,6 +289,14 @@ impl Terminal {
             })?;
         }
         Ok(())
+    }
+
+    /// When the till began its last sale to a customer, by its own journal; whatever came of it.
+    pub fn last_sale_began_ms(&self) -> Result<Option<i64>> {
+        let flags = OpenFlags::SQLITE_OPEN_READ_ONLY;
+        let journal = Connection::open_with_flags(self.till_directory().join("till.db"), flags)?;
+        let last = "SELECT max(begun_ms) FROM sale WHERE is_test = 0";
+        Ok(journal.query_row(last, [], |row| row.get(0))?)
     }
 
     /// Makes the till misbehave, in the words of `pos-sim fault`.

@@ -16,7 +16,7 @@ use std::sync::mpsc::{self, Receiver, RecvTimeoutError, SyncSender};
 use std::thread;
 use std::time::Duration;
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, ensure};
 
 use crate::clock::Deadline;
 use crate::exit::Exit;
@@ -44,6 +44,10 @@ pub(crate) struct Arguments {
     slot: PathBuf,
     #[command(flatten)]
     till: till::Arguments,
+    /// Asked before each start, with its arguments: unless it ends with 0, there is no start. The
+    /// last option, as a service manager's condition is.
+    #[arg(long, value_name = "PROGRAM", num_args = 1.., allow_hyphen_values = true)]
+    only_if: Vec<String>,
 }
 
 /// What the keeper is woken for.
@@ -91,7 +95,12 @@ pub(crate) fn run(arguments: &Arguments) -> Result<Exit> {
 }
 
 fn start(arguments: &Arguments) -> Result<Child> {
-    let Arguments { slot, till } = arguments;
+    let Arguments { slot, till, only_if } = arguments;
+    if let Some((program, words)) = only_if.split_first() {
+        let asked = Command::new(program).args(words).stdout(Stdio::null()).status();
+        let asked = asked.with_context(|| format!("cannot run {program}"))?;
+        ensure!(asked.success(), "{program} does not let it start");
+    }
     let installed =
         fs::canonicalize(slot).with_context(|| format!("no version at {}", slot.display()))?;
     let program = installed.join("bin").join("pos-sim");

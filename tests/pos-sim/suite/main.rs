@@ -6,6 +6,7 @@
 mod audit;
 mod backup;
 mod driver;
+mod erased;
 mod faults;
 mod hold;
 mod keep;

@@ -34,30 +34,46 @@ pub(super) enum NotTheLog {
     Other { signed: u64, kept: u64 },
 }
 
-/// Goes through all entries.
-pub(super) fn whole(
-    entries: &[AuditEntry],
-    newest: &Checkpoint,
-    kept: Option<&Checkpoint>,
-) -> Result<(), NotTheLog> {
-    check_chain(None, entries)?;
-    let found = entries.len() as u64;
-    let longest = kept.map_or(newest.size, |it| it.size.max(newest.size));
-    if found < longest {
-        return Err(NotTheLog::Shorter { found, signed: longest });
+/// A log that is gone through from its beginning, page by page: no more of it is kept than its
+/// right edge.
+#[derive(Clone, Debug)]
+pub(super) struct Reading<'a> {
+    newest: &'a Checkpoint,
+    kept: Option<&'a Checkpoint>,
+    last: Option<(u64, Digest)>,
+    edge: Edge,
+}
+
+impl<'a> Reading<'a> {
+    pub(super) fn new(newest: &'a Checkpoint, kept: Option<&'a Checkpoint>) -> Self {
+        Self { newest, kept, last: None, edge: Edge::default() }
     }
-    let mut edge = Edge::default();
-    for entry in entries {
-        edge.push(entry.leaf());
-        let size = edge.size();
-        if size == newest.size && edge.root() != newest.root {
-            return Err(NotTheLog::NotSigned { size });
+
+    /// The entries that follow.
+    pub(super) fn take(&mut self, entries: &[AuditEntry]) -> Result<(), NotTheLog> {
+        self.last = check_chain(self.last, entries)?;
+        for entry in entries {
+            self.edge.push(entry.leaf());
+            let size = self.edge.size();
+            if size == self.newest.size && self.edge.root() != self.newest.root {
+                return Err(NotTheLog::NotSigned { size });
+            }
+            if self.kept.is_some_and(|it| it.size == size && it.root != self.edge.root()) {
+                return Err(NotTheLog::Forked { size });
+            }
         }
-        if kept.is_some_and(|it| it.size == size && it.root != edge.root()) {
-            return Err(NotTheLog::Forked { size });
+        Ok(())
+    }
+
+    /// There are no more; how many there were.
+    pub(super) fn end(self) -> Result<u64, NotTheLog> {
+        let found = self.edge.size();
+        let longest = self.kept.map_or(self.newest.size, |it| it.size.max(self.newest.size));
+        match found < longest {
+            true => Err(NotTheLog::Shorter { found, signed: longest }),
+            false => Ok(found),
         }
     }
-    Ok(())
 }
 
 /// One entry, by its proof.
@@ -92,16 +108,33 @@ mod tests {
     use super::*;
     use crate::registry::audit::By;
 
-    fn log(count: i64, who: &str) -> Vec<AuditEntry> {
-        let mut newest = None;
+    /// Those after the newest of before.
+    fn following(mut newest: Option<(u64, Digest)>, count: u64, who: &str) -> Vec<AuditEntry> {
         let mut entries = Vec::new();
-        for number in 0..count {
-            let by = By { who: who.to_owned(), why: "test".into(), at: UnixTime(number) };
+        for _ in 0..count {
+            let at = UnixTime(newest.map_or(0, |(seq, _)| i64::try_from(seq).unwrap()));
+            let by = By { who: who.to_owned(), why: "test".into(), at };
             let entry = AuditEntry::after(newest, &by, "claim-made", "clm-1");
             newest = Some((entry.seq, entry.digest));
             entries.push(entry);
         }
         entries
+    }
+
+    fn log(count: u64, who: &str) -> Vec<AuditEntry> {
+        following(None, count, who)
+    }
+
+    /// In pages of two.
+    fn whole(
+        entries: &[AuditEntry],
+        newest: &Checkpoint,
+        kept: Option<&Checkpoint>,
+    ) -> Result<(), NotTheLog> {
+        let mut reading = Reading::new(newest, kept);
+        entries.chunks(2).try_for_each(|page| reading.take(page))?;
+        assert_eq!(reading.end()?, entries.len() as u64);
+        Ok(())
     }
 
     fn checkpoint(entries: &[AuditEntry]) -> Checkpoint {
@@ -146,6 +179,46 @@ mod tests {
         assert_eq!(whole(&other, &theirs, Some(&four)), Err(NotTheLog::Forked { size: 4 }));
         let shorter = whole(&honest[..3], &checkpoint(&honest[..3]), Some(&four));
         assert_eq!(shorter, Err(NotTheLog::Shorter { found: 3, signed: 4 }));
+    }
+
+    const MILLION: u64 = 1_000_000;
+    const PAGE: u64 = 1_000;
+
+    /// What may be done to a page, at an entry of it, and the number that must be named then.
+    type Tampering = (fn(&mut Vec<AuditEntry>, usize), u64);
+
+    const TAMPERINGS: [Tampering; 4] = [
+        (|page, at| page[at].detail.push('.'), 0),
+        (|page, at| drop(page.remove(at)), 0),
+        (|page, at| page.insert(at, page[at].clone()), 1),
+        (|page, at| page.swap(at, at + 1), 0),
+    ];
+
+    /// Each is looked for from the page on that it is in, which the reading has come to: what was
+    /// before that is as it was.
+    #[test]
+    fn whatever_is_done_to_one_of_a_million_entries_is_found_and_named() {
+        let nobody_signed = Checkpoint { size: MILLION + 1, ..checkpoint(&[]) };
+        let mut reading = Reading::new(&nobody_signed, None);
+        let mut found = 0;
+        for first in (0..MILLION).step_by(PAGE as usize) {
+            // One more, so that what was done to the last of the page is seen by its next.
+            let mut page = following(reading.last, PAGE + 1, "ana");
+            let (tamper, further) = TAMPERINGS[found % TAMPERINGS.len()];
+            let at = (first / PAGE * 7_919 + 31) % PAGE;
+            let mut tampered = page.clone();
+            tamper(&mut tampered, at as usize);
+            let NotTheLog::Broken(broken) = reading.clone().take(&tampered).unwrap_err() else {
+                panic!("it is the chain that breaks");
+            };
+            assert_eq!(broken.seq(), first + at + 1 + further);
+            found += 1;
+            page.pop();
+            reading.take(&page).unwrap();
+        }
+        assert_eq!((found, reading.edge.size()), (1_000, MILLION));
+        let shorter = NotTheLog::Shorter { found: MILLION, signed: MILLION + 1 };
+        assert_eq!(reading.end(), Err(shorter));
     }
 
     #[test]

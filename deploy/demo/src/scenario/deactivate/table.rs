@@ -20,11 +20,13 @@ pub(super) fn section(
         let serial = stage.world.terminals[at].shop.serial.as_str();
         let shown = stage.world.tillward_json(&["terminal", "show", serial])?;
         let word = |key: &str| shown[key].as_str().unwrap_or("-").to_owned();
-        let (mut taken, mut settled) = (0, 0);
+        let (mut sales, mut taken, mut settled, mut batches) = (0, 0, 0, 0);
         for host in &stage.world.hosts {
             let books = host.books_of(serial)?;
+            sales += host.sales_of(serial)?;
             taken += books.taken_minor;
             settled += books.settled_minor;
+            batches += books.batches;
         }
         // Only who sells on has an open batch.
         let is_erased = word("service") == "erased";
@@ -38,15 +40,26 @@ pub(super) fn section(
             word("service"),
             word("lifecycle"),
             certificate.map_or_else(|| "-".to_owned(), |(_, digest)| digest.clone()),
+            sales.to_string(),
             taken.to_string(),
+            batches.to_string(),
             settled.to_string(),
         ]);
     }
     promises.equal("all that erased tills took is settled", &unsettled, &Vec::new());
-    let header =
-        ["terminal", "part", "service", "lifecycle", "certificate", "hosts took", "settled"];
+    let header = [
+        "terminal",
+        "part",
+        "service",
+        "lifecycle",
+        "certificate",
+        "sales",
+        "hosts took",
+        "settlements",
+        "settled",
+    ];
     let mut section = Section::new(header, 5, rows);
     section.note(format!("{}.", case.in_words()));
-    section.note("Amounts in minor units, of both hosts and all scenarios.".to_owned());
+    section.note("By both hosts, of all scenarios; amounts in minor units.".to_owned());
     Ok(section)
 }
