@@ -205,7 +205,7 @@ pub(super) async fn enrol(
              unit = $7, epoch = $8, public_key = $9, certificate = $10,
              certificate_expires_at = $11, order_seq = 0, deliver_at = NULL,
              recipient = NULL, challenge = NULL, service = 'in-service', service_order = NULL,
-             service_at = NULL, owing = NULL
+             service_at = NULL, owing = NULL, stopped_by = NULL
          WHERE id = $1";
     let epoch = known.epoch.saturating_add(1);
     let values = vec![
