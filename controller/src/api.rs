@@ -32,6 +32,7 @@ mod rosters;
 mod status;
 mod stops;
 mod terminals;
+mod texts;
 mod units;
 
 use std::future::Future;

@@ -1,13 +1,14 @@
 //! Terminals that stop, sell again, or are emptied: what people decide about them.
 //!
-//! [`plan`] says what speaks against it, [`risk`] who may not stop in time, and [`validity`]
-//! whether what a terminal sold by is valid yet; all are pure, and [`gather`] looks up what the
-//! last needs. [`watch`] raises alarms. [`stops`] is what people do beside it: they tell parties
-//! ([`notice`], [`letter`], [`handover`]), tick off what is to be done ([`checklist`]), enter what
-//! is owed ([`ledger`]) and close the case ([`closing`]). [`certify`] writes the certificate of
-//! each terminal that has signed that it is erased. Each change of service is one campaign, and
-//! carries out one accepted request. A decommissioning takes two: the suspension, which settles and
-//! saves, and then the wipe, approved when that is behind it.
+//! [`plan`] says what speaks against it, [`risk`] who may not stop in time, [`overdue`] what is late
+//! of a case, and [`validity`] whether what a terminal sold by is valid yet; all are pure, and
+//! [`gather`] looks up what the last needs. [`watch`] raises alarms. [`stops`] is what people do
+//! beside it: they tell parties ([`notice`], [`letter`], [`handover`]), tick off what is to be done
+//! ([`checklist`]), enter what is owed ([`ledger`]) and close the case ([`closing`]). [`certify`]
+//! writes the certificate of each terminal that has signed that it is erased, with what people said
+//! of it ([`particulars`]). Each change of service is one campaign, and carries out one accepted
+//! request. A decommissioning takes two: the suspension, which settles and saves, and then the
+//! wipe, approved when that is behind it.
 
 pub mod certify;
 pub mod checklist;
@@ -19,6 +20,8 @@ pub mod handover;
 pub mod ledger;
 pub mod letter;
 pub mod notice;
+pub mod overdue;
+pub mod particulars;
 pub mod plan;
 pub mod risk;
 #[cfg(test)]
@@ -56,6 +59,7 @@ use crate::registry::terminal::Service;
 use crate::registry::{Registry, RegistryError};
 use crate::request::{Asked, Request, RequestKind};
 use crate::selector::Selector;
+use crate::text::is_said;
 use checklist::generated;
 use notice::{Answer, StopKind, Told, is_emergency};
 use plan::{CHECKED, Plan, Step};
@@ -111,7 +115,7 @@ impl DeactivationError {
             }
             Self::NoRequest(_) => "list them with `tillward request list`",
             Self::OtherKind { .. } => "make a request of that kind: `tillward request new --kind`",
-            Self::Nobody => "look at what the selection matches with `terminal list`",
+            Self::Nobody => "look at what the selection matches: `tillward terminal list`",
             Self::SamePerson { .. } => "name whoever answers for it: somebody else",
             Self::NoAnswer => "say who, and why: `--untold-by NAME --untold-why TEXT`",
             Self::NotAVersion(_) => "write digits, for example `--at-least pos=2.0.0`",
@@ -130,6 +134,15 @@ impl DeactivationError {
             }
             Self::Unsound(UnsoundBatch::CutOff { .. }) => {
                 "choose a cut-off within three days: approvals live no longer"
+            }
+            Self::Unsound(UnsoundBatch::CoolOff(_)) => {
+                "choose a shorter time in which it may be cancelled: `--cool-off`"
+            }
+            Self::Unsound(UnsoundBatch::Tests(_)) => {
+                "name the tests, a diagnosis and a sale among them: `--test`"
+            }
+            Self::Unsound(UnsoundBatch::DelayCurrency(_)) => {
+                "write the currency as in EUR: `--delay-settlement TOTAL:CURRENCY`"
             }
             Self::NotBegun(why) => why.hint(),
             Self::Campaign(error) => return error.hint().map(str::to_owned),
@@ -446,10 +459,6 @@ impl Deactivations {
         told: &Deregistered,
         by: &By,
     ) -> Result<(), DeactivationError> {
-        let is_said = |text: &str| {
-            let printable = !text.chars().any(char::is_control);
-            !text.trim().is_empty() && text.len() <= TEXT_BYTES_MAX && printable
-        };
         if !is_said(&told.with) || !is_said(&told.reference) {
             return Err(DeactivationError::NotAReference);
         }

@@ -35,4 +35,5 @@ pub mod request;
 pub mod selector;
 pub mod sheet;
 pub mod terminal;
+pub mod text;
 pub mod unit;

@@ -61,7 +61,7 @@ use campaign::{
     StoredBatch,
 };
 use deactivation::DeactivationRegistry;
-use delivery::{AnyAlarm, Applied, Delivered, Heard, NewOrder, Numbering, Owed};
+use delivery::{AlarmKind, AnyAlarm, Applied, Delivered, Heard, NewOrder, Numbering, Owed};
 pub use error::RegistryError;
 use fleet::{FleetTally, Operator, StoredRoster};
 use notice::NoticeRegistry;
@@ -405,6 +405,9 @@ pub trait Registry:
 
     /// Those that are not over, newest first, by time and number of the one before.
     async fn alarms(&self, page: &Page<u64>) -> Result<Vec<(u64, AnyAlarm)>>;
+
+    /// The newest of one kind about a terminal, which may be over.
+    async fn last_alarm(&self, terminal: TerminalId, kind: AlarmKind) -> Result<Option<AnyAlarm>>;
 
     /// As [`Self::alarms`], with those that are over.
     async fn alarms_ever(&self, page: &Page<u64>) -> Result<Vec<(u64, AnyAlarm)>>;

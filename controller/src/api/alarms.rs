@@ -11,7 +11,7 @@ use super::Api;
 use super::extract::{Operator, Part, Query, listed};
 use super::model::{Alarm, Page, Problem};
 use super::problem::Refusal;
-use crate::registry::delivery::AlarmKind;
+use crate::registry::delivery::{AlarmKind, AnyAlarm};
 
 pub(super) fn routes() -> OpenApiRouter<Arc<Api>> {
     OpenApiRouter::new().routes(routes!(list))
@@ -47,19 +47,18 @@ async fn list(
         true => api.registry.alarms_ever(&page).await?,
         false => api.registry.alarms(&page).await?,
     };
-    Ok(listed(
-        alarms,
-        page.limit,
-        |(number, _)| number.to_string(),
-        |(_, alarm)| Alarm {
-            terminal: alarm.terminal,
-            kind: kind(alarm.kind).to_owned(),
-            subject: alarm.subject,
-            detail: alarm.detail,
-            at: alarm.at,
-            ended_at: alarm.ended_at,
-        },
-    ))
+    Ok(listed(alarms, page.limit, |(number, _)| number.to_string(), |(_, alarm)| shown(alarm)))
+}
+
+pub(super) fn shown(alarm: AnyAlarm) -> Alarm {
+    Alarm {
+        terminal: alarm.terminal,
+        kind: kind(alarm.kind).to_owned(),
+        subject: alarm.subject,
+        detail: alarm.detail,
+        at: alarm.at,
+        ended_at: alarm.ended_at,
+    }
 }
 
 fn kind(kind: AlarmKind) -> &'static str {
@@ -87,5 +86,9 @@ fn kind(kind: AlarmKind) -> &'static str {
         AlarmKind::SuspectedSubstitution => "suspected-substitution",
         AlarmKind::UnitDiffers => "unit-differs",
         AlarmKind::SuspensionAtRisk => "suspension-at-risk",
+        AlarmKind::SuspensionStuck => "suspension-stuck",
+        AlarmKind::SettlementOverdue => "settlement-overdue",
+        AlarmKind::StopLate => "stop-late",
+        AlarmKind::DepositOverdue => "deposit-overdue",
     }
 }

@@ -10,7 +10,6 @@ use shared::change::Change as Signed;
 use shared::document::clearance::Deregistered;
 use shared::document::{Receipt, SanitisationCertificate};
 use shared::id::{CampaignId, OrderId, TerminalId};
-use shared::limits;
 use shared::message::SignedBytes;
 use shared::owed::Owed;
 use shared::signature::Envelope;
@@ -19,12 +18,13 @@ use utoipa_axum::routes;
 
 use super::extract::{Json, Operator, Part, Path, Query, listed};
 use super::model::{
-    Base64, Change, CheckedOnSite, DeactivatedTerminal, Deactivation, Deregistration,
-    NewDeactivation, OwedOfBinding, Owing, Page, Problem, ResumeWish, Sanitisation,
+    Base64, Change, CheckedOnSite, DeactivatedTerminal, Deactivation, DeactivationSummary,
+    Deregistration, NewDeactivation, OwedOfBinding, Owing, Page, Problem, ResumeWish, Sanitisation,
     ServiceDeadline, ServiceFinding, ServiceObstacle, ServicePart, ServicePlan, ServiceTold,
     Terminal, Untold, WantedService,
 };
 use super::problem::{Code, Refusal};
+use super::texts::{check_said, check_texts};
 use super::{Api, campaigns, now, stops, terminals};
 use crate::campaign::view::{self, Member, Part as Standing};
 use crate::deactivation::downtime::downtime;
@@ -67,7 +67,7 @@ async fn plan_it(
     State(api): State<Arc<Api>>,
     Json(asked): Json<NewDeactivation>,
 ) -> Result<axum::Json<ServicePlan>, Refusal> {
-    check_texts(&asked)?;
+    check_all(&asked)?;
     let planned = deactivations(&api).plan(&read(asked), &operator.by(None, now())).await?;
     Ok(axum::Json(plan_shown(&planned)))
 }
@@ -79,19 +79,39 @@ async fn plan_it(
     tag = "deactivations",
     params(Part),
     security(("operator" = [])),
-    responses((status = 200, body = Page<Deactivation>), (status = "default", body = Problem)),
+    responses(
+        (status = 200, body = Page<DeactivationSummary>),
+        (status = "default", body = Problem),
+    ),
 )]
 async fn list(
     _: Operator,
     State(api): State<Arc<Api>>,
     Query(part): Query<Part>,
-) -> Result<axum::Json<Page<Deactivation>>, Refusal> {
+) -> Result<axum::Json<Page<DeactivationSummary>>, Refusal> {
     let page = part.page::<CampaignId>()?;
     let mut all = Vec::new();
     for it in api.registry.deactivations(&page).await? {
-        all.push(shown(&api, it).await?);
+        all.push(summary(&api, &it).await?);
     }
     Ok(listed(all, page.limit, |it| it.campaign.id.to_string(), |it| it))
+}
+
+/// What is counted of it; who is at risk or owes late is as it was found within the last minute.
+async fn summary(api: &Api, it: &stored::Deactivation) -> Result<DeactivationSummary, Refusal> {
+    let campaign = api.registry.campaign(it.campaign).await?;
+    let campaign = campaign.ok_or_else(|| Refusal::no("campaign", it.campaign))?;
+    let counts = api.registry.deactivation_counts(it.campaign, now()).await?;
+    let stops = matches!(&campaign.change, Signed::Suspend(_) | Signed::Decommission(_));
+    Ok(DeactivationSummary {
+        request: it.request,
+        kind: kind(&campaign.change).to_owned(),
+        terminals: counts.terminals,
+        at_risk: counts.at_risk,
+        late: counts.late,
+        late_items: stops.then_some(counts.late_items),
+        campaign: campaigns::shown(api, it.campaign).await?,
+    })
 }
 
 /// Ask for a change of service
@@ -109,7 +129,7 @@ async fn create(
     State(api): State<Arc<Api>>,
     Json(asked): Json<NewDeactivation>,
 ) -> Result<(StatusCode, axum::Json<Deactivation>), Refusal> {
-    check_texts(&asked)?;
+    check_all(&asked)?;
     let by = operator.by(None, now());
     let campaign = deactivations(&api).create(read(asked), &by).await?;
     api.vitals.campaign_moved();
@@ -181,25 +201,28 @@ async fn certificates(
 }
 
 /// Texts that people write, of which each is kept and shown.
-fn check_texts(asked: &NewDeactivation) -> Result<(), Refusal> {
+fn check_all(asked: &NewDeactivation) -> Result<(), Refusal> {
     let untold = asked.untold.iter().flat_map(|it| [&it.by, &it.why]);
-    let mut texts: Vec<_> = asked.name.iter().chain(&asked.close_store).chain(untold).collect();
-    if let WantedService::Resume(it) = &asked.wanted {
-        let pairs = it.overrides.iter().chain(&it.at_least);
-        if it.overrides.len() + it.at_least.len() > ANSWERS_MAX {
-            let detail = format!("more than {ANSWERS_MAX} answers and versions are named");
-            return Err(Refusal::new(Code::Invalid, detail));
+    check_texts(asked.name.iter().chain(&asked.close_store).chain(untold))?;
+    match &asked.wanted {
+        WantedService::Suspend(it) => {
+            check_texts(it.delay.iter().flat_map(|it| [&it.reason, &it.accepted_by]))
         }
-        texts.extend(pairs.flat_map(|(name, value)| [name, value]).chain(&it.vouch));
+        WantedService::Resume(it) => check_resumption(it),
+        WantedService::Settle(_) | WantedService::Wipe(_) => Ok(()),
     }
-    let is_unfit =
-        |it: &&String| it.len() > limits::TEXT_BYTES_MAX || it.chars().any(char::is_control);
-    if texts.iter().any(is_unfit) {
-        let bytes = limits::TEXT_BYTES_MAX;
-        let detail = format!("a text is longer than {bytes} bytes, or has control characters");
+}
+
+fn check_resumption(it: &ResumeWish) -> Result<(), Refusal> {
+    let checked = &it.checked;
+    let count = it.overrides.len() + it.at_least.len() + checked.what.len();
+    if count > ANSWERS_MAX {
+        let detail = format!("more than {ANSWERS_MAX} answers, versions and checks are named");
         return Err(Refusal::new(Code::Invalid, detail));
     }
-    Ok(())
+    let pairs = it.overrides.iter().chain(&it.at_least).flat_map(|(name, value)| [name, value]);
+    check_texts(pairs.chain(&it.vouch))?;
+    check_said(checked.what.iter().chain([&checked.by]))
 }
 
 fn read(asked: NewDeactivation) -> NewChange {
@@ -416,7 +439,7 @@ async fn is_proven(api: &Api, change: &Signed, member: &Member) -> Result<bool, 
     let read = |it: stored::Sanitisation| {
         Envelope::<SanitisationCertificate>::from_bytes(it.signed.as_slice()).ok()
     };
-    Ok(own.and_then(read).is_some_and(|it| it.document.is_verified))
+    Ok(own.and_then(read).is_some_and(|it| it.document.is_verified()))
 }
 
 fn terminal(

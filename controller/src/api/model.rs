@@ -41,10 +41,10 @@ pub use campaign::{
 pub use change::{Backup, Change, Drill, Ping, Restore, Upgrade};
 pub use claim::{Claim, ClaimState, IssuedClaim, NewClaim};
 pub use deactivation::{
-    CheckedOnSite, DeactivatedTerminal, Deactivation, Deregistration, NewDeactivation,
-    OwedOfBinding, Owing, ResumeWish, Sanitisation, ServiceDeadline, ServiceFinding,
-    ServiceObstacle, ServicePart, ServicePlan, ServiceTold, SettleWish, SuspendWish, Untold,
-    WantedService, WipeWish,
+    CheckedOnSite, DeactivatedTerminal, Deactivation, DeactivationSummary, Deregistration,
+    NewDeactivation, OwedOfBinding, Owing, ResumeWish, Sanitisation, ServiceDeadline,
+    ServiceFinding, ServiceObstacle, ServicePart, ServicePlan, ServiceTold, SettleWish,
+    SuspendWish, Untold, WantedService, WipeWish,
 };
 pub use drill::{DrillReport, DrillSet, Tally};
 pub use enrolment::{Base64, BeginEnrolment, Enrol, Enrolled, EnrolmentNonce, Own};
@@ -84,7 +84,8 @@ pub use schedule::{BackupSchedule, NewBackupSchedule, ScheduleEvery, ScheduledWo
 pub use stop::{
     Cause, Damage, EntryKind, LedgerAmount, LedgerEntry, LedgerReversal, Liability, NewLedgerEntry,
     NewStopAnnouncement, NewStopClosing, NewStopItem, Stop, StopAnnouncement, StopClosing,
-    StopItem, StopItemAssigned, StopItemDone, StopItemTick, StopParty, StopPoint, StopUnit,
+    StopItem, StopItemAssigned, StopItemDone, StopItemTick, StopParticulars, StopParty, StopPerson,
+    StopPoint, StopUnit,
 };
 pub use terminal::{
     Component, Labels, Lifecycle, Presence, Recipient, Revocation, Telemetry, Terminal,

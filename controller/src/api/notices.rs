@@ -1,9 +1,8 @@
 //! Notices and letters, whatever they are about.
 
-use shared::limits::TEXT_BYTES_MAX;
-
 use super::model::{Letter, Notice};
 use super::problem::{Code, Refusal};
+use super::texts::check_texts;
 use crate::registry::notice as stored;
 
 /// A notice to one of these parties, as it is kept.
@@ -14,10 +13,7 @@ pub(super) fn kept(notice: &Notice, parties: &[&str]) -> Result<stored::Notice, 
         let hint = format!("the parties are {}", parties.join(", "));
         return Err(Refusal::new(Code::Invalid, detail).hint(hint));
     }
-    if [channel, reference].iter().any(|text| text.len() > TEXT_BYTES_MAX) {
-        let detail = format!("a text is longer than {TEXT_BYTES_MAX} bytes");
-        return Err(Refusal::new(Code::Invalid, detail));
-    }
+    check_texts([channel, reference])?;
     Ok(stored::Notice {
         party: party.clone(),
         channel: channel.clone(),

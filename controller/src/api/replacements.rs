@@ -21,6 +21,7 @@ use super::model::{
 use super::positions::check_line;
 use super::problem::{Code, Refusal};
 use super::{Api, claims, now};
+use crate::finding::Asks;
 use crate::provider::day::Day;
 use crate::registry::RegistryError;
 use crate::registry::replacement as stored;
@@ -75,7 +76,8 @@ async fn create(
     let asked = asked.ok_or_else(|| Refusal::no("request", request))?;
     let by = operator.by(None, now());
     let known = form::known(&api, &form).await?;
-    let checked = match check(&form, &known, Day::of(by.at)) {
+    let asks = Asks { by: &by.who, ordered_by: &asked.asked.requester };
+    let checked = match check(&form, &known, asks, Day::of(by.at)) {
         Ok(checked) => checked,
         Err(mistakes) => return Ok(axum::Json(begun(mistakes, None))),
     };

@@ -4,8 +4,8 @@
 use std::sync::Arc;
 
 use axum::extract::State;
+use shared::document::sanitisation::Person;
 use shared::id::RequestId;
-use shared::limits::TEXT_BYTES_MAX;
 use shared::time::UnixTime;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -14,14 +14,16 @@ use super::extract::{Json, Operator, Path};
 use super::model::{
     LedgerEntry, Letter, NewLedgerEntry, NewStopAnnouncement, NewStopClosing, NewStopItem, Notice,
     Problem, Stop, StopAnnouncement, StopClosing, StopItem, StopItemAssigned, StopItemDone,
-    StopItemTick, StopParty, StopPoint, StopUnit,
+    StopItemTick, StopParticulars, StopParty, StopPerson, StopPoint, StopUnit,
 };
 use super::problem::{Code, Refusal};
+use super::texts::check_texts;
 use super::{Api, notices, now};
 use crate::deactivation::checklist::{Item, ItemRefused, NewItem};
 use crate::deactivation::closing::{CloseOut, Closing, NotClosed};
 use crate::deactivation::ledger::{Entry, EntryRefused, NewEntry, balances};
 use crate::deactivation::notice::{Knows, NotAnnounced, Party, Standing};
+use crate::deactivation::particulars::{NotTaken, Particulars};
 use crate::deactivation::stops::{Case, StopError, Stops};
 use crate::registry::notice::Noted;
 use crate::registry::stop::{Assigned, Entered, Tick};
@@ -36,6 +38,7 @@ pub(super) fn routes() -> OpenApiRouter<Arc<Api>> {
         .routes(routes!(assign))
         .routes(routes!(tick))
         .routes(routes!(enter))
+        .routes(routes!(put_particulars))
         .routes(routes!(close))
 }
 
@@ -135,7 +138,7 @@ async fn add_item(
     Path(id): Path<RequestId>,
     Json(NewStopItem { item, what, owner, due_at }): Json<NewStopItem>,
 ) -> Result<axum::Json<Stop>, Refusal> {
-    check_texts([Some(&what), Some(&owner)])?;
+    check_texts([&what, &owner])?;
     let new = NewItem { item, what, owner, due_at };
     let by = operator.by(None, now());
     api.registry.add_stop_item(id, &new, &by).await?.map_err(StopError::from)?;
@@ -157,7 +160,7 @@ async fn assign(
     Path((id, item)): Path<(RequestId, String)>,
     Json(StopItemAssigned { owner, due_at }): Json<StopItemAssigned>,
 ) -> Result<axum::Json<Stop>, Refusal> {
-    check_texts([owner.as_ref()])?;
+    check_texts(&owner)?;
     let to = Assigned { owner, due_at };
     let by = operator.by(None, now());
     api.registry.assign_stop_item(id, &item, &to, &by).await?.map_err(StopError::from)?;
@@ -179,7 +182,7 @@ async fn tick(
     Path((id, item)): Path<(RequestId, String)>,
     Json(StopItemTick { by: done_by, note }): Json<StopItemTick>,
 ) -> Result<axum::Json<Stop>, Refusal> {
-    check_texts([Some(&done_by), Some(&note)])?;
+    check_texts([&done_by, &note])?;
     let done = Tick { by: done_by, note };
     let by = operator.by(None, now());
     api.registry.tick_stop_item(id, &item, &done, &by).await?.map_err(StopError::from)?;
@@ -205,7 +208,7 @@ async fn enter(
 ) -> Result<axum::Json<Stop>, Refusal> {
     let entered = match new {
         NewLedgerEntry::New(it) => {
-            check_texts([Some(&it.note), it.serial.as_ref()])?;
+            check_texts(it.serial.iter().chain([&it.note]))?;
             Entered::New(NewEntry {
                 kind: it.kind,
                 amount_minor: it.amount_minor,
@@ -217,12 +220,35 @@ async fn enter(
             })
         }
         NewLedgerEntry::Reversal(it) => {
-            check_texts([Some(&it.note)])?;
+            check_texts([&it.note])?;
             Entered::Reversal { of: it.of, reference: it.reference, note: it.note }
         }
     };
     let by = operator.by(None, now());
     api.registry.enter(id, &entered, &by).await?.map_err(StopError::from)?;
+    found(&api, id).await.map(axum::Json)
+}
+
+/// Say what certificates of sanitisation say beside terminals
+///
+/// It takes the place of what was said before. Certificates that are written stay as they are.
+#[utoipa::path(
+    put,
+    path = "/v1/requests/{id}/stop/particulars",
+    tag = "stops",
+    params(("id" = String, Path)),
+    security(("operator" = [])),
+    responses((status = 200, body = Stop), (status = "default", body = Problem)),
+)]
+async fn put_particulars(
+    operator: Operator,
+    State(api): State<Arc<Api>>,
+    Path(id): Path<RequestId>,
+    Json(said): Json<StopParticulars>,
+) -> Result<axum::Json<Stop>, Refusal> {
+    let by = operator.by(None, now());
+    let said = particulars(said);
+    api.registry.put_particulars(id, &said, &by).await?.map_err(StopError::from)?;
     found(&api, id).await.map(axum::Json)
 }
 
@@ -242,20 +268,11 @@ async fn close(
     Json(said): Json<NewStopClosing>,
 ) -> Result<axum::Json<Stop>, Refusal> {
     let NewStopClosing { note, presumed_lost, no_certificate, accept_balance } = said;
-    check_texts([presumed_lost.as_ref(), no_certificate.as_ref(), accept_balance.as_ref()])?;
+    check_texts([&presumed_lost, &no_certificate, &accept_balance].into_iter().flatten())?;
     let said = CloseOut { note, presumed_lost, no_certificate, accept_balance };
     let by = operator.by(None, now());
     api.registry.close_case(id, &said, &by).await?.map_err(StopError::from)?;
     found(&api, id).await.map(axum::Json)
-}
-
-fn check_texts<'a>(texts: impl IntoIterator<Item = Option<&'a String>>) -> Result<(), Refusal> {
-    let is_bad = |text: &&String| text.len() > TEXT_BYTES_MAX || text.chars().any(char::is_control);
-    if !texts.into_iter().flatten().any(|text| is_bad(&text)) {
-        return Ok(());
-    }
-    let detail = format!("a text is longer than {TEXT_BYTES_MAX} bytes, or more than one line");
-    Err(Refusal::new(Code::Invalid, detail))
 }
 
 pub(super) async fn found(api: &Api, id: RequestId) -> Result<Stop, Refusal> {
@@ -288,8 +305,39 @@ fn shown(case: Case, now: UnixTime) -> Stop {
         late,
         balances: balances(&case.ledger),
         ledger: case.ledger.into_iter().map(entry).collect(),
+        particulars: case.particulars.map(particulars_shown),
         open: case.open.iter().map(point).collect(),
         closing: case.closing.map(closing),
+    }
+}
+
+fn particulars(said: StopParticulars) -> Particulars {
+    let person = |it: StopPerson| {
+        let StopPerson { name, title, location, contact } = it;
+        Person { name, title, location, contact }
+    };
+    Particulars {
+        media_type: said.media_type,
+        confidentiality_before: said.confidentiality_before,
+        confidentiality_after: said.confidentiality_after,
+        destination: said.destination,
+        responsible: said.responsible.map(person),
+        validator: said.validator.map(person),
+    }
+}
+
+fn particulars_shown(said: Particulars) -> StopParticulars {
+    let person = |it: Person| {
+        let Person { name, title, location, contact } = it;
+        StopPerson { name, title, location, contact }
+    };
+    StopParticulars {
+        media_type: said.media_type,
+        confidentiality_before: said.confidentiality_before,
+        confidentiality_after: said.confidentiality_after,
+        destination: said.destination,
+        responsible: said.responsible.map(person),
+        validator: said.validator.map(person),
     }
 }
 
@@ -379,6 +427,7 @@ impl From<StopError> for Refusal {
             StopError::NotAnnounced(NotAnnounced::Request(refused)) => return refused.into(),
             StopError::Item(refused) => of_item(&refused),
             StopError::Entry(refused) => of_entry(&refused),
+            StopError::NotTaken(refused) => of_particulars(&refused),
             StopError::NotClosed(refused) => of_closing(&refused),
             StopError::Campaign(error) => return error.into(),
             StopError::Registry(error) => return error.into(),
@@ -407,6 +456,14 @@ fn of_entry(refused: &EntryRefused) -> Code {
         EntryRefused::Reversed(_) | EntryRefused::OtherKind(_) | EntryRefused::Over(_) => {
             Code::WrongState
         }
+    }
+}
+
+fn of_particulars(refused: &NotTaken) -> Code {
+    match refused {
+        NotTaken::Unfit(_) => Code::Invalid,
+        NotTaken::SamePerson => Code::SamePerson,
+        NotTaken::OtherKind(_) | NotTaken::Over(_) => Code::WrongState,
     }
 }
 

@@ -17,8 +17,9 @@ use super::model::{
     Telemetry, Terminal, TerminalDetail,
 };
 use super::problem::{Code, Refusal};
-use super::{Api, campaigns, claims, now};
+use super::{Api, alarms, campaigns, claims, now};
 use crate::campaign::view::{self, Member};
+use crate::registry::delivery::AlarmKind;
 use crate::registry::page::{self, PAGE_ITEMS_MAX};
 use crate::registry::terminal as stored;
 use crate::selector::Selector;
@@ -109,7 +110,8 @@ async fn show(
         campaigns::assignment(one.campaign, &member)
     });
     let assignments = assignments.collect();
-    Ok(axum::Json(TerminalDetail { assignments, terminal: shown(terminal) }))
+    let locked = api.registry.last_alarm(id, AlarmKind::LeaseRanOut).await?.map(alarms::shown);
+    Ok(axum::Json(TerminalDetail { terminal: shown(terminal), locked, assignments }))
 }
 
 /// Set labels of a terminal, or take them away

@@ -126,7 +126,8 @@ impl Part {
     }
 }
 
-fn why(standing: &Standing) -> Option<Why> {
+/// Why an order stands as it does, where that says more than its state.
+pub fn why(standing: &Standing) -> Option<Why> {
     use AssignmentState as State;
     let state = standing.state();
     let plain = |detail: &str| Some(Why::new(&state.as_str(), detail));

@@ -33,7 +33,7 @@ use crate::provider::day::Day;
 use crate::provider::fees::{Method, Price};
 
 pub(super) use deactivation::{
-    closed_stop, deactivation, owing_deactivation, resume_plan, resumption,
+    closed_stop, deactivation, deactivation_summary, owing_deactivation, resume_plan, resumption,
     sanitisation_certificate, service_plan, stop,
 };
 pub(super) use replacements::{replacement_past, replacements};
@@ -333,6 +333,18 @@ pub(super) fn alarm() -> Alarm {
         detail: "the terminal lost its ledger; it takes orders again from epoch 2".to_owned(),
         at: ago(600),
         ended_at: None,
+    }
+}
+
+/// Which is over.
+pub(super) fn lease_ran_out() -> Alarm {
+    Alarm {
+        kind: "lease-ran-out".to_owned(),
+        subject: "2026-11-21T10:00:00Z".to_owned(),
+        detail: "it had no contact for longer than its lease".to_owned(),
+        at: ago(900),
+        ended_at: Some(ago(600)),
+        ..alarm()
     }
 }
 

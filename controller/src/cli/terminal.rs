@@ -201,6 +201,14 @@ fn show(detail: &TerminalDetail, now: UnixTime, print: &mut Print) {
         print.line(format_args!("  recipient    {}", it.recipient));
         print.line(format_args!("  key          {}", it.key));
     }
+    if let Some(it) = &detail.locked {
+        let until = it.ended_at.map_or_else(|| "now".to_owned(), time_text);
+        print.line(format_args!("  locked       {} to {until}: {}", time_text(it.at), it.detail));
+        if it.ended_at.is_none() {
+            print.warning("it has locked itself: it sells nothing until it has contact again");
+            print.hint("see that it connects; it unlocks by itself");
+        }
+    }
     if terminal.is_frozen {
         print.warning("it is frozen: nothing is released or sent to it");
         print.hint("look into it: `tillward request suspicions`; two people lift it");
@@ -228,7 +236,7 @@ fn show(detail: &TerminalDetail, now: UnixTime, print: &mut Print) {
 #[cfg(test)]
 mod tests {
     use super::super::golden;
-    use super::super::samples::{NOW, assignments, claimed_terminal, terminal};
+    use super::super::samples::{NOW, assignments, claimed_terminal, lease_ran_out, terminal};
     use super::*;
 
     #[test]
@@ -240,11 +248,13 @@ mod tests {
 
     #[test]
     fn a_terminal_shows_what_it_is_and_what_was_asked_of_it() {
-        let detail = TerminalDetail { terminal: terminal(2), assignments: assignments() };
+        let locked = Some(lease_ran_out());
+        let detail = TerminalDetail { terminal: terminal(2), locked, assignments: assignments() };
         golden::check("terminal-show", &golden::printed(|print| show(&detail, NOW, print)));
-        let lost = TerminalDetail { terminal: terminal(3), assignments: Vec::new() };
+        let lost = TerminalDetail { terminal: terminal(3), locked: None, assignments: vec![] };
         golden::check("terminal-show-lost", &golden::printed(|print| show(&lost, NOW, print)));
-        let new = TerminalDetail { terminal: claimed_terminal(), assignments: Vec::new() };
+        let terminal = claimed_terminal();
+        let new = TerminalDetail { terminal, locked: None, assignments: vec![] };
         golden::check("terminal-show-claimed", &golden::printed(|print| show(&new, NOW, print)));
     }
 }

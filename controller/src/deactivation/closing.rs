@@ -252,9 +252,6 @@ pub fn decide(facts: &CaseFacts, said: &CloseOut, by: &str) -> Result<Found, Not
         return Err(NotClosed::OtherKind(request.kind));
     }
     request.step(RequestEvent::Close)?;
-    if let Some(campaign) = facts.in_motion {
-        return Err(RequestRefused::InMotion(campaign).into());
-    }
     if said.note.trim().is_empty() || said.note.len() > TEXT_BYTES_MAX {
         return Err(NotClosed::NoNote);
     }

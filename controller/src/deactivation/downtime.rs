@@ -9,7 +9,7 @@ use shared::step_names::{SELL, STOP};
 use shared::time::UnixTime;
 
 /// By what a terminal has signed of the order that stopped it, and of the one that let it sell
-/// again; `None` where either has not succeeded.
+/// again; `None` where it has signed neither. What another order took over has stopped it too.
 pub fn downtime(stopped: &[Receipt], resumed: &[Receipt]) -> Option<Duration> {
     let stopped_at = when(stopped, STOP)?;
     Some(when(resumed, SELL)?.since(stopped_at))
@@ -21,6 +21,9 @@ fn when(receipts: &[Receipt], step: &str) -> Option<UnixTime> {
         Said::Finished { outcome: Outcome::Succeeded { .. }, evidence } => {
             let noted = evidence.iter().find(|it| it.step == step).map(|it| it.at);
             Some(noted.unwrap_or(receipt.at))
+        }
+        Said::Finished { outcome: Outcome::Superseded, evidence } => {
+            evidence.iter().find(|it| it.step == step).map(|it| it.at)
         }
         Said::Finished { .. } | Said::Accepted | Said::Refused { .. } => None,
     })
@@ -70,8 +73,19 @@ mod tests {
         let outcome = Outcome::Failed { failure };
         let failed = receipt(Said::Finished { outcome, evidence: vec![] }, 900);
         let resumed = [succeeded(&[("test", 980), ("sell", 1_000)], 1_010)];
+        let mut taken_over = succeeded(&[("stop", 40)], 170);
+        if let Said::Finished { outcome, .. } = &mut taken_over.said {
+            *outcome = Outcome::Superseded;
+        }
+        let mut withdrawn = taken_over.clone();
+        if let Said::Finished { evidence, .. } = &mut withdrawn.said {
+            evidence.clear();
+        }
+        let taken_over = [taken_over];
         let cases = [
-            (stopped.as_slice(), resumed.as_slice(), Some(900)),
+            (taken_over.as_slice(), resumed.as_slice(), Some(960)),
+            (&[withdrawn], &resumed, None),
+            (&stopped, &resumed, Some(900)),
             (&stopped, &[], None),
             (&stopped, std::slice::from_ref(&failed), None),
             (&[], &resumed, None),

@@ -9,11 +9,13 @@
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
+use shared::document::batch::is_currency;
 use shared::limits::TEXT_BYTES_MAX;
 use shared::time::UnixTime;
 use utoipa::ToSchema;
 
 use crate::request::{RequestKind, RequestState};
+use crate::text::is_said;
 
 /// Entries of one decommissioning: a few for each of the terminals that one wipe may name.
 pub const ENTRIES_MAX: usize = 10_000;
@@ -188,10 +190,6 @@ impl EntryRefused {
     }
 }
 
-fn is_said(text: &str) -> bool {
-    !text.trim().is_empty() && text.len() <= TEXT_BYTES_MAX && !text.chars().any(char::is_control)
-}
-
 /// Whether anything may be entered for such a request.
 pub fn is_open(kind: RequestKind, state: RequestState) -> Result<(), EntryRefused> {
     match kind {
@@ -208,7 +206,7 @@ pub fn check(new: &NewEntry, known: &[Entry]) -> Result<(), EntryRefused> {
     if !(1..=AMOUNT_MAX).contains(&new.amount_minor) {
         return Err(EntryRefused::Amount(new.amount_minor));
     }
-    if new.currency.len() != 3 || !new.currency.chars().all(|c| c.is_ascii_uppercase()) {
+    if !is_currency(&new.currency) {
         return Err(EntryRefused::Currency(new.currency.clone()));
     }
     if (new.kind == EntryKind::Damage) != new.damage.is_some() {
@@ -269,6 +267,32 @@ pub fn balances(entries: &[Entry]) -> BTreeMap<String, i64> {
         *sum = sum.saturating_add(entry.counts());
     }
     balances
+}
+
+/// By currency, how much of the deposits is still held, and since when the newest was entered.
+/// Nothing where nothing is held.
+pub fn deposits(entries: &[Entry]) -> BTreeMap<String, (i64, UnixTime)> {
+    let mut held: BTreeMap<String, (i64, UnixTime)> = BTreeMap::new();
+    for entry in entries {
+        let is_paid = match entry.what.kind {
+            EntryKind::DepositPaid => true,
+            EntryKind::DepositReturned => false,
+            EntryKind::FeeOutstanding
+            | EntryKind::EarlyTerminationFee
+            | EntryKind::Damage
+            | EntryKind::ResidualValue
+            | EntryKind::Paid
+            | EntryKind::Received => continue,
+        };
+        let (sum, since) =
+            held.entry(entry.what.currency.clone()).or_insert((0, UnixTime(i64::MIN)));
+        *sum = sum.saturating_add(entry.counts());
+        if is_paid {
+            *since = entry.at.max(*since);
+        }
+    }
+    held.retain(|_, (sum, _)| *sum > 0);
+    held
 }
 
 #[cfg(test)]

@@ -136,7 +136,7 @@ pub struct Standing {
 }
 
 impl Standing {
-    fn is_lacking(&self) -> bool {
+    pub(super) fn is_lacking(&self) -> bool {
         self.is_required && !self.knows.is_enough()
     }
 }

@@ -117,7 +117,7 @@ pub struct Part {
     pub serial: String,
     pub store: String,
     pub obstacles: Vec<Obstacle>,
-    /// The order by which it stands still, where it is to sell again.
+    /// The order by which it stopped, where it is to sell again.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub suspended_by: Option<OrderId>,
 }
@@ -209,7 +209,7 @@ pub fn plan(
         }
         let (terminal, serial, store) = (it.terminal, it.serial.clone(), it.store.clone());
         let suspended_by = match step {
-            Step::Resume => it.service_order,
+            Step::Resume => it.stopped_by.or(it.service_order),
             Step::Suspend { .. } | Step::Settle | Step::Wipe { .. } => None,
         };
         Part { terminal, serial, store, obstacles, suspended_by }
@@ -394,6 +394,7 @@ pub(super) mod samples {
             service: Service::InService,
             service_order: None,
             service_at: None,
+            stopped_by: None,
             owing: None,
             challenge: Some(Digest([7; 32])),
             saved: None,

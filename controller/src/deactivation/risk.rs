@@ -1,12 +1,14 @@
-//! Whether a terminal may not stop when it should: what is late of it, long enough before the
-//! cut-off that somebody can still go there. Pure.
+//! Whether a terminal may not stop when it should, or has stopped and cannot end: what is late of
+//! it, long enough before the cut-off that somebody can still go there. Pure.
 
 use std::time::Duration;
 
+use shared::message::StepState;
+use shared::outcome::Waiting;
 use shared::time::UnixTime;
 
-use super::plan::{ARMED_BEFORE, CLEARED_BEFORE, Due};
-use crate::campaign::assignment::AssignmentState;
+use super::plan::{ARMED_BEFORE, CLEARED_BEFORE};
+use crate::campaign::assignment::{AssignmentState, Standing};
 use crate::registry::deactivation::ServiceFacts;
 use crate::registry::terminal::{Presence, Service, Unit};
 
@@ -17,12 +19,37 @@ const SHORT_NOTICE: Duration = Duration::from_secs(15 * 60);
 /// What was saved longer ago than this when everything was to be saved says little of a till.
 const SAVED_WITHIN: Duration = Duration::from_secs(24 * 3600);
 
+/// A till has sent, settled and saved within minutes of its cut-off. Who stops at closing time has
+/// somebody in the shop for so long still; a host that is away for a moment is nobody's alarm.
+const STOPPED_WITHIN: Duration = Duration::from_secs(2 * 3600);
+
 /// A suspension that is not over.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Suspension {
     pub cut_off: UnixTime,
     /// When people asked for it.
     pub asked_at: UnixTime,
+}
+
+/// What is late of one terminal.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Late {
+    /// What it holds is not saved.
+    Cleared,
+    /// It has not accepted its order.
+    Armed,
+    /// It holds its order, the cut-off is over, and it has not signed that it is suspended.
+    Stopped,
+}
+
+/// How far an order to stop has come on one terminal.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Stage {
+    /// It has yet to hold the order, or has ended it without stopping.
+    ToBeArmed,
+    Armed,
+    /// It has done what it was to do, or people took it back, which is as they wish.
+    Over,
 }
 
 impl Suspension {
@@ -46,53 +73,82 @@ impl Suspension {
         self.cut_off.minus(before).max(earliest).min(self.cut_off)
     }
 
+    /// By then every terminal that holds its order has settled and saved.
+    fn stopped_by(&self) -> UnixTime {
+        self.cut_off.plus(STOPPED_WITHIN)
+    }
+
     /// Snapshots that are older do not count.
     fn saved_since(&self) -> UnixTime {
         self.cut_off.minus(CLEARED_BEFORE).minus(SAVED_WITHIN)
     }
 
-    /// What is late of this terminal: nothing once it is armed, for it then stops by itself, and
-    /// saves before it says that it is suspended. `state`: `None` while no order was released to
-    /// it.
+    /// What is late of this terminal. One that is armed stops by itself, and saves before it says
+    /// that it is suspended; until the cut-off its data may be as old as anybody's. `standing`:
+    /// `None` while no order was released to it.
     pub fn late(
         &self,
         facts: &ServiceFacts,
-        state: Option<AssignmentState>,
+        standing: Option<&Standing>,
         now: UnixTime,
-    ) -> Vec<Due> {
-        if !sells_on(facts) || !is_to_be_armed(state) {
+    ) -> Vec<Late> {
+        let stage = stage(standing.map(Standing::state));
+        if !sells_on(facts) || stage == Stage::Over {
             return Vec::new();
         }
+        let is_armed = stage == Stage::Armed;
+        if is_armed && now > self.cut_off {
+            let waits = standing.is_some_and(waits_for_people);
+            let is_late = waits || now > self.stopped_by();
+            return is_late.then_some(Late::Stopped).into_iter().collect();
+        }
         let is_saved = facts.saved.is_some_and(|(_, taken_at)| taken_at >= self.saved_since());
-        let cleared = (now > self.cleared_by() && !is_saved).then_some(Due::Cleared);
-        let armed = (now > self.armed_by()).then_some(Due::Armed);
+        let cleared = (now > self.cleared_by() && !is_saved).then_some(Late::Cleared);
+        let armed = (now > self.armed_by() && !is_armed).then_some(Late::Armed);
         cleared.into_iter().chain(armed).collect()
     }
 
-    /// For people: what is late, why as far as it is known, and what to do about it.
-    pub fn words(&self, facts: &ServiceFacts, late: &[Due]) -> String {
-        let late: Vec<_> = late.iter().filter_map(|it| self.lateness(*it)).collect();
-        let (why, what) = match facts.presence {
-            Presence::Online => ("it is online", "see why with `tillward deactivate show`"),
-            Presence::Offline => ("it is offline", "see that it connects, or stop it on site"),
-            Presence::NeverSeen => {
-                ("it was never heard", "see that it connects, or stop it on site")
-            }
+    /// For people: what is late, why as far as it is known, and what to do about it. `says`: what
+    /// the terminal itself has told of why it waits.
+    pub fn words(&self, facts: &ServiceFacts, late: &[Late], says: Option<&str>) -> String {
+        let (cut_off, away) = (self.cut_off, away(facts.presence));
+        if late.contains(&Late::Stopped) {
+            let why = says.or(away).unwrap_or("it does not say why");
+            return format!(
+                "it was to stop at {cut_off}, and has not signed that it is suspended; {why}: see \
+                 that its host and its network are there and both count the same, or let it settle \
+                 later: `tillward deactivate suspend --delay-settlement`"
+            );
+        }
+        let all: Vec<_> = late.iter().filter_map(|it| self.lateness(*it)).collect();
+        let what = match (late, away) {
+            (_, Some(_)) => "see that it connects, or stop it on site",
+            ([Late::Cleared], None) => "have it saved: `tillward backup now`",
+            (_, None) => "see why with `tillward deactivate show`",
         };
-        format!("it is to stop at {}, and {}; {why}: {what}", self.cut_off, late.join(", and "))
+        let why = away.unwrap_or("it is online");
+        format!("it is to stop at {cut_off}, and {}; {why}: {what}", all.join(", and "))
     }
 
-    fn lateness(&self, late: Due) -> Option<String> {
+    fn lateness(&self, late: Late) -> Option<String> {
         match late {
-            // Whether parties are told is nobody's to see here.
-            Due::Notice => None,
-            Due::Cleared => Some(format!(
+            Late::Cleared => Some(format!(
                 "no snapshot of it since {} was verified in both places by {}",
                 self.saved_since(),
                 self.cleared_by()
             )),
-            Due::Armed => Some(format!("has not accepted that by {}", self.armed_by())),
+            Late::Armed => Some(format!("has not accepted that by {}", self.armed_by())),
+            // It is not about to stop: it has.
+            Late::Stopped => None,
         }
+    }
+}
+
+fn away(presence: Presence) -> Option<&'static str> {
+    match presence {
+        Presence::Online => None,
+        Presence::Offline => Some("it is offline"),
+        Presence::NeverSeen => Some("it was never heard"),
     }
 }
 
@@ -108,9 +164,7 @@ fn sells_on(facts: &ServiceFacts) -> bool {
     }
 }
 
-/// Whether it has yet to hold the order, or has ended it without stopping. What people took back
-/// is as they wish.
-pub(super) fn is_to_be_armed(state: Option<AssignmentState>) -> bool {
+fn stage(state: Option<AssignmentState>) -> Stage {
     use AssignmentState as Is;
     match state {
         None
@@ -122,27 +176,28 @@ pub(super) fn is_to_be_armed(state: Option<AssignmentState>) -> bool {
             | Is::Expired
             | Is::Failed
             | Is::RolledBack,
-        ) => true,
-        Some(
-            Is::Accepted
-            | Is::Waiting
-            | Is::Working
-            | Is::Undoing
-            | Is::Silent
-            | Is::Superseded
-            | Is::Cancelled
-            | Is::RollbackFailed
-            | Is::Succeeded,
-        ) => false,
+        ) => Stage::ToBeArmed,
+        Some(Is::Accepted | Is::Waiting | Is::Working | Is::Undoing | Is::Silent) => Stage::Armed,
+        Some(Is::Superseded | Is::Cancelled | Is::RollbackFailed | Is::Succeeded) => Stage::Over,
     }
+}
+
+/// Its host counts otherwise, or something else that it cannot mend itself.
+fn waits_for_people(standing: &Standing) -> bool {
+    let state = standing.progress.as_ref().map(|progress| &progress.state);
+    matches!(state, Some(StepState::Waiting { reason: Waiting::People, .. }))
 }
 
 #[cfg(test)]
 mod tests {
     use shared::digest::Digest;
+    use shared::id::OrderId;
+    use shared::message::Progress;
+    use shared::outcome::Outcome;
 
     use super::super::plan::samples::selling;
     use super::*;
+    use crate::campaign::assignment::{Ended, Fact};
 
     const ASKED: UnixTime = UnixTime(1_800_000_000);
     const HOUR: Duration = Duration::from_secs(3600);
@@ -157,37 +212,107 @@ mod tests {
         ServiceFacts { saved: Some((Digest([3; 32]), at)), ..selling() }
     }
 
-    #[test]
-    fn an_order_that_was_not_accepted_a_day_before_is_late_until_it_is() {
-        let suspension = planned();
-        let a_day_before = ASKED.plus(HOUR * 48);
-        let facts = saved_at(ASKED);
-        let late = |state, now| suspension.late(&facts, state, now);
-        for state in [None, Some(AssignmentState::Ordered), Some(AssignmentState::Unanswered)] {
-            assert_eq!(late(state, a_day_before), []);
-            assert_eq!(late(state, a_day_before.plus(SECOND)), [Due::Armed], "{state:?}");
+    /// As far as a report brings it, or its end.
+    fn at(state: AssignmentState) -> Option<Standing> {
+        let mut standing = Standing::ordered(ASKED);
+        match state {
+            AssignmentState::Ordered => {}
+            AssignmentState::Unanswered => standing.learn(Fact::Unanswered(ASKED)),
+            AssignmentState::Accepted => standing.learn(Fact::Accepted(ASKED)),
+            AssignmentState::Waiting => standing.learn(waiting(Waiting::Network)),
+            AssignmentState::Cancelled => standing.learn(Fact::Withdrawn(ASKED)),
+            AssignmentState::Superseded => {
+                standing.learn(Fact::Ended(Ended { outcome: Outcome::Superseded, at: ASKED }));
+            }
+            other => panic!("{other} is no part of these"),
         }
-        for state in AssignmentState::ALL {
-            let is_armed = late(Some(state), a_day_before.plus(SECOND)).is_empty();
-            let stops = ["accepted", "waiting", "working", "succeeded"].contains(&state.as_str());
-            assert!(is_armed || !stops, "{state}");
-        }
-        assert_eq!(late(Some(AssignmentState::Refused), a_day_before.plus(HOUR)), [Due::Armed]);
+        assert_eq!(standing.state(), state);
+        Some(standing)
+    }
+
+    fn waiting(reason: Waiting) -> Fact {
+        Fact::Progress(Progress {
+            order: OrderId::from_bytes([1; 16]),
+            ordinal: 1,
+            step: "settle".to_owned(),
+            state: StepState::Waiting { reason, detail: "d".to_owned() },
+            at: ASKED,
+            bytes_done: None,
+            bytes_total: None,
+        })
+    }
+
+    fn late(facts: &ServiceFacts, state: Option<AssignmentState>, now: UnixTime) -> Vec<Late> {
+        planned().late(facts, state.and_then(at).as_ref(), now)
     }
 
     #[test]
-    fn what_is_not_saved_54_hours_before_is_late_as_long_as_it_is_not_armed() {
-        let suspension = planned();
+    fn an_order_that_was_not_accepted_a_day_before_is_late_until_it_is() {
+        use AssignmentState as Is;
+        let a_day_before = ASKED.plus(HOUR * 48);
+        let facts = saved_at(ASKED);
+        for state in [None, Some(Is::Ordered), Some(Is::Unanswered)] {
+            assert_eq!(late(&facts, state, a_day_before), []);
+            assert_eq!(late(&facts, state, a_day_before.plus(SECOND)), [Late::Armed], "{state:?}");
+        }
+        for state in [Is::Accepted, Is::Waiting, Is::Cancelled, Is::Superseded] {
+            assert_eq!(late(&facts, Some(state), a_day_before.plus(SECOND)), [], "{state}");
+        }
+    }
+
+    #[test]
+    fn every_state_is_before_the_order_is_held_or_while_it_is_or_after() {
+        let of = |stage_of| {
+            let all = AssignmentState::ALL.into_iter();
+            let those = all.filter(|it| stage(Some(*it)) == stage_of);
+            those.map(AssignmentState::as_str).collect::<Vec<_>>()
+        };
+        let armed = ["accepted", "waiting", "working", "undoing", "silent"];
+        assert_eq!(of(Stage::Armed), armed);
+        let over = ["superseded", "cancelled", "rollback-failed", "succeeded"];
+        assert_eq!(of(Stage::Over), over);
+        assert_eq!(of(Stage::ToBeArmed).len(), AssignmentState::ALL.len() - 9);
+        assert_eq!(stage(None), Stage::ToBeArmed);
+    }
+
+    #[test]
+    fn what_is_not_saved_54_hours_before_is_late_armed_or_not_until_the_cut_off() {
+        use AssignmentState as Is;
         let now = ASKED.plus(HOUR * 18).plus(SECOND);
-        let late = |facts: &ServiceFacts, state| suspension.late(facts, state, now);
-        assert_eq!(suspension.first_deadline(), ASKED.plus(HOUR * 18));
-        assert_eq!(late(&selling(), None), [Due::Cleared]);
-        assert_eq!(late(&saved_at(ASKED.minus(HOUR * 7)), None), [Due::Cleared], "too old");
-        assert_eq!(late(&saved_at(ASKED.minus(HOUR * 6)), None), []);
-        assert_eq!(late(&selling(), Some(AssignmentState::Waiting)), []);
-        assert_eq!(suspension.late(&selling(), None, ASKED.plus(HOUR * 18)), [], "not yet");
-        let both = suspension.late(&selling(), None, ASKED.plus(HOUR * 49));
-        assert_eq!(both, [Due::Cleared, Due::Armed]);
+        assert_eq!(planned().first_deadline(), ASKED.plus(HOUR * 18));
+        for state in [None, Some(Is::Ordered), Some(Is::Accepted), Some(Is::Waiting)] {
+            assert_eq!(late(&selling(), state, now), [Late::Cleared], "{state:?}");
+            assert_eq!(late(&saved_at(ASKED.minus(HOUR * 6)), state, now), [], "{state:?}");
+        }
+        assert_eq!(late(&saved_at(ASKED.minus(HOUR * 7)), None, now), [Late::Cleared], "too old");
+        for state in [Is::Cancelled, Is::Superseded] {
+            assert_eq!(late(&selling(), Some(state), now), [], "people took it back");
+        }
+        assert_eq!(late(&selling(), None, ASKED.plus(HOUR * 18)), [], "not yet");
+        let both = [Late::Cleared, Late::Armed];
+        assert_eq!(late(&selling(), None, ASKED.plus(HOUR * 49)), both);
+        let cut_off = planned().cut_off;
+        assert_eq!(late(&selling(), Some(Is::Accepted), cut_off), [Late::Cleared]);
+        assert_eq!(late(&selling(), Some(Is::Accepted), cut_off.plus(SECOND)), [], "it saves");
+        assert_eq!(late(&selling(), None, cut_off.plus(SECOND)), both);
+    }
+
+    #[test]
+    fn a_till_that_stopped_ends_within_two_hours_or_waits_for_people_at_once() {
+        use AssignmentState as Is;
+        let cut_off = planned().cut_off;
+        let (soon, late_by) = (cut_off.plus(SECOND), cut_off.plus(HOUR * 2).plus(SECOND));
+        for state in [Is::Accepted, Is::Waiting] {
+            assert_eq!(late(&selling(), Some(state), cut_off.plus(HOUR * 2)), [], "{state}");
+            assert_eq!(late(&selling(), Some(state), late_by), [Late::Stopped], "{state}");
+        }
+        let mut people = Standing::ordered(ASKED);
+        people.learn(waiting(Waiting::People));
+        let facts = saved_at(ASKED);
+        assert_eq!(planned().late(&facts, Some(&people), cut_off), []);
+        assert_eq!(planned().late(&facts, Some(&people), soon), [Late::Stopped]);
+        let stopped = ServiceFacts { service: Service::SuspendedOwing, ..selling() };
+        assert_eq!(planned().late(&stopped, Some(&people), late_by), []);
     }
 
     #[test]
@@ -209,7 +334,7 @@ mod tests {
         assert_eq!(soon.armed_by(), ASKED.plus(SHORT_NOTICE));
         assert_eq!(soon.late(&saved_at(ASKED), None, ASKED.plus(SHORT_NOTICE)), []);
         let after = ASKED.plus(SHORT_NOTICE).plus(SECOND);
-        assert_eq!(soon.late(&saved_at(ASKED), None, after), [Due::Armed]);
+        assert_eq!(soon.late(&saved_at(ASKED), None, after), [Late::Armed]);
         let now = Suspension { cut_off: ASKED, asked_at: ASKED };
         assert_eq!((now.armed_by(), now.first_deadline()), (ASKED, ASKED));
     }
@@ -217,9 +342,15 @@ mod tests {
     #[test]
     fn an_alarm_says_what_is_late_and_what_to_do() {
         let away = ServiceFacts { presence: Presence::Offline, ..selling() };
-        let words = planned().words(&away, &[Due::Cleared, Due::Armed]);
-        for part in ["it is to stop at", "verified in both places", "has not accepted", "on site"] {
-            assert!(words.contains(part), "{words}");
+        let both = [Late::Cleared, Late::Armed];
+        for (facts, late, says, parts) in [
+            (&away, &both[..], None, ["verified in both places", "has not accepted", "on site"]),
+            (&selling(), &both[..1], None, ["both places", "online", "tillward backup now"]),
+            (&away, &[Late::Stopped], None, ["was to stop", "offline", "--delay-settlement"]),
+            (&away, &[Late::Stopped], Some("for people: 3"), ["was to", "people: 3", "host"]),
+        ] {
+            let words = planned().words(facts, late, says);
+            assert!(parts.iter().all(|part| words.contains(part)), "{words}");
         }
     }
 }

@@ -15,11 +15,13 @@ use super::handover::{self, Bound, Handover, Row, Saved};
 use super::ledger::{Entry, EntryRefused, balances};
 use super::letter::{self, Letter};
 use super::notice::{self, NotAnnounced, Party, Standing, StopKind, is_emergency};
+use super::particulars::{NotTaken, Particulars};
 use crate::campaign::{CampaignError, Campaigns};
+use crate::on_record;
 use crate::position::binding::BindingState;
 use crate::registry::audit::By;
 use crate::registry::notice::{Noted, Notice, NoticeAbout, Paper};
-use crate::registry::page::{PAGE_ITEMS_MAX, Page};
+use crate::registry::page::PAGE_ITEMS_MAX;
 use crate::registry::position::BindingsOf;
 use crate::registry::stop::{Announcement, NewAnnouncement};
 use crate::registry::terminal::Terminal;
@@ -46,6 +48,8 @@ pub enum StopError {
     #[error(transparent)]
     Entry(#[from] EntryRefused),
     #[error(transparent)]
+    NotTaken(#[from] NotTaken),
+    #[error(transparent)]
     NotClosed(#[from] NotClosed),
     #[error(transparent)]
     Campaign(#[from] CampaignError),
@@ -60,9 +64,10 @@ impl StopError {
             Self::NoRequest(_) => "list them with `tillward request list`",
             Self::NotAnnounced(why) => why.hint(),
             Self::NoMoment => "announce it: `tillward deactivate notice announce`",
-            Self::Nobody => "look at what the selection matches with `terminal list`",
+            Self::Nobody => "look at what the selection matches: `tillward terminal list`",
             Self::Item(why) => why.hint(),
             Self::Entry(why) => why.hint(),
+            Self::NotTaken(why) => why.hint(),
             Self::NotClosed(why) => return Some(why.hint()),
             Self::Campaign(error) => return error.hint().map(str::to_owned),
             Self::Registry(_) => return None,
@@ -84,6 +89,8 @@ pub struct Case {
     pub notices: Vec<Noted>,
     pub items: Vec<Item>,
     pub ledger: Vec<Entry>,
+    /// What certificates say beside terminals.
+    pub particulars: Option<Particulars>,
     /// Of a decommissioning that is open: what keeps it so.
     pub open: Vec<Point>,
     pub closing: Option<Closing>,
@@ -127,6 +134,7 @@ impl Stops {
             notices,
             items: self.registry.stop_items(id).await?,
             ledger: self.registry.ledger(id).await?,
+            particulars: self.registry.particulars(id).await?,
             open,
             closing: self.registry.closing(id).await?,
             request,
@@ -266,8 +274,7 @@ impl Stops {
         for position in self.registry.positions_of(ids).await? {
             let Some(terminal) = position.terminal else { continue };
             let of = BindingsOf { position: Some(position.id), provider: None };
-            // A handful of a position are not over.
-            let found = self.registry.bindings(&of, &Page::first(PAGE_ITEMS_MAX)).await?;
+            let found = on_record::bindings(&*self.registry, &of).await?;
             let active = found.into_iter().filter(|it| it.state == BindingState::Active);
             let known = active.map(|it| Bound {
                 provider: it.provider,

@@ -1,6 +1,8 @@
-//! Raises an alarm for each terminal that may not stop when it should, and ends it when that is
-//! behind it. Only suspensions that are not over are looked at, and of those only what is late.
+//! Raises an alarm for each terminal that may not stop when it should, that has stopped and cannot
+//! end, or that owes for too long, and for each case that is behind its time; ends it when that is
+//! mended. Only what is not over is looked at.
 
+use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
@@ -9,14 +11,28 @@ use shared::id::TerminalId;
 use shared::time::UnixTime;
 use tracing::warn;
 
-use super::risk::{Suspension, is_to_be_armed};
+use super::notice::{self, StopKind};
+use super::overdue;
+use super::risk::{Late, Suspension};
 use crate::background::Progress;
-use crate::campaign::assignment::AssignmentState;
+use crate::campaign::assignment::Standing;
 use crate::campaign::state::CampaignState;
+use crate::campaign::view;
 use crate::registry::campaign::Campaign;
-use crate::registry::delivery::{Alarm, AlarmKind};
-use crate::registry::page::PAGE_ITEMS_MAX;
+use crate::registry::delivery::{Alarm, AlarmKind, AnyAlarm};
+use crate::registry::notice::NoticeAbout;
+use crate::registry::page::{PAGE_ITEMS_MAX, Page};
 use crate::registry::{Registry, RegistryError};
+use crate::request::Request;
+
+/// What is raised here, and nowhere else.
+pub const KINDS: [AlarmKind; 5] = [
+    AlarmKind::SuspensionAtRisk,
+    AlarmKind::SuspensionStuck,
+    AlarmKind::SettlementOverdue,
+    AlarmKind::StopLate,
+    AlarmKind::DepositOverdue,
+];
 
 /// The reconciler.
 #[derive(Debug)]
@@ -35,21 +51,116 @@ impl WatchStops {
     }
 }
 
-/// Looks at every suspension that is not over.
+/// Looks at everything that stops or has stopped, and is not over.
 pub async fn look(registry: &dyn Registry, now: UnixTime) -> Result<(), RegistryError> {
-    let mut open = Vec::new();
-    for campaign in registry.campaigns_in_motion().await? {
-        let Some(suspension) = suspension(&campaign) else { continue };
-        open.push(campaign.id);
+    let mut alarms = of_suspensions(registry, now).await?;
+    alarms.extend(of_settlements(registry, now).await?);
+    alarms.extend(of_cases(registry, now).await?);
+    let raised = registry.put_alarms_of_stops(&alarms, now).await?;
+    if raised > 0 {
+        warn!(raised, "what is to stop is late, or what has stopped cannot end");
+    }
+    Ok(())
+}
+
+/// Suspensions that are not over, the newest first.
+async fn suspensions(
+    registry: &dyn Registry,
+) -> Result<Vec<(Campaign, Suspension)>, RegistryError> {
+    let open = registry.campaigns_in_motion().await?.into_iter();
+    let mut open: Vec<_> =
+        open.filter_map(|it| suspension(&it).map(|suspension| (it, suspension))).collect();
+    open.sort_by_key(|(it, _)| Reverse((it.created_at, it.id)));
+    Ok(open)
+}
+
+async fn of_suspensions(
+    registry: &dyn Registry,
+    now: UnixTime,
+) -> Result<Vec<AnyAlarm>, RegistryError> {
+    let mut newer = BTreeSet::new();
+    let mut alarms = BTreeMap::new();
+    for (campaign, suspension) in suspensions(registry).await? {
+        let members = registry.members(campaign.id).await?;
         if now > suspension.first_deadline() {
-            let late = late(registry, &campaign, &suspension, now).await?;
-            let raised = registry.put_at_risk(campaign.id, &late, now).await?;
-            if raised > 0 {
-                warn!(campaign = %campaign.id, raised, "terminals may not stop in time");
+            for it in late(registry, &campaign, &suspension, &members, now).await? {
+                // By which of two it is to stop, the newer says.
+                let is_theirs = it.kind == AlarmKind::SuspensionAtRisk && is_in(&newer, &it);
+                if !is_theirs {
+                    alarms.entry((it.kind, it.terminal)).or_insert(it);
+                }
             }
         }
+        newer.extend(members);
     }
-    registry.end_at_risk_except(&open, now).await
+    Ok(alarms.into_values().collect())
+}
+
+fn is_in(ids: &BTreeSet<TerminalId>, alarm: &AnyAlarm) -> bool {
+    alarm.terminal.is_some_and(|terminal| ids.contains(&terminal))
+}
+
+/// Terminals that were allowed to settle later, and have not.
+async fn of_settlements(
+    registry: &dyn Registry,
+    now: UnixTime,
+) -> Result<Vec<AnyAlarm>, RegistryError> {
+    let owing = registry.owing().await?;
+    let late = owing.into_iter().filter_map(|(terminal, order, owing)| {
+        let detail = overdue::settlement(&owing, now)?;
+        let subject = order.to_string();
+        Some(alarm(Some(terminal), AlarmKind::SettlementOverdue, subject, detail, now))
+    });
+    Ok(late.collect())
+}
+
+/// Requests that stop terminals, and are neither closed nor taken back.
+async fn of_cases(registry: &dyn Registry, now: UnixTime) -> Result<Vec<AnyAlarm>, RegistryError> {
+    let mut alarms = Vec::new();
+    let mut page = Page::first(PAGE_ITEMS_MAX);
+    loop {
+        let requests = registry.open_stops(&page).await?;
+        let Some(last) = requests.last() else { return Ok(alarms) };
+        page = Page::after(last.id, PAGE_ITEMS_MAX);
+        for request in &requests {
+            alarms.extend(of_case(registry, request, now).await?);
+        }
+    }
+}
+
+async fn of_case(
+    registry: &dyn Registry,
+    request: &Request,
+    now: UnixTime,
+) -> Result<Vec<AnyAlarm>, RegistryError> {
+    let (id, Some(kind)) = (request.id, StopKind::of(request.kind)) else { return Ok(vec![]) };
+    let announced = registry.announcement(id).await?;
+    let cut_off = announced.as_ref().map(|it| it.cut_off);
+    let behind = match announced {
+        Some(announced) => {
+            let notices = registry.notices(NoticeAbout::Stop(id)).await?;
+            let standings =
+                notice::standings(kind, announced.cut_off, Some(&announced), &notices, now);
+            let items = registry.stop_items(id).await?;
+            overdue::stop(request, &announced, &standings, &items, now)
+        }
+        None => None,
+    };
+    let deposit = overdue::deposit(&registry.ledger(id).await?, cut_off, now);
+    let alarm = |kind, detail| alarm(None, kind, id.to_string(), detail, now);
+    let behind = behind.map(|it| alarm(AlarmKind::StopLate, it));
+    let deposit = deposit.map(|it| alarm(AlarmKind::DepositOverdue, it));
+    Ok(behind.into_iter().chain(deposit).collect())
+}
+
+fn alarm(
+    terminal: Option<TerminalId>,
+    kind: AlarmKind,
+    subject: String,
+    detail: String,
+    now: UnixTime,
+) -> AnyAlarm {
+    Alarm { terminal, kind, subject, detail, at: now, ended_at: None }
 }
 
 /// Who may not stop in time by this campaign; nobody where it is over, or no suspension.
@@ -58,13 +169,20 @@ pub async fn at_risk(
     campaign: &Campaign,
     now: UnixTime,
 ) -> Result<BTreeSet<TerminalId>, RegistryError> {
-    match suspension(campaign).filter(|it| now > it.first_deadline()) {
-        Some(suspension) => {
-            let late = late(registry, campaign, &suspension, now).await?;
-            Ok(late.into_iter().map(|alarm| alarm.terminal).collect())
+    let Some(suspension) = suspension(campaign).filter(|it| now > it.first_deadline()) else {
+        return Ok(BTreeSet::new());
+    };
+    let mut members = registry.members(campaign.id).await?;
+    for (newer, _) in suspensions(registry).await? {
+        if newer.id == campaign.id {
+            break;
         }
-        None => Ok(BTreeSet::new()),
+        let theirs: BTreeSet<_> = registry.members(newer.id).await?.into_iter().collect();
+        members.retain(|id| !theirs.contains(id));
     }
+    let late = late(registry, campaign, &suspension, &members, now).await?;
+    let at_risk = late.into_iter().filter(|alarm| alarm.kind == AlarmKind::SuspensionAtRisk);
+    Ok(at_risk.filter_map(|alarm| alarm.terminal).collect())
 }
 
 /// What people took back is over, however many terminals still have to hear of it.
@@ -93,36 +211,35 @@ async fn late(
     registry: &dyn Registry,
     campaign: &Campaign,
     suspension: &Suspension,
+    members: &[TerminalId],
     now: UnixTime,
-) -> Result<Vec<Alarm>, RegistryError> {
+) -> Result<Vec<AnyAlarm>, RegistryError> {
     let mut alarms = Vec::new();
-    for ids in registry.members(campaign.id).await?.chunks(PAGE_ITEMS_MAX as usize) {
-        let states = states(registry, campaign, ids).await?;
-        let state = |id: &TerminalId| states.get(id).copied();
-        let open: Vec<_> = ids.iter().copied().filter(|id| is_to_be_armed(state(id))).collect();
-        for facts in registry.service_facts(&open).await? {
-            let late = suspension.late(&facts, state(&facts.terminal), now);
-            if !late.is_empty() {
-                alarms.push(Alarm {
-                    terminal: facts.terminal,
-                    kind: AlarmKind::SuspensionAtRisk,
-                    subject: campaign.id.to_string(),
-                    detail: suspension.words(&facts, &late),
-                    at: now,
-                    ended_at: None,
-                });
-            }
+    for ids in members.chunks(PAGE_ITEMS_MAX as usize) {
+        let standings = standings(registry, campaign, ids).await?;
+        for facts in registry.service_facts(ids).await? {
+            let standing = standings.get(&facts.terminal);
+            let late = suspension.late(&facts, standing, now);
+            let kind = match late.first() {
+                None => continue,
+                Some(Late::Stopped) => AlarmKind::SuspensionStuck,
+                Some(Late::Cleared | Late::Armed) => AlarmKind::SuspensionAtRisk,
+            };
+            let says = standing.and_then(view::why).map(|why| why.detail);
+            let detail = suspension.words(&facts, &late, says.as_deref());
+            let subject = campaign.id.to_string();
+            alarms.push(alarm(Some(facts.terminal), kind, subject, detail, now));
         }
     }
     Ok(alarms)
 }
 
 /// Of those that were released.
-async fn states(
+async fn standings(
     registry: &dyn Registry,
     campaign: &Campaign,
     ids: &[TerminalId],
-) -> Result<BTreeMap<TerminalId, AssignmentState>, RegistryError> {
+) -> Result<BTreeMap<TerminalId, Standing>, RegistryError> {
     let assignments = registry.assignments_of(campaign.id, ids).await?;
-    Ok(assignments.into_iter().map(|it| (it.terminal, it.standing.state())).collect())
+    Ok(assignments.into_iter().map(|it| (it.terminal, it.standing)).collect())
 }

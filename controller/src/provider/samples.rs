@@ -166,10 +166,12 @@ pub(crate) fn contract() -> Contract {
 
 pub(crate) fn model() -> Model {
     Model {
+        manufacturer: None,
         rebind: RebindCapability::InPlace,
         key_slots: 2,
         form_factor: "countertop".into(),
         capabilities: vec![Capability::Contact, Capability::Contactless, Capability::Pin],
+        serial: None,
         pts: Some(PtsApproval { number: "4-10123".into(), valid_until: day("2030-04-30") }),
     }
 }

@@ -5,11 +5,13 @@
 mod approvals;
 mod backups;
 mod campaigns;
+mod erased;
 mod fixture;
 #[cfg(test)]
 pub(crate) use fixture::enrol;
 mod fleet;
 mod followed;
+mod late;
 mod orders;
 mod owing;
 mod positions;
@@ -172,7 +174,12 @@ pub const CHECKS: &[Check] = checks! {
         a_suspension_is_taken_up_again_only_for_those_that_owe_something,
         what_stands_still_does_so_when_it_has_enrolled_anew,
         what_a_suspension_has_saved_is_what_counts_while_it_lasts,
-        what_a_suspension_has_saved_and_nobody_has_verified_is_not_saved;
+        what_a_suspension_has_saved_and_nobody_has_verified_is_not_saved,
+        a_terminal_has_stopped_by_the_order_that_stopped_it_whichever_took_over,
+        what_people_took_back_has_stopped_nothing;
+    erased:
+        only_what_succeeded_is_certified_and_what_cannot_be_is_gone_past,
+        what_certificates_say_beside_terminals_is_kept_with_an_open_case;
     followed:
         a_unit_stops_and_sells_again_by_what_its_terminal_signs,
         receipts_that_come_late_leave_a_unit_as_the_newest_order_made_it,
@@ -182,9 +189,14 @@ pub const CHECKS: &[Check] = checks! {
         every_refusal_of_a_wipe_reaches_the_log_under_its_own_code,
         a_refusal_of_an_order_that_nobody_here_made_is_logged_and_fills_no_log,
         what_could_harm_a_shop_is_logged_where_it_is_refused_and_nothing_else_is,
-        a_refused_cancellation_is_logged_as_one,
+        a_refused_cancellation_is_logged_as_one;
+    late:
         a_terminal_that_is_not_armed_in_time_is_an_alarm_until_it_is,
-        a_suspension_that_nobody_approves_is_an_alarm_until_it_is_over;
+        a_suspension_that_nobody_approves_is_an_alarm_until_it_is_over,
+        of_two_suspensions_the_newer_says_when_a_terminal_is_to_stop,
+        a_stopped_terminal_that_cannot_end_is_an_alarm_until_it_does,
+        a_settlement_that_is_overdue_is_an_alarm_until_it_is_made,
+        what_is_late_of_a_case_is_an_alarm_until_it_is_mended;
     returns:
         a_unit_is_returned_once_its_terminal_is_erased_and_certified,
         two_people_answer_for_what_a_terminal_could_not_prove,

@@ -16,7 +16,7 @@ use shared::time::UnixTime;
 use super::RegistryError;
 use super::audit::By;
 use super::campaign::{Campaign, NewCampaign};
-use super::delivery::Alarm;
+use super::delivery::AnyAlarm;
 use super::page::Page;
 use super::rebind::NotBegun;
 use super::stop::NewAnnouncement;
@@ -52,6 +52,18 @@ pub struct Deactivation {
     pub created_by: String,
 }
 
+/// What is counted of a change of service.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Counts {
+    pub terminals: u64,
+    /// Those that may not stop in time.
+    pub at_risk: u64,
+    /// Those that owe something for too long.
+    pub late: u64,
+    /// Of its request: what people have not done in time.
+    pub late_items: u64,
+}
+
 /// What is known of one terminal that is to stop, to sell again, or to be emptied.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ServiceFacts {
@@ -68,6 +80,8 @@ pub struct ServiceFacts {
     /// The order that made it so.
     pub service_order: Option<OrderId>,
     pub service_at: Option<UnixTime>,
+    /// The order by which it left service, however many it has carried out since.
+    pub stopped_by: Option<OrderId>,
     /// Of one that is suspended and has not settled.
     pub owing: Option<Owing>,
     /// What a wipe of it must name.
@@ -96,7 +110,9 @@ pub struct Owing {
 pub struct Erased {
     pub facts: ServiceFacts,
     pub order: OrderId,
-    /// The signed receipt.
+    /// That asked for it.
+    pub request: Option<RequestId>,
+    /// The signed receipt, by which it succeeded.
     pub receipt: SignedBytes,
     pub batch: SignedBytes,
     /// The payload of its clearance.
@@ -127,6 +143,9 @@ pub trait DeactivationRegistry {
     /// Newest first.
     async fn deactivations(&self, page: &Page<CampaignId>) -> Result<Vec<Deactivation>>;
 
+    /// What is late is as it was found last, but for items.
+    async fn deactivation_counts(&self, campaign: CampaignId, now: UnixTime) -> Result<Counts>;
+
     /// By id; those that nobody knows are left out.
     async fn service_facts(&self, terminals: &[TerminalId]) -> Result<Vec<ServiceFacts>>;
 
@@ -145,8 +164,12 @@ pub trait DeactivationRegistry {
         by: &By,
     ) -> Result<()>;
 
-    /// At most so many.
-    async fn uncertified(&self, limit: u32) -> Result<Vec<Erased>>;
+    /// By id, of this page of terminals that have none; those that have signed no success are left
+    /// out. With it the last of the page, from which the next one goes on.
+    async fn uncertified(
+        &self,
+        page: &Page<TerminalId>,
+    ) -> Result<(Vec<Erased>, Option<TerminalId>)>;
 
     /// Keeps a certificate, once for an order; whether it was the first.
     async fn add_sanitisation(&self, certificate: &Sanitisation, by: &By) -> Result<bool>;
@@ -161,17 +184,12 @@ pub trait DeactivationRegistry {
         by: &By,
     ) -> Result<Vec<TerminalId>>;
 
-    /// Makes these the alarms of terminals that may not stop in time by this campaign; gives how
-    /// many are new.
-    async fn put_at_risk(
-        &self,
-        campaign: CampaignId,
-        alarms: &[Alarm],
-        now: UnixTime,
-    ) -> Result<u64>;
+    /// Makes these the open alarms of the kinds of [`crate::deactivation::watch::KINDS`], and ends
+    /// all others of them; gives how many are new.
+    async fn put_alarms_of_stops(&self, alarms: &[AnyAlarm], now: UnixTime) -> Result<u64>;
 
-    /// Ends those of all other campaigns.
-    async fn end_at_risk_except(&self, campaigns: &[CampaignId], now: UnixTime) -> Result<()>;
+    /// Terminals that are suspended and have not settled, by which order, and what they owe.
+    async fn owing(&self) -> Result<Vec<(TerminalId, OrderId, Owing)>>;
 
     /// By id.
     async fn deactivation_members(&self, campaign: CampaignId) -> Result<Vec<TerminalId>>;

@@ -197,6 +197,14 @@ pub enum AlarmKind {
     /// It has signed that it stands still, sells again or is erased, and the list of units says
     /// what does not go with that.
     UnitDiffers,
-    /// It has not accepted in time by when it is to stop: it may sell on.
+    /// It has not accepted in time by when it is to stop, or is not saved: it may sell on.
     SuspensionAtRisk,
+    /// It stopped and has not signed that it is suspended: its host is away or counts otherwise.
+    SuspensionStuck,
+    /// It was allowed to settle later, and has not by then.
+    SettlementOverdue,
+    /// What is to be told or done before terminals stop is late.
+    StopLate,
+    /// A deposit is held longer than a final settlement takes.
+    DepositOverdue,
 }

@@ -57,7 +57,7 @@ use super::campaign::{
     Approval, Assignment, Campaign, CampaignTally, NewCampaign, Purpose, SignedAnew, Start,
     StoredBatch,
 };
-use super::delivery::{AnyAlarm, Applied, Delivered, Heard, NewOrder, Numbering, Owed};
+use super::delivery::{AlarmKind, AnyAlarm, Applied, Delivered, Heard, NewOrder, Numbering, Owed};
 use super::fleet::{FleetTally, Operator, StoredRoster};
 use super::page::Page;
 use super::release::{StoredArtifact, StoredRelease};
@@ -479,6 +479,10 @@ impl<D: Database> Registry for SqlRegistry<D> {
 
     async fn alarms(&self, page: &Page<u64>) -> Result<Vec<(u64, AnyAlarm)>> {
         read!(self, "list alarms", tx => alarms::page(tx, page, false))
+    }
+
+    async fn last_alarm(&self, terminal: TerminalId, kind: AlarmKind) -> Result<Option<AnyAlarm>> {
+        read!(self, "find an alarm", tx => alarms::last_of(tx, terminal, kind))
     }
 
     async fn alarms_ever(&self, page: &Page<u64>) -> Result<Vec<(u64, AnyAlarm)>> {

@@ -7,10 +7,13 @@ use shared::time::UnixTime;
 
 use super::RegistryError;
 use super::audit::By;
+use super::page::Page;
 use crate::deactivation::checklist::{Item, ItemRefused, NewItem};
 use crate::deactivation::closing::{CaseFacts, CloseOut, Closing, NotClosed};
 use crate::deactivation::ledger::{Entry, EntryRefused, NewEntry};
 use crate::deactivation::notice::NotAnnounced;
+use crate::deactivation::particulars::{NotTaken, Particulars};
+use crate::request::Request;
 
 type Result<T> = std::result::Result<T, RegistryError>;
 
@@ -74,6 +77,9 @@ pub trait StopRegistry {
     /// The newest one.
     async fn announcement(&self, request: RequestId) -> Result<Option<Announcement>>;
 
+    /// Requests that stop terminals, are accepted, and neither closed nor taken back; newest first.
+    async fn open_stops(&self, page: &Page<RequestId>) -> Result<Vec<Request>>;
+
     /// By the time at which they are due.
     async fn stop_items(&self, request: RequestId) -> Result<Vec<Item>>;
 
@@ -109,6 +115,16 @@ pub trait StopRegistry {
 
     /// In the order in which they were entered.
     async fn ledger(&self, request: RequestId) -> Result<Vec<Entry>>;
+
+    /// Writes down what certificates say beside terminals, in place of what was written before.
+    async fn put_particulars(
+        &self,
+        request: RequestId,
+        said: &Particulars,
+        by: &By,
+    ) -> Result<std::result::Result<(), NotTaken>>;
+
+    async fn particulars(&self, request: RequestId) -> Result<Option<Particulars>>;
 
     /// What a decommissioning is closed by.
     async fn case_facts(&self, request: RequestId) -> Result<CaseFacts>;

@@ -1,16 +1,27 @@
 //! What somebody asks for who wants a terminal replaced, and everything that is wrong with it.
 //! Pure.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 use shared::id::TerminalId;
 use shared::limits::TEXT_BYTES_MAX;
 use utoipa::ToSchema;
 
+use crate::finding::{self, Asks, Finding, Weight, finding};
 use crate::position::Position;
 use crate::provider::compatibility::{Status, Verdict};
 use crate::provider::day::Day;
 use crate::provider::model::Model;
 use crate::registry::terminal::{Service, Terminal, Unit};
+use crate::text::is_said;
+
+/// Codes of what speaks against a form.
+const SUSPENDED: &str = "old-suspended";
+const UNTESTED: &str = "untested";
+
+/// More than there are codes.
+const ANSWERS_MAX: usize = 8;
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
@@ -25,6 +36,10 @@ pub struct Form {
     pub reason: ReplaceReason,
     #[serde(default)]
     pub note: String,
+    /// Who answers for what speaks against it, by the code of the finding: somebody else than who
+    /// asks for it.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub answers: BTreeMap<String, String>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, ToSchema)]
@@ -99,7 +114,12 @@ pub struct Checked {
 }
 
 /// Everything that is wrong with it at once.
-pub fn check(form: &Form, known: &Known, today: Day) -> Result<Checked, Vec<Mistake>> {
+pub fn check(
+    form: &Form,
+    known: &Known,
+    asks: Asks<'_>,
+    today: Day,
+) -> Result<Checked, Vec<Mistake>> {
     let mut found = Vec::new();
     let mut say = |field, what: String| found.push(Mistake { field, what });
     if !known.has_merchant {
@@ -119,10 +139,12 @@ pub fn check(form: &Form, known: &Known, today: Day) -> Result<Checked, Vec<Mist
             if old.service == Service::Erased {
                 say("old_serial", "is erased: there is nothing left to replace".to_owned());
             }
+            check_serial(form, known, &mut say);
             check_place(form, known, &mut say);
         }
     }
     check_model(form, known, today, &mut say);
+    check_answers(form, known, asks, &mut say);
     if form.reason == ReplaceReason::Other && form.note.trim().is_empty() {
         say("note", "is empty, and the reason is `other`: say which".to_owned());
     }
@@ -134,6 +156,56 @@ pub fn check(form: &Form, known: &Known, today: Day) -> Result<Checked, Vec<Mist
             Ok(Checked { old: old.id, position: position.clone() })
         }
         (Some(_) | None, Some(_) | None) => Err(found),
+    }
+}
+
+fn check_serial(form: &Form, known: &Known, say: &mut impl FnMut(&'static str, String)) {
+    let rule = known.old_model.as_ref().and_then(|model| model.serial.as_ref());
+    if let Some(why) = rule.and_then(|rule| rule.why_not(&form.old_serial)) {
+        say("old_serial", why);
+    }
+}
+
+/// What speaks against it, and is begun all the same where somebody answers for it.
+pub fn findings(form: &Form, known: &Known) -> Vec<Finding> {
+    let mut found = Vec::new();
+    let is_out = known.old.as_ref().is_some_and(|old| match old.service {
+        Service::Suspended | Service::SuspendedOwing => true,
+        Service::InService | Service::Erased => false,
+    });
+    if is_out {
+        let detail =
+            "is suspended: nobody has sold with it since, and it may be meant to come back";
+        found.push(finding(SUSPENDED, Weight::NeedsName, &form.old_serial, detail));
+    }
+    if known.verdict.as_ref().is_some_and(|it| it.status == Status::Unknown) {
+        let detail = "was never seen to work with the provider of the position: no row of the \
+             compatibility matrix says so";
+        found.push(finding(UNTESTED, Weight::Unknown, &form.new_model, detail));
+    }
+    found
+}
+
+fn check_answers(
+    form: &Form,
+    known: &Known,
+    asks: Asks<'_>,
+    say: &mut impl FnMut(&'static str, String),
+) {
+    if form.answers.len() > ANSWERS_MAX {
+        return say("answers", format!("are more than {ANSWERS_MAX}"));
+    }
+    for (code, name) in &form.answers {
+        if !is_said(code) || !is_said(name) {
+            say("answers", "are empty, too long, or more than one line".to_owned());
+        } else if !asks.is_another(name) {
+            say("answers", format!("`{name}` asks for it, and cannot answer for it too"));
+        }
+    }
+    for it in finding::open(&findings(form, known), &form.answers) {
+        let field = if it.code == UNTESTED { "new_model" } else { "old_serial" };
+        let Finding { code, detail, .. } = it;
+        say(field, format!("{detail}; name who answers for it: `--override {code}=NAME`"));
     }
 }
 

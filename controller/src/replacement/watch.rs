@@ -45,9 +45,28 @@ pub struct Watched {
     pub trouble: Vec<String>,
 }
 
+/// From the swap to the end of the case.
+pub fn is_watched(state: ReplacementState) -> bool {
+    match state {
+        ReplacementState::Live | ReplacementState::Watching => true,
+        ReplacementState::Requested
+        | ReplacementState::UnitAllocated
+        | ReplacementState::Shipped
+        | ReplacementState::Received
+        | ReplacementState::OldSettled
+        | ReplacementState::OldUnreachable
+        | ReplacementState::Paired
+        | ReplacementState::Provisioned
+        | ReplacementState::Commissioned
+        | ReplacementState::Closed
+        | ReplacementState::Cancelled
+        | ReplacementState::SuspectedSubstitution => false,
+    }
+}
+
 /// `None` before the swap, and when the case is over.
 pub fn look(it: &Replacement, facts: &Facts, now: UnixTime) -> Option<Watched> {
-    if !matches!(it.state, ReplacementState::Live | ReplacementState::Watching) {
+    if !is_watched(it.state) {
         return None;
     }
     let (watch, live_at) = (it.progress.watch.unwrap_or_default(), it.progress.live_at?);

@@ -141,7 +141,8 @@ fn check_delay(delay: &SettlementDelay, cut_off: UnixTime) -> Result<(), Unsound
     }
 }
 
-fn is_currency(text: &str) -> bool {
+/// As in ISO 4217.
+pub fn is_currency(text: &str) -> bool {
     text.len() == 3 && text.bytes().all(|it| it.is_ascii_uppercase())
 }
 

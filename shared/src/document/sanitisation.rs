@@ -1,8 +1,8 @@
 //! What became of what a terminal held: said by the controller, under its own key, once the
 //! terminal has signed that it is erased.
 //!
-//! The fields are those of NIST SP 800-88 Rev. 1 §4.8. It claims no more than the terminal proved:
-//! what nobody could verify is listed as such.
+//! The fields are those of NIST SP 800-88 Rev. 1 §4.8 and its Appendix G. It claims no more than the
+//! terminal proved: what nobody could verify is listed as such, and what nobody said is left out.
 
 use serde::{Deserialize, Serialize};
 
@@ -29,14 +29,25 @@ pub struct SanitisationCertificate {
     pub tool: String,
     /// What was erased, how, and whether that was verified, in the terminal's own words.
     pub erased: Vec<String>,
-    /// Whether the terminal tried to read all of it afterwards, and could not.
-    pub is_verified: bool,
+    pub verification: Verification,
+    /// Who verified it, where and when; `None` where nobody could.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub verified_by: Option<SanitisedBy>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub verified_at: Option<UnixTime>,
     pub destination: Option<String>,
     /// The order that the terminal carried out, and SHA-256 of the payload of its receipt.
     pub order: OrderId,
     pub receipt: Digest,
     pub sanitised_by: SanitisedBy,
     pub sanitised_at: UnixTime,
+    /// Who answers for it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub responsible: Option<Person>,
+    /// Who is to say that what was verified is good enough, beside the terminal: with a signature on
+    /// the page, for nobody could before there was a certificate.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub validator: Option<Person>,
     pub approved_by: Vec<String>,
     /// SHA-256 of the payload of the manifest of the last snapshot; `None`: nothing was saved.
     pub saved: Option<Digest>,
@@ -55,12 +66,49 @@ pub enum Method {
     Unknown,
 }
 
+/// Whether all of what was sanitised was looked for afterwards.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Verification {
+    /// All of it, and nothing was found.
+    Full,
+    /// A part of it.
+    Sampled,
+    /// The terminal could not prove all of it.
+    NotVerified,
+}
+
+/// As the sample form of Appendix G asks; what nobody said is `None`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Person {
+    pub name: String,
+    /// Or position.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub title: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub location: Option<String>,
+    /// A telephone number, for example.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub contact: Option<String>,
+}
+
 /// A terminal sanitises itself; who stands there is nobody's word but the key's.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct SanitisedBy {
     pub key: KeyId,
     pub store: String,
+}
+
+impl SanitisationCertificate {
+    /// Whether all of it was looked for afterwards, and nothing was found.
+    pub fn is_verified(&self) -> bool {
+        match self.verification {
+            Verification::Full => true,
+            Verification::Sampled | Verification::NotVerified => false,
+        }
+    }
 }
 
 impl Method {

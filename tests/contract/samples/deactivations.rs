@@ -9,7 +9,7 @@ use harness::keys::{Ceremony, NOW, terminal};
 use harness::rebind::Portfolio;
 use shared::change::{Change, Covers, Resume, Suspend};
 use shared::digest::{Digest, KeyId};
-use shared::document::sanitisation::{Method, SanitisedBy};
+use shared::document::sanitisation::{Method, Person, SanitisedBy, Verification};
 use shared::document::{Clearance, FORMAT, SanitisationCertificate};
 use shared::membership::Membership;
 use shared::message::Parcel;
@@ -88,12 +88,26 @@ pub(crate) fn sanitisation_certificates() -> Vec<(&'static str, SanitisationCert
         method: Method::Purge,
         tool: "tillward-erase 0.1.0".to_owned(),
         erased: vec!["luks /dev/x: destroyed, verified; d".to_owned()],
-        is_verified: true,
+        verification: Verification::Full,
+        verified_by: Some(SanitisedBy { key: KeyId([7; 16]), store: "file".to_owned() }),
+        verified_at: Some(NOW),
         destination: Some("the supplier".to_owned()),
         order: ORDER,
         receipt: Digest::of(b"receipt"),
         sanitised_by: SanitisedBy { key: KeyId([7; 16]), store: "file".to_owned() },
         sanitised_at: NOW,
+        responsible: Some(Person {
+            name: "Cora".to_owned(),
+            title: Some("shop manager".to_owned()),
+            location: Some("store 7".to_owned()),
+            contact: Some("+49 30 1".to_owned()),
+        }),
+        validator: Some(Person {
+            name: "Tess".to_owned(),
+            title: None,
+            location: None,
+            contact: None,
+        }),
         approved_by: vec!["ana".to_owned(), "ben".to_owned()],
         saved: manifest,
         saved_in: vec!["north".to_owned(), "south".to_owned()],
@@ -107,8 +121,12 @@ pub(crate) fn sanitisation_certificates() -> Vec<(&'static str, SanitisationCert
         confidentiality_after: None,
         method: Method::Unknown,
         erased: vec![],
-        is_verified: false,
+        verification: Verification::NotVerified,
+        verified_by: None,
+        verified_at: None,
         destination: None,
+        responsible: None,
+        validator: None,
         saved: None,
         saved_in: vec![],
         deregistered: vec![],

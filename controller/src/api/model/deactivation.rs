@@ -210,6 +210,24 @@ pub struct Deactivation {
     pub downtime_s: Option<u64>,
 }
 
+/// A change of service, as it is listed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct DeactivationSummary {
+    #[schema(value_type = String)]
+    pub request: RequestId,
+    /// `suspend`, `resume` or `decommission`.
+    pub kind: String,
+    pub campaign: Campaign,
+    /// How many take part.
+    pub terminals: u64,
+    /// How many may not stop when they should, as it was found last.
+    pub at_risk: u64,
+    /// How many owe something for longer than was accepted, as it was found last.
+    pub late: u64,
+    /// What people have not done in time; none of a return to service.
+    pub late_items: Option<u64>,
+}
+
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct DeactivatedTerminal {
     #[schema(value_type = String)]

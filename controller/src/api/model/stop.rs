@@ -38,6 +38,8 @@ pub struct Stop {
     pub ledger: Vec<LedgerEntry>,
     /// By currency: what the merchant is still to get, or below 0 to pay, in minor units.
     pub balances: BTreeMap<String, i64>,
+    /// What certificates say beside terminals, where somebody has written it down.
+    pub particulars: Option<StopParticulars>,
     /// What keeps a decommissioning open.
     pub open: Vec<StopPoint>,
     pub closing: Option<StopClosing>,
@@ -197,6 +199,42 @@ pub struct LedgerReversal {
 pub struct StopPoint {
     pub detail: String,
     pub hint: String,
+}
+
+/// What certificates of sanitisation say beside terminals.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct StopParticulars {
+    /// What is erased; else it is the storage of a payment terminal.
+    #[serde(default)]
+    pub media_type: Option<String>,
+    #[serde(default)]
+    pub confidentiality_before: Option<String>,
+    #[serde(default)]
+    pub confidentiality_after: Option<String>,
+    /// Where units go.
+    #[serde(default)]
+    pub destination: Option<String>,
+    /// Who answers for the sanitisation; else the custodian of the unit.
+    #[serde(default)]
+    pub responsible: Option<StopPerson>,
+    /// Who says that what was verified is good enough: somebody else.
+    #[serde(default)]
+    pub validator: Option<StopPerson>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct StopPerson {
+    pub name: String,
+    /// Or position.
+    #[serde(default)]
+    pub title: Option<String>,
+    #[serde(default)]
+    pub location: Option<String>,
+    /// A telephone number, for example.
+    #[serde(default)]
+    pub contact: Option<String>,
 }
 
 /// Closes a decommissioning.

@@ -9,8 +9,8 @@ use shared::id::{OrderId, TerminalId};
 use shared::time::UnixTime;
 use utoipa::ToSchema;
 
-use super::Base64;
 use super::campaign::Assignment;
+use super::{Alarm, Base64};
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Terminal {
@@ -108,6 +108,8 @@ pub struct Labels {
 pub struct TerminalDetail {
     #[serde(flatten)]
     pub terminal: Terminal,
+    /// The last time that it locked itself, for it had no contact for longer than its lease.
+    pub locked: Option<Alarm>,
     pub assignments: Vec<Assignment>,
 }
 

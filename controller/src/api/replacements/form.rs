@@ -6,14 +6,13 @@ use shared::id::{PositionId, TerminalId};
 use super::super::Api;
 use super::super::problem::Refusal;
 use crate::campaign::CampaignError;
+use crate::on_record;
 use crate::position::binding::BindingState;
+use crate::provider::Kind;
 use crate::provider::compatibility::{Asked, Verdict, look_up};
 use crate::provider::model::Model;
-use crate::provider::{Kind, Known as Document};
 use crate::registry::RegistryError;
-use crate::registry::page::{PAGE_ITEMS_MAX, Page};
 use crate::registry::position::BindingsOf;
-use crate::registry::provider::all;
 use crate::replacement::form::{Form, Known};
 use crate::request::Request;
 
@@ -54,11 +53,10 @@ async fn verdict(
     position: PositionId,
 ) -> Result<Option<Verdict>, RegistryError> {
     let of = BindingsOf { position: Some(position), provider: None };
-    let bindings = api.registry.bindings(&of, &Page::first(PAGE_ITEMS_MAX)).await?;
+    let bindings = on_record::bindings(&*api.registry, &of).await?;
     let active = bindings.into_iter().find(|it| it.state == BindingState::Active);
     let Some(active) = active else { return Ok(None) };
-    let rows = all(&*api.registry, Kind::Compatibility).await?;
-    let rows: Vec<_> = rows.into_iter().filter_map(Document::row).map(|it| it.document).collect();
+    let rows = on_record::matrix(&*api.registry).await?;
     let (model, provider) = (model.to_owned(), Some(active.provider));
     Ok(Some(look_up(&rows, &Asked { model, provider, ..Asked::default() })))
 }

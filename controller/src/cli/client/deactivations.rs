@@ -4,7 +4,8 @@ use shared::id::{CampaignId, TerminalId};
 
 use super::{Answer, Client};
 use crate::api::model::{
-    Deactivation, Deregistration, NewDeactivation, Sanitisation, ServicePlan, Terminal,
+    Deactivation, DeactivationSummary, Deregistration, NewDeactivation, Sanitisation, ServicePlan,
+    Terminal,
 };
 
 impl Client {
@@ -26,7 +27,7 @@ impl Client {
         self.get(&format!("/v1/deactivations/{id}"), &[]).await
     }
 
-    pub(in super::super) async fn deactivations(&self) -> Answer<Vec<Deactivation>> {
+    pub(in super::super) async fn deactivations(&self) -> Answer<Vec<DeactivationSummary>> {
         self.list("/v1/deactivations", &[]).await
     }
 

@@ -7,7 +7,7 @@ use shared::id::RequestId;
 use super::{Answer, Client};
 use crate::api::model::{
     Letter, NewLedgerEntry, NewStopAnnouncement, NewStopClosing, NewStopItem, Notice, Stop,
-    StopItemAssigned, StopItemTick,
+    StopItemAssigned, StopItemTick, StopParticulars,
 };
 
 impl Client {
@@ -67,6 +67,14 @@ impl Client {
         new: &NewLedgerEntry,
     ) -> Answer<Stop> {
         self.post(&path(id, "/ledger"), new).await
+    }
+
+    pub(in super::super) async fn put_particulars(
+        &self,
+        id: RequestId,
+        said: &StopParticulars,
+    ) -> Answer<Stop> {
+        self.send_stop(Method::PUT, &path(id, "/particulars"), said).await
     }
 
     pub(in super::super) async fn close_stop(

@@ -9,7 +9,9 @@ use super::super::measure::time_text;
 use super::super::print::Print;
 use super::super::words::{NOTHING, counted, or_nothing};
 use super::request_id;
-use crate::api::model::{NewStopClosing, ServiceTold, Stop, StopClosing, StopItem, StopParty};
+use crate::api::model::{
+    NewStopClosing, ServiceTold, Stop, StopClosing, StopItem, StopParty, StopPerson,
+};
 
 /// Show who was told, what people are to do, what is owed, and what keeps a case open
 #[derive(Debug, Args)]
@@ -107,6 +109,8 @@ pub(super) fn parts(stop: &Stop, print: &mut Print) {
     if stop.kind == "decommission" {
         print.line("");
         ledger(stop, print);
+        print.line("");
+        particulars(stop, print);
     }
     match &stop.closing {
         Some(it) => closing(it, print),
@@ -175,6 +179,34 @@ fn standing(it: &StopItem) -> String {
         None if it.is_late => "LATE".to_owned(),
         None => "open".to_owned(),
     }
+}
+
+/// What certificates will say beside terminals.
+pub(super) fn particulars(stop: &Stop, print: &mut Print) {
+    let Some(said) = &stop.particulars else {
+        print.line("certificates say no more than what terminals sign");
+        return;
+    };
+    print.line("certificates say beside what terminals sign:");
+    let person = |it: &Option<StopPerson>| it.as_ref().map(|it| in_full(it).join(", "));
+    for (what, text) in [
+        ("media", said.media_type.clone()),
+        ("held before", said.confidentiality_before.clone()),
+        ("holds then", said.confidentiality_after.clone()),
+        ("destination", said.destination.clone()),
+        ("responsible", person(&said.responsible)),
+        ("validated by", person(&said.validator)),
+    ] {
+        if let Some(text) = text {
+            print.line(format_args!("  {what:<12}  {text}"));
+        }
+    }
+}
+
+fn in_full(it: &StopPerson) -> Vec<&str> {
+    let StopPerson { name, title, location, contact } = it;
+    let more = [title, location, contact].into_iter().flatten().map(String::as_str);
+    [name.as_str()].into_iter().chain(more).collect()
 }
 
 pub(super) fn ledger(stop: &Stop, print: &mut Print) {

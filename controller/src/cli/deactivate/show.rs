@@ -12,7 +12,9 @@ use super::super::measure::{duration_text, time_text};
 use super::super::print::Print;
 use super::super::words::{counted, or_nothing, word};
 use super::{campaign_id, case};
-use crate::api::model::{Deactivation, OwedOfBinding, ServiceFinding, ServicePlan};
+use crate::api::model::{
+    Deactivation, DeactivationSummary, OwedOfBinding, ServiceFinding, ServicePlan,
+};
 
 /// Show a change of service: every terminal, and what it waits for
 #[derive(Debug, Args)]
@@ -51,33 +53,37 @@ impl List {
             print.json_list(&all);
             return Ok(Exit::Done);
         }
-        let header = [
-            "name",
-            "change",
-            "state",
-            "terminals",
-            "at risk",
-            "owe late",
-            "late items",
-            "since",
-            "id",
-        ];
-        let rows = all.iter().map(|it| {
-            [
-                or_nothing(it.campaign.name.as_ref()),
-                it.kind.clone(),
-                word(&it.campaign.state),
-                it.terminals.len().to_string(),
-                it.at_risk.to_string(),
-                it.late.to_string(),
-                or_nothing(it.stop.as_ref().map(|stop| stop.late)),
-                time_text(it.campaign.created_at),
-                it.campaign.id.to_string(),
-            ]
-        });
-        print.table(header, rows.collect(), "no terminal was ever stopped");
+        list(&all, print);
         Ok(Exit::Done)
     }
+}
+
+fn list(all: &[DeactivationSummary], print: &mut Print) {
+    let header = [
+        "name",
+        "change",
+        "state",
+        "terminals",
+        "at risk",
+        "owe late",
+        "late items",
+        "since",
+        "id",
+    ];
+    let rows = all.iter().map(|it| {
+        [
+            or_nothing(it.campaign.name.as_ref()),
+            it.kind.clone(),
+            word(&it.campaign.state),
+            it.terminals.to_string(),
+            it.at_risk.to_string(),
+            it.late.to_string(),
+            or_nothing(it.late_items),
+            time_text(it.campaign.created_at),
+            it.campaign.id.to_string(),
+        ]
+    });
+    print.table(header, rows.collect(), "no terminal was ever stopped");
 }
 
 pub(super) fn whole(it: &Deactivation, print: &mut Print) {
@@ -217,7 +223,8 @@ fn answered<'a>(plan: &'a ServicePlan, it: &ServiceFinding) -> Option<&'a String
 mod tests {
     use super::super::super::golden;
     use super::super::super::samples::{
-        deactivation, owing_deactivation, resume_plan, resumption, service_plan,
+        deactivation, deactivation_summary, owing_deactivation, resume_plan, resumption,
+        service_plan,
     };
     use super::*;
 
@@ -227,6 +234,8 @@ mod tests {
         golden::check("deactivation-show", &golden::printed(show));
         let show = |print: &mut Print| whole(&owing_deactivation(), print);
         golden::check("deactivation-show-owing", &golden::printed(show));
+        let listed = |print: &mut Print| list(&[deactivation_summary()], print);
+        golden::check("deactivation-list", &golden::printed(listed));
         let show = |print: &mut Print| plan(&service_plan(), print);
         golden::check("deactivation-plan", &golden::printed(show));
     }

@@ -6,6 +6,7 @@ use shared::id::{NotAnId, RequestId};
 use super::super::client::Client;
 use super::super::failure::{Exit, Failure};
 use super::super::print::Print;
+use super::super::rebind::terms::pair;
 use super::show::whole;
 use crate::api::model::{NewReplacement, ReplaceReason, ReplacementBegun, ReplacementForm};
 
@@ -35,6 +36,10 @@ pub(crate) struct New {
     /// Needed where the reason is `other`
     #[arg(long, value_name = "TEXT", default_value = "")]
     note: String,
+    /// Who answers for what speaks against it, by its code (`old-suspended`, `untested`): somebody
+    /// else than who asks for it
+    #[arg(long = "override", value_name = "CODE=NAME", value_parser = pair)]
+    overrides: Vec<(String, String)>,
     /// Only look whether it could be done
     #[arg(long)]
     dry_run: bool,
@@ -63,6 +68,7 @@ impl New {
             new_model: self.model.clone(),
             reason: self.reason,
             note: self.note.clone(),
+            answers: self.overrides.iter().cloned().collect(),
         };
         let asked = NewReplacement { request: self.request, form, dry_run: self.dry_run };
         let begun = client.replace(&asked).await?;

@@ -80,6 +80,13 @@ fn watched(it: &ReplacementWatched) -> String {
     format!("until {until} or {wanted} payments, of which {payments} are counted: {word}")
 }
 
+/// Who answers for what.
+fn despite(it: &Replacement) -> String {
+    let each = it.form.answers.iter().map(|(code, name)| format!("{code}: {name} answers for it"));
+    let each: Vec<_> = each.collect();
+    if each.is_empty() { NOTHING.to_owned() } else { each.join(", ") }
+}
+
 pub(super) fn whole(it: &Replacement, events: &[ReplacementHistory], print: &mut Print) {
     let why = it.state_reason.as_deref().unwrap_or(NOTHING);
     let state = format!("{} since {} by {}: {why}", it.state, time_text(it.state_at), it.state_by);
@@ -116,6 +123,7 @@ pub(super) fn whole(it: &Replacement, events: &[ReplacementHistory], print: &mut
         ("position", it.position.to_string()),
         ("old", it.old.to_string()),
         ("new model", it.form.new_model.clone()),
+        ("despite", despite(it)),
         ("new unit", or_nothing(unit)),
         ("parcel", or_nothing(parcel)),
         ("unsettled", or_nothing(unsettled)),

@@ -6,20 +6,27 @@ use std::time::Duration;
 use shared::change::rebind::Reason;
 use shared::digest::{Digest, PublicKey};
 use shared::document::clearance::Deregistered;
-use shared::document::sanitisation::{Method, SanitisedBy};
+use shared::document::sanitisation::{Method, Person, SanitisedBy, Verification};
 use shared::document::{FORMAT, SanitisationCertificate};
 use shared::id::{OrderId, RequestId, TerminalId};
 use shared::time::UnixTime;
 
 use super::{NOW, campaign};
 use crate::api::model::{
-    Cause, CheckedOnSite, Damage, DeactivatedTerminal, Deactivation, EntryKind, LedgerEntry,
-    Liability, Notice, OwedOfBinding, Owing, ServiceDeadline, ServiceFinding, ServiceObstacle,
-    ServicePart, ServicePlan, ServiceTold, Stop, StopAnnouncement, StopClosing, StopItem,
-    StopItemDone, StopParty, StopPoint, StopUnit, Untold,
+    Cause, CheckedOnSite, Damage, DeactivatedTerminal, Deactivation, DeactivationSummary,
+    EntryKind, LedgerEntry, Liability, Notice, OwedOfBinding, Owing, ServiceDeadline,
+    ServiceFinding, ServiceObstacle, ServicePart, ServicePlan, ServiceTold, Stop, StopAnnouncement,
+    StopClosing, StopItem, StopItemDone, StopParty, StopPoint, StopUnit, Untold,
 };
 use crate::finding::Weight;
 use crate::unit::UnitState;
+
+/// As it is listed.
+pub(in super::super) fn deactivation_summary() -> DeactivationSummary {
+    let Deactivation { request, kind, campaign, terminals, at_risk, late, .. } = deactivation();
+    let terminals = terminals.len() as u64;
+    DeactivationSummary { request, kind, campaign, terminals, at_risk, late, late_items: Some(1) }
+}
 
 /// A store's two terminals that stop for a holiday; one of them has not heard of it.
 pub(in super::super) fn deactivation() -> Deactivation {
@@ -194,6 +201,7 @@ pub(in super::super) fn stop() -> Stop {
                 hint: "enter what was paid: `tillward deactivate ledger add`".to_owned(),
             },
         ],
+        particulars: None,
         closing: None,
     }
 }
@@ -311,13 +319,14 @@ pub(in super::super) fn service_plan() -> ServicePlan {
 }
 
 pub(in super::super) fn sanitisation_certificate() -> SanitisationCertificate {
+    let by = SanitisedBy { key: PublicKey([7; 32]).key_id(), store: "north".to_owned() };
     SanitisationCertificate {
         format: FORMAT,
         terminal: TerminalId::from_bytes([2; 16]),
         manufacturer: None,
         model: "px7".to_owned(),
         serial: "PX-2".to_owned(),
-        property_number: None,
+        property_number: Some("A-117".to_owned()),
         media_type: "storage of a payment terminal".to_owned(),
         media_source: "north, lane 2".to_owned(),
         confidentiality_before: None,
@@ -328,12 +337,26 @@ pub(in super::super) fn sanitisation_certificate() -> SanitisationCertificate {
             "the till says that it has erased its keys and data".to_owned(),
             "luks /dev/mmcblk0p3: destroyed, verified; no key slot is left".to_owned(),
         ],
-        is_verified: true,
-        destination: None,
+        verification: Verification::Full,
+        verified_by: Some(by.clone()),
+        verified_at: Some(NOW),
+        destination: Some("the provider's depot".to_owned()),
         order: OrderId::from_bytes([5; 16]),
         receipt: Digest([6; 32]),
-        sanitised_by: SanitisedBy { key: PublicKey([7; 32]).key_id(), store: "north".to_owned() },
+        sanitised_by: by,
         sanitised_at: NOW,
+        responsible: Some(Person {
+            name: "Cora".to_owned(),
+            title: Some("shop manager".to_owned()),
+            location: None,
+            contact: Some("+49 30 1".to_owned()),
+        }),
+        validator: Some(Person {
+            name: "Tess".to_owned(),
+            title: None,
+            location: None,
+            contact: None,
+        }),
         approved_by: vec!["gil".to_owned(), "han".to_owned()],
         saved: Some(Digest([8; 32])),
         saved_in: vec!["first (eu-1)".to_owned(), "second (eu-2)".to_owned()],

@@ -22,6 +22,7 @@ pub(crate) fn replacements() -> Vec<Replacement> {
             new_model: "px8".to_owned(),
             reason: ReplaceReason::Other,
             note: "fell into the water".to_owned(),
+            answers: [("untested".to_owned(), "Gil".to_owned())].into(),
         },
         old: terminal_id(1),
         position: position_id(1),

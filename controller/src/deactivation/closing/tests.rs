@@ -146,12 +146,12 @@ fn whoever_closes_it_or_asked_for_it_answers_for_nothing() {
 fn only_a_decommissioning_that_was_carried_out_is_closed_so() {
     let done = || facts(unit(Some(UnitState::Disposed)));
     assert!(decide(&done(), &note(), "ben").is_ok());
-    let with = |change: fn(&mut CaseFacts)| {
+    let with = |change: &dyn Fn(&mut CaseFacts)| {
         let mut facts = done();
         change(&mut facts);
         decide(&facts, &note(), "ben")
     };
-    let other = with(|it| it.request.kind = RequestKind::Suspend);
+    let other = with(&|it| it.request.kind = RequestKind::Suspend);
     assert_eq!(other, Err(NotClosed::OtherKind(RequestKind::Suspend)));
     for state in RequestState::ALL.into_iter().filter(|it| *it != RequestState::Scheduled) {
         let mut facts = done();
@@ -159,10 +159,11 @@ fn only_a_decommissioning_that_was_carried_out_is_closed_so() {
         let refused = decide(&facts, &note(), "ben");
         assert!(matches!(refused, Err(NotClosed::Request(_))), "{state}");
     }
-    let moving = with(|it| it.in_motion = Some(CampaignId::from_bytes([2; 16])));
-    assert!(matches!(moving, Err(NotClosed::Request(RequestRefused::InMotion(_)))));
+    let campaign = CampaignId::from_bytes([2; 16]);
+    let moving = with(&|it| it.in_motion = Some(campaign));
+    assert_eq!(moving, Err(NotClosed::Open(vec![Point::InMotion { campaign }])));
     let nothing = Err(NotClosed::Open(vec![Point::NothingStopped]));
-    assert_eq!(with(|it| it.units.clear()), nothing);
+    assert_eq!(with(&|it| it.units.clear()), nothing);
     let silent = decide(&done(), &CloseOut { note: " ".to_owned(), ..note() }, "ben");
     assert_eq!(silent, Err(NotClosed::NoNote));
 }

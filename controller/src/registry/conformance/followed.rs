@@ -17,10 +17,9 @@ use super::requests::request_id;
 use super::units::{about, add, at, commission, move_on, plain};
 use super::{positions, rebinds};
 use crate::campaign::state::CampaignEvent;
-use crate::deactivation::watch;
 use crate::registry::Registry;
 use crate::registry::audit::AuditEntry;
-use crate::registry::campaign::{AfterStart, NewCampaign, Purpose};
+use crate::registry::campaign::{NewCampaign, Purpose};
 use crate::registry::delivery::{Alarm, AlarmKind, Heard, NewOrder, Report, Saying};
 use crate::registry::page::Page;
 use crate::registry::terminal::Service;
@@ -344,80 +343,4 @@ pub(super) async fn a_refused_cancellation_is_logged_as_one(registry: &dyn Regis
         format!("cancel of {}: too-few-signatures: not here", batch(1, Purpose::Cancel).id);
     let expected = (terminal_id(1).to_string(), cancel.id.to_string(), detail);
     assert_eq!(refusals(registry).await, [expected]);
-}
-
-const HOUR: i64 = 3600;
-
-/// When campaigns are asked for.
-const ASKED: i64 = 10;
-
-const CUT_OFF: i64 = ASKED + 72 * HOUR;
-
-/// Who may not stop in time, and why, as it is found at this moment.
-async fn at_risk(registry: &dyn Registry, now: i64) -> Vec<(u8, Alarm<Option<TerminalId>>)> {
-    watch::look(registry, UnixTime(now)).await.expect("it is looked at");
-    let alarms = registry.alarms(&Page::first(100)).await.expect("they are listed");
-    assert_eq!(registry.fleet_tally().await.expect("it is told").alarms, alarms.len() as u64);
-    let mut found = Vec::new();
-    for (_, alarm) in alarms {
-        assert_eq!(alarm.kind, AlarmKind::SuspensionAtRisk);
-        assert_eq!(alarm.subject, campaign_id(1).to_string());
-        let of = (1..=3).find(|number| alarm.terminal == Some(terminal_id(*number)));
-        found.push((of.expect("it is one of these"), alarm));
-    }
-    found.sort_by_key(|(number, _)| *number);
-    found
-}
-
-fn numbers(found: &[(u8, Alarm<Option<TerminalId>>)]) -> Vec<u8> {
-    found.iter().map(|(number, _)| *number).collect()
-}
-
-pub(super) async fn a_terminal_that_is_not_armed_in_time_is_an_alarm_until_it_is(
-    registry: &dyn Registry,
-) {
-    for number in 1..=3 {
-        enrol(registry, number, 1).await;
-    }
-    let new = NewCampaign { change: suspend(CUT_OFF), ..new_campaign(1) };
-    start_of(registry, 1, &new, &[1, 2, 3]).await;
-    let cleared_by = CUT_OFF - 54 * HOUR;
-    assert!(at_risk(registry, cleared_by).await.is_empty());
-    let found = at_risk(registry, cleared_by + 1).await;
-    assert_eq!(numbers(&found), [1, 2, 3]);
-    assert!(found[0].1.detail.contains("both places"), "{}", found[0].1.detail);
-    assert!(!found[0].1.detail.contains("accepted"), "{}", found[0].1.detail);
-    let order = NewOrder { stream: Stream::Approved, ..order(1, 1, 1) };
-    assert!(issue(registry, &order).await);
-    assert_eq!(numbers(&at_risk(registry, cleared_by + 60).await), [1, 2, 3], "it is only sent");
-    hear(registry, 1, said(order.id, Said::Accepted, 50)).await;
-    assert_eq!(numbers(&at_risk(registry, cleared_by + 120).await), [2, 3], "it stops by itself");
-    let late = at_risk(registry, CUT_OFF - 24 * HOUR + 1).await;
-    assert_eq!(numbers(&late), [2, 3]);
-    assert!(late[0].1.detail.contains("accepted"), "{}", late[0].1.detail);
-    assert_eq!(late[0].1.at, UnixTime(cleared_by + 1), "it is the same alarm");
-    registry.revoke_terminal(terminal_id(3), &by("op", 60)).await.expect("it is revoked");
-    assert_eq!(numbers(&at_risk(registry, CUT_OFF).await), [2]);
-    let running = registry.campaign(campaign_id(1)).await.expect("it is asked").expect("there");
-    let aborted = registry.move_campaign(&running, CampaignEvent::Abort, &by("op", 41)).await;
-    aborted.expect("it is aborted");
-    assert!(at_risk(registry, CUT_OFF + 1).await.is_empty(), "people took it back");
-    let ever = registry.alarms_ever(&Page::first(100)).await.expect("they are listed");
-    assert!(ever.iter().all(|(_, alarm)| alarm.ended_at.is_some()));
-}
-
-pub(super) async fn a_suspension_that_nobody_approves_is_an_alarm_until_it_is_over(
-    registry: &dyn Registry,
-) {
-    enrol(registry, 1, 1).await;
-    let new = NewCampaign { change: suspend(ASKED + HOUR), ..new_campaign(1) };
-    registry.add_campaign(&new, &by("op", ASKED)).await.expect("it is created");
-    assert!(at_risk(registry, ASKED + HOUR).await.is_empty(), "a draft stops nobody");
-    start_created(registry, 1, &[1], AfterStart::AwaitApproval).await;
-    assert!(at_risk(registry, ASKED + HOUR / 4).await.is_empty(), "they have a little time");
-    assert_eq!(numbers(&at_risk(registry, ASKED + HOUR / 2).await), [1]);
-    let waiting = registry.campaign(campaign_id(1)).await.expect("it is asked").expect("there");
-    let over = registry.move_campaign(&waiting, CampaignEvent::Abort, &by("op", 41)).await;
-    over.expect("it is over at once");
-    assert!(at_risk(registry, ASKED + HOUR).await.is_empty());
 }

@@ -14,6 +14,7 @@ use super::fixture::*;
 use super::requests::{accepted_to, request_id};
 use super::retention::{one_available, prove};
 use crate::campaign::state::CampaignEvent;
+use crate::deactivation::watch;
 use crate::registry::Registry;
 use crate::registry::campaign::{AfterStart, NewCampaign};
 use crate::registry::deactivation::{NewDeactivation, Owing, ServiceFacts};
@@ -111,7 +112,7 @@ fn owed() -> Owed {
 }
 
 /// Terminal 1 was suspended by campaign 1, of a request of this kind, and owes something.
-async fn owing(registry: &dyn Registry, kind: RequestKind) {
+pub(super) async fn owing(registry: &dyn Registry, kind: RequestKind) {
     enrol(registry, 1, 1).await;
     accepted_to(registry, 1, kind).await;
     add(registry, 1, 1, suspend(true)).await.expect("nothing is in its way");
@@ -144,6 +145,7 @@ pub(super) async fn what_a_stopped_terminal_owes_is_kept_until_it_has_settled_or
     let found = facts(registry).await;
     assert_eq!((found.service, found.owing), (Service::Suspended, None));
     assert_eq!(found.service_order, Some(order_id(2, 1, 1)));
+    assert_eq!(found.stopped_by, Some(order_id(1, 1, 1)), "it has stood still since");
     end(registry, 2).await;
 
     accepted_to(registry, 2, RequestKind::Suspend).await;
@@ -160,6 +162,59 @@ pub(super) async fn what_a_stopped_terminal_owes_is_kept_until_it_has_settled_or
     ended(registry, 4, "in service", &[]).await;
     let found = facts(registry).await;
     assert_eq!((found.service, found.owing), (Service::InService, None));
+    assert_eq!(found.stopped_by, None);
+}
+
+pub(super) async fn a_terminal_has_stopped_by_the_order_that_stopped_it_whichever_took_over(
+    registry: &dyn Registry,
+) {
+    enrol(registry, 1, 1).await;
+    for number in 1..=2 {
+        accepted_to(registry, number, RequestKind::Suspend).await;
+    }
+    add(registry, 1, 1, suspend(false)).await.expect("nothing is in its way");
+    start(registry, 1).await;
+    add(registry, 2, 2, suspend(true)).await.expect("it takes the place of the one that waits");
+    start(registry, 2).await;
+    let stopped = Evidence {
+        step: "stop".to_owned(),
+        at: UnixTime(31),
+        note: "trading is stopped".to_owned(),
+        digest: None,
+    };
+    let end_of = |campaign, outcome, evidence| {
+        said(order_id(campaign, 1, 1), Said::Finished { outcome, evidence }, 45)
+    };
+    let superseded = end_of(1, Outcome::Superseded, vec![stopped]);
+    registry.apply(&[heard(1, superseded)]).await.expect("it is applied");
+    assert_eq!(facts(registry).await.service, Service::InService, "it has not signed more");
+    ended(registry, 2, SUSPENDED_OWING, &[]).await;
+    let found = facts(registry).await;
+    assert_eq!(found.service_order, Some(order_id(2, 1, 1)));
+    assert_eq!(found.stopped_by, Some(order_id(1, 1, 1)));
+    assert_eq!(counts(registry, 2, 50).await, (1, 0), "it has its time still");
+    watch::look(registry, UnixTime(SETTLED_BY.0 + 1)).await.expect("it is looked at");
+    assert_eq!(counts(registry, 2, 50).await, (1, 1));
+}
+
+/// How many take part in this campaign, and how many of them owe for too long.
+async fn counts(registry: &dyn Registry, campaign: u8, now: i64) -> (u64, u64) {
+    let counts = registry.deactivation_counts(campaign_id(campaign), UnixTime(now)).await;
+    let counts = counts.expect("they are counted");
+    assert_eq!((counts.at_risk, counts.late_items), (0, 0));
+    (counts.terminals, counts.late)
+}
+
+pub(super) async fn what_people_took_back_has_stopped_nothing(registry: &dyn Registry) {
+    enrol(registry, 1, 1).await;
+    accepted_to(registry, 1, RequestKind::Suspend).await;
+    add(registry, 1, 1, suspend(false)).await.expect("nothing is in its way");
+    start(registry, 1).await;
+    let outcome = Outcome::Cancelled { reason: "it stays open".to_owned() };
+    let report = said(order_id(1, 1, 1), Said::Finished { outcome, evidence: vec![] }, 45);
+    registry.apply(&[heard(1, report)]).await.expect("it is applied");
+    let found = facts(registry).await;
+    assert_eq!((found.service, found.stopped_by), (Service::InService, None));
 }
 
 pub(super) async fn a_suspension_goes_on_for_another_only_where_it_allows_to_settle_later(

@@ -110,6 +110,7 @@ async fn shop(registry: &dyn Registry) -> (Position, NewReplacement) {
         new_model: "T650".to_owned(),
         reason: ReplaceReason::ChipReadError,
         note: String::new(),
+        answers: [].into(),
     };
     let (request, old, id) = (request(registry, 1).await, terminal_id(1), position.id);
     (position, NewReplacement { request, form, old, position: id })

@@ -1,7 +1,7 @@
 //! What has served is returned only once it is erased, or two people answer for it.
 
 use shared::digest::{Digest, PublicKey};
-use shared::document::sanitisation::{Method, SanitisedBy};
+use shared::document::sanitisation::{Method, SanitisedBy, Verification};
 use shared::document::{FORMAT, SanitisationCertificate};
 use shared::id::OrderId;
 use shared::message::SignedBytes;
@@ -35,12 +35,19 @@ async fn certify(registry: &dyn Registry, order: OrderId, is_verified: bool) -> 
         method: Method::Purge,
         tool: String::new(),
         erased: vec![],
-        is_verified,
+        verification: match is_verified {
+            true => Verification::Full,
+            false => Verification::NotVerified,
+        },
+        verified_by: None,
+        verified_at: None,
         destination: None,
         order,
         receipt: Digest([1; 32]),
         sanitised_by: SanitisedBy { key: PublicKey([7; 32]).key_id(), store: String::new() },
         sanitised_at: UnixTime(40),
+        responsible: None,
+        validator: None,
         approved_by: vec![],
         saved: None,
         saved_in: vec![],

@@ -1,14 +1,12 @@
 //! What a person should look at.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 
-use shared::id::{CampaignId, TerminalId};
+use shared::id::TerminalId;
 use shared::message::SignedBytes;
 use shared::time::UnixTime;
 
-use super::session::{
-    Row, Transaction, Value, code, flag, int, list, maybe_text, text, time, with_id_list,
-};
+use super::session::{Row, Transaction, Value, code, flag, int, maybe_text, text, time};
 use super::tally::Differences;
 use crate::registry::RegistryError;
 use crate::registry::delivery::{Alarm, AlarmKind, AnyAlarm};
@@ -114,47 +112,74 @@ pub(super) async fn end_all_watched(
     Ok(())
 }
 
-/// Makes these the open alarms about terminals that may not stop in time by this campaign.
-pub(super) async fn put_at_risk(
+/// Makes these the open alarms of these kinds, and ends all others of them; gives how many are new.
+/// Of what ended before, the last one of each is kept until it is raised again.
+pub(super) async fn replace(
     tx: &mut Transaction,
-    campaign: CampaignId,
-    late: &[Alarm],
+    kinds: &[AlarmKind],
+    alarms: &[AnyAlarm],
     now: UnixTime,
 ) -> Result<u64> {
-    let kind = AlarmKind::SuspensionAtRisk;
-    let select = "SELECT terminal FROM alarms
-         WHERE kind = 'suspension-at-risk' AND ended_at IS NULL AND subject = $1";
-    let open = tx.rows(select, vec![text(campaign)]).await?;
-    let open: BTreeSet<TerminalId> =
-        open.into_iter().map(|mut row| row.parsed("terminal")).collect::<Result<_>>()?;
     let mut differences = Differences::default();
-    for alarm in late {
-        stand(tx, alarm.terminal, kind, Some(alarm), now, &mut differences).await?;
-    }
-    let is_late: BTreeSet<_> = late.iter().map(|alarm| alarm.terminal).collect();
-    for terminal in open.difference(&is_late) {
-        stand(tx, *terminal, kind, None, now, &mut differences).await?;
+    let mut raised = 0;
+    for kind in kinds.iter().copied() {
+        let mut open = open_of_kind(tx, kind).await?;
+        for alarm in alarms.iter().filter(|it| it.kind == kind) {
+            match open.remove(&(alarm.terminal, alarm.subject.clone())) {
+                Some((_, detail)) if detail == alarm.detail => {}
+                Some((seq, _)) => {
+                    let update = "UPDATE alarms SET detail = $2 WHERE seq = $1";
+                    tx.execute(update, vec![int(seq), text(&alarm.detail)]).await?;
+                }
+                None => {
+                    forget_ended(tx, alarm).await?;
+                    if raise(tx, alarm, None).await? {
+                        differences.alarm();
+                        raised += 1;
+                    }
+                }
+            }
+        }
+        for (seq, _) in open.into_values() {
+            let end = "UPDATE alarms SET ended_at = $2 WHERE seq = $1";
+            tx.execute(end, vec![int(seq), time(now)]).await?;
+            differences.alarm_ended();
+        }
     }
     differences.write(tx).await?;
-    Ok(is_late.difference(&open).count() as u64)
+    Ok(raised)
 }
 
-/// Nothing is at risk any more where a campaign is over.
-pub(super) async fn end_at_risk_except(
+/// By whom and what they are about: their number, and their words.
+async fn open_of_kind(
     tx: &mut Transaction,
-    campaigns: &[CampaignId],
-    now: UnixTime,
-) -> Result<()> {
-    let end = with_id_list!(
-        "UPDATE alarms SET ended_at = $2
-         WHERE kind = 'suspension-at-risk' AND ended_at IS NULL AND subject NOT IN ",
-        ""
-    );
-    let mut differences = Differences::default();
-    for _ in 0..tx.execute(end, vec![list(campaigns), time(now)]).await? {
-        differences.alarm_ended();
+    kind: AlarmKind,
+) -> Result<BTreeMap<(Option<TerminalId>, String), (u64, String)>> {
+    let select = "SELECT terminal, subject, seq, detail FROM alarms
+         WHERE kind = $1 AND ended_at IS NULL";
+    let mut open = BTreeMap::new();
+    for mut row in tx.rows(select, vec![code(kind)]).await? {
+        let about = (row.maybe_parsed("terminal")?, row.text()?);
+        open.insert(about, (row.number()?, row.text()?));
     }
-    differences.write(tx).await
+    Ok(open)
+}
+
+async fn forget_ended(tx: &mut Transaction, alarm: &AnyAlarm) -> Result<()> {
+    let which = vec![code(alarm.kind)];
+    let (forget, about) = match alarm.terminal {
+        Some(terminal) => (
+            "DELETE FROM alarms WHERE kind = $1 AND ended_at IS NOT NULL AND terminal = $2",
+            text(terminal),
+        ),
+        None => (
+            "DELETE FROM alarms WHERE kind = $1 AND ended_at IS NOT NULL AND terminal IS NULL
+                 AND subject = $2",
+            text(&alarm.subject),
+        ),
+    };
+    tx.execute(forget, [which, vec![about]].concat()).await?;
+    Ok(())
 }
 
 /// Those of one terminal that are not over, newest first.
@@ -163,6 +188,18 @@ pub(super) async fn open_of(tx: &mut Transaction, terminal: TerminalId) -> Resul
          WHERE terminal = $1 AND ended_at IS NULL ORDER BY seq DESC LIMIT $2";
     let rows = tx.rows(select, vec![text(terminal), int(PAGE_ITEMS_MAX)]).await?;
     rows.into_iter().map(|mut row| alarm(&mut row)).collect()
+}
+
+/// The newest of one kind, which may be over.
+pub(super) async fn last_of(
+    tx: &mut Transaction,
+    terminal: TerminalId,
+    kind: AlarmKind,
+) -> Result<Option<AnyAlarm>> {
+    let select = "SELECT terminal, kind, subject, detail, at, ended_at FROM alarms
+         WHERE terminal = $1 AND kind = $2 ORDER BY seq DESC LIMIT 1";
+    let row = tx.row(select, vec![text(terminal), code(kind)]).await?;
+    row.map(|mut row| alarm(&mut row)).transpose()
 }
 
 /// Those that are not over, or all of them.

@@ -244,6 +244,10 @@ impl Code for AlarmKind {
         Self::SuspectedSubstitution,
         Self::UnitDiffers,
         Self::SuspensionAtRisk,
+        Self::SuspensionStuck,
+        Self::SettlementOverdue,
+        Self::StopLate,
+        Self::DepositOverdue,
     ];
 
     fn code(self) -> &'static str {
@@ -271,6 +275,10 @@ impl Code for AlarmKind {
             Self::SuspectedSubstitution => "suspected-substitution",
             Self::UnitDiffers => "unit-differs",
             Self::SuspensionAtRisk => "suspension-at-risk",
+            Self::SuspensionStuck => "suspension-stuck",
+            Self::SettlementOverdue => "settlement-overdue",
+            Self::StopLate => "stop-late",
+            Self::DepositOverdue => "deposit-overdue",
         }
     }
 }

@@ -5,13 +5,15 @@ use std::collections::BTreeMap;
 use async_trait::async_trait;
 use shared::change::{Change, SettlementDelay};
 use shared::digest::Digest;
+use shared::document::Receipt;
 use shared::document::clearance::Deregistered;
-use shared::document::receipt::{Evidence, Receipt, Said};
+use shared::document::receipt::{Evidence, Said};
 use shared::id::{CampaignId, OrderId, TerminalId};
+use shared::message::SignedBytes;
 use shared::outcome::Outcome;
 use shared::owed::is_settled;
 use shared::signature::Envelope;
-use shared::step_names::saved_manifest;
+use shared::step_names::{STOP, saved_manifest};
 use shared::time::UnixTime;
 
 use super::rebinds::{put_enclosed, rebinding};
@@ -26,13 +28,15 @@ use super::{
     terminals, transaction, units, write,
 };
 use crate::campaign::state::CampaignState;
+use crate::deactivation::watch;
 use crate::registry::RegistryError;
 use crate::registry::audit::By;
 use crate::registry::campaign::Campaign;
 use crate::registry::deactivation::{
-    Deactivation, DeactivationRegistry, Erased, NewDeactivation, Owing, Sanitisation, ServiceFacts,
+    Counts, Deactivation, DeactivationRegistry, Erased, NewDeactivation, Owing, Sanitisation,
+    ServiceFacts,
 };
-use crate::registry::delivery::Alarm;
+use crate::registry::delivery::AnyAlarm;
 use crate::registry::page::Page;
 use crate::registry::rebind::NotBegun;
 use crate::registry::terminal::Service;
@@ -61,6 +65,10 @@ impl<D: Database> DeactivationRegistry for SqlRegistry<D> {
         read!(self, "list changes of service", tx => listed(tx, page))
     }
 
+    async fn deactivation_counts(&self, campaign: CampaignId, now: UnixTime) -> Result<Counts> {
+        read!(self, "count a change of service", tx => counts(tx, campaign, now))
+    }
+
     async fn service_facts(&self, ids: &[TerminalId]) -> Result<Vec<ServiceFacts>> {
         read!(self, "look up who is in service", tx => facts(tx, ids))
     }
@@ -82,8 +90,11 @@ impl<D: Database> DeactivationRegistry for SqlRegistry<D> {
         write!(self, "note a deregistration", tx => deregister(tx, terminal, told, by))
     }
 
-    async fn uncertified(&self, limit: u32) -> Result<Vec<Erased>> {
-        read!(self, "find who has no certificate", tx => uncertified(tx, limit))
+    async fn uncertified(
+        &self,
+        page: &Page<TerminalId>,
+    ) -> Result<(Vec<Erased>, Option<TerminalId>)> {
+        read!(self, "find who has no certificate", tx => uncertified(tx, page))
     }
 
     async fn add_sanitisation(&self, certificate: &Sanitisation, by: &By) -> Result<bool> {
@@ -99,21 +110,14 @@ impl<D: Database> DeactivationRegistry for SqlRegistry<D> {
         write!(self, "retire who is erased", tx => retire(tx, last_seen_before, erased_before, by))
     }
 
-    async fn put_at_risk(
-        &self,
-        campaign: CampaignId,
-        late: &[Alarm],
-        now: UnixTime,
-    ) -> Result<u64> {
-        write!(self, "note who may not stop in time", tx => {
-            alarms::put_at_risk(tx, campaign, late, now)
+    async fn put_alarms_of_stops(&self, alarms: &[AnyAlarm], now: UnixTime) -> Result<u64> {
+        write!(self, "note what of stops is late", tx => {
+            alarms::replace(tx, &watch::KINDS, alarms, now)
         })
     }
 
-    async fn end_at_risk_except(&self, campaigns: &[CampaignId], now: UnixTime) -> Result<()> {
-        write!(self, "end what is at risk no more", tx => {
-            alarms::end_at_risk_except(tx, campaigns, now)
-        })
+    async fn owing(&self) -> Result<Vec<(TerminalId, OrderId, Owing)>> {
+        read!(self, "find who owes", tx => owing(tx))
     }
 
     async fn deactivation_members(&self, campaign: CampaignId) -> Result<Vec<TerminalId>> {
@@ -318,11 +322,30 @@ async fn listed(tx: &mut Transaction, page: &Page<CampaignId>) -> Result<Vec<Dea
     rows.into_iter().map(deactivation).collect()
 }
 
+async fn counts(tx: &mut Transaction, campaign: CampaignId, now: UnixTime) -> Result<Counts> {
+    let members = "SELECT COUNT(*) FROM deactivation_members WHERE campaign = $1";
+    let at_risk = "SELECT COUNT(*) FROM alarms
+         WHERE kind = 'suspension-at-risk' AND ended_at IS NULL AND subject = $1";
+    let late = "SELECT COUNT(*) FROM alarms
+         JOIN deactivation_members AS m ON m.terminal = alarms.terminal
+         WHERE alarms.kind = 'settlement-overdue' AND alarms.ended_at IS NULL
+             AND m.campaign = $1";
+    let late_items = "SELECT COUNT(*) FROM stop_items AS i
+         JOIN deactivations AS d ON d.request = i.request
+         WHERE d.campaign = $1 AND i.done_at IS NULL AND i.due_at < $2";
+    Ok(Counts {
+        terminals: count(tx.row(members, vec![text(campaign)]).await?)?,
+        at_risk: count(tx.row(at_risk, vec![text(campaign)]).await?)?,
+        late: count(tx.row(late, vec![text(campaign)]).await?)?,
+        late_items: count(tx.row(late_items, vec![text(campaign), time(now)]).await?)?,
+    })
+}
+
 async fn facts(tx: &mut Transaction, ids: &[TerminalId]) -> Result<Vec<ServiceFacts>> {
     let select = with_id_list!(
         concat!(
             "SELECT id, serial, model, store, lane, unit, presence, epoch, public_key, service,
-                 service_order, service_at, owing, challenge, ",
+                 service_order, service_at, stopped_by, owing, challenge, ",
             terminal_is_frozen!(),
             ", ",
             place_is_frozen!(),
@@ -346,6 +369,7 @@ async fn facts(tx: &mut Transaction, ids: &[TerminalId]) -> Result<Vec<ServiceFa
             service: row.code()?,
             service_order: row.maybe_parsed("order")?,
             service_at: row.maybe_time()?,
+            stopped_by: row.maybe_parsed("order")?,
             owing: row.maybe_json("what a terminal owes")?,
             challenge: row.maybe_parsed("digest")?,
             is_frozen: row.flag()?,
@@ -474,7 +498,9 @@ pub(super) async fn ended(
     at: UnixTime,
     differences: &mut Differences,
 ) -> Result<()> {
-    let Outcome::Succeeded { now } = outcome else { return Ok(()) };
+    let Outcome::Succeeded { now } = outcome else {
+        return handed_over(tx, terminal, (order, change), (outcome, evidence)).await;
+    };
     let mut owing = None;
     let (service, action) = match change {
         Change::Suspend(suspend) if !is_settled(now) => {
@@ -496,7 +522,8 @@ pub(super) async fn ended(
     audit::append(tx, &by, action, terminal).await?;
     // Numbers within an epoch are of one stream: all of these need people.
     let update =
-        "UPDATE terminals SET service = $2, service_order = $3, service_at = $4, owing = $5
+        "UPDATE terminals SET service = $2, service_order = $3, service_at = $4, owing = $5,
+             stopped_by = CASE WHEN $2 = 'in-service' THEN NULL ELSE COALESCE(stopped_by, $3) END
          WHERE id = $1 AND NOT EXISTS (
              SELECT 1 FROM orders AS last JOIN orders AS this ON this.id = $3
              WHERE last.id = terminals.service_order
@@ -532,6 +559,45 @@ pub(super) async fn lost_its_books(
     Ok(())
 }
 
+/// A suspension that another one took over has stopped its terminal all the same; one that people
+/// took back has let it sell again.
+async fn handed_over(
+    tx: &mut Transaction,
+    terminal: TerminalId,
+    (order, change): (OrderId, &Change),
+    (outcome, evidence): (&Outcome, &[Evidence]),
+) -> Result<()> {
+    let Change::Suspend(_) = change else { return Ok(()) };
+    let stopped_by = match outcome {
+        Outcome::Superseded if evidence.iter().any(|it| it.step == STOP) => Some(order),
+        Outcome::Cancelled { .. } => None,
+        Outcome::Superseded
+        | Outcome::Succeeded { .. }
+        | Outcome::RolledBack { .. }
+        | Outcome::Failed { .. }
+        | Outcome::RollbackFailed { .. }
+        | Outcome::Expired => return Ok(()),
+    };
+    let update = "UPDATE terminals SET stopped_by = $2
+         WHERE id = $1 AND service = 'in-service' AND (stopped_by IS NULL OR $2 IS NULL)";
+    tx.execute(update, vec![text(terminal), maybe_text(stopped_by)]).await?;
+    Ok(())
+}
+
+async fn owing(tx: &mut Transaction) -> Result<Vec<(TerminalId, OrderId, Owing)>> {
+    let select = "SELECT id, service_order, owing FROM terminals
+         WHERE service = 'suspended-owing' AND unit = 'enrolled'
+             AND service_order IS NOT NULL AND owing IS NOT NULL
+         ORDER BY id";
+    let mut all = Vec::new();
+    for mut row in tx.rows(select, vec![]).await? {
+        let (terminal, order) = (row.parsed("terminal")?, row.parsed("order")?);
+        let owing = row.maybe_json("what a terminal owes")?;
+        all.extend(owing.map(|owing| (terminal, order, owing)));
+    }
+    Ok(all)
+}
+
 /// A terminal that owes what nobody has accepted is late at once.
 fn owing_of(delay: Option<&SettlementDelay>, evidence: &[Evidence], at: UnixTime) -> Owing {
     let text = |of: fn(&SettlementDelay) -> &String| delay.map(of).cloned().unwrap_or_default();
@@ -565,27 +631,47 @@ async fn retire(
     Ok(retired)
 }
 
-async fn uncertified(tx: &mut Transaction, limit: u32) -> Result<Vec<Erased>> {
-    let select = "SELECT t.id, o.id, b.signed, p.profile FROM terminals t
+async fn uncertified(
+    tx: &mut Transaction,
+    page: &Page<TerminalId>,
+) -> Result<(Vec<Erased>, Option<TerminalId>)> {
+    let select = "SELECT t.id, o.id, d.request, b.signed, p.profile FROM terminals t
          JOIN orders o ON o.id = t.service_order
          JOIN batches b ON b.digest = o.batch
          JOIN campaign_profiles p ON p.campaign = o.campaign AND p.terminal = o.terminal
+         LEFT JOIN deactivations d ON d.campaign = o.campaign
          WHERE t.service = 'erased'
              AND NOT EXISTS (SELECT 1 FROM sanitisations s WHERE s.order_id = t.service_order)
-         ORDER BY t.id LIMIT $1";
-    let mut erased = Vec::new();
-    for mut row in tx.rows(select, vec![int(limit)]).await? {
-        let (terminal, order): (TerminalId, OrderId) =
-            (row.parsed("terminal")?, row.parsed("order")?);
+             AND ($1 IS NULL OR t.id > $1)
+         ORDER BY t.id LIMIT $2";
+    let (mut erased, mut last) = (Vec::new(), None);
+    for mut row in tx.rows(select, vec![maybe_text(page.after), int(page.items())]).await? {
+        let terminal = row.parsed("terminal")?;
+        let (order, request) = (row.parsed("order")?, row.maybe_parsed("request")?);
         let (batch, clearance) = (row.signed()?, row.bytes()?);
-        let receipt = "SELECT signed FROM receipts WHERE order_id = $1 AND said = 'finished'
-             ORDER BY said_at, digest LIMIT 1";
-        let receipt = tx.row(receipt, vec![text(order)]).await?;
-        let Some(receipt) = receipt.map(|mut row| row.signed()).transpose()? else { continue };
+        last = Some(terminal);
+        let Some(receipt) = success(tx, order).await? else { continue };
         let Some(facts) = facts(tx, &[terminal]).await?.pop() else { continue };
-        erased.push(Erased { facts, order, receipt, batch, clearance });
+        erased.push(Erased { facts, order, request, receipt, batch, clearance });
     }
-    Ok(erased)
+    Ok((erased, last))
+}
+
+/// The earliest receipt by which an order succeeded: a terminal may have told other ends too.
+async fn success(tx: &mut Transaction, order: OrderId) -> Result<Option<SignedBytes>> {
+    let select = "SELECT signed FROM receipts WHERE order_id = $1 AND said = 'finished'
+         ORDER BY said_at, digest";
+    let signed = tx.rows(select, vec![text(order)]).await?.into_iter();
+    let signed: Vec<_> = signed.map(|mut row| row.signed()).collect::<Result<_>>()?;
+    Ok(signed.into_iter().find(is_success))
+}
+
+fn is_success(signed: &SignedBytes) -> bool {
+    let read = Envelope::<Receipt>::from_bytes(signed.as_slice());
+    read.is_ok_and(|it| match it.document.said {
+        Said::Finished { outcome: Outcome::Succeeded { .. }, .. } => true,
+        Said::Finished { .. } | Said::Accepted | Said::Refused { .. } => false,
+    })
 }
 
 async fn add_sanitisation(

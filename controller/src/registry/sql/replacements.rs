@@ -123,6 +123,10 @@ pub(super) async fn in_motion(tx: &mut Transaction, request: RequestId) -> Resul
 
 async fn watched(tx: &mut Transaction, number: u64, now: UnixTime) -> Result<Option<Watched>> {
     let it = known(tx, number).await?;
+    // What is not watched needs no look at what is asked of its terminals.
+    if !watch::is_watched(it.state) {
+        return Ok(None);
+    }
     let facts = facts::gather(tx, &it, &Said::Watch).await?;
     Ok(facts.ok().and_then(|facts| watch::look(&it, &facts, now)))
 }
@@ -197,6 +201,10 @@ async fn add(tx: &mut Transaction, new: &NewReplacement, by: &By) -> Result<Refu
     let it = row.map(replacement).transpose()?.ok_or_else(missing)?;
     requests::put(tx, &request, RequestEvent::Schedule, by).await?;
     audit::append(tx, by, "replacement-begun", it.number).await?;
+    for (code, name) in &new.form.answers {
+        let subject = format!("{} {code} {name}", it.number);
+        audit::append(tx, by, "replacement-answered", subject).await?;
+    }
     Ok(Ok(it))
 }
 

@@ -154,6 +154,21 @@ async fn listed(tx: &mut Transaction, page: &Page<RequestId>) -> Result<Vec<Requ
     rows.into_iter().map(request).collect()
 }
 
+/// Those that stop terminals, newest first, from their acceptance to their end.
+pub(super) async fn open_stops(
+    tx: &mut Transaction,
+    page: &Page<RequestId>,
+) -> Result<Vec<Request>> {
+    let select = select_requests!(
+        "WHERE kind IN ('suspend', 'decommission')
+             AND state IN ('accepted', 'scheduled', 'frozen')
+             AND ($1 IS NULL OR id < $1)
+         ORDER BY id DESC LIMIT $2"
+    );
+    let rows = tx.rows(select, vec![maybe_text(page.after), int(page.items())]).await?;
+    rows.into_iter().map(request).collect()
+}
+
 async fn add(tx: &mut Transaction, new: &NewRequest, by: &By) -> Result<Request> {
     if by_id(tx, new.id).await?.is_some() {
         return Err(RegistryError::Exists { what: "request", which: new.id.to_string() });

@@ -3,6 +3,7 @@
 
 mod closings;
 mod ledger;
+mod particulars;
 
 use async_trait::async_trait;
 use shared::id::RequestId;
@@ -14,9 +15,12 @@ use crate::deactivation::checklist::{Done, Item, ItemRefused, NewItem, check_new
 use crate::deactivation::closing::{CaseFacts, CloseOut, Closing, NotClosed};
 use crate::deactivation::ledger::{Entry, EntryRefused};
 use crate::deactivation::notice::{NotAnnounced, may_announce};
+use crate::deactivation::particulars::{NotTaken, Particulars};
 use crate::registry::RegistryError;
 use crate::registry::audit::By;
+use crate::registry::page::Page;
 use crate::registry::stop::{Announcement, Assigned, Entered, NewAnnouncement, StopRegistry, Tick};
+use crate::request::Request;
 
 type Result<T> = std::result::Result<T, RegistryError>;
 
@@ -33,6 +37,10 @@ impl<D: Database> StopRegistry for SqlRegistry<D> {
 
     async fn announcement(&self, request: RequestId) -> Result<Option<Announcement>> {
         read!(self, "find what was announced", tx => announced(tx, request))
+    }
+
+    async fn open_stops(&self, page: &Page<RequestId>) -> Result<Vec<Request>> {
+        read!(self, "list who is to stop", tx => requests::open_stops(tx, page))
     }
 
     async fn stop_items(&self, request: RequestId) -> Result<Vec<Item>> {
@@ -79,6 +87,19 @@ impl<D: Database> StopRegistry for SqlRegistry<D> {
 
     async fn ledger(&self, request: RequestId) -> Result<Vec<Entry>> {
         read!(self, "read a ledger", tx => ledger::entries(tx, request))
+    }
+
+    async fn put_particulars(
+        &self,
+        request: RequestId,
+        said: &Particulars,
+        by: &By,
+    ) -> Result<std::result::Result<(), NotTaken>> {
+        write!(self, "note what certificates say", tx => particulars::put(tx, request, said, by))
+    }
+
+    async fn particulars(&self, request: RequestId) -> Result<Option<Particulars>> {
+        read!(self, "find what certificates say", tx => particulars::of(tx, request))
     }
 
     async fn case_facts(&self, request: RequestId) -> Result<CaseFacts> {

@@ -241,7 +241,7 @@ async fn begin_in_service(
     differences: &mut Differences,
 ) -> Result<()> {
     let update = "UPDATE terminals SET service = 'in-service', service_order = NULL,
-             service_at = NULL, owing = NULL
+             service_at = NULL, owing = NULL, stopped_by = NULL
          WHERE id = $1";
     tx.execute(update, vec![text(id)]).await?;
     units::follow::forget(tx, id, at, differences).await

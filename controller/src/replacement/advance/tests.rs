@@ -47,6 +47,7 @@ pub(in super::super) fn replacement(state: S) -> Replacement {
         new_model: "px7".to_owned(),
         reason: ReplaceReason::PowerIssue,
         note: String::new(),
+        answers: [].into(),
     };
     let progress = Progress { unit: Some("PX-1".to_owned()), ..Progress::default() };
     Replacement {

@@ -1,13 +1,11 @@
 //! What is wrong with what is asked for.
 
-use std::collections::BTreeMap;
-
 use shared::id::PositionId;
 use shared::time::UnixTime;
 
 use super::*;
 use crate::position::PositionState;
-use crate::provider::model::{Capability, PtsApproval};
+use crate::provider::model::{Capability, PtsApproval, SerialRule};
 use crate::provider::samples;
 use crate::registry::terminal::Presence;
 
@@ -18,6 +16,7 @@ fn form() -> Form {
         new_model: "px8".to_owned(),
         reason: ReplaceReason::ChipReadError,
         note: String::new(),
+        answers: BTreeMap::new(),
     }
 }
 
@@ -70,19 +69,21 @@ fn known() -> Known {
     }
 }
 
+const ASKS: Asks<'static> = Asks { by: "ana", ordered_by: "cora" };
+
 fn today() -> Day {
     samples::day("2026-01-01")
 }
 
 #[track_caller]
 fn fields(form: &Form, known: &Known) -> Vec<&'static str> {
-    let found = check(form, known, today()).expect_err("it has mistakes");
+    let found = check(form, known, ASKS, today()).expect_err("it has mistakes");
     found.into_iter().map(|it| it.field).collect()
 }
 
 #[test]
 fn a_form_without_mistakes_is_about_a_terminal_and_its_position() {
-    let checked = check(&form(), &known(), today()).unwrap();
+    let checked = check(&form(), &known(), ASKS, today()).unwrap();
     assert_eq!((checked.old, checked.position.lane.as_str()), (terminal().id, "1"));
 }
 
@@ -92,7 +93,7 @@ fn all_mistakes_are_told_at_once() {
     let wrong = Form { reason: ReplaceReason::Other, ..form() };
     assert_eq!(fields(&wrong, &nothing), ["merchant", "old_serial", "new_model", "note"]);
     let spaced = Form { old_serial: "PX 1".to_owned(), ..form() };
-    let found = check(&spaced, &Known { old: None, ..known() }, today()).unwrap_err();
+    let found = check(&spaced, &Known { old: None, ..known() }, ASKS, today()).unwrap_err();
     assert!(found[0].what.contains("without a space"), "{found:?}");
     let long = Form { note: "x".repeat(TEXT_BYTES_MAX + 1), ..form() };
     assert_eq!(fields(&long, &known()), ["note"]);
@@ -136,11 +137,42 @@ fn the_new_model_is_known_approved_able_and_not_blocked() {
     };
     let mut known = known();
     more(&mut known);
-    let found = check(&form(), &known, today()).unwrap_err();
+    let found = check(&form(), &known, ASKS, today()).unwrap_err();
     assert!(found[0].what.contains("fiscal"), "{found:?}");
     let blocked = |it: &mut Known| {
         let (status, pilot_only) = (Status::Blocked, false);
         it.verdict = Some(Verdict { status, row: None, pilot_only, not_known: vec![] });
     };
     assert_eq!(with(blocked), ["new_model"]);
+}
+
+#[test]
+fn somebody_else_answers_for_a_suspended_terminal_and_for_what_nobody_has_seen_to_work() {
+    let mut known = known();
+    known.old.as_mut().unwrap().service = Service::Suspended;
+    known.verdict =
+        Some(Verdict { status: Status::Unknown, row: None, pilot_only: true, not_known: vec![] });
+    assert_eq!(fields(&form(), &known), ["old_serial", "new_model"]);
+    let answers = |all: &[(&str, &str)]| {
+        let answers = all.iter().map(|&(code, name)| (code.to_owned(), name.to_owned()));
+        Form { answers: answers.collect(), ..form() }
+    };
+    assert_eq!(fields(&answers(&[("untested", "gil")]), &known), ["old_serial"]);
+    let same = answers(&[("untested", "Cora"), ("old-suspended", "gil")]);
+    assert_eq!(fields(&same, &known), ["answers"]);
+    let both = answers(&[("untested", "gil"), ("old-suspended", "gil")]);
+    assert!(check(&both, &known, ASKS, today()).is_ok());
+    known.old.as_mut().unwrap().service = Service::Erased;
+    assert_eq!(fields(&both, &known), ["old_serial"], "nobody answers for that");
+}
+
+#[test]
+fn the_old_serial_number_is_one_of_its_model() {
+    let mut known = known();
+    let rule = |length| Some(SerialRule { length, check: None });
+    let length = u8::try_from(form().old_serial.len()).unwrap();
+    known.old_model.as_mut().unwrap().serial = rule(length);
+    assert!(check(&form(), &known, ASKS, today()).is_ok());
+    known.old_model.as_mut().unwrap().serial = rule(length + 1);
+    assert_eq!(fields(&form(), &known), ["old_serial"]);
 }

@@ -1,9 +1,9 @@
-//! A certificate of sanitisation as people read it: the fields of NIST SP 800-88 Rev. 1 §4.8, in
-//! its order, on the screen and on a page to be printed. Pure.
+//! A certificate of sanitisation as people read it: the fields of NIST SP 800-88 Rev. 1 §4.8 and its
+//! Appendix G, on the screen and on a page to be printed. Pure.
 
 use shared::digest::Digest;
 use shared::document::SanitisationCertificate;
-use shared::document::sanitisation::Method;
+use shared::document::sanitisation::{Method, Verification};
 
 use super::super::super::measure::time_text;
 use crate::campaign::words::harmless;
@@ -14,46 +14,85 @@ pub(super) struct Field {
     pub(super) value: String,
 }
 
-const NOT_SAID: &str = "not said";
+const NOT_STATED: &str = "not stated";
+const NOT_VERIFIED: &str = "not verified";
 
 pub(super) fn fields(of: &SanitisationCertificate, digest: Digest) -> Vec<Field> {
-    let said = |it: &Option<String>| it.clone().unwrap_or_else(|| NOT_SAID.to_owned());
-    let verified = match of.is_verified {
-        true => "by the terminal, which tried to read all of it and could not",
-        false => "NOT VERIFIED: the terminal could not prove all of it",
-    };
     let saved = match of.saved {
         Some(manifest) => format!("snapshot {manifest} in {}", of.saved_in.join(" and ")),
         None => "nothing was saved".to_owned(),
     };
     let mut all = vec![
         ("certificate", digest.to_string()),
-        ("manufacturer", said(&of.manufacturer)),
+        ("manufacturer", said(of.manufacturer.as_ref())),
         ("model", of.model.clone()),
         ("serial number", of.serial.clone()),
-        ("property number", said(&of.property_number)),
+        ("property number", said(of.property_number.as_ref())),
         ("media", of.media_type.clone()),
         ("media source", of.media_source.clone()),
-        ("held before", said(&of.confidentiality_before)),
-        ("holds now", said(&of.confidentiality_after)),
+        ("held before", said(of.confidentiality_before.as_ref())),
+        ("holds now", said(of.confidentiality_after.as_ref())),
         ("method", method(of.method).to_owned()),
         ("tool", of.tool.clone()),
-        ("verified", verified.to_owned()),
-        ("sanitised by", format!("the terminal, key {}", of.sanitised_by.key)),
-        ("place", of.sanitised_by.store.clone()),
-        ("sanitised at", time_text(of.sanitised_at)),
-        ("approved by", some(&of.approved_by)),
-        ("destination", said(&of.destination)),
-        ("saved before", saved),
-        ("order", of.order.to_string()),
-        ("receipt", of.receipt.to_string()),
-        ("certified at", time_text(of.certified_at)),
     ];
+    all.extend(of.erased.iter().map(|note| ("erased", note.clone())));
+    all.extend(sanitised(of));
+    all.extend(verified(of));
+    all.extend([
+        ("approved by", some(&of.approved_by)),
+        ("destination", said(of.destination.as_ref())),
+        ("saved before", saved),
+    ]);
     all.extend(
         of.deregistered.iter().map(|it| ("deregistered", format!("{}: {}", it.with, it.reference))),
     );
-    all.extend(of.erased.iter().map(|note| ("erased", note.clone())));
+    all.extend([("order", of.order.to_string()), ("certified at", time_text(of.certified_at))]);
     all.into_iter().map(|(name, value)| Field { name, value: harmless(&value) }).collect()
+}
+
+fn said(it: Option<&String>) -> String {
+    it.cloned().unwrap_or_else(|| NOT_STATED.to_owned())
+}
+
+/// By whom, in which position, where, when, reachable how, and by which signature.
+fn sanitised(of: &SanitisationCertificate) -> Vec<(&'static str, String)> {
+    let who = of.responsible.as_ref();
+    vec![
+        ("sanitised by", format!("the terminal, key {}", of.sanitised_by.key)),
+        ("sanitised where", of.sanitised_by.store.clone()),
+        ("sanitised at", time_text(of.sanitised_at)),
+        ("sanitised, signed", format!("receipt {}", of.receipt)),
+        ("responsible", said(who.map(|it| &it.name))),
+        ("… title", said(who.and_then(|it| it.title.as_ref()))),
+        ("… location", said(who.and_then(|it| it.location.as_ref()))),
+        ("… contact", said(who.and_then(|it| it.contact.as_ref()))),
+    ]
+}
+
+fn verified(of: &SanitisationCertificate) -> Vec<(&'static str, String)> {
+    let or_not = |it: Option<String>| it.unwrap_or_else(|| NOT_VERIFIED.to_owned());
+    let by = of.verified_by.as_ref();
+    let who = of.validator.as_ref();
+    let signed = by.map(|_| format!("receipt {}", of.receipt));
+    vec![
+        ("verified", verification(of.verification).to_owned()),
+        ("verified by", or_not(by.map(|it| format!("the terminal, key {}", it.key)))),
+        ("verified where", or_not(by.map(|it| it.store.clone()))),
+        ("verified at", or_not(of.verified_at.map(time_text))),
+        ("verified, signed", or_not(signed)),
+        ("to be validated by", said(who.map(|it| &it.name))),
+        ("… title", said(who.and_then(|it| it.title.as_ref()))),
+        ("… location", said(who.and_then(|it| it.location.as_ref()))),
+        ("… contact", said(who.and_then(|it| it.contact.as_ref()))),
+    ]
+}
+
+fn verification(of: Verification) -> &'static str {
+    match of {
+        Verification::Full => "in full: the terminal tried to read all of it and could not",
+        Verification::Sampled => "by quick sampling: the terminal tried to read parts of it",
+        Verification::NotVerified => "NOT VERIFIED: the terminal could not prove all of it",
+    }
 }
 
 fn method(method: Method) -> &'static str {
@@ -65,7 +104,7 @@ fn method(method: Method) -> &'static str {
 }
 
 fn some(names: &[String]) -> String {
-    if names.is_empty() { NOT_SAID.to_owned() } else { names.join(", ") }
+    if names.is_empty() { NOT_STATED.to_owned() } else { names.join(", ") }
 }
 
 /// For a printer; it loads nothing from anywhere.
@@ -84,8 +123,11 @@ pub(super) fn html(of: &SanitisationCertificate, digest: Digest) -> String {
          <h1>Certificate of sanitisation</h1>\n<table>\n{rows}</table>\n\
          <p>The signed document, not this page, is the certificate: \
          <code>tillward deactivate certificate verify FILE</code> checks it.</p>\n\
-         <p>Validated by (name, title, date, signature): \
+         <p>Sanitisation, date and signature of who is responsible: \
+         ______________________________________</p>\n\
+         <p>Validation, date and signature of {validator}: \
          ______________________________________</p>\n</body>\n</html>\n",
+        validator = escaped(of.validator.as_ref().map_or("whoever validates it", |it| &it.name)),
         serial = escaped(&of.serial),
         rows = rows.collect::<String>(),
     )

@@ -269,6 +269,7 @@ impl Office {
             new_model: "px7".to_owned(),
             reason: ReplaceReason::ChipReadError,
             note: String::new(),
+            answers: [].into(),
         };
         let position = self.registry.positions_of(&[shop::old()]).await?;
         let position = position.first().ok_or("the old terminal stands nowhere")?.id;

@@ -38,7 +38,7 @@ async fn facts(tx: &mut Transaction, unit: &Unit) -> Result<Facts> {
 /// One that cannot be read proves nothing.
 fn is_verified(signed: &[u8]) -> bool {
     let read = Envelope::<SanitisationCertificate>::from_bytes(signed);
-    read.is_ok_and(|it| it.document.is_verified)
+    read.is_ok_and(|it| it.document.is_verified())
 }
 
 async fn words(tx: &mut Transaction, unit: u64) -> Result<Vec<Word>> {
