@@ -286,7 +286,7 @@ pub(super) async fn a_refusal_of_an_order_that_nobody_here_made_is_logged_and_fi
     for day in 1..=2 {
         seq += 1;
         let report = refused(forged(12), Refusal::SameOwner, 40);
-        let later = Heard { at: UnixTime(day * 24 * HOUR + 50), ..heard(seq, report) };
+        let later = Heard { at: UnixTime(day * 24 * 3600 + 50), ..heard(seq, report) };
         registry.apply(&[later]).await.expect("it is applied");
     }
     assert_eq!(refusals(registry).await.len(), 6, "once, however often it is heard");
