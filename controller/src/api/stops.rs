@@ -241,9 +241,10 @@ async fn close(
     Path(id): Path<RequestId>,
     Json(said): Json<NewStopClosing>,
 ) -> Result<axum::Json<Stop>, Refusal> {
-    let NewStopClosing { note, presumed_lost, no_certificate, accept_balance } = said;
-    check_texts([presumed_lost.as_ref(), no_certificate.as_ref(), accept_balance.as_ref()])?;
-    let said = CloseOut { note, presumed_lost, no_certificate, accept_balance };
+    let NewStopClosing { note, presumed_lost, no_certificate, accept_balance, staying } = said;
+    let names = [&presumed_lost, &no_certificate, &accept_balance, &staying];
+    check_texts(names.map(Option::as_ref))?;
+    let said = CloseOut { note, presumed_lost, no_certificate, accept_balance, staying };
     let by = operator.by(None, now());
     api.registry.close_case(id, &said, &by).await?.map_err(StopError::from)?;
     found(&api, id).await.map(axum::Json)
@@ -364,6 +365,7 @@ fn closing(it: Closing) -> StopClosing {
         presumed_lost: it.found.presumed_lost,
         no_certificate: it.found.no_certificate,
         accepted_by: it.found.accepted_by,
+        staying: it.found.staying,
     }
 }
 

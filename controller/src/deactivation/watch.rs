@@ -49,6 +49,7 @@ pub async fn look(registry: &dyn Registry, now: UnixTime) -> Result<(), Registry
             }
         }
     }
+    registry.look_at_quarantines(now).await?;
     registry.end_at_risk_except(&open, now).await
 }
 

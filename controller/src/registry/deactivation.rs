@@ -41,6 +41,8 @@ pub struct NewDeactivation {
     pub untold: Option<String>,
     /// Who answers for what speaks against it, by the code of the finding.
     pub answered: BTreeMap<String, String>,
+    /// Who answers for stores in which nobody sells any more.
+    pub close_store: Option<String>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -78,6 +80,8 @@ pub struct ServiceFacts {
     pub is_frozen: bool,
     /// Its store or its merchant is.
     pub is_place_frozen: bool,
+    /// Another terminal has its place, and nobody has enrolled it anew since.
+    pub is_replaced: bool,
 }
 
 /// What a suspended terminal has not sent or settled, by its own signed word, and what people have
@@ -130,11 +134,13 @@ pub trait DeactivationRegistry {
     /// By id; those that nobody knows are left out.
     async fn service_facts(&self, terminals: &[TerminalId]) -> Result<Vec<ServiceFacts>>;
 
-    /// How many other terminals of these stores are enrolled and in service.
+    /// How many other terminals of these stores sell on: see [`super::terminal::Terminal::sells`].
+    /// Not those that are to stop themselves.
     async fn selling_besides(
         &self,
         stores: &[String],
         terminals: &[TerminalId],
+        now: UnixTime,
     ) -> Result<BTreeMap<String, u64>>;
 
     /// Writes down that a party no longer knows a terminal, in place of what was written before.
@@ -144,6 +150,15 @@ pub trait DeactivationRegistry {
         told: &Deregistered,
         by: &By,
     ) -> Result<()>;
+
+    /// Takes back that a party no longer knows a terminal, by the reference that is written down;
+    /// whether that was so.
+    async fn withdraw_deregistration(
+        &self,
+        terminal: TerminalId,
+        told: &Deregistered,
+        by: &By,
+    ) -> Result<bool>;
 
     /// At most so many.
     async fn uncertified(&self, limit: u32) -> Result<Vec<Erased>>;
@@ -169,6 +184,10 @@ pub trait DeactivationRegistry {
         alarms: &[Alarm],
         now: UnixTime,
     ) -> Result<u64>;
+
+    /// Looks whether something empties each terminal in quarantine yet: that nothing does is an
+    /// alarm.
+    async fn look_at_quarantines(&self, now: UnixTime) -> Result<()>;
 
     /// Ends those of all other campaigns.
     async fn end_at_risk_except(&self, campaigns: &[CampaignId], now: UnixTime) -> Result<()>;
