@@ -55,7 +55,7 @@ use crate::registry::notice::NoticeAbout;
 use crate::registry::page::PAGE_ITEMS_MAX;
 use crate::registry::rebind::NotBegun;
 use crate::registry::stop::NewAnnouncement;
-use crate::registry::terminal::Service;
+use crate::registry::terminal::{Service, Unit};
 use crate::registry::{Registry, RegistryError};
 use crate::request::{Asked, Request, RequestKind};
 use crate::selector::Selector;
@@ -92,6 +92,12 @@ pub enum DeactivationError {
     NobodyOwes,
     #[error(transparent)]
     Unsound(#[from] UnsoundBatch),
+    #[error("{0} is in service: who still sells is deregistered nowhere")]
+    StillSells(String),
+    #[error("what {0} parties call it is more than a clearance holds")]
+    TooManyParties(usize),
+    #[error("{with} does not call it {reference} by what is written down")]
+    NotDeregistered { with: String, reference: String },
     #[error("a party and its reference have 1 to {TEXT_BYTES_MAX} printable characters")]
     NotAReference,
     #[error(transparent)]
@@ -144,6 +150,12 @@ impl DeactivationError {
             Self::Unsound(UnsoundBatch::DelayCurrency(_)) => {
                 "write the currency as in EUR: `--delay-settlement TOTAL:CURRENCY`"
             }
+            Self::StillSells(_) => "suspend it first: `tillward deactivate suspend`",
+            Self::TooManyParties(_) => {
+                "take one back, or shorten its reference: `tillward deactivate deregister \
+                 --withdraw`"
+            }
+            Self::NotDeregistered { .. } => "look at what is: `tillward deactivate show`",
             Self::NotBegun(why) => why.hint(),
             Self::Campaign(error) => return error.hint().map(str::to_owned),
             Self::Unsound(_) | Self::NotAReference | Self::Registry(_) => return None,
@@ -343,7 +355,7 @@ impl Deactivations {
         }
         let stores: BTreeSet<_> = facts.iter().map(|it| it.store.clone()).collect();
         let stores: Vec<_> = stores.into_iter().collect();
-        let besides = self.registry.selling_besides(&stores, &members).await?;
+        let besides = self.registry.selling_besides(&stores, &members, by.at).await?;
         let step = new.wanted.step();
         let mut plan = plan::plan(step, &facts, &besides, new.close_store.clone(), by.at);
         plan.told = self.told(&request, new, by.at).await?;
@@ -367,8 +379,8 @@ impl Deactivations {
         now: UnixTime,
     ) -> Result<Option<Told>, RegistryError> {
         let reason = request.asked.reason;
-        let cut_off = match &new.wanted {
-            Wanted::Suspend { cut_off, .. } => *cut_off,
+        let (cut_off, resume_expected) = match &new.wanted {
+            Wanted::Suspend { cut_off, resume_expected, .. } => (*cut_off, *resume_expected),
             Wanted::Wipe { is_lost: true, .. } if is_emergency(reason) => {
                 return Ok(Some(notice::told(reason, &[], None)));
             }
@@ -376,6 +388,8 @@ impl Deactivations {
         };
         let Some(kind) = StopKind::of(request.kind) else { return Ok(None) };
         let announced = self.registry.announcement(request.id).await?;
+        // Whoever was told of another return knows nothing of this one.
+        let announced = announced.filter(|it| it.resume_expected == resume_expected);
         let notices = self.registry.notices(NoticeAbout::Stop(request.id)).await?;
         let standings = notice::standings(kind, cut_off, announced.as_ref(), &notices, now);
         Ok(Some(notice::told(reason, &standings, new.untold.clone())))
@@ -395,7 +409,8 @@ impl Deactivations {
             return Ok(None);
         };
         let announced = self.registry.announcement(new.request).await?;
-        let is_new = announced.is_none_or(|it| it.cut_off != cut_off);
+        let is_new = announced
+            .is_none_or(|it| (it.cut_off, it.resume_expected) != (cut_off, resume_expected));
         let items = generated(kind, cut_off, &asked.requester);
         Ok(is_new.then_some(NewAnnouncement { cut_off, resume_expected, items }))
     }
@@ -406,6 +421,9 @@ impl Deactivations {
         let checked = check_wanted(&new.wanted, &asked, by.at)?;
         if plan.is_blocked() {
             return Err(DeactivationError::Planned(Box::new(plan)));
+        }
+        if let Some(large) = facts.iter().find(|it| !clearance::fits(&it.deregistered)) {
+            return Err(DeactivationError::TooManyParties(large.deregistered.len()));
         }
         let clearances = match &new.wanted {
             Wanted::Wipe { is_lost, .. } => clearance::enclosed(&facts, *is_lost),
@@ -437,7 +455,7 @@ impl Deactivations {
         let answered = plan.answered.clone();
         let kept = Kept { plan, checked, at_least };
         let plan = serde_json::to_string(&kept).expect("plans are texts and numbers");
-        let request = new.request;
+        let (request, close_store) = (new.request, new.close_store);
         let new = NewDeactivation {
             campaign,
             clearances,
@@ -447,6 +465,7 @@ impl Deactivations {
             answered,
             announcement,
             untold,
+            close_store,
         };
         let campaign = self.registry.add_deactivation(&new, by).await??;
         Ok(self.campaigns.start(campaign.id, by).await?)
@@ -462,7 +481,43 @@ impl Deactivations {
         if !is_said(&told.with) || !is_said(&told.reference) {
             return Err(DeactivationError::NotAReference);
         }
+        let facts = self.registry.service_facts(&[terminal]).await?.pop();
+        if let Some(facts) = facts {
+            if facts.service == Service::InService && !self.is_gone(&facts).await? {
+                return Err(DeactivationError::StillSells(facts.serial));
+            }
+            let mut then = facts.deregistered;
+            then.retain(|it| it.with != told.with);
+            then.push(told.clone());
+            if !clearance::fits(&then) {
+                return Err(DeactivationError::TooManyParties(then.len()));
+            }
+        }
         Ok(self.registry.put_deregistration(terminal, told, by).await?)
+    }
+
+    /// Whether it is in the wrong hands, or in none, by what people have said.
+    async fn is_gone(&self, facts: &ServiceFacts) -> Result<bool, RegistryError> {
+        let terminal = self.registry.terminal(facts.terminal).await?;
+        let unit = self.registry.unit(&facts.serial).await?;
+        Ok(terminal.is_some_and(|it| it.is_quarantined || it.unit == Unit::Revoked)
+            || unit.is_some_and(|it| it.state.is_closed()))
+    }
+
+    /// Takes that back, where it was written down by mistake.
+    pub async fn withdraw_deregistration(
+        &self,
+        terminal: TerminalId,
+        told: &Deregistered,
+        by: &By,
+    ) -> Result<(), DeactivationError> {
+        match self.registry.withdraw_deregistration(terminal, told, by).await? {
+            true => Ok(()),
+            false => {
+                let Deregistered { with, reference } = told.clone();
+                Err(DeactivationError::NotDeregistered { with, reference })
+            }
+        }
     }
 }
 

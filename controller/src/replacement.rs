@@ -62,6 +62,8 @@ pub enum ReplacementEvent {
     Commission,
     GoLive,
     Watch,
+    /// Somebody answers for what is wrong with the new one.
+    AcceptTrouble,
     Close,
     Cancel,
 }
@@ -120,7 +122,7 @@ impl ReplacementState {
 }
 
 impl ReplacementEvent {
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 14] = [
         Self::Allocate,
         Self::Ship,
         Self::Receive,
@@ -132,6 +134,7 @@ impl ReplacementEvent {
         Self::Commission,
         Self::GoLive,
         Self::Watch,
+        Self::AcceptTrouble,
         Self::Close,
         Self::Cancel,
     ];
@@ -149,6 +152,7 @@ impl ReplacementEvent {
             Self::Commission => "commission",
             Self::GoLive => "go-live",
             Self::Watch => "watch",
+            Self::AcceptTrouble => "accept-trouble",
             Self::Close => "close",
             Self::Cancel => "cancel",
         }
@@ -168,6 +172,7 @@ impl ReplacementEvent {
             Self::Commission => "replacement-commissioned",
             Self::GoLive => "replacement-live",
             Self::Watch => "replacement-watched",
+            Self::AcceptTrouble => "replacement-trouble-accepted",
             Self::Close => "replacement-closed",
             Self::Cancel => "replacement-cancelled",
         }
@@ -186,6 +191,7 @@ impl ReplacementEvent {
             Self::Commission => "commissioned",
             Self::GoLive => "made live",
             Self::Watch => "watched",
+            Self::AcceptTrouble => "answered for",
             Self::Close => "closed",
             Self::Cancel => "cancelled",
         }
@@ -208,7 +214,7 @@ impl ReplacementEvent {
             Self::Commission => "the unit must be provisioned: `tillward replace provisioned`",
             Self::GoLive => "go through the checklist first: `tillward replace commission`",
             Self::Watch => "the unit must be live first: `tillward replace live`",
-            Self::Close => "watch the unit first: `tillward replace watch`",
+            Self::AcceptTrouble | Self::Close => "watch the unit first: `tillward replace watch`",
             Self::Cancel => {
                 "the new terminal is in service: to go back, replace it by another request"
             }
@@ -282,6 +288,7 @@ pub fn step(
         On::Commission => (&[S::Provisioned], S::Commissioned),
         On::GoLive => (&[S::Commissioned], S::Live),
         On::Watch => (&[S::Live], S::Watching),
+        On::AcceptTrouble => (&[S::Watching], S::Watching),
         On::Close => (&[S::Watching], S::Closed),
         On::Cancel => (
             &[

@@ -54,7 +54,10 @@ pub enum UnitEvent {
     Suspend,
     Resume,
     SendForRepair,
+    /// To the depot: nothing of a shop is left on it.
     BackFromRepair,
+    /// To where it stood, with what its shop left on it.
+    BackInPlace,
     SwapOut,
     AwaitReturn,
     Return,
@@ -138,7 +141,7 @@ impl UnitState {
 }
 
 impl UnitEvent {
-    pub const ALL: [Self; 16] = [
+    pub const ALL: [Self; 17] = [
         Self::Allocate,
         Self::Ship,
         Self::Receive,
@@ -147,6 +150,7 @@ impl UnitEvent {
         Self::Resume,
         Self::SendForRepair,
         Self::BackFromRepair,
+        Self::BackInPlace,
         Self::SwapOut,
         Self::AwaitReturn,
         Self::Return,
@@ -167,6 +171,7 @@ impl UnitEvent {
             Self::Resume => "resume",
             Self::SendForRepair => "send-for-repair",
             Self::BackFromRepair => "back-from-repair",
+            Self::BackInPlace => "back-in-place",
             Self::SwapOut => "swap-out",
             Self::AwaitReturn => "await-return",
             Self::Return => "return",
@@ -189,6 +194,7 @@ impl UnitEvent {
             Self::Resume => "unit-resumed",
             Self::SendForRepair => "unit-sent-for-repair",
             Self::BackFromRepair => "unit-back-from-repair",
+            Self::BackInPlace => "unit-back-in-place",
             Self::SwapOut => "unit-swapped-out",
             Self::AwaitReturn => "unit-awaits-return",
             Self::Return => "unit-returned",
@@ -210,6 +216,7 @@ impl UnitEvent {
             Self::Resume => "resumed",
             Self::SendForRepair => "sent for repair",
             Self::BackFromRepair => "taken back from repair",
+            Self::BackInPlace => "put back where it stood",
             Self::SwapOut => "swapped out",
             Self::AwaitReturn => "left to wait for its return",
             Self::Return => "returned",
@@ -231,7 +238,9 @@ impl UnitEvent {
             Self::Suspend => "only what is in service is suspended",
             Self::Resume => "only what is suspended resumes",
             Self::SendForRepair => "suspend it or swap it out first",
-            Self::BackFromRepair => "only what is out for repair comes back from it",
+            Self::BackFromRepair | Self::BackInPlace => {
+                "only what is out for repair comes back from it"
+            }
             Self::SwapOut => "only what is in service or suspended is swapped out",
             Self::AwaitReturn => "suspend it or swap it out first",
             Self::Return => "let it await its return first, with nothing of the shop left on it",
@@ -276,6 +285,8 @@ pub enum UnitRefused {
     Moved { expected: UnitState, found: UnitState },
     #[error("it cannot be {}: {}", event.in_the_past(), left.detail())]
     NotErased { event: UnitEvent, left: Left },
+    #[error("it cannot be put back where it stood: {0}")]
+    NotInPlace(&'static str),
     #[error("nobody can have sanitised a unit that is {0}")]
     NotInHand(UnitState),
     #[error("{name} has said so already")]
@@ -303,7 +314,14 @@ impl UnitRefused {
             Self::PositionTaken { .. } => "swap the other unit out first",
             Self::NotInspected(_) => "look at it with `tillward unit show`",
             Self::Moved { .. } => "look at it again, and decide again",
+            Self::NotErased { event: UnitEvent::BackFromRepair, .. } => {
+                "put it back where it stood: `back-in-place`; or have its storage sanitised or \
+                 replaced, and let two people say so with the paper: `tillward unit sanitised`"
+            }
             Self::NotErased { left, .. } => left.hint(),
+            Self::NotInPlace(_) => {
+                "take it to the depot, with nothing of its shop left on it: `back-from-repair`"
+            }
             Self::NotInHand(_) => "say first where it is: `tillward unit move`",
             Self::SamePerson { .. } => {
                 "somebody else must say so too, with the same reference and paper"
@@ -331,6 +349,7 @@ pub fn step(state: UnitState, event: UnitEvent) -> Result<UnitState, UnitRefused
             InStock | AtSite | Suspended | AwaitingReturn | Returned | Tampered | SwappedOut,
         ) => Ok(OutForRepair),
         (On::BackFromRepair, OutForRepair) => Ok(Returned),
+        (On::BackInPlace, OutForRepair) => Ok(Suspended),
         (On::SwapOut, InService | Suspended) => Ok(SwappedOut),
         (On::AwaitReturn, AtSite | Suspended | Tampered | SwappedOut) => Ok(AwaitingReturn),
         (On::Return, Allocated | InTransit | AwaitingReturn) => Ok(Returned),
@@ -383,7 +402,7 @@ pub fn step(state: UnitState, event: UnitEvent) -> Result<UnitState, UnitRefused
             Allocated | InTransit | InService | OutForRepair | Disposed | LostStolen,
         )
         | (
-            On::BackFromRepair,
+            On::BackFromRepair | On::BackInPlace,
             InStock | Allocated | InTransit | AtSite | InService | Suspended | AwaitingReturn
             | Returned | Disposed | Tampered | LostStolen | SwappedOut,
         )

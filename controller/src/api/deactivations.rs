@@ -153,7 +153,7 @@ async fn show(
     Ok(axum::Json(found(&api, id).await?))
 }
 
-/// Write down that a provider or a registry no longer knows a terminal
+/// Write down that a provider or a registry no longer knows a terminal, or take that back
 #[utoipa::path(
     post,
     path = "/v1/terminals/{id}/deregistrations",
@@ -169,8 +169,12 @@ async fn deregister(
     Json(told): Json<Deregistration>,
 ) -> Result<axum::Json<Terminal>, Refusal> {
     let by = operator.by(told.reason.as_deref(), now());
+    let is_withdrawn = told.withdraw;
     let told = Deregistered { with: told.with, reference: told.reference };
-    deactivations(&api).deregister(id, &told, &by).await?;
+    match is_withdrawn {
+        true => deactivations(&api).withdraw_deregistration(id, &told, &by).await?,
+        false => deactivations(&api).deregister(id, &told, &by).await?,
+    }
     let terminal = api.registry.terminal(id).await?;
     Ok(axum::Json(terminals::shown(terminal.ok_or_else(|| Refusal::no("terminal", id))?)))
 }
@@ -484,6 +488,9 @@ impl From<DeactivationError> for Refusal {
             | DeactivationError::NotAVersion(_)
             | DeactivationError::Unchecked(_)
             | DeactivationError::NotLost(_) => Code::Invalid,
+            DeactivationError::TooManyParties(_) => Code::Invalid,
+            DeactivationError::NotDeregistered { .. } => Code::NotFound,
+            DeactivationError::StillSells(_) => Code::WrongState,
             DeactivationError::SamePerson { .. } => Code::SamePerson,
             DeactivationError::OtherKind { .. }
             | DeactivationError::Planned(_)

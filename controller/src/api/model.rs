@@ -70,11 +70,11 @@ pub use rebind::{
 };
 pub use release::{ArtifactStored, Release, ReleaseArtifact, Roster, RosterKey, Signer};
 pub use replacement::{
-    NewReplacement, NewReplacementEvent, ReplaceReason, Replacement, ReplacementBegun,
-    ReplacementCheck, ReplacementCommissioned, ReplacementEvent, ReplacementForm, ReplacementFound,
-    ReplacementHistory, ReplacementLastBackup, ReplacementMistake, ReplacementMoved,
-    ReplacementNext, ReplacementParcel, ReplacementState, ReplacementStep, ReplacementUnsettled,
-    ReplacementWatch, ReplacementWatched,
+    NewReplacement, NewReplacementEvent, ReplaceReason, Replacement, ReplacementAcceptedTrouble,
+    ReplacementBegun, ReplacementCheck, ReplacementCommissioned, ReplacementEvent, ReplacementForm,
+    ReplacementFound, ReplacementHistory, ReplacementLastBackup, ReplacementMistake,
+    ReplacementMoved, ReplacementNext, ReplacementParcel, ReplacementState, ReplacementStep,
+    ReplacementUnsettled, ReplacementWatch, ReplacementWatched,
 };
 pub use request::{
     Attachment, LiftSuspicion, LiftWord, NewRequest, NewSuspicion, Request, RequestChannel,

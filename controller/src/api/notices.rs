@@ -14,6 +14,13 @@ pub(super) fn kept(notice: &Notice, parties: &[&str]) -> Result<stored::Notice, 
         return Err(Refusal::new(Code::Invalid, detail).hint(hint));
     }
     check_texts([channel, reference])?;
+    for (what, at) in [("delivered_at", delivered_at), ("acknowledged_at", acknowledged_at)] {
+        if at.is_some_and(|at| at < *sent_at) {
+            let detail = format!("`{what}` is before `sent_at`");
+            let hint = "nobody gets or answers what was not sent yet: look at the dates";
+            return Err(Refusal::new(Code::Invalid, detail).hint(hint));
+        }
+    }
     Ok(stored::Notice {
         party: party.clone(),
         channel: channel.clone(),

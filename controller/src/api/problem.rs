@@ -448,6 +448,7 @@ impl From<UnitRefused> for Refusal {
             | UnitRefused::NotLookedAt(_)
             | UnitRefused::PositionTaken { .. }
             | UnitRefused::NotInspected(_)
+            | UnitRefused::NotInPlace(_)
             | UnitRefused::NotInHand(_) => Code::UnitRefused,
             UnitRefused::NotErased { .. } => Code::UnitNotErased,
             UnitRefused::SamePerson { .. } => Code::SamePerson,
@@ -463,7 +464,10 @@ impl From<ReplacementRefused> for Refusal {
             Why::Request(why) => return why.into(),
             Why::Unit { serial, why } => return Self::from(why).about("unit", serial),
             Why::State(_) | Why::Moved { .. } | Why::PositionMoved { .. } => Code::WrongState,
-            Why::OldSells { .. } | Why::OldOwes(_) | Why::OldAnswers(_) => Code::OldTerminalSells,
+            Why::OldSells { .. }
+            | Why::OldOwes(_)
+            | Why::OldAnswers(_)
+            | Why::OldResumes { .. } => Code::OldTerminalSells,
             Why::SamePerson { .. } => Code::SamePerson,
             Why::WatchTooLong => Code::Invalid,
             Why::NothingListed
@@ -476,9 +480,11 @@ impl From<ReplacementRefused> for Refusal {
             | Why::NothingRestored(_)
             | Why::NotTested(_)
             | Why::StillWatched { .. }
+            | Why::Trouble(_)
             | Why::OldNotErased(_)
             | Why::OldNotBack { .. } => Code::ReplacementIncomplete,
             Why::InAnother(_)
+            | Why::NoTrouble
             | Why::NoUnit(_)
             | Why::OtherModel { .. }
             | Why::ApprovalExpired { .. }

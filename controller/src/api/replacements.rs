@@ -179,6 +179,7 @@ async fn happen(
         | ReplacementStep::Commission(_)
         | ReplacementStep::GoLive { .. }
         | ReplacementStep::Watch
+        | ReplacementStep::AcceptTrouble { .. }
         | ReplacementStep::Close
         | ReplacementStep::Cancel => None,
     };
@@ -258,6 +259,7 @@ fn check_said(said: &ReplacementStep, reason: Option<&str>) -> Result<(), Refusa
             check_line("tested", &it.tested)?;
             check_line("by", &it.by)
         }
+        ReplacementStep::AcceptTrouble { accepted_by } => check_line("accepted_by", accepted_by),
         ReplacementStep::SettleOld
         | ReplacementStep::Pair { .. }
         | ReplacementStep::Provision { .. }
@@ -308,6 +310,7 @@ async fn shown(api: &Api, it: record::Replacement) -> Result<Replacement, Regist
         commissioned: progress.commissioned,
         live_at: progress.live_at,
         watched,
+        accepted: progress.accepted,
         created_at: it.created_at,
         created_by: it.created_by,
     })

@@ -267,9 +267,10 @@ async fn close(
     Path(id): Path<RequestId>,
     Json(said): Json<NewStopClosing>,
 ) -> Result<axum::Json<Stop>, Refusal> {
-    let NewStopClosing { note, presumed_lost, no_certificate, accept_balance } = said;
-    check_texts([&presumed_lost, &no_certificate, &accept_balance].into_iter().flatten())?;
-    let said = CloseOut { note, presumed_lost, no_certificate, accept_balance };
+    let NewStopClosing { note, presumed_lost, no_certificate, accept_balance, staying } = said;
+    let names = [&presumed_lost, &no_certificate, &accept_balance, &staying];
+    check_texts(names.into_iter().flatten())?;
+    let said = CloseOut { note, presumed_lost, no_certificate, accept_balance, staying };
     let by = operator.by(None, now());
     api.registry.close_case(id, &said, &by).await?.map_err(StopError::from)?;
     found(&api, id).await.map(axum::Json)
@@ -412,6 +413,7 @@ fn closing(it: Closing) -> StopClosing {
         presumed_lost: it.found.presumed_lost,
         no_certificate: it.found.no_certificate,
         accepted_by: it.found.accepted_by,
+        staying: it.found.staying,
     }
 }
 

@@ -33,6 +33,7 @@ pub(super) enum ReplaceCommand {
     Live(say::Live),
     /// The new terminal was heard since
     Watch(say::Plain),
+    AcceptTrouble(say::AcceptTrouble),
     /// The watch is over, the old unit is erased and has left the shop: the case is over
     Close(say::Plain),
     /// Give it up, which is possible until it is live
@@ -62,6 +63,7 @@ impl ReplaceCommand {
             Self::Commission(args) => args.run(&client, print).await,
             Self::Live(args) => args.run(&client, print).await,
             Self::Watch(args) => args.run(Step::Watch, &client, print).await,
+            Self::AcceptTrouble(args) => args.run(&client, print).await,
             Self::Close(args) => args.run(Step::Close, &client, print).await,
             Self::Cancel(args) => args.run(Step::Cancel, &client, print).await,
             Self::Show(args) => args.run(&client, print).await,

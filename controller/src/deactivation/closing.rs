@@ -35,6 +35,16 @@ pub struct UnitFacts {
     pub returned_at: Option<UnixTime>,
     /// Of a wipe that the request asked for.
     pub certificate: Option<Digest>,
+    /// Its terminal is in service: it was never stopped, or sells again.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub sells: bool,
+}
+
+impl UnitFacts {
+    /// Whether it is there and sells, so that nothing comes back of it.
+    fn stays(&self) -> bool {
+        self.sells && matches!(self.state, None | Some(UnitState::InService))
+    }
 }
 
 /// What whoever closes it says.
@@ -48,6 +58,8 @@ pub struct CloseOut {
     pub no_certificate: Option<String>,
     /// Who accepts what is still owed.
     pub accept_balance: Option<String>,
+    /// Who answers for terminals that stay where they are and sell.
+    pub staying: Option<String>,
 }
 
 /// What keeps it open.
@@ -76,6 +88,10 @@ pub enum Point {
     NoCertificate {
         serial: String,
     },
+    /// It sells, and nobody says that it may stay.
+    Sells {
+        serial: String,
+    },
     Owed {
         currency: String,
         minor: i64,
@@ -98,6 +114,7 @@ impl Point {
             Self::NoCertificate { serial } => {
                 format!("{serial} has no certificate of what it held")
             }
+            Self::Sells { serial } => format!("{serial} is in service, and nobody lets it stay"),
             Self::Owed { currency, minor } if *minor < 0 => {
                 format!("the merchant still has to pay {currency} {} in minor units", -minor)
             }
@@ -122,6 +139,10 @@ impl Point {
             Self::NoCertificate { .. } => {
                 "wait for it, or say why it does not apply: `--no-certificate TEXT`"
             }
+            Self::Sells { .. } => {
+                "suspend and wipe it: `tillward deactivate suspend`; or name who answers for it if \
+                 it stays: `--staying NAME`"
+            }
             Self::Owed { .. } => {
                 "enter what was paid: `tillward deactivate ledger add`; or name who accepts it: \
                  `--accept-balance NAME`"
@@ -142,6 +163,8 @@ pub struct Found {
     pub no_certificate: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub accepted_by: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub staying: Option<String>,
 }
 
 /// A decommissioning that is behind everybody.
@@ -204,6 +227,11 @@ pub fn points(facts: &CaseFacts, said: &CloseOut) -> Vec<Point> {
     }
     found.extend(facts.in_motion.map(|campaign| Point::InMotion { campaign }));
     for unit in &facts.units {
+        if unit.stays() {
+            let serial = unit.serial.clone();
+            found.extend(said.staying.is_none().then_some(Point::Sells { serial }));
+            continue;
+        }
         found.extend(where_it_is(unit, asked_at, said.presumed_lost.is_some()));
         if unit.certificate.is_none() && said.no_certificate.is_none() {
             found.push(Point::NoCertificate { serial: unit.serial.clone() });
@@ -256,7 +284,8 @@ pub fn decide(facts: &CaseFacts, said: &CloseOut, by: &str) -> Result<Found, Not
         return Err(NotClosed::NoNote);
     }
     let asks = [by, request.asked.requester.as_str()];
-    for name in said.presumed_lost.iter().chain(&said.accept_balance) {
+    let names = said.presumed_lost.iter().chain(&said.accept_balance).chain(&said.staying);
+    for name in names {
         if name.trim().is_empty() || asks.iter().any(|who| is_same_person(name, who)) {
             return Err(NotClosed::SamePerson { name: name.clone() });
         }
@@ -273,11 +302,12 @@ pub fn decide(facts: &CaseFacts, said: &CloseOut, by: &str) -> Result<Found, Not
         no_certificate: said
             .no_certificate
             .clone()
-            .filter(|_| units.iter().any(|it| it.certificate.is_none())),
+            .filter(|_| units.iter().any(|it| it.certificate.is_none() && !it.stays())),
         accepted_by: said
             .accept_balance
             .clone()
             .filter(|_| balances.values().any(|minor| *minor != 0)),
+        staying: said.staying.clone().filter(|_| units.iter().any(UnitFacts::stays)),
         units,
         balances,
     })

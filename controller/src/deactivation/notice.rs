@@ -172,7 +172,8 @@ fn knows(
         return Knows::OtherMoment;
     }
     match notice.acknowledged_at {
-        Some(at) if at <= now => Knows::Acknowledged,
+        // Nobody answers what was not sent yet: that is a slip of whoever wrote it down.
+        Some(at) if (notice.sent_at..=now).contains(&at) => Knows::Acknowledged,
         Some(_) | None if notice.sent_at <= by => Knows::ToldInTime,
         Some(_) | None => Knows::ToldLate,
     }

@@ -67,6 +67,8 @@ pub enum Obstacle {
     NotDeregistered,
     /// Nobody in its store would sell any more.
     LastInStore,
+    /// Another terminal has its place: the two would sell there.
+    Replaced,
 }
 
 impl Obstacle {
@@ -84,6 +86,7 @@ impl Obstacle {
             Self::SavedTooEarly => "its newest verified snapshot is older than its last sale",
             Self::NotDeregistered => "nobody wrote down that its provider has deregistered it",
             Self::LastInStore => "nobody in its store would sell any more",
+            Self::Replaced => "another terminal has its place",
         }
     }
 
@@ -105,6 +108,10 @@ impl Obstacle {
             }
             Self::LastInStore => {
                 "name who answers for closing the store's tills: `--close-store NAME`"
+            }
+            Self::Replaced => {
+                "decommission it: `tillward deactivate wipe`; to sell elsewhere it is enrolled \
+                 anew with a claim: `tillward terminal claim`"
             }
         }
     }
@@ -253,6 +260,7 @@ fn obstacles(step: Step, it: &ServiceFacts) -> Vec<Obstacle> {
     }
     found.extend(wrong_service(step, it.service));
     match step {
+        Step::Resume if it.is_replaced => found.push(Obstacle::Replaced),
         Step::Suspend { .. } | Step::Settle | Step::Resume => {}
         Step::Wipe { is_lost } => {
             if it.challenge.is_none() {
@@ -401,6 +409,7 @@ pub(super) mod samples {
             deregistered: Vec::new(),
             is_frozen: false,
             is_place_frozen: false,
+            is_replaced: false,
         }
     }
 }

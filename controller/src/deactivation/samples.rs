@@ -52,6 +52,7 @@ pub(crate) async fn lost(registry: &dyn Registry, terminal: TerminalId, at: Unix
         answered: BTreeMap::new(),
         announcement: None,
         untold: None,
+        close_store: Some("hana".to_owned()),
     };
     let begun = registry.add_deactivation(&new, &by).await.expect("it is decided");
     begun.expect("it is begun");

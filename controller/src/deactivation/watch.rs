@@ -57,6 +57,7 @@ pub async fn look(registry: &dyn Registry, now: UnixTime) -> Result<(), Registry
     alarms.extend(of_settlements(registry, now).await?);
     alarms.extend(of_cases(registry, now).await?);
     let raised = registry.put_alarms_of_stops(&alarms, now).await?;
+    registry.look_at_quarantines(now).await?;
     if raised > 0 {
         warn!(raised, "what is to stop is late, or what has stopped cannot end");
     }

@@ -78,8 +78,8 @@ pub struct TerminalFacts {
     pub store: String,
     pub model: String,
     pub is_enrolled: bool,
-    /// It was heard within a day.
-    pub is_heard: bool,
+    /// Its store can count on it: see [`crate::registry::terminal::Terminal::sells`].
+    pub is_selling: bool,
     /// Whether the selection matches it.
     pub is_selected: bool,
     /// Whether the request is about it.

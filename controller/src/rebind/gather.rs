@@ -39,9 +39,6 @@ use terms::{Documents, Mover};
 /// The merchant class of a position of which none was written down.
 const USUAL_CLASS: &str = "standard";
 
-/// A till that was not heard for a day may be broken, or off for good.
-const WORKING_S: i64 = 24 * 3600;
-
 /// A label that says of a terminal how the shop's cash register speaks to it.
 const INTEGRATION: &str = "integration";
 
@@ -78,7 +75,7 @@ pub(super) async fn facts(
                 ..look.at_terminal(terminal, selector, position, wish)
             };
             let store = stores.entry(terminal.store.clone()).or_default();
-            store.working += u32::from(facts.is_enrolled && facts.is_heard);
+            store.working += u32::from(facts.is_selling);
             store.has_fallback |= position.is_some_and(|it| it.fallback.is_some());
             if ids.contains(&terminal.id) || serials.contains(terminal.serial.as_str()) {
                 let class = position.and_then(|it| it.merchant_class.clone());
@@ -158,8 +155,7 @@ struct Look {
     models: BTreeMap<String, Model>,
     matrix: Vec<compatibility::Row>,
     today: Day,
-    /// What was heard since then counts as working.
-    heard_since: UnixTime,
+    now: UnixTime,
 }
 
 impl Look {
@@ -188,7 +184,7 @@ impl Look {
             models: models.collect(),
             matrix: on_record::matrix(registry).await?,
             today: Day::of(wish.begins_at),
-            heard_since: UnixTime(now.0.saturating_sub(WORKING_S)),
+            now,
         })
     }
 
@@ -209,7 +205,7 @@ impl Look {
             store: terminal.store.clone(),
             model: terminal.model.clone(),
             is_enrolled: terminal.unit == Unit::Enrolled,
-            is_heard: terminal.last_seen_at.is_some_and(|at| at >= self.heard_since),
+            is_selling: terminal.sells(self.now),
             is_selected: selector.matches(terminal),
             in_change: None,
             is_requested: self.requested.as_ref().is_some_and(|it| it.matches(terminal)),

@@ -359,7 +359,7 @@ fn stores(facts: &Facts, wish: &Wish, planned: &[PlannedTerminal], found: &mut V
     let mut stops: BTreeMap<(&str, u32), u32> = BTreeMap::new();
     for it in planned.iter().filter(|it| it.how == How::InPlace) {
         let known = it.terminal.and_then(|id| facts.terminals.get(&id));
-        let works = known.is_some_and(|it| it.is_heard);
+        let works = known.is_some_and(|it| it.is_selling);
         *stops.entry((&it.store, it.wave)).or_default() += u32::from(works);
     }
     for ((store, wave), count) in stops {

@@ -11,6 +11,7 @@ mod fixture;
 pub(crate) use fixture::enrol;
 mod fleet;
 mod followed;
+mod guards;
 mod late;
 mod orders;
 mod owing;
@@ -145,6 +146,8 @@ pub const CHECKS: &[Check] = checks! {
     quarantine:
         a_quarantine_begins_when_a_wipe_is_approved_and_ends_when_it_is_taken_back,
         a_wipe_that_ran_out_leaves_its_terminal_in_quarantine,
+        a_wipe_that_ran_out_is_taken_back_without_another_order,
+        a_terminal_in_quarantine_that_nothing_empties_is_an_alarm,
         a_new_claim_and_a_revocation_end_a_quarantine,
         a_terminal_in_quarantine_is_owed_what_empties_it_and_nothing_else,
         a_wipe_of_a_lost_terminal_waits_for_nothing_but_people,
@@ -176,7 +179,8 @@ pub const CHECKS: &[Check] = checks! {
         what_a_suspension_has_saved_is_what_counts_while_it_lasts,
         what_a_suspension_has_saved_and_nobody_has_verified_is_not_saved,
         a_terminal_has_stopped_by_the_order_that_stopped_it_whichever_took_over,
-        what_people_took_back_has_stopped_nothing;
+        what_people_took_back_has_stopped_nothing,
+        a_change_of_service_that_is_refused_changes_nothing;
     erased:
         only_what_succeeded_is_certified_and_what_cannot_be_is_gone_past,
         what_certificates_say_beside_terminals_is_kept_with_an_open_case;
@@ -201,7 +205,9 @@ pub const CHECKS: &[Check] = checks! {
         a_unit_is_returned_once_its_terminal_is_erased_and_certified,
         two_people_answer_for_what_a_terminal_could_not_prove,
         what_people_said_of_a_unit_counts_until_it_sells_or_enrols_again,
-        repair_and_what_never_served_need_no_erasing;
+        what_is_not_erased_comes_back_from_repair_to_where_it_stood,
+        what_is_not_erased_is_never_thrown_away,
+        what_never_served_needs_no_erasing;
     replacements:
         a_replacement_swaps_two_terminals_in_one_step,
         a_swap_that_cannot_be_whole_changes_nothing,
@@ -209,7 +215,15 @@ pub const CHECKS: &[Check] = checks! {
         a_unit_whose_approval_has_run_out_is_not_allocated,
         a_parcel_that_differs_freezes_the_replacement,
         a_cancelled_replacement_gives_back_what_it_took,
+        what_is_lost_or_tampered_with_is_replaced_all_the_same,
         a_swap_happens_once_however_many_ask_for_it;
+    guards:
+        nobody_counts_on_a_till_that_stops_too_or_is_away,
+        two_suspensions_at_once_do_not_close_a_store,
+        no_swap_while_the_old_terminal_may_sell_again,
+        a_swapped_terminal_that_is_back_is_an_alarm_until_it_has_stopped,
+        a_case_is_about_whom_something_was_ordered_of,
+        a_deregistration_is_taken_back_by_its_own_reference;
     backups:
         objects_are_counted_and_kept_apart_by_kind,
         a_sealed_key_that_protects_nothing_yet_is_replaced,

@@ -41,6 +41,8 @@ pub struct NewDeactivation {
     pub untold: Option<String>,
     /// Who answers for what speaks against it, by the code of the finding.
     pub answered: BTreeMap<String, String>,
+    /// Who answers for stores in which nobody sells any more.
+    pub close_store: Option<String>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -92,6 +94,8 @@ pub struct ServiceFacts {
     pub is_frozen: bool,
     /// Its store or its merchant is.
     pub is_place_frozen: bool,
+    /// Another terminal has its place, and nobody has enrolled it anew since.
+    pub is_replaced: bool,
 }
 
 /// What a suspended terminal has not sent or settled, by its own signed word, and what people have
@@ -149,11 +153,13 @@ pub trait DeactivationRegistry {
     /// By id; those that nobody knows are left out.
     async fn service_facts(&self, terminals: &[TerminalId]) -> Result<Vec<ServiceFacts>>;
 
-    /// How many other terminals of these stores are enrolled and in service.
+    /// How many other terminals of these stores sell on: see [`super::terminal::Terminal::sells`].
+    /// Not those that are to stop themselves.
     async fn selling_besides(
         &self,
         stores: &[String],
         terminals: &[TerminalId],
+        now: UnixTime,
     ) -> Result<BTreeMap<String, u64>>;
 
     /// Writes down that a party no longer knows a terminal, in place of what was written before.
@@ -163,6 +169,15 @@ pub trait DeactivationRegistry {
         told: &Deregistered,
         by: &By,
     ) -> Result<()>;
+
+    /// Takes back that a party no longer knows a terminal, by the reference that is written down;
+    /// whether that was so.
+    async fn withdraw_deregistration(
+        &self,
+        terminal: TerminalId,
+        told: &Deregistered,
+        by: &By,
+    ) -> Result<bool>;
 
     /// By id, of this page of terminals that have none; those that have signed no success are left
     /// out. With it the last of the page, from which the next one goes on.
@@ -190,6 +205,10 @@ pub trait DeactivationRegistry {
 
     /// Terminals that are suspended and have not settled, by which order, and what they owe.
     async fn owing(&self) -> Result<Vec<(TerminalId, OrderId, Owing)>>;
+
+    /// Looks whether something empties each terminal in quarantine yet: that nothing does is an
+    /// alarm.
+    async fn look_at_quarantines(&self, now: UnixTime) -> Result<()>;
 
     /// By id.
     async fn deactivation_members(&self, campaign: CampaignId) -> Result<Vec<TerminalId>>;

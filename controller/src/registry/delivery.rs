@@ -186,6 +186,12 @@ pub enum AlarmKind {
     RevokedSpoke,
     /// By the list of units it is lost, tampered with or disposed of, and it has connected.
     ClosedUnitSpoke,
+    /// It is in quarantine, and nothing empties it any more: its order has run out.
+    WipeLapsed,
+    /// It is in quarantine, nothing empties it any more, and it has connected.
+    QuarantinedSpoke,
+    /// Another terminal has its place, and it has connected and may sell, or sells again.
+    ReplacedSpoke,
     /// It was told of another log of decisions than this registry has.
     AuditForked,
     /// The log of decisions is not what was written.

@@ -14,6 +14,7 @@ use super::campaign::{NewCampaign, Purpose};
 use super::notice::Notice;
 use super::page::Page;
 use super::position::NewBinding;
+use crate::deactivation::plan::Obstacle;
 use crate::position::binding::BindingRefused;
 use crate::request::RequestRefused;
 
@@ -51,6 +52,10 @@ pub enum NotBegun {
     InAnotherChange { terminal: TerminalId, campaign: CampaignId },
     #[error("{terminal} may have to come back: replacement {number} has not proven the new one")]
     BeingReplaced { terminal: TerminalId, number: u64 },
+    #[error("another terminal has the place of {terminal}, by replacement {number}")]
+    Replaced { terminal: TerminalId, number: u64 },
+    #[error("nobody in {store} would sell any more")]
+    LastInStore { store: String },
 }
 
 impl NotBegun {
@@ -63,8 +68,11 @@ impl NotBegun {
                 "wait for its end, or end it: `tillward campaign abort`"
             }
             Self::BeingReplaced { .. } => {
-                "wait until its watch is over, or cancel it: `tillward replace show`"
+                "wait until its watch is over, and put right what is wrong with the new one: \
+                 `tillward replace show`; before the swap cancel it"
             }
+            Self::Replaced { .. } => Obstacle::Replaced.hint(),
+            Self::LastInStore { .. } => Obstacle::LastInStore.hint(),
         }
     }
 }

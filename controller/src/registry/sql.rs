@@ -18,6 +18,7 @@ mod deactivations;
 mod fleet;
 #[cfg(test)]
 pub(crate) mod fuse;
+mod guards;
 mod notices;
 mod orders;
 mod positions;

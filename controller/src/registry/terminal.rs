@@ -4,6 +4,7 @@
 //! kept apart: no one status mixes them.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use shared::digest::{Digest, PublicKey};
 use shared::id::{ClaimId, OrderId, TerminalId};
@@ -44,6 +45,22 @@ pub struct Terminal {
     pub is_quarantined: bool,
     /// By its own signed word.
     pub service: Service,
+}
+
+/// A till that was not heard for so long may be broken, or off for good.
+pub const HEARD_WITHIN: Duration = Duration::from_secs(24 * 3600);
+
+impl Terminal {
+    /// Whether a store can count on it to sell: the one rule for whoever asks what is left there
+    /// when others stop.
+    pub fn sells(&self, now: UnixTime) -> bool {
+        let is_heard = self.last_seen_at.is_some_and(|at| at >= now.minus(HEARD_WITHIN));
+        self.unit == Unit::Enrolled
+            && self.service == Service::InService
+            && is_heard
+            && !self.is_frozen
+            && !self.is_quarantined
+    }
 }
 
 /// Whether a terminal is to sell.

@@ -5,13 +5,13 @@ use shared::id::{CampaignId, TerminalId};
 use shared::limits::TEXT_BYTES_MAX;
 use shared::time::UnixTime;
 
-use super::record::{LastBackup, Replacement, Said, UNSETTLED_MAX, Unsettled};
+use super::record::{AcceptedTrouble, LastBackup, Replacement, Said, UNSETTLED_MAX, Unsettled};
 use super::refused::ReplacementRefused;
 use super::watch;
 use super::{ReplacementEvent, ReplacementState, step};
 use crate::provider::day::Day;
 use crate::registry::audit::By;
-use crate::registry::terminal::{Presence, Service, Terminal};
+use crate::registry::terminal::{Presence, Service, Terminal, Unit as Life};
 use crate::request::{RequestRefused, RequestState, is_same_person};
 use crate::unit::UnitState;
 use crate::unit::record::Unit;
@@ -25,6 +25,8 @@ pub struct Facts {
     pub old: Terminal,
     /// What is on the list of units about the old one, if it is on it.
     pub old_unit: Option<UnitState>,
+    /// The campaign by which the old one may sell again before long, or does so unheard.
+    pub resuming: Option<CampaignId>,
     /// Which terminal fills the position now.
     pub holder: Option<TerminalId>,
     /// The new unit: the one that is named, or that was allocated.
@@ -94,7 +96,10 @@ pub fn advance(
             progress.unsettled = Some(unsettled.clone());
             progress.last_backup = facts.saved;
         }
-        Said::Pair { .. } => not_frozen(&[Some(&facts.old), facts.new.as_ref()])?,
+        Said::Pair { .. } => {
+            old_not_frozen(&facts.old)?;
+            not_frozen(&[facts.new.as_ref()])?;
+        }
         Said::Provision { nothing_to_restore } => {
             let new = enrolled(it, facts)?;
             progress.restored = restored(&new.serial, facts.restored, *nothing_to_restore)?;
@@ -124,6 +129,9 @@ pub fn advance(
             if heard.zip(it.progress.live_at).is_none_or(|(heard, live)| heard <= live) {
                 return Err(ReplacementRefused::NotHeard);
             }
+        }
+        Said::AcceptTrouble { accepted_by } => {
+            progress.accepted = Some(accepted(it, facts, accepted_by, by)?);
         }
         Said::Close => may_close(it, facts, by.at)?,
         Said::Cancel => {}
@@ -190,17 +198,42 @@ fn given_up(facts: &Facts, unsettled: &Unsettled, by: &By) -> Refused<()> {
     if facts.saved.is_none() && !without_backup {
         return Err(ReplacementRefused::NoBackup(facts.old.serial.clone()));
     }
+    somebody_else(accepted_by, facts, by)
+}
+
+fn somebody_else(name: &str, facts: &Facts, by: &By) -> Refused<()> {
     let asks = [by.who.as_str(), facts.requester.as_str()];
-    if accepted_by.trim().is_empty() || asks.iter().any(|who| is_same_person(who, accepted_by)) {
-        return Err(ReplacementRefused::SamePerson { name: accepted_by.to_owned() });
+    if name.trim().is_empty() || asks.iter().any(|who| is_same_person(who, name)) {
+        return Err(ReplacementRefused::SamePerson { name: name.to_owned() });
     }
     Ok(())
+}
+
+/// What is wrong with the new terminal now, and nothing that comes later.
+fn accepted(it: &Replacement, facts: &Facts, name: &str, by: &By) -> Refused<AcceptedTrouble> {
+    somebody_else(name, facts, by)?;
+    let trouble = watch::look(it, facts, by.at).map(|it| it.trouble).unwrap_or_default();
+    if trouble.is_empty() {
+        return Err(ReplacementRefused::NoTrouble);
+    }
+    Ok(AcceptedTrouble { trouble, accepted_by: name.to_owned() })
 }
 
 fn not_frozen(terminals: &[Option<&Terminal>]) -> Refused<()> {
     match terminals.iter().copied().flatten().find(|it| it.is_frozen) {
         Some(it) => Err(ReplacementRefused::Frozen(it.serial.clone())),
         None => Ok(()),
+    }
+}
+
+/// What was tampered with or is lost raises a suspicion of its own terminal: once people have
+/// revoked that, or ordered it to be emptied as such, only a suspicion of its place holds the new
+/// one up.
+fn old_not_frozen(old: &Terminal) -> Refused<()> {
+    let is_given_up = old.unit == Life::Revoked || old.is_quarantined;
+    match if is_given_up { old.is_place_frozen } else { old.is_frozen } {
+        true => Err(ReplacementRefused::Frozen(old.serial.clone())),
+        false => Ok(()),
     }
 }
 
@@ -224,7 +257,11 @@ fn restored(serial: &str, found: Restored, is_nothing_meant: bool) -> Refused<Op
 /// Never two in service at one position, and none without the old one settled or given up.
 fn may_go_live(it: &Replacement, facts: &Facts) -> Refused<()> {
     enrolled(it, facts)?;
-    not_frozen(&[Some(&facts.old)])?;
+    old_not_frozen(&facts.old)?;
+    if let Some(campaign) = facts.resuming {
+        let serial = facts.old.serial.clone();
+        return Err(ReplacementRefused::OldResumes { serial, campaign });
+    }
     let is_erased = facts.old.service == Service::Erased;
     if it.progress.unsettled.is_none() && !is_erased {
         settled(facts)?;
@@ -232,7 +269,9 @@ fn may_go_live(it: &Replacement, facts: &Facts) -> Refused<()> {
         // It was dead, and sells again.
         return Err(ReplacementRefused::OldAnswers(facts.old.serial.clone()));
     }
-    match facts.holder == Some(it.old) {
+    // A revoked terminal has left its position, which is vacant until the swap.
+    let is_vacated = facts.holder.is_none() && facts.old.unit == Life::Revoked;
+    match facts.holder == Some(it.old) || is_vacated {
         true => Ok(()),
         false => Err(ReplacementRefused::PositionMoved { position: it.position, old: it.old }),
     }
@@ -242,6 +281,9 @@ fn may_go_live(it: &Replacement, facts: &Facts) -> Refused<()> {
 fn may_close(it: &Replacement, facts: &Facts, now: UnixTime) -> Refused<()> {
     if let Some(watched) = watch::look(it, facts, now).filter(|it| !it.is_over) {
         let payments = watched.payments_wanted.saturating_sub(watched.payments);
+        if !watched.unanswered.is_empty() && (payments == 0 || now >= watched.until) {
+            return Err(ReplacementRefused::Trouble(watched.unanswered));
+        }
         return Err(ReplacementRefused::StillWatched { until: watched.until, payments });
     }
     // What is dead can sign nothing: whoever gave it up answers for it. Nor can what is gone.

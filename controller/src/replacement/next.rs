@@ -51,7 +51,9 @@ pub fn next(it: &Replacement, unit: Option<UnitState>, watched: Option<&Watched>
         }
         S::Watching if watched.is_some_and(|it| !it.is_over) => (
             "operator",
-            "watch the new terminal, and keep the old one as it is: it is not erased yet",
+            "watch the new terminal, and keep the old one as it is: it is not erased yet; where \
+             something stays wrong with the new one, name who answers for that: `tillward replace \
+             accept-trouble`",
         ),
         S::Watching => (
             "operator",

@@ -60,6 +60,19 @@ pub struct Progress {
     pub watch: Option<Watch>,
     /// The payments that its data held at the swap, by the newest snapshot.
     pub counted: Option<u64>,
+    /// What was wrong with it when somebody answered for that.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub accepted: Option<AcceptedTrouble>,
+}
+
+/// Trouble of the new terminal for which somebody answers; what else goes wrong is not covered.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(as = ReplacementAcceptedTrouble)]
+pub struct AcceptedTrouble {
+    pub trouble: Vec<String>,
+    /// Somebody else than whoever says so.
+    pub accepted_by: String,
 }
 
 /// The newest verified snapshot of a terminal.
@@ -215,6 +228,10 @@ pub enum Said {
         watch: Watch,
     },
     Watch,
+    /// The watch may be over though something is wrong with the new terminal now.
+    AcceptTrouble {
+        accepted_by: String,
+    },
     Close,
     Cancel,
 }
@@ -232,6 +249,7 @@ impl Said {
             Self::Commission(_) => ReplacementEvent::Commission,
             Self::GoLive { .. } => ReplacementEvent::GoLive,
             Self::Watch => ReplacementEvent::Watch,
+            Self::AcceptTrouble { .. } => ReplacementEvent::AcceptTrouble,
             Self::Close => ReplacementEvent::Close,
             Self::Cancel => ReplacementEvent::Cancel,
         }

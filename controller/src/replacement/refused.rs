@@ -39,6 +39,8 @@ pub enum ReplacementRefused {
     OldOwes(String),
     #[error("the old terminal {0} is online: it can settle what it owes itself")]
     OldAnswers(String),
+    #[error("the old terminal {serial} may sell again by {campaign}")]
+    OldResumes { serial: String, campaign: CampaignId },
     #[error("nothing is listed that the old terminal may still owe")]
     NothingListed,
     #[error("nobody says what the provider calls the closing of the old terminal's batch")]
@@ -65,6 +67,10 @@ pub enum ReplacementRefused {
     NotHeard,
     #[error("the new terminal is watched until {until}, or for {payments} payments more")]
     StillWatched { until: UnixTime, payments: u64 },
+    #[error("the new terminal has not proven itself: {}", .0.join("; "))]
+    Trouble(Vec<String>),
+    #[error("nothing is wrong with the new terminal")]
+    NoTrouble,
     #[error("the old terminal {0} has not signed that it is erased")]
     OldNotErased(String),
     #[error("the old unit {serial} is {state}")]
@@ -105,6 +111,10 @@ impl ReplacementRefused {
                 "suspend it: `tillward request new --kind suspend`, then `tillward deactivate \
                  suspend`"
             }
+            Self::OldResumes { .. } => {
+                "end that campaign, or wait until it is over and suspend the terminal again: \
+                 `tillward campaign abort`; where it stays silent cancel this and begin anew"
+            }
             Self::NothingListed => {
                 "close its batch at the provider, and list what is left; where nothing is, say so"
             }
@@ -135,6 +145,10 @@ impl ReplacementRefused {
             Self::StillWatched { .. } => {
                 "wait; payments are counted by its snapshots: `tillward backup now`"
             }
+            Self::Trouble(_) => {
+                "put it right; or name who answers for it: `tillward replace accept-trouble`"
+            }
+            Self::NoTrouble => "wait until its watch is over: `tillward replace show`",
             Self::OldNotErased(_) => {
                 "have it erased: `tillward request new --kind decommission`, then `tillward \
                  deactivate wipe`"

@@ -21,6 +21,7 @@ fn every_pair_that_is_not_in_the_table_is_refused() {
         (S::Provisioned, On::Commission, S::Commissioned),
         (S::Commissioned, On::GoLive, S::Live),
         (S::Live, On::Watch, S::Watching),
+        (S::Watching, On::AcceptTrouble, S::Watching),
         (S::Watching, On::Close, S::Closed),
     ];
     let stays = [S::Live, S::Watching, S::Closed, S::Cancelled];

@@ -38,11 +38,14 @@ pub struct Watched {
     pub until: UnixTime,
     /// Since the swap, as far as snapshots of the new terminal count them.
     pub payments: u64,
-    /// With so many, and no trouble, it is over before.
+    /// With so many it is over before.
     pub payments_wanted: u64,
+    /// Only where nothing is wrong, or somebody answers for all of it.
     pub is_over: bool,
     /// What is wrong now, in words.
     pub trouble: Vec<String>,
+    /// That of it for which nobody answers.
+    pub unanswered: Vec<String>,
 }
 
 /// From the swap to the end of the case.
@@ -73,10 +76,15 @@ pub fn look(it: &Replacement, facts: &Facts, now: UnixTime) -> Option<Watched> {
     let until = live_at.plus(Duration::from_secs(watch.for_s));
     let payments = facts.counted.saturating_sub(it.progress.counted.unwrap_or_default());
     let trouble = trouble(facts);
-    let is_counted = payments >= watch.payments && trouble.is_empty();
+    let accepted = it.progress.accepted.as_ref().map(|it| it.trouble.as_slice());
+    let is_open = |what: &&String| !accepted.unwrap_or_default().contains(what);
+    let unanswered: Vec<_> = trouble.iter().filter(is_open).cloned().collect();
     let is_heard = it.state == ReplacementState::Watching;
-    let is_over = is_heard && (now >= until || is_counted);
-    Some(Watched { until, payments, payments_wanted: watch.payments, is_over, trouble })
+    let is_long_enough = now >= until || payments >= watch.payments;
+    // A terminal that never worked proves nothing, however long nobody looked.
+    let is_over = is_heard && is_long_enough && unanswered.is_empty();
+    let payments_wanted = watch.payments;
+    Some(Watched { until, payments, payments_wanted, is_over, trouble, unanswered })
 }
 
 fn trouble(facts: &Facts) -> Vec<String> {

@@ -91,9 +91,12 @@ fn sealing(event: UnitEvent) -> Sealing {
     use UnitEvent as On;
     match event {
         On::Receive => Sealing::Compared,
-        On::Allocate | On::Ship | On::SendForRepair | On::BackFromRepair | On::Restock => {
-            Sealing::Applied
-        }
+        On::Allocate
+        | On::Ship
+        | On::SendForRepair
+        | On::BackFromRepair
+        | On::BackInPlace
+        | On::Restock => Sealing::Applied,
         On::Commission
         | On::Suspend
         | On::Resume
@@ -107,10 +110,11 @@ fn sealing(event: UnitEvent) -> Sealing {
     }
 }
 
-/// Whether it stands in no lane afterwards.
-fn leaves_its_lane(event: UnitEvent) -> bool {
+/// Whether it stands in no lane afterwards. What was tampered with has no way back there.
+fn leaves_its_lane(state: UnitState, event: UnitEvent) -> bool {
     use UnitEvent as On;
     match event {
+        On::SendForRepair => state != UnitState::Suspended,
         On::BackFromRepair
         | On::SwapOut
         | On::AwaitReturn
@@ -124,7 +128,7 @@ fn leaves_its_lane(event: UnitEvent) -> bool {
         | On::Commission
         | On::Suspend
         | On::Resume
-        | On::SendForRepair
+        | On::BackInPlace
         | On::ReportTampered
         | On::ReportLost => false,
     }
@@ -137,7 +141,15 @@ pub fn decide(unit: &Unit, said: &UnitStep, remains: &Remains) -> Result<Decided
         return Err(UnitRefused::Moved { expected, found: unit.state });
     }
     let to = step(unit.state, said.event)?;
-    remains::check(unit.state, said.event, remains)?;
+    // What serves already is put on the list like everything else, and goes from there to its
+    // place.
+    let is_taken_over = said.event == UnitEvent::Allocate && unit.state_at == unit.created_at;
+    if !is_taken_over {
+        remains::check(unit.state, said.event, remains)?;
+    }
+    if said.event == UnitEvent::BackInPlace {
+        in_place(unit, said, remains)?;
+    }
     let mut after = unit.clone();
     let difference = look(unit, said, &mut after)?;
     if let Some(accessories) = &said.accessories {
@@ -151,7 +163,7 @@ pub fn decide(unit: &Unit, said: &UnitStep, remains: &Remains) -> Result<Decided
     if to == UnitState::InStock && after.about.condition == Condition::Damaged {
         return Err(UnitRefused::Damaged);
     }
-    if leaves_its_lane(said.event) {
+    if leaves_its_lane(unit.state, said.event) {
         after.position = None;
     }
     after.position = said.position.or(after.position);
@@ -165,6 +177,24 @@ pub fn decide(unit: &Unit, said: &UnitStep, remains: &Remains) -> Result<Decided
         None => to,
     };
     Ok(Decided { unit: after, difference })
+}
+
+/// What is not erased goes back to the lane from which it went to be repaired, and to no other.
+fn in_place(unit: &Unit, said: &UnitStep, remains: &Remains) -> Result<(), UnitRefused> {
+    let is_elsewhere = said.position.is_some_and(|it| Some(it) != unit.position)
+        || said.store.as_ref().is_some_and(|it| *it != unit.about.store);
+    if is_elsewhere {
+        return Err(UnitRefused::NotInPlace("that is another place"));
+    }
+    if unit.position.is_none() {
+        return Err(UnitRefused::NotInPlace("it stood in no lane when it went"));
+    }
+    match remains {
+        Remains::Left(_) => Ok(()),
+        Remains::Nothing | Remains::Erased { .. } | Remains::Sanitised { .. } => {
+            Err(UnitRefused::NotInPlace("nothing is left on it with which it could sell"))
+        }
+    }
 }
 
 /// What is seen of seal and serial number, against the record.

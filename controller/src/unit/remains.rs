@@ -1,7 +1,8 @@
 //! What a shop left on a unit, and whether it may leave for good. Pure.
 //!
-//! Erasing comes before returning: a unit that has served is fetched only once its terminal has
-//! signed that it is erased, or two people answer for what was done by hand.
+//! Erasing comes before returning: a unit that has served is fetched, put into stock, given to
+//! another shop or thrown away only once its terminal has signed that it is erased, or two people
+//! answer for what was done by hand, its storage replaced or destroyed too.
 
 use shared::digest::Digest;
 use shared::time::UnixTime;
@@ -143,15 +144,15 @@ impl Facts {
 /// Whether somebody can have it in hand who sanitises it.
 fn is_in_hand(state: UnitState) -> bool {
     match state {
-        UnitState::AtSite
+        UnitState::InStock
+        | UnitState::AtSite
         | UnitState::Suspended
         | UnitState::OutForRepair
         | UnitState::AwaitingReturn
         | UnitState::Returned
         | UnitState::Tampered
         | UnitState::SwappedOut => true,
-        UnitState::InStock
-        | UnitState::Allocated
+        UnitState::Allocated
         | UnitState::InTransit
         | UnitState::InService
         | UnitState::Disposed
@@ -159,23 +160,25 @@ fn is_in_hand(state: UnitState) -> bool {
     }
 }
 
-/// Whether it leaves its shop for good. Out for repair is not for good, and what comes back from a
-/// shelf or from the road before it served has left no shop.
+/// Whether it leaves its shop for good: for stock and so for another merchant, or to be thrown
+/// away. Going to be repaired is not for good, and back to where it stood neither; what comes back
+/// from a shelf or from the road before it served has left no shop.
 fn leaves_for_good(state: UnitState, event: UnitEvent) -> bool {
     match event {
         UnitEvent::AwaitReturn => state != UnitState::AtSite,
         UnitEvent::Return => state == UnitState::AwaitingReturn,
-        UnitEvent::Allocate
-        | UnitEvent::Ship
+        UnitEvent::BackFromRepair
+        | UnitEvent::Restock
+        | UnitEvent::Allocate
+        | UnitEvent::Dispose => true,
+        UnitEvent::Ship
         | UnitEvent::Receive
         | UnitEvent::Commission
         | UnitEvent::Suspend
         | UnitEvent::Resume
         | UnitEvent::SendForRepair
-        | UnitEvent::BackFromRepair
+        | UnitEvent::BackInPlace
         | UnitEvent::SwapOut
-        | UnitEvent::Restock
-        | UnitEvent::Dispose
         | UnitEvent::ReportTampered
         | UnitEvent::ReportLost
         | UnitEvent::Found => false,

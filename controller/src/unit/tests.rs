@@ -21,6 +21,7 @@ fn every_pair_that_is_not_in_the_table_is_refused_with_a_hint() {
         (Tampered, SendForRepair, OutForRepair),
         (SwappedOut, SendForRepair, OutForRepair),
         (OutForRepair, BackFromRepair, Returned),
+        (OutForRepair, BackInPlace, Suspended),
         (InService, SwapOut, SwappedOut),
         (Suspended, SwapOut, SwappedOut),
         (AtSite, AwaitReturn, AwaitingReturn),
@@ -102,11 +103,12 @@ fn every_state_is_reached_and_only_disposal_is_an_end() {
     }
 }
 
+/// It has no lane when it goes to be repaired, so it is not put back into one.
 #[test]
 fn what_was_tampered_with_or_lost_serves_again_only_through_the_depot_and_a_receipt() {
     for state in [UnitState::Tampered, UnitState::LostStolen] {
         for gate in [UnitEvent::Restock, UnitEvent::Receive] {
-            let without = reachable(state, &[gate]);
+            let without = reachable(state, &[gate, UnitEvent::BackInPlace]);
             assert!(!without.contains(&UnitState::InService), "{state} without {gate}");
         }
     }

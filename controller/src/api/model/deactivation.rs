@@ -284,6 +284,9 @@ pub struct Deregistration {
     pub with: String,
     /// Theirs.
     pub reference: String,
+    /// It was written down by mistake, with exactly this reference.
+    #[serde(default)]
+    pub withdraw: bool,
     #[serde(default)]
     pub reason: Option<String>,
 }

@@ -10,7 +10,8 @@ use super::{IssuedClaim, UnitState};
 pub use crate::replacement::form::{Form as ReplacementForm, ReplaceReason};
 pub use crate::replacement::next::Next as ReplacementNext;
 pub use crate::replacement::record::{
-    Check as ReplacementCheck, Commissioned as ReplacementCommissioned, Found as ReplacementFound,
+    AcceptedTrouble as ReplacementAcceptedTrouble, Check as ReplacementCheck,
+    Commissioned as ReplacementCommissioned, Found as ReplacementFound,
     LastBackup as ReplacementLastBackup, Parcel as ReplacementParcel, Said as ReplacementStep,
     Unsettled as ReplacementUnsettled,
 };
@@ -106,6 +107,8 @@ pub struct Replacement {
     pub live_at: Option<UnixTime>,
     /// From the swap until the case is over.
     pub watched: Option<ReplacementWatched>,
+    /// Trouble of the new terminal for which somebody answers.
+    pub accepted: Option<ReplacementAcceptedTrouble>,
     #[schema(value_type = i64)]
     pub created_at: UnixTime,
     pub created_by: String,

@@ -252,6 +252,9 @@ pub struct NewStopClosing {
     /// Who accepts what is still owed: not whoever closes it or asked for it.
     #[serde(default)]
     pub accept_balance: Option<String>,
+    /// Who answers for terminals that stay and sell: not whoever closes it or asked for it.
+    #[serde(default)]
+    pub staying: Option<String>,
 }
 
 /// How a decommissioning was closed.
@@ -266,6 +269,7 @@ pub struct StopClosing {
     pub presumed_lost: Option<String>,
     pub no_certificate: Option<String>,
     pub accepted_by: Option<String>,
+    pub staying: Option<String>,
 }
 
 /// A unit as it was when its case was closed.

@@ -165,7 +165,8 @@ pub(in super::super) struct Wipe {
 #[derive(Debug, Args)]
 #[command(after_long_help = "\
 Example:
-  tillward deactivate deregister PX-1 --with alpha --reference D-2026-117")]
+  tillward deactivate deregister PX-1 --with alpha --reference D-2026-117
+  tillward deactivate deregister PX-1 --with alpha --reference D-2026-117 --withdraw")]
 pub(in super::super) struct Deregister {
     /// Its id (`trm-…`) or its serial number
     terminal: String,
@@ -175,6 +176,9 @@ pub(in super::super) struct Deregister {
     /// What they call it
     #[arg(long, value_name = "TEXT")]
     reference: String,
+    /// It was written down by mistake: take it back
+    #[arg(long)]
+    withdraw: bool,
     /// Kept in the audit trail
     #[arg(long, value_name = "TEXT")]
     reason: Option<String>,
@@ -287,14 +291,18 @@ impl Deregister {
         let told = Deregistration {
             with: self.with.clone(),
             reference: self.reference.clone(),
+            withdraw: self.withdraw,
             reason: self.reason.clone(),
         };
         let terminal = client.deregister(id, &told).await?;
         match self.json {
             true => print.json(&terminal),
             false => print.line(format_args!(
-                "{} is deregistered with {} ({})",
-                terminal.serial, self.with, self.reference
+                "{} is {} with {} ({})",
+                terminal.serial,
+                if self.withdraw { "no longer deregistered" } else { "deregistered" },
+                self.with,
+                self.reference
             )),
         }
         Ok(Exit::Done)

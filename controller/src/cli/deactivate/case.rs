@@ -50,8 +50,8 @@ impl CaseArgs {
 /// Close a decommissioning: every unit is back or gone, certified, and nobody owes anything
 ///
 /// A unit is back once it was returned and restocked, and gone once it is disposed of. One that is
-/// reported as lost is answered for by name; so is what is still owed. Whoever answers is not
-/// whoever closes it or asked for it.
+/// reported as lost is answered for by name; so is what is still owed, and a terminal that stays
+/// and sells. Whoever answers is not whoever closes it or asked for it.
 #[derive(Debug, Args)]
 #[command(after_long_help = "\
 Example:
@@ -72,6 +72,9 @@ pub(in super::super) struct Close {
     /// Who accepts what is still owed
     #[arg(long, value_name = "NAME")]
     accept_balance: Option<String>,
+    /// Who answers for terminals that stay where they are and sell
+    #[arg(long, value_name = "NAME")]
+    staying: Option<String>,
 }
 
 impl Case {
@@ -87,6 +90,7 @@ impl Close {
             presumed_lost: self.presumed_lost.clone(),
             no_certificate: self.no_certificate.clone(),
             accept_balance: self.accept_balance.clone(),
+            staying: self.staying.clone(),
         };
         self.of.show(&client.close_stop(self.of.request, &said).await?, whole, print)
     }
@@ -272,6 +276,7 @@ fn closing(it: &StopClosing, print: &mut Print) {
         ("presumed lost, answered for by", &it.presumed_lost),
         ("no certificate:", &it.no_certificate),
         ("what is owed is accepted by", &it.accepted_by),
+        ("what stays is answered for by", &it.staying),
     ] {
         if let Some(name) = name {
             print.line(format_args!("  {what} {name}"));

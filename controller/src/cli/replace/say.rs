@@ -155,6 +155,19 @@ pub(crate) struct Live {
     watch_payments: u64,
 }
 
+/// Name who answers for what is wrong with the new terminal now
+///
+/// While something is wrong the watch is not over, however long it lasts, and the old terminal is
+/// not erased. What goes wrong later is not covered.
+#[derive(Debug, Args)]
+pub(crate) struct AcceptTrouble {
+    #[command(flatten)]
+    which: Which,
+    /// Who answers for it: neither you nor who asked for the replacement
+    #[arg(long, value_name = "NAME")]
+    accepted_by: String,
+}
+
 fn state(text: &str) -> Result<ReplacementState, String> {
     let known = ReplacementState::ALL.into_iter().find(|it| it.as_str() == text);
     known.ok_or_else(|| {
@@ -255,6 +268,13 @@ impl Provisioned {
     pub(super) async fn run(&self, client: &Client, print: &mut Print) -> Result<Exit, Failure> {
         let nothing_to_restore = self.nothing_to_restore;
         self.which.tell(ReplacementStep::Provision { nothing_to_restore }, client, print).await
+    }
+}
+
+impl AcceptTrouble {
+    pub(super) async fn run(&self, client: &Client, print: &mut Print) -> Result<Exit, Failure> {
+        let said = ReplacementStep::AcceptTrouble { accepted_by: self.accepted_by.clone() };
+        self.which.tell(said, client, print).await
     }
 }
 

@@ -76,7 +76,11 @@ fn list(all: &[Replacement], print: &mut Print) {
 
 fn watched(it: &ReplacementWatched) -> String {
     let (until, payments, wanted) = (time_text(it.until), it.payments, it.payments_wanted);
-    let word = if it.is_over { "over" } else { "not over" };
+    let word = match (it.is_over, it.unanswered.is_empty()) {
+        (true, _) => "over",
+        (false, true) => "not over",
+        (false, false) => "not over while something is wrong for which nobody answers",
+    };
     format!("until {until} or {wanted} payments, of which {payments} are counted: {word}")
 }
 
@@ -138,6 +142,10 @@ pub(super) fn whole(it: &Replacement, events: &[ReplacementHistory], print: &mut
     ];
     for (name, value) in lines {
         print.line(format_args!("  {name:<10} {value}"));
+    }
+    if let Some(it) = &it.accepted {
+        let (who, what) = (&it.accepted_by, it.trouble.join("; "));
+        print.line(format_args!("{who} answers for this: {what}"));
     }
     for trouble in it.watched.iter().flat_map(|it| &it.trouble) {
         print.warning(format_args!("{trouble}"));

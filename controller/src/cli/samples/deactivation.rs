@@ -251,6 +251,7 @@ pub(in super::super) fn closed_stop() -> Stop {
             presumed_lost: Some("gil".to_owned()),
             no_certificate: Some("it never came back".to_owned()),
             accepted_by: Some("gil".to_owned()),
+            staying: None,
         }),
         ..stop()
     }

@@ -71,7 +71,9 @@ pub(crate) fn replacements() -> Vec<Replacement> {
             payments_wanted: 50,
             is_over: false,
             trouble: vec!["the new terminal is offline".to_owned()],
+            unanswered: vec!["the new terminal is offline".to_owned()],
         }),
+        accepted: None,
         created_at: ago(40 * HOUR),
         created_by: "ana".to_owned(),
     };

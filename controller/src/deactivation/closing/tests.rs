@@ -46,6 +46,7 @@ fn unit(state: Option<UnitState>) -> UnitFacts {
         state_at: state.map(|_| UnixTime(200)),
         returned_at: state.map(|_| UnixTime(150)),
         certificate: Some(Digest([3; 32])),
+        sells: false,
     }
 }
 
@@ -166,4 +167,28 @@ fn only_a_decommissioning_that_was_carried_out_is_closed_so() {
     assert_eq!(with(&|it| it.units.clear()), nothing);
     let silent = decide(&done(), &CloseOut { note: " ".to_owned(), ..note() }, "ben");
     assert_eq!(silent, Err(NotClosed::NoNote));
+}
+
+#[test]
+fn a_terminal_that_sells_keeps_it_open_until_somebody_lets_it_stay() {
+    let sells = |state| UnitFacts { sells: true, certificate: None, ..unit(state) };
+    let serial = || "PX-1".to_owned();
+    for state in [None, Some(UnitState::InService)] {
+        let facts = facts(sells(state));
+        assert_eq!(points(&facts, &note()), [Point::Sells { serial: serial() }]);
+        let stays = CloseOut { staying: gil(), ..note() };
+        let found = decide(&facts, &stays, "ana").unwrap();
+        assert_eq!((found.staying, found.no_certificate), (gil(), None));
+        for name in ["ana", " cora merchant"] {
+            let said = CloseOut { staying: Some(name.to_owned()), ..note() };
+            let refused = decide(&facts, &said, "ana");
+            assert!(matches!(refused, Err(NotClosed::SamePerson { .. })), "{name}");
+        }
+    }
+    // What is lost or in the depot stays nowhere, whatever its terminal signed last.
+    let lost = facts(sells(Some(UnitState::LostStolen)));
+    let stays = CloseOut { staying: gil(), ..note() };
+    assert!(points(&lost, &stays).contains(&Point::Lost { serial: serial() }));
+    let stopped = facts(unit(Some(UnitState::InService)));
+    assert!(!points(&stopped, &stays).is_empty(), "it does not sell");
 }

@@ -39,6 +39,8 @@ fn a_party_knows_when_it_says_so_or_was_told_early_enough() {
         (6, None, Knows::ToldLate),
         (6, Some(5), Knows::Acknowledged),
         (6, Some(1), Knows::ToldLate),
+        (6, Some(6), Knows::Acknowledged),
+        (6, Some(7), Knows::ToldLate),
         (8, Some(5), Knows::Acknowledged),
         (1, None, Knows::NotTold),
         (11, Some(5), Knows::OtherMoment),

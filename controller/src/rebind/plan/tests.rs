@@ -31,7 +31,7 @@ fn known(number: u8, store: &str) -> TerminalFacts {
         store: store.to_owned(),
         model: "px7".to_owned(),
         is_enrolled: true,
-        is_heard: true,
+        is_selling: true,
         is_selected: true,
         is_requested: true,
         in_change: None,
@@ -294,7 +294,7 @@ fn each_thing_that_speaks_against_it_is_named_and_weighed() {
         }),
         ("last-in-store", Blocks, |facts, _| {
             // Its third one was not heard for long.
-            first(facts).is_heard = false;
+            first(facts).is_selling = false;
             let one = StoreFacts { working: 1, has_fallback: false };
             facts.stores.insert("north".to_owned(), one);
         }),

@@ -19,9 +19,10 @@ use crate::registry::Registry;
 use crate::registry::campaign::{AfterStart, NewCampaign};
 use crate::registry::deactivation::{NewDeactivation, Owing, ServiceFacts};
 use crate::registry::delivery::{Heard, Saying};
+use crate::registry::page::Page;
 use crate::registry::rebind::NotBegun;
 use crate::registry::terminal::Service;
-use crate::request::RequestKind;
+use crate::request::{RequestKind, RequestState};
 
 const SETTLED_BY: UnixTime = UnixTime(9_000);
 
@@ -72,6 +73,7 @@ async fn add(
         answered: [].into(),
         announcement: None,
         untold: None,
+        close_store: Some("hana".to_owned()),
     };
     let added = registry.add_deactivation(&new, &by("op", 10)).await.expect("it is looked at");
     added.map(|_| ())
@@ -136,7 +138,7 @@ pub(super) async fn what_a_stopped_terminal_owes_is_kept_until_it_has_settled_or
         accepted_by: "hana".to_owned(),
     };
     assert_eq!(found.owing, Some(wanted));
-    let selling = registry.selling_besides(&["berlin-1".to_owned()], &[]).await;
+    let selling = registry.selling_besides(&["berlin-1".to_owned()], &[], UnixTime(60)).await;
     assert_eq!(selling.expect("they are counted").get("berlin-1"), Some(&0), "it sells nothing");
 
     add(registry, 2, 1, suspend(false)).await.expect("it may settle");
@@ -324,4 +326,20 @@ pub(super) async fn what_a_suspension_has_saved_and_nobody_has_verified_is_not_s
     one_available(registry).await;
     suspended(registry, Some(Digest([8; 32]))).await;
     assert_eq!(facts(registry).await.saved, None, "an older one is no substitute");
+}
+
+pub(super) async fn a_change_of_service_that_is_refused_changes_nothing(registry: &dyn Registry) {
+    owing(registry, RequestKind::Decommission).await;
+    accepted_to(registry, 2, RequestKind::Suspend).await;
+    add(registry, 2, 2, suspend(false)).await.expect("nothing is in its way");
+    let told = async || {
+        let request = registry.request(request_id(1)).await.expect("asked").expect("it is known");
+        let log = registry.audit(&Page::first(1000)).await.expect("it is read").len();
+        (request.state, request.campaign, log)
+    };
+    let before = told().await;
+    assert_eq!((before.0, before.1), (RequestState::Scheduled, Some(campaign_id(1))));
+    let refused = add(registry, 3, 1, suspend(false)).await;
+    assert!(matches!(refused, Err(NotBegun::InAnotherChange { .. })), "{refused:?}");
+    assert_eq!(told().await, before);
 }

@@ -24,6 +24,7 @@ use crate::registry::terminal::Unit;
 use crate::request::suspicion::{NewSuspicion, Scope};
 use crate::unit::UnitEvent;
 use crate::unit::custody::UnitStep;
+use crate::unit::remains::NewWord;
 
 const NOW: UnixTime = UnixTime(30);
 
@@ -53,6 +54,7 @@ async fn asked(
         answered: [].into(),
         announcement: None,
         untold: None,
+        close_store: Some("hana".to_owned()),
     };
     registry.add_deactivation(&new, &by("op", 10)).await.expect("it is decided")
 }
@@ -130,11 +132,64 @@ pub(super) async fn a_wipe_that_ran_out_leaves_its_terminal_in_quarantine(regist
     let first = approved(registry, 1, &[1]).await;
     moved(registry, &first, CampaignEvent::End).await;
     assert!(is_quarantined(registry, 1).await, "nobody has found it");
-    let second = approved(registry, 2, &[1]).await;
+    let lapses = waiting(registry, 2, &[1]).await;
+    moved(registry, &lapses, CampaignEvent::Lapse).await;
+    assert!(is_quarantined(registry, 1).await, "that nobody signed takes nothing back");
+    let second = approved(registry, 3, &[1]).await;
     assert_eq!(said(registry).await.len(), 1, "it went on");
     moved(registry, &second, CampaignEvent::Abort).await;
-    assert!(is_quarantined(registry, 1).await, "nobody has taken the first one back");
-    assert_eq!(said(registry).await.len(), 1);
+    assert!(!is_quarantined(registry, 1).await, "somebody has taken it back");
+    assert_eq!(said(registry).await.len(), 2);
+    approved(registry, 4, &[1]).await;
+    assert!(is_quarantined(registry, 1).await, "it is lost again");
+}
+
+pub(super) async fn a_wipe_that_ran_out_is_taken_back_without_another_order(
+    registry: &dyn Registry,
+) {
+    enrol(registry, 1, 1).await;
+    let first = approved(registry, 1, &[1]).await;
+    moved(registry, &first, CampaignEvent::End).await;
+    let waits = waiting(registry, 2, &[1]).await;
+    assert!(is_quarantined(registry, 1).await);
+    moved(registry, &waits, CampaignEvent::Abort).await;
+    assert!(!is_quarantined(registry, 1).await, "nobody has signed another wipe for that");
+}
+
+async fn lapses(registry: &dyn Registry, now: i64) -> Vec<(AlarmKind, String)> {
+    registry.look_at_quarantines(UnixTime(now)).await.expect("they are looked at");
+    let alarms = registry.alarms(&Page::first(9)).await.expect("a list");
+    assert_eq!(registry.fleet_tally().await.expect("it is told").alarms, alarms.len() as u64);
+    for (_, alarm) in &alarms {
+        assert!(alarm.detail.contains("deactivate wipe --lost"), "{}", alarm.detail);
+    }
+    alarms.into_iter().map(|(_, it)| (it.kind, it.subject)).collect()
+}
+
+pub(super) async fn a_terminal_in_quarantine_that_nothing_empties_is_an_alarm(
+    registry: &dyn Registry,
+) {
+    use AlarmKind::{QuarantinedSpoke, WipeLapsed};
+    enrol(registry, 1, 1).await;
+    let first = approved(registry, 1, &[1]).await;
+    assert_eq!(lapses(registry, 20).await, [], "its order is to be made");
+    assert!(issue(registry, &wipe_order(1, 1)).await);
+    registry.apply(&[greeting(hello(1, 0), 21)]).await.expect("it is applied");
+    assert_eq!(lapses(registry, 22).await, [], "it is on its way");
+    moved(registry, &first, CampaignEvent::End).await;
+    let of = |kind, number| (kind, campaign_id(number).to_string());
+    for now in [30, 31] {
+        assert_eq!(lapses(registry, now).await, [of(WipeLapsed, 1)]);
+    }
+    registry.apply(&[greeting(hello(1, 0), 40)]).await.expect("it is applied");
+    assert_eq!(lapses(registry, 41).await, [of(QuarantinedSpoke, 1), of(WipeLapsed, 1)]);
+    let second = approved(registry, 2, &[1]).await;
+    assert_eq!(lapses(registry, 50).await, [], "it is ordered anew");
+    moved(registry, &second, CampaignEvent::End).await;
+    assert_eq!(lapses(registry, 51).await, [of(WipeLapsed, 2)]);
+    let third = waiting(registry, 3, &[1]).await;
+    moved(registry, &third, CampaignEvent::Abort).await;
+    assert_eq!(lapses(registry, 60).await, [], "it was found");
 }
 
 pub(super) async fn a_new_claim_and_a_revocation_end_a_quarantine(registry: &dyn Registry) {
@@ -352,6 +407,11 @@ pub(super) async fn a_closed_unit_that_speaks_is_an_alarm_until_somebody_has_it(
     registry.apply(&[hello(60)]).await.expect("it is applied");
     let subject = format!("tampered since {}", UnixTime(50));
     assert_eq!(spoke(registry).await, [(AlarmKind::ClosedUnitSpoke, subject)]);
+    let word = NewWord { reference: "S-1".to_owned(), paper: Digest::of(b"shredded") };
+    for who in ["ana", "ben"] {
+        let said = registry.sanitise_unit("SN-001", &word, &by(who, 80)).await;
+        said.expect("it is on the list").expect("they may");
+    }
     happens(UnitEvent::Dispose, 90).await;
     registry.apply(&[hello(100)]).await.expect("it is applied");
     let subject = format!("disposed since {}", UnixTime(90));

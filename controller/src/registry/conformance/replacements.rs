@@ -76,7 +76,7 @@ async fn request(registry: &dyn Registry, number: u8) -> RequestId {
 }
 
 /// Terminal 1 is in service in a lane; unit 2 is in stock; a request is accepted.
-async fn shop(registry: &dyn Registry) -> (Position, NewReplacement) {
+pub(super) async fn shop(registry: &dyn Registry) -> (Position, NewReplacement) {
     let mut old = claim(1, 1);
     old.lane = Some("1".to_owned());
     registry.add_claim(&old, &by("op", 1)).await.expect("it is made");
@@ -116,14 +116,18 @@ async fn shop(registry: &dyn Registry) -> (Position, NewReplacement) {
     (position, NewReplacement { request, form, old, position: id })
 }
 
-async fn begin(
+pub(super) async fn begin(
     registry: &dyn Registry,
     new: &NewReplacement,
 ) -> Result<Replacement, ReplacementRefused> {
     registry.add_replacement(new, &by("op", 10)).await.expect("all of it is known")
 }
 
-async fn say(registry: &dyn Registry, said: Said, at: i64) -> Result<S, ReplacementRefused> {
+pub(super) async fn say(
+    registry: &dyn Registry,
+    said: Said,
+    at: i64,
+) -> Result<S, ReplacementRefused> {
     let is_pairing = matches!(said, Said::Pair { .. });
     let claim = is_pairing.then(|| claim(2, 1));
     let step = ReplacementStep { seen: None, said, claim };
@@ -162,7 +166,7 @@ fn pair() -> Said {
 const PROVISION: Said = Said::Provision { nothing_to_restore: true };
 
 /// Watched for ten seconds.
-const GO_LIVE: Said = Said::GoLive { watch: Watch { for_s: 10, payments: 50 } };
+pub(super) const GO_LIVE: Said = Said::GoLive { watch: Watch { for_s: 10, payments: 50 } };
 
 fn commission() -> Said {
     let found = Check::ALL.map(|it| (it, Found::Works)).into();
@@ -176,7 +180,7 @@ async fn enrol_new(registry: &dyn Registry) -> Enrolled {
 }
 
 /// Until it can go live.
-async fn commissioned(registry: &dyn Registry) {
+pub(super) async fn commissioned(registry: &dyn Registry) {
     for said in [allocate(), ship(), receive("BAG-7"), give_up(), pair()] {
         say(registry, said, 11).await.expect("it goes on");
     }
@@ -378,6 +382,24 @@ pub(super) async fn a_cancelled_replacement_gives_back_what_it_took(registry: &d
     let there = registry.position(position.id).await.expect("it is asked").expect("it is known");
     assert_eq!(there.terminal, Some(terminal_id(1)));
     assert_eq!(asked(registry).await, RequestState::Accepted);
+}
+
+pub(super) async fn what_is_lost_or_tampered_with_is_replaced_all_the_same(
+    registry: &dyn Registry,
+) {
+    let (position, new) = shop(registry).await;
+    begin(registry, &new).await.expect("it is begun");
+    for event in [UnitEvent::ReportTampered, UnitEvent::ReportLost] {
+        let moved = registry.move_unit("SN-001", &UnitStep::plain(event), &by("op", 11)).await;
+        moved.expect("it is known").expect("it may");
+    }
+    registry.revoke_terminal(terminal_id(1), &by("op", 11)).await.expect("it is revoked");
+    commissioned(registry).await;
+    assert_eq!(say(registry, GO_LIVE, 30).await, Ok(S::Live));
+    assert_eq!(unit(registry, "SN-001").await, UnitState::LostStolen, "nobody has found it");
+    assert_eq!(unit(registry, "SN-002").await, UnitState::InService);
+    let there = registry.position(position.id).await.expect("it is asked").expect("it is known");
+    assert_eq!(there.terminal, Some(terminal_id(2)));
 }
 
 pub(super) async fn a_swap_happens_once_however_many_ask_for_it(registry: &dyn Registry) {

@@ -10,11 +10,12 @@ use shared::time::UnixTime;
 
 use super::fixture::*;
 use super::followed::{SERIAL, hear, ordered, resume, serving, suspend, wipe};
-use super::units::{about, add, at, move_on, plain};
+use super::units::{about, add, at, commission, move_on, plain};
 use crate::registry::Registry;
 use crate::registry::deactivation::Sanitisation;
 use crate::registry::delivery::Heard;
 use crate::registry::page::Page;
+use crate::registry::position::PutPosition;
 use crate::unit::custody::UnitStep;
 use crate::unit::record::Condition;
 use crate::unit::remains::{Facts, Left, NewWord, Remains};
@@ -172,11 +173,76 @@ pub(super) async fn what_people_said_of_a_unit_counts_until_it_sells_or_enrols_a
     assert_eq!(await_return(registry).await, left(Left::Everything));
 }
 
-pub(super) async fn repair_and_what_never_served_need_no_erasing(registry: &dyn Registry) {
-    suspended(registry).await;
+/// Terminal 1 and its unit are in service in a lane.
+async fn serving_in_a_lane(registry: &dyn Registry) {
+    enrol(registry, 1, 1).await;
+    let put = PutPosition {
+        store: "berlin-1".to_owned(),
+        lane: "1".to_owned(),
+        merchant: None,
+        merchant_class: None,
+        fallback: None,
+    };
+    let lane = registry.put_position(&put, &by("op", 1)).await.expect("it is set").id;
+    add(registry, &[about(SERIAL)]).await.expect("it is added");
+    commission(registry, SERIAL, Some(lane)).await.expect("it is put to work");
+}
+
+async fn refused(registry: &dyn Registry, step: UnitStep) -> UnitRefused {
+    let moved = move_on(registry, SERIAL, step, 61).await;
+    moved.map(|it| it.unit.state).expect_err("something is left on it")
+}
+
+/// Two people say that its storage was replaced.
+async fn sanitised(registry: &dyn Registry) {
+    for who in ["ana", "ben"] {
+        say(registry, who, "S-1", 62).await.expect("they may");
+    }
+}
+
+pub(super) async fn what_is_not_erased_comes_back_from_repair_to_where_it_stood(
+    registry: &dyn Registry,
+) {
+    serving_in_a_lane(registry).await;
+    let stop = ordered(registry, 1, suspend(30)).await;
+    hear(registry, 1, finished(stop, succeeded(), 40)).await;
     move_on(registry, SERIAL, plain(UnitEvent::SendForRepair), 60).await.expect("it may");
-    let back = move_on(registry, SERIAL, counted(UnitEvent::BackFromRepair), 61).await;
-    assert_eq!(back.expect("it may").unit.state, UnitState::Returned);
+    for step in [counted(UnitEvent::BackFromRepair), plain(UnitEvent::Dispose)] {
+        let event = step.event;
+        let why = refused(registry, step).await;
+        assert_eq!(why, UnitRefused::NotErased { event, left: Left::Everything });
+    }
+    let back = move_on(registry, SERIAL, plain(UnitEvent::BackInPlace), 61).await;
+    assert_eq!(back.expect("it may").unit.state, UnitState::Suspended);
+    move_on(registry, SERIAL, plain(UnitEvent::SendForRepair), 61).await.expect("it may");
+    sanitised(registry).await;
+    let steps =
+        [counted(UnitEvent::BackFromRepair), plain(UnitEvent::Restock), plain(UnitEvent::Allocate)];
+    for step in steps {
+        move_on(registry, SERIAL, step, 63).await.expect("its storage was replaced");
+    }
+}
+
+pub(super) async fn what_is_not_erased_is_never_thrown_away(registry: &dyn Registry) {
+    suspended(registry).await;
+    move_on(registry, SERIAL, plain(UnitEvent::ReportTampered), 60).await.expect("it may");
+    let (event, left) = (UnitEvent::Dispose, Left::Everything);
+    let why = refused(registry, plain(event)).await;
+    assert_eq!(why, UnitRefused::NotErased { event, left });
+    sanitised(registry).await;
+    move_on(registry, SERIAL, plain(event), 63).await.expect("its storage was destroyed");
+    // Another device with the same serial number has never served.
+    add(registry, &[about(SERIAL)]).await.expect("it is added");
+    assert_eq!(remains(registry).await, Remains::Nothing);
+    move_on(registry, SERIAL, plain(UnitEvent::Allocate), 64).await.expect("it may");
+    let new = claim(1, 2);
+    registry.add_claim(&new, &by("op", 65)).await.expect("it is made");
+    registry.enrol(&enrolment(new.id, 7), &by("enrolment", 66)).await.expect("it is decided");
+    assert_eq!(remains(registry).await, Remains::Left(Left::Everything), "it serves now");
+}
+
+pub(super) async fn what_never_served_needs_no_erasing(registry: &dyn Registry) {
+    suspended(registry).await;
     add(registry, &[about("PX-2"), about("PX-3")]).await.expect("they are added");
     for event in [UnitEvent::Allocate, UnitEvent::Ship] {
         for serial in ["PX-2", "PX-3"] {

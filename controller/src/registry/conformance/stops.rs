@@ -276,6 +276,7 @@ async fn move_unit(registry: &dyn Registry, steps: &[UnitEvent]) {
             | UnitEvent::Resume
             | UnitEvent::SendForRepair
             | UnitEvent::BackFromRepair
+            | UnitEvent::BackInPlace
             | UnitEvent::SwapOut
             | UnitEvent::AwaitReturn
             | UnitEvent::Restock
@@ -317,6 +318,7 @@ async fn carry_out(
         answered: [].into(),
         announcement,
         untold: untold.map(str::to_owned),
+        close_store: Some("hana".to_owned()),
     };
     let added = registry.add_deactivation(&new, &by("op", 10)).await;
     added.expect("all is known").expect("it is begun");
@@ -369,9 +371,8 @@ pub(super) async fn a_decommissioning_is_closed_with_its_units_and_its_ledger(
     let plain = registry.end_request(id, RequestEvent::Close, &by("ben", 62)).await;
     assert_eq!(plain.expect("it is known").map(|it| it.state), Err(RequestRefused::ByItsUnits));
     let serial = || "SN-001".to_owned();
-    let nothing =
-        [Point::NotOnTheList { serial: serial() }, Point::NoCertificate { serial: serial() }];
-    assert_eq!(close(registry, id, &note()).await, Err(NotClosed::Open(nothing.into())));
+    let sells = vec![Point::Sells { serial: serial() }];
+    assert_eq!(close(registry, id, &note()).await, Err(NotClosed::Open(sells)));
     enter(registry, id, Entered::New(entry(EntryKind::DepositPaid, 300))).await.expect("entered");
     let certificate = Sanitisation {
         order: order_id(1, 1, 1),

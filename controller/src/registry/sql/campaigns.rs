@@ -226,7 +226,7 @@ pub(super) async fn move_on(
         | (_, CampaignState::Paused | CampaignState::Aborted) => false,
     };
     let update = "UPDATE campaigns SET state = $2, state_at = $3, state_by = $4, state_why = $5,
-             ended_at = $6
+             ended_at = $6, taken_back_at = COALESCE($8, taken_back_at)
          WHERE id = $1 AND state = $7";
     let values = vec![
         text(id),
@@ -236,6 +236,7 @@ pub(super) async fn move_on(
         text(&by.why),
         maybe_time(ended.then_some(by.at)),
         code(found),
+        maybe_time(is_taken_back(event).then_some(by.at)),
     ];
     let is_of_lost = change.is_of_lost();
     let quarantined = if is_of_lost { quarantine::of_campaign(tx, id).await? } else { vec![] };
@@ -257,6 +258,20 @@ pub(super) async fn move_on(
         quarantine::moved(tx, id, &quarantined, by).await?;
     }
     known(tx, id).await
+}
+
+/// Whether people end it, and not its time.
+fn is_taken_back(event: CampaignEvent) -> bool {
+    match event {
+        CampaignEvent::Abort | CampaignEvent::Cancel => true,
+        CampaignEvent::Start
+        | CampaignEvent::AskForApproval
+        | CampaignEvent::Approve
+        | CampaignEvent::Pause
+        | CampaignEvent::Resume
+        | CampaignEvent::Lapse
+        | CampaignEvent::End => false,
+    }
 }
 
 pub(super) async fn settle(tx: &mut Transaction, id: CampaignId, at: UnixTime) -> Result<()> {

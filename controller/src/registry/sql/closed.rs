@@ -1,5 +1,6 @@
-//! Whom nobody should hear from any more: terminals that are revoked, and those whose unit is gone
-//! by the list of units. What they say counts for as much as before; that they speak is an alarm.
+//! Whom nobody should hear from any more: terminals that are revoked, those whose unit is gone by
+//! the list of units, and those whose place another one has while they may sell. What they say
+//! counts for as much as before; that they speak is an alarm.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -9,8 +10,11 @@ use shared::id::TerminalId;
 use shared::time::UnixTime;
 
 use super::session::{Transaction, list, with_id_list};
+use super::tally::Differences;
+use super::{alarms, guards};
 use crate::registry::RegistryError;
-use crate::registry::delivery::{AlarmKind, AnyAlarm, Heard, Saying};
+use crate::registry::delivery::{Alarm, AlarmKind, AnyAlarm, Heard, Saying};
+use crate::registry::terminal::Service;
 use crate::unit::UnitState;
 
 type Result<T> = std::result::Result<T, RegistryError>;
@@ -25,6 +29,8 @@ pub(super) struct Closed {
     revoked: BTreeMap<TerminalId, (PublicKey, UnixTime)>,
     /// What the list of units says of them, and since when.
     units: BTreeMap<TerminalId, (UnitState, UnixTime)>,
+    /// Who may sell though another one has its place, by which replacement.
+    replaced: BTreeMap<TerminalId, u64>,
 }
 
 impl Closed {
@@ -57,7 +63,8 @@ impl Closed {
         for mut row in tx.rows(select, vec![list(ids)]).await? {
             units.insert(row.parsed("terminal")?, (row.code()?, row.time()?));
         }
-        Ok(Self { revoked, units })
+        let replaced = replaced_and_selling(tx, ids).await?;
+        Ok(Self { revoked, units, replaced })
     }
 
     /// What people hear of that this was said.
@@ -81,10 +88,63 @@ impl Closed {
         }
     }
 
+    /// What people hear of a terminal that is back though another one has its place: it stands
+    /// until that one has stopped, or is enrolled anew.
+    pub(super) fn replaced_spoke(&self, terminal: TerminalId, at: UnixTime) -> Option<Alarm> {
+        let number = *self.replaced.get(&terminal)?;
+        Some(two_at_one_place(terminal, number, "it has connected, and may sell", at))
+    }
+
     fn revoked_spoke(&self, terminal: TerminalId, at: UnixTime) -> Option<AnyAlarm> {
         let (key, since) = self.revoked.get(&terminal)?;
         let detail = "somebody speaks with its key, and is not listened to";
         (at > since.plus(CUT_OFF_WITHIN))
             .then(|| AnyAlarm::revoked_spoke(terminal, *key, detail, at))
     }
+}
+
+async fn replaced_and_selling(
+    tx: &mut Transaction,
+    ids: &BTreeSet<TerminalId>,
+) -> Result<BTreeMap<TerminalId, u64>> {
+    let select = with_id_list!(
+        "SELECT id FROM terminals
+         WHERE unit = 'enrolled' AND service = 'in-service' AND id IN ",
+        " AND id IN (SELECT old_terminal FROM replacements)"
+    );
+    let rows = tx.rows(select, vec![list(ids)]).await?;
+    let selling = rows.into_iter().map(|mut row| row.parsed("terminal"));
+    let selling: Vec<_> = selling.collect::<Result<_>>()?;
+    match selling.is_empty() {
+        true => Ok(BTreeMap::new()),
+        false => guards::replaced(tx, &selling).await,
+    }
+}
+
+/// The terminal has signed in what service it is: where another one has its place it is an alarm
+/// that it sells, and the end of the alarm that it does not.
+pub(super) async fn signed(
+    tx: &mut Transaction,
+    terminal: TerminalId,
+    service: Service,
+    at: UnixTime,
+    differences: &mut Differences,
+) -> Result<()> {
+    let number = match service {
+        Service::InService => guards::replaced(tx, &[terminal]).await?.remove(&terminal),
+        Service::Suspended | Service::SuspendedOwing | Service::Erased => None,
+    };
+    let alarm = number.map(|it| two_at_one_place(terminal, it, "it has signed that it sells", at));
+    alarms::stand(tx, terminal, AlarmKind::ReplacedSpoke, alarm.as_ref(), at, differences).await
+}
+
+fn two_at_one_place(terminal: TerminalId, number: u64, what: &str, at: UnixTime) -> Alarm {
+    let detail = format!(
+        "another terminal has its place by replacement {number}, and {what}: stop it with \
+         `tillward request new --kind suspend` and `tillward deactivate suspend`; where it is in \
+         the wrong hands `tillward request new --kind decommission` and `tillward deactivate wipe \
+         --lost`"
+    );
+    let (kind, subject) = (AlarmKind::ReplacedSpoke, format!("replacement {number}"));
+    Alarm { terminal, kind, subject, detail, at, ended_at: None }
 }

@@ -16,6 +16,7 @@ use shared::signature::Envelope;
 use shared::step_names::{STOP, saved_manifest};
 use shared::time::UnixTime;
 
+use super::guards::terminal_is_replaced;
 use super::rebinds::{put_enclosed, rebinding};
 use super::session::{
     Access, Database, Row, Transaction, Value, bytes, code, flag, int, json, list, maybe_text,
@@ -24,8 +25,8 @@ use super::session::{
 use super::suspicions::{place_is_frozen, terminal_is_frozen};
 use super::tally::Differences;
 use super::{
-    SqlRegistry, alarms, audit, campaigns, finish, read, receipts, replacements, requests, stops,
-    terminals, transaction, units, write,
+    SqlRegistry, alarms, audit, campaigns, finish, guards, quarantine, read, receipts, requests,
+    stops, terminals, transaction, units, write,
 };
 use crate::campaign::state::CampaignState;
 use crate::deactivation::watch;
@@ -77,8 +78,11 @@ impl<D: Database> DeactivationRegistry for SqlRegistry<D> {
         &self,
         stores: &[String],
         ids: &[TerminalId],
+        now: UnixTime,
     ) -> Result<BTreeMap<String, u64>> {
-        read!(self, "count who sells besides", tx => selling_besides(tx, stores, ids))
+        read!(self, "count who sells besides", tx => {
+            guards::selling_besides(tx, stores, ids, now)
+        })
     }
 
     async fn put_deregistration(
@@ -88,6 +92,15 @@ impl<D: Database> DeactivationRegistry for SqlRegistry<D> {
         by: &By,
     ) -> Result<()> {
         write!(self, "note a deregistration", tx => deregister(tx, terminal, told, by))
+    }
+
+    async fn withdraw_deregistration(
+        &self,
+        terminal: TerminalId,
+        told: &Deregistered,
+        by: &By,
+    ) -> Result<bool> {
+        write!(self, "take back a deregistration", tx => withdraw(tx, terminal, told, by))
     }
 
     async fn uncertified(
@@ -120,6 +133,10 @@ impl<D: Database> DeactivationRegistry for SqlRegistry<D> {
         read!(self, "find who owes", tx => owing(tx))
     }
 
+    async fn look_at_quarantines(&self, now: UnixTime) -> Result<()> {
+        write!(self, "look at terminals in quarantine", tx => quarantine::look_at_all(tx, now))
+    }
+
     async fn deactivation_members(&self, campaign: CampaignId) -> Result<Vec<TerminalId>> {
         read!(self, "list who changes service", tx => members(tx, campaign))
     }
@@ -135,14 +152,13 @@ async fn add(
     new: &NewDeactivation,
     by: &By,
 ) -> Result<std::result::Result<Campaign, NotBegun>> {
-    if let Some(refused) = needed(tx, new, by.at).await? {
+    if let Some(refused) = guards::refused(tx, new, by.at).await? {
         return Ok(Err(refused));
     }
-    take_up_again(tx, new, by).await?;
-    let request = match requests::to_schedule(tx, new.request).await? {
-        Ok(request) => request,
-        Err(refused) => return Ok(Err(refused.into())),
-    };
+    let is_again = is_taken_up_again(tx, new).await?;
+    if !is_again && let Err(refused) = requests::to_schedule(tx, new.request).await? {
+        return Ok(Err(refused.into()));
+    }
     let taken = match new.campaign.change.is_of_lost() {
         true => being_emptied_as_lost(tx, &new.members).await?,
         false => taken_by_another(tx, new).await?,
@@ -150,6 +166,15 @@ async fn add(
     if let Some(&(terminal, campaign)) = taken.first() {
         return Ok(Err(NotBegun::InAnotherChange { terminal, campaign }));
     }
+    if is_again {
+        let scheduled = requests::known(tx, new.request).await?;
+        requests::put_unscheduled(tx, scheduled, by).await?;
+    }
+    let request = match requests::to_schedule(tx, new.request).await? {
+        Ok(request) => request,
+        // Nothing may be left of what was written: the transaction fails.
+        Err(_) => return Err(RegistryError::Contended),
+    };
     let campaign = campaigns::add(tx, &new.campaign, by).await?;
     let insert = "INSERT INTO deactivations (campaign, request, plan, created_at, created_by,
              is_lost)
@@ -185,33 +210,6 @@ async fn add(
     Ok(Ok(campaign))
 }
 
-/// Whom a wipe would empty who may have to come back. What is lost is emptied all the same.
-async fn needed(
-    tx: &mut Transaction,
-    new: &NewDeactivation,
-    now: UnixTime,
-) -> Result<Option<NotBegun>> {
-    match &new.campaign.change {
-        Change::Decommission(wipe) if !wipe.is_lost => {}
-        Change::Decommission(_)
-        | Change::Suspend(_)
-        | Change::Resume(_)
-        | Change::Ping(_)
-        | Change::Backup(_)
-        | Change::Drill(_)
-        | Change::Upgrade(_)
-        | Change::Restore(_)
-        | Change::Rebind(_)
-        | Change::Cancel(_) => return Ok(None),
-    }
-    for terminal in new.members.iter().copied() {
-        if let Some(number) = replacements::still_needs(tx, terminal, now).await? {
-            return Ok(Some(NotBegun::BeingReplaced { terminal, number }));
-        }
-    }
-    Ok(None)
-}
-
 /// Who is part of another change, from which the new one does not go on.
 async fn taken_by_another(
     tx: &mut Transaction,
@@ -236,25 +234,22 @@ fn takes_over(new: &Change, under_way: &Change) -> bool {
 
 /// A decommissioning is asked for once, and takes two campaigns; and so does what is settled later.
 /// When the first has ended, the request may be scheduled again.
-async fn take_up_again(tx: &mut Transaction, new: &NewDeactivation, by: &By) -> Result<()> {
+async fn is_taken_up_again(tx: &mut Transaction, new: &NewDeactivation) -> Result<bool> {
     let request = requests::known(tx, new.request).await?;
     let (RequestState::Scheduled, Some(campaign)) = (request.state, request.campaign) else {
-        return Ok(());
+        return Ok(false);
     };
     let may_be = match request.kind {
         RequestKind::Decommission => true,
         RequestKind::Suspend => all_owe(tx, &new.members).await?,
         RequestKind::Rebind | RequestKind::Resume | RequestKind::Replace => false,
     };
-    if may_be && campaigns::known(tx, campaign).await?.ended_at.is_some() {
-        requests::put_unscheduled(tx, request, by).await?;
-    }
-    Ok(())
+    Ok(may_be && campaigns::known(tx, campaign).await?.ended_at.is_some())
 }
 
 /// Changes of service that are not over, drafts too, and those of these terminals that they are
 /// about.
-async fn deactivating(
+pub(super) async fn deactivating(
     tx: &mut Transaction,
     ids: &[TerminalId],
 ) -> Result<Vec<(TerminalId, CampaignId)>> {
@@ -349,6 +344,8 @@ async fn facts(tx: &mut Transaction, ids: &[TerminalId]) -> Result<Vec<ServiceFa
             terminal_is_frozen!(),
             ", ",
             place_is_frozen!(),
+            ", ",
+            terminal_is_replaced!(),
             " FROM terminals WHERE id IN "
         ),
         " ORDER BY id"
@@ -374,6 +371,7 @@ async fn facts(tx: &mut Transaction, ids: &[TerminalId]) -> Result<Vec<ServiceFa
             challenge: row.maybe_parsed("digest")?,
             is_frozen: row.flag()?,
             is_place_frozen: row.flag()?,
+            is_replaced: row.flag()?,
             saved: None,
             deregistered: Vec::new(),
         });
@@ -437,27 +435,6 @@ async fn deregistered(
     rows.into_iter().map(told).collect()
 }
 
-async fn selling_besides(
-    tx: &mut Transaction,
-    stores: &[String],
-    ids: &[TerminalId],
-) -> Result<BTreeMap<String, u64>> {
-    let select = "SELECT COUNT(*) FROM terminals
-         WHERE store = $1 AND unit = 'enrolled' AND service = 'in-service'";
-    let own = with_id_list!(
-        "SELECT COUNT(*) FROM terminals
-         WHERE store = $2 AND unit = 'enrolled' AND service = 'in-service' AND id IN ",
-        ""
-    );
-    let mut besides = BTreeMap::new();
-    for store in stores {
-        let all = count(tx.row(select, vec![text(store)]).await?)?;
-        let of_these = count(tx.row(own, vec![list(ids), text(store)]).await?)?;
-        besides.insert(store.clone(), all.saturating_sub(of_these));
-    }
-    Ok(besides)
-}
-
 fn count(row: Option<Row>) -> Result<u64> {
     row.map_or(Ok(0), |mut row| row.number())
 }
@@ -486,6 +463,25 @@ async fn deregister(
     tx.execute(insert, values).await?;
     let subject = format!("{terminal} {} {}", told.with, told.reference);
     audit::append(tx, by, "terminal-deregistered", subject).await
+}
+
+async fn withdraw(
+    tx: &mut Transaction,
+    terminal: TerminalId,
+    told: &Deregistered,
+    by: &By,
+) -> Result<bool> {
+    let missing = || RegistryError::Missing { what: "terminal", which: terminal.to_string() };
+    let known = terminals::by_id(tx, terminal).await?.ok_or_else(missing)?;
+    let delete = "DELETE FROM deregistrations
+         WHERE terminal = $1 AND epoch = $2 AND party = $3 AND reference = $4";
+    let values = vec![text(terminal), int(known.epoch), text(&told.with), text(&told.reference)];
+    if tx.execute(delete, values).await? == 0 {
+        return Ok(false);
+    }
+    let subject = format!("{terminal} {} {}", told.with, told.reference);
+    audit::append(tx, by, "deregistration-withdrawn", subject).await?;
+    Ok(true)
 }
 
 /// What the end of an order made of its terminal, and of its unit. The newest order that took

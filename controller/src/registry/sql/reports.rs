@@ -21,8 +21,8 @@ use super::presence::{self, Known};
 use super::session::{Row, Transaction, int, list, text, time, with_id_list};
 use super::tally::Differences;
 use super::{
-    alarms, assignments, backup, bindings, campaigns, deactivations, orders, rebinds, receipts,
-    refusals, suspicions,
+    alarms, assignments, backup, bindings, campaigns, deactivations, orders, quarantine, rebinds,
+    receipts, refusals, suspicions,
 };
 use crate::backup::drill;
 use crate::campaign::assignment::{Ended, Fact, Refused, Standing};
@@ -101,6 +101,14 @@ impl Work {
     async fn greet(&mut self, tx: &mut Transaction, heard: &Heard, hello: &Hello) -> Result<()> {
         self.compare_zones(tx, heard, &hello.zone).await?;
         self.compare_lease(tx, heard, hello.locked.as_ref()).await?;
+        let (terminal, at) = (heard.terminal, heard.at);
+        if self.is_quarantined(terminal) {
+            quarantine::greeted(tx, terminal, at, &mut self.differences).await?;
+        }
+        if let Some(alarm) = self.closed.replaced_spoke(terminal, at) {
+            let differences = &mut self.differences;
+            alarms::stand(tx, terminal, alarm.kind, Some(&alarm), at, differences).await?;
+        }
         let Some(known) = self.known.get_mut(&heard.terminal) else { return Ok(()) };
         let applied = known.applied_up_to_ever();
         known.greeted(heard.at, hello);

@@ -143,6 +143,12 @@ pub(super) async fn of(tx: &mut Transaction, ids: &[TerminalId]) -> Result<Vec<T
     tx.rows(select, vec![list(ids)]).await?.into_iter().map(terminal).collect()
 }
 
+/// Those that stand in a store.
+pub(super) async fn enrolled_in(tx: &mut Transaction, store: &str) -> Result<Vec<Terminal>> {
+    let select = select_terminals!("WHERE store = $1 AND unit = 'enrolled' ORDER BY id");
+    tx.rows(select, vec![text(store)]).await?.into_iter().map(terminal).collect()
+}
+
 /// What a claim says about the terminal, whether it is known already or not.
 pub(super) async fn announce(
     tx: &mut Transaction,

@@ -72,6 +72,7 @@ pub(in super::super) fn facts() -> Facts {
         requester: "mia".to_owned(),
         old: terminal(1, "PX-0"),
         old_unit: None,
+        resuming: None,
         holder: Some(terminal(1, "PX-0").id),
         unit: Some(samples::unit(UnitState::InStock)),
         new: Some(terminal(2, "PX-1")),
@@ -292,6 +293,66 @@ fn never_two_are_in_service_at_one_position() {
 }
 
 #[test]
+fn no_swap_is_made_while_the_old_terminal_may_sell_again() {
+    let go_live = Said::GoLive { watch: Watch::default() };
+    let campaign = CampaignId::from_bytes([4; 16]);
+    let mut resumes = Facts { resuming: Some(campaign), ..facts() };
+    resumes.old.service = Service::Suspended;
+    let why = refused(S::Commissioned, &go_live, &resumes);
+    assert_eq!(why, ReplacementRefused::OldResumes { serial: "PX-0".to_owned(), campaign });
+    let ended = Facts { resuming: None, ..resumes };
+    assert_eq!(go(S::Commissioned, &go_live, &ended).unwrap().state, S::Live);
+}
+
+/// It was tampered with or is lost: nobody waits for its word, and nobody else is in its place.
+#[test]
+fn a_revoked_terminal_has_left_its_position() {
+    let go_live = Said::GoLive { watch: Watch::default() };
+    let other = TerminalId::from_bytes([9; 16]);
+    for (life, holder, may) in [
+        (Life::Enrolled, None, false),
+        (Life::Revoked, None, true),
+        (Life::Revoked, Some(other), false),
+    ] {
+        let mut facts = Facts { holder, ..facts() };
+        facts.old.unit = life;
+        facts.old.service = Service::Suspended;
+        assert_eq!(go(S::Commissioned, &go_live, &facts).is_ok(), may, "{life:?} {holder:?}");
+        facts.old.is_frozen = true;
+        assert_eq!(go(S::Commissioned, &go_live, &facts).is_ok(), may, "{life:?}, suspicious");
+        facts.old.is_place_frozen = true;
+        assert!(
+            go(S::Commissioned, &go_live, &facts).is_err(),
+            "{life:?}, its place is suspicious"
+        );
+    }
+}
+
+#[test]
+fn somebody_else_answers_for_what_is_wrong_with_the_new_terminal() {
+    let accept = |name: &str| Said::AcceptTrouble { accepted_by: name.to_owned() };
+    let say = |it: &Replacement, said: &Said, facts: &Facts| {
+        advance(it, said, None, facts, &by()).map(|(after, _)| after)
+    };
+    let mut offline = facts();
+    offline.old.service = Service::Erased;
+    let trouble = vec!["the new terminal is offline".to_owned()];
+    let why = ReplacementRefused::Trouble(trouble.clone());
+    assert_eq!(say(&watched(), &Said::Close, &offline), Err(why));
+    for name in ["ana", " MIA", ""] {
+        let why = say(&watched(), &accept(name), &offline);
+        assert!(matches!(why, Err(ReplacementRefused::SamePerson { .. })), "{name}: {why:?}");
+    }
+    let answered = say(&watched(), &accept("ben"), &offline).unwrap();
+    assert_eq!(answered.state, S::Watching);
+    assert_eq!(answered.progress.accepted.as_ref().unwrap().trouble, trouble);
+    assert_eq!(say(&answered, &Said::Close, &offline).unwrap().state, S::Closed);
+    let mut works = offline.clone();
+    works.new.as_mut().unwrap().presence = Presence::Online;
+    assert_eq!(say(&watched(), &accept("ben"), &works), Err(ReplacementRefused::NoTrouble));
+}
+
+#[test]
 fn it_is_watched_once_it_is_heard() {
     let mut live = replacement(S::Live);
     live.progress.live_at = Some(UnixTime(50));
@@ -316,10 +377,13 @@ fn close(it: &Replacement, facts: &Facts) -> Refused<S> {
 
 #[test]
 fn it_is_closed_once_the_watch_is_over_and_the_old_unit_is_erased_and_gone() {
+    let mut works = facts();
+    works.new.as_mut().unwrap().presence = Presence::Online;
+    let facts = || works.clone();
     let mut erased = facts();
     erased.old.service = Service::Erased;
     for state in UnitState::ALL {
-        let facts = Facts { old_unit: Some(state), ..erased.clone() };
+        let there = Facts { old_unit: Some(state), ..erased.clone() };
         let is_gone = [
             UnitState::InStock,
             UnitState::OutForRepair,
@@ -329,7 +393,7 @@ fn it_is_closed_once_the_watch_is_over_and_the_old_unit_is_erased_and_gone() {
             UnitState::LostStolen,
         ]
         .contains(&state);
-        assert_eq!(close(&watched(), &facts).is_ok(), is_gone, "{state}");
+        assert_eq!(close(&watched(), &there).is_ok(), is_gone, "{state}");
     }
     assert!(close(&watched(), &erased).is_ok(), "it is not on the list");
     let why = ReplacementRefused::OldNotErased("PX-0".to_owned());

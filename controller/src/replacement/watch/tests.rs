@@ -1,6 +1,7 @@
 //! When a new terminal has proven itself, and what is told until then.
 
 use super::super::advance::tests::{facts, replacement};
+use super::super::record::AcceptedTrouble;
 use super::*;
 
 /// Live since 1000, with 40 payments in its data at the swap, and online.
@@ -34,17 +35,26 @@ fn it_is_over_after_three_days_or_fifty_payments() {
 }
 
 #[test]
-fn trouble_is_told_and_no_count_of_payments_ends_the_watch_meanwhile() {
+fn trouble_is_told_and_nothing_but_an_answer_ends_the_watch_meanwhile() {
     let (it, calm) = watching();
     let calm = Facts { counted: 90, ..calm };
     let is_told = |words: &str, spoil: &dyn Fn(&mut Facts)| {
         let mut facts = calm.clone();
         spoil(&mut facts);
-        let watched = look(&it, &facts, UnixTime(1001)).unwrap();
-        assert!(watched.trouble.iter().any(|it| it.contains(words)), "{words}: {watched:?}");
-        assert!(!watched.is_over, "{words}");
-        let late = look(&it, &facts, UnixTime(1000 + 3 * DAY)).unwrap();
-        assert!(late.is_over && !late.trouble.is_empty(), "{words}");
+        let late = UnixTime(1000 + 30 * DAY);
+        for now in [UnixTime(1001), late] {
+            let watched = look(&it, &facts, now).unwrap();
+            assert!(watched.trouble.iter().any(|it| it.contains(words)), "{words}: {watched:?}");
+            assert_eq!(watched.unanswered, watched.trouble, "{words}");
+            assert!(!watched.is_over, "{words}");
+        }
+        let mut answered = it.clone();
+        let (trouble, accepted_by) = (look(&it, &facts, late).unwrap().trouble, "ben".to_owned());
+        answered.progress.accepted = Some(AcceptedTrouble { trouble, accepted_by });
+        let watched = look(&answered, &facts, late).unwrap();
+        assert!(watched.is_over && !watched.trouble.is_empty(), "{words}: {watched:?}");
+        facts.alarms.push("an alarm: another one".to_owned());
+        assert!(!look(&answered, &facts, late).unwrap().is_over, "{words}: nobody knew of that");
     };
     is_told("not enrolled", &|it| it.new = None);
     is_told("offline", &|it| it.new.as_mut().unwrap().presence = Presence::Offline);

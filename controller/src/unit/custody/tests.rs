@@ -132,3 +132,31 @@ fn what_is_not_erased_stays_where_it_is_whatever_is_said_with_it() {
         decide(&unit(UnitState::InTransit), &graded(UnitEvent::Return, Condition::New), &left);
     assert_eq!(unused.unwrap().unit.state, UnitState::Returned);
 }
+
+#[test]
+fn what_comes_back_from_repair_unerased_stands_where_it_stood_or_nowhere() {
+    let left = Remains::Left(remains::Left::Everything);
+    let (here, there) = (PositionId::from_bytes([3; 16]), PositionId::from_bytes([4; 16]));
+    let at = |state| Unit { position: Some(here), ..unit(state) };
+    let sent = |state| decide(&at(state), &said(UnitEvent::SendForRepair), &left).unwrap().unit;
+    let back = |unit: &Unit, step: UnitStep| decide(unit, &step, &left);
+    let away = sent(UnitState::Suspended);
+    let there = UnitStep { position: Some(there), ..said(UnitEvent::BackInPlace) };
+    let store = Some("south".to_owned());
+    let shop = UnitStep { store, ..said(UnitEvent::BackInPlace) };
+    for elsewhere in [there, shop] {
+        let why = back(&away, elsewhere).unwrap_err();
+        assert!(matches!(why, UnitRefused::NotInPlace(_)) && !why.hint().is_empty(), "{why}");
+    }
+    let why = back(&away, graded(UnitEvent::BackFromRepair, Condition::Good)).unwrap_err();
+    assert!(why.hint().contains("back-in-place") && why.hint().contains("unit sanitised"));
+    let put_back = back(&away, said(UnitEvent::BackInPlace)).unwrap().unit;
+    assert_eq!((put_back.state, put_back.position), (UnitState::Suspended, Some(here)));
+    // Whatever else went to be repaired has no place to which it could come back as it is.
+    for state in [UnitState::Tampered, UnitState::SwappedOut, UnitState::AwaitingReturn] {
+        let why = back(&sent(state), said(UnitEvent::BackInPlace)).unwrap_err();
+        assert!(matches!(why, UnitRefused::NotInPlace(_)), "{state}: {why}");
+    }
+    let why = decide(&away, &said(UnitEvent::BackInPlace), &Remains::Nothing).unwrap_err();
+    assert!(matches!(why, UnitRefused::NotInPlace(_)), "{why}");
+}

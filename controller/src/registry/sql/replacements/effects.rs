@@ -66,6 +66,7 @@ async fn on_new_unit(
         | Said::Provision { .. }
         | Said::Commission(_)
         | Said::Watch
+        | Said::AcceptTrouble { .. }
         | Said::Close => None,
     })
 }
@@ -92,7 +93,7 @@ pub(super) async fn may_happen(
     }
     let old = &it.form.old_serial;
     if let Some(unit) = units::by_serial(tx, old).await?
-        && unit.state != UnitState::SwappedOut
+        && !has_left_service(unit.state)
     {
         let remains = units::remains::of(tx, &unit).await?;
         let swapped = UnitStep::plain(UnitEvent::SwapOut);
@@ -109,6 +110,25 @@ pub(super) async fn may_happen(
         return Ok(Err(ReplacementRefused::Unit { serial, why }));
     }
     Ok(Ok(()))
+}
+
+/// Whether the old unit serves nowhere any more, by whichever way: it stays where the list says.
+fn has_left_service(state: UnitState) -> bool {
+    match state {
+        UnitState::SwappedOut
+        | UnitState::OutForRepair
+        | UnitState::AwaitingReturn
+        | UnitState::Returned
+        | UnitState::InStock
+        | UnitState::Disposed
+        | UnitState::Tampered
+        | UnitState::LostStolen => true,
+        UnitState::Allocated
+        | UnitState::InTransit
+        | UnitState::AtSite
+        | UnitState::InService
+        | UnitState::Suspended => false,
+    }
 }
 
 /// All of it was found possible; what turns out not to be undoes everything.
@@ -146,7 +166,8 @@ pub(super) async fn happen(
         | Said::Provision { .. }
         | Said::Commission(_)
         | Said::GoLive { .. }
-        | Said::Watch => {}
+        | Said::Watch
+        | Said::AcceptTrouble { .. } => {}
     }
     Ok(after)
 }
@@ -160,7 +181,7 @@ async fn swap(tx: &mut Transaction, it: &Replacement, by: &By) -> Result<()> {
     let new = it.progress.new.ok_or(RegistryError::Contended)?;
     let position = positions::known(tx, it.position).await?;
     let old = units::by_serial(tx, &it.form.old_serial).await?;
-    if old.is_some_and(|unit| unit.state != UnitState::SwappedOut) {
+    if old.is_some_and(|unit| !has_left_service(unit.state)) {
         undone(units::step_unit(tx, &it.form.old_serial, UnitEvent::SwapOut, by).await?)?;
     }
     let update = "UPDATE terminals SET lane = $2 WHERE id = $1";

@@ -8,7 +8,9 @@ use shared::signature::Envelope;
 
 use super::super::backup::snapshots;
 use super::super::session::Transaction;
-use super::super::{alarms, assignments, campaigns, claims, positions, requests, terminals, units};
+use super::super::{
+    alarms, assignments, campaigns, claims, guards, positions, requests, terminals, units,
+};
 use super::effects::received;
 use crate::campaign::assignment::AssignmentState;
 use crate::registry::RegistryError;
@@ -45,6 +47,7 @@ pub(super) async fn gather(
         | Said::Commission(_)
         | Said::GoLive { .. }
         | Said::Watch
+        | Said::AcceptTrouble { .. }
         | Said::Close
         | Said::Cancel => it.progress.unit.as_ref(),
     };
@@ -69,6 +72,7 @@ pub(super) async fn gather(
         requester: request.asked.requester,
         old_unit: units::by_serial(tx, &it.form.old_serial).await?.map(|unit| unit.state),
         old,
+        resuming: guards::resuming(tx, it.old).await?,
         holder: positions::known(tx, it.position).await?.terminal,
         unit,
         new,

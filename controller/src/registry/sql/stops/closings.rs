@@ -11,6 +11,7 @@ use crate::deactivation::closing::{CaseFacts, CloseOut, Closing, NotClosed, Unit
 use crate::deactivation::ledger::balances;
 use crate::registry::RegistryError;
 use crate::registry::audit::By;
+use crate::registry::terminal::{Service, Unit as Life};
 use crate::request::{Request, RequestEvent};
 use crate::unit::UnitState;
 
@@ -20,14 +21,20 @@ pub(super) async fn facts(tx: &mut Transaction, id: RequestId) -> Result<CaseFac
     let request = requests::known(tx, id).await?;
     let in_motion = requests::in_motion(tx, &request).await?;
     let balances = balances(&ledger::entries(tx, id).await?);
-    let select = "SELECT DISTINCT t.serial, t.id FROM deactivations d
+    // What was taken back before a terminal was ordered anything is about nobody.
+    let select = "SELECT DISTINCT t.serial, t.id, t.unit, t.service FROM deactivations d
+         JOIN campaigns c ON c.id = d.campaign
          JOIN deactivation_members m ON m.campaign = d.campaign
          JOIN terminals t ON t.id = m.terminal
-         WHERE d.request = $1 ORDER BY t.serial";
+         LEFT JOIN assignments a ON a.campaign = m.campaign AND a.terminal = m.terminal
+         WHERE d.request = $1 AND (c.state <> 'aborted' OR a.campaign IS NOT NULL)
+         ORDER BY t.serial";
     let mut units = Vec::new();
     for mut row in tx.rows(select, vec![text(id)]).await? {
         let (serial, terminal) = (row.text()?, row.parsed("terminal")?);
-        units.push(unit(tx, id, serial, terminal).await?);
+        let (life, service): (Life, Service) = (row.code()?, row.code()?);
+        let sells = life == Life::Enrolled && service == Service::InService;
+        units.push(UnitFacts { sells, ..unit(tx, id, serial, terminal).await? });
     }
     Ok(CaseFacts { request, units, balances, in_motion })
 }
@@ -49,6 +56,7 @@ async fn unit(
         state_at: known.as_ref().map(|it| it.state_at),
         returned_at,
         certificate: certificate(tx, request, terminal).await?,
+        sells: false,
     })
 }
 

@@ -5,7 +5,7 @@ use shared::time::UnixTime;
 
 use super::super::session::Transaction;
 use super::super::tally::Differences;
-use super::super::{alarms, terminals};
+use super::super::{alarms, closed, terminals};
 use super::{by_serial, step_unit};
 use crate::registry::RegistryError;
 use crate::registry::audit::By;
@@ -26,6 +26,7 @@ pub(in super::super) async fn signed(
     differences: &mut Differences,
 ) -> Result<()> {
     let Some(known) = terminals::by_id(tx, terminal).await? else { return Ok(()) };
+    closed::signed(tx, terminal, service, by.at, differences).await?;
     let differs = match moved(tx, &known.serial, service, by).await {
         Ok(differs) => differs,
         // A report that cannot be applied would hold up everything behind it.
@@ -84,12 +85,22 @@ pub(super) async fn end_alarm(
         Follow::Steps(_) | Follow::Differs => return Ok(()),
     }
     let mut differences = Differences::default();
-    forget(tx, id, by.at, &mut differences).await?;
+    end_differing(tx, id, by.at, &mut differences).await?;
     differences.write(tx).await
 }
 
 /// Nothing that the terminal has signed counts any more: it enrolled anew, or was revoked.
 pub(in super::super) async fn forget(
+    tx: &mut Transaction,
+    terminal: TerminalId,
+    at: UnixTime,
+    differences: &mut Differences,
+) -> Result<()> {
+    alarms::stand(tx, terminal, AlarmKind::ReplacedSpoke, None, at, differences).await?;
+    end_differing(tx, terminal, at, differences).await
+}
+
+async fn end_differing(
     tx: &mut Transaction,
     terminal: TerminalId,
     at: UnixTime,

@@ -30,9 +30,22 @@ async fn facts(tx: &mut Transaction, unit: &Unit) -> Result<Facts> {
         return Ok(Facts { epoch, service, service_at: None, certificate: None, words });
     };
     let (epoch, service, service_at) = (row.number()?, row.code()?, row.maybe_time()?);
+    // What enrolled was an earlier unit with its serial number, which is gone.
+    let epoch = if is_of_an_earlier_unit(tx, unit).await? { 0 } else { epoch };
     let certificate = row.maybe_parsed("digest")?.zip(row.maybe_bytes()?);
     let certificate = certificate.map(|(digest, signed)| (digest, is_verified(&signed)));
     Ok(Facts { epoch, service, service_at, certificate, words })
+}
+
+/// Whether nobody has enrolled since the last unit with this serial number was disposed of.
+async fn is_of_an_earlier_unit(tx: &mut Transaction, unit: &Unit) -> Result<bool> {
+    let select = "SELECT 1 FROM units AS earlier
+         WHERE earlier.serial = $1 AND earlier.id < $2 AND earlier.state = 'disposed'
+             AND NOT EXISTS (SELECT 1 FROM claims
+                 WHERE claims.serial = $1 AND claims.used_at >= earlier.state_at)
+         LIMIT 1";
+    let values = vec![text(&unit.about.serial), int(unit.number)];
+    Ok(tx.row(select, values).await?.is_some())
 }
 
 /// One that cannot be read proves nothing.

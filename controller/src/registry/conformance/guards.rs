@@ -1,0 +1,246 @@
+//! A store keeps its last till, and a swapped terminal never sells beside the one in its place.
+
+use futures::future::join;
+use shared::change::rebind::Reason;
+use shared::change::{Change, Resume};
+use shared::document::clearance::Deregistered;
+use shared::time::UnixTime;
+
+use super::fixture::*;
+use super::followed::{ordered, suspend, wipe};
+use super::replacements::{GO_LIVE, begin, commissioned, say, shop};
+use super::requests::{accepted_to, request_id};
+use crate::campaign::state::CampaignEvent;
+use crate::registry::Registry;
+use crate::registry::campaign::{AfterStart, NewCampaign};
+use crate::registry::deactivation::NewDeactivation;
+use crate::registry::delivery::{AlarmKind, AnyAlarm, Heard, Saying};
+use crate::registry::page::Page;
+use crate::registry::rebind::NotBegun;
+use crate::replacement::ReplacementState;
+use crate::replacement::refused::ReplacementRefused;
+use crate::request::RequestKind;
+use crate::request::suspicion::{NewSuspicion, Scope};
+
+const DAY_S: i64 = 24 * 3600;
+
+fn resume() -> Change {
+    Change::Resume(Box::new(Resume {
+        request: request_id(1),
+        reason: Reason::Business,
+        ordered_by: "cora".to_owned(),
+        note: String::new(),
+        tests: vec![],
+        window: None,
+    }))
+}
+
+/// Draft `number` carries out a request of its own on these terminals.
+async fn draft(
+    registry: &dyn Registry,
+    number: u8,
+    change: Change,
+    members: &[u8],
+    close_store: Option<&str>,
+) -> Result<(), NotBegun> {
+    let is_resumed = matches!(change, Change::Resume(_));
+    let kind = if is_resumed { RequestKind::Resume } else { RequestKind::Suspend };
+    accepted_to(registry, number, kind).await;
+    let new = NewDeactivation {
+        campaign: NewCampaign { change, ..new_campaign(number) },
+        clearances: [].into(),
+        members: members.iter().map(|it| terminal_id(*it)).collect(),
+        request: request_id(number),
+        plan: "{}".to_owned(),
+        answered: [].into(),
+        announcement: None,
+        untold: None,
+        close_store: close_store.map(str::to_owned),
+    };
+    let added = registry.add_deactivation(&new, &by("op", 30)).await.expect("it is looked at");
+    added.map(|_| ())
+}
+
+async fn abort(registry: &dyn Registry, number: u8) {
+    let seen = registry.campaign(campaign_id(number)).await.expect("asked").expect("known");
+    registry.move_campaign(&seen, CampaignEvent::Abort, &by("op", 31)).await.expect("it is over");
+}
+
+/// These are enrolled in one store, and were heard at 20.
+async fn heard_of(registry: &dyn Registry, numbers: &[u8]) {
+    for number in numbers {
+        enrol(registry, *number, 1).await;
+        let greeting = greeting_of(terminal_id(*number), hello(1, 0), 20);
+        registry.apply(&[greeting]).await.expect("it is applied");
+    }
+}
+
+async fn besides(registry: &dyn Registry, member: u8, now: i64) -> u64 {
+    let stores = ["berlin-1".to_owned()];
+    let ids = [terminal_id(member)];
+    let found = registry.selling_besides(&stores, &ids, UnixTime(now)).await.expect("counted");
+    found["berlin-1"]
+}
+
+fn last() -> Result<(), NotBegun> {
+    Err(NotBegun::LastInStore { store: "berlin-1".to_owned() })
+}
+
+pub(super) async fn nobody_counts_on_a_till_that_stops_too_or_is_away(registry: &dyn Registry) {
+    heard_of(registry, &[1, 2, 3, 4]).await;
+    enrol(registry, 5, 1).await;
+    assert_eq!(besides(registry, 1, 30).await, 3, "nobody has heard of the fifth");
+    assert_eq!(besides(registry, 1, 20 + DAY_S).await, 3);
+    assert_eq!(besides(registry, 1, 21 + DAY_S).await, 0, "nor of anybody for a day");
+
+    draft(registry, 1, suspend(90), &[2], None).await.expect("two others sell on");
+    assert_eq!(besides(registry, 1, 30).await, 2, "a draft counts already");
+    let scope = Scope::Terminal(terminal_id(3));
+    let new = NewSuspicion { scope, source: "a call".to_owned(), note: "who?".to_owned() };
+    registry.suspect(&new, &by("ana", 25)).await.expect("it is known");
+    assert_eq!(besides(registry, 1, 30).await, 1, "one is suspicious");
+    draft(registry, 2, suspend(90), &[1], None).await.expect("the fourth sells on");
+    assert_eq!(draft(registry, 3, suspend(90), &[4], None).await, last());
+    abort(registry, 1).await;
+    draft(registry, 4, suspend(90), &[4], None).await.expect("the second sells on again");
+    draft(registry, 5, suspend(90), &[2], Some("hana")).await.expect("somebody answers for it");
+}
+
+pub(super) async fn two_suspensions_at_once_do_not_close_a_store(registry: &dyn Registry) {
+    heard_of(registry, &[1, 2]).await;
+    let one = draft(registry, 1, suspend(90), &[1], None);
+    let other = draft(registry, 2, suspend(90), &[2], None);
+    let (one, other) = join(one, other).await;
+    assert_eq!(usize::from(one.is_ok()) + usize::from(other.is_ok()), 1, "{one:?} {other:?}");
+    assert!(one == last() || other == last(), "{one:?} {other:?}");
+}
+
+pub(super) async fn no_swap_while_the_old_terminal_may_sell_again(registry: &dyn Registry) {
+    let (_, new) = shop(registry).await;
+    begin(registry, &new).await.expect("it is begun");
+    commissioned(registry).await;
+    draft(registry, 2, resume(), &[1], None).await.expect("nothing was swapped yet");
+    let refused = say(registry, GO_LIVE, 30).await;
+    let (serial, campaign) = ("SN-001".to_owned(), campaign_id(2));
+    assert_eq!(refused, Err(ReplacementRefused::OldResumes { serial, campaign }));
+    abort(registry, 2).await;
+    assert_eq!(say(registry, GO_LIVE, 32).await, Ok(ReplacementState::Live));
+    let refused = draft(registry, 3, resume(), &[1], None).await;
+    let replaced = NotBegun::Replaced { terminal: terminal_id(1), number: 1 };
+    assert_eq!(refused, Err(replaced));
+    let facts = registry.service_facts(&[terminal_id(1), terminal_id(2)]).await.expect("known");
+    assert_eq!(facts.iter().map(|it| it.is_replaced).collect::<Vec<_>>(), [true, false]);
+    // A claim gives it a place of its own.
+    let again = claim(1, 2);
+    registry.add_claim(&again, &by("op", 40)).await.expect("it is made");
+    registry.enrol(&enrolment(again.id, 7), &by("enrolment", 41)).await.expect("it is decided");
+    draft(registry, 4, resume(), &[1], None).await.expect("it sells elsewhere");
+}
+
+pub(super) async fn a_swapped_terminal_that_is_back_is_an_alarm_until_it_has_stopped(
+    registry: &dyn Registry,
+) {
+    let (_, new) = shop(registry).await;
+    begin(registry, &new).await.expect("it is begun");
+    commissioned(registry).await;
+    registry.apply(&[greeting(hello(1, 0), 25)]).await.expect("it is applied");
+    let terminal = terminal_id(1);
+    let gone = Heard { terminal, at: UnixTime(90), saying: Saying::Gone };
+    registry.apply(&[gone]).await.expect("it is applied");
+    assert_eq!(spoke(registry).await, [], "its place is its own");
+    say(registry, GO_LIVE, 30).await.expect("it was given up");
+    for at in [40, 50] {
+        registry.apply(&[greeting(hello(1, 0), at)]).await.expect("it is applied");
+        let alarms = spoke(registry).await;
+        assert_eq!(alarms.len(), 1, "{alarms:?}");
+        let (subject, detail) = (&alarms[0].subject, &alarms[0].detail);
+        assert_eq!((subject.as_str(), alarms[0].at), ("replacement 1", UnixTime(40)));
+        for command in ["deactivate suspend", "deactivate wipe --lost"] {
+            assert!(detail.contains(command), "{detail}");
+        }
+    }
+    let stop = ordered(registry, 1, suspend(30)).await;
+    registry.apply(&[heard(1, finished(stop, succeeded(), 60))]).await.expect("it is applied");
+    registry.apply(&[greeting(hello(1, 0), 61)]).await.expect("it is applied");
+    assert_eq!(spoke(registry).await, []);
+    assert_eq!(lane_of(registry, 1).await, None, "its place does not come back by itself");
+    // However it came by an order to sell.
+    let sells = ordered(registry, 2, resume()).await;
+    registry.apply(&[heard(2, finished(sells, succeeded(), 70))]).await.expect("it is applied");
+    assert_eq!(spoke(registry).await.len(), 1);
+    registry.revoke_terminal(terminal_id(1), &by("op", 80)).await.expect("it is revoked");
+    assert_eq!(spoke(registry).await, []);
+}
+
+async fn lane_of(registry: &dyn Registry, number: u8) -> Option<String> {
+    let terminal = registry.terminal(terminal_id(number)).await.expect("it is asked");
+    terminal.expect("it is known").lane
+}
+
+async fn spoke(registry: &dyn Registry) -> Vec<AnyAlarm> {
+    let alarms = registry.alarms(&Page::first(9)).await.expect("they are listed");
+    let of = alarms.into_iter().map(|(_, it)| it);
+    of.filter(|it| it.kind == AlarmKind::ReplacedSpoke).collect()
+}
+
+/// The wipe of a decommissioning, as a draft.
+async fn wipe_draft(registry: &dyn Registry, number: u8, members: &[u8]) {
+    let new = NewDeactivation {
+        campaign: NewCampaign { change: wipe(), ..new_campaign(number) },
+        clearances: [].into(),
+        members: members.iter().map(|it| terminal_id(*it)).collect(),
+        request: request_id(1),
+        plan: "{}".to_owned(),
+        answered: [].into(),
+        announcement: None,
+        untold: None,
+        close_store: None,
+    };
+    let added = registry.add_deactivation(&new, &by("op", 30)).await.expect("it is looked at");
+    added.expect("nothing is in its way");
+}
+
+pub(super) async fn a_case_is_about_whom_something_was_ordered_of(registry: &dyn Registry) {
+    for number in [1, 2] {
+        enrol(registry, number, 1).await;
+    }
+    accepted_to(registry, 1, RequestKind::Decommission).await;
+    let about = async || {
+        let facts = registry.case_facts(request_id(1)).await.expect("it is known");
+        facts.units.into_iter().map(|it| (it.serial, it.sells)).collect::<Vec<_>>()
+    };
+    wipe_draft(registry, 1, &[1, 2]).await;
+    let both = ["SN-001", "SN-002"].map(|it| (it.to_owned(), true));
+    assert_eq!(about().await, both);
+    abort(registry, 1).await;
+    assert_eq!(about().await, [], "it was taken back before anybody was ordered anything");
+    wipe_draft(registry, 2, &[1, 2]).await;
+    start_created(registry, 2, &[1, 2], AfterStart::Run).await;
+    assert!(issue(registry, &order(2, 1, 1)).await);
+    abort(registry, 2).await;
+    assert_eq!(about().await, both[..1], "the first one may have heard of it");
+}
+
+pub(super) async fn a_deregistration_is_taken_back_by_its_own_reference(registry: &dyn Registry) {
+    enrol(registry, 1, 1).await;
+    let told = |with: &str, reference: &str| Deregistered {
+        with: with.to_owned(),
+        reference: reference.to_owned(),
+    };
+    let (alpha, beta) = (told("alpha", "D-1"), told("beta", "D-2"));
+    for it in [&alpha, &beta] {
+        registry.put_deregistration(terminal_id(1), it, &by("op", 30)).await.expect("it is kept");
+    }
+    let withdraw = async |it: &Deregistered| {
+        let done = registry.withdraw_deregistration(terminal_id(1), it, &by("op", 31)).await;
+        done.expect("it is known")
+    };
+    assert!(!withdraw(&told("alpha", "D-2")).await, "that is another one");
+    assert!(withdraw(&alpha).await && !withdraw(&alpha).await);
+    let facts = registry.service_facts(&[terminal_id(1)]).await.expect("it is known");
+    assert_eq!(facts[0].deregistered, [beta]);
+    let log = registry.audit(&Page::first(1000)).await.expect("it is read");
+    let said: Vec<_> = log.iter().filter(|it| it.what == "deregistration-withdrawn").collect();
+    assert_eq!(said.len(), 1);
+    assert_eq!(said[0].object, format!("{} alpha D-1", terminal_id(1)));
+}

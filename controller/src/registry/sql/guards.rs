@@ -1,0 +1,183 @@
+//! What keeps a store selling, and never two tills at one position. It is looked at in the
+//! transaction that begins a change of service, so that two that race do not both pass.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use shared::change::Change;
+use shared::id::{CampaignId, TerminalId};
+use shared::time::UnixTime;
+
+use super::session::{Transaction, list, text, with_id_list};
+use super::{campaigns, deactivations, replacements, terminals};
+use crate::registry::RegistryError;
+use crate::registry::deactivation::NewDeactivation;
+use crate::registry::rebind::NotBegun;
+use crate::registry::terminal::{Service, Terminal};
+
+type Result<T> = std::result::Result<T, RegistryError>;
+
+/// Whether the swap of a replacement has put another terminal into the place of one of
+/// `terminals`, and nobody has enrolled that one anew with a claim since.
+macro_rules! terminal_is_replaced {
+    () => {
+        "EXISTS (SELECT 1 FROM replacements AS of_case
+             JOIN replacement_events AS swap ON swap.replacement = of_case.id
+             WHERE of_case.old_terminal = terminals.id AND swap.event = 'go-live'
+                 AND NOT EXISTS (SELECT 1 FROM claims AS later
+                     WHERE later.terminal = terminals.id AND later.used_at > swap.moved_at))"
+    };
+}
+pub(super) use terminal_is_replaced;
+
+/// Those of these terminals whose place another one has, and by which replacement.
+pub(super) async fn replaced(
+    tx: &mut Transaction,
+    ids: &[TerminalId],
+) -> Result<BTreeMap<TerminalId, u64>> {
+    let select = with_id_list!(
+        concat!(
+            "SELECT terminals.id, MAX(replacements.id) FROM terminals
+             JOIN replacements ON replacements.old_terminal = terminals.id
+             JOIN replacement_events ON replacement_events.replacement = replacements.id
+                 AND replacement_events.event = 'go-live'
+             WHERE ",
+            terminal_is_replaced!(),
+            " AND terminals.id IN "
+        ),
+        " GROUP BY terminals.id ORDER BY terminals.id"
+    );
+    let rows = tx.rows(select, vec![list(ids)]).await?;
+    rows.into_iter().map(|mut row| Ok((row.parsed("terminal")?, row.number()?))).collect()
+}
+
+/// Why a change of service is not begun, whatever was planned before.
+pub(super) async fn refused(
+    tx: &mut Transaction,
+    new: &NewDeactivation,
+    now: UnixTime,
+) -> Result<Option<NotBegun>> {
+    match &new.campaign.change {
+        Change::Decommission(wipe) if !wipe.is_lost => needed(tx, &new.members, now).await,
+        Change::Resume(_) => {
+            let replaced = replaced(tx, &new.members).await?;
+            let first = replaced.into_iter().next();
+            Ok(first.map(|(terminal, number)| NotBegun::Replaced { terminal, number }))
+        }
+        Change::Suspend(_) if new.close_store.is_none() => closed(tx, &new.members, now).await,
+        // What is in the wrong hands is emptied all the same, and what is asked of others is no
+        // change of service.
+        Change::Decommission(_)
+        | Change::Suspend(_)
+        | Change::Ping(_)
+        | Change::Backup(_)
+        | Change::Drill(_)
+        | Change::Upgrade(_)
+        | Change::Restore(_)
+        | Change::Rebind(_)
+        | Change::Cancel(_) => Ok(None),
+    }
+}
+
+/// Whom a wipe would empty who may have to come back.
+async fn needed(
+    tx: &mut Transaction,
+    members: &[TerminalId],
+    now: UnixTime,
+) -> Result<Option<NotBegun>> {
+    for terminal in members.iter().copied() {
+        if let Some(number) = replacements::still_needs(tx, terminal, now).await? {
+            return Ok(Some(NotBegun::BeingReplaced { terminal, number }));
+        }
+    }
+    Ok(None)
+}
+
+/// A store in which nobody would sell any more.
+async fn closed(
+    tx: &mut Transaction,
+    members: &[TerminalId],
+    now: UnixTime,
+) -> Result<Option<NotBegun>> {
+    let stopping = terminals::of(tx, members).await?;
+    let stopping = stopping.into_iter().filter(|it| it.service == Service::InService);
+    let stores: BTreeSet<_> = stopping.map(|it| it.store).collect();
+    let stores: Vec<_> = stores.into_iter().collect();
+    let besides = selling_besides(tx, &stores, members, now).await?;
+    let none = besides.into_iter().find(|(_, selling)| *selling == 0);
+    Ok(none.map(|(store, _)| NotBegun::LastInStore { store }))
+}
+
+/// How many others sell on in each of these stores: see [`Terminal::sells`]. Whoever is to stop
+/// soon is not counted on, nor whose place another one has.
+pub(super) async fn selling_besides(
+    tx: &mut Transaction,
+    stores: &[String],
+    ids: &[TerminalId],
+    now: UnixTime,
+) -> Result<BTreeMap<String, u64>> {
+    let ids: BTreeSet<_> = ids.iter().copied().collect();
+    let mut besides = BTreeMap::new();
+    for store in stores {
+        let there = terminals::enrolled_in(tx, store).await?;
+        let others = there.iter().filter(|it| it.sells(now) && !ids.contains(&it.id));
+        let mut others: BTreeSet<_> = others.map(|it: &Terminal| it.id).collect();
+        let all: Vec<_> = others.iter().copied().collect();
+        for leaving in
+            stopping(tx, &all).await?.into_iter().chain(replaced(tx, &all).await?.into_keys())
+        {
+            others.remove(&leaving);
+        }
+        besides.insert(store.clone(), others.len() as u64);
+    }
+    Ok(besides)
+}
+
+/// Those that a suspension or a wipe is about which is not over, drafts too.
+async fn stopping(tx: &mut Transaction, ids: &[TerminalId]) -> Result<Vec<TerminalId>> {
+    let mut found = Vec::new();
+    for (terminal, campaign) in deactivations::deactivating(tx, ids).await? {
+        let change = campaigns::known(tx, campaign).await?.change;
+        if matches!(change, Change::Suspend(_) | Change::Decommission(_)) {
+            found.push(terminal);
+        }
+    }
+    Ok(found)
+}
+
+/// The campaign by which a terminal may sell again before long, or may do so unheard: one that is
+/// not over, or one whose order it had begun when it fell silent.
+pub(super) async fn resuming(
+    tx: &mut Transaction,
+    terminal: TerminalId,
+) -> Result<Option<CampaignId>> {
+    for (_, campaign) in deactivations::deactivating(tx, &[terminal]).await? {
+        if matches!(campaigns::known(tx, campaign).await?.change, Change::Resume(_)) {
+            return Ok(Some(campaign));
+        }
+    }
+    let select = "SELECT a.campaign FROM assignments a
+         JOIN deactivations d ON d.campaign = a.campaign
+         WHERE a.terminal = $1 AND a.state = 'silent' ORDER BY d.created_at DESC";
+    for mut row in tx.rows(select, vec![text(terminal)]).await? {
+        let campaign = row.parsed("campaign")?;
+        let is_older = is_before_its_stop(tx, terminal, campaign).await?;
+        if !is_older && matches!(campaigns::known(tx, campaign).await?.change, Change::Resume(_)) {
+            return Ok(Some(campaign));
+        }
+    }
+    Ok(None)
+}
+
+/// Whether the terminal has signed that it stands still by a later order than that campaign's.
+async fn is_before_its_stop(
+    tx: &mut Transaction,
+    terminal: TerminalId,
+    campaign: CampaignId,
+) -> Result<bool> {
+    let select = "SELECT 1 FROM orders AS of_it
+         JOIN terminals AS t ON t.id = of_it.terminal
+         JOIN orders AS stop ON stop.id = t.service_order
+         WHERE of_it.terminal = $1 AND of_it.campaign = $2 AND of_it.purpose = 'change'
+             AND (of_it.epoch, of_it.seq) < (stop.epoch, stop.seq)";
+    Ok(tx.row(select, vec![text(terminal), text(campaign)]).await?.is_some())
+}
