@@ -38,6 +38,7 @@ async fn wiping(registry: &dyn Registry) {
         answered: [].into(),
         announcement: None,
         untold: None,
+        close_store: Some("hana".to_owned()),
     };
     let added = registry.add_deactivation(&new, &by("op", 10)).await;
     added.expect("all is known").expect("it is begun");
