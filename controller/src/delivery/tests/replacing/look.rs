@@ -204,6 +204,11 @@ impl Look {
             let sells =
                 new.is_some_and(|it| it.life == Life::Enrolled && it.service == Service::InService);
             must(sells, "nobody sells at the position");
+            let old = self.terminals.get(&old());
+            let stands_still = old.is_some_and(|it| it.service != Service::InService);
+            // One that nobody reaches has told nothing, and people answer for it.
+            let was_given_up = self.moves.contains(&ReplacementEvent::GiveUpOld);
+            must(stands_still || was_given_up, "the old terminal sells beside the new one");
         }
         let swaps = self.moves.iter().filter(|it| **it == ReplacementEvent::GoLive).count();
         must(swaps == usize::from(!self.is_before_swap()), "there is not one swap");
