@@ -148,6 +148,9 @@ impl Proof {
     /// The root holds the number, so numbers are tried: as many as [`COUNTS_TRIED_MAX`], from the
     /// smallest that the place allows. All but a few share the way up.
     pub fn count_that_holds(&self, terminal: TerminalId, count: u32, root: Digest) -> Option<u32> {
+        if self.holds(terminal, count, root) {
+            return None;
+        }
         let leaf = leaf(terminal);
         let mut way: Option<(u64, Digest)> = None;
         let first = self.index.checked_add(1)?;

@@ -324,7 +324,10 @@ fn a_hold_that_the_till_takes_up_late_is_released_again() {
         under_way.take();
     });
     assert!(matches!(shop.hands.release_trading(&time), Reply::Done(_)));
-    assert_eq!(shop.till.turn(|knobs| knobs.asked.clone()), ["release", "hold", "release"]);
+    assert_eq!(
+        shop.till.turn(|knobs| knobs.asked.clone()),
+        ["status", "release", "hold", "release"]
+    );
 
     let _never_ends = shop.hands.holds.begin();
     let reply = shop.hands.release_trading(&Later::default().stop_at(3));

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use shared::change::Change;
+use shared::change::{Change, Verb};
 use shared::codec;
 use shared::digest::{Digest, Nonce};
 use shared::document::order::Stream;
@@ -21,6 +21,7 @@ use shared::message::{
     Ack, Body, Down, Growth, Hello, LogHead, Parcel, Progress, Record, SignedBytes, StepState, Up,
 };
 use shared::outcome::Outcome;
+use shared::owed::SUSPENDED;
 use shared::signature::{self, Envelope, KnownKeys, PrivateKey};
 use shared::time::{ClockConfidence, UnixTime};
 
@@ -296,7 +297,14 @@ impl Terminal {
     fn finish(&mut self, id: OrderId, outcome: Outcome, now: UnixTime) {
         let job = self.jobs.get_mut(&id).expect("it is there");
         job.is_over = true;
-        let evidence = super::replacing::evidence(job.batch.change.verb());
+        let verb = job.batch.change.verb();
+        let evidence = super::replacing::evidence(verb);
+        let outcome = match (outcome, verb) {
+            (Outcome::Succeeded { .. }, Verb::Suspend) => {
+                Outcome::Succeeded { now: SUSPENDED.to_owned() }
+            }
+            (other, _) => other,
+        };
         self.answer(id, Said::Finished { outcome, evidence }, now);
     }
 

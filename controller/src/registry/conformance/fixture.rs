@@ -10,7 +10,7 @@ use shared::id::{BatchId, CampaignId, ClaimId, OrderId, TerminalId};
 use shared::membership::Membership;
 use shared::message::{Component, Hello, Progress, SignedBytes, StepState};
 use shared::outcome::{Failure, FailureCode, Outcome};
-use shared::signature::PrivateKey;
+use shared::signature::{Envelope, PrivateKey};
 use shared::time::{ClockConfidence, UnixTime};
 
 use crate::registry::Registry;
@@ -208,7 +208,7 @@ pub(super) fn said(order: OrderId, said: Said, at: i64) -> Report {
         at: UnixTime(at),
         clock: ClockConfidence::Attested,
     };
-    let signed = SignedBytes::new(format!("{receipt:?}").into_bytes());
+    let signed = SignedBytes::new(Envelope::unsigned(receipt.clone()).to_bytes());
     Report::Receipt { receipt, signed }
 }
 

@@ -13,6 +13,7 @@ use shared::document::receipt::{Receipt, Said};
 use shared::id::TerminalId;
 use shared::message::{Hello, SignedBytes};
 use shared::outcome::Outcome;
+use shared::owed::SUSPENDED;
 use shared::signature::Envelope;
 use shared::time::{ClockConfidence, UnixTime};
 
@@ -99,7 +100,8 @@ impl Desk {
         let assignments = self.registry.assignments(campaign.id, &Page::first(9)).await?;
         let it = assignments.first().ok_or("nothing is ordered")?;
         let is_answered = !self.registry.receipts(it.order).await?.is_empty();
-        let outcome = Outcome::Succeeded { now: "done".to_owned() };
+        let now_is = if verb == Verb::Suspend { SUSPENDED } else { "done" };
+        let outcome = Outcome::Succeeded { now: now_is.to_owned() };
         let said = match is_answered {
             false => Said::Accepted,
             true => Said::Finished { outcome, evidence: super::evidence(verb) },
