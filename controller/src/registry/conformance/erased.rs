@@ -75,7 +75,10 @@ pub(super) async fn only_what_succeeded_is_certified_and_what_cannot_be_is_gone_
     let nobody = registry.uncertified(&first).await.expect("they are looked up");
     assert_eq!(nobody, (vec![], None), "nobody is erased");
     // What this one has signed cannot be read again.
-    let damaged = finished(order_id(1, 1, 1), succeeded(), 40);
+    let mut damaged = finished(order_id(1, 1, 1), succeeded(), 40);
+    if let Report::Receipt { signed, .. } = &mut damaged {
+        *signed = SignedBytes::new(b"damaged".to_vec());
+    }
     registry.apply(&[heard(1, damaged)]).await.expect("it is applied");
     let success = told(registry, 1, succeeded(), 40).await;
     told(registry, 2, failed(), 30).await;
