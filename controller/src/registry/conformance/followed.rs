@@ -9,7 +9,8 @@ use shared::digest::Digest;
 use shared::document::order::Stream;
 use shared::document::receipt::Said;
 use shared::id::{BatchId, OrderId, RepositoryId, TerminalId};
-use shared::outcome::Refusal;
+use shared::outcome::{Outcome, Refusal};
+use shared::owed::SUSPENDED;
 use shared::time::UnixTime;
 
 use super::fixture::*;
@@ -105,6 +106,11 @@ pub(super) async fn serving(registry: &dyn Registry) {
     commission(registry, SERIAL, None).await.expect("it is put to work");
 }
 
+/// The till has stopped, and owes nothing.
+fn stopped() -> Outcome {
+    Outcome::Succeeded { now: SUSPENDED.to_owned() }
+}
+
 pub(super) async fn a_unit_stops_and_sells_again_by_what_its_terminal_signs(
     registry: &dyn Registry,
 ) {
@@ -114,7 +120,7 @@ pub(super) async fn a_unit_stops_and_sells_again_by_what_its_terminal_signs(
     assert_eq!(state(registry).await, UnitState::InService, "it did not stop");
     let stop = ordered(registry, 2, suspend(30)).await;
     for seq in [2, 3] {
-        hear(registry, seq, finished(stop, succeeded(), 41)).await;
+        hear(registry, seq, finished(stop, stopped(), 41)).await;
         assert_eq!(state(registry).await, UnitState::Suspended);
     }
     let unit = at(registry, SERIAL).await;
@@ -146,7 +152,7 @@ pub(super) async fn receipts_that_come_late_leave_a_unit_as_the_newest_order_mad
     };
     let resumed = out_of_order(2, 0, finished(back, succeeded(), 45));
     registry.apply(&[resumed]).await.expect("it is applied");
-    let suspended = out_of_order(1, 2, finished(stop, succeeded(), 48));
+    let suspended = out_of_order(1, 2, finished(stop, stopped(), 48));
     registry.apply(&[suspended]).await.expect("it is applied");
     let is = (service(registry).await, state(registry).await);
     assert_eq!(is, (Service::InService, UnitState::InService), "whatever its clock said");
@@ -160,7 +166,7 @@ pub(super) async fn a_unit_that_cannot_follow_stands_out_until_it_is_as_its_term
 ) {
     enrol(registry, 1, 1).await;
     let stop = ordered(registry, 1, suspend(30)).await;
-    hear(registry, 1, finished(stop, succeeded(), 40)).await;
+    hear(registry, 1, finished(stop, stopped(), 40)).await;
     assert!(differing(registry).await.is_empty(), "it is not on the list");
     add(registry, &[about(SERIAL)]).await.expect("it is added");
     let back = ordered(registry, 2, resume()).await;
@@ -185,7 +191,7 @@ pub(super) async fn no_terminal_pushes_another_unit_out_of_a_position(registry: 
     add(registry, &[about(SERIAL), about("PX-2")]).await.expect("they are added");
     commission(registry, SERIAL, position).await.expect("it is put to work");
     let stop = ordered(registry, 1, suspend(30)).await;
-    hear(registry, 1, finished(stop, succeeded(), 40)).await;
+    hear(registry, 1, finished(stop, stopped(), 40)).await;
     commission(registry, "PX-2", position).await.expect("the other one stands still");
     let back = ordered(registry, 2, resume()).await;
     hear(registry, 2, finished(back, succeeded(), 41)).await;
