@@ -1,5 +1,5 @@
-//! What a certificate of sanitisation says beside what the terminal has signed: how confidential its
-//! data was, where it goes, who answers for it and who validates it. People write it down with the
+//! What a certificate of sanitisation says beside what the terminal has signed: how confidential
+//! its data was, where it goes, who answers for it and who validates it. People write it down with the
 //! case, before the wipe: what is not written down by then is *not stated*. Pure.
 
 use serde::{Deserialize, Serialize};
