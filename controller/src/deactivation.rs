@@ -1,7 +1,7 @@
 //! Terminals that stop, sell again, or are emptied: what people decide about them.
 //!
-//! [`plan`] says what speaks against it, [`risk`] who may not stop in time, [`overdue`] what is late
-//! of a case, and [`validity`] whether what a terminal sold by is valid yet; all are pure, and
+//! [`plan`] says what speaks against it, [`risk`] who may not stop in time, [`overdue`] what is
+//! late of a case, and [`validity`] whether what a terminal sold by is valid yet; all are pure, and
 //! [`gather`] looks up what the last needs. [`watch`] raises alarms. [`stops`] is what people do
 //! beside it: they tell parties ([`notice`], [`letter`], [`handover`]), tick off what is to be done
 //! ([`checklist`]), enter what is owed ([`ledger`]) and close the case ([`closing`]). [`certify`]

@@ -13,8 +13,8 @@ use crate::registry::deactivation::Owing;
 use crate::registry::stop::Announcement;
 use crate::request::{Request, RequestState};
 
-/// Providers write 30 to 45 days for a final settlement, counted from the end. Where a contract says
-/// when a deposit is due, `tillward provider alerts` says so on that day.
+/// Providers write 30 to 45 days for a final settlement, counted from the end. Where a contract
+/// says when a deposit is due, `tillward provider alerts` says so on that day.
 const DEPOSIT_WITHIN: Duration = Duration::from_secs(45 * 24 * 3600);
 
 /// For people: who does not know and what is not done, and what to do about it; `None` while all of
@@ -58,8 +58,8 @@ pub fn settlement(owing: &Owing, now: UnixTime) -> Option<String> {
             who => format!("{who} has accepted it until then"),
         };
         format!(
-            "it has not settled by {}, and {who}: let it settle, `tillward deactivate settle`; else \
-             ask its provider",
+            "it has not settled by {}, and {who}: let it settle, `tillward deactivate settle`; \
+             else ask its provider",
             owing.settled_by
         )
     })

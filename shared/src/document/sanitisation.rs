@@ -1,8 +1,9 @@
 //! What became of what a terminal held: said by the controller, under its own key, once the
 //! terminal has signed that it is erased.
 //!
-//! The fields are those of NIST SP 800-88 Rev. 1 §4.8 and its Appendix G. It claims no more than the
-//! terminal proved: what nobody could verify is listed as such, and what nobody said is left out.
+//! The fields are those of NIST SP 800-88 Rev. 1 §4.8 and its Appendix G. It claims no more than
+//! the terminal proved: what nobody could verify is listed as such, and what nobody said is left
+//! out.
 
 use serde::{Deserialize, Serialize};
 
@@ -44,8 +45,8 @@ pub struct SanitisationCertificate {
     /// Who answers for it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub responsible: Option<Person>,
-    /// Who is to say that what was verified is good enough, beside the terminal: with a signature on
-    /// the page, for nobody could before there was a certificate.
+    /// Who is to say that what was verified is good enough, beside the terminal: with a signature
+    /// on the page, for nobody could before there was a certificate.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub validator: Option<Person>,
     pub approved_by: Vec<String>,

@@ -1,5 +1,5 @@
-//! A certificate of sanitisation as people read it: the fields of NIST SP 800-88 Rev. 1 §4.8 and its
-//! Appendix G, on the screen and on a page to be printed. Pure.
+//! A certificate of sanitisation as people read it: the fields of NIST SP 800-88 Rev. 1 §4.8 and of
+//! its Appendix G, on the screen and on a page to be printed. Pure.
 
 use shared::digest::Digest;
 use shared::document::SanitisationCertificate;
