@@ -1,6 +1,6 @@
 //! What a certificate of sanitisation says beside what the terminal has signed: how confidential
-//! its data was, where it goes, who answers for it and who validates it. People write it down with the
-//! case, before the wipe: what is not written down by then is *not stated*. Pure.
+//! its data was, where it goes, who answers for it and who validates it. People write it down with
+//! the case, before the wipe: what is not written down by then is *not stated*. Pure.
 
 use serde::{Deserialize, Serialize};
 use shared::document::sanitisation::Person;

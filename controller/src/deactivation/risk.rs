@@ -214,18 +214,17 @@ mod tests {
 
     /// As far as a report brings it, or its end.
     fn at(state: AssignmentState) -> Option<Standing> {
+        use AssignmentState as Is;
+        let facts = [
+            (Is::Unanswered, Fact::Unanswered(ASKED)),
+            (Is::Accepted, Fact::Accepted(ASKED)),
+            (Is::Waiting, waiting(Waiting::Network)),
+            (Is::Cancelled, Fact::Withdrawn(ASKED)),
+            (Is::Superseded, Fact::Ended(Ended { outcome: Outcome::Superseded, at: ASKED })),
+        ];
         let mut standing = Standing::ordered(ASKED);
-        match state {
-            AssignmentState::Ordered => {}
-            AssignmentState::Unanswered => standing.learn(Fact::Unanswered(ASKED)),
-            AssignmentState::Accepted => standing.learn(Fact::Accepted(ASKED)),
-            AssignmentState::Waiting => standing.learn(waiting(Waiting::Network)),
-            AssignmentState::Cancelled => standing.learn(Fact::Withdrawn(ASKED)),
-            AssignmentState::Superseded => {
-                standing.learn(Fact::Ended(Ended { outcome: Outcome::Superseded, at: ASKED }));
-            }
-            other => panic!("{other} is no part of these"),
-        }
+        let of_it = facts.into_iter().filter(|(of, _)| *of == state);
+        of_it.for_each(|(_, fact)| standing.learn(fact));
         assert_eq!(standing.state(), state);
         Some(standing)
     }

@@ -26,7 +26,7 @@ const WHAT: &str = "sanitisation";
 /// Certificates of terminals that were erased: what they say, and whether they are genuine
 #[derive(Debug, Subcommand)]
 pub(crate) enum CertificateCommand {
-    Say(say::Say),
+    Say(Box<say::Say>),
     Show(Show),
     Verify(Verify),
 }

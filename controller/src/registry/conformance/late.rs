@@ -200,8 +200,8 @@ pub(super) async fn what_is_late_of_a_case_is_an_alarm_until_it_is_mended(regist
     told.expect("it is announced");
     // A week before has passed when it is announced: nobody was told.
     let late = (AlarmKind::StopLate, id.to_string());
-    assert_eq!(raised(registry, ASKED + 1).await, [late.clone()]);
-    assert_eq!(raised(registry, CUT_OFF - 1).await, [late.clone()]);
+    assert_eq!(raised(registry, ASKED + 1).await, std::slice::from_ref(&late));
+    assert_eq!(raised(registry, CUT_OFF - 1).await, std::slice::from_ref(&late));
     assert_eq!(raised(registry, CUT_OFF + 1).await, [late], "nobody has counted");
     let done = Tick { by: "tess".to_owned(), note: String::new() };
     let ticked = registry.tick_stop_item(id, "stock-counted", &done, &by("ana", CUT_OFF)).await;
