@@ -191,8 +191,8 @@ pub enum Refusal {
     SameOwner,
     NotAMember,
     /// The terminal is one of a batch's members, and of another number of them than the batch says.
-    /// A terminal tells this from a stranger's batch where the root is of at most 65,536 members more
-    /// than its own place; of a larger one it says [`Self::NotAMember`].
+    /// A terminal tells this from a stranger's batch where the root is of at most 65,536 members
+    /// more than its own place; of a larger one it says [`Self::NotAMember`].
     CountMisstated,
     Expired,
     NotYet,

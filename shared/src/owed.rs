@@ -12,8 +12,8 @@ pub const SUSPENDED: &str = "suspended";
 /// The same, where people have accepted that it settles later. What it owes is among the evidence.
 pub const SUSPENDED_OWING: &str = "suspended, and not settled";
 
-/// Whether a suspension that has succeeded left nothing to settle, by what its outcome says that the
-/// terminal is now. Any word but the one that says so leaves the terminal owing, on both sides.
+/// Whether a suspension that has succeeded left nothing to settle, by what its outcome says that
+/// the terminal is now. Any word but the one that says so leaves the terminal owing, on both sides.
 pub fn is_settled(now: &str) -> bool {
     now == SUSPENDED
 }

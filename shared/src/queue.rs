@@ -5,9 +5,9 @@
 //! once, and [`Store::commit`] returns when the change would survive a power cut.
 //!
 //! ```text
-//! Store ── bounded channel ──► owner ── draft ── database ── `db` file, fsync
-//! (handles, any thread)        │          └ books (who gets which number, who is dropped)
-//!                              └ mark: high-water mark and keepsake in two files outside the database
+//! Store ── bounded channel ──► owner ── draft ── database ── `db` file, fsync (handles, any
+//! thread)        │          └ books (who gets which number, who is dropped) └ mark: high-water
+//! mark and keepsake in two files outside the database
 //! ```
 //!
 //! **What is promised.** Nothing is acknowledged, or shown to a reader, before it is durable.

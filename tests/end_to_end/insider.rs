@@ -1,6 +1,6 @@
-//! Somebody inside, with the controller's key, its certificate and its roster, who makes orders that
-//! the registry knows nothing of: a real agent refuses each by name, and the names are in the audit
-//! log.
+//! Somebody inside, with the controller's key, its certificate and its roster, who makes orders
+//! that the registry knows nothing of: a real agent refuses each by name, and the names are in the
+//! audit log.
 
 use std::net::SocketAddr;
 use std::path::PathBuf;

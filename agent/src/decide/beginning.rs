@@ -128,9 +128,9 @@ impl Core {
     }
 }
 
-/// What this terminal knows of itself counts before what it was told when it enrolled: that is asked
-/// only where nothing was ever kept, or can be read. Whoever was only told knows of no settlement
-/// and of no snapshot, and is not wiped by it.
+/// What this terminal knows of itself counts before what it was told when it enrolled: that is
+/// asked only where nothing was ever kept, or can be read. Whoever was only told knows of no
+/// settlement and of no snapshot, and is not wiped by it.
 fn standing(
     kept: Result<Option<Standing>, Unreadable>,
     told_suspended_by: Option<OrderId>,

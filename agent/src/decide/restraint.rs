@@ -1,5 +1,5 @@
-//! How often a terminal answers refusals: whoever can repeat old orders must not be able to fill its
-//! outbox, nor to hide the refusal of one order behind many of another.
+//! How often a terminal answers refusals: whoever can repeat old orders must not be able to fill
+//! its outbox, nor to hide the refusal of one order behind many of another.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;

@@ -164,7 +164,8 @@ impl Standing {
         }
     }
 
-    /// What was kept, if anything was and nothing has put it out of force; fails where this build cannot read it.
+    /// What was kept, if anything was and nothing has put it out of force; fails where this build
+    /// cannot read it.
     pub fn read(kept: Option<&[u8]>) -> Result<Option<Self>, Unreadable> {
         let kept = kept.filter(|record| !record.is_empty());
         kept.map(|record| decode(record).ok_or(Unreadable)).transpose()

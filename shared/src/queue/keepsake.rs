@@ -3,8 +3,8 @@
 //! The database and the files outside it both hold it. Each change has a higher number than the one
 //! before, so that after a loss at either end the newer one is known. What it means is its owner's.
 
-/// Room for a record of a few ids and digests, so that a file of the mark stays within the 512 bytes
-/// that a disk writes as one.
+/// Room for a record of a few ids and digests, so that a file of the mark stays within the 512
+/// bytes that a disk writes as one.
 pub const KEEPSAKE_BYTES_MAX: usize = 256;
 
 /// Number, length, and the longest.

@@ -1,9 +1,10 @@
 //! The high-water mark outside the database: what must outlive the loss of everything else, and one
 //! small record of the owner beside it.
 //!
-//! Two files hold the same few numbers and the record, each with its own CRC-32. They are written one after the
-//! other and made durable in between, so that a power cut tears one at most and rot in one loses
-//! nothing. The database holds the same; after opening, the truth is the higher of both.
+//! Two files hold the same few numbers and the record, each with its own CRC-32. They are written
+//! one after the other and made durable in between, so that a power cut tears one at most and rot
+//! in one loses nothing. The database holds the same; after opening, the truth is the higher of
+//! both.
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read, Write};

@@ -31,8 +31,8 @@ const STRANGE_KEPT_DAYS: i64 = 30;
 
 const DAY_S: i64 = 24 * 3600;
 
-/// Writes down the refusal of an order that is not in the registry, or is another terminal's. What it
-/// was to do is not known, so it counts as what could harm a shop.
+/// Writes down the refusal of an order that is not in the registry, or is another terminal's. What
+/// it was to do is not known, so it counts as what could harm a shop.
 pub(super) async fn note_strange(
     tx: &mut Transaction,
     terminal: TerminalId,
