@@ -40,6 +40,7 @@ impl Retry {
     }
 }
 
+#[expect(clippy::large_enum_variant, reason = "a database has one, and is ready nearly always")]
 #[derive(Debug)]
 pub(super) enum Condition {
     Ready(Ready),

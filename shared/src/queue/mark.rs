@@ -124,6 +124,7 @@ impl Mark {
 }
 
 /// What was found where the mark should be.
+#[expect(clippy::large_enum_variant, reason = "it is read once at each start")]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Found {
     /// Neither file exists, or has anything in it: if there is no database, this store is new.

@@ -174,7 +174,7 @@ async fn is_before_its_stop(
     terminal: TerminalId,
     campaign: CampaignId,
 ) -> Result<bool> {
-    let select = "SELECT 1 FROM orders AS of_it
+    let select = "SELECT of_it.id FROM orders AS of_it
          JOIN terminals AS t ON t.id = of_it.terminal
          JOIN orders AS stop ON stop.id = t.service_order
          WHERE of_it.terminal = $1 AND of_it.campaign = $2 AND of_it.purpose = 'change'

@@ -39,7 +39,7 @@ async fn facts(tx: &mut Transaction, unit: &Unit) -> Result<Facts> {
 
 /// Whether nobody has enrolled since the last unit with this serial number was disposed of.
 async fn is_of_an_earlier_unit(tx: &mut Transaction, unit: &Unit) -> Result<bool> {
-    let select = "SELECT 1 FROM units AS earlier
+    let select = "SELECT earlier.id FROM units AS earlier
          WHERE earlier.serial = $1 AND earlier.id < $2 AND earlier.state = 'disposed'
              AND NOT EXISTS (SELECT 1 FROM claims
                  WHERE claims.serial = $1 AND claims.used_at >= earlier.state_at)
