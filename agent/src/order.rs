@@ -15,10 +15,11 @@
 //!    again however late its copy comes.
 //! 9. Its life is not too long, and now is within it, as far as the clock can be believed.
 //! 10. For an upgrade: the release is the one that the batch names by digest, signed by enough
-//! release keys, sound, valid, for this model, and no step back ([`release`]). For a rebind: the
-//! profile is the one that people signed for this terminal ([`profile`]). For a wipe: the clearance
-//! is, it names what this terminal itself has told, and the terminal is suspended and settled by
-//! just that order, which has saved just that snapshot, or is in the wrong hands ([`clearance`]).
+//!     release keys, sound, valid, for this model, and no step back ([`release`]). For a rebind:
+//!     the profile is the one that people signed for this terminal ([`profile`]). For a wipe: the
+//!     clearance is, it names what this terminal itself has told, and the terminal is suspended
+//!     and settled by just that order, which has saved just that snapshot, or is in the wrong
+//!     hands ([`clearance`]).
 //!
 //! The order only narrows what the batch says: who signs batches decides, who signs orders
 //! delivers. Nothing is changed here; the caller enters an admitted order into the

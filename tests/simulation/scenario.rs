@@ -108,7 +108,7 @@ impl Then {
     pub(crate) fn refused_as(self) -> Option<&'static str> {
         match self {
             Self::WipeUnsettled => Some("NotSettled"),
-            Self::WipeRegistered => Some("NotSuspended"),
+            Self::WipeRegistered => Some("NotDeregistered"),
             Self::Resume | Self::Wipe | Self::SettleAndWipe | Self::Upgrade => None,
         }
     }

@@ -198,10 +198,15 @@ impl World {
         }
     }
 
+    /// Whatever must be so before a till that was suspended sells again.
+    pub(crate) fn has_passed_its_tests(&self) -> bool {
+        self.looked_over && self.tested && self.tests_closed
+    }
+
     fn watch_who_lets_it_sell(&mut self, wanted: &Wanted) {
         let may = match wanted {
             Wanted::Suspend(_) => self.scenario.cancelled_at.is_some_and(|at| at <= self.now),
-            Wanted::Resume(_) => self.looked_over && self.tested && self.tests_closed,
+            Wanted::Resume(_) => self.has_passed_its_tests(),
             Wanted::Wipe(..) => false,
         };
         if !may {

@@ -5,7 +5,8 @@ use shared::document::order::Stream;
 use shared::document::receipt::Said;
 use shared::id::TerminalId;
 use shared::message::{Progress, StepState};
-use shared::outcome::Waiting;
+use shared::outcome::{Outcome, Waiting};
+use shared::owed::SUSPENDED;
 use shared::time::UnixTime;
 
 use super::fixture::*;
@@ -170,7 +171,8 @@ pub(super) async fn a_stopped_terminal_that_cannot_end_is_an_alarm_until_it_does
     let alarms = registry.alarms(&Page::first(9)).await.expect("they are listed");
     let detail = &alarms[0].1.detail;
     assert!(detail.contains("the host counts 3") && detail.contains("--delay-settlement"));
-    hear(registry, 4, finished(order.id, succeeded(), CUT_OFF + 3 * HOUR)).await;
+    let settled = Outcome::Succeeded { now: SUSPENDED.to_owned() };
+    hear(registry, 4, finished(order.id, settled, CUT_OFF + 3 * HOUR)).await;
     assert!(raised(registry, CUT_OFF + 4 * HOUR).await.is_empty());
 }
 
