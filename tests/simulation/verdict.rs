@@ -212,10 +212,7 @@ fn check_standing(world: &World, told: Option<&Outcome>, wrong: &mut Vec<String>
             (None, Then::Resume) if forgotten && world.has_passed_its_tests() => {
                 wanted = Standing::InService;
             }
-            (None, Then::Wipe) if forgotten && world.till.erased == Some(true) => {
-                wanted = Standing::Erased { by: order, at: NOW };
-            }
-            (None, Then::Resume | Then::Wipe) if forgotten => {}
+            (None, Then::Resume) if forgotten => {}
             (None, Then::WipeUnsettled | Then::WipeRegistered) => {}
             (Some(Outcome::Failed { failure }), Then::Resume)
                 if fails_with == Some(failure.code) => {}

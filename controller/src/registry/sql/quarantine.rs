@@ -190,8 +190,8 @@ fn lapsed_alarm(
 ) -> Alarm {
     let detail = format!(
         "{what}, and nothing empties it: its wipe by {wipe} is over, and it has not signed that it \
-         is erased; order it anew for the same terminals, to be signed again: `tillward request new \
-         --kind decommission` and `tillward deactivate wipe --lost`"
+         is erased; order it anew for the same terminals, to be signed again: `tillward request \
+         new --kind decommission` and `tillward deactivate wipe --lost`"
     );
     Alarm { terminal, kind, subject: wipe.to_string(), detail, at, ended_at: None }
 }
