@@ -1,13 +1,12 @@
 //! A store keeps its last till, and a swapped terminal never sells beside the one in its place.
 
 use futures::future::join;
-use shared::change::rebind::Reason;
-use shared::change::{Change, Resume};
+use shared::change::Change;
 use shared::document::clearance::Deregistered;
 use shared::time::UnixTime;
 
 use super::fixture::*;
-use super::followed::{ordered, suspend, wipe};
+use super::followed::{ordered, resume, suspend, wipe};
 use super::replacements::{GO_LIVE, begin, commissioned, say, shop};
 use super::requests::{accepted_to, request_id};
 use crate::campaign::state::CampaignEvent;
@@ -23,17 +22,6 @@ use crate::request::RequestKind;
 use crate::request::suspicion::{NewSuspicion, Scope};
 
 const DAY_S: i64 = 24 * 3600;
-
-fn resume() -> Change {
-    Change::Resume(Box::new(Resume {
-        request: request_id(1),
-        reason: Reason::Business,
-        ordered_by: "cora".to_owned(),
-        note: String::new(),
-        tests: vec![],
-        window: None,
-    }))
-}
 
 /// Draft `number` carries out a request of its own on these terminals.
 async fn draft(

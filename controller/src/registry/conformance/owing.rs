@@ -1,7 +1,7 @@
 //! Suspensions: what a stopped terminal owes, and which change of service may follow on which.
 
 use shared::change::rebind::Reason;
-use shared::change::{Change, Covers, Resume, SettlementDelay, Suspend};
+use shared::change::{Change, Covers, SettlementDelay, Suspend};
 use shared::digest::Digest;
 use shared::document::receipt::{Evidence, Said};
 use shared::message::{Hello, Stands};
@@ -11,6 +11,7 @@ use shared::time::UnixTime;
 
 use super::backups::{hand_in, snapshot};
 use super::fixture::*;
+use super::followed::resume;
 use super::requests::{accepted_to, request_id};
 use super::retention::{one_available, prove};
 use crate::campaign::state::CampaignEvent;
@@ -43,17 +44,6 @@ fn suspend(may_owe: bool) -> Change {
         fallback: "cash".to_owned(),
         resume_expected: None,
         delay: may_owe.then_some(delay),
-    }))
-}
-
-fn resume() -> Change {
-    Change::Resume(Box::new(Resume {
-        request: request_id(1),
-        reason: Reason::Business,
-        ordered_by: "cora".to_owned(),
-        note: String::new(),
-        tests: vec![],
-        window: None,
     }))
 }
 

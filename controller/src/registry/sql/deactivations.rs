@@ -401,7 +401,11 @@ pub(super) async fn saved_while_suspended(
 /// Of a terminal that stands still the snapshot that it took for that, by its own signed word: what
 /// it may be wiped for names no other. Else its newest.
 async fn saved(tx: &mut Transaction, it: &ServiceFacts) -> Result<Option<(Digest, UnixTime)>> {
-    let manifest = saved_while_suspended(tx, it.terminal).await?;
+    let manifest = match (it.service, it.service_order) {
+        (Service::Suspended | Service::SuspendedOwing, Some(order)) => saved_by(tx, order).await?,
+        (Service::Suspended | Service::SuspendedOwing, None)
+        | (Service::InService | Service::Erased, _) => None,
+    };
     let select = "SELECT manifest, taken_at FROM backup_snapshots
          WHERE terminal = $1 AND state = 'available' AND ($2 IS NULL OR manifest = $2)
          ORDER BY number DESC LIMIT 1";
@@ -409,18 +413,9 @@ async fn saved(tx: &mut Transaction, it: &ServiceFacts) -> Result<Option<(Digest
     row.map(|mut row| Ok((row.parsed("digest")?, row.time()?))).transpose()
 }
 
-/// What the receipt of an order that has ended says that was saved.
+/// What the receipt by which an order succeeded says that was saved.
 async fn saved_by(tx: &mut Transaction, order: OrderId) -> Result<Option<Digest>> {
-    for signed in receipts::of(tx, order).await? {
-        let read = Envelope::<Receipt>::from_bytes(signed.as_slice());
-        // It was read before it was kept.
-        if let Ok(Receipt { said: Said::Finished { evidence, .. }, .. }) =
-            read.map(|it| it.document)
-        {
-            return Ok(saved_manifest(&evidence));
-        }
-    }
-    Ok(None)
+    Ok(success(tx, order).await?.and_then(|(_, evidence)| saved_manifest(&evidence)))
 }
 
 async fn deregistered(
@@ -646,28 +641,29 @@ async fn uncertified(
         let (order, request) = (row.parsed("order")?, row.maybe_parsed("request")?);
         let (batch, clearance) = (row.signed()?, row.bytes()?);
         last = Some(terminal);
-        let Some(receipt) = success(tx, order).await? else { continue };
+        let Some((receipt, _)) = success(tx, order).await? else { continue };
         let Some(facts) = facts(tx, &[terminal]).await?.pop() else { continue };
         erased.push(Erased { facts, order, request, receipt, batch, clearance });
     }
     Ok((erased, last))
 }
 
-/// The earliest receipt by which an order succeeded: a terminal may have told other ends too.
-async fn success(tx: &mut Transaction, order: OrderId) -> Result<Option<SignedBytes>> {
-    let select = "SELECT signed FROM receipts WHERE order_id = $1 AND said = 'finished'
-         ORDER BY said_at, digest";
-    let signed = tx.rows(select, vec![text(order)]).await?.into_iter();
-    let signed: Vec<_> = signed.map(|mut row| row.signed()).collect::<Result<_>>()?;
-    Ok(signed.into_iter().find(is_success))
-}
-
-fn is_success(signed: &SignedBytes) -> bool {
-    let read = Envelope::<Receipt>::from_bytes(signed.as_slice());
-    read.is_ok_and(|it| match it.document.said {
-        Said::Finished { outcome: Outcome::Succeeded { .. }, .. } => true,
-        Said::Finished { .. } | Said::Accepted | Said::Refused { .. } => false,
-    })
+/// The earliest receipt by which an order succeeded, with its evidence: a terminal may have told
+/// other ends too.
+async fn success(
+    tx: &mut Transaction,
+    order: OrderId,
+) -> Result<Option<(SignedBytes, Vec<Evidence>)>> {
+    let with_evidence = |signed: SignedBytes| {
+        let read = Envelope::<Receipt>::from_bytes(signed.as_slice()).ok()?;
+        match read.document.said {
+            Said::Finished { outcome: Outcome::Succeeded { .. }, evidence } => {
+                Some((signed, evidence))
+            }
+            Said::Finished { .. } | Said::Accepted | Said::Refused { .. } => None,
+        }
+    };
+    Ok(receipts::of(tx, order).await?.into_iter().find_map(with_evidence))
 }
 
 async fn add_sanitisation(
