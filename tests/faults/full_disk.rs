@@ -2,7 +2,7 @@
 //! the store goes on by itself when there is room again.
 
 use std::fs::{self, File};
-use std::io::Write;
+use std::io::{ErrorKind, Write};
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -41,10 +41,14 @@ pub(crate) struct Ballast<'a>(&'a Path);
 
 impl<'a> Ballast<'a> {
     /// Leaves `free` bytes, as good as the file system can.
+    ///
+    /// A file system keeps back room for what it writes later, as long as it does not know how
+    /// much that is: only when nothing more goes in after everything is written is the disk full.
     pub(crate) fn leaving(path: &'a Path, free: usize) -> Self {
         let mut file = File::create(path).expect("room for a name");
-        let step = vec![0; 4096];
-        while file.write_all(&step).is_ok() {}
+        while fill(&mut file) > 0 {
+            file.sync_all().expect("the blocks are there");
+        }
         let filled = file.metadata().expect("it exists").len();
         file.set_len(filled.saturating_sub(free as u64)).expect("shorter");
         file.sync_all().expect("the blocks are there");
@@ -52,8 +56,28 @@ impl<'a> Ballast<'a> {
     }
 }
 
+/// Writes until there is no room; says how many bytes found some.
+fn fill(file: &mut File) -> usize {
+    let step = [0; 4096];
+    let mut written = 0;
+    loop {
+        match file.write(&step) {
+            Ok(0) => return written,
+            Ok(more) => written += more,
+            Err(full) if full.kind() == ErrorKind::StorageFull => return written,
+            Err(error) => panic!("after {written} bytes: {error}"),
+        }
+    }
+}
+
 impl Drop for Ballast<'_> {
+    /// Room that was given back is there for others once the file system has it in its journal;
+    /// and a removed file keeps its room as long as a program that another test is starting
+    /// holds a copy of it. So it is emptied first, and that is written.
     fn drop(&mut self) {
+        let file = File::options().write(true).open(self.0).expect("it was there");
+        file.set_len(0).expect("nothing is in it");
+        file.sync_all().expect("the room is given back");
         fs::remove_file(self.0).expect("it was there");
     }
 }
