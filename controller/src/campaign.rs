@@ -1,7 +1,9 @@
 //! One change for many terminals, followed to its end.
 //!
-//! [`plan`] decides whom to release, [`state`] which moves a campaign may make, [`approval`] whose
-//! signatures it has and needs, and [`assignment`] what is known of it on one terminal; all four
+//! [`plan`] decides whom to release, [`policy`] is what its operator wants of it, [`mod@wave`] cuts
+//! its members into waves, [`gate`] says what must be so before the next wave begins and what stops
+//! it, [`state`] which moves a campaign may make, [`approval`] whose
+//! signatures it has and needs, and [`assignment`] what is known of it on one terminal; all of them
 //! are pure. [`execute`] carries plans out, and [`view`] says how it goes. Here are the decisions
 //! that people make: to create, to start, to pause, to resume, to abort; in [`collect`] those of
 //! approvers.
@@ -10,10 +12,13 @@ pub mod approval;
 pub mod assignment;
 pub mod collect;
 pub mod execute;
+pub mod gate;
 mod paper;
 pub mod plan;
+pub mod policy;
 pub mod state;
 pub mod view;
+pub mod wave;
 pub mod words;
 
 use std::collections::BTreeMap;
@@ -24,13 +29,17 @@ use shared::change::{Change, Verb};
 use shared::digest::Digest;
 use shared::floor;
 use shared::id::{CampaignId, RepositoryId, TerminalId};
-use shared::limits::{APPROVED_ORDER_LIFETIME_S_MAX, ROUTINE_ORDER_LIFETIME_S_MAX, SIGNATURES_MAX};
+use shared::limits::{
+    APPROVED_ORDER_LIFETIME_S_MAX, ROUTINE_ORDER_LIFETIME_S_MAX, SIGNATURES_MAX, short_text,
+};
 use shared::membership::{Membership, Profiles};
 use shared::time::UnixTime;
 use shared::window::Window;
 
 use crate::auth::roster;
 use crate::delivery::Signer;
+use crate::measure;
+use crate::on_record::Settling;
 use crate::rebind;
 use crate::registry::audit::By;
 use crate::registry::campaign::{AfterStart, Campaign, NewCampaign, Purpose, Start};
@@ -40,7 +49,9 @@ use crate::registry::{Registry, RegistryError};
 use crate::selector::{NotASelector, Selector};
 use approval::ApprovalRefused;
 use paper::BatchTerms;
+use policy::{NotAPolicy, Policy};
 use state::{CampaignEvent, CampaignState};
+use wave::NotAMember;
 
 /// A campaign whose orders live shorter than this reaches nobody.
 pub const LIFETIME_S_MIN: u64 = 60;
@@ -56,6 +67,15 @@ pub enum CampaignError {
     ReleaseExpired { digest: Digest, at: UnixTime },
     #[error("with `max_parallel` 0 no terminal would ever be released")]
     NoPlaces,
+    #[error("the policy cannot work: {0}")]
+    Policy(NotAPolicy),
+    #[error(transparent)]
+    Canary(#[from] NotAMember),
+    #[error("{campaign} was halted: {why}")]
+    Halted { campaign: CampaignId, why: String, bad: u64 },
+    #[error("the soaks of its waves take {} at least, and its orders live for {}",
+        measure::duration_text(*.takes), measure::duration_text(*.lives))]
+    TooLong { takes: Duration, lives: Duration },
     #[error("a life of {wished} s is not possible: choose {LIFETIME_S_MIN} to {max}")]
     Lifetime { wished: u64, max: u64 },
     #[error("window {from_min} to {to_min} is beyond the minutes of a day")]
@@ -98,6 +118,13 @@ impl CampaignError {
             Self::NoRelease(_) => Some("publish the release first"),
             Self::ReleaseExpired { .. } => Some("sign a release that is valid for longer"),
             Self::NoPlaces => Some("choose at least 1"),
+            Self::Policy(policy) => policy.hint(),
+            Self::Canary(_) => Some("name members, or leave it out"),
+            Self::Halted { .. } => Some(
+                "look at what has failed, and say how many that is: `--acknowledge N` (--json: \
+                 `acknowledge`)",
+            ),
+            Self::TooLong { .. } => Some("let orders live longer, or waves soak for less"),
             Self::Lifetime { .. } => None,
             Self::Window { .. } => Some("write for example `22:00-06:00`"),
             Self::CancelByItself => Some("abort the campaign"),
@@ -184,7 +211,7 @@ impl Campaigns {
             | Change::Cancel(_) => {}
         }
         let selector = self.check(new, by.at).await?;
-        let preview = self.preview(&selector, &new.change).await?;
+        let preview = self.preview(&selector, &new.change, by.at).await?;
         if preview.members.is_empty() {
             return Err(CampaignError::Nobody(preview.excluded));
         }
@@ -205,6 +232,7 @@ impl Campaigns {
         if !(LIFETIME_S_MIN..=max).contains(&new.lifetime_s) {
             return Err(CampaignError::Lifetime { wished: new.lifetime_s, max });
         }
+        check_policy(&new.policy, Duration::from_secs(new.lifetime_s))?;
         self.check_change(&new.change, now).await?;
         Ok(selector)
     }
@@ -264,6 +292,7 @@ impl Campaigns {
         &self,
         selector: &Selector,
         change: &Change,
+        now: UnixTime,
     ) -> Result<Preview, CampaignError> {
         let models = match change {
             Change::Upgrade(upgrade) => {
@@ -287,7 +316,9 @@ impl Campaigns {
             let terminals = self.registry.terminals(&page).await?;
             let Some(last) = terminals.last() else { return Ok(preview) };
             page = Page::after(last.id, PAGE_ITEMS_MAX);
-            for terminal in terminals.iter().filter(|terminal| selector.matches(terminal)) {
+            let settling = Settling::asked_by([selector], &terminals, &*self.registry).await?;
+            let is_meant = |it: &&Terminal| selector.matches(&settling.facts(it), now);
+            for terminal in terminals.iter().filter(is_meant) {
                 match why_excluded(terminal, models.as_deref()) {
                     Some(why) => *preview.excluded.entry(why).or_default() += 1,
                     None => preview.members.push(terminal.id),
@@ -323,26 +354,32 @@ impl Campaigns {
             | Change::Drill(_)
             | Change::Upgrade(_)
             | Change::Restore(_)
-            | Change::Cancel(_) => self.selected(&campaign).await?,
+            | Change::Cancel(_) => self.selected(&campaign, by.at).await?,
         };
+        let waves = wave::cut(campaign.salt, &campaign.policy, &members)?;
         let tree = Membership::of(members.iter().copied());
         self.approvers(verb, u32::try_from(tree.count()).unwrap_or(u32::MAX)).await?;
         let not_after = by.at.plus(Duration::from_secs(campaign.lifetime_s));
         let terms = BatchTerms {
             campaign: id,
             purpose: Purpose::Change,
+            issue: 0,
             change: campaign.change,
             not_before: by.at,
             not_after,
         };
         let batch = paper::batch(&self.signer, terms, &tree);
-        let start = Start { members, root: tree.root(), batch, not_after, then };
+        let start = Start { members, root: tree.root(), batch, not_after, then, waves };
         Ok(self.registry.start_campaign(id, &start, by).await?)
     }
 
-    async fn selected(&self, campaign: &Campaign) -> Result<Vec<TerminalId>, CampaignError> {
+    async fn selected(
+        &self,
+        campaign: &Campaign,
+        now: UnixTime,
+    ) -> Result<Vec<TerminalId>, CampaignError> {
         let selector = read_selector(&campaign.selector)?;
-        let preview = self.preview(&selector, &campaign.change).await?;
+        let preview = self.preview(&selector, &campaign.change, now).await?;
         match preview.members.is_empty() {
             true => Err(CampaignError::Nobody(preview.excluded)),
             false => Ok(preview.members),
@@ -385,8 +422,24 @@ impl Campaigns {
         self.move_on(id, CampaignEvent::Pause, by).await
     }
 
-    pub async fn resume(&self, id: CampaignId, by: &By) -> Result<Campaign, CampaignError> {
-        self.move_on(id, CampaignEvent::Resume, by).await
+    /// A campaign that its own gate has stopped goes on only for somebody who knows how many
+    /// terminals have ended badly: only further ones can stop it again.
+    pub async fn resume(
+        &self,
+        id: CampaignId,
+        acknowledged: Option<u64>,
+        by: &By,
+    ) -> Result<Campaign, CampaignError> {
+        let campaign = self.known(id).await?;
+        if campaign.state != CampaignState::Halted {
+            return self.move_on(id, CampaignEvent::Resume, by).await;
+        }
+        let bad = self.registry.campaign_tally(id).await?.bad();
+        let why = campaign.state_why.clone();
+        let known = acknowledged.ok_or(CampaignError::Halted { campaign: id, why, bad })?;
+        let why = format!("{known} bad ends acknowledged; {}", by.why);
+        let by = By { why: short_text(why.trim_end_matches("; ")), ..by.clone() };
+        Ok(self.registry.resume_halted(&campaign, known, &by).await?)
     }
 
     /// Nothing is released any more, and what has not begun is cancelled.
@@ -412,6 +465,16 @@ impl Campaigns {
 
     async fn known(&self, id: CampaignId) -> Result<Campaign, CampaignError> {
         self.registry.campaign(id).await?.ok_or(CampaignError::NoCampaign(id))
+    }
+}
+
+/// A policy that can come to its end before the campaign's orders do.
+fn check_policy(policy: &Policy, lives: Duration) -> Result<(), CampaignError> {
+    policy.check().map_err(CampaignError::Policy)?;
+    let takes = policy.least_time();
+    match takes < lives {
+        true => Ok(()),
+        false => Err(CampaignError::TooLong { takes, lives }),
     }
 }
 

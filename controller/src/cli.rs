@@ -20,7 +20,6 @@ mod failure;
 mod generate;
 mod init;
 mod key;
-mod measure;
 mod notice;
 mod operator;
 mod position;
@@ -46,6 +45,7 @@ use std::process::ExitCode;
 use clap::{CommandFactory as _, Parser, Subcommand};
 use shared::time::UnixTime;
 
+use crate::measure;
 use context::ContextArgs;
 use failure::{Exit, Failure};
 use print::Print;

@@ -45,6 +45,7 @@ use shared::limits::{APPROVED_ORDER_LIFETIME_S_MAX, TEXT_BYTES_MAX};
 use shared::time::UnixTime;
 use shared::window::Window;
 
+use crate::campaign::policy::Policy;
 use crate::campaign::{CampaignError, Campaigns};
 use crate::finding::Asks;
 use crate::provider::compatibility::range::NotARange;
@@ -339,7 +340,7 @@ impl Deactivations {
         }
         let selector: Selector = request.asked.selector.parse().map_err(CampaignError::Selector)?;
         let any = Change::Ping(shared::change::Ping { note: String::new() });
-        let members = self.campaigns.preview(&selector, &any).await?.members;
+        let members = self.campaigns.preview(&selector, &any, by.at).await?.members;
         if members.is_empty() {
             return Err(DeactivationError::Nobody);
         }
@@ -444,6 +445,7 @@ impl Deactivations {
             selector,
             // Whoever is to stop stops at once, and whoever is lost is not waited for.
             max_parallel: u32::try_from(members.len()).unwrap_or(u32::MAX).max(1),
+            policy: Policy::PLAIN,
             lifetime_s,
             salt: salt(),
         };

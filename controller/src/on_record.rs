@@ -19,6 +19,7 @@ use crate::registry::position::BindingsOf;
 use crate::registry::provider::all;
 use crate::registry::terminal::Terminal;
 use crate::registry::{Registry, RegistryError};
+use crate::selector::{self, Selector};
 
 /// Components that tills tell of, and labels where they do not.
 const FIRMWARE: &str = "firmware";
@@ -64,6 +65,35 @@ pub(crate) async fn bindings(
         let Some(last) = found.last() else { return Ok(all) };
         page = Page::after(last.id, PAGE_ITEMS_MAX);
         all.extend(found);
+    }
+}
+
+/// With whom terminals settle.
+#[derive(Debug, Default)]
+pub(crate) struct Settling(BTreeMap<TerminalId, Vec<String>>);
+
+impl Settling {
+    /// As far as a selector asks for it. At most a page of terminals at a time.
+    pub(crate) async fn asked_by<'a>(
+        selectors: impl IntoIterator<Item = &'a Selector>,
+        of: impl IntoIterator<Item = &'a Terminal>,
+        registry: &dyn Registry,
+    ) -> Result<Self, RegistryError> {
+        if !selectors.into_iter().any(Selector::asks_for_providers) {
+            return Ok(Self::default());
+        }
+        let ids: Vec<_> = of.into_iter().map(|it| it.id).collect();
+        let mut settling = BTreeMap::<_, Vec<_>>::new();
+        for (terminal, provider) in registry.providers_of(&ids).await? {
+            settling.entry(terminal).or_default().push(provider);
+        }
+        Ok(Self(settling))
+    }
+
+    /// All that a selector may ask of this terminal.
+    pub(crate) fn facts<'a>(&'a self, terminal: &'a Terminal) -> selector::Facts<'a> {
+        let providers = self.0.get(&terminal.id).map(Vec::as_slice).unwrap_or_default();
+        selector::Facts { providers, ..selector::Facts::from(terminal) }
     }
 }
 

@@ -27,6 +27,7 @@ use shared::limits::APPROVED_ORDER_LIFETIME_S_MAX;
 use shared::time::UnixTime;
 
 use crate::campaign::assignment::AssignmentState;
+use crate::campaign::policy::Policy;
 use crate::campaign::state::CampaignState;
 use crate::campaign::{CampaignError, Campaigns};
 use crate::finding::Asks;
@@ -191,6 +192,7 @@ impl Rebinds {
                 change: draft.change(&new.asked),
                 selector: wish.selector.clone(),
                 max_parallel: new.max_parallel,
+                policy: Policy::PLAIN,
                 lifetime_s,
                 salt: salt(),
             };

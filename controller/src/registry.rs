@@ -58,7 +58,7 @@ use backup::BackupRegistry;
 use backup::retention::RetentionRegistry;
 use campaign::{
     Approval, Assignment, Campaign, CampaignTally, NewCampaign, Purpose, SignedAnew, Start,
-    StoredBatch,
+    StoredBatch, Tripped, WaveEvent, WaveStanding,
 };
 use deactivation::DeactivationRegistry;
 use delivery::{AlarmKind, AnyAlarm, Applied, Delivered, Heard, NewOrder, Numbering, Owed};
@@ -283,9 +283,43 @@ pub trait Registry:
 
     async fn campaign_tally(&self, id: CampaignId) -> Result<CampaignTally>;
 
+    /// The waves of a started campaign, in the order in which they open.
+    async fn waves(&self, id: CampaignId) -> Result<Vec<WaveStanding>>;
+
+    /// Moves an open wave on, unless that was done already. Gives whether it was not.
+    async fn move_wave(
+        &self,
+        id: CampaignId,
+        wave: u16,
+        event: WaveEvent,
+        at: UnixTime,
+    ) -> Result<bool>;
+
+    /// Stops a campaign one of whose waves will never pass by itself, unless it stands already.
+    async fn trip_campaign(&self, seen: &Campaign, tripped: Tripped) -> Result<()>;
+
+    /// Lets a halted campaign go on, by a person who knows how many terminals have ended badly.
+    async fn resume_halted(&self, seen: &Campaign, bad: u64, by: &By) -> Result<Campaign>;
+
+    /// Assignments of a halted campaign that are to be taken back: those that have not begun, and
+    /// where `all` is set those that have, too.
+    async fn assignments_to_withdraw(
+        &self,
+        campaign: CampaignId,
+        all: bool,
+        limit: u32,
+    ) -> Result<Vec<Assignment>>;
+
     async fn put_held(&self, id: CampaignId, held: &BTreeMap<Held, u64>) -> Result<()>;
 
-    async fn batch(&self, campaign: CampaignId, purpose: Purpose) -> Result<Option<StoredBatch>>;
+    /// For the members that are released for the `issue`th time: see
+    /// [`campaign::Assignment::issue`].
+    async fn batch(
+        &self,
+        campaign: CampaignId,
+        purpose: Purpose,
+        issue: u16,
+    ) -> Result<Option<StoredBatch>>;
 
     /// Stores a batch unless the campaign has one for this purpose already; gives the stored one.
     async fn put_batch(&self, batch: &StoredBatch) -> Result<StoredBatch>;
@@ -364,8 +398,8 @@ pub trait Registry:
     ) -> Result<Vec<Assignment>>;
 
     /// Something became known about these orders other than by report. An order that is not the
-    /// newest of its assignment any more is passed over.
-    async fn learn(&self, facts: &[(OrderId, Fact)]) -> Result<()>;
+    /// newest of its assignment any more is passed over. What ends badly may stop its campaign.
+    async fn learn(&self, facts: &[(OrderId, Fact)], at: UnixTime) -> Result<()>;
 
     // ── Orders ──
 
@@ -375,8 +409,9 @@ pub trait Registry:
     /// Stores signed orders, each of which must carry the next number of its terminal; then they
     /// are owed. Those that do not (somebody was faster) are left out: gives those that were
     /// stored. The campaign must be running for [`Purpose::Change`], aborted for
-    /// [`Purpose::Cancel`], running or paused for [`Purpose::Recall`]. What is frozen gets no
-    /// change, and nothing else is recalled.
+    /// [`Purpose::Cancel`], halted for [`Purpose::Withdraw`], and one that goes on by itself or
+    /// after a word for [`Purpose::Recall`]. What is frozen gets no change, and nothing else is
+    /// recalled.
     async fn issue(
         &self,
         campaign: CampaignId,

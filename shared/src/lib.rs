@@ -13,6 +13,7 @@
 //! `codec` knows the CBOR library, only `queue` knows the database, only `signature` knows COSE.
 
 pub mod backup;
+pub mod calendar;
 pub mod change;
 pub mod claim;
 pub mod code_words;

@@ -51,6 +51,16 @@ pub const APPROVED_ORDER_LIFETIME_S_MAX: u64 = 72 * 3600;
 /// comes back to no surprises.
 pub const ROUTINE_ORDER_LIFETIME_S_MAX: u64 = 90 * 24 * 3600;
 
+/// Openings of one part of a calendar: two for each day of the week.
+pub const CALENDAR_OPENINGS_MAX: usize = 14;
+
+/// Freezes in one calendar: those of a quarter, which is the longest that an order lives, of the
+/// fleet, of a region and of a store together.
+pub const CALENDAR_FREEZES_MAX: usize = 32;
+
+/// A spread longer than this leaves too little of a night for the work itself.
+pub const CALENDAR_SPREAD_S_MAX: u32 = 4 * 3600;
+
 /// How far behind the highest sequence number a routine order may still arrive: messages can
 /// overtake one another on reconnect, but never by more than what is in flight.
 pub const ORDER_SEQ_WINDOW: u64 = 64;

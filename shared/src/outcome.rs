@@ -185,6 +185,9 @@ pub enum Refusal {
     EpochAhead,
     OtherBatch,
     UnsoundBatch,
+    UnsoundCalendar,
+    /// The order has a calendar, and this agent would not keep to it.
+    CalendarNotKept,
     /// The batch lacks a signature that its verb needs.
     TooFewSignatures,
     /// Enough approvers' keys have signed the batch, and too few different people.
@@ -240,7 +243,7 @@ pub enum Refusal {
 }
 
 impl Refusal {
-    pub const ALL: [Self; 44] = [
+    pub const ALL: [Self; 46] = [
         Self::TooLarge,
         Self::Malformed,
         Self::NotCanonical,
@@ -253,6 +256,8 @@ impl Refusal {
         Self::EpochAhead,
         Self::OtherBatch,
         Self::UnsoundBatch,
+        Self::UnsoundCalendar,
+        Self::CalendarNotKept,
         Self::TooFewSignatures,
         Self::SameOwner,
         Self::NotAMember,
@@ -307,6 +312,8 @@ impl Refusal {
             | Self::OldEpoch
             | Self::OtherBatch
             | Self::UnsoundBatch
+            | Self::UnsoundCalendar
+            | Self::CalendarNotKept
             | Self::TooFewSignatures
             | Self::SameOwner
             | Self::NotAMember

@@ -6,11 +6,13 @@ use std::collections::BTreeMap;
 
 use harness::keys::{Ceremony, NOW, terminal};
 use harness::rebind::{Portfolio, profile, rebind};
+use jiff::civil::Weekday;
 use shared::backup::{Selection, SnapshotOf};
+use shared::calendar::{Calendar, Days, Opening, Span, Weekly};
 use shared::change::rebind::RegistryOrder;
 use shared::change::{Backup, Cancel, Change, Drill, Extent, Ping, Rebind, Restore, Upgrade, Verb};
 use shared::digest::{Digest, Nonce};
-use shared::document::order::Stream;
+use shared::document::order::{Class, Stream};
 use shared::document::profile::Replaced;
 use shared::document::purge_certificate::{Emptied, KeepRules, PurgeReason, PurgedSnapshot};
 use shared::document::receipt::{Evidence, Said};
@@ -287,7 +289,29 @@ pub(crate) fn orders() -> Vec<(&'static str, Order)> {
     let (_, batch) = batches().swap_remove(1);
     let routine = Ceremony::order(300, terminal(2), &batch, &members);
     let approved = Order { stream: Stream::Approved, ..routine.clone() };
-    vec![("order-routine", routine), ("order-approved", approved)]
+    let at_night =
+        Order { calendar: Some(calendar()), class: Class::Security, seq: 301, ..routine.clone() };
+    vec![
+        ("order-routine", routine),
+        ("order-approved", approved),
+        ("order-at-night-but-for-a-freeze", at_night),
+    ]
+}
+
+/// Nights but the one to a Sunday, and one afternoon; a week in which nothing may change.
+pub(crate) fn calendar() -> Calendar {
+    let days = Days::of(Weekday::Sunday.cycle_forward().take(6));
+    let night = Weekly { days, window: Window { from_min: 22 * 60, to_min: 6 * 60 } };
+    let span = |hours: i64, lasts: i64| {
+        let from = UnixTime(NOW.0 + hours * 3600);
+        Span { from, to: UnixTime(from.0 + lasts * 3600) }
+    };
+    Calendar {
+        download: vec![Opening::Weekly(Weekly::daily(night.window)), Opening::Once(span(2, 4))],
+        activation: vec![Opening::Weekly(night)],
+        freezes: vec![span(24, 7 * 24)],
+        spread_s: 2 * 3600,
+    }
 }
 
 pub(crate) fn fleet_times() -> Vec<(&'static str, FleetTime)> {

@@ -192,6 +192,7 @@ impl Fleet {
                 | CampaignState::AwaitingApproval
                 | CampaignState::Running
                 | CampaignState::Paused
+                | CampaignState::Halted
                 | CampaignState::Aborted => Err(look.in_short()),
             }
         })?;

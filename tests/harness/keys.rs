@@ -5,9 +5,10 @@ use std::collections::BTreeMap;
 
 use shared::change::{Change, Upgrade};
 use shared::digest::{Digest, Nonce, PublicKey};
+use shared::document::order::{Class, Stream};
 use shared::document::release::{Artifact, Health, Settlement};
 use shared::document::roster::{Role, RosterKey, Thresholds};
-use shared::document::{Batch, Document, FORMAT, FleetTime, Order, Release, Roster, order::Stream};
+use shared::document::{Batch, Document, FORMAT, FleetTime, Order, Release, Roster};
 use shared::floor;
 use shared::id::{BatchId, FleetId, OrderId, TerminalId};
 use shared::membership::Membership;
@@ -160,6 +161,8 @@ impl Ceremony {
             path,
             not_before: batch.not_before,
             not_after: batch.not_after,
+            calendar: None,
+            class: Class::default(),
         }
     }
 

@@ -43,7 +43,10 @@ const CONFINED: &[(&str, &[&str])] = &[
     ("mqtt5", &["controller/src/broker/embedded.rs"]),
     ("sqlx", &["controller/src/registry.rs"]),
     ("object_store", &["controller/src/blob.rs"]),
+    ("ical", &["controller/src/calendar/ics.rs", "controller/src/calendar/repeat.rs"]),
     ("age", &["controller/src/key_file.rs", "agent/snapshot/src/keys/seal.rs"]),
+    ("version_compare", &["controller/src/version.rs"]),
+    ("winnow", &["controller/src/selector/grammar.rs"]),
     ("rustic_core", &["agent/snapshot/src/engine.rs", "agent/snapshot/src/source.rs"]),
 ];
 

@@ -159,6 +159,7 @@ mod tests {
     use shared::change::{Cancel, Change};
     use shared::codec;
     use shared::document::FORMAT;
+    use shared::document::order::Class;
     use shared::id::{BatchId, TerminalId};
 
     use super::*;
@@ -179,6 +180,8 @@ mod tests {
             path: Vec::new(),
             not_before: NOW,
             not_after: NOW,
+            calendar: None,
+            class: Class::default(),
         }
     }
 

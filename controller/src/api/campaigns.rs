@@ -16,14 +16,15 @@ use utoipa_axum::routes;
 use super::extract::{Json, Operator, Part, Path, Query, listed};
 use super::model::{
     Assignment, AssignmentState, Campaign, CampaignState, Change, Decision, Held, NewCampaign,
-    Page, Problem, Reason, Software, Upgrade,
+    Page, Problem, Reason, Resumption, Software, Upgrade, Wave, WaveState,
 };
 use super::problem::{Code, Refusal};
 use super::{Api, now};
 use crate::campaign::approval::ApprovalRefused;
 use crate::campaign::assignment;
+use crate::campaign::policy::Policy;
 use crate::campaign::state::CampaignState as Stored;
-use crate::campaign::view::{self, Member, Overview, Why};
+use crate::campaign::view::{self, Member, Overview, WaveView, Why};
 use crate::campaign::{CampaignError, Campaigns};
 use crate::registry::audit::By;
 use crate::registry::{self, RegistryError};
@@ -99,6 +100,7 @@ async fn create(
         change,
         selector: asked.selector,
         max_parallel: asked.max_parallel,
+        policy: asked.policy.unwrap_or(Policy::PLAIN),
         salt: Nonce(salt),
     };
     let campaign = api.campaigns.create(&new, &operator.by(None, now())).await?;
@@ -185,7 +187,10 @@ async fn pause(
     decide(&api, id, &operator, &why, async |campaigns, by| campaigns.pause(id, by).await).await
 }
 
-/// Go on after a pause
+/// Go on after a pause, or after its gate has stopped it
+///
+/// A campaign that its gate has stopped goes on only if `acknowledge` says how many terminals have
+/// ended badly; only further ones stop it again. What was taken back is released anew.
 #[utoipa::path(
     post,
     path = "/v1/campaigns/{id}/resume",
@@ -198,9 +203,12 @@ async fn resume(
     operator: Operator,
     State(api): State<Arc<Api>>,
     Path(id): Path<CampaignId>,
-    Json(why): Json<Decision>,
+    Json(Resumption { reason, acknowledge }): Json<Resumption>,
 ) -> Result<axum::Json<Campaign>, Refusal> {
-    decide(&api, id, &operator, &why, async |campaigns, by| campaigns.resume(id, by).await).await
+    decide(&api, id, &operator, &Decision { reason }, async |campaigns, by| {
+        campaigns.resume(id, acknowledge, by).await
+    })
+    .await
 }
 
 /// End it: no terminal is released any more, and what has not begun is cancelled
@@ -246,6 +254,9 @@ impl From<CampaignError> for Refusal {
             CampaignError::Selector(_)
             | CampaignError::ReleaseExpired { .. }
             | CampaignError::NoPlaces
+            | CampaignError::Policy(_)
+            | CampaignError::Canary(_)
+            | CampaignError::TooLong { .. }
             | CampaignError::Lifetime { .. }
             | CampaignError::Window { .. }
             | CampaignError::CancelByItself
@@ -256,6 +267,7 @@ impl From<CampaignError> for Refusal {
             CampaignError::TooManyApprovers(_)
             | CampaignError::NoRoster
             | CampaignError::IsAWave { .. }
+            | CampaignError::Halted { .. }
             | CampaignError::MembersGone(_)
             | CampaignError::OtherProfiles(_) => Code::WrongState,
             CampaignError::Approval(
@@ -278,8 +290,9 @@ impl From<CampaignError> for Refusal {
 }
 
 pub(super) async fn shown(api: &Api, id: CampaignId) -> Result<Campaign, Refusal> {
-    let overview = view::overview(&*api.registry, id).await?;
-    let Overview { campaign, tally, held } = overview.ok_or_else(|| Refusal::no("campaign", id))?;
+    let overview = view::overview(&*api.registry, id, now()).await?;
+    let Overview { campaign, tally, held, waves } =
+        overview.ok_or_else(|| Refusal::no("campaign", id))?;
     // A cancellation is part of a campaign and never one.
     let change = Change::try_from(campaign.change).map_err(|_| Refusal::no("campaign", id))?;
     let software = software(api, &change).await?;
@@ -298,6 +311,9 @@ pub(super) async fn shown(api: &Api, id: CampaignId) -> Result<Campaign, Refusal
         software,
         selector: campaign.selector,
         max_parallel: campaign.max_parallel,
+        policy: campaign.policy,
+        waves: waves.iter().map(wave).collect(),
+        bad: tally.bad(),
         state: campaign_state(campaign.state),
         state_by: campaign.state_by,
         state_at: campaign.state_at,
@@ -362,12 +378,37 @@ fn reason(why: &Why) -> Reason {
     Reason { code: why.code.clone(), detail: why.detail.clone(), hint: why.hint.map(str::to_owned) }
 }
 
+fn wave(view: &WaveView) -> Wave {
+    let it = &view.standing;
+    let tried = it.tried();
+    Wave {
+        number: u64::from(it.number) + 1,
+        terminals: tried.size,
+        state: match (it.opened_at, it.reached_at, it.passed_at) {
+            (_, _, Some(_)) => WaveState::Passed,
+            (None, _, None) => WaveState::Closed,
+            (Some(_), Some(_), None) => WaveState::Soaking,
+            (Some(_), None, None) => WaveState::Open,
+        },
+        opened_at: it.opened_at,
+        passed_at: it.passed_at,
+        released: tried.released,
+        under_way: tried.open,
+        succeeded: tried.succeeded,
+        bad: tried.bad,
+        acknowledged: tried.acknowledged,
+        waits_for: view.unmet.iter().map(ToString::to_string).collect(),
+        next_at: view.unmet.iter().filter_map(|unmet| unmet.next()).min(),
+    }
+}
+
 pub(super) fn campaign_state(state: Stored) -> CampaignState {
     match state {
         Stored::Draft => CampaignState::Draft,
         Stored::AwaitingApproval => CampaignState::AwaitingApproval,
         Stored::Running => CampaignState::Running,
         Stored::Paused => CampaignState::Paused,
+        Stored::Halted => CampaignState::Halted,
         Stored::Completed => CampaignState::Completed,
         Stored::Aborted => CampaignState::Aborted,
     }
@@ -388,6 +429,7 @@ fn state(state: assignment::AssignmentState) -> AssignmentState {
         Is::Expired => AssignmentState::Expired,
         Is::Superseded => AssignmentState::Superseded,
         Is::Cancelled => AssignmentState::Cancelled,
+        Is::Withdrawn => AssignmentState::Withdrawn,
         Is::Failed => AssignmentState::Failed,
         Is::RolledBack => AssignmentState::RolledBack,
         Is::RollbackFailed => AssignmentState::RollbackFailed,

@@ -36,7 +36,7 @@ pub use backup::{
 };
 pub use campaign::{
     Assignment, AssignmentState, Campaign, CampaignState, Decision, Held, NewCampaign, Reason,
-    Software,
+    Resumption, Software, Wave, WaveState,
 };
 pub use change::{Backup, Change, Drill, Ping, Restore, Upgrade};
 pub use claim::{Claim, ClaimState, IssuedClaim, NewClaim};
@@ -158,6 +158,9 @@ pub struct Status {
     pub campaigns_awaiting_approval: u64,
     pub campaigns_running: u64,
     pub campaigns_paused: u64,
+    /// Stopped by their own gates: somebody must look.
+    #[serde(default)]
+    pub campaigns_halted: u64,
     /// That a person should look at: `GET /v1/alarms`.
     pub alarms: u64,
     /// Terminals of whose data some class was not saved for too long: `GET /v1/backups/coverage`.

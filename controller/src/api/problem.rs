@@ -347,6 +347,8 @@ impl From<RegistryError> for Refusal {
                 .hint("look at the newest version, and decide again"),
             RegistryError::Missing { what, .. } => Self::not_found(what, detail),
             RegistryError::CampaignMoved { .. } => Self::new(Code::WrongState, detail),
+            RegistryError::OtherFailures { bad, .. } => Self::new(Code::WrongState, detail)
+                .hint(format!("look at what has failed, and acknowledge {bad}")),
             RegistryError::CampaignRefused { refused, .. } => {
                 Self::new(Code::WrongState, format!("{detail}: {refused}"))
             }

@@ -56,6 +56,7 @@ async fn status(_: Operator, State(api): State<Arc<Api>>) -> Result<Json<Status>
         campaigns_awaiting_approval: tally.campaigns_awaiting_approval,
         campaigns_running: tally.campaigns_running,
         campaigns_paused: tally.campaigns_paused,
+        campaigns_halted: tally.campaigns_halted,
         alarms: tally.alarms,
         backups_overdue: tally.backups_overdue,
         suspicions: Counted {

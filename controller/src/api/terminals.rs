@@ -19,6 +19,7 @@ use super::model::{
 use super::problem::{Code, Refusal};
 use super::{Api, alarms, campaigns, claims, now};
 use crate::campaign::view::{self, Member};
+use crate::on_record::Settling;
 use crate::registry::delivery::AlarmKind;
 use crate::registry::page::{self, PAGE_ITEMS_MAX};
 use crate::registry::terminal as stored;
@@ -77,13 +78,15 @@ async fn matching(
     page: &page::Page<TerminalId>,
 ) -> Result<Vec<stored::Terminal>, Refusal> {
     let enough = usize::try_from(page.limit).unwrap_or(usize::MAX);
-    let mut found = Vec::new();
+    let (now, mut found) = (now(), Vec::new());
     let mut next = page::Page { after: page.after, limit: PAGE_ITEMS_MAX };
     while found.len() < enough {
         let terminals = api.registry.terminals(&next).await?;
         let Some(last) = terminals.last() else { break };
         next.after = Some(last.id);
-        found.extend(terminals.into_iter().filter(|terminal| meant.matches(terminal)));
+        let settling = Settling::asked_by([meant], &terminals, &*api.registry).await?;
+        let is_meant = |it: &stored::Terminal| meant.matches(&settling.facts(it), now);
+        found.extend(terminals.into_iter().filter(is_meant));
     }
     found.truncate(enough);
     Ok(found)

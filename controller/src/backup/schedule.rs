@@ -18,6 +18,7 @@ use shared::window::Window;
 use tracing::{info, warn};
 
 use crate::background::Progress;
+use crate::campaign::policy::Policy;
 use crate::campaign::state::CampaignState;
 use crate::campaign::{CampaignError, Campaigns};
 use crate::registry::audit::By;
@@ -224,6 +225,7 @@ impl Scheduling {
                     change: schedule.work.change(schedule.window, settled_by),
                     selector: schedule.selector.clone(),
                     max_parallel: schedule.max_parallel,
+                    policy: Policy::PLAIN,
                     lifetime_s,
                     salt: Nonce(*id.as_bytes()),
                 };

@@ -12,6 +12,7 @@ use tracing::warn;
 use super::overdue::{self, Rules};
 use super::schedule::{Schedule, Work};
 use crate::background::Progress;
+use crate::on_record::Settling;
 use crate::registry::terminal::Terminal;
 use crate::registry::{Registry, RegistryError};
 use crate::selector::Selector;
@@ -42,7 +43,12 @@ impl Watch {
             return Ok(Progress::Settled);
         }
         let asking = asking(&self.registry.schedules().await?);
-        let is_asked = |it: &Terminal| asking.iter().any(|selector| selector.matches(it));
+        let terminals = due.iter().map(|it| &it.terminal);
+        let settling = Settling::asked_by(&asking, terminals, &*self.registry).await?;
+        let is_asked = |it: &Terminal| {
+            let facts = settling.facts(it);
+            asking.iter().any(|selector| selector.matches(&facts, now))
+        };
         let judged = due
             .iter()
             .map(|it| overdue::judge(&self.rules, it, is_asked(&it.terminal), now))

@@ -177,7 +177,7 @@ pub fn cancellation(campaign: CampaignId, asked: &Batch, reason: &str) -> Batch 
     let cancel = Cancel { batch: asked.id, reason: short_text(reason) };
     Batch {
         format: FORMAT,
-        id: paper::batch_id(campaign, Purpose::Cancel),
+        id: paper::batch_id(campaign, Purpose::Cancel, 0),
         change: Change::Cancel(cancel),
         terminals: asked.terminals,
         root: asked.root,
@@ -246,6 +246,7 @@ pub fn check_cancellation(
         id: theirs.document.id,
         campaign,
         purpose: Purpose::Cancel,
+        issue: 0,
         signed: SignedBytes::new(brought.to_vec()),
         not_before,
         not_after,

@@ -35,6 +35,9 @@ pub enum AssignmentState {
     Expired,
     Superseded,
     Cancelled,
+    /// Taken back before it began, because the campaign was stopped: its turn comes again when the
+    /// campaign goes on.
+    Withdrawn,
     Failed,
     RolledBack,
     RollbackFailed,
@@ -42,7 +45,7 @@ pub enum AssignmentState {
 }
 
 impl AssignmentState {
-    pub const ALL: [Self; 16] = [
+    pub const ALL: [Self; 17] = [
         Self::Ordered,
         Self::Unanswered,
         Self::Accepted,
@@ -55,6 +58,7 @@ impl AssignmentState {
         Self::Expired,
         Self::Superseded,
         Self::Cancelled,
+        Self::Withdrawn,
         Self::Failed,
         Self::RolledBack,
         Self::RollbackFailed,
@@ -75,6 +79,7 @@ impl AssignmentState {
             Self::Expired => "expired",
             Self::Superseded => "superseded",
             Self::Cancelled => "cancelled",
+            Self::Withdrawn => "withdrawn",
             Self::Failed => "failed",
             Self::RolledBack => "rolled-back",
             Self::RollbackFailed => "rollback-failed",
@@ -105,6 +110,7 @@ impl AssignmentState {
             | Self::Expired
             | Self::Superseded
             | Self::Cancelled
+            | Self::Withdrawn
             | Self::Succeeded => false,
         }
     }
@@ -120,6 +126,7 @@ impl AssignmentState {
             | Self::Expired
             | Self::Superseded
             | Self::Cancelled
+            | Self::Withdrawn
             | Self::Failed
             | Self::RolledBack
             | Self::RollbackFailed
@@ -149,6 +156,9 @@ pub struct Standing {
     pub ended: Option<Ended>,
     /// The terminal told two different ends.
     pub contradicted: bool,
+    /// It was sent a cancellation because the campaign was stopped, not because it was ended.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub halted_at: Option<UnixTime>,
 }
 
 /// The controller stopped waiting. What the terminal says later still counts for more.
@@ -195,6 +205,8 @@ pub enum Fact {
     Unanswered(UnixTime),
     GivenUp(GivenUp),
     Withdrawn(UnixTime),
+    /// The campaign was stopped, and it is being taken back.
+    Halted(UnixTime),
     Accepted(UnixTime),
     Progress(Progress),
     Refused(Refused),
@@ -213,6 +225,7 @@ impl Standing {
             refused: None,
             ended: None,
             contradicted: false,
+            halted_at: None,
         }
     }
 
@@ -221,6 +234,7 @@ impl Standing {
         match fact {
             Fact::Unanswered(at) => self.unanswered_at = earliest(self.unanswered_at, at),
             Fact::Withdrawn(at) => self.withdrawn_at = earliest(self.withdrawn_at, at),
+            Fact::Halted(at) => self.halted_at = earliest(self.halted_at, at),
             Fact::Accepted(at) => self.accepted_at = earliest(self.accepted_at, at),
             Fact::GivenUp(given_up) => {
                 self.given_up = Some(self.given_up.map_or(given_up, |known| known.max(given_up)));
@@ -263,6 +277,15 @@ impl Standing {
 
     /// The state, and since when it is that.
     pub fn state_since(&self) -> (AssignmentState, UnixTime) {
+        match self.state_unless_halted() {
+            (AssignmentState::Cancelled, at) if self.halted_at.is_some() => {
+                (AssignmentState::Withdrawn, at)
+            }
+            other => other,
+        }
+    }
+
+    fn state_unless_halted(&self) -> (AssignmentState, UnixTime) {
         use AssignmentState as State;
         if let Some(ended) = &self.ended {
             return (state_of_end(&ended.outcome), ended.at);
@@ -416,6 +439,12 @@ mod tests {
         check(&[given_up(Unheard::Unreached, 60)], State::Unreached, 60);
         check(&[accepted.clone(), given_up(Unheard::Silent, 70)], State::Silent, 70);
         check(std::slice::from_ref(&withdrawn), State::Cancelled, 30);
+        let halted = Fact::Halted(at(25));
+        check(std::slice::from_ref(&halted), State::Ordered, 1);
+        check(&[halted.clone(), withdrawn.clone()], State::Withdrawn, 30);
+        let cancelled = Outcome::Cancelled { reason: String::new() };
+        check(&[ended(cancelled, 40), accepted.clone(), halted.clone()], State::Withdrawn, 40);
+        check(&[halted, ended(succeeded(), 40)], State::Succeeded, 40);
         check(&[withdrawn, accepted.clone()], State::Accepted, 20);
         check(&[refused(Refusal::OtherModel, 15)], State::Refused, 15);
         check(&[ended(failed("a"), 90), accepted.clone()], State::Failed, 90);
@@ -477,6 +506,7 @@ mod tests {
             time.clone().prop_map(|t| Fact::Unanswered(at(t))),
             time.clone().prop_map(|t| Fact::Accepted(at(t))),
             time.clone().prop_map(|t| Fact::Withdrawn(at(t))),
+            time.clone().prop_map(|t| Fact::Halted(at(t))),
             (unheard, time.clone()).prop_map(|(unheard, t)| given_up(unheard, t)),
             (0_u64..4, any::<bool>()).prop_map(|(ordinal, waits)| {
                 progress(ordinal, if waits { waiting() } else { StepState::Running })

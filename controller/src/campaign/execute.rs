@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use shared::change::{Cancel, Change, Verb};
 use shared::document::order::Stream;
+use shared::floor;
 use shared::id::{CampaignId, OrderId, TerminalId};
 use shared::limits::short_text;
 use shared::time::UnixTime;
@@ -18,16 +19,20 @@ use tracing::{debug, info, warn};
 
 use super::approval;
 use super::assignment::{AssignmentState, Fact, GivenUp, Unheard};
+use super::gate::{self, Verdict};
 use super::paper::{self, BatchTerms, OrderPlace};
-use super::plan::{self, Candidate, Plan, Policy, Situation};
+use super::plan::{self, Candidate, Plan, Situation};
+use super::policy::StopPolicy;
 use super::state::{CampaignEvent, CampaignState};
 use super::view;
+use super::wave::{self, Wave};
 use crate::auth::roster;
 use crate::background::{Poke, Progress};
 use crate::delivery::Signer;
 use crate::registry::audit::By;
 use crate::registry::campaign::{
-    Assignment, Campaign, CampaignTally, Frozen, Purpose, StoredBatch,
+    Assignment, Campaign, CampaignTally, Frozen, Purpose, StoredBatch, Tripped, WaveEvent,
+    WaveStanding,
 };
 use crate::registry::delivery::{NewOrder, Numbering};
 use crate::registry::{Registry, RegistryError};
@@ -46,6 +51,9 @@ const ASSIGNMENTS_MAX: u32 = 200;
 
 /// Orders in one transaction.
 const ORDERS_MAX: usize = 100;
+
+/// The same of an order of a campaign that was stopped.
+const WHY_WITHDRAWN: &str = "its campaign was stopped";
 
 /// What a terminal says of an order that was taken back from it: no more than it has to know.
 const WHY_RECALLED: &str = "somebody finds it suspicious";
@@ -70,8 +78,29 @@ struct Motion {
     /// Somebody finds the request suspicious that it carries out.
     is_suspected: bool,
     frozen: Frozen,
+    waves: Vec<WaveStanding>,
     sweep: Sweep,
     now: UnixTime,
+}
+
+/// An order that is to be made.
+#[derive(Clone, Copy)]
+struct Wanted {
+    terminal: TerminalId,
+    attempt: u32,
+    issue: u16,
+    wave: u16,
+}
+
+impl Wanted {
+    /// Another order about the one that this assignment has.
+    fn about(it: &Assignment) -> Self {
+        Self { terminal: it.terminal, attempt: it.attempt, issue: it.issue, wave: it.wave }
+    }
+
+    fn next_attempt(it: &Assignment) -> Self {
+        Self { attempt: it.attempt.saturating_add(1), ..Self::about(it) }
+    }
 }
 
 impl Execute {
@@ -104,12 +133,16 @@ impl Execute {
     async fn step_one(&self, campaign: Campaign, now: UnixTime) -> Result<Progress> {
         let Some(frozen) = campaign.frozen else { return Ok(Progress::Settled) };
         let id = campaign.id;
+        let waves = self.registry.waves(id).await?;
         let sweep = match self.take_sweep(id) {
             Some(sweep) => sweep,
-            None => Sweep::new(&campaign, &self.registry.members(id).await?),
+            None => {
+                let cut: Vec<_> = waves.iter().map(|it| it.wave.clone()).collect();
+                Sweep::new(&campaign, &cut, &self.registry.members(id).await?)
+            }
         };
         let is_suspected = view::is_suspected(&*self.registry, &campaign).await?;
-        let mut motion = Motion { campaign, is_suspected, frozen, sweep, now };
+        let mut motion = Motion { campaign, is_suspected, frozen, waves, sweep, now };
         let progress = self.move_one(&mut motion).await;
         // After an error it is made anew: what it knew may be half of what happened.
         if progress.is_ok() {
@@ -124,7 +157,17 @@ impl Execute {
             CampaignState::Running => {
                 self.recall(motion).await?;
                 self.order_again(motion).await?;
+                match self.move_waves(motion).await? {
+                    Moved::Stopped => return Ok(Progress::MoreToDo),
+                    Moved::On => {}
+                }
+                self.release_again(motion).await?;
                 self.release(motion).await?
+            }
+            CampaignState::Halted => {
+                self.recall(motion).await?;
+                self.withdraw(motion).await?;
+                self.tell_who_is_held(motion).await?
             }
             CampaignState::AwaitingApproval => self.await_approval(motion).await?,
             CampaignState::Aborted => self.cancel(motion).await?,
@@ -144,7 +187,7 @@ impl Execute {
     /// ends it.
     async fn await_approval(&self, motion: &mut Motion) -> Result<Progress> {
         let (campaign, now) = (&motion.campaign, motion.now);
-        let Some(batch) = self.registry.batch(campaign.id, Purpose::Change).await? else {
+        let Some(batch) = self.registry.batch(campaign.id, Purpose::Change, 0).await? else {
             return Ok(Progress::Settled);
         };
         let roster = roster::newest(&*self.registry).await?;
@@ -195,12 +238,12 @@ impl Execute {
         for (state, before, fact) in rules {
             let id = motion.campaign.id;
             let found = self.registry.assignments_since(id, state, before, ASSIGNMENTS_MAX).await?;
-            self.learn(&found, &[fact]).await?;
+            self.learn(&found, &[fact], now).await?;
         }
         Ok(())
     }
 
-    async fn learn(&self, assignments: &[Assignment], facts: &[Fact]) -> Result<()> {
+    async fn learn(&self, assignments: &[Assignment], facts: &[Fact], now: UnixTime) -> Result<()> {
         if assignments.is_empty() {
             return Ok(());
         }
@@ -208,22 +251,102 @@ impl Execute {
             .iter()
             .flat_map(|it| facts.iter().map(|fact| (it.order, fact.clone())))
             .collect();
-        self.registry.learn(&learnt).await
+        self.registry.learn(&learnt, now).await
+    }
+
+    /// Opens the waves whose time has come, and stops a campaign one of whose waves cannot pass.
+    async fn move_waves(&self, motion: &mut Motion) -> Result<Moved> {
+        let Some(gate) = motion.campaign.policy.gate.clone() else { return Ok(Moved::On) };
+        let (id, now) = (motion.campaign.id, motion.now);
+        while let Some(wave) = motion.waves.iter().find(|it| it.passed_at.is_none()) {
+            let Some(opened_at) = wave.opened_at else { return Ok(Moved::On) };
+            let (number, tried) = (wave.number, wave.tried());
+            match gate::judge(&gate, tried, opened_at, wave.reached_at, now) {
+                Verdict::Passed => {
+                    if self.registry.move_wave(id, number, WaveEvent::Passed, now).await? {
+                        info!(campaign = %id, wave = number + 1, "the gate has passed");
+                    }
+                    motion.waves = self.registry.waves(id).await?;
+                }
+                Verdict::Missed(trip) => {
+                    let tripped = Tripped { wave: number, trip, at: now };
+                    self.registry.trip_campaign(&motion.campaign, tripped).await?;
+                    warn!(campaign = %id, wave = number + 1, why = %trip, "the campaign is halted");
+                    return Ok(Moved::Stopped);
+                }
+                Verdict::Unmet(_) => {
+                    let is_reached = gate::is_reached(&gate, tried, opened_at, now);
+                    if is_reached && wave.reached_at.is_none() {
+                        self.registry.move_wave(id, number, WaveEvent::Reached, now).await?;
+                    }
+                    return Ok(Moved::On);
+                }
+            }
+        }
+        Ok(Moved::On)
+    }
+
+    /// Takes back what has not begun, and where the policy says so what has. Not where the roster
+    /// asks approvers for that: terminals would refuse it.
+    async fn withdraw(&self, motion: &Motion) -> Result<()> {
+        let id = motion.campaign.id;
+        let all = match motion.campaign.policy.stop {
+            StopPolicy::Finish => false,
+            StopPolicy::Keep | StopPolicy::Revert => true,
+        };
+        let open = self.registry.assignments_to_withdraw(id, all, ASSIGNMENTS_MAX).await?;
+        if open.is_empty() || self.does_ending_need_people(motion).await? {
+            return Ok(());
+        }
+        let numbering = self.numbering(open.iter().map(|it| it.terminal)).await?;
+        let wanted = open.iter().map(Wanted::about).collect();
+        self.order(motion, Purpose::Withdraw, wanted, &numbering).await
+    }
+
+    async fn does_ending_need_people(&self, motion: &Motion) -> Result<bool> {
+        let roster = roster::newest(&*self.registry).await?;
+        let needed = roster.map(|it| it.requirement(Verb::Cancel, motion.frozen.members));
+        Ok(needed.is_some_and(|it| it.approvers > 0))
+    }
+
+    /// The turn of those comes again that were taken back when the campaign was stopped.
+    async fn release_again(&self, motion: &Motion) -> Result<()> {
+        if !motion.comes_again() || motion.now >= motion.frozen.not_after {
+            return Ok(());
+        }
+        let id = motion.campaign.id;
+        let withdrawn = AssignmentState::Withdrawn;
+        let back = self.registry.assignments_since(id, withdrawn, FAR, ASSIGNMENTS_MAX).await?;
+        if back.is_empty() {
+            return Ok(());
+        }
+        let ids: Vec<_> = back.iter().map(|it| it.terminal).collect();
+        let terminals = self.registry.terminals_of(&ids).await?;
+        let of = |terminal| back.iter().find(|it| it.terminal == terminal);
+        let candidates: Vec<_> =
+            terminals.iter().filter_map(|it| Some(Candidate::of(it, of(it.id)?.wave))).collect();
+        let tally = self.registry.campaign_tally(id).await?;
+        let plan = plan::plan(motion.campaign.max_parallel, motion.situation(&tally), &candidates);
+        let numbering = self.numbering(plan.release.iter().copied()).await?;
+        let again = |it: &Assignment| Wanted {
+            issue: it.issue.saturating_add(1),
+            ..Wanted::next_attempt(it)
+        };
+        let wanted = plan.release.iter().filter_map(|id| of(*id).map(again)).collect();
+        self.order(motion, Purpose::Change, wanted, &numbering).await
     }
 
     /// A new epoch of a terminal voided its order: it gets another one, unless it may have none.
     async fn order_again(&self, motion: &Motion) -> Result<()> {
         let id = motion.campaign.id;
         let voided = self.registry.assignments_voided(id, ASSIGNMENTS_MAX).await?;
-        let terminals: Vec<_> = voided.iter().map(|it| it.terminal).collect();
-        let numbering = self.numbering(&terminals).await?;
+        let numbering = self.numbering(voided.iter().map(|it| it.terminal)).await?;
         let in_time = motion.now < motion.frozen.not_after;
         let (again, lost): (Vec<_>, Vec<_>) =
             voided.into_iter().partition(|it| in_time && numbering.contains_key(&it.terminal));
-        self.learn(&lost, &lost_for_good(motion.now)).await?;
-        let attempts = again.iter().map(|it| (it.terminal, it.attempt.saturating_add(1)));
-        self.order(motion, Purpose::Change, attempts.collect(), &numbering).await?;
-        Ok(())
+        self.learn(&lost, &lost_for_good(motion.now), motion.now).await?;
+        let wanted = again.iter().map(Wanted::next_attempt).collect();
+        self.order(motion, Purpose::Change, wanted, &numbering).await
     }
 
     /// Looks at some of those who wait, in the order of release, and releases as many as the plan
@@ -234,9 +357,15 @@ impl Execute {
             return Ok(Progress::Settled);
         };
         for terminals in plan.release.chunks(ORDERS_MAX) {
-            let numbering = self.numbering(terminals).await?;
-            let attempts = terminals.iter().map(|terminal| (*terminal, 1)).collect();
-            self.order(motion, Purpose::Change, attempts, &numbering).await?;
+            let numbering = self.numbering(terminals.iter().copied()).await?;
+            let first = |terminal: &TerminalId| Wanted {
+                terminal: *terminal,
+                attempt: 1,
+                issue: 0,
+                wave: motion.wave_of(*terminal),
+            };
+            let wanted = terminals.iter().map(first).collect();
+            self.order(motion, Purpose::Change, wanted, &numbering).await?;
         }
         let looked_at_all = motion.sweep.advance(&plan);
         if looked_at_all {
@@ -252,22 +381,24 @@ impl Execute {
         let circumstances = Circumstances {
             state: motion.campaign.state,
             time_is_over: motion.now >= motion.frozen.not_after,
+            open_wave: motion.open_wave(),
             tally: tally.clone(),
             changes: self.registry.fleet_tally().await?.changes,
         };
-        let Some(ids) = motion.sweep.next(circumstances) else { return Ok(None) };
+        let Some(next) = motion.sweep.next(circumstances) else { return Ok(None) };
+        let ids: Vec<_> = next.iter().map(|(id, _)| *id).collect();
         let released = self.registry.assignments_of(motion.campaign.id, &ids).await?;
         motion.sweep.are_released(released.iter().map(|it| it.terminal));
         let terminals = self.registry.terminals_of(&ids).await?;
-        let mut candidates: BTreeMap<_, _> =
-            terminals.iter().map(|terminal| (terminal.id, Candidate::from(terminal))).collect();
+        let mut terminals: BTreeMap<_, _> = terminals.iter().map(|it| (it.id, it)).collect();
         for assignment in released {
-            candidates.remove(&assignment.terminal);
+            terminals.remove(&assignment.terminal);
         }
         // In the order of release, which is not that of their ids.
-        let candidates: Vec<_> = ids.iter().filter_map(|id| candidates.remove(id)).collect();
-        let policy = Policy { max_parallel: motion.campaign.max_parallel };
-        Ok(Some(plan::plan(policy, motion.situation(tally), &candidates)))
+        let candidate =
+            |(id, wave): &(TerminalId, u16)| Some(Candidate::of(terminals.get(id)?, *wave));
+        let candidates: Vec<_> = next.iter().filter_map(candidate).collect();
+        Ok(Some(plan::plan(motion.campaign.max_parallel, motion.situation(tally), &candidates)))
     }
 
     /// Nobody is released, but people want to know why.
@@ -293,13 +424,12 @@ impl Execute {
     async fn cancel(&self, motion: &mut Motion) -> Result<Progress> {
         let (id, now) = (motion.campaign.id, motion.now);
         let voided = self.registry.assignments_voided(id, ASSIGNMENTS_MAX).await?;
-        self.learn(&voided, &lost_for_good(now)).await?;
+        self.learn(&voided, &lost_for_good(now), now).await?;
         // Once the order's time is over these are the ones that have accepted it.
         let open = self.registry.assignments_to_cancel(id, ASSIGNMENTS_MAX).await?;
-        let terminals: Vec<_> = open.iter().map(|it| it.terminal).collect();
-        let numbering = self.numbering(&terminals).await?;
-        let attempts = open.iter().map(|it| (it.terminal, it.attempt)).collect();
-        self.order(motion, Purpose::Cancel, attempts, &numbering).await?;
+        let numbering = self.numbering(open.iter().map(|it| it.terminal)).await?;
+        let wanted = open.iter().map(Wanted::about).collect();
+        self.order(motion, Purpose::Cancel, wanted, &numbering).await?;
         self.tell_who_is_held(motion).await
     }
 
@@ -308,85 +438,104 @@ impl Execute {
     async fn recall(&self, motion: &Motion) -> Result<()> {
         let id = motion.campaign.id;
         let accepted = self.registry.assignments_to_recall(id, ASSIGNMENTS_MAX).await?;
-        if accepted.is_empty() {
+        if accepted.is_empty() || self.does_ending_need_people(motion).await? {
             return Ok(());
         }
-        let roster = roster::newest(&*self.registry).await?;
-        let needed = roster.map(|it| it.requirement(Verb::Cancel, motion.frozen.members));
-        if needed.is_some_and(|it| it.approvers > 0) {
-            return Ok(());
-        }
-        let terminals: Vec<_> = accepted.iter().map(|it| it.terminal).collect();
-        let numbering = self.numbering(&terminals).await?;
-        let attempts = accepted.iter().map(|it| (it.terminal, it.attempt)).collect();
-        self.order(motion, Purpose::Recall, attempts, &numbering).await
+        let numbering = self.numbering(accepted.iter().map(|it| it.terminal)).await?;
+        let wanted = accepted.iter().map(Wanted::about).collect();
+        self.order(motion, Purpose::Recall, wanted, &numbering).await
     }
 
-    async fn numbering(&self, terminals: &[TerminalId]) -> Result<BTreeMap<TerminalId, Numbering>> {
+    async fn numbering(
+        &self,
+        terminals: impl Iterator<Item = TerminalId>,
+    ) -> Result<BTreeMap<TerminalId, Numbering>> {
+        let terminals: Vec<_> = terminals.collect();
         if terminals.is_empty() {
             return Ok(BTreeMap::new());
         }
-        let numbering = self.registry.numbering(terminals).await?;
+        let numbering = self.registry.numbering(&terminals).await?;
         Ok(numbering.into_iter().map(|it| (it.terminal, it)).collect())
     }
 
-    /// Signs and stores an order for each of these terminals and attempts. Where the number was
-    /// taken meanwhile there is none, and the terminal's turn comes again.
+    /// Signs and stores an order for each of these. Where the number was taken meanwhile there is
+    /// none, and the terminal's turn comes again.
     async fn order(
         &self,
         motion: &Motion,
         purpose: Purpose,
-        attempts: Vec<(TerminalId, u32)>,
+        wanted: Vec<Wanted>,
         numbering: &BTreeMap<TerminalId, Numbering>,
     ) -> Result<()> {
-        if attempts.is_empty() {
-            return Ok(());
+        let mut by_issue: BTreeMap<u16, Vec<Wanted>> = BTreeMap::new();
+        for it in wanted {
+            by_issue.entry(it.issue).or_default().push(it);
         }
-        let campaign = motion.campaign.id;
-        let batch = self.batch(motion, purpose).await?;
+        for (issue, wanted) in by_issue {
+            let batch = self.batch(motion, purpose, issue).await?;
+            self.order_under(motion, &batch, wanted, numbering).await?;
+        }
+        Ok(())
+    }
+
+    async fn order_under(
+        &self,
+        motion: &Motion,
+        batch: &StoredBatch,
+        wanted: Vec<Wanted>,
+        numbering: &BTreeMap<TerminalId, Numbering>,
+    ) -> Result<()> {
         if motion.now >= batch.not_after {
             // Terminals would refuse it, and an order is made once.
             return Ok(());
         }
+        let StoredBatch { campaign, purpose, .. } = *batch;
         let (change, tree) = (&motion.campaign.change, motion.sweep.tree());
-        let sign = |(terminal, attempt): (TerminalId, u32)| -> Option<NewOrder> {
+        let count = wanted.len();
+        let sign = |it: Wanted| -> Option<NewOrder> {
+            let Wanted { terminal, attempt, wave, .. } = it;
             let Numbering { epoch, order_seq, approved_seq, .. } = *numbering.get(&terminal)?;
             let last = match paper::stream(purpose, change) {
                 Stream::Routine => order_seq,
                 Stream::Approved => approved_seq,
             };
-            let place = OrderPlace { terminal, epoch, seq: last.saturating_add(1), attempt };
-            paper::order(&self.signer, &batch, change, place, tree)
+            let place = OrderPlace { terminal, epoch, seq: last.saturating_add(1), attempt, wave };
+            paper::order(&self.signer, batch, change, place, tree)
         };
-        let orders: Vec<_> = attempts.into_iter().filter_map(sign).collect();
+        let orders: Vec<_> = wanted.into_iter().filter_map(sign).collect();
         let issued = self.registry.issue(campaign, purpose, &orders, motion.now).await?.len();
-        debug!(%campaign, ?purpose, issued, wished = orders.len(), "ordered");
+        debug!(%campaign, ?purpose, issued, wished = count, "ordered");
         if issued > 0 {
             self.deliver.poke();
         }
         Ok(())
     }
 
-    /// The batch that people started, or one that cancels it.
-    async fn batch(&self, motion: &Motion, purpose: Purpose) -> Result<StoredBatch> {
-        let Motion { campaign, frozen, sweep, .. } = motion;
-        if let Some(stored) = self.registry.batch(campaign.id, purpose).await? {
+    /// The batch that people started, one that says the same again for those that were taken back,
+    /// or one that cancels either.
+    async fn batch(&self, motion: &Motion, purpose: Purpose, issue: u16) -> Result<StoredBatch> {
+        let Motion { campaign, frozen, sweep, now, .. } = motion;
+        if let Some(stored) = self.registry.batch(campaign.id, purpose, issue).await? {
             return Ok(stored);
         }
         let cancel = |reason: &str| {
-            let batch = paper::batch_id(campaign.id, Purpose::Change);
+            let batch = paper::batch_id(campaign.id, Purpose::Change, issue);
             Change::Cancel(Cancel { batch, reason: short_text(reason) })
         };
         let (change, not_before) = match purpose {
             Purpose::Change => (campaign.change.clone(), frozen.started_at),
             Purpose::Cancel => (cancel(&campaign.state_why), campaign.state_at),
-            Purpose::Recall => (cancel(WHY_RECALLED), motion.now),
+            Purpose::Recall => (cancel(WHY_RECALLED), *now),
+            Purpose::Withdraw => (cancel(WHY_WITHDRAWN), *now),
         };
         let not_after = match purpose {
             Purpose::Change => frozen.not_after,
-            Purpose::Cancel | Purpose::Recall => paper::cancelled_until(not_before),
+            Purpose::Cancel | Purpose::Recall | Purpose::Withdraw => {
+                paper::cancelled_until(not_before)
+            }
         };
-        let terms = BatchTerms { campaign: campaign.id, purpose, change, not_before, not_after };
+        let campaign = campaign.id;
+        let terms = BatchTerms { campaign, purpose, issue, change, not_before, not_after };
         // The first one that was stored counts, whoever signed it.
         self.registry.put_batch(&paper::batch(&self.signer, terms, sweep.tree())).await
     }
@@ -409,6 +558,15 @@ impl Execute {
                     Err(error) => return Err(error),
                 }
             }
+            // Whoever looks at what has failed decides whether it goes on, as long as it could.
+            CampaignState::Halted if *now >= motion.frozen.not_after && tally.open() == 0 => {
+                let by = By { who: WHO.to_owned(), why: "its time is over".to_owned(), at: *now };
+                match self.registry.move_campaign(campaign, CampaignEvent::End, &by).await {
+                    Ok(_) | Err(RegistryError::CampaignMoved { .. }) => {}
+                    Err(error) => return Err(error),
+                }
+            }
+            CampaignState::Halted => {}
             CampaignState::Aborted => {
                 if tally.open() == 0 {
                     self.registry.settle_campaign(campaign.id, *now).await?;
@@ -434,18 +592,51 @@ impl Execute {
     }
 }
 
+/// What looking at the waves of a campaign led to.
+enum Moved {
+    On,
+    /// It is halted now.
+    Stopped,
+}
+
 impl Motion {
+    fn open_wave(&self) -> u16 {
+        open_wave(&self.waves)
+    }
+
+    fn wave_of(&self, terminal: TerminalId) -> u16 {
+        let cut: Vec<Wave> = self.waves.iter().map(|it| it.wave.clone()).collect();
+        wave::wave_of(self.campaign.salt, &self.campaign.policy.canary, &cut, terminal)
+    }
+
+    /// Where people must sign, nothing is released under another batch than theirs.
+    fn comes_again(&self) -> bool {
+        comes_again(&self.campaign.change)
+    }
+
     fn situation<'a>(&self, tally: &'a CampaignTally) -> Situation<'a> {
         Situation {
             state: self.campaign.state,
             now: self.now,
             not_after: self.frozen.not_after,
             members: self.frozen.members,
+            open_wave: self.open_wave(),
+            comes_again: self.comes_again(),
             is_frozen: self.is_suspected,
             is_of_lost: self.campaign.change.is_of_lost(),
             tally,
         }
     }
+}
+
+/// The last wave that is open; the first of a campaign in which none is yet.
+pub(super) fn open_wave(waves: &[WaveStanding]) -> u16 {
+    let open = waves.iter().filter(|it| it.opened_at.is_some());
+    open.map(|it| it.number).max().unwrap_or_default()
+}
+
+pub(super) fn comes_again(change: &Change) -> bool {
+    !floor::needs_people(change.verb())
 }
 
 /// A till that is watched has nothing to say for as long as its watch may last, and can be undone

@@ -23,20 +23,23 @@ use crate::registry::delivery::NewOrder;
 pub(super) struct BatchTerms {
     pub(super) campaign: CampaignId,
     pub(super) purpose: Purpose,
+    /// See [`crate::registry::campaign::Assignment::issue`].
+    pub(super) issue: u16,
     pub(super) change: Change,
     pub(super) not_before: UnixTime,
     pub(super) not_after: UnixTime,
 }
 
 pub(super) fn batch(signer: &Signer, terms: BatchTerms, members: &Membership) -> StoredBatch {
-    let BatchTerms { campaign, purpose, change, not_before, not_after } = terms;
-    let id = batch_id(campaign, purpose);
+    let BatchTerms { campaign, purpose, issue, change, not_before, not_after } = terms;
+    let id = batch_id(campaign, purpose, issue);
     let paper = signer.batch(id, change, members, not_before, not_after);
     StoredBatch {
         digest: paper.digest,
         id,
         campaign,
         purpose,
+        issue,
         signed: paper.signed,
         not_before,
         not_after,
@@ -50,6 +53,8 @@ pub(super) struct OrderPlace {
     pub(super) epoch: u32,
     pub(super) seq: u64,
     pub(super) attempt: u32,
+    /// Of the campaign, from 0.
+    pub(super) wave: u16,
 }
 
 /// The order for one member; `None` for a stranger.
@@ -60,7 +65,7 @@ pub(super) fn order(
     place: OrderPlace,
     members: &Membership,
 ) -> Option<NewOrder> {
-    let OrderPlace { terminal, epoch, seq, attempt } = place;
+    let OrderPlace { terminal, epoch, seq, attempt, wave } = place;
     let proof = members.proof(terminal)?;
     let id = order_id(batch.campaign, batch.purpose, terminal, attempt);
     let stream = stream(batch.purpose, change);
@@ -84,6 +89,8 @@ pub(super) fn order(
         campaign: batch.campaign,
         purpose: batch.purpose,
         attempt,
+        issue: batch.issue,
+        wave,
         batch: batch.digest,
         signed,
         not_after: batch.not_after,
@@ -102,7 +109,7 @@ pub(super) fn cancelled_until(not_before: UnixTime) -> UnixTime {
 pub(super) fn stream(purpose: Purpose, change: &Change) -> Stream {
     match purpose {
         Purpose::Change if floor::needs_people(change.verb()) => Stream::Approved,
-        Purpose::Change | Purpose::Cancel | Purpose::Recall => Stream::Routine,
+        Purpose::Change | Purpose::Cancel | Purpose::Recall | Purpose::Withdraw => Stream::Routine,
     }
 }
 
@@ -118,11 +125,15 @@ fn name(purpose: Purpose) -> &'static str {
         Purpose::Change => "change",
         Purpose::Cancel => "cancel",
         Purpose::Recall => "recall",
+        Purpose::Withdraw => "withdraw",
     }
 }
 
-pub(super) fn batch_id(campaign: CampaignId, purpose: Purpose) -> BatchId {
-    BatchId::from_bytes(derived("batch", &[&campaign.to_string(), name(purpose)]))
+pub(super) fn batch_id(campaign: CampaignId, purpose: Purpose, issue: u16) -> BatchId {
+    let (campaign, issue_text) = (campaign.to_string(), issue.to_string());
+    let first = [campaign.as_str(), name(purpose)];
+    let later = [campaign.as_str(), name(purpose), &issue_text];
+    BatchId::from_bytes(derived("batch", if issue == 0 { &first } else { &later }))
 }
 
 fn order_id(campaign: CampaignId, purpose: Purpose, terminal: TerminalId, attempt: u32) -> OrderId {
@@ -156,12 +167,13 @@ mod tests {
         let terms = BatchTerms {
             campaign: CampaignId::from_bytes([1; 16]),
             purpose: Purpose::Change,
+            issue: 0,
             change: change.clone(),
             not_before: UnixTime(10),
             not_after: UnixTime(20),
         };
         let batch = batch(&signer, terms, &members);
-        let place = |terminal| OrderPlace { terminal, epoch: 3, seq: 7, attempt: 1 };
+        let place = |terminal| OrderPlace { terminal, epoch: 3, seq: 7, attempt: 1, wave: 0 };
         let made = |terminal| order(&signer, &batch, &change, place(terminal), &members);
         let made_order = made(terminals[2]).expect("it is a member");
         let opened = open::<Order>(made_order.signed.as_slice(), FLEET, &known).unwrap();
@@ -180,7 +192,8 @@ mod tests {
     fn ids_repeat_and_differ_where_they_must() {
         let campaign = CampaignId::from_bytes([1; 16]);
         let mut seen = BTreeSet::new();
-        for purpose in [Purpose::Change, Purpose::Cancel, Purpose::Recall] {
+        let purposes = [Purpose::Change, Purpose::Cancel, Purpose::Recall, Purpose::Withdraw];
+        for purpose in purposes {
             for terminal in [1, 2].map(|n| TerminalId::from_bytes([n; 16])) {
                 for attempt in [1, 2] {
                     let id = order_id(campaign, purpose, terminal, attempt);
@@ -189,8 +202,8 @@ mod tests {
                 }
             }
         }
-        let batches = [Purpose::Change, Purpose::Cancel, Purpose::Recall];
-        let batches: BTreeSet<_> = batches.map(|it| batch_id(campaign, it)).into();
-        assert_eq!(batches.len(), 3);
+        let of_issue = |issue| purposes.map(|purpose| batch_id(campaign, purpose, issue));
+        let batches: BTreeSet<_> = [0, 1, 2].into_iter().flat_map(of_issue).collect();
+        assert_eq!(batches.len(), 3 * purposes.len());
     }
 }

@@ -1,23 +1,16 @@
 //! Whom to release now, and why not the others. Pure: policy, tally, candidates and the time come
 //! in; the plan goes out, and is what a test compares and what is carried out.
 //!
-//! Waves, gates, calendars and budgets are further [`Held`] reasons and further fields of
-//! [`Policy`]: each can only hold a terminal back, so they compose.
+//! Every rule is a reason to hold a terminal back, and no rule can do anything else: so they
+//! compose, and whoever waits has a reason that can be told.
 
-use shared::digest::{Digest, Nonce};
 use shared::id::TerminalId;
 use shared::time::UnixTime;
 
+use super::assignment::AssignmentState;
 use super::state::CampaignState;
 use crate::registry::campaign::CampaignTally;
 use crate::registry::terminal::{Presence, Service, Terminal, Unit};
-
-/// How fast, as the operator wants it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Policy {
-    /// Terminals that may be at it at the same time.
-    pub max_parallel: u32,
-}
 
 /// How the campaign stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -27,6 +20,10 @@ pub struct Situation<'a> {
     /// Orders are void after this.
     pub not_after: UnixTime,
     pub members: u32,
+    /// The last wave that is open, from 0.
+    pub open_wave: u16,
+    /// What was taken back when the campaign was stopped is released again once it goes on.
+    pub comes_again: bool,
     /// Somebody finds the request suspicious that it carries out.
     pub is_frozen: bool,
     /// It empties terminals that are lost, stolen or tampered with.
@@ -38,6 +35,8 @@ pub struct Situation<'a> {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Candidate {
     pub terminal: TerminalId,
+    /// From 0.
+    pub wave: u16,
     pub unit: Unit,
     pub presence: Presence,
     /// Somebody finds it, its store or its merchant suspicious.
@@ -48,10 +47,11 @@ pub struct Candidate {
     pub is_erased: bool,
 }
 
-impl From<&Terminal> for Candidate {
-    fn from(terminal: &Terminal) -> Self {
+impl Candidate {
+    pub fn of(terminal: &Terminal, wave: u16) -> Self {
         Self {
             terminal: terminal.id,
+            wave,
             unit: terminal.unit,
             presence: terminal.presence,
             is_frozen: terminal.is_frozen,
@@ -62,11 +62,13 @@ impl From<&Terminal> for Candidate {
     }
 }
 
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Plan {
     /// In this order.
     pub release: Vec<TerminalId>,
     pub held: Vec<(TerminalId, Held)>,
+    /// Why those are held back that are in waves that are not open, whoever they are.
+    pub of_closed_waves: Held,
 }
 
 /// Why a member is not released.
@@ -75,10 +77,14 @@ pub enum Held {
     NotStarted,
     NotApproved,
     Paused,
+    /// The campaign's own gate has stopped it.
+    Halted,
     Aborted,
     Completed,
     /// The campaign's orders would be void.
     TimeOver,
+    /// The gate of the wave before has not passed.
+    WaveClosed,
     /// Nothing is released until two people have looked.
     Frozen,
     /// It is sent nothing but what empties it.
@@ -95,13 +101,15 @@ pub enum Held {
 }
 
 impl Held {
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 16] = [
         Self::NotStarted,
         Self::NotApproved,
         Self::Paused,
+        Self::Halted,
         Self::Aborted,
         Self::Completed,
         Self::TimeOver,
+        Self::WaveClosed,
         Self::Frozen,
         Self::Quarantined,
         Self::Erased,
@@ -118,9 +126,11 @@ impl Held {
             Self::NotStarted => "not-started",
             Self::NotApproved => "not-approved",
             Self::Paused => "paused",
+            Self::Halted => "halted",
             Self::Aborted => "aborted",
             Self::Completed => "completed",
             Self::TimeOver => "time-over",
+            Self::WaveClosed => "wave-closed",
             Self::Frozen => "frozen",
             Self::Quarantined => "quarantined",
             Self::Erased => "erased",
@@ -138,9 +148,11 @@ impl Held {
             Self::NotStarted => "the campaign has not been started",
             Self::NotApproved => "the campaign waits for the signatures of its approvers",
             Self::Paused => "the campaign is paused",
+            Self::Halted => "more has failed than the campaign's policy lets pass",
             Self::Aborted => "the campaign was aborted before its turn came",
             Self::Completed => "the campaign was over before its turn came",
             Self::TimeOver => "the campaign's time is over",
+            Self::WaveClosed => "its wave begins once the one before has passed its gate",
             Self::Frozen => "somebody finds it, its store or the request suspicious",
             Self::Quarantined => "it is to be emptied as lost, stolen or tampered with",
             Self::Erased => "it was erased, and is out of service for good",
@@ -158,6 +170,9 @@ impl Held {
             Self::NotStarted => Some("start the campaign"),
             Self::NotApproved => Some("have its approvers sign it: `tillward approve export`"),
             Self::Paused => Some("resume the campaign"),
+            Self::Halted => Some(
+                "look at what has failed, and resume with `--acknowledge` or abort the campaign",
+            ),
             Self::Aborted | Self::Completed | Self::TimeOver => {
                 Some("create another campaign for these terminals")
             }
@@ -170,15 +185,16 @@ impl Held {
                 Some("leave it out, or enrol it again with a new claim")
             }
             Self::NeverSeen | Self::Offline => Some("look at the terminal's power and network"),
-            Self::NoPlace => None,
+            Self::WaveClosed | Self::NoPlace => None,
         }
     }
 }
 
 /// Decides about these candidates, which come in the order in which they should be released.
-pub fn plan(policy: Policy, situation: Situation<'_>, candidates: &[Candidate]) -> Plan {
-    let mut places = u64::from(policy.max_parallel).saturating_sub(situation.tally.places_taken());
-    let mut plan = Plan::default();
+pub fn plan(max_parallel: u32, situation: Situation<'_>, candidates: &[Candidate]) -> Plan {
+    let mut places = u64::from(max_parallel).saturating_sub(situation.tally.places_taken());
+    let of_closed_waves = held_as_a_whole(situation).unwrap_or(Held::WaveClosed);
+    let mut plan = Plan { release: vec![], held: vec![], of_closed_waves };
     for candidate in candidates {
         match why_held(*candidate, situation) {
             Some(reason) => plan.held.push((candidate.terminal, reason)),
@@ -195,7 +211,9 @@ pub fn plan(policy: Policy, situation: Situation<'_>, candidates: &[Candidate]) 
 /// Why this member would not be released even if there were a place for it: something about the
 /// whole campaign, or else something about the terminal.
 pub fn why_held(candidate: Candidate, situation: Situation<'_>) -> Option<Held> {
-    held_as_a_whole(situation).or_else(|| held_by_itself(candidate, situation.is_of_lost))
+    held_as_a_whole(situation)
+        .or_else(|| (candidate.wave > situation.open_wave).then_some(Held::WaveClosed))
+        .or_else(|| held_by_itself(candidate, situation.is_of_lost))
 }
 
 fn held_as_a_whole(situation: Situation<'_>) -> Option<Held> {
@@ -203,6 +221,7 @@ fn held_as_a_whole(situation: Situation<'_>) -> Option<Held> {
         CampaignState::Draft => Some(Held::NotStarted),
         CampaignState::AwaitingApproval => Some(Held::NotApproved),
         CampaignState::Paused => Some(Held::Paused),
+        CampaignState::Halted => Some(Held::Halted),
         CampaignState::Aborted => Some(Held::Aborted),
         CampaignState::Completed => Some(Held::Completed),
         CampaignState::Running if situation.now >= situation.not_after => Some(Held::TimeOver),
@@ -228,28 +247,22 @@ fn held_by_itself(candidate: Candidate, is_of_lost: bool) -> Option<Held> {
 /// Nothing more is expected of anybody: every member was released and has ended, or the time for
 /// releasing is over and everything that was released has ended.
 pub fn is_over(situation: Situation<'_>) -> bool {
-    let all_released = situation.tally.released() >= u64::from(situation.members);
-    situation.tally.open() == 0 && (all_released || situation.now >= situation.not_after)
-}
-
-/// The order in which members are released: even over stores and models, the same after every
-/// restart, and another one in every campaign, so that it is not always the same shops that try
-/// things first.
-pub fn release_order(salt: Nonce, members: &[TerminalId]) -> Vec<TerminalId> {
-    let place = |id: &TerminalId| Digest::of_parts(&[&salt.0, id.to_string().as_bytes()]);
-    let mut order: Vec<_> = members.iter().map(|id| (place(id), *id)).collect();
-    order.sort_unstable();
-    order.into_iter().map(|(_, id)| id).collect()
+    let tally = situation.tally;
+    let comes_again = match situation.comes_again {
+        true => tally.in_state(AssignmentState::Withdrawn),
+        false => 0,
+    };
+    let all_released = tally.released() - comes_again >= u64::from(situation.members);
+    tally.open() == 0 && (all_released || situation.now >= situation.not_after)
 }
 
 #[cfg(test)]
 mod tests {
-    use std::collections::{BTreeMap, BTreeSet};
+    use std::collections::BTreeMap;
 
     use proptest::prelude::*;
 
     use super::*;
-    use crate::campaign::assignment::AssignmentState;
 
     fn terminal(number: u8) -> TerminalId {
         TerminalId::from_bytes([number; 16])
@@ -258,6 +271,7 @@ mod tests {
     fn online(number: u8) -> Candidate {
         Candidate {
             terminal: terminal(number),
+            wave: 0,
             unit: Unit::Enrolled,
             presence: Presence::Online,
             is_frozen: false,
@@ -277,6 +291,8 @@ mod tests {
             now: UnixTime(10),
             not_after: UnixTime(100),
             members: 10,
+            open_wave: 0,
+            comes_again: true,
             is_frozen: false,
             is_of_lost: false,
             tally,
@@ -292,7 +308,7 @@ mod tests {
         ]);
         let offline = Candidate { presence: Presence::Offline, ..online(2) };
         let candidates = [online(1), offline, online(3), online(4)];
-        let plan = plan(Policy { max_parallel: 3 }, situation(&tally), &candidates);
+        let plan = plan(3, situation(&tally), &candidates);
         assert_eq!(plan.release, [terminal(1), terminal(3)]);
         assert_eq!(plan.held, [(terminal(2), Held::Offline), (terminal(4), Held::NoPlace)]);
     }
@@ -319,6 +335,9 @@ mod tests {
             (running, frozen, Held::Frozen),
             (running, Candidate { is_frozen: true, ..revoked }, Held::Revoked),
             (suspected, online(1), Held::Frozen),
+            (Situation { state: CampaignState::Halted, ..running }, offline, Held::Halted),
+            (running, Candidate { wave: 1, ..frozen }, Held::WaveClosed),
+            (suspected, Candidate { wave: 1, ..online(1) }, Held::Frozen),
             (Situation { is_frozen: true, ..paused }, online(1), Held::Paused),
             (Situation { is_frozen: true, ..over }, frozen, Held::TimeOver),
         ] {
@@ -362,26 +381,19 @@ mod tests {
         assert!(!is_over(situation(&some_held)));
         assert!(is_over(Situation { now: UnixTime(100), ..situation(&some_held) }));
         assert!(!is_over(Situation { now: UnixTime(100), ..situation(&one_works) }));
-    }
-
-    #[test]
-    fn the_order_of_release_is_the_same_each_time_and_another_in_each_campaign() {
-        let members: Vec<_> = (0..50).map(terminal).collect();
-        let order = release_order(Nonce([1; 16]), &members);
-        let mut backwards = members.clone();
-        backwards.reverse();
-        assert_eq!(release_order(Nonce([1; 16]), &backwards), order);
-        assert_ne!(release_order(Nonce([2; 16]), &members), order);
-        assert_eq!(order.iter().collect::<BTreeSet<_>>().len(), members.len());
+        let one_back = tally(&[(AssignmentState::Succeeded, 9), (AssignmentState::Withdrawn, 1)]);
+        assert!(!is_over(situation(&one_back)), "its turn comes again");
+        assert!(is_over(Situation { comes_again: false, ..situation(&one_back) }));
     }
 
     fn candidate() -> impl Strategy<Value = Candidate> {
         let unit = prop_oneof![Just(Unit::Enrolled), Just(Unit::Claimed), Just(Unit::Revoked)];
         let presence =
             prop_oneof![Just(Presence::Online), Just(Presence::Offline), Just(Presence::NeverSeen)];
-        let parts = (any::<u8>(), unit, presence, any::<[bool; 4]>());
-        parts.prop_map(|(number, unit, presence, is)| Candidate {
+        let parts = (any::<u8>(), 0_u16..3, unit, presence, any::<[bool; 4]>());
+        parts.prop_map(|(number, wave, unit, presence, is)| Candidate {
             terminal: terminal(number),
+            wave,
             unit,
             presence,
             is_frozen: is[0],
@@ -397,12 +409,18 @@ mod tests {
             candidates in prop::collection::vec(candidate(), 0..20),
             max_parallel in 0_u32..6,
             taken in 0_u64..6,
+            open_wave in 0_u16..3,
         ) {
             let tally = CampaignTally {
                 by_state: BTreeMap::from([(AssignmentState::Ordered, taken)]),
                 ..CampaignTally::default()
             };
-            let plan = plan(Policy { max_parallel }, situation(&tally), &candidates);
+            let situation = Situation { open_wave, ..situation(&tally) };
+            let plan = plan(max_parallel, situation, &candidates);
+            let wave = |id| candidates.iter().filter(move |it| it.terminal == id).map(|it| it.wave);
+            for id in &plan.release {
+                prop_assert!(wave(*id).any(|wave| wave <= open_wave), "its wave is open");
+            }
             prop_assert_eq!(plan.release.len() + plan.held.len(), candidates.len());
             let places = u64::from(max_parallel).saturating_sub(taken);
             prop_assert!(plan.release.len() as u64 <= places);

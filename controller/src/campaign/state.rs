@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-/// Draft → Running ⇄ Paused → Completed | Aborted, and where the roster asks for approvers
+/// Draft → Running ⇄ Paused | Halted → Completed | Aborted, and where the roster asks for approvers
 /// Draft → AwaitingApproval → Running.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum CampaignState {
@@ -14,6 +14,9 @@ pub enum CampaignState {
     Running,
     /// No terminal is released and no order is sent; what a terminal has accepted goes on.
     Paused,
+    /// Too much went wrong: no terminal is released, no order is sent, and what has not begun is
+    /// taken back. It goes on once a person has acknowledged what is known to have failed.
+    Halted,
     /// Nothing more will come of any member.
     Completed,
     /// No terminal is released; what has not begun is being cancelled.
@@ -29,7 +32,10 @@ pub enum CampaignEvent {
     /// Enough people have signed.
     Approve,
     Pause,
+    /// A person lets it go on, and knows what has failed.
     Resume,
+    /// More has failed than its policy lets pass.
+    Trip,
     /// An operator ends it.
     Abort,
     /// An approver ends it, by a signature.
@@ -41,11 +47,12 @@ pub enum CampaignEvent {
 }
 
 impl CampaignState {
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 7] = [
         Self::Draft,
         Self::AwaitingApproval,
         Self::Running,
         Self::Paused,
+        Self::Halted,
         Self::Completed,
         Self::Aborted,
     ];
@@ -56,6 +63,7 @@ impl CampaignState {
             Self::AwaitingApproval => "awaiting-approval",
             Self::Running => "running",
             Self::Paused => "paused",
+            Self::Halted => "halted",
             Self::Completed => "completed",
             Self::Aborted => "aborted",
         }
@@ -63,12 +71,13 @@ impl CampaignState {
 }
 
 impl CampaignEvent {
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::Start,
         Self::AskForApproval,
         Self::Approve,
         Self::Pause,
         Self::Resume,
+        Self::Trip,
         Self::Abort,
         Self::Cancel,
         Self::Lapse,
@@ -81,6 +90,7 @@ impl CampaignEvent {
             Self::Approve => "approved",
             Self::Pause => "paused",
             Self::Resume => "resumed",
+            Self::Trip => "halted",
             Self::Abort => "aborted",
             Self::Cancel => "cancelled",
             Self::Lapse => "given up",
@@ -94,6 +104,7 @@ impl CampaignEvent {
             Self::Start | Self::Approve | Self::Resume => CampaignState::Running,
             Self::AskForApproval => CampaignState::AwaitingApproval,
             Self::Pause => CampaignState::Paused,
+            Self::Trip => CampaignState::Halted,
             Self::Abort | Self::Cancel | Self::Lapse => CampaignState::Aborted,
             Self::End => CampaignState::Completed,
         }
@@ -107,6 +118,7 @@ impl CampaignEvent {
             Self::Approve => "campaign-approved",
             Self::Pause => "campaign-paused",
             Self::Resume => "campaign-resumed",
+            Self::Trip => "campaign-tripped",
             Self::Abort => "campaign-aborted",
             Self::Cancel => "approval-cancelled",
             Self::Lapse => "approval-lapsed",
@@ -120,9 +132,12 @@ impl fmt::Display for CampaignState {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         out.write_str(match self {
             Self::AwaitingApproval => "awaiting approval",
-            Self::Draft | Self::Running | Self::Paused | Self::Completed | Self::Aborted => {
-                self.as_str()
-            }
+            Self::Draft
+            | Self::Running
+            | Self::Paused
+            | Self::Halted
+            | Self::Completed
+            | Self::Aborted => self.as_str(),
         })
     }
 }
@@ -145,15 +160,16 @@ impl fmt::Display for Refused {
 
 pub fn step(state: CampaignState, event: CampaignEvent) -> Result<CampaignState, Refused> {
     use CampaignEvent as On;
-    use CampaignState::{AwaitingApproval, Draft, Paused, Running};
+    use CampaignState::{AwaitingApproval, Draft, Halted, Paused, Running};
     let may = match event {
         On::Start | On::AskForApproval => matches!(state, Draft),
         On::Approve | On::Lapse => matches!(state, AwaitingApproval),
         On::Pause => matches!(state, Running),
-        On::Resume => matches!(state, Paused),
-        On::Abort => matches!(state, Draft | AwaitingApproval | Running | Paused),
-        On::Cancel => matches!(state, AwaitingApproval | Running | Paused),
-        On::End => matches!(state, Running | Paused),
+        On::Resume => matches!(state, Paused | Halted),
+        On::Trip => matches!(state, Running | Paused),
+        On::Abort => matches!(state, Draft | AwaitingApproval | Running | Paused | Halted),
+        On::Cancel => matches!(state, AwaitingApproval | Running | Paused | Halted),
+        On::End => matches!(state, Running | Paused | Halted),
     };
     if may { Ok(event.leads_to()) } else { Err(Refused { state, event }) }
 }
@@ -182,6 +198,12 @@ mod tests {
             (Paused, End, Completed),
             (Paused, Abort, Aborted),
             (Paused, Cancel, Aborted),
+            (Running, Trip, Halted),
+            (Paused, Trip, Halted),
+            (Halted, Resume, Running),
+            (Halted, End, Completed),
+            (Halted, Abort, Aborted),
+            (Halted, Cancel, Aborted),
         ];
         for state in CampaignState::ALL {
             for event in CampaignEvent::ALL {

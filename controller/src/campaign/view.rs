@@ -9,8 +9,11 @@ use shared::outcome::{Failure, Outcome, Waiting};
 use shared::time::UnixTime;
 
 use super::assignment::{AssignmentState, Standing};
+use super::execute;
+use super::gate::{self, Unmet, Verdict};
 use super::plan::{self, Candidate, Held, Situation};
-use crate::registry::campaign::{Assignment, Campaign, CampaignTally};
+use super::wave;
+use crate::registry::campaign::{Assignment, Campaign, CampaignTally, WaveStanding};
 use crate::registry::page::{PAGE_ITEMS_MAX, Page};
 use crate::registry::terminal::Terminal;
 use crate::registry::{Registry, RegistryError};
@@ -140,6 +143,9 @@ pub fn why(standing: &Standing) -> Option<Why> {
             .map(|why| why.hint("look at the terminal before anything else")),
         State::Refused => standing.refused.as_ref().map(|it| Why::new(&it.refusal, &*it.detail)),
         State::Waiting | State::Undoing => why_under_way(standing),
+        State::Withdrawn => plain(
+            "taken back because the campaign was stopped; its turn comes again when that goes on",
+        ),
         State::Expired | State::Superseded | State::Cancelled => match &standing.ended {
             Some(ended) => why_ended(&ended.outcome),
             None => plain("the campaign was aborted before the terminal had the order"),
@@ -216,11 +222,15 @@ pub async fn members(
     let terminals = registry.terminals_of(&ids).await?;
     let released = registry.assignments_of(campaign.id, &ids).await?;
     let tally = registry.campaign_tally(campaign.id).await?;
+    let waves = registry.waves(campaign.id).await?;
+    let cut: Vec<_> = waves.iter().map(|it| it.wave.clone()).collect();
     let situation = Situation {
         state: campaign.state,
         now,
         not_after: frozen.not_after,
         members: frozen.members,
+        open_wave: execute::open_wave(&waves),
+        comes_again: execute::comes_again(&campaign.change),
         is_frozen: is_suspected(registry, campaign).await?,
         is_of_lost: campaign.change.is_of_lost(),
         tally: &tally,
@@ -229,7 +239,11 @@ pub async fn members(
     let member = |terminal: Terminal| {
         let part = match released.remove(&terminal.id) {
             Some(assignment) => Part::Released(assignment),
-            None => Part::Held(held(&terminal, situation)),
+            None => {
+                let canary = &campaign.policy.canary;
+                let wave = wave::wave_of(campaign.salt, canary, &cut, terminal.id);
+                Part::Held(held(&terminal, wave, situation))
+            }
         };
         Member { terminal, part }
     };
@@ -246,8 +260,8 @@ pub(super) async fn is_suspected(
 }
 
 /// The reason by which a terminal that is not released is held back now.
-fn held(terminal: &Terminal, situation: Situation<'_>) -> Held {
-    plan::why_held(Candidate::from(terminal), situation).unwrap_or(Held::NoPlace)
+fn held(terminal: &Terminal, wave: u16, situation: Situation<'_>) -> Held {
+    plan::why_held(Candidate::of(terminal, wave), situation).unwrap_or(Held::NoPlace)
 }
 
 /// How a campaign stands as a whole.
@@ -257,15 +271,42 @@ pub struct Overview {
     pub tally: CampaignTally,
     /// Members that were not released yet.
     pub held: u64,
+    /// None before it is started.
+    pub waves: Vec<WaveView>,
+}
+
+/// A wave, and what its gate says now.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct WaveView {
+    pub standing: WaveStanding,
+    /// What its gate waits for; none of a wave that is not open, that has passed, or that has no
+    /// gate.
+    pub unmet: Vec<Unmet>,
+}
+
+fn wave_view(campaign: &Campaign, standing: WaveStanding, now: UnixTime) -> WaveView {
+    let unmet = match (&campaign.policy.gate, standing.opened_at, standing.passed_at) {
+        (Some(gate), Some(opened_at), None) => {
+            match gate::judge(gate, standing.tried(), opened_at, standing.reached_at, now) {
+                Verdict::Unmet(unmet) => unmet,
+                Verdict::Passed | Verdict::Missed(_) => vec![],
+            }
+        }
+        _ => vec![],
+    };
+    WaveView { standing, unmet }
 }
 
 pub async fn overview(
     registry: &dyn Registry,
     id: CampaignId,
+    now: UnixTime,
 ) -> Result<Option<Overview>, RegistryError> {
     let Some(campaign) = registry.campaign(id).await? else { return Ok(None) };
     let tally = registry.campaign_tally(id).await?;
     let members = campaign.frozen.map_or(0, |frozen| u64::from(frozen.members));
     let held = members.saturating_sub(tally.released());
-    Ok(Some(Overview { campaign, tally, held }))
+    let waves = registry.waves(id).await?.into_iter();
+    let waves = waves.map(|it| wave_view(&campaign, it, now)).collect();
+    Ok(Some(Overview { campaign, tally, held, waves }))
 }

@@ -4,6 +4,7 @@ mod create;
 mod decide;
 mod frame;
 mod pace;
+mod policy;
 pub(super) mod show;
 pub(super) mod watch;
 
@@ -30,8 +31,7 @@ pub(super) enum CampaignCommand {
     ///
     /// What a terminal has accepted goes on to its end.
     Pause(decide::Decide),
-    /// Go on after a pause
-    Resume(decide::Decide),
+    Resume(decide::Resume),
     Abort(decide::Abort),
 }
 
@@ -50,7 +50,7 @@ impl CampaignCommand {
             Self::Show(args) => args.run(&client, now, print).await,
             Self::List(args) => args.run(&client, print).await,
             Self::Pause(args) => args.run("pause", &client, print).await,
-            Self::Resume(args) => args.run("resume", &client, print).await,
+            Self::Resume(args) => args.run(&client, print).await,
             Self::Abort(args) => args.run(&client, print).await,
         }
     }

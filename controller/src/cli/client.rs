@@ -28,8 +28,8 @@ use crate::api::model::{
     AuditProof, BackupSchedule, Campaign, Claim, Coverage, Decision, DrillReport, HoldReason,
     IssuedClaim, Labels, Letter, MemberProfile, NewBackupSchedule, NewCampaign, NewClaim, NewPurge,
     NewRebind, NextWave, Notice, OrderEvidence, Page, Plan, PlanRebind, Problem, PurgePlan,
-    RebindShown, Release, RetentionPolicy, Revocation, Snapshot, SnapshotDetail, Status, Terminal,
-    TerminalDetail, TerminalRetention,
+    RebindShown, Release, Resumption, RetentionPolicy, Revocation, Snapshot, SnapshotDetail,
+    Status, Terminal, TerminalDetail, TerminalRetention,
 };
 
 const CONNECT_WITHIN: Duration = Duration::from_secs(10);
@@ -264,6 +264,14 @@ impl Client {
         decision: &Decision,
     ) -> Answer<Campaign> {
         self.post(&format!("/v1/campaigns/{id}/{action}"), decision).await
+    }
+
+    pub(super) async fn resume_campaign(
+        &self,
+        id: CampaignId,
+        asked: &Resumption,
+    ) -> Answer<Campaign> {
+        self.post(&format!("/v1/campaigns/{id}/resume"), asked).await
     }
 
     /// What a change of provider would come to.

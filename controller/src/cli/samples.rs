@@ -26,8 +26,9 @@ use crate::api::model::{
     Release, ReleaseArtifact, RepositoryRetention, RepositoryState, Request, RequestChannel,
     RequestKind, RetainedSnapshot, RetentionPolicy, Review, Signer, SnapshotState, Software,
     Status, StayReason, Suspicion, Telemetry, Term, Terminal, TerminalCounts, TerminalRetention,
-    Upgrade, Verification, VerificationMethod, Weight,
+    Upgrade, Verification, VerificationMethod, Wave, WaveState, Weight,
 };
+use crate::campaign::policy::Named;
 use crate::provider::alerts::What;
 use crate::provider::day::Day;
 use crate::provider::fees::{Method, Price};
@@ -127,6 +128,9 @@ pub(super) fn campaign() -> Campaign {
         software: Some(Software { component: "pos".to_owned(), version: "2.0.0".to_owned() }),
         selector: "store=north & model=px7".to_owned(),
         max_parallel: 2,
+        policy: Named::built_in("usual").expect("it is built in").policy,
+        waves: waves(),
+        bad: 1,
         state: CampaignState::Running,
         state_by: "ana".to_owned(),
         state_at: ago(3_600),
@@ -149,6 +153,51 @@ pub(super) fn campaign() -> Campaign {
         late_successes: 0,
         contradictions: 0,
     }
+}
+
+fn waves() -> Vec<Wave> {
+    let wave = Wave {
+        number: 1,
+        terminals: 1,
+        state: WaveState::Passed,
+        opened_at: Some(ago(3_600)),
+        passed_at: Some(ago(1_800)),
+        released: 1,
+        under_way: 0,
+        succeeded: 1,
+        bad: 0,
+        acknowledged: 0,
+        waits_for: vec![],
+        next_at: None,
+    };
+    let open = Wave {
+        number: 2,
+        terminals: 3,
+        state: WaveState::Open,
+        opened_at: Some(ago(1_800)),
+        passed_at: None,
+        released: 3,
+        under_way: 2,
+        succeeded: 0,
+        bad: 1,
+        acknowledged: 1,
+        waits_for: vec!["1 of the 3 that it takes were attempted".to_owned()],
+        next_at: Some(UnixTime(NOW.0 + 86_400)),
+    };
+    let closed = Wave {
+        number: 3,
+        terminals: 1,
+        state: WaveState::Closed,
+        opened_at: None,
+        released: 0,
+        under_way: 0,
+        bad: 0,
+        acknowledged: 0,
+        waits_for: vec![],
+        next_at: None,
+        ..open.clone()
+    };
+    vec![wave, open, closed]
 }
 
 /// A campaign that one of two approvers has signed for.
@@ -294,6 +343,7 @@ pub(super) fn status() -> Status {
         campaigns_awaiting_approval: 1,
         campaigns_running: 1,
         campaigns_paused: 0,
+        campaigns_halted: 0,
         alarms: 1,
         backups_overdue: 2,
         suspicions: Counted { count: 1, first: suspicions().into_iter().take(1).collect() },

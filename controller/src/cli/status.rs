@@ -66,8 +66,11 @@ fn show(status: &Status, print: &mut Print) {
         terminals.enrolled, terminals.online, terminals.claimed, terminals.revoked
     ));
     print.line(format_args!(
-        "  campaigns   {} running, {} paused, {} waiting for approval",
-        status.campaigns_running, status.campaigns_paused, status.campaigns_awaiting_approval
+        "  campaigns   {} running, {} paused, {} halted, {} waiting for approval",
+        status.campaigns_running,
+        status.campaigns_paused,
+        status.campaigns_halted,
+        status.campaigns_awaiting_approval
     ));
     print.line(format_args!("  backups     {} overdue", status.backups_overdue));
     let (frozen, ends) = (&status.suspicions, &status.provider_alerts);

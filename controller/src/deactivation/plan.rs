@@ -375,6 +375,7 @@ pub fn wipe_state(
             | Is::Expired
             | Is::Superseded
             | Is::Cancelled
+            | Is::Withdrawn
             | Is::Failed
             | Is::RolledBack,
         ) => WipeState::NotErased,

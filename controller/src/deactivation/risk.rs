@@ -172,6 +172,7 @@ fn stage(state: Option<AssignmentState>) -> Stage {
             Is::Ordered
             | Is::Unanswered
             | Is::Unreached
+            | Is::Withdrawn
             | Is::Refused
             | Is::Expired
             | Is::Failed

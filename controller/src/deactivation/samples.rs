@@ -10,7 +10,9 @@ use shared::membership::Membership;
 use shared::message::SignedBytes;
 use shared::time::UnixTime;
 
+use crate::campaign::policy::Policy;
 use crate::campaign::state::CampaignEvent;
+use crate::campaign::wave::{Wave, Whom};
 use crate::rebind::draft::tests::asked;
 use crate::rebind::samples::accepted;
 use crate::registry::Registry;
@@ -39,6 +41,7 @@ pub(crate) async fn lost(registry: &dyn Registry, terminal: TerminalId, at: Unix
         change,
         selector: "*".to_owned(),
         max_parallel: 1,
+        policy: Policy::PLAIN,
         lifetime_s: 3600,
         salt: Nonce([1; 16]),
     };
@@ -62,6 +65,7 @@ pub(crate) async fn lost(registry: &dyn Registry, terminal: TerminalId, at: Unix
         id: BatchId::generate(),
         campaign: id,
         purpose: Purpose::Change,
+        issue: 0,
         signed: SignedBytes::new(Vec::new()),
         not_before: at,
         not_after,
@@ -72,6 +76,7 @@ pub(crate) async fn lost(registry: &dyn Registry, terminal: TerminalId, at: Unix
         batch,
         not_after,
         then: AfterStart::AwaitApproval,
+        waves: vec![Wave { size: 1, whom: Whom::Rest }],
     };
     let waits = registry.start_campaign(id, &start, &by).await.expect("it is started");
     registry.move_campaign(&waits, CampaignEvent::Approve, &by).await.expect("it is approved")

@@ -186,7 +186,7 @@ impl Stops {
     /// before.
     pub async fn letters(&self, id: RequestId, by: &By) -> Result<Vec<Paper>, StopError> {
         let (request, kind, announced) = self.goes_on(id).await?;
-        let rows = self.rows(&request).await?;
+        let rows = self.rows(&request, by.at).await?;
         let (about, asked) = (NoticeAbout::Stop(id), &request.asked);
         for party in Party::ALL {
             let letter = Letter {
@@ -221,10 +221,10 @@ impl Stops {
     }
 
     /// Of every terminal that the request is about, by store and serial number.
-    async fn rows(&self, request: &Request) -> Result<Vec<Row>, StopError> {
+    async fn rows(&self, request: &Request, now: UnixTime) -> Result<Vec<Row>, StopError> {
         let selector: Selector = request.asked.selector.parse().map_err(CampaignError::Selector)?;
         let any = shared::change::Change::Ping(shared::change::Ping { note: String::new() });
-        let members = self.campaigns.preview(&selector, &any).await?.members;
+        let members = self.campaigns.preview(&selector, &any, now).await?.members;
         if members.is_empty() {
             return Err(StopError::Nobody);
         }

@@ -189,7 +189,10 @@ pub async fn at_risk(
 /// What people took back is over, however many terminals still have to hear of it.
 fn suspension(campaign: &Campaign) -> Option<Suspension> {
     match campaign.state {
-        CampaignState::AwaitingApproval | CampaignState::Running | CampaignState::Paused => {}
+        CampaignState::AwaitingApproval
+        | CampaignState::Running
+        | CampaignState::Paused
+        | CampaignState::Halted => {}
         CampaignState::Draft | CampaignState::Completed | CampaignState::Aborted => return None,
     }
     match &campaign.change {

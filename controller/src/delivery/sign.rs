@@ -5,7 +5,7 @@
 
 use shared::change::Change;
 use shared::digest::{Digest, Nonce};
-use shared::document::order::Stream;
+use shared::document::order::{Class, Stream};
 use shared::document::{
     Batch, Checkpoint, Document, FORMAT, FleetTime, Order, PurgeCertificate,
     SanitisationCertificate,
@@ -92,6 +92,8 @@ impl Signer {
             path,
             not_before,
             not_after,
+            calendar: None,
+            class: Class::default(),
         };
         self.sign(document).signed
     }

@@ -14,3 +14,4 @@ mod rebinds;
 mod replacing;
 mod reports;
 mod resuming;
+mod waves;

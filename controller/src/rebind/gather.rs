@@ -17,7 +17,7 @@ use super::facts::{
     Bound, Capability, Facts, Known, Next, RequestFacts, StoreFacts, TerminalFacts, Wish,
 };
 use super::letter::Row;
-use crate::on_record;
+use crate::on_record::{self, Settling};
 use crate::position::Position;
 use crate::position::binding::{Binding, BindingState};
 use crate::provider::compatibility;
@@ -67,12 +67,14 @@ pub(super) async fn facts(
         let Some(last) = found.last() else { break };
         page = Page::after(last.id, PAGE_ITEMS_MAX);
         let filled = on_record::positions(registry, &found).await?;
+        let selectors = [selector].into_iter().chain(&look.requested);
+        let settling = Settling::asked_by(selectors, &found, registry).await?;
         let busy = in_changes(registry, &found, wish.carried_by).await?;
         for terminal in &found {
             let position = filled.get(&terminal.id);
             let facts = TerminalFacts {
                 in_change: busy.get(&terminal.id).copied(),
-                ..look.at_terminal(terminal, selector, position, wish)
+                ..look.at_terminal(terminal, &settling, selector, position, wish)
             };
             let store = stores.entry(terminal.store.clone()).or_default();
             store.working += u32::from(facts.is_selling);
@@ -191,11 +193,13 @@ impl Look {
     fn at_terminal(
         &self,
         terminal: &Terminal,
+        settling: &Settling,
         selector: &Selector,
         position: Option<&Position>,
         wish: &Wish,
     ) -> TerminalFacts {
         let position = position.map(|it| it.id);
+        let asked = settling.facts(terminal);
         let (compatible, matrix_row) =
             on_record::compatible(&self.matrix, terminal, Some(&wish.to));
         let model = self.models.get(&terminal.model);
@@ -206,9 +210,9 @@ impl Look {
             model: terminal.model.clone(),
             is_enrolled: terminal.unit == Unit::Enrolled,
             is_selling: terminal.sells(self.now),
-            is_selected: selector.matches(terminal),
+            is_selected: selector.matches(&asked, self.now),
             in_change: None,
-            is_requested: self.requested.as_ref().is_some_and(|it| it.matches(terminal)),
+            is_requested: self.requested.as_ref().is_some_and(|it| it.matches(&asked, self.now)),
             has_recipient: terminal.said.as_ref().is_some_and(|said| said.recipient.is_some()),
             position,
             bound: position.map_or(Known::Unknown, |it| self.bound(it, wish)),

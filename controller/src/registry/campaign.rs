@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use serde::{Deserialize, Serialize};
 use shared::change::Change;
 use shared::digest::{Digest, KeyId, Nonce};
 use shared::id::{BatchId, CampaignId, OrderId, TerminalId};
@@ -9,8 +10,11 @@ use shared::message::SignedBytes;
 use shared::time::UnixTime;
 
 use crate::campaign::assignment::{AssignmentState, Standing};
+use crate::campaign::gate::{Tried, Trip};
 use crate::campaign::plan::Held;
+use crate::campaign::policy::Policy;
 use crate::campaign::state::CampaignState;
+use crate::campaign::wave::Wave;
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NewCampaign {
@@ -20,6 +24,7 @@ pub struct NewCampaign {
     /// As the operator wrote it: see [`crate::selector`].
     pub selector: String,
     pub max_parallel: u32,
+    pub policy: Policy,
     /// How long its orders are valid from its start, in seconds.
     pub lifetime_s: u64,
     /// Decides, with the terminal's id, in which order members are released.
@@ -33,6 +38,7 @@ pub struct Campaign {
     pub change: Change,
     pub selector: String,
     pub max_parallel: u32,
+    pub policy: Policy,
     pub lifetime_s: u64,
     pub salt: Nonce,
     pub state: CampaignState,
@@ -47,6 +53,8 @@ pub struct Campaign {
     pub ended_at: Option<UnixTime>,
     /// Why members were held back when the campaign was last looked at.
     pub held: BTreeMap<Held, u64>,
+    /// What stopped it when it was stopped last.
+    pub tripped: Option<Tripped>,
 }
 
 /// What was fixed when the campaign was started.
@@ -69,6 +77,56 @@ pub struct Start {
     pub batch: StoredBatch,
     pub not_after: UnixTime,
     pub then: AfterStart,
+    /// Into which the members are cut.
+    pub waves: Vec<Wave>,
+}
+
+/// By which rule, of which wave, a campaign was stopped.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Tripped {
+    /// From 0.
+    pub wave: u16,
+    pub trip: Trip,
+    pub at: UnixTime,
+}
+
+/// How a wave of a started campaign stands.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct WaveStanding {
+    /// From 0.
+    pub number: u16,
+    pub wave: Wave,
+    /// Its members may be released.
+    pub opened_at: Option<UnixTime>,
+    /// Enough of it was attempted; it soaks since.
+    pub reached_at: Option<UnixTime>,
+    pub passed_at: Option<UnixTime>,
+    /// Bad ends that a person has let pass.
+    pub acknowledged: u64,
+    pub tally: CampaignTally,
+}
+
+impl WaveStanding {
+    pub fn tried(&self) -> Tried {
+        Tried {
+            size: u64::from(self.wave.size),
+            released: self.tally.released(),
+            open: self.tally.open(),
+            succeeded: self.tally.in_state(AssignmentState::Succeeded),
+            bad: self.tally.bad(),
+            acknowledged: self.acknowledged,
+        }
+    }
+}
+
+/// What happens to an open wave.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum WaveEvent {
+    /// Enough of it was attempted.
+    Reached,
+    /// Its gate has passed: the next one opens, if there is one.
+    Passed,
 }
 
 /// What a started campaign does first.
@@ -107,6 +165,8 @@ pub struct StoredBatch {
     pub id: BatchId,
     pub campaign: CampaignId,
     pub purpose: Purpose,
+    /// See [`Assignment::issue`].
+    pub issue: u16,
     pub signed: SignedBytes,
     pub not_before: UnixTime,
     pub not_after: UnixTime,
@@ -122,6 +182,9 @@ pub enum Purpose {
     /// To cancel it where it has not begun, on terminals that somebody finds suspicious: the
     /// campaign goes on for the others.
     Recall,
+    /// To take it back where it has not begun, because the campaign was stopped: its turn comes
+    /// again.
+    Withdraw,
 }
 
 /// A campaign on one terminal, from its release on.
@@ -131,8 +194,14 @@ pub struct Assignment {
     pub terminal: TerminalId,
     /// The order of the newest attempt.
     pub order: OrderId,
-    /// From 1. Another one is made only when an epoch voided the last.
+    /// From 1. Another one is made when an epoch voided the last, or when it was taken back and the
+    /// campaign goes on.
     pub attempt: u32,
+    /// From 0: how often it was taken back before. Terminals refuse for good what a batch says that
+    /// was cancelled, so whoever is released again is so under another one.
+    pub issue: u16,
+    /// Of the campaign, from 0.
+    pub wave: u16,
     /// The epoch of the newest attempt.
     pub epoch: u32,
     pub standing: Standing,
@@ -151,6 +220,10 @@ impl CampaignTally {
     /// Members that were ever released.
     pub fn released(&self) -> u64 {
         self.by_state.values().sum()
+    }
+
+    pub fn in_state(&self, state: AssignmentState) -> u64 {
+        self.by_state.get(&state).copied().unwrap_or_default()
     }
 
     fn sum(&self, of: impl Fn(AssignmentState) -> bool) -> u64 {
@@ -173,6 +246,7 @@ impl CampaignTally {
 
     /// Ends of terminals that were reached: what a rate of success is a rate of.
     pub fn attempted(&self) -> u64 {
-        self.sum(|state| state.is_end() && state != AssignmentState::Unreached)
+        let nothing_tried = [AssignmentState::Unreached, AssignmentState::Withdrawn];
+        self.sum(|state| state.is_end() && !nothing_tried.contains(&state))
     }
 }

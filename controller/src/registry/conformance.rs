@@ -129,7 +129,8 @@ pub const CHECKS: &[Check] = checks! {
         a_tid_is_one_positions_until_its_binding_is_over,
         bindings_are_switched_together_or_not_at_all,
         two_active_bindings_are_impossible_however_they_race,
-        an_estate_is_taken_over_whole_or_not_at_all;
+        an_estate_is_taken_over_whole_or_not_at_all,
+        a_terminal_settles_with_whom_its_place_is_bound_to;
     requests:
         a_request_goes_its_way_and_only_its_way,
         a_request_that_nobody_verified_is_never_scheduled,

@@ -23,6 +23,10 @@ pub struct NewOrder {
     pub purpose: Purpose,
     /// From 1; see [`super::campaign::Assignment::attempt`].
     pub attempt: u32,
+    /// See [`super::campaign::Assignment::issue`].
+    pub issue: u16,
+    /// Of the campaign, from 0.
+    pub wave: u16,
     /// SHA-256 of the payload of its batch.
     pub batch: Digest,
     pub signed: SignedBytes,

@@ -55,6 +55,8 @@ pub enum RegistryError {
     TooManyLabels { terminal: TerminalId, count: usize },
     #[error("campaign {campaign} is {found}, no longer {expected}")]
     CampaignMoved { campaign: CampaignId, expected: CampaignState, found: CampaignState },
+    #[error("{bad} terminals of {campaign} have ended badly, not {known}")]
+    OtherFailures { campaign: CampaignId, known: u64, bad: u64 },
     #[error("somebody else signed the batch of {campaign} at this moment: try again")]
     SignedMeanwhile { campaign: CampaignId },
     #[error("campaign {campaign} stays as it is")]

@@ -32,6 +32,8 @@ pub struct FleetTally {
     pub campaigns_awaiting_approval: u64,
     pub campaigns_running: u64,
     pub campaigns_paused: u64,
+    /// Stopped by their own gates.
+    pub campaigns_halted: u64,
     /// That are not over.
     pub alarms: u64,
     /// Terminals of whose data some class was not saved for too long.

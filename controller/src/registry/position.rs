@@ -71,6 +71,10 @@ pub trait PositionRegistry {
     /// Those that these terminals fill, by id. At most a page at a time.
     async fn positions_of(&self, terminals: &[TerminalId]) -> Result<Vec<Position>>;
 
+    /// With whom each of these terminals settles: the providers of the bindings that are active
+    /// where it stands. At most a page at a time; of some there are none.
+    async fn providers_of(&self, terminals: &[TerminalId]) -> Result<Vec<(TerminalId, String)>>;
+
     /// The unit fills the position from now on.
     async fn fill_position(
         &self,

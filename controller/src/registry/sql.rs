@@ -40,6 +40,7 @@ mod terminals;
 #[cfg(test)]
 pub(crate) mod torn;
 mod units;
+mod waves;
 
 use std::collections::BTreeMap;
 #[cfg(test)]
@@ -56,7 +57,7 @@ use shared::time::UnixTime;
 use super::audit::{AuditEntry, By};
 use super::campaign::{
     Approval, Assignment, Campaign, CampaignTally, NewCampaign, Purpose, SignedAnew, Start,
-    StoredBatch,
+    StoredBatch, Tripped, WaveEvent, WaveStanding,
 };
 use super::delivery::{AlarmKind, AnyAlarm, Applied, Delivered, Heard, NewOrder, Numbering, Owed};
 use super::fleet::{FleetTally, Operator, StoredRoster};
@@ -344,12 +345,50 @@ impl<D: Database> Registry for SqlRegistry<D> {
         read!(self, "tell how a campaign stands", tx => tally::campaign(tx, id))
     }
 
+    async fn waves(&self, id: CampaignId) -> Result<Vec<WaveStanding>> {
+        read!(self, "list a campaign's waves", tx => waves::of(tx, id))
+    }
+
+    async fn move_wave(
+        &self,
+        id: CampaignId,
+        wave: u16,
+        event: WaveEvent,
+        at: UnixTime,
+    ) -> Result<bool> {
+        write!(self, "move a wave", tx => waves::move_on(tx, id, wave, event, at))
+    }
+
+    async fn trip_campaign(&self, seen: &Campaign, tripped: Tripped) -> Result<()> {
+        write!(self, "stop a campaign", tx => waves::stop(tx, seen.id, tripped))
+    }
+
+    async fn resume_halted(&self, seen: &Campaign, bad: u64, by: &By) -> Result<Campaign> {
+        write!(self, "resume a halted campaign", tx => waves::resume(tx, seen.id, bad, by))
+    }
+
+    async fn assignments_to_withdraw(
+        &self,
+        campaign: CampaignId,
+        all: bool,
+        limit: u32,
+    ) -> Result<Vec<Assignment>> {
+        read!(self, "find what to take back", tx => {
+            assignments::to_withdraw(tx, campaign, all, limit)
+        })
+    }
+
     async fn put_held(&self, id: CampaignId, held: &BTreeMap<Held, u64>) -> Result<()> {
         write!(self, "note who is held back", tx => campaigns::put_held(tx, id, held))
     }
 
-    async fn batch(&self, campaign: CampaignId, purpose: Purpose) -> Result<Option<StoredBatch>> {
-        read!(self, "find a batch", tx => campaigns::batch_for(tx, campaign, purpose))
+    async fn batch(
+        &self,
+        campaign: CampaignId,
+        purpose: Purpose,
+        issue: u16,
+    ) -> Result<Option<StoredBatch>> {
+        read!(self, "find a batch", tx => campaigns::batch_for(tx, campaign, purpose, issue))
     }
 
     async fn put_batch(&self, batch: &StoredBatch) -> Result<StoredBatch> {
@@ -440,8 +479,8 @@ impl<D: Database> Registry for SqlRegistry<D> {
         read!(self, "find what to take back", tx => assignments::to_recall(tx, campaign, limit))
     }
 
-    async fn learn(&self, facts: &[(OrderId, Fact)]) -> Result<()> {
-        write!(self, "note facts about orders", tx => assignments::learn(tx, facts))
+    async fn learn(&self, facts: &[(OrderId, Fact)], at: UnixTime) -> Result<()> {
+        write!(self, "note facts about orders", tx => assignments::learn(tx, facts, at))
     }
 
     async fn numbering(&self, terminals: &[TerminalId]) -> Result<Vec<Numbering>> {

@@ -1,13 +1,17 @@
 //! What is rightly signed, but not by enough people, not for this terminal, not now, or not again.
 
+use ciborium::Value;
 use harness::keys::{Ceremony, NOW, payload_digest, terminal};
 use shared::backup::{Selection, SnapshotOf};
+use shared::calendar::{Calendar, Days, Opening, Weekly};
 use shared::change::{Cancel, Change, Ping, Restore, Upgrade, Verb};
+use shared::codec::{self, Unreadable};
 use shared::digest::Digest;
-use shared::document::order::Stream;
-use shared::document::{Batch, Release};
+use shared::document::order::{Class, Stream};
+use shared::document::{Batch, Order, Release};
 use shared::floor::{Requirement, Signers};
 use shared::id::{BatchId, RepositoryId};
+use shared::limits::DOCUMENT_BYTES_MAX;
 use shared::message::Parcel;
 use shared::outcome::Refusal;
 use shared::signature::PrivateKey;
@@ -15,6 +19,8 @@ use shared::time::{ClockConfidence, UnixTime};
 use shared::window::Window;
 
 use super::{refused, resigned};
+use crate::paper::{read, write};
+use crate::samples;
 use crate::scene::{Papers, Scene};
 
 const HOUR_S: i64 = 3600;
@@ -64,6 +70,71 @@ fn a_terminal_answers_only_what_a_controller_really_told_it() {
     let expired = resigned(&scene, |it| it.order.not_after = UnixTime(NOW.0 - 1));
     let id = scene.papers().order.id;
     assert_eq!(scene.check(&expired).expect_err("expired").order, Some(id));
+}
+
+#[test]
+fn an_order_with_a_calendar_is_not_carried_out_as_if_it_had_none() {
+    let scene = Scene::new();
+    let kept_to = resigned(&scene, |it| it.order.calendar = Some(samples::calendar()));
+    refused(&scene, "a sound calendar", &kept_to, Refusal::CalendarNotKept);
+    type Spoil = fn(&mut Calendar);
+    let cases: [(&str, Spoil); 6] = [
+        ("closes nothing", |it| {
+            *it = Calendar { download: vec![], activation: vec![], freezes: vec![], spread_s: 0 };
+        }),
+        ("on no day", |it| {
+            let window = Window { from_min: 0, to_min: 60 };
+            it.activation = vec![Opening::Weekly(Weekly { days: Days::of([]), window })];
+        }),
+        ("beyond the day", |it| {
+            let window = Window { from_min: 0, to_min: 1440 };
+            it.download = vec![Opening::Weekly(Weekly::daily(window))];
+        }),
+        ("ends before it begins", |it| it.freezes[0].to = it.freezes[0].from),
+        ("too many freezes", |it| it.freezes = vec![it.freezes[0]; 33]),
+        ("too wide a spread", |it| it.spread_s = 4 * 3600 + 1),
+    ];
+    for (case, spoil) in cases {
+        let parcel = resigned(&scene, |it| {
+            let mut calendar = samples::calendar();
+            spoil(&mut calendar);
+            it.order.calendar = Some(calendar);
+        });
+        refused(&scene, case, &parcel, Refusal::UnsoundCalendar);
+    }
+    // Which goes first changes nothing of what may be done.
+    for class in Class::ALL {
+        let parcel = resigned(&scene, |it| it.order.class = class);
+        assert!(scene.check(&parcel).is_ok(), "{class:?}");
+    }
+}
+
+#[test]
+fn what_an_order_says_of_its_hours_is_said_in_one_way() {
+    let (_, order) = samples::orders().swap_remove(0);
+    let Value::Map(pairs) = read(&codec::encode(&order)) else { panic!("an order is a map") };
+    let with = |name: &str, value: Value| {
+        let mut pairs = pairs.clone();
+        pairs.push((Value::from(name), value));
+        codec::decode_document::<Order>(&write(&Value::Map(pairs)), DOCUMENT_BYTES_MAX)
+    };
+    let is_order = |it: Result<Order, Unreadable>| it.is_ok_and(|it| it.class == Class::Background);
+    assert!(is_order(with("class", Value::from("background"))));
+    for (name, value) in [("class", Value::from("normal")), ("calendar", Value::Null)] {
+        assert!(matches!(with(name, value), Err(Unreadable::NotCanonical)), "{name}");
+    }
+    let calendar = read(&codec::encode(&samples::calendar()));
+    assert!(with("calendar", calendar.clone()).is_ok());
+    let Value::Map(mut more) = calendar else { panic!("a calendar is a map") };
+    more.push((Value::from("holidays"), Value::Array(vec![])));
+    for (name, value) in [
+        ("class", Value::from("urgent")),
+        ("calendar", Value::Map(more)),
+        ("calendar", Value::Map(vec![])),
+        ("windows", Value::Array(vec![])),
+    ] {
+        assert!(matches!(with(name, value), Err(Unreadable::Malformed(_))), "{name}");
+    }
 }
 
 #[test]

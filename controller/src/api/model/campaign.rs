@@ -8,6 +8,7 @@ use shared::time::UnixTime;
 use utoipa::ToSchema;
 
 use super::Change;
+use crate::campaign::policy::Policy;
 
 /// Asks for one change on many terminals. Nothing is sent before the campaign is started.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -19,6 +20,17 @@ pub struct NewCampaign {
     pub selector: String,
     /// Terminals that work on it at the same time.
     pub max_parallel: u32,
+    /// Its waves, the gate between them, and what becomes of those that are at it when it is
+    /// stopped; without it one wave that nothing stops.
+    #[serde(default)]
+    #[schema(value_type = Option<Object>, example = json!({
+        "waves": ["3", "10%", "rest"], "stop": "finish",
+        "gate": {
+            "sample_min": 3, "success_percent_min": 95, "soak": "1h", "bad_max": "1",
+            "reach_percent_min": 80, "reach_after": "1d"
+        }
+    }))]
+    pub policy: Option<Policy>,
     /// How long its orders are valid, in seconds; without it 14 days, or 3 where approvers sign.
     #[serde(default)]
     pub not_after_s: Option<u64>,
@@ -34,6 +46,18 @@ pub struct Decision {
     pub reason: Option<String>,
 }
 
+/// Lets a campaign go on.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Resumption {
+    /// Kept in the audit trail.
+    #[serde(default)]
+    pub reason: Option<String>,
+    /// Of one that its gate has stopped: how many terminals have ended badly.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub acknowledge: Option<u64>,
+}
+
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Campaign {
     #[schema(value_type = String, example = "cmp-0192f0c1d2e34f5061728394a5b6c7d8")]
@@ -45,6 +69,12 @@ pub struct Campaign {
     #[serde(rename = "where")]
     pub selector: String,
     pub max_parallel: u32,
+    #[schema(value_type = Object)]
+    pub policy: Policy,
+    /// In the order in which they open; none before it is started.
+    pub waves: Vec<Wave>,
+    /// Terminals that have ended badly: what `acknowledge` must say to resume a halted campaign.
+    pub bad: u64,
     pub state: CampaignState,
     /// Who brought it into this state, when, and why where somebody said so.
     pub state_by: String,
@@ -76,6 +106,43 @@ pub struct Campaign {
     pub contradictions: u64,
 }
 
+/// Some members of a campaign, which begin together.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Wave {
+    /// From 1.
+    pub number: u64,
+    pub terminals: u64,
+    pub state: WaveState,
+    #[schema(value_type = Option<i64>)]
+    pub opened_at: Option<UnixTime>,
+    #[schema(value_type = Option<i64>)]
+    pub passed_at: Option<UnixTime>,
+    /// Of its terminals, ever released…
+    pub released: u64,
+    /// …and not ended yet.
+    pub under_way: u64,
+    pub succeeded: u64,
+    pub bad: u64,
+    /// Bad ends that a person has let pass.
+    pub acknowledged: u64,
+    /// What its gate waits for.
+    pub waits_for: Vec<String>,
+    /// When time alone changes that.
+    #[schema(value_type = Option<i64>)]
+    pub next_at: Option<UnixTime>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum WaveState {
+    Closed,
+    Open,
+    /// Enough of it was attempted; it must stand for a while.
+    Soaking,
+    /// The next one has begun.
+    Passed,
+}
+
 /// A release, by the words that people have for it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Software {
@@ -92,6 +159,8 @@ pub enum CampaignState {
     Running,
     /// No terminal is released and no order is sent; what a terminal has accepted goes on.
     Paused,
+    /// Stopped by its gate: as paused, and what has not begun is taken back.
+    Halted,
     /// Nothing more will come of any member.
     Completed,
     /// No terminal is released; what has not begun is being cancelled.
@@ -168,6 +237,8 @@ pub enum AssignmentState {
     Expired,
     Superseded,
     Cancelled,
+    /// Taken back when the campaign was stopped; its turn comes again when that goes on.
+    Withdrawn,
     Failed,
     RolledBack,
     RollbackFailed,

@@ -3,8 +3,8 @@
 use shared::change::{Change, Ping};
 use shared::id::{PositionId, TerminalId};
 
-use super::super::Api;
 use super::super::problem::Refusal;
+use super::super::{Api, now};
 use crate::campaign::CampaignError;
 use crate::on_record;
 use crate::position::binding::BindingState;
@@ -69,6 +69,6 @@ pub(super) async fn is_about(
 ) -> Result<bool, Refusal> {
     let selector = request.asked.selector.parse().map_err(CampaignError::Selector)?;
     let any = Change::Ping(Ping { note: String::new() });
-    let members = api.campaigns.preview(&selector, &any).await?.members;
+    let members = api.campaigns.preview(&selector, &any, now()).await?.members;
     Ok(members == [terminal])
 }

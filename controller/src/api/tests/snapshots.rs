@@ -25,6 +25,8 @@ use super::fixture::{Fixture, problem};
 use crate::background::{Progress, now};
 use crate::backup::keep::Keep;
 use crate::campaign::assignment::Fact;
+use crate::campaign::policy::Policy;
+use crate::campaign::wave::{Wave, Whom};
 use crate::registry::audit::By;
 use crate::registry::campaign::{AfterStart, NewCampaign, Purpose, Start, StoredBatch};
 use crate::registry::delivery::NewOrder;
@@ -300,6 +302,7 @@ async fn order_restore(fixture: &Fixture, of: SnapshotOf, on: TerminalId) -> Ord
         change,
         selector: "store=north".into(),
         max_parallel: 1,
+        policy: Policy::PLAIN,
         lifetime_s: 3600,
         salt: Nonce([1; 16]),
     };
@@ -310,12 +313,14 @@ async fn order_restore(fixture: &Fixture, of: SnapshotOf, on: TerminalId) -> Ord
         id: BatchId::generate(),
         campaign: id,
         purpose: Purpose::Change,
+        issue: 0,
         signed: SignedBytes::new(vec![1]),
         not_before: now(),
         not_after,
     };
     let root = Membership::of([on]).root();
-    let start = Start { members: vec![on], root, batch, not_after, then: AfterStart::Run };
+    let waves = vec![Wave { size: 1, whom: Whom::Rest }];
+    let start = Start { members: vec![on], root, batch, not_after, then: AfterStart::Run, waves };
     registry.start_campaign(id, &start, &by).await.unwrap();
     let order = NewOrder {
         id: OrderId::generate(),
@@ -326,6 +331,8 @@ async fn order_restore(fixture: &Fixture, of: SnapshotOf, on: TerminalId) -> Ord
         campaign: id,
         purpose: Purpose::Change,
         attempt: 1,
+        issue: 0,
+        wave: 0,
         batch: start.batch.digest,
         signed: SignedBytes::new(vec![2]),
         not_after,
@@ -360,6 +367,6 @@ async fn another_terminals_snapshot_is_read_only_while_a_restore_order_names_it(
     let put = new.client.put(&pack).body("pack").send().await.unwrap();
     assert_eq!(problem(put).await, "not-yours");
     let over = Fact::Withdrawn(now());
-    fixture.api.registry.learn(&[(order, over)]).await.unwrap();
+    fixture.api.registry.learn(&[(order, over)], now()).await.unwrap();
     assert_eq!(read(&pack).await, StatusCode::NOT_FOUND, "the order is over");
 }

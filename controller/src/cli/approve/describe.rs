@@ -292,6 +292,7 @@ pub(super) fn next(approval: &Approval, print: &mut Print) {
         }
         CampaignState::Draft
         | CampaignState::Paused
+        | CampaignState::Halted
         | CampaignState::Completed
         | CampaignState::Aborted => {}
     }

@@ -93,6 +93,7 @@ impl Whom {
             change,
             selector: self.select.clone(),
             max_parallel: self.max_parallel,
+            policy: None,
             not_after_s: self.not_after.map(|lifetime| lifetime.as_secs()),
             name: self.name.clone(),
         };
@@ -109,6 +110,7 @@ impl Whom {
                     CampaignState::Draft
                     | CampaignState::Running
                     | CampaignState::Paused
+                    | CampaignState::Halted
                     | CampaignState::Completed
                     | CampaignState::Aborted => "campaign watch",
                 };

@@ -12,6 +12,7 @@ use super::super::failure::{Exit, Failure};
 use super::super::measure;
 use super::super::print::Print;
 use super::super::release::read_named;
+use super::policy::{Course, PolicyArgs};
 use super::show;
 use crate::api::model::{Change, NewCampaign, Upgrade};
 
@@ -20,7 +21,7 @@ use crate::api::model::{Change, NewCampaign, Upgrade};
 #[command(after_long_help = "\
 Example:
   tillward campaign create --release pos-2.0.0 --where 'store=north & model=px7' \\
-    --max-parallel 4 --window 22:00-06:00")]
+    --policy careful --canary PX-1 --window 22:00-06:00")]
 pub(crate) struct Create {
     /// The digest of a published release, or the directory that it was built in
     #[arg(long, value_name = "DIGEST|DIR")]
@@ -28,12 +29,8 @@ pub(crate) struct Create {
     /// Which terminals, for example `store=north & model=px7`
     #[arg(long = "where", value_name = "SELECTOR")]
     selector: String,
-    /// Terminals that may work on it at the same time
-    ///
-    /// One that is not heard for ten minutes lends its place to another. Its order stays valid, so
-    /// it may join later, beside those that are at work then.
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
-    max_parallel: u32,
+    #[command(flatten)]
+    course: PolicyArgs,
     /// When shops may be disturbed, in each terminal's local time; else at any time
     #[arg(long, value_name = "HH:MM-HH:MM")]
     window: Option<Window>,
@@ -53,6 +50,7 @@ pub(crate) struct Create {
 
 impl Create {
     pub(crate) async fn run(&self, client: &Client, print: &mut Print) -> Result<Exit, Failure> {
+        let Course { max_parallel, policy } = self.course.read(client).await?;
         let campaign = client
             .create_campaign(&NewCampaign {
                 change: Change::Upgrade(Upgrade {
@@ -61,7 +59,8 @@ impl Create {
                     backup_within_s: self.backup_within.map(|age| age.as_secs()),
                 }),
                 selector: self.selector.clone(),
-                max_parallel: self.max_parallel,
+                max_parallel,
+                policy,
                 not_after_s: self.not_after.map(|lifetime| lifetime.as_secs()),
                 name: self.name.clone(),
             })

@@ -9,7 +9,7 @@ use super::super::failure::{Exit, Failure};
 use super::super::print::Print;
 use super::super::words::{counted, word};
 use super::{campaign_id, show, what};
-use crate::api::model::{CampaignState, Decision};
+use crate::api::model::{Campaign, CampaignState, Decision, Resumption};
 
 #[derive(Debug, Args)]
 pub(crate) struct Decide {
@@ -37,6 +37,29 @@ pub(crate) struct Abort {
     yes: bool,
 }
 
+/// Go on after a pause, or after its gate has stopped it
+///
+/// A halted campaign goes on only for somebody who knows how many terminals have ended badly: only
+/// further ones stop it again. What was taken back from terminals is released to them anew.
+#[derive(Debug, Args)]
+pub(crate) struct Resume {
+    #[command(flatten)]
+    decide: Decide,
+    /// Of a halted campaign: how many terminals have ended badly, as `campaign show` says
+    #[arg(long, value_name = "N")]
+    acknowledge: Option<u64>,
+}
+
+impl Resume {
+    pub(crate) async fn run(&self, client: &Client, print: &mut Print) -> Result<Exit, Failure> {
+        let Self { decide, acknowledge } = self;
+        let asked = Resumption { reason: decide.reason.clone(), acknowledge: *acknowledge };
+        let campaign = client.resume_campaign(decide.campaign, &asked).await?;
+        decide.tell("resume", &campaign, print);
+        Ok(Exit::Done)
+    }
+}
+
 impl Decide {
     pub(crate) async fn run(
         &self,
@@ -46,22 +69,24 @@ impl Decide {
     ) -> Result<Exit, Failure> {
         let decision = Decision { reason: self.reason.clone() };
         let campaign = client.decide(self.campaign, action, &decision).await?;
-        match self.json {
-            true => print.json(&campaign),
-            false => {
-                show::summary(&campaign, print);
-                let id = campaign.id;
-                if campaign.state == CampaignState::AwaitingApproval {
-                    print.remark(format_args!(
-                        "\nNothing is sent before its approvers have signed. Next:\n  tillward \
-                         approve export {id} --to request.json"
-                    ));
-                } else if matches!(action, "start" | "resume") {
-                    print.remark(format_args!("\nNext:\n  tillward campaign watch {id}"));
-                }
-            }
-        }
+        self.tell(action, &campaign, print);
         Ok(Exit::Done)
+    }
+
+    fn tell(&self, action: &str, campaign: &Campaign, print: &mut Print) {
+        if self.json {
+            return print.json(campaign);
+        }
+        show::summary(campaign, print);
+        let id = campaign.id;
+        if campaign.state == CampaignState::AwaitingApproval {
+            print.remark(format_args!(
+                "\nNothing is sent before its approvers have signed. Next:\n  tillward \
+                 approve export {id} --to request.json"
+            ));
+        } else if matches!(action, "start" | "resume") {
+            print.remark(format_args!("\nNext:\n  tillward campaign watch {id}"));
+        }
     }
 }
 

@@ -14,7 +14,7 @@ use super::super::print::Print;
 use super::super::words::{counted, or_nothing, word};
 use super::frame::{progress, reason};
 use super::{campaign_id, what};
-use crate::api::model::{Assignment, Campaign};
+use crate::api::model::{Assignment, Campaign, CampaignState};
 use crate::campaign::words;
 
 /// Show a campaign, why terminals are held back, and how each does
@@ -104,6 +104,34 @@ fn ended(campaign: &Campaign) -> String {
     format!("{ended} of {}", or_nothing(campaign.terminals))
 }
 
+/// Where there is more than one, or something to wait for.
+fn waves(campaign: &Campaign, print: &mut Print) {
+    if campaign.policy.gate.is_none() {
+        return;
+    }
+    for wave in &campaign.waves {
+        let done = format!("{} of {} succeeded", wave.succeeded, wave.terminals);
+        let bad = match (wave.bad, wave.acknowledged) {
+            (0, _) => String::new(),
+            (bad, 0) => format!(", {bad} bad"),
+            (bad, known) => format!(", {bad} bad ({known} acknowledged)"),
+        };
+        let waits = match wave.waits_for.as_slice() {
+            [] => String::new(),
+            waits => format!("; {}", waits.join("; ")),
+        };
+        let state = word(&wave.state);
+        print.line(format_args!("  wave {:<4} {state}: {done}{bad}{waits}", wave.number));
+    }
+    if campaign.state == CampaignState::Halted {
+        print.warning(format_args!(
+            "it is halted: look at the {} that ended badly, then `tillward campaign resume {} \
+             --acknowledge {}`, or abort it",
+            campaign.bad, campaign.id, campaign.bad
+        ));
+    }
+}
+
 /// The campaign itself, without its terminals.
 pub(in super::super) fn summary(campaign: &Campaign, print: &mut Print) {
     let name = campaign.name.as_ref().map(|name| format!(" {name}")).unwrap_or_default();
@@ -132,6 +160,7 @@ pub(in super::super) fn summary(campaign: &Campaign, print: &mut Print) {
         )),
         None => print.line("  members   chosen when it is started"),
     }
+    waves(campaign, print);
     for held in &campaign.held {
         print.line(format_args!("  held      {} × {}", held.terminals, held.reason.detail));
     }
@@ -176,7 +205,6 @@ mod tests {
     use super::super::super::golden;
     use super::super::super::samples::{NOW, assignments, campaign};
     use super::*;
-    use crate::api::model::CampaignState;
 
     #[test]
     fn a_campaign_shows_how_each_terminal_does_and_each_advice_once() {
@@ -195,6 +223,8 @@ mod tests {
             terminals: None,
             by_state: std::collections::BTreeMap::new(),
             held: Vec::new(),
+            waves: Vec::new(),
+            bad: 0,
             started_at: None,
             not_after: None,
             ..campaign()

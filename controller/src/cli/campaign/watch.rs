@@ -152,7 +152,8 @@ fn verdict<'a>(
         CampaignState::Draft
         | CampaignState::AwaitingApproval
         | CampaignState::Running
-        | CampaignState::Paused => None,
+        | CampaignState::Paused
+        | CampaignState::Halted => None,
         CampaignState::Completed => {
             Some(match states.iter().all(|state| *state == AssignmentState::Succeeded) {
                 true => Exit::Done,

@@ -123,6 +123,7 @@ impl Start {
             change: Change::Restore(restore),
             selector: format!("id={}", self.what.target(&detail)),
             max_parallel: 1,
+            policy: None,
             not_after_s: self.not_after.map(|lifetime| lifetime.as_secs()),
             name: self.name.clone(),
         };

@@ -64,7 +64,7 @@ pub(super) async fn require_in(registry: &dyn Registry, now: UnixTime, verb: Ver
 }
 
 async fn asked(world: &World, id: CampaignId) -> Envelope<Batch> {
-    let stored = world.registry.batch(id, Purpose::Change).await.unwrap();
+    let stored = world.registry.batch(id, Purpose::Change, 0).await.unwrap();
     Envelope::from_bytes(stored.unwrap().signed.as_slice()).unwrap()
 }
 

@@ -9,6 +9,7 @@ use super::world::{World, by, campaign_id, id};
 use crate::campaign::CampaignError;
 use crate::campaign::assignment::AssignmentState as State;
 use crate::campaign::plan::Held;
+use crate::campaign::policy::Policy;
 use crate::campaign::state::{CampaignEvent, CampaignState};
 use crate::campaign::view::{self, Part};
 use crate::registry::audit::By;
@@ -80,7 +81,7 @@ async fn a_paused_campaign_releases_nobody_and_a_resumed_one_goes_on() {
     let tally = world.tally(1).await;
     assert!(tally.released() <= 1 && tally.open() == 0, "what was accepted goes on: {tally:?}");
     assert_eq!(world.campaign(1).await.held.keys().collect::<Vec<_>>(), [&Held::Paused]);
-    world.campaigns.resume(campaign_id(1), &by(world.now)).await.unwrap();
+    world.campaigns.resume(campaign_id(1), None, &by(world.now)).await.unwrap();
     world.until_over(1, 60).await;
     world.everybody_succeeded_once(1).await;
 }
@@ -98,7 +99,7 @@ async fn an_order_that_was_not_accepted_before_the_pause_is_sent_after_it() {
     world.terminal(1).reconnect();
     rounds(&mut world, 20).await;
     assert!(world.terminal(1).carried_out.is_empty());
-    world.campaigns.resume(campaign_id(1), &by(world.now)).await.unwrap();
+    world.campaigns.resume(campaign_id(1), None, &by(world.now)).await.unwrap();
     world.until_over(1, 30).await;
     world.everybody_succeeded_once(1).await;
 }
@@ -203,7 +204,7 @@ async fn an_aborted_campaign_cancels_what_has_not_begun_and_is_then_at_rest() {
     assert_eq!(states.iter().map(|(_, count)| count).sum::<u64>(), 2, "nobody else was released");
     assert!(states.iter().all(|(state, _)| state.is_end()), "{states:?}");
     assert_eq!(campaign.held.into_iter().collect::<Vec<_>>(), [(Held::Aborted, 2)]);
-    let refused = world.campaigns.resume(campaign_id(1), &by(world.now)).await;
+    let refused = world.campaigns.resume(campaign_id(1), None, &by(world.now)).await;
     assert!(matches!(refused, Err(CampaignError::Registry(_))));
 }
 
@@ -351,6 +352,7 @@ async fn what_could_never_make_progress_is_not_created() {
             change: shared::change::Change::Ping(shared::change::Ping { note: String::new() }),
             selector: "*".to_owned(),
             max_parallel: 1,
+            policy: Policy::PLAIN,
             lifetime_s: 3600,
             salt: shared::digest::Nonce([1; 16]),
         };

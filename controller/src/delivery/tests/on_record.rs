@@ -6,8 +6,9 @@ use shared::outcome::{Failure, FailureCode, Outcome};
 use shared::time::UnixTime;
 
 use super::rebinds::{approve, change, ready, rebinds, until_over};
-use super::world::{World, by, id};
+use super::world::{World, by, id, new_campaign};
 use crate::campaign::state::CampaignState;
+use crate::position::PositionEvent;
 use crate::position::binding::{BindingEvent, BindingPolicy, BindingState};
 use crate::position::import::Row as Bound;
 use crate::position::tuple::Tuple;
@@ -142,6 +143,23 @@ async fn states(world: &World, number: u8) -> (BindingState, BindingState) {
     let all = world.registry.bindings(&of, &Page::first(9)).await.unwrap();
     let with = |provider: &str| all.iter().find(|it| it.provider == provider).unwrap().state;
     (with("alpha"), with("beta"))
+}
+
+#[tokio::test]
+async fn terminals_are_selected_by_whom_they_settle_with() {
+    let world = on_record().await;
+    let position = world.registry.positions_of(&[id(2)]).await.unwrap()[0].id;
+    let by = by(world.now);
+    let vacated = world.registry.move_position(position, PositionEvent::Vacate, &by);
+    vacated.await.unwrap().unwrap();
+    let meant = async |selector: &str| {
+        let (selector, ping) = (selector.parse().unwrap(), new_campaign(1).change);
+        let preview = world.campaigns.preview(&selector, &ping, world.now).await;
+        preview.unwrap().members
+    };
+    assert_eq!(meant("provider=alpha").await, [id(1), id(3)]);
+    assert_eq!(meant("provider!=alpha and store~*").await, [id(2)]);
+    assert_eq!(meant("not provider in (alpha, beta) or serial~*1").await, [id(1), id(2)]);
 }
 
 #[tokio::test]

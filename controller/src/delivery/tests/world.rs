@@ -18,6 +18,7 @@ use super::terminal::Terminal;
 use crate::background::{Poke, Progress};
 use crate::campaign::assignment::AssignmentState;
 use crate::campaign::execute::Execute;
+use crate::campaign::policy::Policy;
 use crate::campaign::state::CampaignState;
 use crate::campaign::{CampaignError, Campaigns};
 use crate::delivery::presence::Silence;
@@ -97,6 +98,7 @@ pub(super) fn new_campaign(number: u16) -> NewCampaign {
         change: Change::Ping(Ping { note: "hello".to_owned() }),
         selector: "*".to_owned(),
         max_parallel: 3,
+        policy: Policy::PLAIN,
         lifetime_s: 7 * 24 * 3600,
         salt: Nonce([1; 16]),
     }

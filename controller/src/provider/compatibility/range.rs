@@ -1,13 +1,14 @@
 //! Ranges of versions, as makers number them: any number of parts, in any form.
 
+use std::cmp::Ordering;
 use std::fmt;
 use std::str::FromStr;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 use utoipa::ToSchema;
-use version_compare::{Cmp, compare_to};
 
 use crate::provider::text::shown;
+use crate::version::{is_comparable, order};
 
 /// Versions between bounds that all hold, written `>=1.2 <2.0`. Parts are compared as numbers, so
 /// that 1.10 comes after 1.9; missing ones are 0; `1.2-rc1` comes before `1.2`.
@@ -38,13 +39,13 @@ impl Bound {
         }
     }
 
-    fn comparison(self) -> Cmp {
+    fn holds(self, found: Ordering) -> bool {
         match self {
-            Self::AtLeast => Cmp::Ge,
-            Self::Above => Cmp::Gt,
-            Self::AtMost => Cmp::Le,
-            Self::Below => Cmp::Lt,
-            Self::Just => Cmp::Eq,
+            Self::AtLeast => found.is_ge(),
+            Self::Above => found.is_gt(),
+            Self::AtMost => found.is_le(),
+            Self::Below => found.is_lt(),
+            Self::Just => found.is_eq(),
         }
     }
 }
@@ -61,23 +62,14 @@ pub enum Fit {
 impl Range {
     /// Whether a version lies in it. One that nobody knows, or that cannot be compared, may.
     pub fn holds(&self, version: Option<&str>) -> Fit {
-        let Some(version) = version.filter(|it| is_comparable(it)) else { return Fit::NotKnown };
-        let holds = self.0.iter().map(|(bound, of)| compare_to(version, of, bound.comparison()));
-        match holds.collect::<Result<Vec<_>, ()>>() {
-            Ok(holds) if holds.iter().all(|holds| *holds) => Fit::Yes,
-            Ok(_) => Fit::No,
-            Err(()) => Fit::NotKnown,
+        let Some(version) = version else { return Fit::NotKnown };
+        let holds = |(bound, of): &(Bound, String)| Some(bound.holds(order(version, of)?));
+        match self.0.iter().map(holds).collect::<Option<Vec<_>>>() {
+            Some(holds) if holds.iter().all(|holds| *holds) => Fit::Yes,
+            Some(_) => Fit::No,
+            None => Fit::NotKnown,
         }
     }
-}
-
-/// The library leaves out numbers that are too large for it, which would make versions equal that
-/// are not.
-fn is_comparable(version: &str) -> bool {
-    let plain = |it: u8| it.is_ascii_alphanumeric() || b".-_+".contains(&it);
-    let mut numbers = version.split(|it: char| !it.is_ascii_digit());
-    let begins = version.bytes().next().is_some_and(|it| it.is_ascii_digit());
-    begins && version.len() <= 64 && version.bytes().all(plain) && numbers.all(|it| it.len() <= 9)
 }
 
 impl fmt::Display for Range {

@@ -40,9 +40,9 @@ pub(super) async fn members_are_frozen_at_the_start(registry: &dyn Registry) {
     assert_eq!(frozen.batch, batch(1, Purpose::Change).digest);
     let members = registry.members(campaign_id(1)).await.expect("they are listed");
     assert_eq!(members, [terminal_id(1), terminal_id(3)]);
-    let stored = registry.batch(campaign_id(1), Purpose::Change).await.expect("it is found");
+    let stored = registry.batch(campaign_id(1), Purpose::Change, 0).await.expect("it is found");
     assert_eq!(stored, Some(batch(1, Purpose::Change)));
-    let stored = registry.batch(campaign_id(1), Purpose::Cancel).await.expect("it is looked up");
+    let stored = registry.batch(campaign_id(1), Purpose::Cancel, 0).await.expect("it is looked up");
     assert_eq!(stored, None);
     let again = batch(1, Purpose::Cancel);
     assert_eq!(registry.put_batch(&again).await.expect("it is stored"), again);

@@ -13,6 +13,8 @@ use shared::outcome::{Failure, FailureCode, Outcome};
 use shared::signature::{Envelope, PrivateKey};
 use shared::time::{ClockConfidence, UnixTime};
 
+use crate::campaign::policy::Policy;
+use crate::campaign::wave::{Wave, Whom};
 use crate::registry::Registry;
 use crate::registry::audit::By;
 use crate::registry::campaign::{AfterStart, Campaign, NewCampaign, Purpose, Start, StoredBatch};
@@ -95,6 +97,7 @@ pub(super) fn new_campaign(number: u8) -> NewCampaign {
         change: Change::Ping(Ping { note: "hello".to_owned() }),
         selector: "store=berlin-1".to_owned(),
         max_parallel: 2,
+        policy: Policy::PLAIN,
         lifetime_s: 3600,
         salt: Nonce([number; 16]),
     }
@@ -108,6 +111,7 @@ pub(super) fn batch(campaign: u8, purpose: Purpose) -> StoredBatch {
         id: BatchId::from_bytes(id),
         campaign: campaign_id(campaign),
         purpose,
+        issue: 0,
         signed: SignedBytes::new(vec![campaign; 3]),
         not_before: UnixTime(10),
         not_after: FOREVER,
@@ -126,6 +130,11 @@ pub(super) async fn start_then(
     then: AfterStart,
 ) -> Campaign {
     start_made(registry, number, &new_campaign(number), members, then).await
+}
+
+/// Everybody in one.
+pub(super) fn one_wave(members: usize) -> Vec<Wave> {
+    vec![Wave { size: u32::try_from(members).unwrap_or(u32::MAX), whom: Whom::Rest }]
 }
 
 /// As [`start`], for one that asks for something else.
@@ -159,6 +168,7 @@ pub(super) async fn start_created(
     let members: Vec<_> = members.iter().map(|number| terminal_id(*number)).collect();
     let start = Start {
         root: Membership::of(members.iter().copied()).root(),
+        waves: one_wave(members.len()),
         members,
         batch: batch(number, Purpose::Change),
         not_after: FOREVER,
@@ -178,6 +188,8 @@ pub(super) fn order(campaign: u8, terminal: u8, seq: u64) -> NewOrder {
         campaign: campaign_id(campaign),
         purpose: Purpose::Change,
         attempt: 1,
+        issue: 0,
+        wave: 0,
         batch: batch(campaign, Purpose::Change).digest,
         signed: SignedBytes::new(vec![campaign, terminal]),
         not_after: FOREVER,

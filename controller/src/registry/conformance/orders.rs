@@ -185,13 +185,13 @@ pub(super) async fn what_the_controller_learns_is_counted(registry: &dyn Registr
     assert_eq!(in_state(AssignmentState::Ordered, 21).await, 1);
     let facts = [(order, Fact::Unanswered(UnixTime(25)))];
     for _ in 0..2 {
-        registry.learn(&facts).await.expect("it is noted");
+        registry.learn(&facts, UnixTime(25)).await.expect("it is noted");
     }
     assert_eq!(in_state(AssignmentState::Ordered, 21).await, 0);
     assert_eq!(in_state(AssignmentState::Unanswered, 26).await, 1);
     assert_eq!(owed(registry, 8).await.len(), 1, "it is still owed");
     let given_up = GivenUp { as_what: Unheard::Unreached, at: UnixTime(28) };
-    registry.learn(&[(order, Fact::GivenUp(given_up))]).await.expect("it is noted");
+    registry.learn(&[(order, Fact::GivenUp(given_up))], UnixTime(28)).await.expect("it is noted");
     assert!(owed(registry, 8).await.is_empty());
     let tally = registry.campaign_tally(campaign_id(1)).await.expect("it is told");
     assert_eq!((tally.open(), tally.bad(), tally.attempted(), tally.released()), (0, 0, 0, 1));

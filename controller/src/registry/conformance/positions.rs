@@ -309,3 +309,41 @@ pub(super) async fn an_estate_is_taken_over_whole_or_not_at_all(registry: &dyn R
     assert_eq!(first.state, BindingState::Active);
     assert_eq!(first.version.registration.reference.as_deref(), Some("R-9"));
 }
+
+pub(super) async fn a_terminal_settles_with_whom_its_place_is_bound_to(registry: &dyn Registry) {
+    enrol(registry, 1, 1).await;
+    enrol(registry, 2, 1).await;
+    let of = [terminal_id(1), terminal_id(2)];
+    let settle = async || registry.providers_of(&of).await.expect("a list");
+    assert_eq!(settle().await, []);
+    let row = |line: u32, serial: &str, lane: &str, provider: &str| Row {
+        line,
+        serial: Some(serial.to_owned()),
+        store: "berlin-1".to_owned(),
+        lane: lane.to_owned(),
+        provider: provider.to_owned(),
+        tuple: tuple(&format!("T-{lane}")),
+        registration: None,
+    };
+    let several = BindingPolicy { one_active: false };
+    let rows = [row(2, "SN-001", "1", "beta"), row(3, "SN-001", "1", "alpha")];
+    let rows = [&rows[..], &[row(4, "SN-002", "2", "beta")]].concat();
+    let imported = registry.import_bindings(&rows, several, false, &by("op", 12)).await;
+    assert_eq!(imported.expect("it is looked at").expect("nothing is wrong").bound, 3);
+    let settles = |number: u8, provider: &str| (terminal_id(number), provider.to_owned());
+    let all = [settles(1, "alpha"), settles(1, "beta"), settles(2, "beta")];
+    assert_eq!(settle().await, all);
+    let asked = registry.providers_of(&[terminal_id(2)]).await.expect("a list");
+    assert_eq!(asked, [settles(2, "beta")]);
+
+    let first = at(registry, "1").await.id;
+    let of_it = BindingsOf { position: Some(first), provider: Some("alpha".to_owned()) };
+    let alpha = registry.bindings(&of_it, &Page::first(1)).await.expect("a list").remove(0);
+    let moves = [(alpha.id, BindingEvent::StandBy)];
+    let moved = registry.move_bindings(&moves, several, &by("op", 13)).await;
+    assert_eq!(moved.expect("they are known").expect("it may")[0].state, BindingState::Standby);
+    assert_eq!(settle().await, [settles(1, "beta"), settles(2, "beta")]);
+    let vacated = registry.move_position(first, PositionEvent::Vacate, &by("op", 14)).await;
+    assert_eq!(vacated.expect("it is known").map(|it| it.terminal), Ok(None));
+    assert_eq!(settle().await, [settles(2, "beta")]);
+}

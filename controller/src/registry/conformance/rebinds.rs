@@ -101,6 +101,7 @@ async fn start_first(registry: &dyn Registry) {
     let members = vec![terminal_id(1), terminal_id(3)];
     let start = Start {
         root: Membership::of(members.iter().copied()).root(),
+        waves: one_wave(members.len()),
         members,
         batch: batch(1, Purpose::Change),
         not_after: FOREVER,
@@ -269,6 +270,7 @@ async fn on_its_way_with(
     let members = vec![terminal_id(1)];
     let start = Start {
         root: Membership::of(members.iter().copied()).root(),
+        waves: one_wave(members.len()),
         members,
         batch: batch(1, Purpose::Change),
         not_after: FOREVER,

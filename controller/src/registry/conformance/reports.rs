@@ -50,7 +50,7 @@ pub(super) async fn reports_move_an_assignment_forward_and_never_back(registry: 
 pub(super) async fn a_late_success_is_kept_as_one(registry: &dyn Registry) {
     let order = one_order(registry).await;
     let given_up = GivenUp { as_what: Unheard::Silent, at: UnixTime(80) };
-    registry.learn(&[(order, Fact::GivenUp(given_up))]).await.expect("it is noted");
+    registry.learn(&[(order, Fact::GivenUp(given_up))], UnixTime(80)).await.expect("it is noted");
     let tally = async || registry.campaign_tally(campaign_id(1)).await.expect("it is told");
     assert_eq!(tally().await.bad(), 1);
     let applied = registry.apply(&[heard(1, finished(order, succeeded(), 90))]).await;

@@ -10,7 +10,7 @@ use shared::message::SignedBytes;
 use shared::time::UnixTime;
 
 use super::backups::{REPOSITORY, add, hand_in, key, open_repository, snapshot, state};
-use super::fixture::{batch, by, campaign_id, enrol, new_campaign, terminal_id};
+use super::fixture::{batch, by, campaign_id, enrol, new_campaign, one_wave, terminal_id};
 use crate::backup::ObjectKey;
 use crate::backup::state::SnapshotState;
 use crate::campaign::state::CampaignEvent;
@@ -84,6 +84,7 @@ async fn restore(registry: &dyn Registry) -> Campaign {
     let members = vec![terminal_id(2)];
     let start = Start {
         root: Membership::of(members.clone()).root(),
+        waves: one_wave(members.len()),
         members,
         batch: batch(7, Purpose::Change),
         not_after: UnixTime(9_000),

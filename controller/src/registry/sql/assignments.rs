@@ -5,12 +5,12 @@ use std::collections::BTreeSet;
 use shared::id::{CampaignId, OrderId, TerminalId};
 use shared::time::UnixTime;
 
-use super::orders;
 use super::session::{
     Row, Transaction, code, flag, int, json, list, maybe_text, text, time, with_id_list,
 };
 use super::suspicions::holds_back;
 use super::tally::Differences;
+use super::{orders, waves};
 use crate::campaign::assignment::{AssignmentState, Fact, Standing};
 use crate::registry::RegistryError;
 use crate::registry::campaign::Assignment;
@@ -22,7 +22,8 @@ type Result<T> = std::result::Result<T, RegistryError>;
 macro_rules! select_assignments {
     ($tail:expr) => {
         concat!(
-            "SELECT campaign, terminal, order_id, attempt, epoch, standing FROM assignments ",
+            "SELECT campaign, terminal, order_id, attempt, epoch, issue, wave, standing
+             FROM assignments ",
             $tail
         )
     };
@@ -35,11 +36,13 @@ fn assignment(mut row: Row) -> Result<Assignment> {
         order: row.parsed("order")?,
         attempt: row.number()?,
         epoch: row.number()?,
+        issue: row.number()?,
+        wave: row.number()?,
         standing: row.json("standing")?,
     })
 }
 
-fn all(rows: Vec<Row>) -> Result<Vec<Assignment>> {
+fn all_rows(rows: Vec<Row>) -> Result<Vec<Assignment>> {
     rows.into_iter().map(assignment).collect()
 }
 
@@ -51,7 +54,7 @@ pub(super) async fn page(
     let select =
         select_assignments!("WHERE campaign = $1 AND terminal > $2 ORDER BY terminal LIMIT $3");
     let after = page.after.map(|id| id.to_string()).unwrap_or_default();
-    all(tx.rows(select, vec![text(campaign), text(after), int(page.items())]).await?)
+    all_rows(tx.rows(select, vec![text(campaign), text(after), int(page.items())]).await?)
 }
 
 pub(super) async fn of(
@@ -63,7 +66,7 @@ pub(super) async fn of(
         select_assignments!("WHERE campaign = $2 AND terminal IN "),
         " ORDER BY terminal"
     );
-    all(tx.rows(select, vec![list(terminals), text(campaign)]).await?)
+    all_rows(tx.rows(select, vec![list(terminals), text(campaign)]).await?)
 }
 
 pub(super) async fn on(
@@ -74,7 +77,9 @@ pub(super) async fn on(
     let select = select_assignments!(
         "WHERE terminal = $1 AND ($2 IS NULL OR campaign < $2) ORDER BY campaign DESC LIMIT $3"
     );
-    all(tx.rows(select, vec![text(terminal), maybe_text(page.after), int(page.items())]).await?)
+    all_rows(
+        tx.rows(select, vec![text(terminal), maybe_text(page.after), int(page.items())]).await?,
+    )
 }
 
 pub(super) async fn since(
@@ -87,7 +92,7 @@ pub(super) async fn since(
     let select = select_assignments!(
         "WHERE campaign = $1 AND state = $2 AND since_at < $3 ORDER BY since_at LIMIT $4"
     );
-    all(tx.rows(select, vec![text(campaign), code(state), time(before), int(limit)]).await?)
+    all_rows(tx.rows(select, vec![text(campaign), code(state), time(before), int(limit)]).await?)
 }
 
 pub(super) async fn voided(
@@ -98,7 +103,7 @@ pub(super) async fn voided(
     let select = select_assignments!(
         "WHERE campaign = $1 AND voided = 1 AND ended = 0 ORDER BY terminal LIMIT $2"
     );
-    all(tx.rows(select, vec![text(campaign), int(limit)]).await?)
+    all_rows(tx.rows(select, vec![text(campaign), int(limit)]).await?)
 }
 
 pub(super) async fn to_cancel(
@@ -110,7 +115,22 @@ pub(super) async fn to_cancel(
         "WHERE campaign = $1 AND cancel_order IS NULL AND ended = 0 AND voided = 0
          ORDER BY terminal LIMIT $2"
     );
-    all(tx.rows(select, vec![text(campaign), int(limit)]).await?)
+    all_rows(tx.rows(select, vec![text(campaign), int(limit)]).await?)
+}
+
+/// Those that have not begun, and where `all` is set those that have, too.
+pub(super) async fn to_withdraw(
+    tx: &mut Transaction,
+    campaign: CampaignId,
+    all: bool,
+    limit: u32,
+) -> Result<Vec<Assignment>> {
+    let select = select_assignments!(
+        "WHERE campaign = $1 AND cancel_order IS NULL AND ended = 0 AND voided = 0
+             AND ($2 = 1 OR state IN ('ordered', 'unanswered', 'accepted', 'waiting'))
+         ORDER BY terminal LIMIT $3"
+    );
+    all_rows(tx.rows(select, vec![text(campaign), flag(all), int(limit)]).await?)
 }
 
 pub(super) async fn to_recall(
@@ -130,7 +150,7 @@ pub(super) async fn to_recall(
         "))
          ORDER BY terminal LIMIT $2"
     ));
-    all(tx.rows(select, vec![text(campaign), int(limit)]).await?)
+    all_rows(tx.rows(select, vec![text(campaign), int(limit)]).await?)
 }
 
 pub(super) async fn by_orders(
@@ -138,7 +158,7 @@ pub(super) async fn by_orders(
     orders: impl IntoIterator<Item = &OrderId>,
 ) -> Result<Vec<Assignment>> {
     let select = with_id_list!(select_assignments!("WHERE order_id IN "), " ORDER BY order_id");
-    all(tx.rows(select, vec![list(orders)]).await?)
+    all_rows(tx.rows(select, vec![list(orders)]).await?)
 }
 
 /// Whether this order would be the first or the next attempt.
@@ -146,9 +166,12 @@ pub(super) fn is_next_attempt(known: Option<&Assignment>, order: &NewOrder) -> b
     match known {
         None => order.attempt == 1,
         Some(known) => {
-            order.attempt == known.attempt + 1
-                && order.epoch > known.epoch
-                && !known.standing.state().is_end()
+            let is_voided = order.epoch > known.epoch
+                && order.issue == known.issue
+                && !known.standing.state().is_end();
+            let is_again = order.issue == known.issue + 1
+                && known.standing.state() == AssignmentState::Withdrawn;
+            order.attempt == known.attempt + 1 && (is_voided || is_again)
         }
     }
 }
@@ -162,12 +185,14 @@ pub(super) async fn put_attempt(
     differences: &mut Differences,
 ) -> Result<()> {
     let standing = Standing::ordered(at);
-    differences.assignment(order.campaign, before.map(|it| &it.standing), &standing);
+    let scope = (order.campaign, order.wave);
+    differences.assignment(scope, before.map(|it| &it.standing), &standing);
     let upsert = "INSERT INTO assignments (campaign, terminal, order_id, attempt, epoch, state,
-             since_at, ended, voided, standing)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, 0, 0, $8)
+             since_at, ended, voided, standing, issue, wave)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, 0, 0, $8, $9, $10)
          ON CONFLICT (campaign, terminal) DO UPDATE SET order_id = $3, attempt = $4, epoch = $5,
-             state = $6, since_at = $7, ended = 0, voided = 0, standing = $8, cancel_order = NULL";
+             state = $6, since_at = $7, ended = 0, voided = 0, standing = $8, issue = $9,
+             cancel_order = NULL";
     let (state, since) = standing.state_since();
     let values = vec![
         text(order.campaign),
@@ -178,6 +203,8 @@ pub(super) async fn put_attempt(
         code(state),
         time(since),
         json(&standing),
+        int(order.issue),
+        int(order.wave),
     ];
     tx.execute(upsert, values).await?;
     Ok(())
@@ -196,7 +223,7 @@ pub(super) async fn put_standing(
     now: &Standing,
     differences: &mut Differences,
 ) -> Result<()> {
-    differences.assignment(before.campaign, Some(&before.standing), now);
+    differences.assignment((before.campaign, before.wave), Some(&before.standing), now);
     let (state, since) = now.state_since();
     let update = "UPDATE assignments SET state = $2, since_at = $3, ended = $4, standing = $5
          WHERE order_id = $1";
@@ -206,7 +233,11 @@ pub(super) async fn put_standing(
     Ok(())
 }
 
-pub(super) async fn learn(tx: &mut Transaction, facts: &[(OrderId, Fact)]) -> Result<()> {
+pub(super) async fn learn(
+    tx: &mut Transaction,
+    facts: &[(OrderId, Fact)],
+    at: UnixTime,
+) -> Result<()> {
     let mut differences = Differences::default();
     let ids: BTreeSet<_> = facts.iter().map(|(order, _)| *order).collect();
     for before in by_orders(tx, &ids).await? {
@@ -222,5 +253,7 @@ pub(super) async fn learn(tx: &mut Transaction, facts: &[(OrderId, Fact)]) -> Re
             orders::answered(tx, before.order).await?;
         }
     }
-    differences.write(tx).await
+    let worse = differences.take_worse();
+    differences.write(tx).await?;
+    waves::look(tx, worse, at).await
 }

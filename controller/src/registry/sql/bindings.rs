@@ -51,6 +51,10 @@ impl<D: Database> PositionRegistry for SqlRegistry<D> {
         read!(self, "find positions", tx => positions::of(tx, terminals))
     }
 
+    async fn providers_of(&self, terminals: &[TerminalId]) -> Result<Vec<(TerminalId, String)>> {
+        read!(self, "find providers", tx => positions::providers_of(tx, terminals))
+    }
+
     async fn fill_position(
         &self,
         id: PositionId,

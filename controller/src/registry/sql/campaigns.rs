@@ -14,7 +14,7 @@ use super::session::{
     Row, Transaction, bytes, code, int, json, maybe_text, maybe_time, text, time,
 };
 use super::tally::Differences;
-use super::{audit, orders, quarantine};
+use super::{audit, orders, quarantine, waves};
 use crate::campaign::plan::Held;
 use crate::campaign::state::{self, CampaignEvent, CampaignState};
 use crate::registry::RegistryError;
@@ -31,7 +31,7 @@ macro_rules! select_campaigns {
         concat!(
             "SELECT id, name, change, selector, max_parallel, lifetime_s, salt, state, state_at,
                  state_by, state_why, created_at, created_by, started_at, not_after, members,
-                 root, batch, ended_at, held
+                 root, batch, ended_at, held, policy, tripped
              FROM campaigns ",
             $tail
         )
@@ -56,6 +56,8 @@ fn campaign(mut row: Row) -> Result<Campaign> {
         frozen: frozen(&mut row)?,
         ended_at: row.maybe_time()?,
         held: held(&mut row)?,
+        policy: row.json("policy of a campaign")?,
+        tripped: row.maybe_json("what stopped a campaign")?,
     })
 }
 
@@ -136,8 +138,9 @@ pub(super) async fn awaiting_approval(
 
 pub(super) async fn add(tx: &mut Transaction, new: &NewCampaign, by: &By) -> Result<Campaign> {
     let insert = "INSERT INTO campaigns (id, name, change, release, selector, max_parallel,
-             lifetime_s, salt, state, state_at, state_by, state_why, created_at, created_by, held)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $10, $11, $13)";
+             lifetime_s, salt, state, state_at, state_by, state_why, created_at, created_by, held,
+             policy)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $10, $11, $13, $14)";
     let release = match &new.change {
         Change::Upgrade(upgrade) => Some(upgrade.release),
         Change::Ping(_)
@@ -164,6 +167,7 @@ pub(super) async fn add(tx: &mut Transaction, new: &NewCampaign, by: &By) -> Res
         text(&by.who),
         text(&by.why),
         json(&BTreeMap::<String, u64>::new()),
+        json(&new.policy),
     ];
     tx.execute(insert, values).await?;
     let mut differences = Differences::default();
@@ -188,6 +192,10 @@ pub(super) async fn start(
     let insert = "INSERT INTO memberships (campaign, digest, ids) VALUES ($1, $2, $3)";
     tx.execute(insert, vec![text(id), text(Digest::of(&ids)), bytes(&ids)]).await?;
     put_batch(tx, &start.batch).await?;
+    waves::add(tx, id, &start.waves).await?;
+    if start.then == AfterStart::Run {
+        waves::open_first(tx, id, by.at).await?;
+    }
     let update = "UPDATE campaigns SET started_at = $2, not_after = $3, members = $4, root = $5,
              batch = $6
          WHERE id = $1";
@@ -223,7 +231,7 @@ pub(super) async fn move_on(
         // Nothing was ever sent: nothing is to be cancelled.
         (CampaignState::Draft | CampaignState::AwaitingApproval, CampaignState::Aborted) => true,
         (_, CampaignState::Draft | CampaignState::AwaitingApproval | CampaignState::Running)
-        | (_, CampaignState::Paused | CampaignState::Aborted) => false,
+        | (_, CampaignState::Paused | CampaignState::Halted | CampaignState::Aborted) => false,
     };
     let update = "UPDATE campaigns SET state = $2, state_at = $3, state_by = $4, state_why = $5,
              ended_at = $6, taken_back_at = COALESCE($8, taken_back_at)
@@ -243,8 +251,17 @@ pub(super) async fn move_on(
     if tx.execute(update, values).await? == 0 {
         return Err(moved());
     }
-    if event == CampaignEvent::Resume {
-        orders::wake(tx, id, by.at).await?;
+    match event {
+        CampaignEvent::Resume => orders::wake(tx, id, by.at).await?,
+        CampaignEvent::Approve => waves::open_first(tx, id, by.at).await?,
+        CampaignEvent::Start
+        | CampaignEvent::AskForApproval
+        | CampaignEvent::Pause
+        | CampaignEvent::Trip
+        | CampaignEvent::Abort
+        | CampaignEvent::Cancel
+        | CampaignEvent::Lapse
+        | CampaignEvent::End => {}
     }
     if found == CampaignState::AwaitingApproval {
         // That nobody had approved it holds nobody back any more.
@@ -269,6 +286,7 @@ fn is_taken_back(event: CampaignEvent) -> bool {
         | CampaignEvent::Approve
         | CampaignEvent::Pause
         | CampaignEvent::Resume
+        | CampaignEvent::Trip
         | CampaignEvent::Lapse
         | CampaignEvent::End => false,
     }
@@ -304,12 +322,32 @@ pub(super) async fn put_held(
     Ok(())
 }
 
+/// `change` of the first issue of a campaign, `change-1` of the second.
+fn purpose_text(purpose: Purpose, issue: u16) -> String {
+    match issue {
+        0 => purpose.code().to_owned(),
+        _ => format!("{}-{issue}", purpose.code()),
+    }
+}
+
+fn purpose(text: String) -> Result<(Purpose, u16)> {
+    let (word, issue) = text.split_once('-').unwrap_or((&text, "0"));
+    match (words::read(word), issue.parse()) {
+        (Some(purpose), Ok(issue)) => Ok((purpose, issue)),
+        _ => Err(RegistryError::Unreadable { what: Purpose::WHAT, value: text }),
+    }
+}
+
 fn batch(mut row: Row) -> Result<StoredBatch> {
+    let (digest, id, campaign) =
+        (row.parsed("digest")?, row.parsed("batch")?, row.parsed("campaign")?);
+    let (purpose, issue) = purpose(row.text()?)?;
     Ok(StoredBatch {
-        digest: row.parsed("digest")?,
-        id: row.parsed("batch")?,
-        campaign: row.parsed("campaign")?,
-        purpose: row.code()?,
+        digest,
+        id,
+        campaign,
+        purpose,
+        issue,
         signed: row.signed()?,
         not_before: row.time()?,
         not_after: row.time()?,
@@ -320,14 +358,16 @@ pub(super) async fn batch_for(
     tx: &mut Transaction,
     campaign: CampaignId,
     purpose: Purpose,
+    issue: u16,
 ) -> Result<Option<StoredBatch>> {
     let select = "SELECT digest, id, campaign, purpose, signed, not_before, not_after FROM batches
          WHERE campaign = $1 AND purpose = $2";
-    tx.row(select, vec![text(campaign), code(purpose)]).await?.map(batch).transpose()
+    let values = vec![text(campaign), text(purpose_text(purpose, issue))];
+    tx.row(select, values).await?.map(batch).transpose()
 }
 
 pub(super) async fn put_batch(tx: &mut Transaction, new: &StoredBatch) -> Result<StoredBatch> {
-    if let Some(stored) = batch_for(tx, new.campaign, new.purpose).await? {
+    if let Some(stored) = batch_for(tx, new.campaign, new.purpose, new.issue).await? {
         return Ok(stored);
     }
     let insert = "INSERT INTO batches (digest, id, campaign, purpose, signed, not_before,
@@ -337,7 +377,7 @@ pub(super) async fn put_batch(tx: &mut Transaction, new: &StoredBatch) -> Result
         text(new.digest),
         text(new.id),
         text(new.campaign),
-        code(new.purpose),
+        text(purpose_text(new.purpose, new.issue)),
         bytes(new.signed.as_slice()),
         time(new.not_before),
         time(new.not_after),

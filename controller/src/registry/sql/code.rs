@@ -146,13 +146,14 @@ impl Code for Held {
 
 impl Code for Purpose {
     const WHAT: &'static str = "purpose";
-    const ALL: &'static [Self] = &[Self::Change, Self::Cancel, Self::Recall];
+    const ALL: &'static [Self] = &[Self::Change, Self::Cancel, Self::Recall, Self::Withdraw];
 
     fn code(self) -> &'static str {
         match self {
             Self::Change => "change",
             Self::Cancel => "cancel",
             Self::Recall => "recall",
+            Self::Withdraw => "withdraw",
         }
     }
 }

@@ -15,6 +15,7 @@ use super::session::{
 use super::suspicions::holds_back;
 use super::tally::Differences;
 use super::{assignments, campaigns, quarantine, rebinds, suspicions};
+use crate::campaign::assignment::Fact;
 use crate::campaign::state::CampaignState;
 use crate::registry::RegistryError;
 use crate::registry::campaign::{Campaign, Purpose};
@@ -55,8 +56,12 @@ pub(super) async fn issue(
     let (expected, is_so) = match purpose {
         Purpose::Change => (CampaignState::Running, found == CampaignState::Running),
         Purpose::Cancel => (CampaignState::Aborted, found == CampaignState::Aborted),
+        Purpose::Withdraw => (CampaignState::Halted, found == CampaignState::Halted),
         Purpose::Recall => {
-            let is_so = matches!(found, CampaignState::Running | CampaignState::Paused);
+            let is_so = matches!(
+                found,
+                CampaignState::Running | CampaignState::Paused | CampaignState::Halted
+            );
             (CampaignState::Running, is_so)
         }
     };
@@ -71,11 +76,11 @@ pub(super) async fn issue(
             suspicions::frozen_among(tx, campaign, &terminals).await?
         }
         // What ends an order is never in the way.
-        Purpose::Cancel => BTreeSet::new(),
+        Purpose::Cancel | Purpose::Withdraw => BTreeSet::new(),
     };
     let quarantined = match purpose {
         Purpose::Change if !change.is_of_lost() => quarantine::among(tx, &terminals).await?,
-        Purpose::Change | Purpose::Cancel | Purpose::Recall => Vec::new(),
+        Purpose::Change | Purpose::Cancel | Purpose::Recall | Purpose::Withdraw => Vec::new(),
     };
     let known = assignments::of(tx, campaign, &terminals).await?;
     let known: BTreeMap<_, _> = known.into_iter().map(|it| (it.terminal, it)).collect();
@@ -87,7 +92,7 @@ pub(super) async fn issue(
                     && !quarantined.contains(&order.terminal)
                     && assignments::is_next_attempt(before, order)
             }
-            Purpose::Cancel => !is_known(tx, order.id).await?,
+            Purpose::Cancel | Purpose::Withdraw => !is_known(tx, order.id).await?,
             Purpose::Recall => frozen.contains(&order.terminal) && !is_known(tx, order.id).await?,
         };
         if !wanted || !takes_next_number(tx, order, at).await? {
@@ -99,6 +104,14 @@ pub(super) async fn issue(
                 assignments::put_attempt(tx, order, before, at, &mut differences).await?;
             }
             Purpose::Cancel | Purpose::Recall => assignments::put_cancel_order(tx, order).await?,
+            Purpose::Withdraw => {
+                assignments::put_cancel_order(tx, order).await?;
+                if let Some(before) = before {
+                    let mut now = before.standing.clone();
+                    now.learn(Fact::Halted(at));
+                    assignments::put_standing(tx, before, &now, &mut differences).await?;
+                }
+            }
         }
         issued.push(order.id);
     }

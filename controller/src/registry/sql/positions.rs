@@ -67,6 +67,19 @@ pub(super) async fn of(tx: &mut Transaction, terminals: &[TerminalId]) -> Result
     tx.rows(select, vec![list(terminals)]).await?.into_iter().map(position).collect()
 }
 
+pub(super) async fn providers_of(
+    tx: &mut Transaction,
+    terminals: &[TerminalId],
+) -> Result<Vec<(TerminalId, String)>> {
+    let select = with_id_list!(
+        "SELECT p.terminal, b.provider FROM positions p
+         JOIN bindings b ON b.position = p.id AND b.state = 'active' WHERE p.terminal IN ",
+        " ORDER BY p.terminal, b.provider"
+    );
+    let provider = |mut row: Row| Ok((row.parsed("terminal")?, row.text()?));
+    tx.rows(select, vec![list(terminals)]).await?.into_iter().map(provider).collect()
+}
+
 /// Makes the position where it is not known yet, and its store.
 pub(super) async fn announce(
     tx: &mut Transaction,

@@ -27,7 +27,8 @@ macro_rules! terminal_is_quarantined {
              JOIN deactivations AS of_wipe ON of_wipe.campaign = of_lost.campaign
              JOIN campaigns AS wiping ON wiping.id = of_lost.campaign
              WHERE of_lost.terminal = terminals.id AND terminals.unit = 'enrolled'
-                 AND of_wipe.is_lost = 1 AND wiping.state IN ('running', 'paused', 'completed')
+                 AND of_wipe.is_lost = 1 AND wiping.state IN ('running', 'paused', 'halted',
+                     'completed')
                  AND NOT (wiping.state = 'completed' AND EXISTS (
                      SELECT 1 FROM deactivation_members AS of_later
                      JOIN deactivations AS later_wipe ON later_wipe.campaign = of_later.campaign
@@ -168,7 +169,7 @@ async fn lapsed(tx: &mut Transaction, terminal: TerminalId) -> Result<Option<Cam
          JOIN terminals t ON t.id = m.terminal
          LEFT JOIN assignments a ON a.campaign = m.campaign AND a.terminal = m.terminal
          WHERE m.terminal = $1 AND d.is_lost = 1 AND t.service <> 'erased'
-             AND c.state IN ('running', 'paused', 'completed')
+             AND c.state IN ('running', 'paused', 'halted', 'completed')
          ORDER BY c.id DESC";
     let mut newest = None;
     for mut row in tx.rows(select, vec![text(terminal)]).await? {

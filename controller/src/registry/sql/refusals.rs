@@ -111,7 +111,7 @@ async fn ordered(tx: &mut Transaction, order: OrderId) -> Result<Option<(BatchId
         let (purpose, batch) = (row.code()?, row.parsed("batch")?);
         let verb = match purpose {
             Purpose::Change => campaigns::change(&row.bytes()?)?.verb(),
-            Purpose::Cancel | Purpose::Recall => Verb::Cancel,
+            Purpose::Cancel | Purpose::Recall | Purpose::Withdraw => Verb::Cancel,
         };
         Ok((batch, verb))
     };

@@ -22,7 +22,7 @@ use super::session::{Row, Transaction, int, list, text, time, with_id_list};
 use super::tally::Differences;
 use super::{
     alarms, assignments, backup, bindings, campaigns, deactivations, orders, quarantine, rebinds,
-    receipts, refusals, suspicions,
+    receipts, refusals, suspicions, waves,
 };
 use crate::backup::drill;
 use crate::campaign::assignment::{Ended, Fact, Refused, Standing};
@@ -46,7 +46,8 @@ pub(super) async fn apply(tx: &mut Transaction, heard: &[Heard]) -> Result<Appli
     for it in heard {
         work.hear(tx, it).await?;
     }
-    work.write(tx).await
+    let newest = heard.iter().map(|it| it.at).max();
+    work.write(tx, newest.unwrap_or(UnixTime(0))).await
 }
 
 /// What a batch has read and changed so far.
@@ -312,14 +313,16 @@ impl Work {
         Ok(())
     }
 
-    async fn write(mut self, tx: &mut Transaction) -> Result<Applied> {
+    async fn write(mut self, tx: &mut Transaction, at: UnixTime) -> Result<Applied> {
         for (id, order) in std::mem::take(&mut self.orders) {
             self.write_order(tx, id, order).await?;
         }
         for known in self.known.values() {
             known.write(tx, &mut self.differences).await?;
         }
+        let worse = self.differences.take_worse();
         self.differences.write(tx).await?;
+        waves::look(tx, worse, at).await?;
         Ok(self.applied)
     }
 

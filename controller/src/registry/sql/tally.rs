@@ -1,6 +1,6 @@
 //! Counters that change with what they count.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use shared::id::CampaignId;
 
@@ -26,11 +26,15 @@ const CONTRADICTED: &str = "contradicted";
 
 /// Differences, gathered so that a transaction writes each counter once.
 #[derive(Debug, Default)]
-pub(super) struct Differences(BTreeMap<(String, &'static str), i64>);
+pub(super) struct Differences {
+    counters: BTreeMap<(String, &'static str), i64>,
+    /// Waves in which something has ended badly.
+    worse: BTreeSet<(CampaignId, u16)>,
+}
 
 impl Differences {
     fn add(&mut self, scope: impl Into<String>, name: &'static str, by: i64) {
-        *self.0.entry((scope.into(), name)).or_default() += by;
+        *self.counters.entry((scope.into(), name)).or_default() += by;
     }
 
     pub(super) fn alarm(&mut self) {
@@ -85,20 +89,30 @@ impl Differences {
 
     pub(super) fn assignment(
         &mut self,
-        campaign: CampaignId,
+        (campaign, wave): (CampaignId, u16),
         from: Option<&Standing>,
         to: &Standing,
     ) {
         for (standing, by) in from.map(|from| (from, -1)).into_iter().chain([(to, 1)]) {
-            let scope = campaign.to_string();
-            self.add(&scope, standing.state().code(), by);
-            self.add(&scope, LATE, by * i64::from(standing.is_late_success()));
-            self.add(&scope, CONTRADICTED, by * i64::from(standing.contradicted));
+            for scope in [campaign.to_string(), scope_of_wave(campaign, wave)] {
+                self.add(&scope, standing.state().code(), by);
+                self.add(&scope, LATE, by * i64::from(standing.is_late_success()));
+                self.add(&scope, CONTRADICTED, by * i64::from(standing.contradicted));
+            }
+        }
+        let is_bad = |standing: &Standing| standing.state().is_bad();
+        if is_bad(to) && !from.is_some_and(is_bad) {
+            self.worse.insert((campaign, wave));
         }
     }
 
+    /// Waves that may have to stop their campaign, once the counters are written.
+    pub(super) fn take_worse(&mut self) -> BTreeSet<(CampaignId, u16)> {
+        std::mem::take(&mut self.worse)
+    }
+
     pub(super) async fn write(self, tx: &mut Transaction) -> Result<()> {
-        for ((scope, name), by) in self.0 {
+        for ((scope, name), by) in self.counters {
             let values = vec![text(scope), text(name), int(by)];
             if by > 0 {
                 let add = "INSERT INTO counters (scope, name, count) VALUES ($1, $2, $3)
@@ -130,6 +144,7 @@ pub(super) async fn fleet(tx: &mut Transaction) -> Result<FleetTally> {
         campaigns_awaiting_approval: count(CampaignState::AwaitingApproval.code()),
         campaigns_running: count(CampaignState::Running.code()),
         campaigns_paused: count(CampaignState::Paused.code()),
+        campaigns_halted: count(CampaignState::Halted.code()),
         alarms: count(ALARMS),
         backups_overdue: count(OVERDUE),
         suspicions: count(SUSPICIONS),
@@ -137,8 +152,24 @@ pub(super) async fn fleet(tx: &mut Transaction) -> Result<FleetTally> {
     })
 }
 
+fn scope_of_wave(campaign: CampaignId, wave: u16) -> String {
+    format!("{campaign}/{wave}")
+}
+
 pub(super) async fn campaign(tx: &mut Transaction, id: CampaignId) -> Result<CampaignTally> {
-    let counters = counters(tx, &id.to_string()).await?;
+    assignments(tx, &id.to_string()).await
+}
+
+pub(super) async fn wave(
+    tx: &mut Transaction,
+    campaign: CampaignId,
+    wave: u16,
+) -> Result<CampaignTally> {
+    assignments(tx, &scope_of_wave(campaign, wave)).await
+}
+
+async fn assignments(tx: &mut Transaction, scope: &str) -> Result<CampaignTally> {
+    let counters = counters(tx, scope).await?;
     let count = |name: &str| counters.get(name).copied().unwrap_or_default();
     let states = AssignmentState::ALL.into_iter().map(|state| (state, count(state.code())));
     Ok(CampaignTally {

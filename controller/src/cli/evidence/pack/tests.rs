@@ -1,7 +1,7 @@
 //! Packing and opening, and every way in which a file can have been changed.
 
 use shared::change::Change;
-use shared::document::order::Stream;
+use shared::document::order::{Class, Stream};
 use shared::document::receipt::{Evidence, Receipt, Said};
 use shared::document::roster::{Role, RosterKey, Thresholds};
 use shared::document::{Batch, FORMAT, Order, Roster};
@@ -87,6 +87,8 @@ pub(crate) fn evidence() -> Vec<OrderEvidence> {
             path: proof.path,
             not_before: UnixTime(10),
             not_after: UnixTime(20),
+            calendar: None,
+            class: Class::default(),
         });
         order.sign(FLEET, &key(21));
         let receipt = |said| {

@@ -154,7 +154,7 @@ async fn campaigns(
 ) -> Result<BTreeMap<&'static str, Stage>, RegistryError> {
     let mut found = BTreeMap::new();
     for it in registry.campaigns(&Page::first(99)).await? {
-        let batch = registry.batch(it.id, Purpose::Change).await?;
+        let batch = registry.batch(it.id, Purpose::Change, 0).await?;
         let approvals = match batch {
             Some(batch) => registry.approvals(batch.digest).await?.len(),
             None => 0,

@@ -19,6 +19,7 @@ use super::look::{Look, Stage};
 use super::shop::{self, NEW, OLD, claim, enrolment, request_id};
 use crate::campaign::Campaigns;
 use crate::campaign::assignment::AssignmentState;
+use crate::campaign::policy::Policy;
 use crate::campaign::state::CampaignState;
 use crate::deactivation::notice::Answer;
 use crate::deactivation::{Checked, Deactivations, NewChange, Resumption, Wanted};
@@ -93,6 +94,7 @@ impl Stage {
             CampaignState::AwaitingApproval => Some(Deed::Approve(verb)),
             CampaignState::Running
             | CampaignState::Paused
+            | CampaignState::Halted
             | CampaignState::Aborted
             | CampaignState::Completed => None,
         }
@@ -357,6 +359,7 @@ impl Office {
             change: Change::Restore(restore),
             selector: format!("serial={NEW}"),
             max_parallel: 1,
+            policy: Policy::PLAIN,
             lifetime_s: 3600,
             salt: Nonce([1; 16]),
         };
@@ -367,7 +370,7 @@ impl Office {
 
     async fn approve(&self, verb: Verb, now: UnixTime) -> Done {
         let campaign = self.campaign(verb).await?.ok_or("nobody asked for it")?.id;
-        let batch = self.registry.batch(campaign, Purpose::Change).await?;
+        let batch = self.registry.batch(campaign, Purpose::Change, 0).await?;
         let batch = batch.ok_or("there is nothing to sign")?;
         let signed = self.registry.approvals(batch.digest).await?.len();
         let mut envelope = Envelope::<Batch>::from_bytes(batch.signed.as_slice())?;

@@ -1,4 +1,4 @@
-//! Durations, sizes and points in time, as people write and read them. One way for each.
+//! Durations, sizes and points in time, as people write and read them. One way for each. Pure.
 
 use std::time::Duration;
 
@@ -7,14 +7,14 @@ use shared::time::UnixTime;
 /// Why a text is not a duration.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("`{0}` is not a duration: write for example `90s`, `5m`, `1h30m`, `14d` or `1y`")]
-pub(super) struct NotADuration(String);
+pub(crate) struct NotADuration(String);
 
 /// Seconds of each unit, longest first. A year has 365 days.
 const UNITS: [(char, u64); 6] =
     [('y', 365 * 86_400), ('w', 7 * 86_400), ('d', 86_400), ('h', 3_600), ('m', 60), ('s', 1)];
 
 /// Reads whole numbers with units, longest unit first, each at most once: `1h30m`.
-pub(super) fn duration(text: &str) -> Result<Duration, NotADuration> {
+pub(crate) fn duration(text: &str) -> Result<Duration, NotADuration> {
     let wrong = || NotADuration(text.chars().take(32).collect());
     let mut rest = text;
     let mut units = UNITS.as_slice();
@@ -36,7 +36,7 @@ pub(super) fn duration(text: &str) -> Result<Duration, NotADuration> {
 }
 
 /// Writes a duration so that [`duration`] reads it; parts of a second are left out.
-pub(super) fn duration_text(duration: Duration) -> String {
+pub(crate) fn duration_text(duration: Duration) -> String {
     let mut rest = duration.as_secs();
     let mut text = String::new();
     // Weeks read badly: `14d` says more than `2w`.
@@ -52,10 +52,10 @@ pub(super) fn duration_text(duration: Duration) -> String {
 /// Why a text is not a point in time.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("`{0}` is not a point in time: write for example `2026-11-22T10:00:00Z`, or `1795341600`")]
-pub(super) struct NotATime(String);
+pub(crate) struct NotATime(String);
 
 /// Reads RFC 3339, or whole seconds since 1970.
-pub(super) fn unix_time(text: &str) -> Result<UnixTime, NotATime> {
+pub(crate) fn unix_time(text: &str) -> Result<UnixTime, NotATime> {
     let seconds = text.parse::<i64>().ok();
     let seconds = seconds.or_else(|| Some(text.parse::<jiff::Timestamp>().ok()?.as_second()));
     let representable = |second: &i64| jiff::Timestamp::from_second(*second).is_ok();
@@ -64,7 +64,7 @@ pub(super) fn unix_time(text: &str) -> Result<UnixTime, NotATime> {
 }
 
 /// A point in time to the minute, in UTC: enough for people.
-pub(super) fn time_text(at: UnixTime) -> String {
+pub(crate) fn time_text(at: UnixTime) -> String {
     match jiff::Timestamp::from_second(at.0) {
         Ok(timestamp) => timestamp.strftime("%Y-%m-%d %H:%MZ").to_string(),
         Err(_) => at.to_string(),
@@ -72,7 +72,7 @@ pub(super) fn time_text(at: UnixTime) -> String {
 }
 
 /// A number of bytes, in units of 1024.
-pub(super) fn size_text(bytes: u64) -> String {
+pub(crate) fn size_text(bytes: u64) -> String {
     let units = ["B", "KiB", "MiB", "GiB", "TiB"];
     let mut value = bytes as f64;
     let mut unit = 0;
@@ -87,7 +87,7 @@ pub(super) fn size_text(bytes: u64) -> String {
 }
 
 /// A duration for people: the largest unit and the one below it.
-pub(super) fn rough_text(duration: Duration) -> String {
+pub(crate) fn rough_text(duration: Duration) -> String {
     let units = UNITS.into_iter().filter(|(name, _)| *name != 'w').map(|(_, seconds)| seconds);
     let mut below = units.skip_while(|seconds| *seconds > duration.as_secs()).skip(1);
     let least = below.next().unwrap_or(1);
@@ -95,7 +95,7 @@ pub(super) fn rough_text(duration: Duration) -> String {
 }
 
 /// How long ago `at` was.
-pub(super) fn ago_text(at: UnixTime, now: UnixTime) -> String {
+pub(crate) fn ago_text(at: UnixTime, now: UnixTime) -> String {
     format!("{} ago", rough_text(now.since(at)))
 }
 
