@@ -39,6 +39,7 @@ fn status() -> Value {
         "places": [{"name": "cellar", "region": "north", "there": true}],
         "terminals": {"claimed": 0, "enrolled": 2, "revoked": 0, "online": 1},
         "campaigns_awaiting_approval": 0, "campaigns_running": 0, "campaigns_paused": 0,
+        "campaigns_halted": 0,
         "alarms": 0, "backups_overdue": 0, "roster_version": 1,
         "suspicions": {"count": 0, "first": []}, "provider_alerts": {"count": 0, "first": []},
         "reports_waiting": 0, "a_field_from_the_future": true,
