@@ -50,7 +50,7 @@ use crate::campaign::{CampaignError, Campaigns};
 use crate::finding::Asks;
 use crate::provider::compatibility::range::NotARange;
 use crate::registry::audit::By;
-use crate::registry::campaign::{Campaign, NewCampaign};
+use crate::registry::campaign::{Campaign, NewCampaign, Origin};
 use crate::registry::deactivation::{NewDeactivation, ServiceFacts};
 use crate::registry::notice::NoticeAbout;
 use crate::registry::page::PAGE_ITEMS_MAX;
@@ -448,6 +448,7 @@ impl Deactivations {
             policy: Policy::PLAIN,
             lifetime_s,
             salt: salt(),
+            origin: Origin::Itself,
         };
         self.campaigns.check(&campaign, by.at).await?;
         let at_least = match &new.wanted {

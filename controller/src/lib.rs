@@ -24,6 +24,7 @@ pub mod deactivation;
 pub mod delivery;
 pub mod finding;
 pub mod key_file;
+pub mod kind;
 mod measure;
 pub mod mqtt;
 mod on_record;

@@ -36,7 +36,7 @@ use crate::provider::Kind;
 use crate::provider::contract::LegalReview;
 use crate::provider::record::Provider;
 use crate::registry::audit::By;
-use crate::registry::campaign::{Campaign, NewCampaign};
+use crate::registry::campaign::{Campaign, NewCampaign, Origin};
 use crate::registry::notice::{Notice, NoticeAbout, Paper};
 use crate::registry::page::{PAGE_ITEMS_MAX, Page};
 use crate::registry::position::NewBinding;
@@ -195,6 +195,7 @@ impl Rebinds {
                 policy: Policy::PLAIN,
                 lifetime_s,
                 salt: salt(),
+                origin: Origin::Itself,
             };
             self.campaigns.check(&campaign, by.at).await?;
             waves.push(NewWave { campaign, profiles: draft.enclosed() });

@@ -50,15 +50,17 @@ use shared::signature::Envelope;
 use shared::time::UnixTime;
 
 use crate::campaign::assignment::{AssignmentState, Fact};
+use crate::campaign::frontier::UpTo;
 use crate::campaign::plan::Held;
 use crate::campaign::state::CampaignEvent;
+use crate::campaign::store::StoreStanding;
 
 use audit::{AuditEntry, AuditRegistry, By};
 use backup::BackupRegistry;
 use backup::retention::RetentionRegistry;
 use campaign::{
-    Approval, Assignment, Campaign, CampaignTally, NewCampaign, Purpose, SignedAnew, Start,
-    StoredBatch, Tripped, WaveEvent, WaveStanding,
+    Approval, Assignment, Besides, Campaign, CampaignTally, Changes, NewCampaign, Purpose,
+    SignedAnew, Start, StoredBatch, Tripped, WaveEvent, WaveStanding,
 };
 use deactivation::DeactivationRegistry;
 use delivery::{AlarmKind, AnyAlarm, Applied, Delivered, Heard, NewOrder, Numbering, Owed};
@@ -310,7 +312,31 @@ pub trait Registry:
         limit: u32,
     ) -> Result<Vec<Assignment>>;
 
-    async fn put_held(&self, id: CampaignId, held: &BTreeMap<Held, u64>) -> Result<()>;
+    async fn put_held(
+        &self,
+        id: CampaignId,
+        held: &BTreeMap<Held, u64>,
+        next: &BTreeMap<Held, UnixTime>,
+    ) -> Result<()>;
+
+    /// What has changed about terminals since then by which plans decide: they came or went, were
+    /// enrolled or revoked, stopped or sell again, or something that was asked of them has ended.
+    async fn changes(&self, since: UpTo) -> Result<Changes>;
+
+    /// What else goes on with these terminals, beside this campaign; those of which there is
+    /// nothing to say are left out.
+    async fn besides(
+        &self,
+        campaign: CampaignId,
+        ids: &[TerminalId],
+    ) -> Result<BTreeMap<TerminalId, Besides>>;
+
+    /// How these stores stand: who sells there, and who is disturbed.
+    async fn store_standings(
+        &self,
+        stores: &[String],
+        now: UnixTime,
+    ) -> Result<BTreeMap<String, StoreStanding>>;
 
     /// For the members that are released for the `issue`th time: see
     /// [`campaign::Assignment::issue`].
@@ -378,6 +404,33 @@ pub trait Registry:
         limit: u32,
     ) -> Result<Vec<Assignment>>;
 
+    /// Orders that their terminals have not accepted for so long that they lend their places:
+    /// since before the first moment where they were never sent, since before the second where
+    /// they were. Longest first.
+    async fn assignments_unanswered(
+        &self,
+        campaign: CampaignId,
+        unsent_since: UnixTime,
+        sent_since: UnixTime,
+        limit: u32,
+    ) -> Result<Vec<Assignment>>;
+
+    /// Those that have lent their places and whose terminals are online, longest first.
+    async fn assignments_to_grant(
+        &self,
+        campaign: CampaignId,
+        limit: u32,
+    ) -> Result<Vec<Assignment>>;
+
+    /// Orders that have lent their places have one again, as far as there is room, and are sent
+    /// again. Gives those that have. The campaign must be running.
+    async fn grant(
+        &self,
+        campaign: CampaignId,
+        orders: &[OrderId],
+        at: UnixTime,
+    ) -> Result<Vec<OrderId>>;
+
     /// Open ones whose order is void: their terminal began a new epoch, or was revoked.
     async fn assignments_voided(&self, campaign: CampaignId, limit: u32)
     -> Result<Vec<Assignment>>;
@@ -411,7 +464,8 @@ pub trait Registry:
     /// stored. The campaign must be running for [`Purpose::Change`], aborted for
     /// [`Purpose::Cancel`], halted for [`Purpose::Withdraw`], and one that goes on by itself or
     /// after a word for [`Purpose::Recall`]. What is frozen gets no change, and nothing else is
-    /// recalled.
+    /// recalled. Of changes, those are left out as well for which there is no room: no place, no
+    /// rate, or a store that could not sell.
     async fn issue(
         &self,
         campaign: CampaignId,

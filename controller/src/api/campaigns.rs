@@ -102,6 +102,7 @@ async fn create(
         max_parallel: asked.max_parallel,
         policy: asked.policy.unwrap_or(Policy::PLAIN),
         salt: Nonce(salt),
+        origin: registry::campaign::Origin::Itself,
     };
     let campaign = api.campaigns.create(&new, &operator.by(None, now())).await?;
     Ok((StatusCode::CREATED, axum::Json(shown(&api, campaign.id).await?)))

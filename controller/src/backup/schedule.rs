@@ -22,7 +22,7 @@ use crate::campaign::policy::Policy;
 use crate::campaign::state::CampaignState;
 use crate::campaign::{CampaignError, Campaigns};
 use crate::registry::audit::By;
-use crate::registry::campaign::NewCampaign;
+use crate::registry::campaign::{NewCampaign, Origin};
 use crate::registry::{Registry, RegistryError};
 
 /// What a schedule asks for.
@@ -228,6 +228,7 @@ impl Scheduling {
                     policy: Policy::PLAIN,
                     lifetime_s,
                     salt: Nonce(*id.as_bytes()),
+                    origin: Origin::Itself,
                 };
                 self.campaigns.create(&new, &by).await?.state
             }

@@ -18,7 +18,8 @@ use shared::time::UnixTime;
 pub enum AssignmentState {
     /// There is an order; the terminal has not accepted it yet.
     Ordered,
-    /// …and has not for so long that it holds up nobody else. The order is still owed.
+    /// …and has not for so long that it has lent its place to another. It is not sent again before
+    /// there is a place for it.
     Unanswered,
     /// The terminal has the order in its ledger.
     Accepted,
@@ -159,6 +160,9 @@ pub struct Standing {
     /// It was sent a cancellation because the campaign was stopped, not because it was ended.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub halted_at: Option<UnixTime>,
+    /// There was a place for it again, after it had lent its own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub granted_at: Option<UnixTime>,
 }
 
 /// The controller stopped waiting. What the terminal says later still counts for more.
@@ -203,6 +207,8 @@ pub struct Ended {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Fact {
     Unanswered(UnixTime),
+    /// It has a place again.
+    Granted(UnixTime),
     GivenUp(GivenUp),
     Withdrawn(UnixTime),
     /// The campaign was stopped, and it is being taken back.
@@ -226,13 +232,15 @@ impl Standing {
             ended: None,
             contradicted: false,
             halted_at: None,
+            granted_at: None,
         }
     }
 
     /// Adds a fact. Adding it again, or in another order with others, makes no difference.
     pub fn learn(&mut self, fact: Fact) {
         match fact {
-            Fact::Unanswered(at) => self.unanswered_at = earliest(self.unanswered_at, at),
+            Fact::Unanswered(at) => self.unanswered_at = self.unanswered_at.max(Some(at)),
+            Fact::Granted(at) => self.granted_at = self.granted_at.max(Some(at)),
             Fact::Withdrawn(at) => self.withdrawn_at = earliest(self.withdrawn_at, at),
             Fact::Halted(at) => self.halted_at = earliest(self.halted_at, at),
             Fact::Accepted(at) => self.accepted_at = earliest(self.accepted_at, at),
@@ -315,10 +323,11 @@ impl Standing {
             };
             return (state, progress.at);
         }
-        match (self.accepted_at, self.unanswered_at) {
+        let lent = self.unanswered_at.filter(|at| self.granted_at < Some(*at));
+        match (self.accepted_at, lent) {
             (Some(at), _) => (State::Accepted, at),
             (None, Some(at)) => (State::Unanswered, at),
-            (None, None) => (State::Ordered, self.ordered_at),
+            (None, None) => (State::Ordered, self.granted_at.unwrap_or(self.ordered_at)),
         }
     }
 

@@ -3,15 +3,12 @@
 //! What must be remembered is in the registry. What is kept here (a campaign's Merkle tree, whom
 //! it has still to look at) is made again after a restart.
 
-mod sweep;
-
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use shared::change::{Cancel, Change, Verb};
 use shared::document::order::Stream;
-use shared::floor;
 use shared::id::{CampaignId, OrderId, TerminalId};
 use shared::limits::short_text;
 use shared::time::UnixTime;
@@ -19,9 +16,11 @@ use tracing::{debug, info, warn};
 
 use super::approval;
 use super::assignment::{AssignmentState, Fact, GivenUp, Unheard};
+use super::frontier::{Frontier, UpTo};
 use super::gate::{self, Verdict};
+use super::gather;
 use super::paper::{self, BatchTerms, OrderPlace};
-use super::plan::{self, Candidate, Plan, Situation};
+use super::plan::{self, Plan, Room, Situation};
 use super::policy::StopPolicy;
 use super::state::{CampaignEvent, CampaignState};
 use super::view;
@@ -35,16 +34,15 @@ use crate::registry::campaign::{
     WaveStanding,
 };
 use crate::registry::delivery::{NewOrder, Numbering};
+use crate::kind::Terms;
 use crate::registry::{Registry, RegistryError};
-use sweep::{Circumstances, Sweep};
 
-/// An order that nobody has accepted for so long gives its place to another terminal; it is still
-/// owed. Longer than the first few times that it is sent.
-const ANSWER_PATIENCE: Duration = Duration::from_secs(10 * 60);
+/// An order that could not be sent for so long lends its place to another terminal, and is not sent
+/// before it has one again.
+const SEND_PATIENCE: Duration = Duration::from_secs(10 * 60);
 
-/// After the end of its order an accepted job may still be under way, or its terminal may be on
-/// its way back; after this it counts as silent. See [`patience`].
-const REPORT_PATIENCE: Duration = Duration::from_secs(24 * 3600);
+/// The same of one that was sent and not answered: its terminal may have it, and be at it.
+const ANSWER_PATIENCE: Duration = Duration::from_secs(3600);
 
 /// Assignments that one step deals with for one reason.
 const ASSIGNMENTS_MAX: u32 = 200;
@@ -69,7 +67,7 @@ pub struct Execute {
     signer: Arc<Signer>,
     /// Poked when orders were made.
     deliver: Poke,
-    sweeps: Mutex<BTreeMap<CampaignId, Sweep>>,
+    frontiers: Mutex<BTreeMap<CampaignId, Frontier>>,
 }
 
 /// A campaign in motion, as it stands at this step.
@@ -79,7 +77,7 @@ struct Motion {
     is_suspected: bool,
     frozen: Frozen,
     waves: Vec<WaveStanding>,
-    sweep: Sweep,
+    frontier: Frontier,
     now: UnixTime,
 }
 
@@ -105,14 +103,16 @@ impl Wanted {
 
 impl Execute {
     pub fn new(registry: Arc<dyn Registry>, signer: Arc<Signer>, deliver: Poke) -> Self {
-        Self { registry, signer, deliver, sweeps: Mutex::default() }
+        Self { registry, signer, deliver, frontiers: Mutex::default() }
     }
 
     /// Moves every campaign that is in motion. One that cannot be moved does not hold up the
     /// others; the first error is given when all had their turn.
     pub async fn step(&self, now: UnixTime) -> Result<Progress> {
-        let campaigns = self.registry.campaigns_in_motion().await?;
+        let mut campaigns = self.registry.campaigns_in_motion().await?;
         self.forget_all_but(&campaigns);
+        // Whoever goes before others takes what they share first.
+        campaigns.sort_by_key(|it| std::cmp::Reverse(it.class()));
         let mut progress = Progress::Settled;
         let mut first_error = None;
         for campaign in campaigns {
@@ -134,19 +134,22 @@ impl Execute {
         let Some(frozen) = campaign.frozen else { return Ok(Progress::Settled) };
         let id = campaign.id;
         let waves = self.registry.waves(id).await?;
-        let sweep = match self.take_sweep(id) {
-            Some(sweep) => sweep,
+        let frontier = match self.take_frontier(id) {
+            Some(frontier) => frontier,
             None => {
+                // Before anything is looked at: what changes from here on is heard of.
+                let tally = self.registry.fleet_tally().await?;
+                let up_to = UpTo { changes: tally.changes, upheavals: tally.upheavals };
                 let cut: Vec<_> = waves.iter().map(|it| it.wave.clone()).collect();
-                Sweep::new(&campaign, &cut, &self.registry.members(id).await?)
+                Frontier::new(&campaign, &cut, &self.registry.members(id).await?, up_to)
             }
         };
         let is_suspected = view::is_suspected(&*self.registry, &campaign).await?;
-        let mut motion = Motion { campaign, is_suspected, frozen, waves, sweep, now };
+        let mut motion = Motion { campaign, is_suspected, frozen, waves, frontier, now };
         let progress = self.move_one(&mut motion).await;
         // After an error it is made anew: what it knew may be half of what happened.
         if progress.is_ok() {
-            self.put_sweep(id, motion.sweep);
+            self.put_frontier(id, motion.frontier);
         }
         progress
     }
@@ -161,6 +164,7 @@ impl Execute {
                     Moved::Stopped => return Ok(Progress::MoreToDo),
                     Moved::On => {}
                 }
+                self.grant(motion).await?;
                 self.release_again(motion).await?;
                 self.release(motion).await?
             }
@@ -221,14 +225,17 @@ impl Execute {
         let now = motion.now;
         let mut rules = vec![];
         if now < motion.frozen.not_after {
-            let patience_ends = now.minus(ANSWER_PATIENCE);
-            rules.push((State::Ordered, patience_ends, Fact::Unanswered(now)));
+            let (unsent, sent) = (now.minus(SEND_PATIENCE), now.minus(ANSWER_PATIENCE));
+            let id = motion.campaign.id;
+            let most = ASSIGNMENTS_MAX;
+            let lent = self.registry.assignments_unanswered(id, unsent, sent, most).await?;
+            self.learn(&lent, &[Fact::Unanswered(now)], now).await?;
         } else {
             let unreached = Fact::GivenUp(GivenUp { as_what: Unheard::Unreached, at: now });
             rules.push((State::Ordered, FAR, unreached.clone()));
             rules.push((State::Unanswered, FAR, unreached));
         }
-        let patience = patience(&motion.campaign.change);
+        let patience = motion.campaign.terms().patience;
         if now >= motion.frozen.not_after.plus(patience) {
             let silent = Fact::GivenUp(GivenUp { as_what: Unheard::Silent, at: now });
             for state in [State::Accepted, State::Waiting, State::Working, State::Undoing] {
@@ -300,7 +307,8 @@ impl Execute {
         }
         let numbering = self.numbering(open.iter().map(|it| it.terminal)).await?;
         let wanted = open.iter().map(Wanted::about).collect();
-        self.order(motion, Purpose::Withdraw, wanted, &numbering).await
+        self.order(motion, Purpose::Withdraw, wanted, &numbering).await?;
+        Ok(())
     }
 
     async fn does_ending_need_people(&self, motion: &Motion) -> Result<bool> {
@@ -309,9 +317,30 @@ impl Execute {
         Ok(needed.is_some_and(|it| it.approvers > 0))
     }
 
+    /// Those that have lent their places have them again when they are back, as far as there is
+    /// room.
+    async fn grant(&self, motion: &Motion) -> Result<()> {
+        if motion.now >= motion.frozen.not_after || motion.is_suspected {
+            return Ok(());
+        }
+        let id = motion.campaign.id;
+        let back = self.registry.assignments_to_grant(id, ASSIGNMENTS_MAX).await?;
+        if back.is_empty() {
+            return Ok(());
+        }
+        let plan = self.plan_for(motion, &back).await?;
+        let of = |terminal| back.iter().find(|it| it.terminal == terminal).map(|it| it.order);
+        let wanted: Vec<_> = plan.release.into_iter().filter_map(of).collect();
+        if !wanted.is_empty() && !self.registry.grant(id, &wanted, motion.now).await?.is_empty() {
+            self.deliver.poke();
+        }
+        Ok(())
+    }
+
     /// The turn of those comes again that were taken back when the campaign was stopped.
     async fn release_again(&self, motion: &Motion) -> Result<()> {
-        if !motion.comes_again() || motion.now >= motion.frozen.not_after {
+        let comes_again = motion.campaign.terms().comes_again();
+        if !comes_again || motion.now >= motion.frozen.not_after {
             return Ok(());
         }
         let id = motion.campaign.id;
@@ -320,20 +349,27 @@ impl Execute {
         if back.is_empty() {
             return Ok(());
         }
-        let ids: Vec<_> = back.iter().map(|it| it.terminal).collect();
-        let terminals = self.registry.terminals_of(&ids).await?;
         let of = |terminal| back.iter().find(|it| it.terminal == terminal);
-        let candidates: Vec<_> =
-            terminals.iter().filter_map(|it| Some(Candidate::of(it, of(it.id)?.wave))).collect();
-        let tally = self.registry.campaign_tally(id).await?;
-        let plan = plan::plan(motion.campaign.max_parallel, motion.situation(&tally), &candidates);
+        let plan = self.plan_for(motion, &back).await?;
         let numbering = self.numbering(plan.release.iter().copied()).await?;
         let again = |it: &Assignment| Wanted {
             issue: it.issue.saturating_add(1),
             ..Wanted::next_attempt(it)
         };
         let wanted = plan.release.iter().filter_map(|id| of(*id).map(again)).collect();
-        self.order(motion, Purpose::Change, wanted, &numbering).await
+        self.order(motion, Purpose::Change, wanted, &numbering).await?;
+        Ok(())
+    }
+
+    /// Whether those may be at it, as they stand now, that were released before.
+    async fn plan_for(&self, motion: &Motion, assignments: &[Assignment]) -> Result<Plan> {
+        let members: Vec<_> = assignments.iter().map(|it| (it.terminal, it.wave)).collect();
+        let registry = &*self.registry;
+        let mut gathered =
+            gather::candidates(registry, &motion.campaign, &members, motion.now).await?;
+        let tally = self.registry.campaign_tally(motion.campaign.id).await?;
+        let situation = motion.situation(&tally);
+        Ok(plan::plan(situation, &gathered.candidates, &mut gathered.stores))
     }
 
     /// A new epoch of a terminal voided its order: it gets another one, unless it may have none.
@@ -346,16 +382,55 @@ impl Execute {
             voided.into_iter().partition(|it| in_time && numbering.contains_key(&it.terminal));
         self.learn(&lost, &lost_for_good(motion.now), motion.now).await?;
         let wanted = again.iter().map(Wanted::next_attempt).collect();
-        self.order(motion, Purpose::Change, wanted, &numbering).await
+        self.order(motion, Purpose::Change, wanted, &numbering).await?;
+        Ok(())
     }
 
     /// Looks at some of those who wait, in the order of release, and releases as many as the plan
     /// says.
     async fn release(&self, motion: &mut Motion) -> Result<Progress> {
+        let changes = self.registry.changes(motion.frontier.up_to).await?;
+        match &changes.of {
+            Some(of) => motion.frontier.wake(of.iter().map(|(id, store)| (*id, store.as_str()))),
+            None => motion.frontier.wake_all(),
+        }
+        motion.frontier.up_to = changes.up_to;
         let tally = self.registry.campaign_tally(motion.campaign.id).await?;
-        let Some(plan) = self.plan_next(motion, &tally).await? else {
-            return Ok(Progress::Settled);
-        };
+        let open_wave = motion.open_wave();
+        let situation = motion.situation(&tally);
+        let (whole, room) = (plan::held_as_a_whole(situation), Room::of(situation));
+        if whole.is_none() && room.why_not().is_none() {
+            let looked_at = motion.frontier.next(open_wave, room.places(), motion.now);
+            self.release_some(motion, &looked_at).await?;
+        }
+        // As it stands after that.
+        let tally = self.registry.campaign_tally(motion.campaign.id).await?;
+        let campaign = self.registry.campaign(motion.campaign.id).await?;
+        if let Some(campaign) = campaign {
+            motion.campaign = campaign;
+        }
+        let situation = motion.situation(&tally);
+        let whole = plan::held_as_a_whole(situation);
+        let room = Room::of(situation).why_not();
+        let has_more = whole.is_none() && room.is_none() && motion.frontier.is_eager(open_wave);
+        if has_more {
+            return Ok(Progress::MoreToDo);
+        }
+        self.tell_who_is_held(motion).await
+    }
+
+    async fn release_some(&self, motion: &mut Motion, looked_at: &[(TerminalId, u16)]) -> Result<()> {
+        let ids: Vec<_> = looked_at.iter().map(|(id, _)| *id).collect();
+        let known = self.registry.assignments_of(motion.campaign.id, &ids).await?;
+        let mut gone: BTreeSet<_> = known.iter().map(|it| it.terminal).collect();
+        let members: Vec<_> =
+            looked_at.iter().filter(|(id, _)| !gone.contains(id)).copied().collect();
+        let registry = &*self.registry;
+        let mut gathered =
+            gather::candidates(registry, &motion.campaign, &members, motion.now).await?;
+        let tally = self.registry.campaign_tally(motion.campaign.id).await?;
+        let situation = motion.situation(&tally);
+        let plan = plan::plan(situation, &gathered.candidates, &mut gathered.stores);
         for terminals in plan.release.chunks(ORDERS_MAX) {
             let numbering = self.numbering(terminals.iter().copied()).await?;
             let first = |terminal: &TerminalId| Wanted {
@@ -365,59 +440,34 @@ impl Execute {
                 wave: motion.wave_of(*terminal),
             };
             let wanted = terminals.iter().map(first).collect();
-            self.order(motion, Purpose::Change, wanted, &numbering).await?;
+            gone.extend(self.order(motion, Purpose::Change, wanted, &numbering).await?);
         }
-        let looked_at_all = motion.sweep.advance(&plan);
-        if looked_at_all {
-            self.put_held(motion).await?;
-        }
-        let places_left = plan.release.len() as u64 + tally.places_taken()
-            < u64::from(motion.campaign.max_parallel);
-        Ok(if places_left && !looked_at_all { Progress::MoreToDo } else { Progress::Settled })
+        let stores: BTreeMap<_, _> =
+            gathered.candidates.into_iter().map(|it| (it.terminal, it.store)).collect();
+        let store_of = |terminal| stores.get(&terminal).cloned().unwrap_or_default();
+        motion.frontier.settle(&plan, &gone, store_of);
+        Ok(())
     }
 
-    /// The plan for those whose turn it is to be looked at; `None` when nothing has changed.
-    async fn plan_next(&self, motion: &mut Motion, tally: &CampaignTally) -> Result<Option<Plan>> {
-        let circumstances = Circumstances {
-            state: motion.campaign.state,
-            time_is_over: motion.now >= motion.frozen.not_after,
-            open_wave: motion.open_wave(),
-            tally: tally.clone(),
-            changes: self.registry.fleet_tally().await?.changes,
-        };
-        let Some(next) = motion.sweep.next(circumstances) else { return Ok(None) };
-        let ids: Vec<_> = next.iter().map(|(id, _)| *id).collect();
-        let released = self.registry.assignments_of(motion.campaign.id, &ids).await?;
-        motion.sweep.are_released(released.iter().map(|it| it.terminal));
-        let terminals = self.registry.terminals_of(&ids).await?;
-        let mut terminals: BTreeMap<_, _> = terminals.iter().map(|it| (it.id, it)).collect();
-        for assignment in released {
-            terminals.remove(&assignment.terminal);
-        }
-        // In the order of release, which is not that of their ids.
-        let candidate =
-            |(id, wave): &(TerminalId, u16)| Some(Candidate::of(terminals.get(id)?, *wave));
-        let candidates: Vec<_> = next.iter().filter_map(candidate).collect();
-        Ok(Some(plan::plan(motion.campaign.max_parallel, motion.situation(tally), &candidates)))
-    }
-
-    /// Nobody is released, but people want to know why.
-    async fn tell_who_is_held(&self, motion: &mut Motion) -> Result<Progress> {
+    /// People want to know why those wait that do.
+    async fn tell_who_is_held(&self, motion: &Motion) -> Result<Progress> {
         let tally = self.registry.campaign_tally(motion.campaign.id).await?;
-        if let Some(plan) = self.plan_next(motion, &tally).await?
-            && motion.sweep.advance(&plan)
-        {
-            self.put_held(motion).await?;
+        let situation = motion.situation(&tally);
+        let (whole, room) = (plan::held_as_a_whole(situation), Room::of(situation).why_not());
+        let reason = |why: Option<plan::HeldBy>| why.map(|why| why.reason);
+        let open_wave = motion.open_wave();
+        let held = motion.frontier.held(open_wave, reason(whole), reason(room));
+        let mut next = motion.frontier.next_by_reason();
+        for why in [whole, room].into_iter().flatten() {
+            if let Some(at) = why.next {
+                next.insert(why.reason, at);
+            }
+        }
+        next.retain(|reason, _| held.contains_key(reason));
+        if held != motion.campaign.held || next != motion.campaign.held_next {
+            self.registry.put_held(motion.campaign.id, &held, &next).await?;
         }
         Ok(Progress::Settled)
-    }
-
-    async fn put_held(&self, motion: &mut Motion) -> Result<()> {
-        let held = motion.sweep.take_held();
-        if held == motion.campaign.held {
-            return Ok(());
-        }
-        self.registry.put_held(motion.campaign.id, &held).await
     }
 
     /// Sends a cancellation after every order from which something may still come.
@@ -443,7 +493,8 @@ impl Execute {
         }
         let numbering = self.numbering(accepted.iter().map(|it| it.terminal)).await?;
         let wanted = accepted.iter().map(Wanted::about).collect();
-        self.order(motion, Purpose::Recall, wanted, &numbering).await
+        self.order(motion, Purpose::Recall, wanted, &numbering).await?;
+        Ok(())
     }
 
     async fn numbering(
@@ -458,24 +509,25 @@ impl Execute {
         Ok(numbering.into_iter().map(|it| (it.terminal, it)).collect())
     }
 
-    /// Signs and stores an order for each of these. Where the number was taken meanwhile there is
-    /// none, and the terminal's turn comes again.
+    /// Signs and stores an order for each of these; gives whose were stored. Where the number was
+    /// taken meanwhile, or the room, there is none, and the terminal's turn comes again.
     async fn order(
         &self,
         motion: &Motion,
         purpose: Purpose,
         wanted: Vec<Wanted>,
         numbering: &BTreeMap<TerminalId, Numbering>,
-    ) -> Result<()> {
+    ) -> Result<BTreeSet<TerminalId>> {
         let mut by_issue: BTreeMap<u16, Vec<Wanted>> = BTreeMap::new();
         for it in wanted {
             by_issue.entry(it.issue).or_default().push(it);
         }
+        let mut ordered = BTreeSet::new();
         for (issue, wanted) in by_issue {
             let batch = self.batch(motion, purpose, issue).await?;
-            self.order_under(motion, &batch, wanted, numbering).await?;
+            ordered.extend(self.order_under(motion, &batch, wanted, numbering).await?);
         }
-        Ok(())
+        Ok(ordered)
     }
 
     async fn order_under(
@@ -484,13 +536,14 @@ impl Execute {
         batch: &StoredBatch,
         wanted: Vec<Wanted>,
         numbering: &BTreeMap<TerminalId, Numbering>,
-    ) -> Result<()> {
+    ) -> Result<BTreeSet<TerminalId>> {
         if motion.now >= batch.not_after {
             // Terminals would refuse it, and an order is made once.
-            return Ok(());
+            return Ok(BTreeSet::new());
         }
         let StoredBatch { campaign, purpose, .. } = *batch;
-        let (change, tree) = (&motion.campaign.change, motion.sweep.tree());
+        let (change, tree) = (&motion.campaign.change, motion.frontier.tree());
+        let class = motion.campaign.class();
         let count = wanted.len();
         let sign = |it: Wanted| -> Option<NewOrder> {
             let Wanted { terminal, attempt, wave, .. } = it;
@@ -499,22 +552,26 @@ impl Execute {
                 Stream::Routine => order_seq,
                 Stream::Approved => approved_seq,
             };
-            let place = OrderPlace { terminal, epoch, seq: last.saturating_add(1), attempt, wave };
+            let seq = last.saturating_add(1);
+            let place =
+                OrderPlace { terminal, epoch, seq, attempt, wave, class, calendar: None };
             paper::order(&self.signer, batch, change, place, tree)
         };
         let orders: Vec<_> = wanted.into_iter().filter_map(sign).collect();
-        let issued = self.registry.issue(campaign, purpose, &orders, motion.now).await?.len();
-        debug!(%campaign, ?purpose, issued, wished = count, "ordered");
-        if issued > 0 {
+        let issued = self.registry.issue(campaign, purpose, &orders, motion.now).await?;
+        debug!(%campaign, ?purpose, issued = issued.len(), wished = count, "ordered");
+        if !issued.is_empty() {
             self.deliver.poke();
         }
-        Ok(())
+        let issued: BTreeSet<_> = issued.into_iter().collect();
+        let stored = orders.iter().filter(|it| issued.contains(&it.id));
+        Ok(stored.map(|it| it.terminal).collect())
     }
 
     /// The batch that people started, one that says the same again for those that were taken back,
     /// or one that cancels either.
     async fn batch(&self, motion: &Motion, purpose: Purpose, issue: u16) -> Result<StoredBatch> {
-        let Motion { campaign, frozen, sweep, now, .. } = motion;
+        let Motion { campaign, frozen, frontier, now, .. } = motion;
         if let Some(stored) = self.registry.batch(campaign.id, purpose, issue).await? {
             return Ok(stored);
         }
@@ -537,7 +594,7 @@ impl Execute {
         let campaign = campaign.id;
         let terms = BatchTerms { campaign, purpose, issue, change, not_before, not_after };
         // The first one that was stored counts, whoever signed it.
-        self.registry.put_batch(&paper::batch(&self.signer, terms, sweep.tree())).await
+        self.registry.put_batch(&paper::batch(&self.signer, terms, frontier.tree())).await
     }
 
     async fn finish(&self, motion: &Motion) -> Result<()> {
@@ -577,18 +634,18 @@ impl Execute {
         Ok(())
     }
 
-    fn take_sweep(&self, id: CampaignId) -> Option<Sweep> {
-        self.sweeps.lock().unwrap_or_else(PoisonError::into_inner).remove(&id)
+    fn take_frontier(&self, id: CampaignId) -> Option<Frontier> {
+        self.frontiers.lock().unwrap_or_else(PoisonError::into_inner).remove(&id)
     }
 
-    fn put_sweep(&self, id: CampaignId, sweep: Sweep) {
-        self.sweeps.lock().unwrap_or_else(PoisonError::into_inner).insert(id, sweep);
+    fn put_frontier(&self, id: CampaignId, frontier: Frontier) {
+        self.frontiers.lock().unwrap_or_else(PoisonError::into_inner).insert(id, frontier);
     }
 
     fn forget_all_but(&self, campaigns: &[Campaign]) {
         let in_motion = |id: &CampaignId| campaigns.iter().any(|campaign| campaign.id == *id);
-        let mut sweeps = self.sweeps.lock().unwrap_or_else(PoisonError::into_inner);
-        sweeps.retain(|id, _| in_motion(id));
+        let mut frontiers = self.frontiers.lock().unwrap_or_else(PoisonError::into_inner);
+        frontiers.retain(|id, _| in_motion(id));
     }
 }
 
@@ -609,23 +666,34 @@ impl Motion {
         wave::wave_of(self.campaign.salt, &self.campaign.policy.canary, &cut, terminal)
     }
 
-    /// Where people must sign, nothing is released under another batch than theirs.
-    fn comes_again(&self) -> bool {
-        comes_again(&self.campaign.change)
+    fn situation<'a>(&'a self, tally: &'a CampaignTally) -> Situation<'a> {
+        situation(&self.campaign, self.frozen, &self.waves, tally, self.is_suspected, self.now)
     }
+}
 
-    fn situation<'a>(&self, tally: &'a CampaignTally) -> Situation<'a> {
-        Situation {
-            state: self.campaign.state,
-            now: self.now,
-            not_after: self.frozen.not_after,
-            members: self.frozen.members,
-            open_wave: self.open_wave(),
-            comes_again: self.comes_again(),
-            is_frozen: self.is_suspected,
-            is_of_lost: self.campaign.change.is_of_lost(),
-            tally,
-        }
+/// How a started campaign stands.
+pub(super) fn situation<'a>(
+    campaign: &'a Campaign,
+    frozen: Frozen,
+    waves: &[WaveStanding],
+    tally: &'a CampaignTally,
+    is_suspected: bool,
+    now: UnixTime,
+) -> Situation<'a> {
+    Situation {
+        state: campaign.state,
+        now,
+        not_after: frozen.not_after,
+        members: frozen.members,
+        open_wave: open_wave(waves),
+        is_frozen: is_suspected,
+        terms: Terms::of(&campaign.change),
+        class: campaign.class(),
+        has_window: campaign.change.window().is_some(),
+        max_parallel: campaign.max_parallel,
+        policy: &campaign.policy,
+        used: campaign.used,
+        tally,
     }
 }
 
@@ -633,29 +701,6 @@ impl Motion {
 pub(super) fn open_wave(waves: &[WaveStanding]) -> u16 {
     let open = waves.iter().filter(|it| it.opened_at.is_some());
     open.map(|it| it.number).max().unwrap_or_default()
-}
-
-pub(super) fn comes_again(change: &Change) -> bool {
-    !floor::needs_people(change.verb())
-}
-
-/// A till that is watched has nothing to say for as long as its watch may last, and can be undone
-/// until its end.
-fn patience(change: &Change) -> Duration {
-    match change {
-        Change::Rebind(rebind) => {
-            REPORT_PATIENCE.saturating_add(Duration::from_secs(rebind.watch.at_most_s.into()))
-        }
-        Change::Ping(_)
-        | Change::Backup(_)
-        | Change::Drill(_)
-        | Change::Upgrade(_)
-        | Change::Restore(_)
-        | Change::Suspend(_)
-        | Change::Resume(_)
-        | Change::Decommission(_)
-        | Change::Cancel(_) => REPORT_PATIENCE,
-    }
 }
 
 /// Nothing will be heard of an order that is void and is not made again: it was withdrawn if the

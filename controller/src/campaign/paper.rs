@@ -5,9 +5,10 @@
 
 use std::time::Duration;
 
+use shared::calendar::Calendar;
 use shared::change::Change;
 use shared::digest::Digest;
-use shared::document::order::Stream;
+use shared::document::order::{Class, Stream};
 use shared::floor;
 use shared::id::{BatchId, CampaignId, OrderId, TerminalId};
 use shared::limits::ROUTINE_ORDER_LIFETIME_S_MAX;
@@ -47,7 +48,7 @@ pub(super) fn batch(signer: &Signer, terms: BatchTerms, members: &Membership) ->
 }
 
 /// The place of an order among the others of its terminal.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct OrderPlace {
     pub(super) terminal: TerminalId,
     pub(super) epoch: u32,
@@ -55,6 +56,8 @@ pub(super) struct OrderPlace {
     pub(super) attempt: u32,
     /// Of the campaign, from 0.
     pub(super) wave: u16,
+    pub(super) class: Class,
+    pub(super) calendar: Option<Calendar>,
 }
 
 /// The order for one member; `None` for a stranger.
@@ -65,7 +68,7 @@ pub(super) fn order(
     place: OrderPlace,
     members: &Membership,
 ) -> Option<NewOrder> {
-    let OrderPlace { terminal, epoch, seq, attempt, wave } = place;
+    let OrderPlace { terminal, epoch, seq, attempt, wave, class, calendar } = place;
     let proof = members.proof(terminal)?;
     let id = order_id(batch.campaign, batch.purpose, terminal, attempt);
     let stream = stream(batch.purpose, change);
@@ -79,6 +82,8 @@ pub(super) fn order(
         proof,
         not_before: batch.not_before,
         not_after: batch.not_after,
+        calendar,
+        class,
     });
     Some(NewOrder {
         id,
@@ -173,7 +178,15 @@ mod tests {
             not_after: UnixTime(20),
         };
         let batch = batch(&signer, terms, &members);
-        let place = |terminal| OrderPlace { terminal, epoch: 3, seq: 7, attempt: 1, wave: 0 };
+        let place = |terminal| OrderPlace {
+            terminal,
+            epoch: 3,
+            seq: 7,
+            attempt: 1,
+            wave: 0,
+            class: Class::Normal,
+            calendar: None,
+        };
         let made = |terminal| order(&signer, &batch, &change, place(terminal), &members);
         let made_order = made(terminals[2]).expect("it is a member");
         let opened = open::<Order>(made_order.signed.as_slice(), FLEET, &known).unwrap();

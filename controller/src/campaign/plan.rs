@@ -2,15 +2,34 @@
 //! in; the plan goes out, and is what a test compares and what is carried out.
 //!
 //! Every rule is a reason to hold a terminal back, and no rule can do anything else: so they
-//! compose, and whoever waits has a reason that can be told.
+//! compose, and whoever waits has a reason that can be told, with the moment at which time alone
+//! changes it where there is one.
+//!
+//! Reasons are asked in three parts: of the campaign, of the terminal with its store, and of what
+//! all members share ([`Room`]). Whatever is shared is asked again in the transaction that stores
+//! the orders, so that two controllers, or two campaigns, never take more together than there is.
 
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use shared::document::order::Class;
 use shared::id::TerminalId;
 use shared::time::UnixTime;
 
 use super::assignment::AssignmentState;
+use super::penalty;
+use super::policy::Policy;
+use super::rate::UsedUntil;
 use super::state::CampaignState;
-use crate::registry::campaign::CampaignTally;
+use super::store::{StoreRule, StoreStanding};
+use crate::kind::{Disturbs, Terms};
+use crate::registry::campaign::{Besides, CampaignTally};
 use crate::registry::terminal::{Presence, Service, Terminal, Unit};
+
+/// How long before its shop may be disturbed a terminal is released: time to fetch what it needs.
+/// Not earlier, or those that wait for their night would hold the places of those whose night it
+/// is.
+pub const AHEAD: Duration = Duration::from_secs(2 * 3600);
 
 /// How the campaign stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -22,21 +41,26 @@ pub struct Situation<'a> {
     pub members: u32,
     /// The last wave that is open, from 0.
     pub open_wave: u16,
-    /// What was taken back when the campaign was stopped is released again once it goes on.
-    pub comes_again: bool,
     /// Somebody finds the request suspicious that it carries out.
     pub is_frozen: bool,
-    /// It empties terminals that are lost, stolen or tampered with.
-    pub is_of_lost: bool,
+    pub terms: Terms,
+    pub class: Class,
+    /// Shops are disturbed within hours that the change itself names.
+    pub has_window: bool,
+    pub max_parallel: u32,
+    pub policy: &'a Policy,
+    /// Up to where its rate is used up.
+    pub used: UsedUntil,
     pub tally: &'a CampaignTally,
 }
 
-/// A member that was not released yet.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// A member that is not at it.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Candidate {
     pub terminal: TerminalId,
     /// From 0.
     pub wave: u16,
+    pub store: String,
     pub unit: Unit,
     pub presence: Presence,
     /// Somebody finds it, its store or its merchant suspicious.
@@ -45,19 +69,43 @@ pub struct Candidate {
     pub is_place_frozen: bool,
     pub is_quarantined: bool,
     pub is_erased: bool,
+    /// What else goes on with it.
+    pub besides: Besides,
+    /// When its shop may be disturbed next.
+    pub opening: Opening,
+}
+
+/// When windows and freezes let a terminal be disturbed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Opening {
+    /// Now, or at any time.
+    Open,
+    /// From then on; `of` is what closes it until then.
+    At { at: UnixTime, of: Closing },
+    /// Not before its orders run out.
+    Never(Closing),
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Closing {
+    Window,
+    Freeze,
 }
 
 impl Candidate {
-    pub fn of(terminal: &Terminal, wave: u16) -> Self {
+    pub fn of(terminal: &Terminal, wave: u16, besides: Besides, opening: Opening) -> Self {
         Self {
             terminal: terminal.id,
             wave,
+            store: terminal.store.clone(),
             unit: terminal.unit,
             presence: terminal.presence,
             is_frozen: terminal.is_frozen,
             is_place_frozen: terminal.is_place_frozen,
             is_quarantined: terminal.is_quarantined,
             is_erased: terminal.service == Service::Erased,
+            besides,
+            opening,
         }
     }
 }
@@ -66,9 +114,20 @@ impl Candidate {
 pub struct Plan {
     /// In this order.
     pub release: Vec<TerminalId>,
-    pub held: Vec<(TerminalId, Held)>,
-    /// Why those are held back that are in waves that are not open, whoever they are.
-    pub of_closed_waves: Held,
+    pub held: Vec<(TerminalId, HeldBy)>,
+}
+
+/// Why a member is held back, and when time alone changes that.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct HeldBy {
+    pub reason: Held,
+    pub next: Option<UnixTime>,
+}
+
+impl From<Held> for HeldBy {
+    fn from(reason: Held) -> Self {
+        Self { reason, next: None }
+    }
 }
 
 /// Why a member is not released.
@@ -83,6 +142,8 @@ pub enum Held {
     Completed,
     /// The campaign's orders would be void.
     TimeOver,
+    /// Its operator wants it to begin later.
+    NotYet,
     /// The gate of the wave before has not passed.
     WaveClosed,
     /// Nothing is released until two people have looked.
@@ -96,12 +157,36 @@ pub enum Held {
     NeverSeen,
     /// An order for it would take a place, for nothing.
     Offline,
+    /// It has failed again and again, whatever was brought to it.
+    Penalty,
+    /// Something that goes before this campaign is under way on it.
+    Busy,
+    /// Nothing may change there now.
+    Freeze,
+    /// Its shop may not be disturbed now, nor soon.
+    Window,
+    /// Its store could not sell meanwhile.
+    LastSelling,
+    /// As many terminals of its store as may be are disturbed.
+    StoreBudget,
     /// As many as may be are at it.
     NoPlace,
+    /// As many as may be were released in this time.
+    Rate,
 }
 
 impl Held {
-    pub const ALL: [Self; 16] = [
+    /// It holds whoever it is: another one's turn comes no sooner.
+    pub fn is_shared(self) -> bool {
+        matches!(self, Self::NoPlace | Self::Rate)
+    }
+
+    /// What happens in its store changes it.
+    pub fn is_by_store(self) -> bool {
+        matches!(self, Self::LastSelling | Self::StoreBudget)
+    }
+
+    pub const ALL: [Self; 24] = [
         Self::NotStarted,
         Self::NotApproved,
         Self::Paused,
@@ -109,6 +194,7 @@ impl Held {
         Self::Aborted,
         Self::Completed,
         Self::TimeOver,
+        Self::NotYet,
         Self::WaveClosed,
         Self::Frozen,
         Self::Quarantined,
@@ -117,7 +203,14 @@ impl Held {
         Self::Revoked,
         Self::NeverSeen,
         Self::Offline,
+        Self::Penalty,
+        Self::Busy,
+        Self::Freeze,
+        Self::Window,
+        Self::LastSelling,
+        Self::StoreBudget,
         Self::NoPlace,
+        Self::Rate,
     ];
 
     /// Stable across releases.
@@ -139,6 +232,14 @@ impl Held {
             Self::NeverSeen => "never-seen",
             Self::Offline => "offline",
             Self::NoPlace => "no-place",
+            Self::NotYet => "not-yet",
+            Self::Penalty => "penalty",
+            Self::Busy => "busy",
+            Self::Freeze => "freeze",
+            Self::Window => "window",
+            Self::LastSelling => "last-selling",
+            Self::StoreBudget => "store-budget",
+            Self::Rate => "rate",
         }
     }
 
@@ -161,6 +262,14 @@ impl Held {
             Self::NeverSeen => "it has never connected",
             Self::Offline => "it is offline; its turn comes when it connects",
             Self::NoPlace => "as many terminals as the campaign allows are at it already",
+            Self::NotYet => "the campaign is to begin later",
+            Self::Penalty => "it has failed three times in a row, whatever was brought to it",
+            Self::Busy => "something that goes before this campaign is under way on it",
+            Self::Freeze => "nothing may change there now",
+            Self::Window => "its shop may not be disturbed now, nor soon",
+            Self::LastSelling => "nobody else in its store could sell meanwhile",
+            Self::StoreBudget => "as many terminals of its store as may be are disturbed already",
+            Self::Rate => "as many terminals as the campaign's rate allows were just released",
         }
     }
 
@@ -185,22 +294,91 @@ impl Held {
                 Some("leave it out, or enrol it again with a new claim")
             }
             Self::NeverSeen | Self::Offline => Some("look at the terminal's power and network"),
-            Self::WaveClosed | Self::NoPlace => None,
+            Self::Penalty => {
+                Some("look at the terminal, then `tillward terminal pardon` it, or wait")
+            }
+            Self::LastSelling => Some(
+                "say how the store sells meanwhile: `tillward store set --fallback`, or give the \
+                 campaign a window or a `--fallback`",
+            ),
+            Self::WaveClosed
+            | Self::NoPlace
+            | Self::NotYet
+            | Self::Busy
+            | Self::Freeze
+            | Self::Window
+            | Self::StoreBudget
+            | Self::Rate => None,
+        }
+    }
+}
+
+/// What members share, and what is left of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Room {
+    places: u64,
+    at_this_rate: Option<(u64, UnixTime)>,
+}
+
+impl Room {
+    pub fn of(situation: Situation<'_>) -> Self {
+        let Situation { max_parallel, tally, policy, used, now, .. } = situation;
+        Self::new(max_parallel, policy, used, tally, now)
+    }
+
+    pub fn new(
+        max_parallel: u32,
+        policy: &Policy,
+        used: UsedUntil,
+        tally: &CampaignTally,
+        now: UnixTime,
+    ) -> Self {
+        let places = u64::from(max_parallel).saturating_sub(tally.places_taken());
+        let at_this_rate =
+            policy.rate.map(|rate| (rate.free(used, now), rate.next(rate.used(used, now, 0))));
+        Self { places, at_this_rate }
+    }
+
+    /// Places that are free, whatever the rate says.
+    pub fn places(&self) -> u64 {
+        self.places
+    }
+
+    /// Why nobody can be released, whoever it is.
+    pub fn why_not(&self) -> Option<HeldBy> {
+        match self.at_this_rate {
+            _ if self.places == 0 => Some(Held::NoPlace.into()),
+            Some((0, next)) => Some(HeldBy { reason: Held::Rate, next: Some(next) }),
+            Some(_) | None => None,
+        }
+    }
+
+    pub fn take(&mut self) {
+        self.places = self.places.saturating_sub(1);
+        if let Some((left, _)) = &mut self.at_this_rate {
+            *left = left.saturating_sub(1);
         }
     }
 }
 
 /// Decides about these candidates, which come in the order in which they should be released.
-pub fn plan(max_parallel: u32, situation: Situation<'_>, candidates: &[Candidate]) -> Plan {
-    let mut places = u64::from(max_parallel).saturating_sub(situation.tally.places_taken());
-    let of_closed_waves = held_as_a_whole(situation).unwrap_or(Held::WaveClosed);
-    let mut plan = Plan { release: vec![], held: vec![], of_closed_waves };
+/// Stores are as they stand, and afterwards as they stand with those that are released.
+pub fn plan(
+    situation: Situation<'_>,
+    candidates: &[Candidate],
+    stores: &mut BTreeMap<String, StoreStanding>,
+) -> Plan {
+    let mut room = Room::of(situation);
+    let mut plan = Plan { release: vec![], held: vec![] };
     for candidate in candidates {
-        match why_held(*candidate, situation) {
-            Some(reason) => plan.held.push((candidate.terminal, reason)),
-            None if places == 0 => plan.held.push((candidate.terminal, Held::NoPlace)),
+        let why = why_held(candidate, situation, stores).or_else(|| room.why_not());
+        match why {
+            Some(why) => plan.held.push((candidate.terminal, why)),
             None => {
-                places -= 1;
+                room.take();
+                if situation.terms.disturbs == Disturbs::InItsTurn {
+                    stores.entry(candidate.store.clone()).or_default().disturb(candidate.terminal);
+                }
                 plan.release.push(candidate.terminal);
             }
         }
@@ -208,31 +386,44 @@ pub fn plan(max_parallel: u32, situation: Situation<'_>, candidates: &[Candidate
     plan
 }
 
-/// Why this member would not be released even if there were a place for it: something about the
-/// whole campaign, or else something about the terminal.
-pub fn why_held(candidate: Candidate, situation: Situation<'_>) -> Option<Held> {
+/// Why this member would not be released even if there were room for it: something about the
+/// whole campaign, or else something about the terminal and its store.
+pub fn why_held(
+    candidate: &Candidate,
+    situation: Situation<'_>,
+    stores: &BTreeMap<String, StoreStanding>,
+) -> Option<HeldBy> {
     held_as_a_whole(situation)
-        .or_else(|| (candidate.wave > situation.open_wave).then_some(Held::WaveClosed))
-        .or_else(|| held_by_itself(candidate, situation.is_of_lost))
+        .or_else(|| (candidate.wave > situation.open_wave).then_some(Held::WaveClosed.into()))
+        .or_else(|| held_by_itself(candidate, situation))
+        .or_else(|| held_by_its_store(candidate, situation, stores).map(HeldBy::from))
 }
 
-fn held_as_a_whole(situation: Situation<'_>) -> Option<Held> {
-    match situation.state {
-        CampaignState::Draft => Some(Held::NotStarted),
-        CampaignState::AwaitingApproval => Some(Held::NotApproved),
-        CampaignState::Paused => Some(Held::Paused),
-        CampaignState::Halted => Some(Held::Halted),
-        CampaignState::Aborted => Some(Held::Aborted),
-        CampaignState::Completed => Some(Held::Completed),
-        CampaignState::Running if situation.now >= situation.not_after => Some(Held::TimeOver),
-        CampaignState::Running => situation.is_frozen.then_some(Held::Frozen),
-    }
+/// Why nobody is released, whatever there is room for.
+pub fn held_as_a_whole(situation: Situation<'_>) -> Option<HeldBy> {
+    let not_before = situation.policy.not_before.filter(|at| situation.now < *at);
+    let reason = match situation.state {
+        CampaignState::Draft => Held::NotStarted,
+        CampaignState::AwaitingApproval => Held::NotApproved,
+        CampaignState::Paused => Held::Paused,
+        CampaignState::Halted => Held::Halted,
+        CampaignState::Aborted => Held::Aborted,
+        CampaignState::Completed => Held::Completed,
+        CampaignState::Running if situation.now >= situation.not_after => Held::TimeOver,
+        CampaignState::Running if situation.is_frozen => Held::Frozen,
+        CampaignState::Running => {
+            return not_before.map(|at| HeldBy { reason: Held::NotYet, next: Some(at) });
+        }
+    };
+    Some(reason.into())
 }
 
 /// What empties those in the wrong hands is not kept from a terminal that is suspicious itself.
-fn held_by_itself(candidate: Candidate, is_of_lost: bool) -> Option<Held> {
+fn held_by_itself(candidate: &Candidate, situation: Situation<'_>) -> Option<HeldBy> {
+    let Situation { terms, now, class, .. } = situation;
+    let is_of_lost = terms.is_of_lost;
     let is_frozen = if is_of_lost { candidate.is_place_frozen } else { candidate.is_frozen };
-    match (candidate.unit, candidate.presence) {
+    let unit = match (candidate.unit, candidate.presence) {
         (Unit::Claimed, _) => Some(Held::NotEnrolled),
         (Unit::Revoked, _) => Some(Held::Revoked),
         (Unit::Enrolled, _) if candidate.is_erased => Some(Held::Erased),
@@ -241,6 +432,48 @@ fn held_by_itself(candidate: Candidate, is_of_lost: bool) -> Option<Held> {
         (Unit::Enrolled, Presence::NeverSeen) => Some(Held::NeverSeen),
         (Unit::Enrolled, Presence::Offline) => Some(Held::Offline),
         (Unit::Enrolled, Presence::Online) => None,
+    };
+    if let Some(reason) = unit {
+        return Some(reason.into());
+    }
+    let Besides { busy, penalty_until } = candidate.besides;
+    let penalty = penalty_until.filter(|until| now < *until && !penalty::spares(class));
+    if let Some(until) = penalty {
+        return Some(HeldBy { reason: Held::Penalty, next: Some(until) });
+    }
+    if busy.is_some_and(|other| other > class) {
+        return Some(Held::Busy.into());
+    }
+    let (of, next) = match candidate.opening {
+        Opening::Open => return None,
+        Opening::At { at, .. } if now >= at.minus(AHEAD) => return None,
+        Opening::At { at, of } => (of, Some(at.minus(AHEAD))),
+        Opening::Never(of) => (of, None),
+    };
+    let reason = match of {
+        Closing::Window => Held::Window,
+        Closing::Freeze => Held::Freeze,
+    };
+    Some(HeldBy { reason, next })
+}
+
+fn held_by_its_store(
+    candidate: &Candidate,
+    situation: Situation<'_>,
+    stores: &BTreeMap<String, StoreStanding>,
+) -> Option<Held> {
+    if situation.terms.disturbs != Disturbs::InItsTurn {
+        return None;
+    }
+    let rule = store_rule(situation.policy, situation.has_window);
+    stores.get(&candidate.store)?.why_not(candidate.terminal, rule)
+}
+
+/// Whoever said when shops may be disturbed has said when they need not sell.
+pub fn store_rule(policy: &Policy, has_window: bool) -> StoreRule {
+    StoreRule {
+        at_once_max: policy.store_at_once,
+        has_fallback: has_window || policy.fallback.is_some(),
     }
 }
 
@@ -248,7 +481,7 @@ fn held_by_itself(candidate: Candidate, is_of_lost: bool) -> Option<Held> {
 /// releasing is over and everything that was released has ended.
 pub fn is_over(situation: Situation<'_>) -> bool {
     let tally = situation.tally;
-    let comes_again = match situation.comes_again {
+    let comes_again = match situation.terms.comes_again() {
         true => tally.in_state(AssignmentState::Withdrawn),
         false => 0,
     };
@@ -257,175 +490,4 @@ pub fn is_over(situation: Situation<'_>) -> bool {
 }
 
 #[cfg(test)]
-mod tests {
-    use std::collections::BTreeMap;
-
-    use proptest::prelude::*;
-
-    use super::*;
-
-    fn terminal(number: u8) -> TerminalId {
-        TerminalId::from_bytes([number; 16])
-    }
-
-    fn online(number: u8) -> Candidate {
-        Candidate {
-            terminal: terminal(number),
-            wave: 0,
-            unit: Unit::Enrolled,
-            presence: Presence::Online,
-            is_frozen: false,
-            is_place_frozen: false,
-            is_quarantined: false,
-            is_erased: false,
-        }
-    }
-
-    fn tally(by_state: &[(AssignmentState, u64)]) -> CampaignTally {
-        CampaignTally { by_state: by_state.iter().copied().collect(), ..CampaignTally::default() }
-    }
-
-    fn situation(tally: &CampaignTally) -> Situation<'_> {
-        Situation {
-            state: CampaignState::Running,
-            now: UnixTime(10),
-            not_after: UnixTime(100),
-            members: 10,
-            open_wave: 0,
-            comes_again: true,
-            is_frozen: false,
-            is_of_lost: false,
-            tally,
-        }
-    }
-
-    #[test]
-    fn as_many_are_released_as_there_are_places_and_the_others_know_why() {
-        let tally = tally(&[
-            (AssignmentState::Working, 1),
-            (AssignmentState::Unanswered, 5),
-            (AssignmentState::Succeeded, 7),
-        ]);
-        let offline = Candidate { presence: Presence::Offline, ..online(2) };
-        let candidates = [online(1), offline, online(3), online(4)];
-        let plan = plan(3, situation(&tally), &candidates);
-        assert_eq!(plan.release, [terminal(1), terminal(3)]);
-        assert_eq!(plan.held, [(terminal(2), Held::Offline), (terminal(4), Held::NoPlace)]);
-    }
-
-    #[test]
-    fn what_holds_the_campaign_comes_before_what_holds_the_terminal() {
-        let tally = CampaignTally::default();
-        let running = situation(&tally);
-        let over = Situation { now: UnixTime(100), ..running };
-        let paused = Situation { state: CampaignState::Paused, ..running };
-        let aborted = Situation { state: CampaignState::Aborted, ..running };
-        let waiting = Situation { state: CampaignState::AwaitingApproval, ..running };
-        let offline = Candidate { presence: Presence::Offline, ..online(1) };
-        let revoked = Candidate { unit: Unit::Revoked, ..online(1) };
-        let suspected = Situation { is_frozen: true, ..running };
-        let frozen = Candidate { is_frozen: true, ..offline };
-        for (situation, candidate, reason) in [
-            (over, online(1), Held::TimeOver),
-            (paused, offline, Held::Paused),
-            (aborted, online(1), Held::Aborted),
-            (waiting, online(1), Held::NotApproved),
-            (running, offline, Held::Offline),
-            (running, revoked, Held::Revoked),
-            (running, frozen, Held::Frozen),
-            (running, Candidate { is_frozen: true, ..revoked }, Held::Revoked),
-            (suspected, online(1), Held::Frozen),
-            (Situation { state: CampaignState::Halted, ..running }, offline, Held::Halted),
-            (running, Candidate { wave: 1, ..frozen }, Held::WaveClosed),
-            (suspected, Candidate { wave: 1, ..online(1) }, Held::Frozen),
-            (Situation { is_frozen: true, ..paused }, online(1), Held::Paused),
-            (Situation { is_frozen: true, ..over }, frozen, Held::TimeOver),
-        ] {
-            assert_eq!(why_held(candidate, situation), Some(reason));
-        }
-        assert_eq!(why_held(online(1), running), None);
-    }
-
-    #[test]
-    fn whoever_is_in_quarantine_gets_what_empties_it_and_nothing_else() {
-        let tally = CampaignTally::default();
-        let others = situation(&tally);
-        let of_lost = Situation { is_of_lost: true, ..others };
-        let lost = Candidate { is_quarantined: true, ..online(1) };
-        let suspicious = Candidate { is_frozen: true, ..lost };
-        let place = Candidate { is_place_frozen: true, ..suspicious };
-        let away = Candidate { presence: Presence::Offline, ..lost };
-        for (situation, candidate, reason) in [
-            (others, lost, Some(Held::Quarantined)),
-            (others, suspicious, Some(Held::Quarantined)),
-            (others, away, Some(Held::Quarantined)),
-            (of_lost, lost, None),
-            (of_lost, suspicious, None),
-            (of_lost, place, Some(Held::Frozen)),
-            (of_lost, away, Some(Held::Offline)),
-            (of_lost, Candidate { is_erased: true, ..lost }, Some(Held::Erased)),
-            (others, Candidate { is_erased: true, ..online(1) }, Some(Held::Erased)),
-            (Situation { is_frozen: true, ..of_lost }, lost, Some(Held::Frozen)),
-        ] {
-            assert_eq!(why_held(candidate, situation), reason, "{candidate:?}");
-        }
-    }
-
-    #[test]
-    fn it_is_over_when_nothing_more_can_come_of_anybody() {
-        let all_ended = tally(&[(AssignmentState::Succeeded, 8), (AssignmentState::Failed, 2)]);
-        assert!(is_over(situation(&all_ended)));
-        let one_works = tally(&[(AssignmentState::Succeeded, 9), (AssignmentState::Waiting, 1)]);
-        assert!(!is_over(situation(&one_works)));
-        let some_held = tally(&[(AssignmentState::Succeeded, 9)]);
-        assert!(!is_over(situation(&some_held)));
-        assert!(is_over(Situation { now: UnixTime(100), ..situation(&some_held) }));
-        assert!(!is_over(Situation { now: UnixTime(100), ..situation(&one_works) }));
-        let one_back = tally(&[(AssignmentState::Succeeded, 9), (AssignmentState::Withdrawn, 1)]);
-        assert!(!is_over(situation(&one_back)), "its turn comes again");
-        assert!(is_over(Situation { comes_again: false, ..situation(&one_back) }));
-    }
-
-    fn candidate() -> impl Strategy<Value = Candidate> {
-        let unit = prop_oneof![Just(Unit::Enrolled), Just(Unit::Claimed), Just(Unit::Revoked)];
-        let presence =
-            prop_oneof![Just(Presence::Online), Just(Presence::Offline), Just(Presence::NeverSeen)];
-        let parts = (any::<u8>(), 0_u16..3, unit, presence, any::<[bool; 4]>());
-        parts.prop_map(|(number, wave, unit, presence, is)| Candidate {
-            terminal: terminal(number),
-            wave,
-            unit,
-            presence,
-            is_frozen: is[0],
-            is_place_frozen: is[1],
-            is_quarantined: is[2],
-            is_erased: is[3],
-        })
-    }
-
-    proptest! {
-        #[test]
-        fn everybody_is_either_released_or_has_a_reason_and_no_place_is_taken_twice(
-            candidates in prop::collection::vec(candidate(), 0..20),
-            max_parallel in 0_u32..6,
-            taken in 0_u64..6,
-            open_wave in 0_u16..3,
-        ) {
-            let tally = CampaignTally {
-                by_state: BTreeMap::from([(AssignmentState::Ordered, taken)]),
-                ..CampaignTally::default()
-            };
-            let situation = Situation { open_wave, ..situation(&tally) };
-            let plan = plan(max_parallel, situation, &candidates);
-            let wave = |id| candidates.iter().filter(move |it| it.terminal == id).map(|it| it.wave);
-            for id in &plan.release {
-                prop_assert!(wave(*id).any(|wave| wave <= open_wave), "its wave is open");
-            }
-            prop_assert_eq!(plan.release.len() + plan.held.len(), candidates.len());
-            let places = u64::from(max_parallel).saturating_sub(taken);
-            prop_assert!(plan.release.len() as u64 <= places);
-            let no_place = plan.held.iter().any(|(_, reason)| *reason == Held::NoPlace);
-            prop_assert!(!no_place || plan.release.len() as u64 == places);
-        }
-    }
-}
+mod tests;

@@ -10,13 +10,21 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
+use shared::digest::Digest;
+use shared::document::order::Class;
 use shared::id::TerminalId;
+use shared::time::UnixTime;
+
+use super::rate::Rate;
 
 /// Waves of one campaign, without that of its canary list.
 pub const WAVES_MAX: usize = 31;
 
 /// Terminals that a campaign can name to go first.
 pub const CANARY_MAX: usize = 100;
+
+/// Times that one terminal may be tried again, where a policy does not say it.
+const RETRIES_MAX: u32 = 2;
 
 /// Longer than orders can live.
 const SOAK_MAX: Duration = Duration::from_secs(90 * 24 * 3600);
@@ -38,6 +46,34 @@ pub struct Policy {
     pub gate: Option<Gate>,
     #[serde(default)]
     pub stop: StopPolicy,
+    /// What a terminal goes back to that has succeeded when the campaign is stopped, where `stop`
+    /// is [`StopPolicy::Revert`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub revert_to: Option<Digest>,
+    /// How fast terminals are released.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rate: Option<Rate>,
+    /// Terminals of one store that may be disturbed at once, by whatever campaigns; a store may
+    /// have a smaller number of its own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub store_at_once: Option<u32>,
+    /// How a store sells while its last selling terminal is at it. Without a word of it no such
+    /// terminal is released, unless shops are disturbed in a window alone.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fallback: Option<String>,
+    /// Before whom it goes; else as its kind of change does.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub class: Option<Class>,
+    /// How often somebody may have one terminal tried again.
+    #[serde(default = "retries_max")]
+    pub retries_max: u32,
+    /// Nothing is released before.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub not_before: Option<UnixTime>,
+}
+
+fn retries_max() -> u32 {
+    RETRIES_MAX
 }
 
 /// What a policy's file holds: the policy, and the number of places, which an operator may give
@@ -51,6 +87,11 @@ struct File {
     gate: Option<Gate>,
     #[serde(default)]
     stop: StopPolicy,
+    rate: Option<Rate>,
+    store_at_once: Option<u32>,
+    class: Option<Class>,
+    #[serde(default = "retries_max")]
+    retries_max: u32,
 }
 
 /// A policy as its file says it.
@@ -261,6 +302,14 @@ pub enum NotAPolicy {
     Soak(Duration),
     #[error("`bad_max` is `rest`: then nothing would ever stop the campaign")]
     NoBudget,
+    #[error("with `store_at_once` 0 no shop would ever be disturbed")]
+    NobodyAtOnce,
+    #[error("what has succeeded is to be taken back, and nothing is said to go back to")]
+    NoWayBack,
+    #[error("there is something to go back to, and nothing is to be taken back")]
+    NeverGoesBack,
+    #[error("the fallback says nothing")]
+    NoFallback,
 }
 
 impl NotAPolicy {
@@ -281,14 +330,29 @@ impl NotAPolicy {
             Self::Percent { .. } => Some("choose 1 to 100"),
             Self::Soak(_) => Some("choose at most 90d"),
             Self::NoBudget => Some("write a number, or a part like `2%`"),
+            Self::NobodyAtOnce => Some("choose at least 1"),
+            Self::NoWayBack => Some("name the release to go back to with `--revert-to`"),
+            Self::NeverGoesBack => Some("say `--stop revert` too, or leave it out"),
+            Self::NoFallback => Some("say how a store sells meanwhile, or leave it out"),
         }
     }
 }
 
 impl Policy {
     /// One wave, and nothing that stops it.
-    pub const PLAIN: Self =
-        Self { canary: vec![], waves: vec![], gate: None, stop: StopPolicy::Finish };
+    pub const PLAIN: Self = Self {
+        canary: vec![],
+        waves: vec![],
+        gate: None,
+        stop: StopPolicy::Finish,
+        revert_to: None,
+        rate: None,
+        store_at_once: None,
+        fallback: None,
+        class: None,
+        retries_max: RETRIES_MAX,
+        not_before: None,
+    };
 
     /// What a campaign takes at least, however fast its terminals are.
     pub fn least_time(&self) -> Duration {
@@ -300,6 +364,16 @@ impl Policy {
 
     /// Refuses what could never make progress, or what would let everything pass.
     pub fn check(&self) -> Result<(), NotAPolicy> {
+        self.check_form()?;
+        match (self.stop, self.revert_to) {
+            (StopPolicy::Revert, None) => Err(NotAPolicy::NoWayBack),
+            (StopPolicy::Finish | StopPolicy::Keep, Some(_)) => Err(NotAPolicy::NeverGoesBack),
+            (StopPolicy::Revert, Some(_)) | (StopPolicy::Finish | StopPolicy::Keep, None) => Ok(()),
+        }
+    }
+
+    /// All but what only an operator can say.
+    fn check_form(&self) -> Result<(), NotAPolicy> {
         if self.waves.len() > WAVES_MAX {
             return Err(NotAPolicy::TooManyWaves(self.waves.len()));
         }
@@ -314,6 +388,12 @@ impl Policy {
                 }
                 Share::Count(_) | Share::Percent(_) | Share::Rest => {}
             }
+        }
+        if self.store_at_once == Some(0) {
+            return Err(NotAPolicy::NobodyAtOnce);
+        }
+        if self.fallback.as_ref().is_some_and(|it| it.trim().is_empty()) {
+            return Err(NotAPolicy::NoFallback);
         }
         match &self.gate {
             Some(gate) => gate.check(),
@@ -369,12 +449,15 @@ impl Named {
 
     pub fn read(text: &str) -> Result<Self, NotAPolicy> {
         let unreadable = |error: toml::de::Error| NotAPolicy::Unreadable(error.to_string());
-        let File { max_parallel, waves, gate, stop } = toml::from_str(text).map_err(unreadable)?;
+        let file: File = toml::from_str(text).map_err(unreadable)?;
+        let File { max_parallel, waves, gate, stop, .. } = file;
+        let File { rate, store_at_once, class, retries_max, .. } = file;
         if max_parallel == Some(0) {
             return Err(NotAPolicy::NoPlaces);
         }
-        let policy = Policy { canary: vec![], waves, gate, stop };
-        policy.check()?;
+        let said = Policy { waves, gate, stop, rate, store_at_once, class, ..Policy::PLAIN };
+        let policy = Policy { retries_max, ..said };
+        policy.check_form()?;
         Ok(Self { policy, max_parallel })
     }
 }

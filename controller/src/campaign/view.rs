@@ -11,7 +11,8 @@ use shared::time::UnixTime;
 use super::assignment::{AssignmentState, Standing};
 use super::execute;
 use super::gate::{self, Unmet, Verdict};
-use super::plan::{self, Candidate, Held, Situation};
+use super::gather;
+use super::plan::{self, Held, HeldBy, Room};
 use super::wave;
 use crate::registry::campaign::{Assignment, Campaign, CampaignTally, WaveStanding};
 use crate::registry::page::{PAGE_ITEMS_MAX, Page};
@@ -31,7 +32,7 @@ pub struct Member {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Part {
     /// Not released, and why not.
-    Held(Held),
+    Held(HeldBy),
     Released(Assignment),
 }
 
@@ -92,7 +93,7 @@ impl Part {
     /// Why it is held back, waits, was refused or did not succeed.
     pub fn why(&self) -> Option<Why> {
         match self {
-            Self::Held(held) => Some((*held).into()),
+            Self::Held(held) => Some(held.reason.into()),
             Self::Released(assignment) => why(&assignment.standing),
         }
     }
@@ -224,26 +225,26 @@ pub async fn members(
     let tally = registry.campaign_tally(campaign.id).await?;
     let waves = registry.waves(campaign.id).await?;
     let cut: Vec<_> = waves.iter().map(|it| it.wave.clone()).collect();
-    let situation = Situation {
-        state: campaign.state,
-        now,
-        not_after: frozen.not_after,
-        members: frozen.members,
-        open_wave: execute::open_wave(&waves),
-        comes_again: execute::comes_again(&campaign.change),
-        is_frozen: is_suspected(registry, campaign).await?,
-        is_of_lost: campaign.change.is_of_lost(),
-        tally: &tally,
+    let is_suspected = is_suspected(registry, campaign).await?;
+    let situation = execute::situation(campaign, *frozen, &waves, &tally, is_suspected, now);
+    let canary = &campaign.policy.canary;
+    let with_wave = |id: &TerminalId| (*id, wave::wave_of(campaign.salt, canary, &cut, *id));
+    let members: Vec<_> = ids.iter().map(with_wave).collect();
+    let gathered = gather::of(registry, campaign, &members, &terminals, now).await?;
+    let candidates: BTreeMap<_, _> =
+        gathered.candidates.into_iter().map(|it| (it.terminal, it)).collect();
+    let why_held = |terminal: TerminalId| {
+        let why = candidates
+            .get(&terminal)
+            .and_then(|it| plan::why_held(it, situation, &gathered.stores))
+            .or_else(|| Room::of(situation).why_not());
+        why.unwrap_or(Held::NoPlace.into())
     };
     let mut released: BTreeMap<_, _> = released.into_iter().map(|it| (it.terminal, it)).collect();
     let member = |terminal: Terminal| {
         let part = match released.remove(&terminal.id) {
             Some(assignment) => Part::Released(assignment),
-            None => {
-                let canary = &campaign.policy.canary;
-                let wave = wave::wave_of(campaign.salt, canary, &cut, terminal.id);
-                Part::Held(held(&terminal, wave, situation))
-            }
+            None => Part::Held(why_held(terminal.id)),
         };
         Member { terminal, part }
     };
@@ -257,11 +258,6 @@ pub(super) async fn is_suspected(
 ) -> Result<bool, RegistryError> {
     let request = registry.request_of(campaign.id).await?;
     Ok(request.is_some_and(|request| request.state == RequestState::Frozen))
-}
-
-/// The reason by which a terminal that is not released is held back now.
-fn held(terminal: &Terminal, wave: u16, situation: Situation<'_>) -> Held {
-    plan::why_held(Candidate::of(terminal, wave), situation).unwrap_or(Held::NoPlace)
 }
 
 /// How a campaign stands as a whole.

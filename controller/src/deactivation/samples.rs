@@ -44,6 +44,7 @@ pub(crate) async fn lost(registry: &dyn Registry, terminal: TerminalId, at: Unix
         policy: Policy::PLAIN,
         lifetime_s: 3600,
         salt: Nonce([1; 16]),
+        origin: crate::registry::campaign::Origin::Itself,
     };
     let (members, plan) = (vec![terminal], "{}".to_owned());
     let new = NewDeactivation {

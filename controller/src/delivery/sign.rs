@@ -3,6 +3,7 @@
 //! Its key alone is worth little on purpose: a terminal installs only what release keys signed,
 //! and takes an order only as a member of its batch.
 
+use shared::calendar::Calendar;
 use shared::change::Change;
 use shared::digest::{Digest, Nonce};
 use shared::document::order::{Class, Stream};
@@ -44,6 +45,9 @@ pub struct OrderPaper {
     pub proof: Proof,
     pub not_before: UnixTime,
     pub not_after: UnixTime,
+    /// When it may be carried out, within that.
+    pub calendar: Option<Calendar>,
+    pub class: Class,
 }
 
 impl Signer {
@@ -77,9 +81,9 @@ impl Signer {
     }
 
     pub fn order(&self, order: OrderPaper) -> SignedBytes {
-        let OrderPaper { id, terminal, epoch, stream, seq, batch, proof, not_before, not_after } =
+        let OrderPaper { id, terminal, epoch, stream, seq, batch, not_before, not_after, .. } =
             order;
-        let Proof { index, path } = proof;
+        let OrderPaper { proof: Proof { index, path }, calendar, class, .. } = order;
         let document = Order {
             format: FORMAT,
             id,
@@ -92,8 +96,8 @@ impl Signer {
             path,
             not_before,
             not_after,
-            calendar: None,
-            class: Class::default(),
+            calendar,
+            class,
         };
         self.sign(document).signed
     }

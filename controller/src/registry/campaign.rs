@@ -5,16 +5,20 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use shared::change::Change;
 use shared::digest::{Digest, KeyId, Nonce};
+use shared::document::order::Class;
 use shared::id::{BatchId, CampaignId, OrderId, TerminalId};
 use shared::message::SignedBytes;
 use shared::time::UnixTime;
 
 use crate::campaign::assignment::{AssignmentState, Standing};
+use crate::campaign::frontier::UpTo;
 use crate::campaign::gate::{Tried, Trip};
 use crate::campaign::plan::Held;
 use crate::campaign::policy::Policy;
+use crate::campaign::rate::UsedUntil;
 use crate::campaign::state::CampaignState;
 use crate::campaign::wave::Wave;
+use crate::kind::Terms;
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NewCampaign {
@@ -29,6 +33,19 @@ pub struct NewCampaign {
     pub lifetime_s: u64,
     /// Decides, with the terminal's id, in which order members are released.
     pub salt: Nonce,
+    pub origin: Origin,
+}
+
+/// Where a campaign comes from.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Origin {
+    /// Somebody's wish.
+    #[default]
+    Itself,
+    /// It is a copy of this one.
+    CopyOf(CampaignId),
+    /// It takes back what this one has brought, because that was stopped.
+    Reverts(CampaignId),
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -53,8 +70,42 @@ pub struct Campaign {
     pub ended_at: Option<UnixTime>,
     /// Why members were held back when the campaign was last looked at.
     pub held: BTreeMap<Held, u64>,
+    /// …and when time alone changes that for somebody.
+    pub held_next: BTreeMap<Held, UnixTime>,
     /// What stopped it when it was stopped last.
     pub tripped: Option<Tripped>,
+    /// Up to where its rate of release is used up.
+    pub used: UsedUntil,
+    pub origin: Origin,
+}
+
+impl Campaign {
+    pub fn terms(&self) -> Terms {
+        Terms::of(&self.change)
+    }
+
+    /// Before whom it goes.
+    pub fn class(&self) -> Class {
+        self.policy.class.unwrap_or_else(|| self.terms().class)
+    }
+}
+
+/// What else goes on with a terminal, beside one campaign.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Besides {
+    /// The highest class of whatever else is expected of it.
+    pub busy: Option<Class>,
+    /// It has failed again and again, and is left alone until then.
+    pub penalty_until: Option<UnixTime>,
+}
+
+/// What has changed about terminals by which plans decide.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Changes {
+    /// Up to where these are all.
+    pub up_to: UpTo,
+    /// Each with its store; `None` where it may be anybody.
+    pub of: Option<Vec<(TerminalId, String)>>,
 }
 
 /// What was fixed when the campaign was started.

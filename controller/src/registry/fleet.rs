@@ -40,7 +40,9 @@ pub struct FleetTally {
     pub backups_overdue: u64,
     /// That two people have not lifted yet.
     pub suspicions: u64,
-    /// How often a terminal was announced, enrolled or revoked, came or went. While it stays the
-    /// same, so do the answers to whom a campaign may release.
+    /// How often something changed about one terminal by which plans decide.
     pub changes: u64,
+    /// How often something changed by which plans decide about many: see
+    /// [`crate::registry::Registry::changes`].
+    pub upheavals: u64,
 }

@@ -32,6 +32,7 @@ mod releases;
 mod replacements;
 mod reports;
 mod requests;
+mod scheduling;
 pub(crate) mod session;
 mod stops;
 mod suspicions;
@@ -56,8 +57,8 @@ use shared::time::UnixTime;
 
 use super::audit::{AuditEntry, By};
 use super::campaign::{
-    Approval, Assignment, Campaign, CampaignTally, NewCampaign, Purpose, SignedAnew, Start,
-    StoredBatch, Tripped, WaveEvent, WaveStanding,
+    Approval, Assignment, Besides, Campaign, CampaignTally, Changes, NewCampaign, Purpose,
+    SignedAnew, Start, StoredBatch, Tripped, WaveEvent, WaveStanding,
 };
 use super::delivery::{AlarmKind, AnyAlarm, Applied, Delivered, Heard, NewOrder, Numbering, Owed};
 use super::fleet::{FleetTally, Operator, StoredRoster};
@@ -66,8 +67,10 @@ use super::release::{StoredArtifact, StoredRelease};
 use super::terminal::{Claim, Enrolled, Enrolment, NewClaim, Terminal};
 use super::{Registry, RegistryError};
 use crate::campaign::assignment::{AssignmentState, Fact};
+use crate::campaign::frontier::UpTo;
 use crate::campaign::plan::Held;
 use crate::campaign::state::CampaignEvent;
+use crate::campaign::store::StoreStanding;
 use session::{Access, Database, Transaction};
 
 type Result<T> = std::result::Result<T, RegistryError>;
@@ -378,8 +381,33 @@ impl<D: Database> Registry for SqlRegistry<D> {
         })
     }
 
-    async fn put_held(&self, id: CampaignId, held: &BTreeMap<Held, u64>) -> Result<()> {
-        write!(self, "note who is held back", tx => campaigns::put_held(tx, id, held))
+    async fn put_held(
+        &self,
+        id: CampaignId,
+        held: &BTreeMap<Held, u64>,
+        next: &BTreeMap<Held, UnixTime>,
+    ) -> Result<()> {
+        write!(self, "note who is held back", tx => campaigns::put_held(tx, id, held, next))
+    }
+
+    async fn changes(&self, since: UpTo) -> Result<Changes> {
+        read!(self, "read what has changed", tx => scheduling::changes(tx, since))
+    }
+
+    async fn besides(
+        &self,
+        campaign: CampaignId,
+        ids: &[TerminalId],
+    ) -> Result<BTreeMap<TerminalId, Besides>> {
+        read!(self, "read what else goes on", tx => scheduling::besides(tx, campaign, ids))
+    }
+
+    async fn store_standings(
+        &self,
+        stores: &[String],
+        now: UnixTime,
+    ) -> Result<BTreeMap<String, StoreStanding>> {
+        read!(self, "read how stores stand", tx => scheduling::stores(tx, stores, now))
     }
 
     async fn batch(
@@ -481,6 +509,37 @@ impl<D: Database> Registry for SqlRegistry<D> {
 
     async fn learn(&self, facts: &[(OrderId, Fact)], at: UnixTime) -> Result<()> {
         write!(self, "note facts about orders", tx => assignments::learn(tx, facts, at))
+    }
+
+    async fn assignments_unanswered(
+        &self,
+        campaign: CampaignId,
+        unsent_since: UnixTime,
+        sent_since: UnixTime,
+        limit: u32,
+    ) -> Result<Vec<Assignment>> {
+        read!(self, "find orders without an answer", tx => {
+            assignments::unanswered(tx, campaign, unsent_since, sent_since, limit)
+        })
+    }
+
+    async fn assignments_to_grant(
+        &self,
+        campaign: CampaignId,
+        limit: u32,
+    ) -> Result<Vec<Assignment>> {
+        read!(self, "find orders that have lent their places", tx => {
+            assignments::to_grant(tx, campaign, limit)
+        })
+    }
+
+    async fn grant(
+        &self,
+        campaign: CampaignId,
+        orders: &[OrderId],
+        at: UnixTime,
+    ) -> Result<Vec<OrderId>> {
+        write!(self, "give orders a place again", tx => orders::grant(tx, campaign, orders, at))
     }
 
     async fn numbering(&self, terminals: &[TerminalId]) -> Result<Vec<Numbering>> {

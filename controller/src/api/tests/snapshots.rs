@@ -305,6 +305,7 @@ async fn order_restore(fixture: &Fixture, of: SnapshotOf, on: TerminalId) -> Ord
         policy: Policy::PLAIN,
         lifetime_s: 3600,
         salt: Nonce([1; 16]),
+        origin: crate::registry::campaign::Origin::Itself,
     };
     registry.add_campaign(&new, &by).await.unwrap();
     let not_after = now().plus(Duration::from_secs(3600));

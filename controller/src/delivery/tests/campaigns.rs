@@ -61,7 +61,7 @@ async fn who_is_offline_is_held_back_and_comes_when_it_appears() {
     world.start_campaign(1, 1).await;
     rounds(&mut world, 30).await;
     assert_eq!(world.states(1).await, [(State::Succeeded, 2)]);
-    assert_eq!(parts(&world, 1).await[1], Part::Held(Held::NeverSeen));
+    assert_eq!(parts(&world, 1).await[1], Part::Held(Held::NeverSeen.into()));
     let held = world.campaign(1).await.held;
     assert_eq!(held.into_iter().collect::<Vec<_>>(), [(Held::NeverSeen, 1)]);
     world.terminal(2).is_on = true;
@@ -115,7 +115,7 @@ async fn whoever_is_in_quarantine_is_held_back_by_name_and_told_the_time_alone()
     world.start_campaign(1, 3).await;
     rounds(&mut world, 20).await;
     assert_eq!(world.states(1).await, [(State::Succeeded, 2)]);
-    assert_eq!(parts(&world, 1).await[0], Part::Held(Held::Quarantined));
+    assert_eq!(parts(&world, 1).await[0], Part::Held(Held::Quarantined.into()));
     let held = world.campaign(1).await.held;
     assert_eq!(held.into_iter().collect::<Vec<_>>(), [(Held::Quarantined, 1)]);
     world.terminal(1).reconnect();
@@ -229,14 +229,24 @@ async fn who_does_not_answer_gives_its_place_to_the_next() {
         world.terminal(number).is_on = false;
     }
     world.start_campaign(1, 1).await;
-    rounds(&mut world, 32).await;
-    assert_eq!(world.states(1).await, [(State::Ordered, 1), (State::Unanswered, 1)]);
-    let unanswered = parts(&world, 1).await.into_iter().filter_map(|part| part.why());
-    assert!(unanswered.into_iter().any(|why| why.code == "unanswered" && why.hint.is_some()));
-    for number in 1..=3 {
+    rounds(&mut world, 2).await;
+    let parts_now = parts(&world, 1).await;
+    let ordered = (1_u8..).zip(&parts_now).find(|(_, part)| part.state().is_some());
+    let (away, _) = ordered.expect("one is ordered");
+    for number in (1..=3).filter(|number| *number != away) {
         world.terminal(number).is_on = true;
         world.terminal(number).reconnect();
     }
+    // Its terminal may have it: an hour long nobody else is at its place.
+    rounds(&mut world, 170).await;
+    assert_eq!(world.states(1).await, [(State::Ordered, 1)]);
+    rounds(&mut world, 30).await;
+    assert_eq!(world.states(1).await, [(State::Unanswered, 1), (State::Succeeded, 2)]);
+    let unanswered = parts(&world, 1).await.into_iter().filter_map(|part| part.why());
+    assert!(unanswered.into_iter().any(|why| why.code == "unanswered" && why.hint.is_some()));
+    // It has a place again once it is back.
+    world.terminal(away).is_on = true;
+    world.terminal(away).reconnect();
     world.until_over(1, 60).await;
     world.everybody_succeeded_once(1).await;
 }
@@ -255,7 +265,7 @@ async fn a_campaign_whose_time_is_over_ends_with_whom_it_reached() {
     assert_eq!(states, [(State::Unreached, 1), (State::Succeeded, 1)]);
     let tally = world.tally(1).await;
     assert_eq!((tally.attempted(), tally.bad()), (1, 0), "who was never reached does not count");
-    assert_eq!(parts(&world, 1).await[2], Part::Held(Held::Completed));
+    assert_eq!(parts(&world, 1).await[2], Part::Held(Held::Completed.into()));
 }
 
 #[tokio::test]
@@ -355,6 +365,7 @@ async fn what_could_never_make_progress_is_not_created() {
             policy: Policy::PLAIN,
             lifetime_s: 3600,
             salt: shared::digest::Nonce([1; 16]),
+            origin: crate::registry::campaign::Origin::Itself,
         };
         change(&mut new);
         new

@@ -101,6 +101,7 @@ pub(super) fn new_campaign(number: u16) -> NewCampaign {
         policy: Policy::PLAIN,
         lifetime_s: 7 * 24 * 3600,
         salt: Nonce([1; 16]),
+        origin: crate::registry::campaign::Origin::Itself,
     }
 }
 

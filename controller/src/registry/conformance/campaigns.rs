@@ -16,7 +16,7 @@ pub(super) async fn a_campaign_keeps_what_it_was_created_with(registry: &dyn Reg
     let created = registry.add_campaign(&new, &by("op", 10)).await.expect("it is created");
     assert_eq!((created.id, &created.name), (new.id, &new.name));
     assert_eq!((&created.change, &created.selector), (&new.change, &new.selector));
-    assert_eq!((created.max_parallel, created.lifetime_s), (2, 3600));
+    assert_eq!((created.max_parallel, created.lifetime_s), (100, 3600));
     assert_eq!((created.salt, created.state), (new.salt, CampaignState::Draft));
     assert_eq!((created.created_by.as_str(), created.created_at), ("op", UnixTime(10)));
     assert_eq!((created.frozen, created.ended_at), (None, None));
@@ -97,7 +97,7 @@ pub(super) async fn reasons_to_hold_back_are_kept(registry: &dyn Registry) {
     registry.add_campaign(&new_campaign(1), &by("op", 10)).await.expect("it is created");
     let held = BTreeMap::from([(Held::Offline, 3), (Held::NoPlace, 40)]);
     for _ in 0..2 {
-        registry.put_held(campaign_id(1), &held).await.expect("they are noted");
+        registry.put_held(campaign_id(1), &held, &BTreeMap::new()).await.expect("they are noted");
     }
     let campaign = registry.campaign(campaign_id(1)).await.expect("it is looked up");
     assert_eq!(campaign.map(|it| it.held), Some(held));

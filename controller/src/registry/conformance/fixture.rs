@@ -17,7 +17,7 @@ use crate::campaign::policy::Policy;
 use crate::campaign::wave::{Wave, Whom};
 use crate::registry::Registry;
 use crate::registry::audit::By;
-use crate::registry::campaign::{AfterStart, Campaign, NewCampaign, Purpose, Start, StoredBatch};
+use crate::registry::campaign::{AfterStart, Campaign, NewCampaign, Origin, Purpose, Start, StoredBatch};
 use crate::registry::delivery::{Heard, NewOrder, Report, Saying};
 use crate::registry::terminal::{Certificate, Enrolled, Enrolment, NewClaim, Terminal};
 
@@ -96,10 +96,12 @@ pub(super) fn new_campaign(number: u8) -> NewCampaign {
         name: Some(format!("campaign {number}")),
         change: Change::Ping(Ping { note: "hello".to_owned() }),
         selector: "store=berlin-1".to_owned(),
-        max_parallel: 2,
-        policy: Policy::PLAIN,
+        max_parallel: 100,
+        // Its terminals are alone in their stores.
+        policy: Policy { fallback: Some("by hand".to_owned()), ..Policy::PLAIN },
         lifetime_s: 3600,
         salt: Nonce([number; 16]),
+        origin: Origin::Itself,
     }
 }
 

@@ -189,7 +189,15 @@ pub(super) async fn what_the_controller_learns_is_counted(registry: &dyn Registr
     }
     assert_eq!(in_state(AssignmentState::Ordered, 21).await, 0);
     assert_eq!(in_state(AssignmentState::Unanswered, 26).await, 1);
-    assert_eq!(owed(registry, 8).await.len(), 1, "it is still owed");
+    assert!(owed(registry, 8).await.is_empty(), "it has lent its place");
+    let grant = async |at| registry.grant(campaign_id(1), &[order], UnixTime(at)).await;
+    assert_eq!(grant(26).await.expect("it is asked"), [order]);
+    assert_eq!(grant(26).await.expect("it is asked"), [], "it has it already");
+    assert_eq!(in_state(AssignmentState::Ordered, 27).await, 1, "since it has its place again");
+    assert_eq!(owed(registry, 8).await.len(), 1, "it is sent again");
+    let again = [(order, Fact::Unanswered(UnixTime(27)))];
+    registry.learn(&again, UnixTime(27)).await.expect("it is noted");
+    assert!(owed(registry, 8).await.is_empty());
     let given_up = GivenUp { as_what: Unheard::Unreached, at: UnixTime(28) };
     registry.learn(&[(order, Fact::GivenUp(given_up))], UnixTime(28)).await.expect("it is noted");
     assert!(owed(registry, 8).await.is_empty());

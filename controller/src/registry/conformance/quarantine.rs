@@ -93,7 +93,7 @@ async fn owed(registry: &dyn Registry, each: u32) -> Vec<shared::id::OrderId> {
 }
 
 async fn changes(registry: &dyn Registry) -> u64 {
-    registry.fleet_tally().await.expect("it is told").changes
+    registry.fleet_tally().await.expect("it is told").upheavals
 }
 
 pub(super) async fn a_quarantine_begins_when_a_wipe_is_approved_and_ends_when_it_is_taken_back(

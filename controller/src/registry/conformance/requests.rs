@@ -193,7 +193,7 @@ pub(super) async fn what_is_suspicious_gets_no_order_and_is_sent_none(registry: 
     let sent = one_order(registry).await;
     enrol(registry, 2, 1).await;
     start(registry, 2, &[1, 2]).await;
-    let changes = async || registry.fleet_tally().await.expect("a tally").changes;
+    let changes = async || registry.fleet_tally().await.expect("a tally").upheavals;
     let before = changes().await;
     let raised = suspect(registry, this(1), "a").await;
     assert!(changes().await > before, "plans are made anew");

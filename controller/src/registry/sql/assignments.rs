@@ -10,7 +10,7 @@ use super::session::{
 };
 use super::suspicions::holds_back;
 use super::tally::Differences;
-use super::{orders, waves};
+use super::{orders, scheduling};
 use crate::campaign::assignment::{AssignmentState, Fact, Standing};
 use crate::registry::RegistryError;
 use crate::registry::campaign::Assignment;
@@ -93,6 +93,40 @@ pub(super) async fn since(
         "WHERE campaign = $1 AND state = $2 AND since_at < $3 ORDER BY since_at LIMIT $4"
     );
     all_rows(tx.rows(select, vec![text(campaign), code(state), time(before), int(limit)]).await?)
+}
+
+/// Those whose terminals have not accepted their orders for so long that they lend their places:
+/// sooner where they were never sent.
+pub(super) async fn unanswered(
+    tx: &mut Transaction,
+    campaign: CampaignId,
+    unsent_since: UnixTime,
+    sent_since: UnixTime,
+    limit: u32,
+) -> Result<Vec<Assignment>> {
+    let select = select_assignments!(
+        "WHERE campaign = $1 AND state = 'ordered' AND since_at < $2 AND (since_at < $3
+             OR EXISTS (SELECT 1 FROM orders
+                 WHERE orders.id = assignments.order_id AND orders.sends = 0))
+         ORDER BY since_at LIMIT $4"
+    );
+    let values = vec![text(campaign), time(unsent_since), time(sent_since), int(limit)];
+    all_rows(tx.rows(select, values).await?)
+}
+
+/// Those that have lent their places and whose terminals are there again.
+pub(super) async fn to_grant(
+    tx: &mut Transaction,
+    campaign: CampaignId,
+    limit: u32,
+) -> Result<Vec<Assignment>> {
+    let select = select_assignments!(
+        "WHERE campaign = $1 AND state = 'unanswered' AND voided = 0 AND EXISTS (
+             SELECT 1 FROM terminals WHERE terminals.id = assignments.terminal
+                 AND presence = 'online' AND unit = 'enrolled')
+         ORDER BY since_at LIMIT $2"
+    );
+    all_rows(tx.rows(select, vec![text(campaign), int(limit)]).await?)
 }
 
 pub(super) async fn voided(
@@ -186,7 +220,8 @@ pub(super) async fn put_attempt(
 ) -> Result<()> {
     let standing = Standing::ordered(at);
     let scope = (order.campaign, order.wave);
-    differences.assignment(scope, before.map(|it| &it.standing), &standing);
+    let known = before.map(|it| &it.standing);
+    differences.assignment(scope, order.terminal, known, &standing);
     let upsert = "INSERT INTO assignments (campaign, terminal, order_id, attempt, epoch, state,
              since_at, ended, voided, standing, issue, wave)
          VALUES ($1, $2, $3, $4, $5, $6, $7, 0, 0, $8, $9, $10)
@@ -223,7 +258,8 @@ pub(super) async fn put_standing(
     now: &Standing,
     differences: &mut Differences,
 ) -> Result<()> {
-    differences.assignment((before.campaign, before.wave), Some(&before.standing), now);
+    let scope = (before.campaign, before.wave);
+    differences.assignment(scope, before.terminal, Some(&before.standing), now);
     let (state, since) = now.state_since();
     let update = "UPDATE assignments SET state = $2, since_at = $3, ended = $4, standing = $5
          WHERE order_id = $1";
@@ -253,7 +289,7 @@ pub(super) async fn learn(
             orders::answered(tx, before.order).await?;
         }
     }
-    let worse = differences.take_worse();
+    let consequences = differences.take_consequences();
     differences.write(tx).await?;
-    waves::look(tx, worse, at).await
+    scheduling::follow(tx, consequences, at).await
 }

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use serde::de::DeserializeOwned;
 use shared::change::Change;
 use shared::codec;
 use shared::digest::Digest;
@@ -16,11 +17,13 @@ use super::session::{
 use super::tally::Differences;
 use super::{audit, orders, quarantine, waves};
 use crate::campaign::plan::Held;
+use crate::campaign::rate::UsedUntil;
+use crate::kind::Terms;
 use crate::campaign::state::{self, CampaignEvent, CampaignState};
 use crate::registry::RegistryError;
 use crate::registry::audit::By;
 use crate::registry::campaign::{
-    AfterStart, Campaign, Frozen, NewCampaign, Purpose, Start, StoredBatch,
+    AfterStart, Campaign, Frozen, NewCampaign, Origin, Purpose, Start, StoredBatch,
 };
 use crate::registry::page::Page;
 
@@ -31,7 +34,8 @@ macro_rules! select_campaigns {
         concat!(
             "SELECT id, name, change, selector, max_parallel, lifetime_s, salt, state, state_at,
                  state_by, state_why, created_at, created_by, started_at, not_after, members,
-                 root, batch, ended_at, held, policy, tripped
+                 root, batch, ended_at, held, policy, tripped, held_next, paced_until_ms,
+                 reverts, cloned_from
              FROM campaigns ",
             $tail
         )
@@ -55,9 +59,12 @@ fn campaign(mut row: Row) -> Result<Campaign> {
         created_by: row.text()?,
         frozen: frozen(&mut row)?,
         ended_at: row.maybe_time()?,
-        held: held(&mut row)?,
+        held: by_reason(&mut row)?,
         policy: row.json("policy of a campaign")?,
         tripped: row.maybe_json("what stopped a campaign")?,
+        held_next: by_reason(&mut row)?,
+        used: UsedUntil(row.int()?),
+        origin: origin(&mut row)?,
     })
 }
 
@@ -79,6 +86,15 @@ pub(super) async fn of_order(
     Ok(Some((row.parsed("campaign")?, change(&row.bytes()?)?)))
 }
 
+fn origin(row: &mut Row) -> Result<Origin> {
+    let (reverts, cloned_from) = (row.maybe_parsed("campaign")?, row.maybe_parsed("campaign")?);
+    Ok(match (reverts, cloned_from) {
+        (Some(reverted), _) => Origin::Reverts(reverted),
+        (None, Some(original)) => Origin::CopyOf(original),
+        (None, None) => Origin::Itself,
+    })
+}
+
 /// The columns that a start fills, which are all there or all absent.
 fn frozen(row: &mut Row) -> Result<Option<Frozen>> {
     let (started_at, not_after, members) = (row.maybe_time()?, row.maybe_time()?, row.maybe_int()?);
@@ -95,9 +111,9 @@ fn frozen(row: &mut Row) -> Result<Option<Frozen>> {
     Ok(Some(Frozen { started_at, not_after, members, root, batch }))
 }
 
-fn held(row: &mut Row) -> Result<BTreeMap<Held, u64>> {
-    let counts: BTreeMap<String, u64> = row.json("counts of held terminals")?;
-    let reason = |(word, count): (String, u64)| match words::read(&word) {
+fn by_reason<T: DeserializeOwned>(row: &mut Row) -> Result<BTreeMap<Held, T>> {
+    let counts: BTreeMap<String, T> = row.json("map of reasons to hold back")?;
+    let reason = |(word, count): (String, T)| match words::read(&word) {
         Some(held) => Ok((held, count)),
         None => Err(RegistryError::Unreadable { what: Held::WHAT, value: word }),
     };
@@ -139,8 +155,9 @@ pub(super) async fn awaiting_approval(
 pub(super) async fn add(tx: &mut Transaction, new: &NewCampaign, by: &By) -> Result<Campaign> {
     let insert = "INSERT INTO campaigns (id, name, change, release, selector, max_parallel,
              lifetime_s, salt, state, state_at, state_by, state_why, created_at, created_by, held,
-             policy)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $10, $11, $13, $14)";
+             policy, class, reverts, cloned_from)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $10, $11, $13, $14, $15, $16,
+             $17)";
     let release = match &new.change {
         Change::Upgrade(upgrade) => Some(upgrade.release),
         Change::Ping(_)
@@ -152,6 +169,11 @@ pub(super) async fn add(tx: &mut Transaction, new: &NewCampaign, by: &By) -> Res
         | Change::Resume(_)
         | Change::Decommission(_)
         | Change::Cancel(_) => None,
+    };
+    let (reverts, cloned_from) = match new.origin {
+        Origin::Itself => (None, None),
+        Origin::CopyOf(original) => (None, Some(original)),
+        Origin::Reverts(reverted) => (Some(reverted), None),
     };
     let values = vec![
         text(new.id),
@@ -168,6 +190,9 @@ pub(super) async fn add(tx: &mut Transaction, new: &NewCampaign, by: &By) -> Res
         text(&by.why),
         json(&BTreeMap::<String, u64>::new()),
         json(&new.policy),
+        code(new.policy.class.unwrap_or_else(|| Terms::of(&new.change).class)),
+        maybe_text(reverts),
+        maybe_text(cloned_from),
     ];
     tx.execute(insert, values).await?;
     let mut differences = Differences::default();
@@ -265,7 +290,7 @@ pub(super) async fn move_on(
     }
     if found == CampaignState::AwaitingApproval {
         // That nobody had approved it holds nobody back any more.
-        put_held(tx, id, &BTreeMap::new()).await?;
+        put_held(tx, id, &BTreeMap::new(), &BTreeMap::new()).await?;
     }
     let mut differences = Differences::default();
     differences.campaign(Some(found), to);
@@ -315,10 +340,13 @@ pub(super) async fn put_held(
     tx: &mut Transaction,
     id: CampaignId,
     held: &BTreeMap<Held, u64>,
+    next: &BTreeMap<Held, UnixTime>,
 ) -> Result<()> {
     let counts: BTreeMap<_, _> = held.iter().map(|(held, count)| (held.code(), count)).collect();
-    let update = "UPDATE campaigns SET held = $2 WHERE id = $1 AND held <> $2";
-    tx.execute(update, vec![text(id), json(&counts)]).await?;
+    let next: BTreeMap<_, _> = next.iter().map(|(held, at)| (held.code(), at)).collect();
+    let update = "UPDATE campaigns SET held = $2, held_next = $3
+         WHERE id = $1 AND (held <> $2 OR held_next <> $3)";
+    tx.execute(update, vec![text(id), json(&counts), json(&next)]).await?;
     Ok(())
 }
 

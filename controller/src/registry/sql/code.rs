@@ -1,7 +1,7 @@
 //! How our own words are written in the database. A word that was written once stays readable.
 
 use shared::backup::Kind;
-use shared::document::order::Stream;
+use shared::document::order::{Class, Stream};
 
 use crate::backup::schedule::{Every, Work};
 use crate::backup::state::SnapshotState;
@@ -132,6 +132,20 @@ impl Code for Matter {
 
     fn code(self) -> &'static str {
         self.as_str()
+    }
+}
+
+impl Code for Class {
+    const WHAT: &'static str = "class of a campaign";
+    const ALL: &'static [Self] = &Class::ALL;
+
+    fn code(self) -> &'static str {
+        match self {
+            Self::Background => "background",
+            Self::Normal => "normal",
+            Self::Security => "security",
+            Self::Decommission => "decommission",
+        }
     }
 }
 

@@ -523,7 +523,10 @@ pub(super) async fn ended(
     let values = vec![text(terminal), code(service), text(order), time(at), owing];
     match tx.execute(update, values).await? {
         0 => Ok(()),
-        _ => units::follow::signed(tx, terminal, (service, order), &by, differences).await,
+        _ => {
+            differences.changed(terminal);
+            units::follow::signed(tx, terminal, (service, order), &by, differences).await
+        }
     }
 }
 

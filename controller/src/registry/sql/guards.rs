@@ -118,18 +118,27 @@ pub(super) async fn selling_besides(
     let ids: BTreeSet<_> = ids.iter().copied().collect();
     let mut besides = BTreeMap::new();
     for store in stores {
-        let there = terminals::enrolled_in(tx, store).await?;
-        let others = there.iter().filter(|it| it.sells(now) && !ids.contains(&it.id));
-        let mut others: BTreeSet<_> = others.map(|it: &Terminal| it.id).collect();
-        let all: Vec<_> = others.iter().copied().collect();
-        for leaving in
-            stopping(tx, &all).await?.into_iter().chain(replaced(tx, &all).await?.into_keys())
-        {
-            others.remove(&leaving);
-        }
-        besides.insert(store.clone(), others.len() as u64);
+        let mut there = terminals::enrolled_in(tx, store).await?;
+        there.retain(|it| !ids.contains(&it.id));
+        besides.insert(store.clone(), selling(tx, &there, now).await?.len() as u64);
     }
     Ok(besides)
+}
+
+/// Those of these on which a store can count to sell.
+pub(super) async fn selling(
+    tx: &mut Transaction,
+    there: &[Terminal],
+    now: UnixTime,
+) -> Result<BTreeSet<TerminalId>> {
+    let all: Vec<_> = there.iter().filter(|it| it.sells(now)).map(|it| it.id).collect();
+    let mut selling: BTreeSet<_> = all.iter().copied().collect();
+    for leaving in
+        stopping(tx, &all).await?.into_iter().chain(replaced(tx, &all).await?.into_keys())
+    {
+        selling.remove(&leaving);
+    }
+    Ok(selling)
 }
 
 /// Those that a suspension or a wipe is about which is not over, drafts too.

@@ -14,11 +14,15 @@ use super::session::{
 };
 use super::suspicions::holds_back;
 use super::tally::Differences;
-use super::{assignments, campaigns, quarantine, rebinds, suspicions};
-use crate::campaign::assignment::Fact;
+use super::{assignments, campaigns, quarantine, rebinds, scheduling, suspicions, tally};
+use crate::campaign::assignment::{AssignmentState, Fact};
+use crate::campaign::plan::{self, Room};
+use crate::campaign::rate::{Rate, UsedUntil};
 use crate::campaign::state::CampaignState;
+use crate::campaign::store::{StoreRule, StoreStanding};
+use crate::kind::Disturbs;
 use crate::registry::RegistryError;
-use crate::registry::campaign::{Campaign, Purpose};
+use crate::registry::campaign::{Assignment, Campaign, Purpose};
 use crate::registry::delivery::{Delivered, NewOrder, Numbering, Owed};
 
 type Result<T> = std::result::Result<T, RegistryError>;
@@ -52,7 +56,9 @@ pub(super) async fn issue(
     orders: &[NewOrder],
     at: UnixTime,
 ) -> Result<Vec<OrderId>> {
-    let Campaign { state: found, change, .. } = campaigns::known(tx, campaign).await?;
+    let known_campaign = campaigns::known(tx, campaign).await?;
+    let Campaign { state: found, change, .. } = &known_campaign;
+    let found = *found;
     let (expected, is_so) = match purpose {
         Purpose::Change => (CampaignState::Running, found == CampaignState::Running),
         Purpose::Cancel => (CampaignState::Aborted, found == CampaignState::Aborted),
@@ -84,6 +90,10 @@ pub(super) async fn issue(
     };
     let known = assignments::of(tx, campaign, &terminals).await?;
     let known: BTreeMap<_, _> = known.into_iter().map(|it| (it.terminal, it)).collect();
+    let mut admission = match purpose {
+        Purpose::Change => Some(Admission::load(tx, &known_campaign, &terminals, at).await?),
+        Purpose::Cancel | Purpose::Recall | Purpose::Withdraw => None,
+    };
     for order in orders {
         let before = known.get(&order.terminal);
         let wanted = match purpose {
@@ -91,6 +101,7 @@ pub(super) async fn issue(
                 !frozen.contains(&order.terminal)
                     && !quarantined.contains(&order.terminal)
                     && assignments::is_next_attempt(before, order)
+                    && admission.as_ref().is_some_and(|it| it.admits(order.terminal, before))
             }
             Purpose::Cancel | Purpose::Withdraw => !is_known(tx, order.id).await?,
             Purpose::Recall => frozen.contains(&order.terminal) && !is_known(tx, order.id).await?,
@@ -102,6 +113,9 @@ pub(super) async fn issue(
         match purpose {
             Purpose::Change => {
                 assignments::put_attempt(tx, order, before, at, &mut differences).await?;
+                if let Some(admission) = &mut admission {
+                    admission.take(order.terminal, before);
+                }
             }
             Purpose::Cancel | Purpose::Recall => assignments::put_cancel_order(tx, order).await?,
             Purpose::Withdraw => {
@@ -116,7 +130,119 @@ pub(super) async fn issue(
         issued.push(order.id);
     }
     differences.write(tx).await?;
+    if let Some(admission) = admission {
+        admission.write(tx, campaign).await?;
+    }
     Ok(issued)
+}
+
+/// Orders that have lent their places have one again, as far as there is room; then they are sent
+/// again. Gives those that have.
+pub(super) async fn grant(
+    tx: &mut Transaction,
+    campaign: CampaignId,
+    wanted: &[OrderId],
+    at: UnixTime,
+) -> Result<Vec<OrderId>> {
+    let campaign = campaigns::known(tx, campaign).await?;
+    if campaign.state != CampaignState::Running {
+        let (expected, found) = (CampaignState::Running, campaign.state);
+        return Err(RegistryError::CampaignMoved { campaign: campaign.id, expected, found });
+    }
+    let lent = assignments::by_orders(tx, wanted).await?;
+    let terminals: Vec<_> = lent.iter().map(|it| it.terminal).collect();
+    let mut admission = Admission::load(tx, &campaign, &terminals, at).await?;
+    let mut differences = Differences::default();
+    let mut granted = Vec::new();
+    for before in &lent {
+        let mut now = before.standing.clone();
+        now.learn(Fact::Granted(at));
+        let is_lent = before.standing.state() == AssignmentState::Unanswered;
+        if !is_lent || !admission.admits(before.terminal, Some(before)) {
+            continue;
+        }
+        assignments::put_standing(tx, before, &now, &mut differences).await?;
+        admission.take(before.terminal, Some(before));
+        let send = "UPDATE terminals SET deliver_at = $2 WHERE id = $1";
+        tx.execute(send, vec![text(before.terminal), time(at)]).await?;
+        granted.push(before.order);
+    }
+    differences.write(tx).await?;
+    admission.write(tx, campaign.id).await?;
+    Ok(granted)
+}
+
+/// What members of a campaign share, and their stores, as they stand in this transaction.
+struct Admission {
+    room: Room,
+    stores: BTreeMap<String, StoreStanding>,
+    store_of: BTreeMap<TerminalId, String>,
+    rule: StoreRule,
+    rate: Option<(Rate, UsedUntil)>,
+    released: u64,
+    now: UnixTime,
+}
+
+impl Admission {
+    async fn load(
+        tx: &mut Transaction,
+        campaign: &Campaign,
+        terminals: &[TerminalId],
+        now: UnixTime,
+    ) -> Result<Self> {
+        let Campaign { policy, max_parallel, used, .. } = campaign;
+        let tally = tally::campaign(tx, campaign.id).await?;
+        let (mut stores, mut store_of) = (BTreeMap::new(), BTreeMap::new());
+        if campaign.terms().disturbs == Disturbs::InItsTurn {
+            store_of = scheduling::stores_of(tx, terminals).await?;
+            let names: BTreeSet<_> = store_of.values().cloned().collect();
+            stores = scheduling::stores(tx, &Vec::from_iter(names), now).await?;
+        }
+        Ok(Self {
+            room: Room::new(*max_parallel, policy, *used, &tally, now),
+            stores,
+            store_of,
+            rule: plan::store_rule(policy, campaign.change.window().is_some()),
+            rate: policy.rate.map(|rate| (rate, *used)),
+            released: 0,
+            now,
+        })
+    }
+
+    fn admits(&self, terminal: TerminalId, before: Option<&Assignment>) -> bool {
+        if has_a_place(before) {
+            return true;
+        }
+        let store = self.store_of.get(&terminal).and_then(|name| self.stores.get(name));
+        self.room.why_not().is_none()
+            && store.is_none_or(|store| store.why_not(terminal, self.rule).is_none())
+    }
+
+    fn take(&mut self, terminal: TerminalId, before: Option<&Assignment>) {
+        if has_a_place(before) {
+            return;
+        }
+        self.room.take();
+        self.released += 1;
+        if let Some(name) = self.store_of.get(&terminal)
+            && let Some(store) = self.stores.get_mut(name)
+        {
+            store.disturb(terminal);
+        }
+    }
+
+    async fn write(self, tx: &mut Transaction, campaign: CampaignId) -> Result<()> {
+        let Some((rate, used)) = self.rate.filter(|_| self.released > 0) else { return Ok(()) };
+        let UsedUntil(used) = rate.used(used, self.now, self.released);
+        let update = "UPDATE campaigns SET paced_until_ms = $2 WHERE id = $1";
+        tx.execute(update, vec![text(campaign), int(used)]).await?;
+        Ok(())
+    }
+}
+
+/// An order that is made anew for a new epoch is at its old one's place.
+fn has_a_place(before: Option<&Assignment>) -> bool {
+    before.is_some_and(|before| before.standing.state().takes_a_place())
 }
 
 async fn is_known(tx: &mut Transaction, order: OrderId) -> Result<bool> {
@@ -191,7 +317,8 @@ pub(super) async fn owed(
                  campaign_profiles.profile, campaign_profiles.path,
                  ROW_NUMBER() OVER (PARTITION BY orders.terminal ORDER BY CASE WHEN ",
             is_wipe_of_lost!("orders.campaign"),
-            " THEN 0 ELSE 1 END, orders.seq) AS place
+            " THEN 0 ELSE 1 END, CASE campaigns.class WHEN 'decommission' THEN 0
+                 WHEN 'security' THEN 1 WHEN 'normal' THEN 2 ELSE 3 END, orders.seq) AS place
              FROM orders
              JOIN terminals ON terminals.id = orders.terminal
              JOIN campaigns ON campaigns.id = orders.campaign
@@ -209,6 +336,9 @@ pub(super) async fn owed(
             terminal_is_quarantined!(),
             ")
                  AND (orders.purpose <> 'change' OR (campaigns.state = 'running'
+                     AND NOT EXISTS (SELECT 1 FROM assignments
+                         WHERE assignments.order_id = orders.id
+                             AND assignments.state = 'unanswered')
                      AND NOT EXISTS (SELECT 1 FROM suspicions WHERE ",
             holds_back!("orders.campaign"),
             ")

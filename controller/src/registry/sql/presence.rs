@@ -200,7 +200,7 @@ impl Known {
         tx: &mut Transaction,
         differences: &mut Differences,
     ) -> Result<()> {
-        differences.presence(self.found.presence, self.now.presence);
+        differences.presence(self.id, self.found.presence, self.now.presence);
         if self.now.epoch != self.found.epoch {
             orders::void_before(tx, self.id, self.now.epoch).await?;
         } else if self.hello.is_some() && self.has_owed {

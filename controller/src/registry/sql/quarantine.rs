@@ -220,6 +220,6 @@ async fn wake(tx: &mut Transaction, terminal: TerminalId, at: UnixTime) -> Resul
 /// Campaigns that hold somebody back look again.
 async fn note_change(tx: &mut Transaction) -> Result<()> {
     let mut differences = Differences::default();
-    differences.quarantine();
+    differences.upheaval();
     differences.write(tx).await
 }

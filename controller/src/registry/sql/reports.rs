@@ -22,7 +22,7 @@ use super::session::{Row, Transaction, int, list, text, time, with_id_list};
 use super::tally::Differences;
 use super::{
     alarms, assignments, backup, bindings, campaigns, deactivations, orders, quarantine, rebinds,
-    receipts, refusals, suspicions, waves,
+    receipts, refusals, scheduling, suspicions,
 };
 use crate::backup::drill;
 use crate::campaign::assignment::{Ended, Fact, Refused, Standing};
@@ -320,9 +320,9 @@ impl Work {
         for known in self.known.values() {
             known.write(tx, &mut self.differences).await?;
         }
-        let worse = self.differences.take_worse();
+        let consequences = self.differences.take_consequences();
         self.differences.write(tx).await?;
-        waves::look(tx, worse, at).await?;
+        scheduling::follow(tx, consequences, at).await?;
         Ok(self.applied)
     }
 

@@ -2,10 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use shared::id::CampaignId;
+use shared::id::{CampaignId, TerminalId};
 
 use super::code::Code;
-use super::session::{Transaction, int, text};
+use super::session::{Transaction, int, list, text, with_id_list};
 use crate::campaign::assignment::{AssignmentState, Standing};
 use crate::campaign::state::CampaignState;
 use crate::registry::RegistryError;
@@ -20,6 +20,7 @@ const ALARMS: &str = "alarms";
 const OVERDUE: &str = "backups-overdue";
 const ONLINE: &str = "online";
 const CHANGES: &str = "changes";
+const UPHEAVALS: &str = "upheavals";
 const SUSPICIONS: &str = "suspicions";
 const LATE: &str = "late-success";
 const CONTRADICTED: &str = "contradicted";
@@ -30,6 +31,17 @@ pub(super) struct Differences {
     counters: BTreeMap<(String, &'static str), i64>,
     /// Waves in which something has ended badly.
     worse: BTreeSet<(CampaignId, u16)>,
+    /// Terminals on which something has ended, in the order in which it did, and whether badly.
+    ended: Vec<(TerminalId, bool)>,
+    /// Terminals about which something has changed by which plans decide.
+    changed: BTreeSet<TerminalId>,
+}
+
+/// What must be looked at once the counters are written.
+#[derive(Debug, Default)]
+pub(super) struct Consequences {
+    pub(super) worse: BTreeSet<(CampaignId, u16)>,
+    pub(super) ended: Vec<(TerminalId, bool)>,
 }
 
 impl Differences {
@@ -45,20 +57,24 @@ impl Differences {
         self.add(FLEET, ALARMS, -1);
     }
 
-    /// Plans depend on it too.
     pub(super) fn suspicion(&mut self) {
         self.add(FLEET, SUSPICIONS, 1);
-        self.add(FLEET, CHANGES, 1);
+        self.upheaval();
     }
 
     pub(super) fn suspicion_lifted(&mut self) {
         self.add(FLEET, SUSPICIONS, -1);
-        self.add(FLEET, CHANGES, 1);
+        self.upheaval();
     }
 
-    /// Whether a terminal is in quarantine: plans depend on it.
-    pub(super) fn quarantine(&mut self) {
-        self.add(FLEET, CHANGES, 1);
+    /// Something has changed by which plans decide about many terminals.
+    pub(super) fn upheaval(&mut self) {
+        self.add(FLEET, UPHEAVALS, 1);
+    }
+
+    /// Something has changed by which plans decide about this terminal.
+    pub(super) fn changed(&mut self, terminal: TerminalId) {
+        self.changed.insert(terminal);
     }
 
     /// Whether a terminal's backups are overdue.
@@ -66,16 +82,18 @@ impl Differences {
         self.add(FLEET, OVERDUE, i64::from(to) - i64::from(from));
     }
 
-    pub(super) fn unit(&mut self, from: Option<Unit>, to: Unit) {
+    pub(super) fn unit(&mut self, terminal: TerminalId, from: Option<Unit>, to: Unit) {
         if let Some(from) = from {
             self.add(FLEET, from.code(), -1);
         }
         self.add(FLEET, to.code(), 1);
-        self.add(FLEET, CHANGES, 1);
+        self.changed(terminal);
     }
 
-    pub(super) fn presence(&mut self, from: Presence, to: Presence) {
-        self.add(FLEET, CHANGES, i64::from(from != to));
+    pub(super) fn presence(&mut self, terminal: TerminalId, from: Presence, to: Presence) {
+        if from != to {
+            self.changed(terminal);
+        }
         let online = |presence| i64::from(presence == Presence::Online);
         self.add(FLEET, ONLINE, online(to) - online(from));
     }
@@ -90,6 +108,7 @@ impl Differences {
     pub(super) fn assignment(
         &mut self,
         (campaign, wave): (CampaignId, u16),
+        terminal: TerminalId,
         from: Option<&Standing>,
         to: &Standing,
     ) {
@@ -104,14 +123,26 @@ impl Differences {
         if is_bad(to) && !from.is_some_and(is_bad) {
             self.worse.insert((campaign, wave));
         }
+        let is_end = |standing: &Standing| standing.state().is_end();
+        if is_end(to) != from.is_some_and(is_end) {
+            self.changed(terminal);
+        }
+        let counts = |standing: &Standing| {
+            is_bad(standing) || standing.state() == AssignmentState::Succeeded
+        };
+        if counts(to) && from.is_none_or(|from| from.state() != to.state()) {
+            self.ended.push((terminal, is_bad(to)));
+        }
     }
 
-    /// Waves that may have to stop their campaign, once the counters are written.
-    pub(super) fn take_worse(&mut self) -> BTreeSet<(CampaignId, u16)> {
-        std::mem::take(&mut self.worse)
+    pub(super) fn take_consequences(&mut self) -> Consequences {
+        let (worse, ended) = (std::mem::take(&mut self.worse), std::mem::take(&mut self.ended));
+        Consequences { worse, ended }
     }
 
-    pub(super) async fn write(self, tx: &mut Transaction) -> Result<()> {
+    pub(super) async fn write(mut self, tx: &mut Transaction) -> Result<()> {
+        let changed = std::mem::take(&mut self.changed);
+        self.add(FLEET, CHANGES, i64::try_from(changed.len()).unwrap_or(i64::MAX));
         for ((scope, name), by) in self.counters {
             let values = vec![text(scope), text(name), int(by)];
             if by > 0 {
@@ -123,6 +154,16 @@ impl Differences {
                     "UPDATE counters SET count = count + $3 WHERE scope = $1 AND name = $2";
                 tx.execute(subtract, values).await?;
             }
+        }
+        if !changed.is_empty() {
+            // Whoever has heard of an earlier value has not heard of these.
+            let update = with_id_list!(
+                "UPDATE terminals SET changed_seq = (
+                     SELECT count FROM counters WHERE scope = 'fleet' AND name = 'changes')
+                 WHERE id IN ",
+                ""
+            );
+            tx.execute(update, vec![list(&changed)]).await?;
         }
         Ok(())
     }
@@ -149,6 +190,7 @@ pub(super) async fn fleet(tx: &mut Transaction) -> Result<FleetTally> {
         backups_overdue: count(OVERDUE),
         suspicions: count(SUSPICIONS),
         changes: count(CHANGES),
+        upheavals: count(UPHEAVALS),
     })
 }
 

@@ -183,7 +183,7 @@ pub(super) async fn announce(
     ];
     tx.execute(insert, values).await?;
     let mut differences = Differences::default();
-    differences.unit(None, Unit::Claimed);
+    differences.unit(claim.terminal, None, Unit::Claimed);
     differences.write(tx).await?;
     Ok(claim.terminal)
 }
@@ -234,7 +234,7 @@ pub(super) async fn enrol(
     positions::follow_enrolment(tx, known.id, (&claim.store, claim.lane.as_deref()), at).await?;
     orders::void_before(tx, known.id, epoch).await?;
     backup::watch::begin(tx, known.id, at).await?;
-    differences.unit(Some(known.unit), Unit::Enrolled);
+    differences.unit(known.id, Some(known.unit), Unit::Enrolled);
     differences.write(tx).await
 }
 
@@ -276,7 +276,7 @@ pub(super) async fn revoke(tx: &mut Transaction, id: TerminalId, by: &By) -> Res
         backup::retention::close_all(tx, id, by.at).await?;
         orders::void_before(tx, id, known.epoch.saturating_add(1)).await?;
         let mut differences = Differences::default();
-        differences.unit(Some(known.unit), Unit::Revoked);
+        differences.unit(id, Some(known.unit), Unit::Revoked);
         backup::watch::end(tx, id, by.at, &mut differences).await?;
         units::follow::forget(tx, id, by.at, &mut differences).await?;
         differences.write(tx).await?;
@@ -320,14 +320,20 @@ pub(super) async fn mark_silent(
     last_seen_before: UnixTime,
     limit: u32,
 ) -> Result<u64> {
-    let update = "UPDATE terminals SET presence = 'offline' WHERE id IN (
-             SELECT id FROM terminals WHERE presence = 'online' AND last_seen_at < $1
-             ORDER BY last_seen_at LIMIT $2)";
-    let silent = tx.execute(update, vec![time(last_seen_before), int(limit)]).await?;
+    let select = "SELECT id FROM terminals WHERE presence = 'online' AND last_seen_at < $1
+         ORDER BY last_seen_at LIMIT $2";
+    let rows = tx.rows(select, vec![time(last_seen_before), int(limit)]).await?;
+    let silent: Vec<TerminalId> =
+        rows.into_iter().map(|mut row| row.parsed("terminal")).collect::<Result<_>>()?;
+    if silent.is_empty() {
+        return Ok(0);
+    }
+    let update = with_id_list!("UPDATE terminals SET presence = 'offline' WHERE id IN ", "");
+    tx.execute(update, vec![list(&silent)]).await?;
     let mut differences = Differences::default();
-    for _ in 0..silent {
-        differences.presence(Presence::Online, Presence::Offline);
+    for terminal in &silent {
+        differences.presence(*terminal, Presence::Online, Presence::Offline);
     }
     differences.write(tx).await?;
-    Ok(silent)
+    Ok(silent.len() as u64)
 }

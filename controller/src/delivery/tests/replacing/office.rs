@@ -362,6 +362,7 @@ impl Office {
             policy: Policy::PLAIN,
             lifetime_s: 3600,
             salt: Nonce([1; 16]),
+            origin: crate::registry::campaign::Origin::Itself,
         };
         self.campaigns.create(&new, &by(now)).await?;
         self.campaigns.start(new.id, &by(now)).await?;

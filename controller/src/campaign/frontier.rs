@@ -1,0 +1,232 @@
+//! Whom a campaign has still to release, and at whom of these it looks now. Pure.
+//!
+//! Members stand in the order of their release, and a cursor goes through them once. Whoever it
+//! passes is released, or parked with the reason why not; a parked member is looked at again when
+//! something has changed about its terminal or in its store, or at the moment that its reason
+//! names. While nobody could be released whoever it is, nobody is looked at, and all that wait are
+//! counted under that one reason; so are those whose wave is not open. So a step costs what it
+//! releases and what has changed, and not what the fleet has, and yet everybody who waits is
+//! counted under a reason that holds.
+//!
+//! A memory only: after a restart it begins with everybody.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use shared::id::TerminalId;
+use shared::membership::Membership;
+use shared::time::UnixTime;
+
+use super::plan::{Held, HeldBy, Plan};
+use super::wave::{self, Wave};
+use crate::registry::campaign::Campaign;
+
+/// Members at which one step looks at most.
+const LOOK_MAX: usize = 1_000;
+
+/// …and at least, where there are places: many of them may be offline.
+const LOOK_MIN: usize = 64;
+
+/// Where a member stands in the order of release.
+type Place = usize;
+
+#[derive(Debug)]
+pub struct Frontier {
+    tree: Membership,
+    /// In the order of release, each with its wave.
+    order: Vec<(TerminalId, u16)>,
+    /// Whoever stands before it was looked at.
+    cursor: Place,
+    parked: BTreeMap<TerminalId, Parked>,
+    /// How many are parked for each reason.
+    counts: BTreeMap<Held, u64>,
+    by_time: BTreeSet<(UnixTime, TerminalId)>,
+    by_store: BTreeMap<String, BTreeSet<TerminalId>>,
+    /// Before the cursor, and to be looked at again.
+    ready: BTreeMap<Place, TerminalId>,
+    /// At whom this step looks.
+    looking: Vec<Place>,
+    /// Up to where it knows the fleet's changes.
+    pub up_to: UpTo,
+}
+
+/// Up to where the fleet's changes are known.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct UpTo {
+    pub changes: u64,
+    pub upheavals: u64,
+}
+
+#[derive(Debug)]
+struct Parked {
+    place: Place,
+    why: HeldBy,
+    store: String,
+}
+
+impl Frontier {
+    pub fn new(campaign: &Campaign, waves: &[Wave], members: &[TerminalId], up_to: UpTo) -> Self {
+        let (salt, canary) = (campaign.salt, &campaign.policy.canary);
+        let order = wave::release_order(salt, canary, members);
+        let with_wave = |id| (id, wave::wave_of(salt, canary, waves, id));
+        Self {
+            tree: Membership::of(members.iter().copied()),
+            order: order.into_iter().map(with_wave).collect(),
+            cursor: 0,
+            parked: BTreeMap::new(),
+            counts: BTreeMap::new(),
+            by_time: BTreeSet::new(),
+            by_store: BTreeMap::new(),
+            ready: BTreeMap::new(),
+            looking: vec![],
+            up_to,
+        }
+    }
+
+    pub fn tree(&self) -> &Membership {
+        &self.tree
+    }
+
+    /// Something has changed about these terminals, which stand in these stores.
+    pub fn wake<'a>(&mut self, changed: impl IntoIterator<Item = (TerminalId, &'a str)>) {
+        for (terminal, store) in changed {
+            self.is_ready(terminal);
+            for terminal in self.by_store.remove(store).unwrap_or_default() {
+                self.is_ready(terminal);
+            }
+        }
+    }
+
+    /// Anything may have changed about anybody.
+    pub fn wake_all(&mut self) {
+        let all: Vec<_> = self.parked.keys().copied().collect();
+        for terminal in all {
+            self.is_ready(terminal);
+        }
+    }
+
+    /// At whom to look, when there are so many places; in the order of their release. Nobody while
+    /// no place is free.
+    pub fn next(&mut self, open_wave: u16, places: u64, now: UnixTime) -> Vec<(TerminalId, u16)> {
+        while let Some((at, terminal)) = self.by_time.first().copied()
+            && at <= now
+        {
+            self.by_time.remove(&(at, terminal));
+            self.is_ready(terminal);
+        }
+        let places = usize::try_from(places).unwrap_or(usize::MAX);
+        let most = match places {
+            0 => 0,
+            _ => places.saturating_mul(2).clamp(LOOK_MIN, LOOK_MAX),
+        };
+        self.looking = self.ready.keys().copied().take(most).collect();
+        for place in &self.looking {
+            self.ready.remove(place);
+        }
+        let end = self.end_of(open_wave).min(self.cursor.saturating_add(most - self.looking.len()));
+        self.looking.extend(self.cursor..end);
+        self.cursor = self.cursor.max(end);
+        self.looking.iter().map(|place| self.order[*place]).collect()
+    }
+
+    /// What came of those of [`Frontier::next`]: `gone` were released before, or are now; whoever
+    /// the plan releases and is not among them got no order, and is looked at again. Stores are
+    /// those of the ones that are held.
+    pub fn settle(
+        &mut self,
+        plan: &Plan,
+        gone: &BTreeSet<TerminalId>,
+        mut store_of: impl FnMut(TerminalId) -> String,
+    ) {
+        let held: BTreeMap<_, _> = plan.held.iter().copied().collect();
+        for place in std::mem::take(&mut self.looking) {
+            let (terminal, _) = self.order[place];
+            if gone.contains(&terminal) {
+                continue;
+            }
+            match held.get(&terminal) {
+                Some(why) if !why.reason.is_shared() => {
+                    self.park(place, *why, store_of(terminal));
+                }
+                Some(_) | None => {
+                    self.ready.insert(place, terminal);
+                }
+            }
+        }
+    }
+
+    fn park(&mut self, place: Place, why: HeldBy, store: String) {
+        let (terminal, _) = self.order[place];
+        if let Some(at) = why.next {
+            self.by_time.insert((at, terminal));
+        }
+        if why.reason.is_by_store() {
+            self.by_store.entry(store.clone()).or_default().insert(terminal);
+        }
+        *self.counts.entry(why.reason).or_default() += 1;
+        self.parked.insert(terminal, Parked { place, why, store });
+    }
+
+    fn is_ready(&mut self, terminal: TerminalId) {
+        let Some(Parked { place, why, store }) = self.parked.remove(&terminal) else { return };
+        if let Some(at) = why.next {
+            self.by_time.remove(&(at, terminal));
+        }
+        if let Some(there) = self.by_store.get_mut(&store) {
+            there.remove(&terminal);
+        }
+        if let Some(count) = self.counts.get_mut(&why.reason) {
+            *count -= 1;
+        }
+        self.counts.retain(|_, count| *count > 0);
+        self.ready.insert(place, terminal);
+    }
+
+    /// Whether somebody is left at whom to look as soon as somebody can be released.
+    pub fn is_eager(&self, open_wave: u16) -> bool {
+        !self.ready.is_empty() || self.cursor < self.end_of(open_wave)
+    }
+
+    /// Why all that wait do so: `whole` is what holds the campaign, `room` why nobody can be
+    /// released whoever it is, where that is so.
+    pub fn held(
+        &self,
+        open_wave: u16,
+        whole: Option<Held>,
+        room: Option<Held>,
+    ) -> BTreeMap<Held, u64> {
+        let end = self.end_of(open_wave);
+        let unseen = end.saturating_sub(self.cursor) + self.ready.len();
+        let closed = self.order.len() - end.max(self.cursor);
+        let (mut held, rest) = match whole {
+            Some(whole) => (BTreeMap::new(), [(whole, self.parked.len() + unseen + closed), (whole, 0)]),
+            None => {
+                let room = room.unwrap_or(Held::NoPlace);
+                (self.counts.clone(), [(room, unseen), (Held::WaveClosed, closed)])
+            }
+        };
+        for (reason, more) in rest {
+            if more > 0 {
+                *held.entry(reason).or_default() += more as u64;
+            }
+        }
+        held
+    }
+
+    /// When time alone changes something for those that wait for each reason.
+    pub fn next_by_reason(&self) -> BTreeMap<Held, UnixTime> {
+        let mut next = BTreeMap::new();
+        for (at, terminal) in &self.by_time {
+            if let Some(parked) = self.parked.get(terminal) {
+                next.entry(parked.why.reason).or_insert(*at);
+            }
+        }
+        next
+    }
+
+    fn end_of(&self, open_wave: u16) -> Place {
+        self.order.partition_point(|(_, wave)| *wave <= open_wave)
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,97 @@
+//! What a kind of change means for whoever brings it to many terminals. Pure.
+//!
+//! A campaign goes by these terms alone: whether people must sign, whom it may disturb, how long it
+//! waits for a last word. So a further kind of change has its rows here, and waves, gates, budgets
+//! and calendars serve it as they serve all others.
+
+use std::time::Duration;
+
+use shared::change::Change;
+use shared::document::order::Class;
+use shared::floor;
+use shared::limits::{APPROVED_ORDER_LIFETIME_S_MAX, ROUTINE_ORDER_LIFETIME_S_MAX};
+
+/// After the end of its order an accepted job may still be under way, or its terminal may be on
+/// its way back; after this it counts as silent.
+const REPORT_PATIENCE: Duration = Duration::from_secs(24 * 3600);
+
+/// When a change keeps a till from selling.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Disturbs {
+    Never,
+    /// When its turn comes: what keeps a store selling decides about that.
+    InItsTurn,
+    /// At a moment that people have fixed, or because that is what it is for: what keeps a store
+    /// selling was decided when it was planned.
+    AsPlanned,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Terms {
+    /// Approvers sign its batch, and nothing is done under another batch than theirs.
+    pub needs_people: bool,
+    /// How long orders may live, as terminals see it.
+    pub lifetime_s_max: u64,
+    /// How long after its orders have run out a terminal may still be at it.
+    pub patience: Duration,
+    /// Before whom it goes, unless its operator says otherwise.
+    pub class: Class,
+    pub disturbs: Disturbs,
+    /// It waits for windows and freezes of fleet, region and store.
+    pub keeps_calendars: bool,
+    /// It empties terminals that are lost, stolen or tampered with.
+    pub is_of_lost: bool,
+}
+
+impl Terms {
+    pub fn of(change: &Change) -> Self {
+        let needs_people = floor::needs_people(change.verb());
+        let (class, disturbs) = match change {
+            Change::Ping(_) => (Class::Normal, Disturbs::Never),
+            Change::Backup(_) | Change::Drill(_) => (Class::Background, Disturbs::Never),
+            Change::Upgrade(_) | Change::Restore(_) => (Class::Normal, Disturbs::InItsTurn),
+            Change::Rebind(_) | Change::Suspend(_) | Change::Resume(_) => {
+                (Class::Normal, Disturbs::AsPlanned)
+            }
+            Change::Decommission(_) | Change::Cancel(_) => {
+                (Class::Decommission, Disturbs::AsPlanned)
+            }
+        };
+        Self {
+            needs_people,
+            lifetime_s_max: match needs_people {
+                true => APPROVED_ORDER_LIFETIME_S_MAX,
+                false => ROUTINE_ORDER_LIFETIME_S_MAX,
+            },
+            patience: patience(change),
+            class,
+            disturbs,
+            keeps_calendars: disturbs == Disturbs::InItsTurn,
+            is_of_lost: change.is_of_lost(),
+        }
+    }
+
+    /// What was taken back when its campaign was stopped is released again once that goes on.
+    pub fn comes_again(&self) -> bool {
+        !self.needs_people
+    }
+}
+
+/// A till that is watched has nothing to say for as long as its watch may last, and can be undone
+/// until its end.
+fn patience(change: &Change) -> Duration {
+    match change {
+        Change::Rebind(rebind) => {
+            REPORT_PATIENCE.saturating_add(Duration::from_secs(rebind.watch.at_most_s.into()))
+        }
+        Change::Ping(_)
+        | Change::Backup(_)
+        | Change::Drill(_)
+        | Change::Upgrade(_)
+        | Change::Restore(_)
+        | Change::Suspend(_)
+        | Change::Resume(_)
+        | Change::Decommission(_)
+        | Change::Cancel(_) => REPORT_PATIENCE,
+    }
+}
