@@ -20,6 +20,8 @@ pub mod penalty;
 pub mod plan;
 pub mod policy;
 pub mod rate;
+mod revert;
+mod start;
 pub mod state;
 pub mod store;
 pub mod view;
@@ -31,29 +33,27 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use shared::change::{Change, Verb};
-use shared::digest::Digest;
+use shared::digest::{Digest, Nonce};
 use shared::floor;
 use shared::id::{CampaignId, RepositoryId, TerminalId};
-use shared::limits::{
-    APPROVED_ORDER_LIFETIME_S_MAX, ROUTINE_ORDER_LIFETIME_S_MAX, SIGNATURES_MAX, short_text,
-};
-use shared::membership::{Membership, Profiles};
+use shared::limits::{SIGNATURES_MAX, short_text};
+use shared::membership::Profiles;
 use shared::time::UnixTime;
 use shared::window::Window;
 
 use crate::auth::roster;
 use crate::delivery::Signer;
+use crate::kind::{self, Terms};
 use crate::measure;
 use crate::on_record::Settling;
 use crate::rebind;
 use crate::registry::audit::By;
-use crate::registry::campaign::{AfterStart, Campaign, NewCampaign, Purpose, Start};
+use crate::registry::campaign::{Campaign, NewCampaign, NotAgain, Origin, Reprioritised};
 use crate::registry::page::{PAGE_ITEMS_MAX, Page};
 use crate::registry::terminal::{Terminal, Unit};
 use crate::registry::{Registry, RegistryError};
 use crate::selector::{NotASelector, Selector};
 use approval::ApprovalRefused;
-use paper::BatchTerms;
 use policy::{NotAPolicy, Policy};
 use state::{CampaignEvent, CampaignState};
 use wave::NotAMember;
@@ -107,6 +107,12 @@ pub enum CampaignError {
     NoRoster,
     #[error(transparent)]
     Approval(#[from] ApprovalRefused),
+    #[error("{terminal} is no member of {campaign}")]
+    Stranger { campaign: CampaignId, terminal: TerminalId },
+    #[error("people have signed {0}: nothing is tried again under another batch than theirs")]
+    NeedsPeople(CampaignId),
+    #[error("nothing brings a terminal back on which this change has succeeded")]
+    NoWayBack,
     #[error("nobody would be a member: {}", excluded(.0))]
     Nobody(BTreeMap<Excluded, u64>),
     #[error("there is no campaign {0}")]
@@ -147,6 +153,9 @@ impl CampaignError {
             }
             Self::NoRoster => Some("add the fleet's roster"),
             Self::Approval(refused) => refused.hint(),
+            Self::Stranger { .. } => Some("list its members with `tillward campaign show`"),
+            Self::NeedsPeople(_) => Some("ask for it anew, for those terminals"),
+            Self::NoWayBack => Some("choose `--stop finish` or `--stop keep`"),
             Self::Nobody(_) => Some("look at what the selection matches with `terminal list`"),
             Self::NoCampaign(_) => Some("list the campaigns"),
             Self::Registry(_) => None,
@@ -187,6 +196,35 @@ pub struct Preview {
     /// By id.
     pub members: Vec<TerminalId>,
     pub excluded: BTreeMap<Excluded, u64>,
+}
+
+/// As what a campaign is copied.
+#[derive(Clone, Debug)]
+pub struct Copy {
+    pub id: CampaignId,
+    pub name: Option<String>,
+    pub selector: Option<String>,
+    pub salt: Nonce,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Skip {
+    Done,
+    Undone,
+}
+
+/// What came of having members tried again.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Retried {
+    pub again: u64,
+    pub not: BTreeMap<TerminalId, NotAgain>,
+}
+
+impl Retried {
+    fn add(&mut self, asked: &[TerminalId], not: BTreeMap<TerminalId, NotAgain>) {
+        self.again += (asked.len() - not.len()) as u64;
+        self.not.extend(not);
+    }
 }
 
 /// What people decide about campaigns.
@@ -233,12 +271,16 @@ impl Campaigns {
         if new.max_parallel == 0 {
             return Err(CampaignError::NoPlaces);
         }
-        let max = lifetime_s_max(new.change.verb());
+        let max = Terms::of(&new.change).lifetime_s_max;
         if !(LIFETIME_S_MIN..=max).contains(&new.lifetime_s) {
             return Err(CampaignError::Lifetime { wished: new.lifetime_s, max });
         }
         check_policy(&new.policy, Duration::from_secs(new.lifetime_s))?;
         self.check_change(&new.change, now).await?;
+        if let Some(to) = new.policy.revert_to {
+            let back = kind::undo(&new.change, to).ok_or(CampaignError::NoWayBack)?;
+            self.check_change(&back, now).await?;
+        }
         Ok(selector)
     }
 
@@ -341,9 +383,9 @@ impl Campaigns {
         }
         let verb = campaign.change.verb();
         // How many terminals there are changes how many approvers, never whether there are any.
-        let (then, event) = match self.approvers(verb, 1).await? {
-            0 => (AfterStart::Run, CampaignEvent::Start),
-            _ => (AfterStart::AwaitApproval, CampaignEvent::AskForApproval),
+        let event = match self.approvers(verb, 1).await? {
+            0 => CampaignEvent::Start,
+            _ => CampaignEvent::AskForApproval,
         };
         self.check_move(&campaign, event)?;
         self.check_change(&campaign.change, by.at).await?;
@@ -361,21 +403,10 @@ impl Campaigns {
             | Change::Restore(_)
             | Change::Cancel(_) => self.selected(&campaign, by.at).await?,
         };
-        let waves = wave::cut(campaign.salt, &campaign.policy, &members)?;
-        let tree = Membership::of(members.iter().copied());
-        self.approvers(verb, u32::try_from(tree.count()).unwrap_or(u32::MAX)).await?;
-        let not_after = by.at.plus(Duration::from_secs(campaign.lifetime_s));
-        let terms = BatchTerms {
-            campaign: id,
-            purpose: Purpose::Change,
-            issue: 0,
-            change: campaign.change,
-            not_before: by.at,
-            not_after,
-        };
-        let batch = paper::batch(&self.signer, terms, &tree);
-        let start = Start { members, root: tree.root(), batch, not_after, then, waves };
-        Ok(self.registry.start_campaign(id, &start, by).await?)
+        wave::cut(campaign.salt, &campaign.policy, &members)?;
+        let count = u32::try_from(members.len()).unwrap_or(u32::MAX);
+        self.approvers(verb, count).await?;
+        Ok(start::with_members(&*self.registry, &self.signer, campaign, members, by).await?)
     }
 
     async fn selected(
@@ -447,6 +478,96 @@ impl Campaigns {
         Ok(self.registry.resume_halted(&campaign, known, &by).await?)
     }
 
+    /// Another place among others: before whom it goes, and how many may be at it.
+    pub async fn reprioritise(
+        &self,
+        id: CampaignId,
+        wish: Reprioritised,
+        by: &By,
+    ) -> Result<Campaign, CampaignError> {
+        if wish.max_parallel == Some(0) {
+            return Err(CampaignError::NoPlaces);
+        }
+        let campaign = self.known(id).await?;
+        Ok(self.registry.reprioritise(&campaign, wish, by).await?)
+    }
+
+    /// The same change by the same policy, not started; for others where a selection is given.
+    pub async fn copy(
+        &self,
+        id: CampaignId,
+        as_what: Copy,
+        by: &By,
+    ) -> Result<Campaign, CampaignError> {
+        let original = self.known(id).await?;
+        let Copy { id: copy, name, selector, salt } = as_what;
+        let new = NewCampaign {
+            id: copy,
+            name: name.or(original.name),
+            change: original.change,
+            selector: selector.unwrap_or(original.selector),
+            max_parallel: original.max_parallel,
+            policy: original.policy,
+            lifetime_s: original.lifetime_s,
+            salt,
+            origin: Origin::CopyOf(id),
+        };
+        self.create(&new, by).await
+    }
+
+    /// Leaves members out, or takes them in again. Gives how many that changed.
+    pub async fn skip(
+        &self,
+        id: CampaignId,
+        members: &[TerminalId],
+        what: Skip,
+        by: &By,
+    ) -> Result<u64, CampaignError> {
+        let campaign = self.known(id).await?;
+        let known = match campaign.frozen {
+            Some(_) => self.registry.members(id).await?,
+            None => vec![],
+        };
+        if let Some(stranger) = members.iter().find(|it| known.binary_search(it).is_err()) {
+            return Err(CampaignError::Stranger { campaign: id, terminal: *stranger });
+        }
+        if what == Skip::Undone {
+            return Ok(self.registry.unskip(id, members, by).await?);
+        }
+        let waves = self.registry.waves(id).await?;
+        let cut: Vec<_> = waves.into_iter().map(|it| it.wave).collect();
+        let (salt, canary) = (campaign.salt, &campaign.policy.canary);
+        let with_wave = |it: &TerminalId| (*it, wave::wave_of(salt, canary, &cut, *it));
+        let members: Vec<_> = members.iter().map(with_wave).collect();
+        Ok(self.registry.skip(id, &members, by).await?)
+    }
+
+    /// Has members tried again that have ended: these, or all that ended badly. Gives how many are,
+    /// and why each of the others is not.
+    pub async fn retry(
+        &self,
+        id: CampaignId,
+        members: Option<&[TerminalId]>,
+        by: &By,
+    ) -> Result<Retried, CampaignError> {
+        let campaign = self.known(id).await?;
+        if !campaign.terms().comes_again() {
+            return Err(CampaignError::NeedsPeople(id));
+        }
+        let mut retried = Retried::default();
+        if let Some(members) = members {
+            retried.add(members, self.registry.retry(id, members, by).await?);
+            return Ok(retried);
+        }
+        let mut page = Page::first(PAGE_ITEMS_MAX);
+        loop {
+            let some = self.registry.ended_badly(id, &page).await?;
+            let Some(last) = some.last() else { return Ok(retried) };
+            page = Page::after(*last, PAGE_ITEMS_MAX);
+            retried.add(&some, self.registry.retry(id, &some, by).await?);
+        }
+    }
+
     /// Nothing is released any more, and what has not begun is cancelled.
     pub async fn abort(&self, id: CampaignId, by: &By) -> Result<Campaign, CampaignError> {
         self.move_on(id, CampaignEvent::Abort, by).await
@@ -480,14 +601,6 @@ fn check_policy(policy: &Policy, lives: Duration) -> Result<(), CampaignError> {
     match takes < lives {
         true => Ok(()),
         false => Err(CampaignError::TooLong { takes, lives }),
-    }
-}
-
-/// How long orders of this verb may live, as terminals see it.
-fn lifetime_s_max(verb: Verb) -> u64 {
-    match floor::needs_people(verb) {
-        true => APPROVED_ORDER_LIFETIME_S_MAX,
-        false => ROUTINE_ORDER_LIFETIME_S_MAX,
     }
 }
 

@@ -6,7 +6,8 @@
 
 use std::time::Duration;
 
-use shared::change::Change;
+use shared::change::{Change, Upgrade};
+use shared::digest::Digest;
 use shared::document::order::Class;
 use shared::floor;
 use shared::limits::{APPROVED_ORDER_LIFETIME_S_MAX, ROUTINE_ORDER_LIFETIME_S_MAX};
@@ -74,6 +75,26 @@ impl Terms {
     /// What was taken back when its campaign was stopped is released again once that goes on.
     pub fn comes_again(&self) -> bool {
         !self.needs_people
+    }
+}
+
+/// What brings a terminal back on which this change has succeeded, where something can: `to` is what
+/// its operator wants back.
+pub fn undo(change: &Change, to: Digest) -> Option<Change> {
+    match change {
+        Change::Upgrade(upgrade) => {
+            let window = upgrade.window;
+            Some(Change::Upgrade(Upgrade { release: to, window, backup_within_s: None }))
+        }
+        Change::Ping(_)
+        | Change::Backup(_)
+        | Change::Drill(_)
+        | Change::Rebind(_)
+        | Change::Suspend(_)
+        | Change::Resume(_)
+        | Change::Restore(_)
+        | Change::Decommission(_)
+        | Change::Cancel(_) => None,
     }
 }
 

@@ -59,8 +59,8 @@ use audit::{AuditEntry, AuditRegistry, By};
 use backup::BackupRegistry;
 use backup::retention::RetentionRegistry;
 use campaign::{
-    Approval, Assignment, Besides, Campaign, CampaignTally, Changes, NewCampaign, Purpose,
-    SignedAnew, Start, StoredBatch, Tripped, WaveEvent, WaveStanding,
+    Approval, Assignment, Besides, Campaign, CampaignTally, Changes, NewCampaign, NotAgain,
+    Purpose, Reprioritised, SignedAnew, Start, StoredBatch, Tripped, WaveEvent, WaveStanding,
 };
 use deactivation::DeactivationRegistry;
 use delivery::{AlarmKind, AnyAlarm, Applied, Delivered, Heard, NewOrder, Numbering, Owed};
@@ -283,6 +283,13 @@ pub trait Registry:
     /// The members of a started campaign, by id. As large as the campaign: keep it.
     async fn members(&self, id: CampaignId) -> Result<Vec<TerminalId>>;
 
+    /// Some of them, without the others being read.
+    async fn members_page(
+        &self,
+        id: CampaignId,
+        page: &Page<TerminalId>,
+    ) -> Result<Vec<TerminalId>>;
+
     async fn campaign_tally(&self, id: CampaignId) -> Result<CampaignTally>;
 
     /// The waves of a started campaign, in the order in which they open.
@@ -318,6 +325,61 @@ pub trait Registry:
         held: &BTreeMap<Held, u64>,
         next: &BTreeMap<Held, UnixTime>,
     ) -> Result<()>;
+
+    /// Gives a campaign that is not over another place among others, from the state in which the
+    /// caller saw it.
+    async fn reprioritise(&self, seen: &Campaign, wish: Reprioritised, by: &By)
+    -> Result<Campaign>;
+
+    /// Leaves members of a campaign out, each with its wave; whoever is at it is called back where
+    /// it still can be. Gives how many were not left out before.
+    async fn skip(
+        &self,
+        campaign: CampaignId,
+        members: &[(TerminalId, u16)],
+        by: &By,
+    ) -> Result<u64>;
+
+    /// Takes members in again. Gives how many were left out before.
+    async fn unskip(&self, campaign: CampaignId, ids: &[TerminalId], by: &By) -> Result<u64>;
+
+    /// Has members tried again that have ended, as often as the policy lets them be, whatever
+    /// became of their terminals meanwhile. Gives why each of the others is not.
+    async fn retry(
+        &self,
+        campaign: CampaignId,
+        ids: &[TerminalId],
+        by: &By,
+    ) -> Result<BTreeMap<TerminalId, NotAgain>>;
+
+    /// Members that have ended badly and are not to be tried again yet, by id.
+    async fn ended_badly(
+        &self,
+        campaign: CampaignId,
+        page: &Page<TerminalId>,
+    ) -> Result<Vec<TerminalId>>;
+
+    /// Members whose terminals are online and whose turn comes again: they were taken back when the
+    /// campaign was stopped, or somebody wants them tried again.
+    async fn assignments_to_release_again(
+        &self,
+        campaign: CampaignId,
+        limit: u32,
+    ) -> Result<Vec<Assignment>>;
+
+    /// Successes of this campaign that another one has taken back, and that do not say so yet.
+    async fn assignments_reverted(
+        &self,
+        campaign: CampaignId,
+        limit: u32,
+    ) -> Result<Vec<Assignment>>;
+
+    /// The campaigns that take this one back, oldest first.
+    async fn campaigns_reverting(&self, campaign: CampaignId) -> Result<Vec<CampaignId>>;
+
+    /// A person has looked at a terminal that failed again and again: it is left alone no more.
+    /// Gives whether there was anything to pardon.
+    async fn pardon(&self, terminal: TerminalId, by: &By) -> Result<bool>;
 
     /// What has changed about terminals since then by which plans decide: they came or went, were
     /// enrolled or revoked, stopped or sell again, or something that was asked of them has ended.

@@ -22,6 +22,9 @@ CREATE INDEX campaigns_reverting ON campaigns (reverts) WHERE reverts IS NOT NUL
 
 -- How often somebody had it tried again; never set back.
 ALTER TABLE assignments ADD COLUMN retries BIGINT NOT NULL DEFAULT 0;
+-- Somebody wants it tried again, and it has not been yet.
+ALTER TABLE assignments ADD COLUMN again BIGINT NOT NULL DEFAULT 0;
+CREATE INDEX assignments_again ON assignments (campaign, terminal) WHERE again = 1;
 CREATE INDEX assignments_open ON assignments (terminal) WHERE ended = 0;
 
 -- What became of attempts that another one has replaced.
@@ -35,3 +38,17 @@ CREATE TABLE assignment_attempts (
     standing TEXT NOT NULL,
     PRIMARY KEY (campaign, terminal, attempt)
 );
+
+-- Members that a campaign leaves out by somebody's word.
+CREATE TABLE campaign_skips (
+    campaign TEXT NOT NULL REFERENCES campaigns (id),
+    terminal TEXT NOT NULL REFERENCES terminals (id),
+    wave     BIGINT NOT NULL,
+    at       BIGINT NOT NULL,
+    by_whom  TEXT NOT NULL,
+    why      TEXT NOT NULL,
+    PRIMARY KEY (campaign, terminal)
+);
+
+-- Parts of it are read: it is kept so that they can be.
+ALTER TABLE memberships ALTER COLUMN ids SET STORAGE EXTERNAL;

@@ -10,13 +10,15 @@ use shared::digest::Nonce;
 use shared::floor;
 use shared::id::{CampaignId, TerminalId};
 use shared::limits;
+use shared::outcome::Waiting;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::extract::{Json, Operator, Part, Path, Query, listed};
 use super::model::{
-    Assignment, AssignmentState, Campaign, CampaignState, Change, Decision, Held, NewCampaign,
-    Page, Problem, Reason, Resumption, Software, Upgrade, Wave, WaveState,
+    Assignment, AssignmentState, Campaign, CampaignState, Change, Decision, Held, MembersMoved,
+    NewCampaign, NewCopy, NotMoved, Page, Problem, Reason, Reprioritise, Resumption, RetryMembers,
+    SkipMembers, Software, Upgrade, Wave, WaveState, WhyNot,
 };
 use super::problem::{Code, Refusal};
 use super::{Api, now};
@@ -25,8 +27,9 @@ use crate::campaign::assignment;
 use crate::campaign::policy::Policy;
 use crate::campaign::state::CampaignState as Stored;
 use crate::campaign::view::{self, Member, Overview, WaveView, Why};
-use crate::campaign::{CampaignError, Campaigns};
+use crate::campaign::{CampaignError, Campaigns, Copy, Skip};
 use crate::registry::audit::By;
+use crate::registry::campaign::{NotAgain, Origin, Reprioritised};
 use crate::registry::{self, RegistryError};
 
 /// How long orders are valid where nothing else is said: a fortnight of nights, or as long as
@@ -47,6 +50,11 @@ pub(super) fn routes() -> OpenApiRouter<Arc<Api>> {
         .routes(routes!(pause))
         .routes(routes!(resume))
         .routes(routes!(abort))
+        .routes(routes!(reprioritise))
+        .routes(routes!(copy))
+        .routes(routes!(skip))
+        .routes(routes!(retry))
+        .routes(routes!(why_not))
 }
 
 /// Campaigns, newest first
@@ -90,8 +98,6 @@ async fn create(
         let detail = format!("the name is longer than {} bytes", limits::TEXT_BYTES_MAX);
         return Err(Refusal::new(Code::Invalid, detail));
     }
-    let mut salt = [0; 16];
-    getrandom::fill(&mut salt).expect("the operating system gives randomness");
     let change = signed::Change::from(asked.change);
     let new = registry::campaign::NewCampaign {
         id: CampaignId::generate(),
@@ -101,8 +107,8 @@ async fn create(
         selector: asked.selector,
         max_parallel: asked.max_parallel,
         policy: asked.policy.unwrap_or(Policy::PLAIN),
-        salt: Nonce(salt),
-        origin: registry::campaign::Origin::Itself,
+        salt: salt(),
+        origin: Origin::Itself,
     };
     let campaign = api.campaigns.create(&new, &operator.by(None, now())).await?;
     Ok((StatusCode::CREATED, axum::Json(shown(&api, campaign.id).await?)))
@@ -230,6 +236,180 @@ async fn abort(
     decide(&api, id, &operator, &why, async |campaigns, by| campaigns.abort(id, by).await).await
 }
 
+/// Give it another place among others: before whom it goes, and how many may be at it
+#[utoipa::path(
+    patch,
+    path = "/v1/campaigns/{id}",
+    tag = "campaigns",
+    params(("id" = String, Path)),
+    security(("operator" = [])),
+    responses((status = 200, body = Campaign), (status = "default", body = Problem)),
+)]
+async fn reprioritise(
+    operator: Operator,
+    State(api): State<Arc<Api>>,
+    Path(id): Path<CampaignId>,
+    Json(Reprioritise { class, max_parallel, reason }): Json<Reprioritise>,
+) -> Result<axum::Json<Campaign>, Refusal> {
+    let wish = Reprioritised { class, max_parallel };
+    decide(&api, id, &operator, &Decision { reason }, async |campaigns, by| {
+        campaigns.reprioritise(id, wish, by).await
+    })
+    .await
+}
+
+/// Create the same again, for the same terminals or for others; it is not started
+#[utoipa::path(
+    post,
+    path = "/v1/campaigns/{id}/copy",
+    tag = "campaigns",
+    params(("id" = String, Path)),
+    security(("operator" = [])),
+    responses((status = 201, body = Campaign), (status = "default", body = Problem)),
+)]
+async fn copy(
+    operator: Operator,
+    State(api): State<Arc<Api>>,
+    Path(id): Path<CampaignId>,
+    Json(NewCopy { selector, name }): Json<NewCopy>,
+) -> Result<(StatusCode, axum::Json<Campaign>), Refusal> {
+    let as_what = Copy { id: CampaignId::generate(), name, selector, salt: salt() };
+    let copy = api.campaigns.copy(id, as_what, &operator.by(None, now())).await?;
+    Ok((StatusCode::CREATED, axum::Json(shown(&api, copy.id).await?)))
+}
+
+/// Leave members out, or take them in again
+///
+/// Whoever is at it is called back where it still can be.
+#[utoipa::path(
+    post,
+    path = "/v1/campaigns/{id}/skip",
+    tag = "campaigns",
+    params(("id" = String, Path)),
+    security(("operator" = [])),
+    responses((status = 200, body = MembersMoved), (status = "default", body = Problem)),
+)]
+async fn skip(
+    operator: Operator,
+    State(api): State<Arc<Api>>,
+    Path(id): Path<CampaignId>,
+    Json(SkipMembers { terminals, undo, reason }): Json<SkipMembers>,
+) -> Result<axum::Json<MembersMoved>, Refusal> {
+    let by = operator.by(reason.as_deref(), now());
+    let what = if undo { Skip::Undone } else { Skip::Done };
+    let changed = api.campaigns.skip(id, &terminals, what, &by).await?;
+    api.vitals.campaign_moved();
+    Ok(axum::Json(MembersMoved { changed, not: vec![] }))
+}
+
+/// Have members tried again that have ended: those that are named, or all that ended badly
+///
+/// Each as often as the campaign's policy lets it be. A failure counts until a later attempt has
+/// succeeded.
+#[utoipa::path(
+    post,
+    path = "/v1/campaigns/{id}/retry",
+    tag = "campaigns",
+    params(("id" = String, Path)),
+    security(("operator" = [])),
+    responses((status = 200, body = MembersMoved), (status = "default", body = Problem)),
+)]
+async fn retry(
+    operator: Operator,
+    State(api): State<Arc<Api>>,
+    Path(id): Path<CampaignId>,
+    Json(RetryMembers { terminals, reason }): Json<RetryMembers>,
+) -> Result<axum::Json<MembersMoved>, Refusal> {
+    let by = operator.by(reason.as_deref(), now());
+    let retried = api.campaigns.retry(id, terminals.as_deref(), &by).await?;
+    api.vitals.campaign_moved();
+    let not = |(terminal, why)| NotMoved { terminal, why: not_again(why) };
+    let not = retried.not.into_iter().map(not).collect();
+    Ok(axum::Json(MembersMoved { changed: retried.again, not }))
+}
+
+fn not_again(why: NotAgain) -> String {
+    match why {
+        NotAgain::NotReleased => "it was not tried yet".to_owned(),
+        NotAgain::UnderWay => "it is at it".to_owned(),
+        NotAgain::Succeeded => "it has succeeded".to_owned(),
+        NotAgain::Already => "its turn comes again already".to_owned(),
+        NotAgain::Skipped => "it is left out: take it in again first".to_owned(),
+        NotAgain::TooOften { max } => format!("it was tried again {max} times, as often as it may"),
+    }
+}
+
+#[derive(Debug, serde::Deserialize, utoipa::IntoParams)]
+#[serde(deny_unknown_fields)]
+struct AskedAbout {
+    /// A member, by its id.
+    #[param(value_type = Option<String>)]
+    terminal: Option<TerminalId>,
+}
+
+/// Why nothing moves: counted reasons, and when each will change next
+#[utoipa::path(
+    get,
+    path = "/v1/campaigns/{id}/why",
+    tag = "campaigns",
+    params(("id" = String, Path), AskedAbout),
+    security(("operator" = [])),
+    responses((status = 200, body = WhyNot), (status = "default", body = Problem)),
+)]
+async fn why_not(
+    _: Operator,
+    State(api): State<Arc<Api>>,
+    Path(id): Path<CampaignId>,
+    Query(AskedAbout { terminal }): Query<AskedAbout>,
+) -> Result<axum::Json<WhyNot>, Refusal> {
+    let overview = view::overview(&*api.registry, id, now()).await?;
+    let Overview { campaign, tally, waves, .. } =
+        overview.ok_or_else(|| Refusal::no("campaign", id))?;
+    let one = match terminal {
+        Some(terminal) => {
+            let member = view::member(&*api.registry, &campaign, terminal, now()).await?;
+            let stranger = CampaignError::Stranger { campaign: id, terminal };
+            Some(assignment(id, &member.ok_or(stranger)?))
+        }
+        None => None,
+    };
+    let unmet: Vec<_> = waves.iter().flat_map(|wave| &wave.unmet).collect();
+    let mut waiting: Vec<_> = tally.waiting.iter().collect();
+    waiting.sort_by_key(|(why, count)| (std::cmp::Reverse(**count), **why));
+    let waits = |(why, terminals): (&Waiting, &u64)| Held {
+        reason: reason(&view::waiting(*why)),
+        terminals: *terminals,
+        next_at: None,
+    };
+    Ok(axum::Json(WhyNot {
+        campaign: id,
+        state: campaign_state(campaign.state),
+        gate: unmet.iter().map(ToString::to_string).collect(),
+        gate_next_at: unmet.iter().filter_map(|unmet| unmet.next()).min(),
+        held: held_back(&campaign),
+        waiting: waiting.into_iter().map(waits).collect(),
+        terminal: one,
+    }))
+}
+
+/// Why members are not released, most frequent first.
+fn held_back(campaign: &registry::campaign::Campaign) -> Vec<Held> {
+    let mut reasons: Vec<_> = campaign.held.iter().map(|(why, count)| (*why, *count)).collect();
+    reasons.sort_by_key(|(why, count)| (std::cmp::Reverse(*count), *why));
+    let held = |(why, terminals): (crate::campaign::plan::Held, u64)| Held {
+        reason: reason(&Why::from(why)),
+        terminals,
+        next_at: campaign.held_next.get(&why).copied(),
+    };
+    reasons.into_iter().map(held).collect()
+}
+
+fn salt() -> Nonce {
+    let mut salt = [0; 16];
+    getrandom::fill(&mut salt).expect("the operating system gives randomness");
+    Nonce(salt)
+}
+
 /// The campaign as it is kept from then on.
 type Decided = Result<registry::campaign::Campaign, CampaignError>;
 
@@ -260,6 +440,8 @@ impl From<CampaignError> for Refusal {
             | CampaignError::TooLong { .. }
             | CampaignError::Lifetime { .. }
             | CampaignError::Window { .. }
+            | CampaignError::NoWayBack
+            | CampaignError::Stranger { .. }
             | CampaignError::CancelByItself
             | CampaignError::RebindByItself
             | CampaignError::ServiceByItself
@@ -269,6 +451,7 @@ impl From<CampaignError> for Refusal {
             | CampaignError::NoRoster
             | CampaignError::IsAWave { .. }
             | CampaignError::Halted { .. }
+            | CampaignError::NeedsPeople(_)
             | CampaignError::MembersGone(_)
             | CampaignError::OtherProfiles(_) => Code::WrongState,
             CampaignError::Approval(
@@ -292,19 +475,23 @@ impl From<CampaignError> for Refusal {
 
 pub(super) async fn shown(api: &Api, id: CampaignId) -> Result<Campaign, Refusal> {
     let overview = view::overview(&*api.registry, id, now()).await?;
-    let Overview { campaign, tally, held, waves } =
+    let Overview { campaign, tally, held: not_released, waves } =
         overview.ok_or_else(|| Refusal::no("campaign", id))?;
     // A cancellation is part of a campaign and never one.
-    let change = Change::try_from(campaign.change).map_err(|_| Refusal::no("campaign", id))?;
+    let change =
+        Change::try_from(campaign.change.clone()).map_err(|_| Refusal::no("campaign", id))?;
     let software = software(api, &change).await?;
     let mut by_state: BTreeMap<_, _> =
         tally.by_state.iter().map(|(stored, count)| (state(*stored), *count)).collect();
-    by_state.insert(AssignmentState::Held, held);
+    by_state.insert(AssignmentState::Held, not_released);
     by_state.retain(|_, count| *count > 0);
-    let mut reasons: Vec<_> = campaign.held.iter().map(|(why, count)| (*why, *count)).collect();
-    reasons.sort_by_key(|(why, count)| (std::cmp::Reverse(*count), *why));
-    let reason = |why: crate::campaign::plan::Held| reason(&Why::from(why));
-    let held = reasons.into_iter().map(|(why, terminals)| Held { reason: reason(why), terminals });
+    let held = held_back(&campaign);
+    let (class, at_it) = (campaign.class(), tally.under_way());
+    let (reverts, copy_of) = match campaign.origin {
+        Origin::Itself => (None, None),
+        Origin::CopyOf(original) => (None, Some(original)),
+        Origin::Reverts(reverted) => (Some(reverted), None),
+    };
     Ok(Campaign {
         id,
         name: campaign.name,
@@ -315,13 +502,17 @@ pub(super) async fn shown(api: &Api, id: CampaignId) -> Result<Campaign, Refusal
         policy: campaign.policy,
         waves: waves.iter().map(wave).collect(),
         bad: tally.bad(),
+        at_it,
+        class,
+        reverts,
+        copy_of,
         state: campaign_state(campaign.state),
         state_by: campaign.state_by,
         state_at: campaign.state_at,
         state_reason: Some(campaign.state_why).filter(|why| !why.is_empty()),
         terminals: campaign.frozen.map(|frozen| u64::from(frozen.members)),
         by_state,
-        held: held.collect(),
+        held,
         created_at: campaign.created_at,
         created_by: campaign.created_by,
         started_at: campaign.frozen.map(|frozen| frozen.started_at),
@@ -372,6 +563,7 @@ pub(super) fn assignment(campaign: CampaignId, member: &Member) -> Assignment {
         bytes_total,
         version_now: part.version_now().map(str::to_owned),
         updated_at: part.since(),
+        next_at: part.next(),
     }
 }
 
@@ -431,6 +623,7 @@ fn state(state: assignment::AssignmentState) -> AssignmentState {
         Is::Superseded => AssignmentState::Superseded,
         Is::Cancelled => AssignmentState::Cancelled,
         Is::Withdrawn => AssignmentState::Withdrawn,
+        Is::Reverted => AssignmentState::Reverted,
         Is::Failed => AssignmentState::Failed,
         Is::RolledBack => AssignmentState::RolledBack,
         Is::RollbackFailed => AssignmentState::RollbackFailed,

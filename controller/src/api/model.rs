@@ -35,8 +35,9 @@ pub use backup::{
     Coverage, HoldReason, RepositoryObjects, Snapshot, SnapshotDetail, SnapshotState,
 };
 pub use campaign::{
-    Assignment, AssignmentState, Campaign, CampaignState, Decision, Held, NewCampaign, Reason,
-    Resumption, Software, Wave, WaveState,
+    Assignment, AssignmentState, Campaign, CampaignState, Decision, Held, MembersMoved,
+    NewCampaign, NewCopy, NotMoved, Reason, Reprioritise, Resumption, RetryMembers, SkipMembers,
+    Software, Wave, WaveState, WhyNot,
 };
 pub use change::{Backup, Change, Drill, Ping, Restore, Upgrade};
 pub use claim::{Claim, ClaimState, IssuedClaim, NewClaim};

@@ -13,7 +13,7 @@ use utoipa_axum::routes;
 
 use super::extract::{Json, Operator, Part, Path, Query, listed};
 use super::model::{
-    Base64, Component, Labels, Lifecycle, Page, Presence, Problem, Recipient, Revocation,
+    Base64, Component, Decision, Labels, Lifecycle, Page, Presence, Problem, Recipient, Revocation,
     Telemetry, Terminal, TerminalDetail,
 };
 use super::problem::{Code, Refusal};
@@ -33,6 +33,7 @@ pub(super) fn routes() -> OpenApiRouter<Arc<Api>> {
         .routes(routes!(list))
         .routes(routes!(show))
         .routes(routes!(label))
+        .routes(routes!(pardon))
         .routes(routes!(revoke))
 }
 
@@ -137,6 +138,27 @@ async fn label(
     claims::check_labels(labels.iter().map(|(key, value)| (key, value.as_ref())))?;
     let by = operator.by(reason.as_deref(), now());
     Ok(axum::Json(shown(api.registry.label_terminal(id, &labels, &by).await?)))
+}
+
+/// Release changes to a terminal again that has failed three times in a row
+#[utoipa::path(
+    post,
+    path = "/v1/terminals/{id}/pardon",
+    tag = "terminals",
+    params(("id" = String, Path)),
+    security(("operator" = [])),
+    responses((status = 200, body = Terminal), (status = "default", body = Problem)),
+)]
+async fn pardon(
+    operator: Operator,
+    State(api): State<Arc<Api>>,
+    Path(id): Path<TerminalId>,
+    Json(why): Json<Decision>,
+) -> Result<axum::Json<Terminal>, Refusal> {
+    let known = api.registry.terminal(id).await?;
+    let known = known.ok_or_else(|| Refusal::no("terminal", id))?;
+    api.registry.pardon(id, &operator.by(why.reason.as_deref(), now())).await?;
+    Ok(axum::Json(shown(known)))
 }
 
 /// Refuse a terminal's certificates

@@ -10,7 +10,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 use shared::codec;
 use shared::message::{Progress, StepState};
-use shared::outcome::{Outcome, Refusal};
+use shared::outcome::{Outcome, Refusal, Waiting};
 use shared::time::UnixTime;
 
 /// In the order in which they can follow one another; everything from `Unreached` is an end.
@@ -39,6 +39,9 @@ pub enum AssignmentState {
     /// Taken back before it began, because the campaign was stopped: its turn comes again when the
     /// campaign goes on.
     Withdrawn,
+    /// It had succeeded, and was brought back to what it was because the campaign was stopped; its
+    /// turn comes again, too.
+    Reverted,
     Failed,
     RolledBack,
     RollbackFailed,
@@ -46,7 +49,7 @@ pub enum AssignmentState {
 }
 
 impl AssignmentState {
-    pub const ALL: [Self; 17] = [
+    pub const ALL: [Self; 18] = [
         Self::Ordered,
         Self::Unanswered,
         Self::Accepted,
@@ -60,6 +63,7 @@ impl AssignmentState {
         Self::Superseded,
         Self::Cancelled,
         Self::Withdrawn,
+        Self::Reverted,
         Self::Failed,
         Self::RolledBack,
         Self::RollbackFailed,
@@ -81,6 +85,7 @@ impl AssignmentState {
             Self::Superseded => "superseded",
             Self::Cancelled => "cancelled",
             Self::Withdrawn => "withdrawn",
+            Self::Reverted => "reverted",
             Self::Failed => "failed",
             Self::RolledBack => "rolled-back",
             Self::RollbackFailed => "rollback-failed",
@@ -112,6 +117,7 @@ impl AssignmentState {
             | Self::Superseded
             | Self::Cancelled
             | Self::Withdrawn
+            | Self::Reverted
             | Self::Succeeded => false,
         }
     }
@@ -128,6 +134,7 @@ impl AssignmentState {
             | Self::Superseded
             | Self::Cancelled
             | Self::Withdrawn
+            | Self::Reverted
             | Self::Failed
             | Self::RolledBack
             | Self::RollbackFailed
@@ -163,6 +170,12 @@ pub struct Standing {
     /// There was a place for it again, after it had lent its own.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub granted_at: Option<UnixTime>,
+    /// Another campaign has brought it back to what it was.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reverted_at: Option<UnixTime>,
+    /// The attempt before this one has ended badly: until this one has ended, that one counts.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub failed_before: bool,
 }
 
 /// The controller stopped waiting. What the terminal says later still counts for more.
@@ -209,6 +222,8 @@ pub enum Fact {
     Unanswered(UnixTime),
     /// It has a place again.
     Granted(UnixTime),
+    /// What it had brought was taken back.
+    Reverted(UnixTime),
     GivenUp(GivenUp),
     Withdrawn(UnixTime),
     /// The campaign was stopped, and it is being taken back.
@@ -233,6 +248,8 @@ impl Standing {
             contradicted: false,
             halted_at: None,
             granted_at: None,
+            reverted_at: None,
+            failed_before: false,
         }
     }
 
@@ -241,6 +258,7 @@ impl Standing {
         match fact {
             Fact::Unanswered(at) => self.unanswered_at = self.unanswered_at.max(Some(at)),
             Fact::Granted(at) => self.granted_at = self.granted_at.max(Some(at)),
+            Fact::Reverted(at) => self.reverted_at = earliest(self.reverted_at, at),
             Fact::Withdrawn(at) => self.withdrawn_at = earliest(self.withdrawn_at, at),
             Fact::Halted(at) => self.halted_at = earliest(self.halted_at, at),
             Fact::Accepted(at) => self.accepted_at = earliest(self.accepted_at, at),
@@ -285,11 +303,12 @@ impl Standing {
 
     /// The state, and since when it is that.
     pub fn state_since(&self) -> (AssignmentState, UnixTime) {
-        match self.state_unless_halted() {
-            (AssignmentState::Cancelled, at) if self.halted_at.is_some() => {
+        match (self.state_unless_halted(), self.reverted_at) {
+            ((AssignmentState::Cancelled, at), _) if self.halted_at.is_some() => {
                 (AssignmentState::Withdrawn, at)
             }
-            other => other,
+            ((AssignmentState::Succeeded, _), Some(at)) => (AssignmentState::Reverted, at),
+            (other, _) => other,
         }
     }
 
@@ -329,6 +348,20 @@ impl Standing {
             (None, Some(at)) => (State::Unanswered, at),
             (None, None) => (State::Ordered, self.granted_at.unwrap_or(self.ordered_at)),
         }
+    }
+
+    /// What the terminal says it waits for.
+    pub fn waits_for(&self) -> Option<Waiting> {
+        let waits = self.state() == AssignmentState::Waiting;
+        match &self.progress.as_ref().filter(|_| waits)?.state {
+            StepState::Waiting { reason, .. } => Some(*reason),
+            StepState::Running | StepState::Undoing { .. } => None,
+        }
+    }
+
+    /// An attempt that is under way after one that has ended badly, which still counts.
+    pub fn is_retry_of_bad(&self) -> bool {
+        self.failed_before && !self.state().is_end()
     }
 
     /// The terminal has it in its ledger, or has answered for it: it need not be sent again.

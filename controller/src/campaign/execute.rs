@@ -22,19 +22,21 @@ use super::gather;
 use super::paper::{self, BatchTerms, OrderPlace};
 use super::plan::{self, Plan, Room, Situation};
 use super::policy::StopPolicy;
+use super::revert;
 use super::state::{CampaignEvent, CampaignState};
 use super::view;
 use super::wave::{self, Wave};
 use crate::auth::roster;
 use crate::background::{Poke, Progress};
 use crate::delivery::Signer;
+use crate::kind::Terms;
 use crate::registry::audit::By;
 use crate::registry::campaign::{
     Assignment, Campaign, CampaignTally, Frozen, Purpose, StoredBatch, Tripped, WaveEvent,
     WaveStanding,
 };
 use crate::registry::delivery::{NewOrder, Numbering};
-use crate::kind::Terms;
+use crate::registry::page::{PAGE_ITEMS_MAX, Page};
 use crate::registry::{Registry, RegistryError};
 
 /// An order that could not be sent for so long lends its place to another terminal, and is not sent
@@ -54,7 +56,7 @@ const ORDERS_MAX: usize = 100;
 const WHY_WITHDRAWN: &str = "its campaign was stopped";
 
 /// What a terminal says of an order that was taken back from it: no more than it has to know.
-const WHY_RECALLED: &str = "somebody finds it suspicious";
+const WHY_RECALLED: &str = "somebody called it back";
 
 /// In the audit log.
 const WHO: &str = "campaign-plan";
@@ -171,6 +173,7 @@ impl Execute {
             CampaignState::Halted => {
                 self.recall(motion).await?;
                 self.withdraw(motion).await?;
+                self.revert(motion).await?;
                 self.tell_who_is_held(motion).await?
             }
             CampaignState::AwaitingApproval => self.await_approval(motion).await?,
@@ -311,6 +314,65 @@ impl Execute {
         Ok(())
     }
 
+    /// Where the policy says so, what has succeeded is taken back by a campaign of its own, once
+    /// nobody is at it any more; and again if somebody succeeds after that.
+    async fn revert(&self, motion: &Motion) -> Result<()> {
+        let campaign = &motion.campaign;
+        let (StopPolicy::Revert, Some(to)) = (campaign.policy.stop, campaign.policy.revert_to)
+        else {
+            return Ok(());
+        };
+        let (id, now) = (campaign.id, motion.now);
+        let back = self.registry.assignments_reverted(id, ASSIGNMENTS_MAX).await?;
+        self.learn(&back, &[Fact::Reverted(now)], now).await?;
+        let tally = self.registry.campaign_tally(id).await?;
+        if tally.open() > 0 || tally.in_state(AssignmentState::Succeeded) == 0 {
+            return Ok(());
+        }
+        let children = self.registry.campaigns_reverting(id).await?;
+        let (mut asked, mut drafted) = (BTreeSet::new(), None);
+        for child in &children {
+            let Some(child) = self.registry.campaign(*child).await? else { continue };
+            match child.state {
+                CampaignState::Draft => drafted = Some(child),
+                CampaignState::AwaitingApproval
+                | CampaignState::Running
+                | CampaignState::Paused
+                | CampaignState::Halted
+                | CampaignState::Completed
+                | CampaignState::Aborted => {
+                    if child.frozen.is_some() {
+                        asked.extend(self.registry.members(child.id).await?);
+                    }
+                }
+            }
+        }
+        let members = self.succeeded(id, &asked).await?;
+        match drafted {
+            _ if members.is_empty() => Ok(()),
+            Some(child) => revert::start(&self.registry, &self.signer, child, members, now).await,
+            None => revert::draft(&self.registry, campaign, to, children.len(), now).await,
+        }
+    }
+
+    /// Whoever has succeeded, without those.
+    async fn succeeded(
+        &self,
+        campaign: CampaignId,
+        without: &BTreeSet<TerminalId>,
+    ) -> Result<Vec<TerminalId>> {
+        let mut succeeded = Vec::new();
+        let mut page = Page::first(PAGE_ITEMS_MAX);
+        loop {
+            let some = self.registry.assignments(campaign, &page).await?;
+            let Some(last) = some.last() else { return Ok(succeeded) };
+            page = Page::after(last.terminal, PAGE_ITEMS_MAX);
+            let done = |it: &&Assignment| it.standing.state() == AssignmentState::Succeeded;
+            let ids = some.iter().filter(done).map(|it| it.terminal);
+            succeeded.extend(ids.filter(|id| !without.contains(id)));
+        }
+    }
+
     async fn does_ending_need_people(&self, motion: &Motion) -> Result<bool> {
         let roster = roster::newest(&*self.registry).await?;
         let needed = roster.map(|it| it.requirement(Verb::Cancel, motion.frozen.members));
@@ -337,15 +399,15 @@ impl Execute {
         Ok(())
     }
 
-    /// The turn of those comes again that were taken back when the campaign was stopped.
+    /// The turn of those comes again that were taken back when the campaign was stopped, and of those
+    /// that somebody wants tried again.
     async fn release_again(&self, motion: &Motion) -> Result<()> {
         let comes_again = motion.campaign.terms().comes_again();
         if !comes_again || motion.now >= motion.frozen.not_after {
             return Ok(());
         }
         let id = motion.campaign.id;
-        let withdrawn = AssignmentState::Withdrawn;
-        let back = self.registry.assignments_since(id, withdrawn, FAR, ASSIGNMENTS_MAX).await?;
+        let back = self.registry.assignments_to_release_again(id, ASSIGNMENTS_MAX).await?;
         if back.is_empty() {
             return Ok(());
         }
@@ -419,7 +481,11 @@ impl Execute {
         self.tell_who_is_held(motion).await
     }
 
-    async fn release_some(&self, motion: &mut Motion, looked_at: &[(TerminalId, u16)]) -> Result<()> {
+    async fn release_some(
+        &self,
+        motion: &mut Motion,
+        looked_at: &[(TerminalId, u16)],
+    ) -> Result<()> {
         let ids: Vec<_> = looked_at.iter().map(|(id, _)| *id).collect();
         let known = self.registry.assignments_of(motion.campaign.id, &ids).await?;
         let mut gone: BTreeSet<_> = known.iter().map(|it| it.terminal).collect();
@@ -553,8 +619,7 @@ impl Execute {
                 Stream::Approved => approved_seq,
             };
             let seq = last.saturating_add(1);
-            let place =
-                OrderPlace { terminal, epoch, seq, attempt, wave, class, calendar: None };
+            let place = OrderPlace { terminal, epoch, seq, attempt, wave, class, calendar: None };
             paper::order(&self.signer, batch, change, place, tree)
         };
         let orders: Vec<_> = wanted.into_iter().filter_map(sign).collect();

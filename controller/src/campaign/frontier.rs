@@ -198,7 +198,9 @@ impl Frontier {
         let unseen = end.saturating_sub(self.cursor) + self.ready.len();
         let closed = self.order.len() - end.max(self.cursor);
         let (mut held, rest) = match whole {
-            Some(whole) => (BTreeMap::new(), [(whole, self.parked.len() + unseen + closed), (whole, 0)]),
+            Some(whole) => {
+                (BTreeMap::new(), [(whole, self.parked.len() + unseen + closed), (whole, 0)])
+            }
             None => {
                 let room = room.unwrap_or(Held::NoPlace);
                 (self.counts.clone(), [(room, unseen), (Held::WaveClosed, closed)])

@@ -32,9 +32,13 @@ mod tests {
     #[test]
     fn the_third_failure_in_a_row_begins_it_and_each_further_one_anew() {
         let now = UnixTime(1_000);
-        for (failures, expected) in
-            [(0, None), (1, None), (2, None), (3, Some(now.plus(LASTS))), (9, Some(now.plus(LASTS)))]
-        {
+        for (failures, expected) in [
+            (0, None),
+            (1, None),
+            (2, None),
+            (3, Some(now.plus(LASTS))),
+            (9, Some(now.plus(LASTS))),
+        ] {
             assert_eq!(until(failures, now), expected, "{failures}");
         }
     }

@@ -16,7 +16,6 @@ use shared::document::order::Class;
 use shared::id::TerminalId;
 use shared::time::UnixTime;
 
-use super::assignment::AssignmentState;
 use super::penalty;
 use super::policy::Policy;
 use super::rate::UsedUntil;
@@ -146,6 +145,8 @@ pub enum Held {
     NotYet,
     /// The gate of the wave before has not passed.
     WaveClosed,
+    /// Somebody has it left out.
+    Skipped,
     /// Nothing is released until two people have looked.
     Frozen,
     /// It is sent nothing but what empties it.
@@ -186,7 +187,7 @@ impl Held {
         matches!(self, Self::LastSelling | Self::StoreBudget)
     }
 
-    pub const ALL: [Self; 24] = [
+    pub const ALL: [Self; 25] = [
         Self::NotStarted,
         Self::NotApproved,
         Self::Paused,
@@ -196,6 +197,7 @@ impl Held {
         Self::TimeOver,
         Self::NotYet,
         Self::WaveClosed,
+        Self::Skipped,
         Self::Frozen,
         Self::Quarantined,
         Self::Erased,
@@ -224,6 +226,7 @@ impl Held {
             Self::Completed => "completed",
             Self::TimeOver => "time-over",
             Self::WaveClosed => "wave-closed",
+            Self::Skipped => "skipped",
             Self::Frozen => "frozen",
             Self::Quarantined => "quarantined",
             Self::Erased => "erased",
@@ -253,6 +256,7 @@ impl Held {
             Self::Aborted => "the campaign was aborted before its turn came",
             Self::Completed => "the campaign was over before its turn came",
             Self::TimeOver => "the campaign's time is over",
+            Self::Skipped => "somebody had it left out",
             Self::WaveClosed => "its wave begins once the one before has passed its gate",
             Self::Frozen => "somebody finds it, its store or the request suspicious",
             Self::Quarantined => "it is to be emptied as lost, stolen or tampered with",
@@ -294,6 +298,7 @@ impl Held {
                 Some("leave it out, or enrol it again with a new claim")
             }
             Self::NeverSeen | Self::Offline => Some("look at the terminal's power and network"),
+            Self::Skipped => Some("`tillward campaign skip --undo` takes it in again"),
             Self::Penalty => {
                 Some("look at the terminal, then `tillward terminal pardon` it, or wait")
             }
@@ -424,6 +429,7 @@ fn held_by_itself(candidate: &Candidate, situation: Situation<'_>) -> Option<Hel
     let is_of_lost = terms.is_of_lost;
     let is_frozen = if is_of_lost { candidate.is_place_frozen } else { candidate.is_frozen };
     let unit = match (candidate.unit, candidate.presence) {
+        _ if candidate.besides.is_skipped => Some(Held::Skipped),
         (Unit::Claimed, _) => Some(Held::NotEnrolled),
         (Unit::Revoked, _) => Some(Held::Revoked),
         (Unit::Enrolled, _) if candidate.is_erased => Some(Held::Erased),
@@ -436,7 +442,7 @@ fn held_by_itself(candidate: &Candidate, situation: Situation<'_>) -> Option<Hel
     if let Some(reason) = unit {
         return Some(reason.into());
     }
-    let Besides { busy, penalty_until } = candidate.besides;
+    let Besides { busy, penalty_until, .. } = candidate.besides;
     let penalty = penalty_until.filter(|until| now < *until && !penalty::spares(class));
     if let Some(until) = penalty {
         return Some(HeldBy { reason: Held::Penalty, next: Some(until) });
@@ -482,11 +488,12 @@ pub fn store_rule(policy: &Policy, has_window: bool) -> StoreRule {
 pub fn is_over(situation: Situation<'_>) -> bool {
     let tally = situation.tally;
     let comes_again = match situation.terms.comes_again() {
-        true => tally.in_state(AssignmentState::Withdrawn),
+        true => tally.come_again() + tally.again,
         false => 0,
     };
-    let all_released = tally.released() - comes_again >= u64::from(situation.members);
-    tally.open() == 0 && (all_released || situation.now >= situation.not_after)
+    let done = tally.released().saturating_sub(comes_again) + tally.skipped;
+    let all_done = done >= u64::from(situation.members);
+    tally.open() == 0 && (all_done || situation.now >= situation.not_after)
 }
 
 #[cfg(test)]

@@ -15,7 +15,7 @@ use super::gather;
 use super::plan::{self, Held, HeldBy, Room};
 use super::wave;
 use crate::registry::campaign::{Assignment, Campaign, CampaignTally, WaveStanding};
-use crate::registry::page::{PAGE_ITEMS_MAX, Page};
+use crate::registry::page::Page;
 use crate::registry::terminal::Terminal;
 use crate::registry::{Registry, RegistryError};
 use crate::request::RequestState;
@@ -90,6 +90,14 @@ impl Part {
         }
     }
 
+    /// When time alone changes why it is held back.
+    pub fn next(&self) -> Option<UnixTime> {
+        match self {
+            Self::Held(held) => held.next,
+            Self::Released(_) => None,
+        }
+    }
+
     /// Why it is held back, waits, was refused or did not succeed.
     pub fn why(&self) -> Option<Why> {
         match self {
@@ -147,6 +155,10 @@ pub fn why(standing: &Standing) -> Option<Why> {
         State::Withdrawn => plain(
             "taken back because the campaign was stopped; its turn comes again when that goes on",
         ),
+        State::Reverted => plain(
+            "brought back to what it was because the campaign was stopped; its turn comes again when \
+             that goes on",
+        ),
         State::Expired | State::Superseded | State::Cancelled => match &standing.ended {
             Some(ended) => why_ended(&ended.outcome),
             None => plain("the campaign was aborted before the terminal had the order"),
@@ -165,23 +177,29 @@ pub fn why(standing: &Standing) -> Option<Why> {
     }
 }
 
+/// For what a terminal waits, by its own word.
+pub fn waiting(reason: Waiting) -> Why {
+    let what = match reason {
+        Waiting::Window => "for the maintenance window",
+        Waiting::Till => "for the till",
+        Waiting::Network => "for the network",
+        Waiting::Turn => "for another job on this terminal",
+        Waiting::Settlement => "for the till's batch to be settled",
+        Waiting::Watch => "while the new provider is watched",
+        Waiting::CutOff => "for its cut-off, and sells until then",
+        Waiting::CoolOff => "while the wipe can still be cancelled",
+        Waiting::People => "for somebody to look",
+    };
+    Why::new(&reason, what)
+}
+
 fn why_under_way(standing: &Standing) -> Option<Why> {
     match &standing.progress.as_ref()?.state {
         StepState::Running => None,
         StepState::Waiting { reason, detail } => {
-            let what = match reason {
-                Waiting::Window => "for the maintenance window",
-                Waiting::Till => "for the till",
-                Waiting::Network => "for the network",
-                Waiting::Turn => "for another job on this terminal",
-                Waiting::Settlement => "for the till's batch to be settled",
-                Waiting::Watch => "while the new provider is watched",
-                Waiting::CutOff => "for its cut-off, and sells until then",
-                Waiting::CoolOff => "while the wipe can still be cancelled",
-                Waiting::People => "for somebody to look",
-            };
+            let what = waiting(*reason).detail;
             let detail = match detail.as_str() {
-                "" => what.to_owned(),
+                "" => what,
                 detail => format!("{what}: {detail}"),
             };
             Some(Why::new(reason, detail))
@@ -215,13 +233,42 @@ pub async fn members(
     page: &Page<TerminalId>,
     now: UnixTime,
 ) -> Result<Vec<Member>, RegistryError> {
+    if campaign.frozen.is_none() {
+        return Ok(vec![]);
+    }
+    let ids = registry.members_page(campaign.id, page).await?;
+    these(registry, campaign, &ids, now).await
+}
+
+/// One of them; none if it is no member.
+pub async fn member(
+    registry: &dyn Registry,
+    campaign: &Campaign,
+    terminal: TerminalId,
+    now: UnixTime,
+) -> Result<Option<Member>, RegistryError> {
+    if campaign.frozen.is_none() {
+        return Ok(None);
+    }
+    let before = u128::from_be_bytes(*terminal.as_bytes()).checked_sub(1);
+    let before = before.map(|it| TerminalId::from_bytes(it.to_be_bytes()));
+    let page = Page { after: before, limit: 1 };
+    let found = registry.members_page(campaign.id, &page).await?;
+    match found.contains(&terminal) {
+        true => Ok(these(registry, campaign, &found, now).await?.pop()),
+        false => Ok(None),
+    }
+}
+
+async fn these(
+    registry: &dyn Registry,
+    campaign: &Campaign,
+    ids: &[TerminalId],
+    now: UnixTime,
+) -> Result<Vec<Member>, RegistryError> {
     let Some(frozen) = &campaign.frozen else { return Ok(vec![]) };
-    let members = registry.members(campaign.id).await?;
-    let from = page.after.map_or(0, |after| members.partition_point(|id| *id <= after));
-    let limit = page.limit.clamp(1, PAGE_ITEMS_MAX) as usize;
-    let ids: Vec<_> = members[from..].iter().copied().take(limit).collect();
-    let terminals = registry.terminals_of(&ids).await?;
-    let released = registry.assignments_of(campaign.id, &ids).await?;
+    let terminals = registry.terminals_of(ids).await?;
+    let released = registry.assignments_of(campaign.id, ids).await?;
     let tally = registry.campaign_tally(campaign.id).await?;
     let waves = registry.waves(campaign.id).await?;
     let cut: Vec<_> = waves.iter().map(|it| it.wave.clone()).collect();

@@ -3,10 +3,12 @@
 mod create;
 mod decide;
 mod frame;
+mod members;
 mod pace;
 mod policy;
 pub(super) mod show;
 pub(super) mod watch;
+mod why;
 
 use clap::Subcommand;
 use shared::id::CampaignId;
@@ -27,12 +29,14 @@ pub(super) enum CampaignCommand {
     Watch(watch::Watch),
     Show(show::Show),
     List(show::List),
-    /// Order no further terminal until it is resumed
-    ///
-    /// What a terminal has accepted goes on to its end.
-    Pause(decide::Decide),
+    Pause(decide::Pause),
     Resume(decide::Resume),
     Abort(decide::Abort),
+    Why(why::Why),
+    Skip(members::Skip),
+    Retry(members::Retry),
+    Set(members::Set),
+    Clone(members::Clone),
 }
 
 impl CampaignCommand {
@@ -49,9 +53,14 @@ impl CampaignCommand {
             Self::Watch(args) => args.run(&client, print).await,
             Self::Show(args) => args.run(&client, now, print).await,
             Self::List(args) => args.run(&client, print).await,
-            Self::Pause(args) => args.run("pause", &client, print).await,
+            Self::Pause(args) => args.run(&client, print).await,
             Self::Resume(args) => args.run(&client, print).await,
             Self::Abort(args) => args.run(&client, print).await,
+            Self::Why(args) => args.run(&client, print).await,
+            Self::Skip(args) => args.run(&client, print).await,
+            Self::Retry(args) => args.run(&client, print).await,
+            Self::Set(args) => args.run(&client, print).await,
+            Self::Clone(args) => args.run(&client, print).await,
         }
     }
 }

@@ -26,10 +26,11 @@ use super::failure::{Exit, Failure};
 use crate::api::model::{
     Alarm, Approval, ApprovalRequest, ArtifactStored, Assignment, AuditCheckpoint, AuditEntry,
     AuditProof, BackupSchedule, Campaign, Claim, Coverage, Decision, DrillReport, HoldReason,
-    IssuedClaim, Labels, Letter, MemberProfile, NewBackupSchedule, NewCampaign, NewClaim, NewPurge,
-    NewRebind, NextWave, Notice, OrderEvidence, Page, Plan, PlanRebind, Problem, PurgePlan,
-    RebindShown, Release, Resumption, RetentionPolicy, Revocation, Snapshot, SnapshotDetail,
-    Status, Terminal, TerminalDetail, TerminalRetention,
+    IssuedClaim, Labels, Letter, MemberProfile, MembersMoved, NewBackupSchedule, NewCampaign,
+    NewClaim, NewCopy, NewPurge, NewRebind, NextWave, Notice, OrderEvidence, Page, Plan,
+    PlanRebind, Problem, PurgePlan, RebindShown, Release, Reprioritise, Resumption,
+    RetentionPolicy, RetryMembers, Revocation, SkipMembers, Snapshot, SnapshotDetail, Status,
+    Terminal, TerminalDetail, TerminalRetention, WhyNot,
 };
 
 const CONNECT_WITHIN: Duration = Duration::from_secs(10);
@@ -272,6 +273,53 @@ impl Client {
         asked: &Resumption,
     ) -> Answer<Campaign> {
         self.post(&format!("/v1/campaigns/{id}/resume"), asked).await
+    }
+
+    pub(super) async fn why_not(
+        &self,
+        id: CampaignId,
+        terminal: Option<TerminalId>,
+    ) -> Answer<WhyNot> {
+        let terminal = terminal.map(|terminal| terminal.to_string());
+        let query: Vec<_> = terminal.iter().map(|id| ("terminal", id.as_str())).collect();
+        self.get(&format!("/v1/campaigns/{id}/why"), &query).await
+    }
+
+    pub(super) async fn skip_members(
+        &self,
+        id: CampaignId,
+        asked: &SkipMembers,
+    ) -> Answer<MembersMoved> {
+        self.post(&format!("/v1/campaigns/{id}/skip"), asked).await
+    }
+
+    pub(super) async fn retry_members(
+        &self,
+        id: CampaignId,
+        asked: &RetryMembers,
+    ) -> Answer<MembersMoved> {
+        self.post(&format!("/v1/campaigns/{id}/retry"), asked).await
+    }
+
+    pub(super) async fn copy_campaign(&self, id: CampaignId, asked: &NewCopy) -> Answer<Campaign> {
+        self.post(&format!("/v1/campaigns/{id}/copy"), asked).await
+    }
+
+    pub(super) async fn reprioritise_campaign(
+        &self,
+        id: CampaignId,
+        asked: &Reprioritise,
+    ) -> Answer<Campaign> {
+        let path = format!("/v1/campaigns/{id}");
+        self.json(self.request(Method::PATCH, &path, &[]).json(asked)).await
+    }
+
+    pub(super) async fn pardon_terminal(
+        &self,
+        id: TerminalId,
+        asked: &Decision,
+    ) -> Answer<Terminal> {
+        self.post(&format!("/v1/terminals/{id}/pardon"), asked).await
     }
 
     /// What a change of provider would come to.

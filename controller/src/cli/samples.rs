@@ -10,6 +10,7 @@ use shared::change::rebind;
 use shared::digest::{Digest, KeyId};
 use shared::document::purge_certificate::{Emptied, KeepRules, PurgeReason, PurgedSnapshot};
 use shared::document::{FORMAT, PurgeCertificate};
+use shared::document::order::Class;
 use shared::id::{
     BatchId, BindingId, CampaignId, FleetId, OrderId, PositionId, RepositoryId, RequestId,
     TerminalId,
@@ -131,6 +132,10 @@ pub(super) fn campaign() -> Campaign {
         policy: Named::built_in("usual").expect("it is built in").policy,
         waves: waves(),
         bad: 1,
+        at_it: 2,
+        class: Class::Normal,
+        reverts: None,
+        copy_of: None,
         state: CampaignState::Running,
         state_by: "ana".to_owned(),
         state_at: ago(3_600),
@@ -143,7 +148,7 @@ pub(super) fn campaign() -> Campaign {
             (RolledBack, 1),
             (Succeeded, 1),
         ]),
-        held: vec![Held { reason: parallel(), terminals: 1 }],
+        held: vec![Held { reason: parallel(), terminals: 1, next_at: None }],
         created_at: ago(7_200),
         created_by: "ana".to_owned(),
         started_at: Some(ago(3_600)),
@@ -258,6 +263,7 @@ pub(super) fn assignment(number: u8, state: AssignmentState) -> Assignment {
         bytes_total: None,
         version_now: None,
         updated_at: Some(ago(i64::from(number) * 10)),
+        next_at: None,
     }
 }
 

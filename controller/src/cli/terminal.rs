@@ -2,6 +2,7 @@
 
 pub(super) mod claim;
 mod label;
+mod pardon;
 mod recipient;
 mod revoke;
 
@@ -25,6 +26,7 @@ pub(super) enum TerminalCommand {
     List(List),
     Show(Show),
     Label(label::LabelTerminal),
+    Pardon(pardon::Pardon),
     Revoke(revoke::RevokeTerminal),
     Recipient(recipient::WriteRecipient),
 }
@@ -84,6 +86,7 @@ impl TerminalCommand {
             }
             Self::Revoke(args) => args.run(&client()?, now, print).await,
             Self::Label(args) => args.run(&client()?, now, print).await,
+            Self::Pardon(args) => args.run(&client()?, now, print).await,
             Self::Recipient(args) => args.run(&client()?, print).await,
         }
     }

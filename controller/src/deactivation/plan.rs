@@ -376,6 +376,7 @@ pub fn wipe_state(
             | Is::Superseded
             | Is::Cancelled
             | Is::Withdrawn
+            | Is::Reverted
             | Is::Failed
             | Is::RolledBack,
         ) => WipeState::NotErased,

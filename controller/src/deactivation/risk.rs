@@ -173,6 +173,7 @@ fn stage(state: Option<AssignmentState>) -> Stage {
             | Is::Unanswered
             | Is::Unreached
             | Is::Withdrawn
+            | Is::Reverted
             | Is::Refused
             | Is::Expired
             | Is::Failed

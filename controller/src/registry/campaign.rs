@@ -8,6 +8,7 @@ use shared::digest::{Digest, KeyId, Nonce};
 use shared::document::order::Class;
 use shared::id::{BatchId, CampaignId, OrderId, TerminalId};
 use shared::message::SignedBytes;
+use shared::outcome::Waiting;
 use shared::time::UnixTime;
 
 use crate::campaign::assignment::{AssignmentState, Standing};
@@ -97,6 +98,32 @@ pub struct Besides {
     pub busy: Option<Class>,
     /// It has failed again and again, and is left alone until then.
     pub penalty_until: Option<UnixTime>,
+    /// The campaign leaves it out by somebody's word.
+    pub is_skipped: bool,
+}
+
+/// What is changed about a campaign's place among others.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Reprioritised {
+    pub class: Option<Class>,
+    pub max_parallel: Option<u32>,
+}
+
+/// Why a member is not tried again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum NotAgain {
+    /// It was not tried yet.
+    NotReleased,
+    UnderWay,
+    Succeeded,
+    /// Its turn comes again already.
+    Already,
+    /// Somebody has it left out.
+    Skipped,
+    /// As often as the policy lets it be.
+    TooOften {
+        max: u32,
+    },
 }
 
 /// What has changed about terminals by which plans decide.
@@ -161,7 +188,7 @@ pub struct WaveStanding {
 impl WaveStanding {
     pub fn tried(&self) -> Tried {
         Tried {
-            size: u64::from(self.wave.size),
+            size: u64::from(self.wave.size).saturating_sub(self.tally.skipped),
             released: self.tally.released(),
             open: self.tally.open(),
             succeeded: self.tally.in_state(AssignmentState::Succeeded),
@@ -255,6 +282,10 @@ pub struct Assignment {
     pub wave: u16,
     /// The epoch of the newest attempt.
     pub epoch: u32,
+    /// How often somebody had it tried again.
+    pub retries: u32,
+    /// Somebody wants it tried again.
+    pub again: bool,
     pub standing: Standing,
 }
 
@@ -265,6 +296,14 @@ pub struct CampaignTally {
     pub by_state: BTreeMap<AssignmentState, u64>,
     pub late_successes: u64,
     pub contradictions: u64,
+    /// Open assignments whose attempt before has ended badly.
+    pub retried: u64,
+    /// Ended ones that somebody wants tried again, and that have not been yet.
+    pub again: u64,
+    /// Members that are left out by somebody's word and were never released.
+    pub skipped: u64,
+    /// Why those wait that have begun, by the word of their terminals.
+    pub waiting: BTreeMap<Waiting, u64>,
 }
 
 impl CampaignTally {
@@ -286,8 +325,19 @@ impl CampaignTally {
         self.sum(|state| !state.is_end())
     }
 
+    /// Bad ends; trying again alone makes none of them good.
     pub fn bad(&self) -> u64 {
-        self.sum(AssignmentState::is_bad)
+        self.sum(AssignmentState::is_bad) + self.retried
+    }
+
+    /// Terminals that have begun, or may at any moment.
+    pub fn under_way(&self) -> u64 {
+        self.open() - self.in_state(AssignmentState::Unanswered)
+    }
+
+    /// Those whose turn comes again.
+    pub fn come_again(&self) -> u64 {
+        self.in_state(AssignmentState::Withdrawn) + self.in_state(AssignmentState::Reverted)
     }
 
     /// Places of `max_parallel` that are taken.
@@ -297,7 +347,8 @@ impl CampaignTally {
 
     /// Ends of terminals that were reached: what a rate of success is a rate of.
     pub fn attempted(&self) -> u64 {
-        let nothing_tried = [AssignmentState::Unreached, AssignmentState::Withdrawn];
+        let nothing_tried =
+            [AssignmentState::Unreached, AssignmentState::Withdrawn, AssignmentState::Reverted];
         self.sum(|state| state.is_end() && !nothing_tried.contains(&state))
     }
 }

@@ -14,6 +14,7 @@ mod campaigns;
 mod claims;
 mod closed;
 mod code;
+mod control;
 mod deactivations;
 mod fleet;
 #[cfg(test)]
@@ -57,8 +58,8 @@ use shared::time::UnixTime;
 
 use super::audit::{AuditEntry, By};
 use super::campaign::{
-    Approval, Assignment, Besides, Campaign, CampaignTally, Changes, NewCampaign, Purpose,
-    SignedAnew, Start, StoredBatch, Tripped, WaveEvent, WaveStanding,
+    Approval, Assignment, Besides, Campaign, CampaignTally, Changes, NewCampaign, NotAgain,
+    Purpose, Reprioritised, SignedAnew, Start, StoredBatch, Tripped, WaveEvent, WaveStanding,
 };
 use super::delivery::{AlarmKind, AnyAlarm, Applied, Delivered, Heard, NewOrder, Numbering, Owed};
 use super::fleet::{FleetTally, Operator, StoredRoster};
@@ -344,6 +345,14 @@ impl<D: Database> Registry for SqlRegistry<D> {
         read!(self, "list a campaign's members", tx => campaigns::members(tx, id))
     }
 
+    async fn members_page(
+        &self,
+        id: CampaignId,
+        page: &Page<TerminalId>,
+    ) -> Result<Vec<TerminalId>> {
+        read!(self, "read some members of a campaign", tx => campaigns::members_page(tx, id, page))
+    }
+
     async fn campaign_tally(&self, id: CampaignId) -> Result<CampaignTally> {
         read!(self, "tell how a campaign stands", tx => tally::campaign(tx, id))
     }
@@ -388,6 +397,77 @@ impl<D: Database> Registry for SqlRegistry<D> {
         next: &BTreeMap<Held, UnixTime>,
     ) -> Result<()> {
         write!(self, "note who is held back", tx => campaigns::put_held(tx, id, held, next))
+    }
+
+    async fn reprioritise(
+        &self,
+        seen: &Campaign,
+        wish: Reprioritised,
+        by: &By,
+    ) -> Result<Campaign> {
+        write!(self, "give a campaign another place", tx => {
+            control::reprioritise(tx, seen, wish, by)
+        })
+    }
+
+    async fn skip(
+        &self,
+        campaign: CampaignId,
+        members: &[(TerminalId, u16)],
+        by: &By,
+    ) -> Result<u64> {
+        write!(self, "leave members out", tx => control::skip(tx, campaign, members, by))
+    }
+
+    async fn unskip(&self, campaign: CampaignId, ids: &[TerminalId], by: &By) -> Result<u64> {
+        write!(self, "take members in again", tx => control::unskip(tx, campaign, ids, by))
+    }
+
+    async fn retry(
+        &self,
+        campaign: CampaignId,
+        ids: &[TerminalId],
+        by: &By,
+    ) -> Result<BTreeMap<TerminalId, NotAgain>> {
+        write!(self, "have members tried again", tx => control::again(tx, campaign, ids, by))
+    }
+
+    async fn ended_badly(
+        &self,
+        campaign: CampaignId,
+        page: &Page<TerminalId>,
+    ) -> Result<Vec<TerminalId>> {
+        read!(self, "find who ended badly", tx => {
+            control::ended_badly(tx, campaign, page.after, page.items())
+        })
+    }
+
+    async fn assignments_to_release_again(
+        &self,
+        campaign: CampaignId,
+        limit: u32,
+    ) -> Result<Vec<Assignment>> {
+        read!(self, "find whose turn comes again", tx => {
+            assignments::to_release_again(tx, campaign, limit)
+        })
+    }
+
+    async fn assignments_reverted(
+        &self,
+        campaign: CampaignId,
+        limit: u32,
+    ) -> Result<Vec<Assignment>> {
+        read!(self, "find what was taken back", tx => {
+            assignments::reverted(tx, campaign, limit)
+        })
+    }
+
+    async fn campaigns_reverting(&self, campaign: CampaignId) -> Result<Vec<CampaignId>> {
+        read!(self, "find what takes a campaign back", tx => control::reverting(tx, campaign))
+    }
+
+    async fn pardon(&self, terminal: TerminalId, by: &By) -> Result<bool> {
+        write!(self, "pardon a terminal", tx => control::pardon(tx, terminal, by))
     }
 
     async fn changes(&self, since: UpTo) -> Result<Changes> {

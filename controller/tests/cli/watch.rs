@@ -23,7 +23,8 @@ fn campaign(state: &str) -> Value {
         "state_reason": null, "terminals": 2, "by_state": {}, "held": [], "created_at": 0,
         "created_by": "operator", "started_at": 0, "ended_at": null, "not_after_s": 1_209_600,
         "not_after": null, "late_successes": 0, "contradictions": 0,
-        "policy": { "waves": [], "stop": "finish" }, "waves": [], "bad": 0,
+        "policy": { "waves": [], "stop": "finish" }, "waves": [], "bad": 0, "at_it": 0,
+        "class": "normal",
     })
 }
 

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
+use shared::document::order::Class;
 use shared::id::{CampaignId, OrderId, TerminalId};
 use shared::time::UnixTime;
 use utoipa::ToSchema;
@@ -75,6 +76,19 @@ pub struct Campaign {
     pub waves: Vec<Wave>,
     /// Terminals that have ended badly: what `acknowledge` must say to resume a halted campaign.
     pub bad: u64,
+    /// Terminals that are at it now: a paused campaign has come to rest when there are none.
+    pub at_it: u64,
+    /// Before whom it goes.
+    #[schema(value_type = String)]
+    pub class: Class,
+    /// It takes back what this campaign has brought, because that was stopped.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>)]
+    pub reverts: Option<CampaignId>,
+    /// It is a copy of this one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>)]
+    pub copy_of: Option<CampaignId>,
     pub state: CampaignState,
     /// Who brought it into this state, when, and why where somebody said so.
     pub state_by: String,
@@ -173,6 +187,97 @@ pub struct Held {
     #[serde(flatten)]
     pub reason: Reason,
     pub terminals: u64,
+    /// When time alone changes that for the first of them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<i64>)]
+    pub next_at: Option<UnixTime>,
+}
+
+/// Why nothing moves, or not faster.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct WhyNot {
+    #[schema(value_type = String)]
+    pub campaign: CampaignId,
+    pub state: CampaignState,
+    /// What the gate of the open wave waits for.
+    pub gate: Vec<String>,
+    /// When time alone changes what it waits for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<i64>)]
+    pub gate_next_at: Option<UnixTime>,
+    /// Why members are not released, most frequent first.
+    pub held: Vec<Held>,
+    /// For what those wait that are at it, by their own word, most frequent first.
+    pub waiting: Vec<Held>,
+    /// How it stands on the terminal that was asked about.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub terminal: Option<Assignment>,
+}
+
+/// Gives a campaign another place among others.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Reprioritise {
+    /// Before whom it goes: `decommission`, `security`, `normal`, `background`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>)]
+    pub class: Option<Class>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max_parallel: Option<u32>,
+    #[serde(default)]
+    pub reason: Option<String>,
+}
+
+/// What is other about a copy of a campaign.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct NewCopy {
+    /// Which terminals; without it those that the original means now.
+    #[serde(default, rename = "where", skip_serializing_if = "Option::is_none")]
+    pub selector: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+}
+
+/// Has members left out, or taken in again.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct SkipMembers {
+    #[schema(value_type = Vec<String>)]
+    pub terminals: Vec<TerminalId>,
+    /// They are taken in again.
+    #[serde(default)]
+    pub undo: bool,
+    #[serde(default)]
+    pub reason: Option<String>,
+}
+
+/// Has members tried again.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct RetryMembers {
+    /// Without it all that have ended badly.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<Vec<String>>)]
+    pub terminals: Option<Vec<TerminalId>>,
+    #[serde(default)]
+    pub reason: Option<String>,
+}
+
+/// What came of a decision about members.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct MembersMoved {
+    /// For how many it changed something.
+    pub changed: u64,
+    /// Those for which it did not, and why.
+    pub not: Vec<NotMoved>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct NotMoved {
+    #[schema(value_type = String)]
+    pub terminal: TerminalId,
+    pub why: String,
 }
 
 /// Why something is as it is.
@@ -211,6 +316,10 @@ pub struct Assignment {
     pub version_now: Option<String>,
     #[schema(value_type = Option<i64>)]
     pub updated_at: Option<UnixTime>,
+    /// When time alone changes why it is held back.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<i64>)]
+    pub next_at: Option<UnixTime>,
 }
 
 /// In the order in which they can follow one another; everything from `unreached` is an end.
@@ -239,6 +348,8 @@ pub enum AssignmentState {
     Cancelled,
     /// Taken back when the campaign was stopped; its turn comes again when that goes on.
     Withdrawn,
+    /// It had succeeded, and was brought back to what it was; its turn comes again, too.
+    Reverted,
     Failed,
     RolledBack,
     RollbackFailed,

@@ -126,10 +126,8 @@ fn a_reason_that_names_a_moment_is_asked_about_then() {
 fn who_got_no_order_and_who_found_no_place_is_looked_at_again() {
     let mut frontier = frontier(3, Policy::PLAIN);
     let all = frontier.next(0, 100, NOW);
-    let plan = Plan {
-        release: vec![all[0].0, all[1].0],
-        held: vec![(all[2].0, Held::NoPlace.into())],
-    };
+    let plan =
+        Plan { release: vec![all[0].0, all[1].0], held: vec![(all[2].0, Held::NoPlace.into())] };
     let gone = BTreeSet::from([all[0].0]);
     frontier.settle(&plan, &gone, |_| String::new());
     assert_eq!(frontier.next(0, 100, NOW), all[1..]);

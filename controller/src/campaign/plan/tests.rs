@@ -6,6 +6,7 @@ use proptest::prelude::*;
 use shared::change::{Change, Ping};
 
 use super::*;
+use crate::campaign::assignment::AssignmentState;
 use crate::campaign::rate::Rate;
 
 const NOW: UnixTime = UnixTime(1_000_000);
@@ -263,6 +264,10 @@ fn it_is_over_when_nothing_more_can_come_of_anybody() {
     assert!(!is_over(Situation { now: FAR, ..situation(&one_works) }));
     let one_back = tally(&[(AssignmentState::Succeeded, 9), (AssignmentState::Withdrawn, 1)]);
     assert!(!is_over(situation(&one_back)), "its turn comes again");
+    let skipped = CampaignTally { skipped: 1, ..some_held };
+    assert!(is_over(situation(&skipped)), "nobody waits for whom somebody left out");
+    let again = CampaignTally { again: 1, ..all_ended };
+    assert!(!is_over(situation(&again)), "somebody wants it tried again");
     let signed = Terms { needs_people: true, ..terms() };
     assert!(is_over(Situation { terms: signed, ..situation(&one_back) }));
 }
@@ -280,11 +285,17 @@ fn opening() -> impl Strategy<Value = Opening> {
 fn besides() -> impl Strategy<Value = Besides> {
     let class = prop::option::weighted(0.2, prop::sample::select(Class::ALL.to_vec()));
     let until = prop::option::weighted(0.2, (-100_i64..100).prop_map(|s| UnixTime(NOW.0 + s)));
-    (class, until).prop_map(|(busy, penalty_until)| Besides { busy, penalty_until })
+    let skipped = prop::bool::weighted(0.1);
+    (class, until, skipped).prop_map(|(busy, penalty_until, is_skipped)| Besides {
+        busy,
+        penalty_until,
+        is_skipped,
+    })
 }
 
 fn candidate() -> impl Strategy<Value = Candidate> {
-    let unit = prop_oneof![4 => Just(Unit::Enrolled), 1 => Just(Unit::Claimed), 1 => Just(Unit::Revoked)];
+    let unit =
+        prop_oneof![4 => Just(Unit::Enrolled), 1 => Just(Unit::Claimed), 1 => Just(Unit::Revoked)];
     let presence = prop_oneof![
         4 => Just(Presence::Online),
         1 => Just(Presence::Offline),

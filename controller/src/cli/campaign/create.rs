@@ -77,7 +77,7 @@ impl Create {
 }
 
 /// Reads a digest, or the document of a release that was built here.
-fn digest(text: &str) -> Result<Digest, Failure> {
+pub(super) fn digest(text: &str) -> Result<Digest, Failure> {
     if let Ok(digest) = text.parse() {
         return Ok(digest);
     }

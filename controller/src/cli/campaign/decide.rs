@@ -1,5 +1,7 @@
 //! `tillward campaign start`, `pause`, `resume` and `abort`.
 
+use std::time::Duration;
+
 use clap::Args;
 use shared::id::CampaignId;
 
@@ -35,6 +37,40 @@ pub(crate) struct Abort {
     /// Do not ask
     #[arg(long)]
     yes: bool,
+}
+
+/// Order no further terminal until it is resumed
+///
+/// What a terminal has accepted goes on to its end; `--wait` waits for that.
+#[derive(Debug, Args)]
+pub(crate) struct Pause {
+    #[command(flatten)]
+    decide: Decide,
+    /// Until nobody is at it any more
+    #[arg(long)]
+    wait: bool,
+}
+
+/// How often it is looked whether somebody still is.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
+
+impl Pause {
+    pub(crate) async fn run(&self, client: &Client, print: &mut Print) -> Result<Exit, Failure> {
+        let Self { decide, wait } = self;
+        let decision = Decision { reason: decide.reason.clone() };
+        let mut campaign = client.decide(decide.campaign, "pause", &decision).await?;
+        let mut told = None;
+        while *wait && campaign.at_it > 0 && campaign.state == CampaignState::Paused {
+            if told.replace(campaign.at_it) != Some(campaign.at_it) {
+                let still = counted(campaign.at_it, "terminal");
+                print.remark(format_args!("{still} still at it"));
+            }
+            tokio::time::sleep(LOOK_EVERY).await;
+            campaign = client.campaign(decide.campaign).await?;
+        }
+        decide.tell("pause", &campaign, print);
+        Ok(Exit::Done)
+    }
 }
 
 /// Go on after a pause, or after its gate has stopped it

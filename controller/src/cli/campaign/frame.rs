@@ -80,7 +80,7 @@ fn urgency(state: AssignmentState) -> u8 {
         Is::Working => 2,
         Is::Waiting => 3,
         Is::Failed | Is::RolledBack | Is::Refused | Is::Silent | Is::Unreached => 4,
-        Is::Accepted | Is::Ordered | Is::Unanswered | Is::Withdrawn => 5,
+        Is::Accepted | Is::Ordered | Is::Unanswered | Is::Withdrawn | Is::Reverted => 5,
         Is::Held => 6,
         Is::Expired | Is::Superseded | Is::Cancelled => 7,
         Is::Succeeded => 8,

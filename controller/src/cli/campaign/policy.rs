@@ -4,11 +4,17 @@ use std::fs;
 use std::path::Path;
 
 use clap::Args;
+use shared::document::order::Class;
+use shared::time::UnixTime;
 
 use super::super::client::Client;
 use super::super::failure::Failure;
+use super::super::measure;
 use super::super::terminal;
+use super::super::words::word;
+use super::create::digest;
 use crate::campaign::policy::{Named, NotAPolicy, Policy, Share, StopPolicy};
+use crate::campaign::rate::Rate;
 
 /// How carefully a campaign goes.
 #[derive(Debug, Args)]
@@ -25,13 +31,36 @@ pub(super) struct PolicyArgs {
     /// Instead of what the policy says of terminals that have begun when the campaign is stopped
     #[arg(long, value_name = "WHAT", requires = "policy", value_parser = stop_policy)]
     stop: Option<StopPolicy>,
+    /// What a terminal goes back to that has succeeded when the campaign is stopped
+    #[arg(long, value_name = "DIGEST|DIR")]
+    revert_to: Option<String>,
     /// Terminals that may work on it at the same time; else as the policy says
     ///
-    /// One that is not heard for ten minutes lends its place to another. Its order stays valid, so
-    /// it may join later, beside those that are at work then.
+    /// One to which an order could not be sent for ten minutes, or that has not answered for an
+    /// hour, lends its place to another; it is not sent anything before it has a place again.
     #[arg(long, value_name = "N", required_unless_present = "policy",
           value_parser = clap::value_parser!(u32).range(1..))]
     max_parallel: Option<u32>,
+    /// How fast terminals are released: for example `100/h`
+    #[arg(long, value_name = "N/TIME")]
+    rate: Option<Rate>,
+    /// Terminals of one store that may be disturbed at once, by whatever campaigns
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    store_at_once: Option<u32>,
+    /// How a store sells while its last selling terminal is at it
+    ///
+    /// Without a word of it, of the store's own or of a window, no such terminal is released.
+    #[arg(long, value_name = "TEXT")]
+    fallback: Option<String>,
+    /// Before whom it goes: `decommission`, `security`, `normal` or `background`
+    #[arg(long, value_name = "CLASS", value_parser = class)]
+    class: Option<Class>,
+    /// How often one terminal may be tried again by `campaign retry`
+    #[arg(long, value_name = "N")]
+    retries: Option<u32>,
+    /// Nothing is released before: for example `2026-11-22T10:00:00Z`
+    #[arg(long, value_name = "TIME", value_parser = measure::unix_time)]
+    not_before: Option<UnixTime>,
 }
 
 /// What the arguments come to.
@@ -43,24 +72,30 @@ pub(super) struct Course {
 
 impl PolicyArgs {
     pub(super) async fn read(&self, client: &Client) -> Result<Course, Failure> {
-        let Some(named) = self.policy.as_deref().map(read).transpose()? else {
-            let max_parallel = self.max_parallel.unwrap_or(1);
-            return Ok(Course { max_parallel, policy: None });
-        };
-        let mut policy = named.policy;
+        let named = self.policy.as_deref().map(read).transpose()?;
+        let of_file = named.as_ref().and_then(|it| it.max_parallel);
+        let mut policy = named.map_or(Policy::PLAIN, |it| it.policy);
         if !self.waves.is_empty() {
             policy.waves.clone_from(&self.waves);
         }
         policy.stop = self.stop.unwrap_or(policy.stop);
+        policy.revert_to = self.revert_to.as_deref().map(digest).transpose()?;
+        policy.rate = self.rate.or(policy.rate);
+        policy.store_at_once = self.store_at_once.or(policy.store_at_once);
+        policy.fallback.clone_from(&self.fallback);
+        policy.class = self.class.or(policy.class);
+        policy.retries_max = self.retries.unwrap_or(policy.retries_max);
+        policy.not_before = self.not_before;
         for serial in &self.canary {
             policy.canary.push(terminal::identify(serial, client).await?);
         }
         policy.check().map_err(not_a_policy)?;
-        let max_parallel = self.max_parallel.or(named.max_parallel).ok_or_else(|| {
+        let max_parallel = self.max_parallel.or(of_file).ok_or_else(|| {
             Failure::because("the policy does not say how many terminals may be at it together")
                 .hint("say `max_parallel` in its file, or `--max-parallel`")
         })?;
-        Ok(Course { max_parallel, policy: Some(policy) })
+        let policy = Some(policy).filter(|policy| *policy != Policy::PLAIN);
+        Ok(Course { max_parallel, policy })
     }
 }
 
@@ -90,6 +125,12 @@ fn with_hint(failure: Failure, error: &NotAPolicy) -> Failure {
         Some(hint) => failure.hint(hint),
         None => failure,
     }
+}
+
+/// A class as it is written everywhere.
+pub(super) fn class(text: &str) -> Result<Class, String> {
+    let found = Class::ALL.into_iter().find(|it| word(it) == text);
+    found.ok_or_else(|| "choose `decommission`, `security`, `normal` or `background`".to_owned())
 }
 
 fn stop_policy(text: &str) -> Result<StopPolicy, String> {

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use clap::Args;
 use serde::Serialize;
+use shared::document::order::Class;
 use shared::id::CampaignId;
 use shared::time::UnixTime;
 
@@ -132,6 +133,29 @@ fn waves(campaign: &Campaign, print: &mut Print) {
     }
 }
 
+/// What holds it besides its places.
+fn limits(campaign: &Campaign, print: &mut Print) {
+    let policy = &campaign.policy;
+    if campaign.class != Class::Normal {
+        print.line(format_args!("  class     {}", word(&campaign.class)));
+    }
+    if let Some(rate) = policy.rate {
+        print.line(format_args!("  rate      {rate}"));
+    }
+    if let Some(at_once) = policy.store_at_once {
+        print.line(format_args!("  stores    {at_once} of each at once"));
+    }
+    if let Some(fallback) = &policy.fallback {
+        print.line(format_args!("  meanwhile {fallback}"));
+    }
+    if let Some(at) = policy.not_before {
+        print.line(format_args!("  begins    not before {}", time_text(at)));
+    }
+    if let Some(release) = policy.revert_to {
+        print.line(format_args!("  stopped   goes back to release {release}"));
+    }
+}
+
 /// The campaign itself, without its terminals.
 pub(in super::super) fn summary(campaign: &Campaign, print: &mut Print) {
     let name = campaign.name.as_ref().map(|name| format!(" {name}")).unwrap_or_default();
@@ -145,6 +169,7 @@ pub(in super::super) fn summary(campaign: &Campaign, print: &mut Print) {
     }
     print.line(format_args!("  where     {}", campaign.selector));
     print.line(format_args!("  parallel  at most {}", campaign.max_parallel));
+    limits(campaign, print);
     let lifetime = duration_text(Duration::from_secs(campaign.not_after_s));
     match campaign.not_after {
         Some(at) => print.line(format_args!("  valid     until {}", time_text(at))),
@@ -160,9 +185,23 @@ pub(in super::super) fn summary(campaign: &Campaign, print: &mut Print) {
         )),
         None => print.line("  members   chosen when it is started"),
     }
+    if campaign.state == CampaignState::Paused {
+        match campaign.at_it {
+            0 => print.line("  at rest   nobody is at it any more"),
+            at_it => print.line(format_args!("  at rest   not yet: {at_it} still at it")),
+        }
+    }
     waves(campaign, print);
     for held in &campaign.held {
-        print.line(format_args!("  held      {} × {}", held.terminals, held.reason.detail));
+        let next = held.next_at.map(|at| format!(", until {}", time_text(at)));
+        let next = next.unwrap_or_default();
+        print.line(format_args!("  held      {} × {}{next}", held.terminals, held.reason.detail));
+    }
+    if let Some(reverts) = campaign.reverts {
+        print.line(format_args!("  reverts   what {reverts} had brought"));
+    }
+    if let Some(original) = campaign.copy_of {
+        print.line(format_args!("  copy of   {original}"));
     }
     if campaign.late_successes > 0 || campaign.contradictions > 0 {
         print.warning(format_args!(

@@ -17,7 +17,9 @@ use crate::campaign::policy::Policy;
 use crate::campaign::wave::{Wave, Whom};
 use crate::registry::Registry;
 use crate::registry::audit::By;
-use crate::registry::campaign::{AfterStart, Campaign, NewCampaign, Origin, Purpose, Start, StoredBatch};
+use crate::registry::campaign::{
+    AfterStart, Campaign, NewCampaign, Origin, Purpose, Start, StoredBatch,
+};
 use crate::registry::delivery::{Heard, NewOrder, Report, Saying};
 use crate::registry::terminal::{Certificate, Enrolled, Enrolment, NewClaim, Terminal};
 

@@ -22,7 +22,8 @@ type Result<T> = std::result::Result<T, RegistryError>;
 macro_rules! select_assignments {
     ($tail:expr) => {
         concat!(
-            "SELECT campaign, terminal, order_id, attempt, epoch, issue, wave, standing
+            "SELECT campaign, terminal, order_id, attempt, epoch, issue, wave, retries, again,
+                 standing
              FROM assignments ",
             $tail
         )
@@ -38,6 +39,8 @@ fn assignment(mut row: Row) -> Result<Assignment> {
         epoch: row.number()?,
         issue: row.number()?,
         wave: row.number()?,
+        retries: row.number()?,
+        again: row.flag()?,
         standing: row.json("standing")?,
     })
 }
@@ -174,16 +177,50 @@ pub(super) async fn to_recall(
 ) -> Result<Vec<Assignment>> {
     let select = select_assignments!(concat!(
         "WHERE campaign = $1 AND cancel_order IS NULL AND ended = 0 AND voided = 0
-             AND state IN ('accepted', 'waiting', 'working')
-             AND (EXISTS (SELECT 1 FROM requests WHERE requests.state = 'frozen'
-                     AND requests.campaign IN (
-                         $1, (SELECT rebind FROM rebind_waves WHERE campaign = $1)))
-                 OR terminal IN (
-                     SELECT terminals.id FROM suspicions JOIN terminals ON ",
+             AND (terminal IN (SELECT terminal FROM campaign_skips WHERE campaign = $1)
+                 OR (state IN ('accepted', 'waiting', 'working')
+                     AND (EXISTS (SELECT 1 FROM requests WHERE requests.state = 'frozen'
+                             AND requests.campaign IN (
+                                 $1, (SELECT rebind FROM rebind_waves WHERE campaign = $1)))
+                         OR terminal IN (
+                             SELECT terminals.id FROM suspicions JOIN terminals ON ",
         holds_back!("$1"),
-        "))
+        "))))
          ORDER BY terminal LIMIT $2"
     ));
+    all_rows(tx.rows(select, vec![text(campaign), int(limit)]).await?)
+}
+
+/// Those whose turn comes again: they were taken back, or somebody wants them tried again.
+pub(super) async fn to_release_again(
+    tx: &mut Transaction,
+    campaign: CampaignId,
+    limit: u32,
+) -> Result<Vec<Assignment>> {
+    let select = select_assignments!(
+        "WHERE campaign = $1 AND voided = 0
+             AND (state IN ('withdrawn', 'reverted') OR again = 1) AND EXISTS (
+             SELECT 1 FROM terminals WHERE terminals.id = assignments.terminal
+                 AND presence = 'online' AND unit = 'enrolled')
+         ORDER BY terminal LIMIT $2"
+    );
+    all_rows(tx.rows(select, vec![text(campaign), int(limit)]).await?)
+}
+
+/// Successes that another campaign has taken back.
+pub(super) async fn reverted(
+    tx: &mut Transaction,
+    campaign: CampaignId,
+    limit: u32,
+) -> Result<Vec<Assignment>> {
+    let select = select_assignments!(
+        "WHERE campaign = $1 AND state = 'succeeded' AND EXISTS (
+             SELECT 1 FROM campaigns AS child
+             JOIN assignments AS back ON back.campaign = child.id
+             WHERE child.reverts = $1 AND back.terminal = assignments.terminal
+                 AND back.state = 'succeeded')
+         ORDER BY terminal LIMIT $2"
+    );
     all_rows(tx.rows(select, vec![text(campaign), int(limit)]).await?)
 }
 
@@ -203,8 +240,11 @@ pub(super) fn is_next_attempt(known: Option<&Assignment>, order: &NewOrder) -> b
             let is_voided = order.epoch > known.epoch
                 && order.issue == known.issue
                 && !known.standing.state().is_end();
-            let is_again = order.issue == known.issue + 1
-                && known.standing.state() == AssignmentState::Withdrawn;
+            let comes_again = match known.standing.state() {
+                AssignmentState::Withdrawn | AssignmentState::Reverted => true,
+                state => known.again && state.is_end(),
+            };
+            let is_again = order.issue == known.issue + 1 && comes_again;
             order.attempt == known.attempt + 1 && (is_voided || is_again)
         }
     }
@@ -218,7 +258,16 @@ pub(super) async fn put_attempt(
     at: UnixTime,
     differences: &mut Differences,
 ) -> Result<()> {
-    let standing = Standing::ordered(at);
+    let is_bad = |it: &Assignment| it.standing.state().is_bad() || it.standing.failed_before;
+    let failed_before = before.is_some_and(is_bad);
+    let standing = Standing { failed_before, ..Standing::ordered(at) };
+    let again = i64::from(before.is_some_and(|it| it.again));
+    if let Some(before) = before {
+        put_history(tx, before).await?;
+        if before.again {
+            differences.again(before.campaign, before.wave, -1);
+        }
+    }
     let scope = (order.campaign, order.wave);
     let known = before.map(|it| &it.standing);
     differences.assignment(scope, order.terminal, known, &standing);
@@ -227,7 +276,7 @@ pub(super) async fn put_attempt(
          VALUES ($1, $2, $3, $4, $5, $6, $7, 0, 0, $8, $9, $10)
          ON CONFLICT (campaign, terminal) DO UPDATE SET order_id = $3, attempt = $4, epoch = $5,
              state = $6, since_at = $7, ended = 0, voided = 0, standing = $8, issue = $9,
-             cancel_order = NULL";
+             cancel_order = NULL, again = 0, retries = assignments.retries + $11";
     let (state, since) = standing.state_since();
     let values = vec![
         text(order.campaign),
@@ -240,8 +289,27 @@ pub(super) async fn put_attempt(
         json(&standing),
         int(order.issue),
         int(order.wave),
+        int(again),
     ];
     tx.execute(upsert, values).await?;
+    Ok(())
+}
+
+/// What came of an attempt that another one replaces.
+async fn put_history(tx: &mut Transaction, it: &Assignment) -> Result<()> {
+    let insert = "INSERT INTO assignment_attempts (campaign, terminal, attempt, order_id, issue,
+             state, standing)
+         VALUES ($1, $2, $3, $4, $5, $6, $7)";
+    let values = vec![
+        text(it.campaign),
+        text(it.terminal),
+        int(it.attempt),
+        text(it.order),
+        int(it.issue),
+        code(it.standing.state()),
+        json(&it.standing),
+    ];
+    tx.execute(insert, values).await?;
     Ok(())
 }
 

@@ -18,8 +18,8 @@ use super::tally::Differences;
 use super::{audit, orders, quarantine, waves};
 use crate::campaign::plan::Held;
 use crate::campaign::rate::UsedUntil;
-use crate::kind::Terms;
 use crate::campaign::state::{self, CampaignEvent, CampaignState};
+use crate::kind::Terms;
 use crate::registry::RegistryError;
 use crate::registry::audit::By;
 use crate::registry::campaign::{
@@ -334,6 +334,45 @@ pub(super) async fn members(tx: &mut Transaction, id: CampaignId) -> Result<Vec<
         return Err(RegistryError::Unreadable { what: "list of members", value });
     }
     Ok(members.iter().map(|id| TerminalId::from_bytes(*id)).collect())
+}
+
+/// Bytes of one id in a list of members.
+const ID_BYTES: u64 = 16;
+
+/// A part of the list, by bisecting it: it is sorted, and as large as the campaign.
+pub(super) async fn members_page(
+    tx: &mut Transaction,
+    id: CampaignId,
+    page: &Page<TerminalId>,
+) -> Result<Vec<TerminalId>> {
+    let missing = || RegistryError::Missing { what: "started campaign", which: id.to_string() };
+    let length = "SELECT length(ids) FROM memberships WHERE campaign = $1";
+    let mut row = tx.row(length, vec![text(id)]).await?.ok_or_else(missing)?;
+    let count = row.number::<u64>()? / ID_BYTES;
+    let (mut low, mut high) = (0, if page.after.is_some() { count } else { 0 });
+    while low < high {
+        let middle = low + (high - low) / 2;
+        match slice(tx, id, middle, 1).await?.first() {
+            Some(found) if Some(*found) <= page.after => low = middle + 1,
+            Some(_) | None => high = middle,
+        }
+    }
+    slice(tx, id, low, u64::from(page.items())).await
+}
+
+async fn slice(
+    tx: &mut Transaction,
+    campaign: CampaignId,
+    from: u64,
+    count: u64,
+) -> Result<Vec<TerminalId>> {
+    let select = "SELECT substr(ids, CAST($2 AS INTEGER), CAST($3 AS INTEGER))
+         FROM memberships WHERE campaign = $1";
+    let values = vec![text(campaign), int(from * ID_BYTES + 1), int(count * ID_BYTES)];
+    let Some(mut row) = tx.row(select, values).await? else { return Ok(vec![]) };
+    let bytes = row.bytes()?;
+    let (ids, _) = bytes.as_chunks::<16>();
+    Ok(ids.iter().map(|id| TerminalId::from_bytes(*id)).collect())
 }
 
 pub(super) async fn put_held(

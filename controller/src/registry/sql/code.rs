@@ -2,6 +2,7 @@
 
 use shared::backup::Kind;
 use shared::document::order::{Class, Stream};
+use shared::outcome::Waiting;
 
 use crate::backup::schedule::{Every, Work};
 use crate::backup::state::SnapshotState;
@@ -132,6 +133,35 @@ impl Code for Matter {
 
     fn code(self) -> &'static str {
         self.as_str()
+    }
+}
+
+impl Code for Waiting {
+    const WHAT: &'static str = "reason to wait";
+    const ALL: &'static [Self] = &[
+        Self::Window,
+        Self::Till,
+        Self::Network,
+        Self::Turn,
+        Self::Settlement,
+        Self::Watch,
+        Self::CutOff,
+        Self::CoolOff,
+        Self::People,
+    ];
+
+    fn code(self) -> &'static str {
+        match self {
+            Self::Window => "window",
+            Self::Till => "till",
+            Self::Network => "network",
+            Self::Turn => "turn",
+            Self::Settlement => "settlement",
+            Self::Watch => "watch",
+            Self::CutOff => "cut-off",
+            Self::CoolOff => "cool-off",
+            Self::People => "people",
+        }
     }
 }
 

@@ -14,7 +14,7 @@ use super::session::{
 };
 use super::suspicions::holds_back;
 use super::tally::Differences;
-use super::{assignments, campaigns, quarantine, rebinds, scheduling, suspicions, tally};
+use super::{assignments, campaigns, control, quarantine, rebinds, scheduling, suspicions, tally};
 use crate::campaign::assignment::{AssignmentState, Fact};
 use crate::campaign::plan::{self, Room};
 use crate::campaign::rate::{Rate, UsedUntil};
@@ -79,7 +79,9 @@ pub(super) async fn issue(
     let terminals: Vec<_> = orders.iter().map(|order| order.terminal).collect();
     let frozen = match purpose {
         Purpose::Change | Purpose::Recall => {
-            suspicions::frozen_among(tx, campaign, &terminals).await?
+            let mut frozen = suspicions::frozen_among(tx, campaign, &terminals).await?;
+            frozen.extend(control::skipped(tx, campaign, &terminals).await?);
+            frozen
         }
         // What ends an order is never in the way.
         Purpose::Cancel | Purpose::Withdraw => BTreeSet::new(),

@@ -9,7 +9,7 @@ use shared::time::UnixTime;
 
 use super::session::{Row, Transaction, int, list, maybe_time, text, with_id_list};
 use super::tally::{self, Consequences, Differences};
-use super::{campaigns, guards, terminals, waves};
+use super::{campaigns, control, guards, terminals, waves};
 use crate::campaign::frontier::UpTo;
 use crate::campaign::penalty;
 use crate::campaign::store::StoreStanding;
@@ -56,10 +56,7 @@ impl Known {
 }
 
 /// Of which terminals something is expected, by which campaigns.
-async fn open(
-    tx: &mut Transaction,
-    ids: &[TerminalId],
-) -> Result<Vec<(TerminalId, CampaignId)>> {
+async fn open(tx: &mut Transaction, ids: &[TerminalId]) -> Result<Vec<(TerminalId, CampaignId)>> {
     let select = with_id_list!(
         "SELECT terminal, campaign FROM assignments WHERE ended = 0 AND terminal IN ",
         " ORDER BY terminal, campaign"
@@ -89,6 +86,9 @@ pub(super) async fn besides(
     for mut row in tx.rows(select, vec![list(ids)]).await? {
         let terminal = row.parsed("terminal")?;
         besides.entry(terminal).or_default().penalty_until = row.maybe_time()?;
+    }
+    for terminal in control::skipped(tx, campaign, ids).await? {
+        besides.entry(terminal).or_default().is_skipped = true;
     }
     Ok(besides)
 }

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use shared::id::{CampaignId, TerminalId};
+use shared::outcome::Waiting;
 
 use super::code::Code;
 use super::session::{Transaction, int, list, text, with_id_list};
@@ -24,6 +25,9 @@ const UPHEAVALS: &str = "upheavals";
 const SUSPICIONS: &str = "suspicions";
 const LATE: &str = "late-success";
 const CONTRADICTED: &str = "contradicted";
+const RETRIED: &str = "retried";
+const AGAIN: &str = "again";
+const SKIPPED: &str = "skipped";
 
 /// Differences, gathered so that a transaction writes each counter once.
 #[derive(Debug, Default)]
@@ -117,6 +121,10 @@ impl Differences {
                 self.add(&scope, standing.state().code(), by);
                 self.add(&scope, LATE, by * i64::from(standing.is_late_success()));
                 self.add(&scope, CONTRADICTED, by * i64::from(standing.contradicted));
+                self.add(&scope, RETRIED, by * i64::from(standing.is_retry_of_bad()));
+            }
+            if let Some(reason) = standing.waits_for() {
+                self.add(scope_of_waiting(campaign), reason.code(), by);
             }
         }
         let is_bad = |standing: &Standing| standing.state().is_bad();
@@ -132,6 +140,20 @@ impl Differences {
         };
         if counts(to) && from.is_none_or(|from| from.state() != to.state()) {
             self.ended.push((terminal, is_bad(to)));
+        }
+    }
+
+    /// Somebody wants so many more, or fewer, tried again.
+    pub(super) fn again(&mut self, campaign: CampaignId, wave: u16, by: i64) {
+        for scope in [campaign.to_string(), scope_of_wave(campaign, wave)] {
+            self.add(&scope, AGAIN, by);
+        }
+    }
+
+    /// So many more, or fewer, are left out that were never released.
+    pub(super) fn skipped(&mut self, campaign: CampaignId, wave: u16, by: i64) {
+        for scope in [campaign.to_string(), scope_of_wave(campaign, wave)] {
+            self.add(&scope, SKIPPED, by);
         }
     }
 
@@ -194,12 +216,20 @@ pub(super) async fn fleet(tx: &mut Transaction) -> Result<FleetTally> {
     })
 }
 
+fn scope_of_waiting(campaign: CampaignId) -> String {
+    format!("{campaign}/waiting")
+}
+
 fn scope_of_wave(campaign: CampaignId, wave: u16) -> String {
     format!("{campaign}/{wave}")
 }
 
 pub(super) async fn campaign(tx: &mut Transaction, id: CampaignId) -> Result<CampaignTally> {
-    assignments(tx, &id.to_string()).await
+    let tally = assignments(tx, &id.to_string()).await?;
+    let counters = counters(tx, &scope_of_waiting(id)).await?;
+    let waiting = Waiting::ALL.iter().copied();
+    let waiting = waiting.map(|it| (it, counters.get(it.code()).copied().unwrap_or_default()));
+    Ok(CampaignTally { waiting: waiting.filter(|(_, count)| *count > 0).collect(), ..tally })
 }
 
 pub(super) async fn wave(
@@ -218,5 +248,9 @@ async fn assignments(tx: &mut Transaction, scope: &str) -> Result<CampaignTally>
         by_state: states.filter(|(_, count)| *count > 0).collect(),
         late_successes: count(LATE),
         contradictions: count(CONTRADICTED),
+        retried: count(RETRIED),
+        again: count(AGAIN),
+        skipped: count(SKIPPED),
+        waiting: BTreeMap::new(),
     })
 }

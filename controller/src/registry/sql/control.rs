@@ -1,0 +1,219 @@
+//! What people decide about single members of a campaign, and about its place among others.
+
+use std::collections::BTreeMap;
+
+use shared::id::{CampaignId, TerminalId};
+
+use super::code::Code as _;
+use super::session::{Row, Transaction, code, int, json, list, text, time, with_id_list};
+use super::tally::Differences;
+use super::{assignments, audit, campaigns, scheduling};
+use crate::campaign::assignment::AssignmentState;
+use crate::campaign::state::CampaignState;
+use crate::registry::RegistryError;
+use crate::registry::audit::By;
+use crate::registry::campaign::{Assignment, Campaign, NotAgain, Reprioritised};
+
+type Result<T> = std::result::Result<T, RegistryError>;
+
+pub(super) async fn reprioritise(
+    tx: &mut Transaction,
+    seen: &Campaign,
+    wish: Reprioritised,
+    by: &By,
+) -> Result<Campaign> {
+    let found = campaigns::known(tx, seen.id).await?;
+    if found.state != seen.state || found.ended_at.is_some() {
+        let (campaign, expected) = (seen.id, seen.state);
+        return Err(RegistryError::CampaignMoved { campaign, expected, found: found.state });
+    }
+    let Reprioritised { class, max_parallel } = wish;
+    let mut policy = found.policy.clone();
+    policy.class = class.or(policy.class);
+    let class = policy.class.unwrap_or_else(|| found.terms().class);
+    let max_parallel = max_parallel.unwrap_or(found.max_parallel);
+    let update = "UPDATE campaigns SET policy = $2, class = $3, max_parallel = $4 WHERE id = $1";
+    let values = vec![text(seen.id), json(&policy), code(class), int(max_parallel)];
+    tx.execute(update, values).await?;
+    let why = format!("class {}, at most {max_parallel} at a time; {}", class.code(), by.why);
+    let by = By { why: why.trim_end_matches("; ").to_owned(), ..by.clone() };
+    audit::append(tx, &by, "campaign-reprioritised", seen.id).await?;
+    campaigns::known(tx, seen.id).await
+}
+
+/// Those of these terminals that the campaign leaves out by somebody's word.
+pub(super) async fn skipped(
+    tx: &mut Transaction,
+    campaign: CampaignId,
+    ids: &[TerminalId],
+) -> Result<Vec<TerminalId>> {
+    let select = with_id_list!(
+        "SELECT terminal FROM campaign_skips WHERE campaign = $2 AND terminal IN ",
+        " ORDER BY terminal"
+    );
+    let rows = tx.rows(select, vec![list(ids), text(campaign)]).await?;
+    rows.into_iter().map(|mut row: Row| row.parsed("terminal")).collect()
+}
+
+/// Leaves members out, each with its wave. Whoever is at it is called back where it still can be.
+/// Gives how many were not left out before.
+pub(super) async fn skip(
+    tx: &mut Transaction,
+    campaign: CampaignId,
+    members: &[(TerminalId, u16)],
+    by: &By,
+) -> Result<u64> {
+    check_open(tx, campaign).await?;
+    let ids: Vec<_> = members.iter().map(|(id, _)| *id).collect();
+    let released = assignments::of(tx, campaign, &ids).await?;
+    let mut differences = Differences::default();
+    let mut skipped = 0;
+    for (terminal, wave) in members {
+        let insert = "INSERT INTO campaign_skips (campaign, terminal, wave, at, by_whom, why)
+             VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (campaign, terminal) DO NOTHING";
+        let values = vec![
+            text(campaign),
+            text(terminal),
+            int(*wave),
+            time(by.at),
+            text(&by.who),
+            text(&by.why),
+        ];
+        if tx.execute(insert, values).await? == 0 {
+            continue;
+        }
+        if !released.iter().any(|it| it.terminal == *terminal) {
+            differences.skipped(campaign, *wave, 1);
+        }
+        differences.changed(*terminal);
+        audit::append(tx, by, "terminal-skipped", format!("{campaign} {terminal}")).await?;
+        skipped += 1;
+    }
+    differences.write(tx).await?;
+    Ok(skipped)
+}
+
+/// Takes members in again. Gives how many were left out before.
+pub(super) async fn unskip(
+    tx: &mut Transaction,
+    campaign: CampaignId,
+    ids: &[TerminalId],
+    by: &By,
+) -> Result<u64> {
+    check_open(tx, campaign).await?;
+    let released = assignments::of(tx, campaign, ids).await?;
+    let mut differences = Differences::default();
+    let mut back = 0;
+    for terminal in ids {
+        let select = "SELECT wave FROM campaign_skips WHERE campaign = $1 AND terminal = $2";
+        let found = tx.row(select, vec![text(campaign), text(terminal)]).await?;
+        let Some(mut row) = found else { continue };
+        let wave = row.number()?;
+        let delete = "DELETE FROM campaign_skips WHERE campaign = $1 AND terminal = $2";
+        tx.execute(delete, vec![text(campaign), text(terminal)]).await?;
+        if !released.iter().any(|it| it.terminal == *terminal) {
+            differences.skipped(campaign, wave, -1);
+        }
+        differences.changed(*terminal);
+        audit::append(tx, by, "terminal-taken-in", format!("{campaign} {terminal}")).await?;
+        back += 1;
+    }
+    differences.write(tx).await?;
+    Ok(back)
+}
+
+async fn check_open(tx: &mut Transaction, campaign: CampaignId) -> Result<Campaign> {
+    let found = campaigns::known(tx, campaign).await?;
+    match found.state {
+        CampaignState::Running | CampaignState::Paused | CampaignState::Halted => Ok(found),
+        CampaignState::Draft
+        | CampaignState::AwaitingApproval
+        | CampaignState::Completed
+        | CampaignState::Aborted => {
+            let (expected, found) = (CampaignState::Running, found.state);
+            Err(RegistryError::CampaignMoved { campaign, expected, found })
+        }
+    }
+}
+
+/// Marks these terminals to be tried again. Gives why each of the others is not.
+pub(super) async fn again(
+    tx: &mut Transaction,
+    campaign: CampaignId,
+    ids: &[TerminalId],
+    by: &By,
+) -> Result<BTreeMap<TerminalId, NotAgain>> {
+    let found = check_open(tx, campaign).await?;
+    let known = assignments::of(tx, campaign, ids).await?;
+    let known: BTreeMap<_, _> = known.into_iter().map(|it| (it.terminal, it)).collect();
+    let skipped = skipped(tx, campaign, ids).await?;
+    let mut differences = Differences::default();
+    let mut not = BTreeMap::new();
+    for terminal in ids {
+        let why_not = match known.get(terminal) {
+            None => Some(NotAgain::NotReleased),
+            Some(_) if skipped.contains(terminal) => Some(NotAgain::Skipped),
+            Some(it) => why_not_again(it, found.policy.retries_max),
+        };
+        if let Some(why) = why_not {
+            not.insert(*terminal, why);
+            continue;
+        }
+        let wave = known.get(terminal).map_or(0, |it| it.wave);
+        let update = "UPDATE assignments SET again = 1 WHERE campaign = $1 AND terminal = $2";
+        tx.execute(update, vec![text(campaign), text(terminal)]).await?;
+        differences.again(campaign, wave, 1);
+        audit::append(tx, by, "terminal-retried", format!("{campaign} {terminal}")).await?;
+        scheduling::pardon(tx, *terminal).await?;
+    }
+    differences.write(tx).await?;
+    Ok(not)
+}
+
+fn why_not_again(it: &Assignment, retries_max: u32) -> Option<NotAgain> {
+    let state = it.standing.state();
+    match state {
+        _ if it.again => Some(NotAgain::Already),
+        _ if !state.is_end() => Some(NotAgain::UnderWay),
+        AssignmentState::Succeeded => Some(NotAgain::Succeeded),
+        // Their turn comes by itself.
+        AssignmentState::Withdrawn | AssignmentState::Reverted => Some(NotAgain::Already),
+        _ if it.retries >= retries_max => Some(NotAgain::TooOften { max: retries_max }),
+        _ => None,
+    }
+}
+
+/// Up to which ends of a campaign there are to try again at once.
+pub(super) async fn ended_badly(
+    tx: &mut Transaction,
+    campaign: CampaignId,
+    after: Option<TerminalId>,
+    limit: u32,
+) -> Result<Vec<TerminalId>> {
+    let select = "SELECT terminal FROM assignments
+         WHERE campaign = $1 AND terminal > $2 AND again = 0
+             AND state IN ('silent', 'refused', 'failed', 'rolled-back', 'rollback-failed')
+         ORDER BY terminal LIMIT $3";
+    let after = after.map(|id| id.to_string()).unwrap_or_default();
+    let rows = tx.rows(select, vec![text(campaign), text(after), int(limit)]).await?;
+    rows.into_iter().map(|mut row: Row| row.parsed("terminal")).collect()
+}
+
+/// A person has looked at a terminal that failed again and again.
+pub(super) async fn pardon(tx: &mut Transaction, terminal: TerminalId, by: &By) -> Result<bool> {
+    let is_new = scheduling::pardon(tx, terminal).await?;
+    if is_new {
+        audit::append(tx, by, "terminal-pardoned", terminal).await?;
+    }
+    Ok(is_new)
+}
+
+/// The campaigns that take this one back, oldest first.
+pub(super) async fn reverting(
+    tx: &mut Transaction,
+    campaign: CampaignId,
+) -> Result<Vec<CampaignId>> {
+    let select = "SELECT id FROM campaigns WHERE reverts = $1 ORDER BY created_at, id";
+    let rows = tx.rows(select, vec![text(campaign)]).await?;
+    rows.into_iter().map(|mut row: Row| row.parsed("campaign")).collect()
+}
