@@ -20,7 +20,6 @@ use crate::job::saga::{Event, Move, Refused, Saga};
 use crate::job::step::Condition;
 use crate::job::{Given, Reply, Task, Ticket};
 use crate::journal::facts::Standing;
-use crate::maintenance;
 use crate::session::Pace;
 use job::Job;
 
@@ -169,9 +168,14 @@ impl Core {
             .jobs
             .front()
             .and_then(|job| job.saga.as_ref()?.wakes_at(&self.circumstances(job, now)));
+        let closes = self.jobs.front().and_then(|job| {
+            job.saga.as_ref().filter(|saga| saga.is_paused_when_closed())?;
+            let left = job.hours.download_for(reading.wall, &self.profile.zone)?;
+            Some(now.uptime + left)
+        });
         let last = self.heard_for_at_most(now).filter(|left| !left.is_zero());
         let last = last.map(|left| now.uptime + left.min(LOOK_EVERY));
-        expiries.chain(moments).chain(saga).chain(last).min()
+        expiries.chain(moments).chain(saga).chain(closes).chain(last).min()
     }
 
     pub(super) fn stop_work(&self, out: &mut Decision) {
@@ -253,7 +257,8 @@ impl Core {
             expired: job.has_expired(time.proven),
             stopping: self.stopping || self.is_unlocking(),
             held_back: self.is_held_by_lease(job, now),
-            window: maintenance::window_open(job.window, time.wall, &self.profile.zone),
+            window: job.hours.window(job.subject.keeps_to(), time.wall, &self.profile.zone),
+            download: job.hours.download(time.wall, &self.profile.zone),
             moment: self.moment(job, now),
             settlement_asked: job.subject.asks_for_settlement(),
             backup_asked: job.subject.backup_within_s().is_some(),

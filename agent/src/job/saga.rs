@@ -212,6 +212,12 @@ impl Saga {
         }
     }
 
+    /// Whether the shell is at work on what is given up as soon as its hours are over.
+    pub fn is_paused_when_closed(&self) -> bool {
+        let acts = matches!(self.doing, Doing::Acting { errand: Errand::Run, .. });
+        acts && self.step().is_some_and(|step| step.paused_unless.is_some())
+    }
+
     /// Everything that the shell was asked to do and has not answered.
     pub fn all_asked(&self) -> Vec<Ticket> {
         let acting = match self.doing {

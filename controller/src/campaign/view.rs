@@ -178,6 +178,7 @@ fn why_under_way(standing: &Standing) -> Option<Why> {
                 Waiting::CutOff => "for its cut-off, and sells until then",
                 Waiting::CoolOff => "while the wipe can still be cancelled",
                 Waiting::People => "for somebody to look",
+                Waiting::Freeze => "for the end of a freeze",
             };
             let detail = match detail.as_str() {
                 "" => what.to_owned(),

@@ -11,7 +11,6 @@ use shared::id::{BatchId, OrderId};
 use shared::message::{Parcel, Progress, StepState};
 use shared::signature::Envelope;
 use shared::time::UnixTime;
-use shared::window::Window;
 use shared::{code_words, codec};
 
 use crate::decide::effect::Write;
@@ -21,6 +20,7 @@ use crate::job::step::{Condition, Table};
 use crate::job::{Subject, Tables, Ticket, rebind};
 use crate::journal::Entry;
 use crate::journal::log::Log;
+use crate::maintenance::OpeningHours;
 use crate::order::Admitted;
 
 /// An order that is being carried out, or waits for its turn.
@@ -30,7 +30,7 @@ pub(in crate::decide) struct Job {
     pub(super) order: OrderId,
     pub(super) batch: BatchId,
     pub(super) not_after: UnixTime,
-    pub(super) window: Option<Window>,
+    pub(super) hours: OpeningHours,
     pub(super) subject: Arc<Subject>,
     pub(super) table: Table,
     pub(super) log: Log,
@@ -132,7 +132,7 @@ impl Job {
             order: order.id,
             batch: batch.id,
             not_after,
-            window: batch.change.window(),
+            hours: OpeningHours::of(&order, &batch.change),
             subject: Arc::new(subject),
             table,
             log,

@@ -41,6 +41,7 @@ fn circumstances() -> Circumstances {
         stopping: false,
         held_back: false,
         window: Answer::Yes,
+        download: Answer::Yes,
         moment: Answer::Yes,
         settlement_asked: false,
         backup_asked: false,
