@@ -3,12 +3,14 @@
 mod data;
 mod deactivate;
 mod errand;
+mod hours;
 mod pairs;
 mod provider;
 mod stories;
 
 use std::time::Duration;
 
+use shared::message::StepState;
 use shared::outcome::{FailureCode, Outcome, Waiting};
 use shared::time::UnixTime;
 
