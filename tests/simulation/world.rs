@@ -14,6 +14,7 @@ use harness::keys::{Ceremony, NOW, payload_digest, terminal};
 use harness::rebind::{Portfolio, profile, rebind};
 use jiff::tz::TimeZone;
 use shared::backup::{Selection, SnapshotOf};
+use shared::calendar::Calendar;
 use shared::change::{Backup, Cancel, Change, Drill, Extent, Rebind, Restore, Upgrade};
 use shared::digest::{Digest, Nonce};
 use shared::document::receipt::Said;
@@ -66,6 +67,9 @@ pub(crate) struct World {
     pub(crate) controller: Controller,
     pub(crate) breaches: Vec<String>,
     pub(crate) lost_its_database: bool,
+    /// How long it was fetched for, over all attempts; and when the present one was last looked at.
+    pub(crate) fetched_for: Duration,
+    pub(crate) fetching_since: Option<Duration>,
     /// Of a rebind: what has happened so far, and when it first did.
     pub(crate) old_away_from: Option<Duration>,
     pub(crate) switched_at: Option<Duration>,
@@ -176,6 +180,8 @@ impl World {
             controller,
             breaches: Vec::new(),
             lost_its_database: false,
+            fetched_for: Duration::ZERO,
+            fetching_since: None,
             old_away_from: None,
             switched_at: None,
             tested: false,
@@ -325,7 +331,7 @@ fn parcels(ceremony: &Ceremony, scenario: &Scenario, release: &Release) -> Vec<P
         Job::WipeLost => clearances.enclosed(terminal(1)),
         Job::Upgrade | Job::Backup | Job::Drill | Job::Restore | Job::Suspend => None,
     };
-    in_epochs(ceremony, 1, change)
+    in_epochs_by(ceremony, 1, change, scenario.calendar())
         .map(|parcel| Parcel { release: release.clone(), profile: profile.clone(), ..parcel })
         .collect()
 }
@@ -394,13 +400,24 @@ fn members() -> Membership {
 }
 
 fn in_epochs(ceremony: &Ceremony, seq: u64, change: Change) -> impl Iterator<Item = Parcel> {
+    in_epochs_by(ceremony, seq, change, None)
+}
+
+/// As [`in_epochs`], by that calendar.
+fn in_epochs_by(
+    ceremony: &Ceremony,
+    seq: u64,
+    change: Change,
+    calendar: Option<Calendar>,
+) -> impl Iterator<Item = Parcel> {
     let members = members();
     let needs_people = shared::floor::needs_people(change.verb());
     let approvers = ceremony.approver.iter().filter(|_| needs_people);
     let signers: Vec<_> = [&ceremony.controller].into_iter().chain(approvers).collect();
     let batch = Ceremony::batch(u8::try_from(seq).expect("few"), change, &members);
     (1..=3).map(move |epoch| {
-        let order = Ceremony::order(seq, terminal(1), &batch, &members);
+        let calendar = calendar.clone();
+        let order = Order { calendar, ..Ceremony::order(seq, terminal(1), &batch, &members) };
         Parcel {
             order: ceremony.sign(Order { epoch, ..order }, &[&ceremony.controller]),
             batch: ceremony.sign(batch.clone(), &signers),
