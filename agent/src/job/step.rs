@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use shared::outcome::FailureCode;
 
-use super::Action;
+use super::{Action, DataAction};
 
 /// Where a step does not say otherwise: a till may need a minute to come back.
 pub(super) const UNDO_ATTEMPTS: u32 = 6;
@@ -339,6 +339,17 @@ impl Step {
     pub const fn point_of_no_return(mut self) -> Self {
         self.mark = Mark::PointOfNoReturn;
         self
+    }
+
+    /// Whether it can be left off at any moment and begun anew: it waits, asks, or moves bytes.
+    pub fn can_be_left_off(&self) -> bool {
+        let asks = match self.run {
+            Run::Await(_) => true,
+            Run::Act(action) => {
+                [Action::AskTill, Action::Data(DataAction::AskSettled)].contains(&action)
+            }
+        };
+        asks || self.paused_unless.is_some()
     }
 
     pub const fn within_s(mut self, seconds: u64) -> Self {

@@ -51,7 +51,7 @@ pub enum Answer {
 }
 
 impl Circumstances {
-    pub(super) fn answer(&self, condition: Condition, since: Duration) -> Answer {
+    pub fn answer(&self, condition: Condition, since: Duration) -> Answer {
         let yes = match condition {
             Condition::WindowOpen => return self.window.clone(),
             Condition::DownloadOpen => return self.download.clone(),
@@ -65,7 +65,7 @@ impl Circumstances {
         if yes { Answer::Yes } else { Answer::Pending }
     }
 
-    pub(super) fn holds(&self, condition: Condition) -> bool {
+    pub fn holds(&self, condition: Condition) -> bool {
         self.answer(condition, self.uptime) == Answer::Yes
     }
 }
