@@ -137,10 +137,7 @@ impl Core {
             }
             let order = job.order;
             self.drive(Event::Due, now, out).expect("a job that is over is not in the queue");
-            let is_parked = self.jobs.front().is_some_and(Job::awaits_its_moment);
-            let gives_way =
-                is_parked && self.has_other_work() || self.who_goes_before(now).is_some();
-            let goes_on = gives_way && !self.stopping;
+            let goes_on = self.next_in_turn(now).is_some() && !self.stopping;
             if self.working_on() == Some(order) && !goes_on {
                 break;
             }
@@ -254,7 +251,7 @@ impl Core {
     /// A job that was just accepted and does not go first says so.
     pub(super) fn tell_turn(&mut self, now: Now, out: &mut Decision) {
         let last = self.jobs.len().saturating_sub(1);
-        let waits = last > 0 && self.who_goes_before(now) != Some(last);
+        let waits = last > 0 && self.next_in_turn(now) != Some(last);
         let at = self.clock.reading(now).wall;
         let Some(job) = self.jobs.back_mut().filter(|_| waits) else { return };
         let detail = "another job on this terminal comes first".to_owned();

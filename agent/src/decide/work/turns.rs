@@ -54,29 +54,37 @@ impl Core {
             return;
         }
         self.hand_over(now, out);
-        let lost = self.jobs.iter().position(Job::is_of_a_lost_terminal);
-        let due = lost.or_else(|| self.jobs.iter().position(|job| self.is_due(job, now)));
-        let quietly = self.jobs.front().is_some_and(Job::is_waiting);
-        match due {
-            Some(0) => {}
-            Some(place) if quietly => self.bring_to_front(place),
-            Some(place) => self.make_way(place, now, out),
-            None => {
-                if let Some(place) = self.who_goes_before(now) {
-                    if !quietly {
-                        self.set_aside_first(now, out);
-                    }
-                    self.bring_to_front(place);
-                }
+        if let Some(place) = self.next_in_turn(now) {
+            if !self.jobs.front().is_some_and(Job::is_waiting) {
+                self.set_aside_first(now, out);
             }
+            self.bring_to_front(place);
+        } else if let Some(place) = self.due(now).filter(|place| *place > 0) {
+            self.make_way(place, now, out);
         }
     }
 
+    /// The job that goes next though another is the first, which lets it.
+    pub(super) fn next_in_turn(&self, now: Now) -> Option<usize> {
+        let quietly = self.jobs.front().is_some_and(Job::is_waiting);
+        match self.due(now) {
+            Some(0) => None,
+            Some(place) => Some(place).filter(|_| quietly),
+            None => self.who_goes_before(now),
+        }
+    }
+
+    /// The job whose moment has come.
+    fn due(&self, now: Now) -> Option<usize> {
+        let lost = self.jobs.iter().position(Job::is_of_a_lost_terminal);
+        lost.or_else(|| self.jobs.iter().position(|job| self.is_due(job, now)))
+    }
+
     /// The job whose turn it is rather than the first one's, which then gives way.
-    pub(super) fn who_goes_before(&self, now: Now) -> Option<usize> {
+    fn who_goes_before(&self, now: Now) -> Option<usize> {
         let first = self.jobs.front().filter(|_| self.jobs.len() > 1)?;
         let gives_way = first.is_waiting() || first.saga.as_ref().is_some_and(Saga::gives_way);
-        if !gives_way || first.is_of_a_lost_terminal() {
+        if !gives_way {
             return None;
         }
         let any = first.awaits_its_moment() || self.is_asleep(first, now);
@@ -141,13 +149,16 @@ impl Core {
 
     /// Whoever has this terminal gets nothing more done on it.
     pub(in crate::decide) fn withdraw_all_waiting(&mut self, now: Now, out: &mut Decision) {
-        let reason = "this terminal is emptied as lost, stolen or tampered with".to_owned();
+        self.void_waiting("this terminal is emptied as lost, stolen or tampered with", now, out);
+    }
+
+    /// Nothing of it is tidied up: all is erased.
+    fn void_waiting(&mut self, reason: &str, now: Now, out: &mut Decision) {
         let waits = |job: &Job| job.is_waiting() && !job.is_of_a_lost_terminal();
-        // Nothing of it is tidied up: it is all erased.
         while let Some(place) = self.jobs.iter().position(waits)
             && let Some(job) = self.jobs.remove(place)
         {
-            let outcome = Outcome::Cancelled { reason: reason.clone() };
+            let outcome = Outcome::Cancelled { reason: reason.to_owned() };
             self.end(job, outcome, Vec::new(), now, out);
         }
     }
@@ -216,11 +227,6 @@ impl Core {
         }
     }
 
-    /// Whether another job could be worked on while the first waits for its moment.
-    pub(super) fn has_other_work(&self) -> bool {
-        self.jobs.iter().skip(1).any(|job| !job.awaits_its_moment())
-    }
-
     /// What people have ordered stays so when its job is over.
     pub(super) fn note_standing(
         &mut self,
@@ -237,6 +243,9 @@ impl Core {
         let time = self.clock.reading(now).proven;
         self.standing = standing(&it.wanted, (said, evidence), job.order, time);
         out.writes.push(facts::standing(self.standing));
+        if self.is_erased() {
+            self.void_waiting("this terminal is erased", now, out);
+        }
         let is_other = match self.standing {
             Standing::InService | Standing::Suspended { is_settled: false, .. } => true,
             Standing::Suspended { is_settled: true, .. } | Standing::Erased { .. } => false,
