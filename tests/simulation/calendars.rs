@@ -90,6 +90,37 @@ fn a_suspension_comes_at_its_own_moment_also_in_a_freeze() {
     interrupt_once(&scenario, Tables::BUILT_IN, Cut::Power).expect_at_least(10);
 }
 
+/// Whatever the first job is doing when it is overtaken, and wherever the power fails then: both come
+/// to their ends, and nothing of either is left over.
+#[test]
+fn wherever_the_power_fails_who_was_set_aside_goes_on_and_leaves_nothing_behind() {
+    let upgrade = Scenario { fetching: minutes(2), ..Scenario::busy_till() };
+    let jobs = [
+        Scenario { name: "set aside", ..upgrade },
+        Scenario::about_data(Job::Restore, None),
+        Scenario::about_data(Job::Drill, None),
+        Scenario::rebind(None),
+    ];
+    for (place, job) in jobs.into_iter().enumerate() {
+        for second in (0..200).skip(place).step_by(23) {
+            let urgent_at = Some(Duration::from_secs(second));
+            let scenario = Scenario { urgent_at, dark: SHORT_DARK, ..job.clone() };
+            interrupt_once(&scenario, Tables::BUILT_IN, Cut::Power).expect_at_least(20);
+        }
+    }
+}
+
+#[test]
+fn a_job_that_sleeps_through_a_freeze_is_overtaken_and_wakes_wherever_the_power_fails() {
+    for minute in [2, 6, 16, 33, 62] {
+        let urgent_at = Some(minutes(minute));
+        let scenario = Scenario { urgent_at, ..Scenario::split_hours() };
+        interrupt_once(&scenario, Tables::BUILT_IN, Cut::Power).expect_at_least(20);
+    }
+    let scenario = Scenario { urgent_at: Some(minutes(16)), ..Scenario::split_hours() };
+    interrupt_twice_thinly(&scenario, POWER_TWICE, 11).expect_at_least(50);
+}
+
 /// The table with every condition of that kind gone.
 fn without(table: &[Step], condition: Condition) -> Vec<Step> {
     let anytime = |step: &Step| Step {

@@ -48,6 +48,8 @@ pub(crate) struct Scenario {
     pub(crate) away: Option<(Duration, Duration)>,
     /// When the order is given.
     pub(crate) ordered_at: Duration,
+    /// When a backup is ordered that goes before all of that.
+    pub(crate) urgent_at: Option<Duration>,
     pub(crate) bug: Option<Bug>,
     pub(crate) registry_order: RegistryOrder,
     /// A broken till: what one binding has to send goes to the active one's host.
@@ -245,6 +247,7 @@ const QUIET: Scenario = Scenario {
     lease: None,
     away: None,
     ordered_at: Duration::ZERO,
+    urgent_at: None,
     bug: None,
     registry_order: RegistryOrder::NewFirst,
     mixes_hosts: false,

@@ -14,9 +14,9 @@ use harness::keys::{Ceremony, NOW, payload_digest, terminal};
 use harness::rebind::{Portfolio, profile, rebind};
 use jiff::tz::TimeZone;
 use shared::backup::{Selection, SnapshotOf};
-use shared::calendar::Calendar;
 use shared::change::{Backup, Cancel, Change, Drill, Extent, Rebind, Restore, Upgrade};
 use shared::digest::{Digest, Nonce};
+use shared::document::order::Class;
 use shared::document::receipt::Said;
 use shared::document::{Clearance, Order, Release};
 use shared::id::{OrderId, RepositoryId};
@@ -49,6 +49,8 @@ pub(crate) struct World {
     trust: Rc<Trust>,
     pub(crate) upgrade: OrderId,
     pub(crate) cancel: Option<OrderId>,
+    /// What goes before all else.
+    pub(crate) urgent: Option<OrderId>,
     /// The last suspension of several.
     pub(crate) suspension: OrderId,
     /// What follows the suspensions.
@@ -126,6 +128,12 @@ impl World {
         if let (Some(parcels), Some(id)) = (cancel, cancel_id) {
             controller.owe(id, Rc::new(parcels), scenario.cancelled_at.unwrap_or_default());
         }
+        let urgent = scenario.urgent_at.map(|at| {
+            let parcels = urgent_parcels(&office.ceremony);
+            let id = id_of(&parcels[0]);
+            controller.owe(id, Rc::new(parcels), at);
+            id
+        });
         let mut suspension = upgrade_id;
         if let Some(from) = scenario.owing_from {
             let parcels = owing_parcels(&office.ceremony, &scenario, from);
@@ -166,6 +174,7 @@ impl World {
             trust: Rc::new(trust),
             upgrade: upgrade_id,
             cancel: cancel_id,
+            urgent,
             suspension,
             then,
             now: Duration::ZERO,
@@ -331,9 +340,16 @@ fn parcels(ceremony: &Ceremony, scenario: &Scenario, release: &Release) -> Vec<P
         Job::WipeLost => clearances.enclosed(terminal(1)),
         Job::Upgrade | Job::Backup | Job::Drill | Job::Restore | Job::Suspend => None,
     };
-    in_epochs_by(ceremony, 1, change, scenario.calendar())
+    let calendar = scenario.calendar();
+    in_epochs_by(ceremony, 1, change, move |order| Order { calendar: calendar.clone(), ..order })
         .map(|parcel| Parcel { release: release.clone(), profile: profile.clone(), ..parcel })
         .collect()
+}
+
+fn urgent_parcels(ceremony: &Ceremony) -> Vec<Parcel> {
+    let backup = Backup { extent: Extent::Full, window: None, settled_by: None };
+    let urgent = |order| Order { class: Class::Security, ..order };
+    in_epochs_by(ceremony, 6, Change::Backup(backup), urgent).collect()
 }
 
 /// What allows a till that waits for its host to go on with what it owes, from now on.
@@ -400,15 +416,15 @@ fn members() -> Membership {
 }
 
 fn in_epochs(ceremony: &Ceremony, seq: u64, change: Change) -> impl Iterator<Item = Parcel> {
-    in_epochs_by(ceremony, seq, change, None)
+    in_epochs_by(ceremony, seq, change, |order| order)
 }
 
-/// As [`in_epochs`], by that calendar.
+/// As [`in_epochs`], with orders that say more.
 fn in_epochs_by(
     ceremony: &Ceremony,
     seq: u64,
     change: Change,
-    calendar: Option<Calendar>,
+    narrow: impl Fn(Order) -> Order,
 ) -> impl Iterator<Item = Parcel> {
     let members = members();
     let needs_people = shared::floor::needs_people(change.verb());
@@ -416,8 +432,7 @@ fn in_epochs_by(
     let signers: Vec<_> = [&ceremony.controller].into_iter().chain(approvers).collect();
     let batch = Ceremony::batch(u8::try_from(seq).expect("few"), change, &members);
     (1..=3).map(move |epoch| {
-        let calendar = calendar.clone();
-        let order = Order { calendar, ..Ceremony::order(seq, terminal(1), &batch, &members) };
+        let order = narrow(Ceremony::order(seq, terminal(1), &batch, &members));
         Parcel {
             order: ceremony.sign(Order { epoch, ..order }, &[&ceremony.controller]),
             batch: ceremony.sign(batch.clone(), &signers),
