@@ -207,7 +207,8 @@ impl Hands {
         match self.downloads.fetch(&release.artifact, stop, &mut told) {
             Ok(()) => done(format!("{total} bytes, SHA-256 {}", release.artifact.sha256)),
             Err(error) if error.is_network() => {
-                Reply::NotYet { waiting: Waiting::Network, detail: chain(&error), again_in: None }
+                let (detail, again_in) = (chain(&error), error.again_in());
+                Reply::NotYet { waiting: Waiting::Network, detail, again_in }
             }
             Err(error) => not_fetched(&error, Again::Worthwhile),
         }

@@ -54,6 +54,8 @@ pub enum DownloadError {
     Unreachable { url: String, attempts: u32, last: Interrupted },
     #[error("`{url}` answers {status}")]
     Status { url: String, status: u16 },
+    #[error("`{url}` answers {status}, and asks to come again later")]
+    Later { url: String, status: u16, after: Duration },
     #[error("`{url}` gives {got} bytes, but {signed} were signed")]
     OtherSize { url: String, got: u64, signed: u64 },
     #[error("the received bytes have SHA-256 {got}, but {signed} was signed")]
@@ -77,7 +79,7 @@ impl DownloadError {
     /// Whether it is only the network that is missing.
     pub fn is_network(&self) -> bool {
         match self {
-            Self::Unreachable { .. } | Self::Stopped => true,
+            Self::Unreachable { .. } | Self::Later { .. } | Self::Stopped => true,
             // Overloaded, or behind something that is.
             Self::Status { status, .. } => matches!(status, 408 | 429 | 500..=599),
             Self::OtherSize { .. }
@@ -88,10 +90,26 @@ impl DownloadError {
         }
     }
 
+    /// When to come again, where the server has said so.
+    pub fn again_in(&self) -> Option<Duration> {
+        match self {
+            Self::Later { after, .. } => Some(*after),
+            Self::Unreachable { .. }
+            | Self::Status { .. }
+            | Self::OtherSize { .. }
+            | Self::OtherDigest { .. }
+            | Self::Incomplete { .. }
+            | Self::BudgetSpent { .. }
+            | Self::Stopped
+            | Self::Disk { .. } => None,
+        }
+    }
+
     pub fn code(&self) -> FailureCode {
         match self {
             Self::Unreachable { .. }
             | Self::Status { .. }
+            | Self::Later { .. }
             | Self::Incomplete { .. }
             | Self::BudgetSpent { .. }
             | Self::Stopped => FailureCode::ArtifactUnavailable,
@@ -187,9 +205,15 @@ impl Downloads {
             }
             let before = received;
             let mut attempt = Attempt { client: &client, url: &url, artifact, stop, bytes_max };
-            let interrupted = match attempt.run(partial, &mut received, progress)? {
-                None => return Ok(()),
-                Some(interrupted) => interrupted,
+            let interrupted = match attempt.run(partial, &mut received, progress) {
+                Ok(None) => return Ok(()),
+                Ok(Some(interrupted)) => interrupted,
+                // The others whom it has told the same do not come at the same moment.
+                Err(DownloadError::Later { url, status, after }) => {
+                    let after = after + self.pause(u32::BITS);
+                    return Err(DownloadError::Later { url, status, after });
+                }
+                Err(error) => return Err(error),
             };
             partial.sync()?;
             if received >= bytes_max {

@@ -21,6 +21,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
+use shared::calendar::Part;
 use shared::change::{Backup, Restore};
 use shared::digest::Digest;
 use shared::document::Release;
@@ -252,6 +253,18 @@ impl Subject {
             Self::Restore(_) => "restore of a backup".to_owned(),
             Self::Rebind(change) => format!("change of provider to {}", change.rebind.to),
             Self::Deactivation(_) => "this till is taken out of service".to_owned(),
+        }
+    }
+
+    /// Which part of its order's calendar the job's window lies in.
+    pub fn keeps_to(&self) -> Part {
+        match self {
+            Self::Backup(_) => Part::Download,
+            Self::Upgrade { .. }
+            | Self::Drill
+            | Self::Restore(_)
+            | Self::Rebind(_)
+            | Self::Deactivation(_) => Part::Activation,
         }
     }
 

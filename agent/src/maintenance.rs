@@ -1,17 +1,31 @@
 //! May this shop be disturbed now, and if not, why not, and when to ask again? Pure.
 //!
-//! Two must agree: the maintenance window, in the terminal's own zone, and the till. Nobody is
-//! asked twice in a hurry, and nobody waits so long that a clock that was set goes unnoticed.
+//! Two must agree: the hours in which the job may be carried out, in the terminal's own zone, and
+//! the till. The hours are the change's own window, which people may have signed, and what the
+//! order's calendar leaves of it; without a calendar, the window alone. Nobody is asked twice in a
+//! hurry, and nobody waits so long that a clock that was set goes unnoticed.
 
 use std::time::Duration;
 
 use jiff::tz::TimeZone;
+use shared::calendar::{Calendar, Closed, ClosedUntil, Hours, Jitter, Part};
+use shared::change::Change;
+use shared::document::Order;
 use shared::outcome::Waiting;
 use shared::time::UnixTime;
 use shared::window::Window;
 
 use crate::job::saga::circumstances::Answer;
 use crate::job::{Proof, Reply};
+
+/// When one job may be carried out.
+#[derive(Clone, Debug)]
+pub struct OpeningHours {
+    /// Of the change.
+    window: Option<Window>,
+    /// Of the order, and this terminal's place in its spread.
+    calendar: Option<(Calendar, Jitter)>,
+}
 
 /// What the till says about itself. No answer means not ready, never yes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -36,8 +50,64 @@ const NO_ANSWER_AGAIN: Duration = Duration::from_secs(30);
 /// However far the window is: the clock may be set meanwhile.
 const WINDOW_AGAIN_MAX: Duration = Duration::from_secs(15 * 60);
 
+/// The same while bytes are moved, for which it matters more.
+const CLOSING_LOOK: Duration = Duration::from_secs(60);
+
+impl OpeningHours {
+    pub fn of(order: &Order, change: &Change) -> Self {
+        let jitter = Jitter::of(order.id, order.terminal);
+        let calendar = order.calendar.clone().map(|calendar| (calendar, jitter));
+        Self { window: change.window(), calendar }
+    }
+
+    /// Whether it may begin what its table keeps to the window, by that part of the calendar.
+    pub fn window(&self, part: Part, at: UnixTime, zone: &TimeZone) -> Answer {
+        match self.of_calendar(part, zone) {
+            Some(hours) => hours_open(&hours.within(self.window), at),
+            None => window_open(self.window, at, zone),
+        }
+    }
+
+    /// Whether bytes may be moved. The window is not asked: it is about the shop.
+    pub fn download(&self, at: UnixTime, zone: &TimeZone) -> Answer {
+        let hours = self.of_calendar(Part::Download, zone);
+        hours.map_or(Answer::Yes, |hours| hours_open(&hours, at))
+    }
+
+    /// How long bytes may be moved before it is asked again, where a calendar says when.
+    pub fn download_for(&self, at: UnixTime, zone: &TimeZone) -> Option<Duration> {
+        let until = at.plus(CLOSING_LOOK);
+        let closes = self.of_calendar(Part::Download, zone)?.next_closing(at, until);
+        Some(closes.unwrap_or(until).since(at))
+    }
+
+    fn of_calendar<'a>(&'a self, part: Part, zone: &'a TimeZone) -> Option<Hours<'a>> {
+        let (calendar, jitter) = self.calendar.as_ref()?;
+        Some(calendar.hours(part, zone, *jitter))
+    }
+}
+
+fn hours_open(hours: &Hours<'_>, at: UnixTime) -> Answer {
+    let ClosedUntil { why, until } = match hours.is_open(at) {
+        Ok(()) => return Answer::Yes,
+        Err(closed) => closed,
+    };
+    let (waiting, what) = match why {
+        Closed::Freeze => (Waiting::Freeze, "nothing may change now"),
+        Closed::Window => (Waiting::Window, "its order's calendar is closed"),
+        Closed::Spread => (Waiting::Window, "others of its campaign go first"),
+        Closed::Margin => (Waiting::Window, "too little is left of what is open"),
+    };
+    let (detail, left) = match until {
+        Some(opens) => (format!("{what}; it opens at {opens}"), opens.since(at)),
+        None => (format!("{what}; it does not open in its order's time"), WINDOW_AGAIN_MAX),
+    };
+    let again_in = left.clamp(Duration::from_secs(1), WINDOW_AGAIN_MAX);
+    Answer::NotYet { waiting, detail, again_in }
+}
+
 /// Whether the window is open. No window is always open.
-pub fn window_open(window: Option<Window>, at: UnixTime, zone: &TimeZone) -> Answer {
+fn window_open(window: Option<Window>, at: UnixTime, zone: &TimeZone) -> Answer {
     let Some(window) = window else { return Answer::Yes };
     if window.is_open(at, zone) {
         return Answer::Yes;
@@ -76,65 +146,4 @@ pub fn till_free(work: Work, detail: &str) -> Answer {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn night() -> Option<Window> {
-        Some("22:00-06:00".parse().expect("a test's own window"))
-    }
-
-    fn at(text: &str) -> UnixTime {
-        UnixTime(text.parse::<jiff::Timestamp>().expect("a test's own time").as_second())
-    }
-
-    fn berlin() -> TimeZone {
-        TimeZone::get("Europe/Berlin").expect("the zone database is bundled")
-    }
-
-    fn again_in(answer: Answer) -> Duration {
-        match answer {
-            Answer::NotYet { again_in, .. } => again_in,
-            Answer::Yes | Answer::Pending => panic!("{answer:?} says nothing about later"),
-        }
-    }
-
-    #[test]
-    fn without_a_window_any_time_will_do() {
-        assert_eq!(window_open(None, UnixTime(0), &berlin()), Answer::Yes);
-    }
-
-    #[test]
-    fn the_window_is_meant_in_the_terminals_own_evening() {
-        let evening = at("2026-11-22T21:00:00Z"); // 22:00 there
-        assert_eq!(window_open(night(), evening, &berlin()), Answer::Yes);
-        assert_ne!(window_open(night(), evening, &TimeZone::UTC), Answer::Yes);
-    }
-
-    #[test]
-    fn a_closed_window_is_asked_about_again_when_it_opens_or_sooner() {
-        let answer = window_open(night(), at("2026-11-22T20:59:50Z"), &berlin());
-        assert_eq!(again_in(answer), Duration::from_secs(10));
-        let answer = window_open(night(), at("2026-11-22T12:00:00Z"), &berlin());
-        assert_eq!(again_in(answer), WINDOW_AGAIN_MAX);
-    }
-
-    #[test]
-    fn only_a_till_that_says_so_is_free() {
-        assert_eq!(till_free(Work::Free, "anything"), Answer::Yes);
-        for work in [Work::Busy, Work::Postpone, Work::NoAnswer] {
-            assert!(again_in(till_free(work, "")) >= Duration::from_secs(1), "{work:?}");
-        }
-    }
-
-    #[test]
-    fn the_tills_own_words_are_passed_on() {
-        let Answer::NotYet { detail, waiting, .. } = till_free(Work::Postpone, "stocktaking")
-        else {
-            panic!("a till that asks for later is not free");
-        };
-        assert_eq!(
-            (waiting, detail.as_str()),
-            (Waiting::Till, "the till asked for later: stocktaking")
-        );
-    }
-}
+mod tests;

@@ -6,8 +6,7 @@
 //! 1. The roster that says whose signatures count is in force.
 //! 2. The order can be read: size, envelope, kind, format, canonical form.
 //! 3. A controller's key signed it. Until here nothing that it says is repeated to anyone.
-//! 4. It is for this terminal, in this epoch. What it asks for beyond that is kept here: an agent
-//!    that does not keep calendars takes on none.
+//! 4. It is for this terminal, in this epoch, and its calendar is sound.
 //! 5. The batch can be read, is the one that the order names by digest, and is sound.
 //! 6. The batch carries the signatures that its verb needs for that many terminals.
 //! 7. The terminal is proven to be one of the batch's members, of which there are as many as the
@@ -131,7 +130,7 @@ fn check_signed(
     known: &Known<'_>,
 ) -> Result<Admitted, Refused> {
     check_epoch(&order, known.replay.epoch())?;
-    check_calendar(&order)?;
+    order.check().map_err(|unsound| refused(Refusal::UnsoundCalendar, unsound))?;
     let (batch, signed_by) = open_batch(&order, &parcel.batch, known.trust)?;
     let verb = batch.change.verb();
     let admitted = check_meant(order, (batch, &signed_by), parcel, roster, known);
@@ -193,15 +192,6 @@ fn check_epoch(order: &Order, own: u32) -> Result<(), Refused> {
         std::cmp::Ordering::Greater => Refusal::EpochAhead,
     };
     Err(refused(refusal, format!("the order is of epoch {}, this is epoch {own}", order.epoch)))
-}
-
-/// Whoever took on an order and passed over its calendar would act when nothing may change.
-fn check_calendar(order: &Order) -> Result<(), Refused> {
-    order.check().map_err(|unsound| refused(Refusal::UnsoundCalendar, unsound))?;
-    match order.calendar {
-        None => Ok(()),
-        Some(_) => Err(refused(Refusal::CalendarNotKept, "this agent keeps no calendars yet")),
-    }
 }
 
 fn open_batch(

@@ -144,7 +144,7 @@ impl FailureCode {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Waiting {
-    /// For the maintenance window.
+    /// For the maintenance window, or for the hours that its order's calendar opens.
     Window,
     /// For the till to be free.
     Till,
@@ -162,6 +162,8 @@ pub enum Waiting {
     CoolOff,
     /// For somebody to look: going on without would cost money, and there is no way around.
     People,
+    /// For the end of a freeze, in which nothing may change.
+    Freeze,
 }
 
 /// Why an order was refused. Each check has its own word, so that an alarm can tell them apart.
@@ -186,8 +188,6 @@ pub enum Refusal {
     OtherBatch,
     UnsoundBatch,
     UnsoundCalendar,
-    /// The order has a calendar, and this agent would not keep to it.
-    CalendarNotKept,
     /// The batch lacks a signature that its verb needs.
     TooFewSignatures,
     /// Enough approvers' keys have signed the batch, and too few different people.
@@ -243,7 +243,7 @@ pub enum Refusal {
 }
 
 impl Refusal {
-    pub const ALL: [Self; 46] = [
+    pub const ALL: [Self; 45] = [
         Self::TooLarge,
         Self::Malformed,
         Self::NotCanonical,
@@ -257,7 +257,6 @@ impl Refusal {
         Self::OtherBatch,
         Self::UnsoundBatch,
         Self::UnsoundCalendar,
-        Self::CalendarNotKept,
         Self::TooFewSignatures,
         Self::SameOwner,
         Self::NotAMember,
@@ -313,7 +312,6 @@ impl Refusal {
             | Self::OtherBatch
             | Self::UnsoundBatch
             | Self::UnsoundCalendar
-            | Self::CalendarNotKept
             | Self::TooFewSignatures
             | Self::SameOwner
             | Self::NotAMember

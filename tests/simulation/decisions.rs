@@ -2,6 +2,7 @@
 //! says to whom.
 
 mod accepting;
+mod going_first;
 mod locking;
 mod refusing;
 mod remembering;
@@ -23,13 +24,13 @@ use harness::keys::{Ceremony, NOW, terminal};
 use jiff::tz::TimeZone;
 use shared::digest::{Digest, Nonce};
 use shared::document::receipt::Said;
-use shared::document::{FORMAT, FleetTime, Receipt};
+use shared::document::{FORMAT, FleetTime, Order, Receipt};
 use shared::id::OrderId;
 use shared::membership::Membership;
 use shared::message::{Ack, Down, Hello, Parcel, Progress};
 use shared::outcome::{Outcome, Refusal};
 use shared::owed::SUSPENDED;
-use shared::signature::PrivateKey;
+use shared::signature::{Envelope, PrivateKey};
 use shared::time::UnixTime;
 
 use crate::disk::Disk;
@@ -231,6 +232,14 @@ impl Desk {
     fn upgrade(&self, seq: u64) -> Parcel {
         let release = Ceremony::pos_release("2.0.0", 2);
         self.ceremony.upgrade(seq, terminal(1), &release, &members())
+    }
+
+    /// The same parcel with an order that says more.
+    fn narrowed(&self, parcel: Parcel, narrow: impl FnOnce(&mut Order)) -> Parcel {
+        let envelope = Envelope::<Order>::from_bytes(parcel.order.as_slice());
+        let mut order = envelope.expect("a test's own order").document;
+        narrow(&mut order);
+        Parcel { order: self.ceremony.sign(order, &[&self.ceremony.controller]), ..parcel }
     }
 
     fn said(&self) -> Vec<Said> {

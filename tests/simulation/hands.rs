@@ -8,13 +8,17 @@ use agent::job::{Action, Again, DataAction, Finding, Found, HOLD_LEASE, Proof, R
 use agent::maintenance::Work;
 use harness::deactivate::manifest;
 use jiff::tz::TimeZone;
+use shared::calendar::{Opening, Part};
 use shared::outcome::{FailureCode, Waiting};
 
-use crate::scenario::{Release, Trouble};
+use crate::scenario::{Job, Release, Trouble};
 use crate::slots::{Bytes, Version};
 use crate::till::Hold;
 use crate::vault::Data;
 use crate::world::World;
+
+/// How much is fetched before somebody looks whether it is to be stopped.
+const FETCHED_AT_ONCE: Duration = Duration::from_secs(10);
 
 /// The answer and how long it takes; or when to look again.
 pub(crate) type Answered = Result<(Reply, Duration), Duration>;
@@ -34,6 +38,7 @@ impl World {
                 }
             }
             Action::Fetch if !self.network.line => not_yet(Waiting::Network),
+            Action::Fetch if self.is_fetching(since) => return Err(FETCHED_AT_ONCE),
             Action::Fetch => {
                 let corrupt = self.scenario.release == Release::Corrupt;
                 self.slots.download = Some(if corrupt { Bytes::Corrupt } else { Bytes::Intact });
@@ -117,7 +122,7 @@ impl World {
             DataAction::Save | DataAction::FetchSnapshot if !self.network.line => {
                 not_yet(Waiting::Network)
             }
-            DataAction::Save if self.vault.save(self.now) => {
+            DataAction::Save if self.saves() => {
                 let version = Some("snapshot 1".to_owned());
                 Reply::Done(Proof { version, findings: vec![saved()] })
             }
@@ -130,6 +135,7 @@ impl World {
                 fails(Trouble::Unfit, FailureCode::NotRestorable).unwrap_or_else(done)
             }
             DataAction::FetchSnapshot => {
+                self.watch_the_line("a snapshot was fetched");
                 let failed = fails(Trouble::Rotten, FailureCode::SnapshotDamaged);
                 self.vault.stage();
                 failed.unwrap_or_else(done)
@@ -175,6 +181,14 @@ impl World {
         }
     }
 
+    fn saves(&mut self) -> bool {
+        // What is saved before something else is done is part of that.
+        if self.scenario.job == Job::Backup {
+            self.watch_the_line("a backup was sent");
+        }
+        self.vault.save(self.now)
+    }
+
     fn has_verified(&self) -> bool {
         let within = self.scenario.backup_within.unwrap_or_default();
         self.vault.has_verified(within, self.now)
@@ -198,6 +212,7 @@ impl World {
     }
 
     fn watch_the_import(&mut self) {
+        self.watch_the_window();
         if self.till.is_selling() {
             self.breaches.push("the data of a till that was selling was replaced".to_owned());
         }
@@ -263,7 +278,44 @@ impl World {
 
     /// Nobody's shop is disturbed when it may not be, as far as the terminal can know the time:
     /// what the controller says of it was on its way for a while.
+    /// Some of it, and then more of it, as long as somebody goes on asking.
+    fn is_fetching(&mut self, since: Duration) -> bool {
+        self.watch_the_line("bytes were fetched");
+        let looked = self.fetching_since.filter(|at| *at >= since).unwrap_or(since);
+        self.fetched_for += self.now.saturating_sub(looked);
+        self.fetching_since = Some(self.now);
+        self.fetched_for < self.scenario.fetching
+    }
+
+    /// Bytes are moved only while the order's calendar lets them.
+    fn watch_the_line(&mut self, what: &str) {
+        self.watch_the_calendar(Part::Download, what);
+    }
+
+    fn watch_the_calendar(&mut self, part: Part, what: &str) {
+        let Some(calendar) = self.scenario.calendar() else { return };
+        let lag = Duration::from_millis(self.scenario.weather.delay_ms + 1_000);
+        let now = self.wall();
+        let openings = match part {
+            Part::Download => &calendar.download,
+            Part::Activation => &calendar.activation,
+        };
+        let is_in = |opening: &Opening, at| match opening {
+            Opening::Once(span) => span.has(at),
+            Opening::Weekly(_) => panic!("no scenario has one"),
+        };
+        let is_open = |at| {
+            let frozen = calendar.freezes.iter().any(|freeze| freeze.has(at));
+            !frozen && openings.iter().any(|opening| is_in(opening, at))
+        };
+        if !is_open(now) && !is_open(now.minus(lag)) {
+            self.breaches.push(format!("{what} at {now}, outside of the calendar"));
+        }
+    }
+
+    /// Nobody is disturbed but when the change and the order say so.
     pub(crate) fn watch_the_window(&mut self) {
+        self.watch_the_calendar(Part::Activation, "the shop was changed");
         if self.scenario.backup_within.is_some() && !self.has_verified() {
             self.breaches.push("the shop was disturbed without a verified snapshot".to_owned());
         }

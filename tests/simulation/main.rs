@@ -4,6 +4,7 @@
 //! `TILLWARD_SEED=17` repeats one that failed.
 
 mod bank;
+mod calendars;
 mod controller;
 mod cuts;
 mod data;

@@ -36,7 +36,7 @@ fn spoilt_table(table: Table, step: &str, spoil: impl Fn(Step) -> Option<Step>) 
 }
 
 #[track_caller]
-fn is_caught(scenario: &Scenario, tables: Tables, words: &str) {
+pub(crate) fn is_caught(scenario: &Scenario, tables: Tables, words: &str) {
     let wrong = interrupt_once(scenario, tables, Cut::Power).wrong;
     assert!(wrong.iter().any(|wrong| wrong.contains(words)), "{words}: {wrong:?}");
 }

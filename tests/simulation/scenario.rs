@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use shared::calendar::{Calendar, Opening, Span};
 use shared::change::rebind::RegistryOrder;
 use shared::document::release::Settlement;
 use shared::outcome::{Failure, FailureCode, Outcome};
@@ -26,6 +27,10 @@ pub(crate) struct Scenario {
     pub(crate) settlement: Settlement,
     /// The simulation begins at 08:00 UTC, which is the shop's time too.
     pub(crate) window: Option<&'static str>,
+    /// What the order's calendar leaves of it.
+    pub(crate) calendar: Option<Hours>,
+    /// How long it takes to fetch the artifact, resumed wherever it was stopped.
+    pub(crate) fetching: Duration,
     pub(crate) till_postpones_until: Duration,
     pub(crate) drain_leaves_until: Duration,
     pub(crate) cancelled_at: Option<Duration>,
@@ -43,6 +48,8 @@ pub(crate) struct Scenario {
     pub(crate) away: Option<(Duration, Duration)>,
     /// When the order is given.
     pub(crate) ordered_at: Duration,
+    /// When a backup is ordered that goes before all of that.
+    pub(crate) urgent_at: Option<Duration>,
     pub(crate) bug: Option<Bug>,
     pub(crate) registry_order: RegistryOrder,
     /// A broken till: what one binding has to send goes to the active one's host.
@@ -196,6 +203,14 @@ pub(crate) enum Bug {
     StopsUntilThePowerFails,
 }
 
+/// A calendar, in minutes since the beginning: from and to.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Hours {
+    pub(crate) download: &'static [(u64, u64)],
+    pub(crate) activation: &'static [(u64, u64)],
+    pub(crate) freezes: &'static [(u64, u64)],
+}
+
 /// One minute a day.
 const NARROW: &str = "08:01-08:02";
 
@@ -219,6 +234,8 @@ const QUIET: Scenario = Scenario {
     release: Release::Good,
     settlement: Settlement::NotNeeded,
     window: None,
+    calendar: None,
+    fetching: Duration::ZERO,
     till_postpones_until: Duration::ZERO,
     drain_leaves_until: Duration::ZERO,
     cancelled_at: None,
@@ -230,6 +247,7 @@ const QUIET: Scenario = Scenario {
     lease: None,
     away: None,
     ordered_at: Duration::ZERO,
+    urgent_at: None,
     bug: None,
     registry_order: RegistryOrder::NewFirst,
     mixes_hosts: false,
@@ -269,6 +287,42 @@ impl Scenario {
 
     pub(crate) fn closed_window() -> Self {
         Self { name: "closed window", window: Some("08:20-09:00"), ..QUIET }
+    }
+
+    /// Bytes in two short openings, neither of which is enough, the second of them interrupted by a
+    /// freeze, and in a third for whoever was without power. The shop in an opening that begins in the
+    /// freeze, and in the change's own window. The till can be held, and not emptied, shortly before
+    /// another freeze.
+    pub(crate) fn split_hours() -> Self {
+        let calendar = Hours {
+            download: &[(1, 4), (10, 40), (100, 300)],
+            activation: &[(20, 600)],
+            freezes: &[(14, 30), (60, 90)],
+        };
+        Self {
+            name: "split hours",
+            window: Some("08:35-16:00"),
+            calendar: Some(calendar),
+            fetching: minutes(9),
+            till_postpones_until: minutes(43),
+            drain_leaves_until: minutes(70),
+            ..QUIET
+        }
+    }
+
+    /// As [`Self::split_hours`], and there is no line from before the shop may be disturbed until long
+    /// after.
+    pub(crate) fn split_hours_offline() -> Self {
+        let away = Some((minutes(37), minutes(4 * 60)));
+        Self { name: "split hours, offline", away, ..Self::split_hours() }
+    }
+
+    /// As [`Self::split_hours`], of other jobs.
+    pub(crate) fn split_hours_of(job: Job) -> Self {
+        let name = Self::about_data(job, None).name;
+        let fetching = Duration::ZERO;
+        let window = None;
+        Self { name, job, fetching, window, ..Self::split_hours() }
     }
 
     /// Opens for a minute, and again when it is too late.
@@ -369,6 +423,7 @@ impl Scenario {
             Self::busy_till(),
             Self::closed_window(),
             Self::narrow_window(),
+            Self::split_hours(),
             Self::slow_health(),
             Self::cancelled_at(Duration::from_secs(8)),
             Self::backup_first(),
@@ -391,6 +446,20 @@ impl Scenario {
 
     pub(crate) fn window(&self) -> Option<Window> {
         self.window.map(|text| text.parse().expect("a scenario's own window"))
+    }
+
+    pub(crate) fn calendar(&self) -> Option<Calendar> {
+        let spans = |minutes: &[(u64, u64)]| -> Vec<Span> {
+            let at = |minute: u64| NOW.plus(Duration::from_secs(60 * minute));
+            minutes.iter().map(|(from, to)| Span { from: at(*from), to: at(*to) }).collect()
+        };
+        let hours = self.calendar?;
+        Some(Calendar {
+            download: spans(hours.download).into_iter().map(Opening::Once).collect(),
+            activation: spans(hours.activation).into_iter().map(Opening::Once).collect(),
+            freezes: spans(hours.freezes),
+            spread_s: 0,
+        })
     }
 
     pub(crate) fn settled_by(&self) -> Option<UnixTime> {

@@ -43,6 +43,12 @@ pub(crate) fn verdict(mut world: World) -> Vec<String> {
     wrong.extend(refused.filter_map(|order| {
         world.controller.refusal(order).map(|refusal| format!("an order was refused: {refusal}"))
     }));
+    if let Some(urgent) = world.urgent {
+        match world.controller.outcome(urgent) {
+            Some(Outcome::Succeeded { .. }) => {}
+            other => wrong.push(format!("what was urgent must not end like this: {other:?}")),
+        }
+    }
     check_cancellation(&world, told.as_ref(), &mut wrong);
     let suspicions = usize::from(world.scenario.suspected_at.is_some());
     if world.controller.suspicions != suspicions && !world.lost_its_database {

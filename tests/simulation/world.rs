@@ -16,6 +16,7 @@ use jiff::tz::TimeZone;
 use shared::backup::{Selection, SnapshotOf};
 use shared::change::{Backup, Cancel, Change, Drill, Extent, Rebind, Restore, Upgrade};
 use shared::digest::{Digest, Nonce};
+use shared::document::order::Class;
 use shared::document::receipt::Said;
 use shared::document::{Clearance, Order, Release};
 use shared::id::{OrderId, RepositoryId};
@@ -48,6 +49,8 @@ pub(crate) struct World {
     trust: Rc<Trust>,
     pub(crate) upgrade: OrderId,
     pub(crate) cancel: Option<OrderId>,
+    /// What goes before all else.
+    pub(crate) urgent: Option<OrderId>,
     /// The last suspension of several.
     pub(crate) suspension: OrderId,
     /// What follows the suspensions.
@@ -66,6 +69,9 @@ pub(crate) struct World {
     pub(crate) controller: Controller,
     pub(crate) breaches: Vec<String>,
     pub(crate) lost_its_database: bool,
+    /// How long it was fetched for, over all attempts; and when the present one was last looked at.
+    pub(crate) fetched_for: Duration,
+    pub(crate) fetching_since: Option<Duration>,
     /// Of a rebind: what has happened so far, and when it first did.
     pub(crate) old_away_from: Option<Duration>,
     pub(crate) switched_at: Option<Duration>,
@@ -122,6 +128,12 @@ impl World {
         if let (Some(parcels), Some(id)) = (cancel, cancel_id) {
             controller.owe(id, Rc::new(parcels), scenario.cancelled_at.unwrap_or_default());
         }
+        let urgent = scenario.urgent_at.map(|at| {
+            let parcels = urgent_parcels(&office.ceremony);
+            let id = id_of(&parcels[0]);
+            controller.owe(id, Rc::new(parcels), at);
+            id
+        });
         let mut suspension = upgrade_id;
         if let Some(from) = scenario.owing_from {
             let parcels = owing_parcels(&office.ceremony, &scenario, from);
@@ -162,6 +174,7 @@ impl World {
             trust: Rc::new(trust),
             upgrade: upgrade_id,
             cancel: cancel_id,
+            urgent,
             suspension,
             then,
             now: Duration::ZERO,
@@ -176,6 +189,8 @@ impl World {
             controller,
             breaches: Vec::new(),
             lost_its_database: false,
+            fetched_for: Duration::ZERO,
+            fetching_since: None,
             old_away_from: None,
             switched_at: None,
             tested: false,
@@ -325,9 +340,16 @@ fn parcels(ceremony: &Ceremony, scenario: &Scenario, release: &Release) -> Vec<P
         Job::WipeLost => clearances.enclosed(terminal(1)),
         Job::Upgrade | Job::Backup | Job::Drill | Job::Restore | Job::Suspend => None,
     };
-    in_epochs(ceremony, 1, change)
+    let calendar = scenario.calendar();
+    in_epochs_by(ceremony, 1, change, move |order| Order { calendar: calendar.clone(), ..order })
         .map(|parcel| Parcel { release: release.clone(), profile: profile.clone(), ..parcel })
         .collect()
+}
+
+fn urgent_parcels(ceremony: &Ceremony) -> Vec<Parcel> {
+    let backup = Backup { extent: Extent::Full, window: None, settled_by: None };
+    let urgent = |order| Order { class: Class::Security, ..order };
+    in_epochs_by(ceremony, 6, Change::Backup(backup), urgent).collect()
 }
 
 /// What allows a till that waits for its host to go on with what it owes, from now on.
@@ -394,13 +416,23 @@ fn members() -> Membership {
 }
 
 fn in_epochs(ceremony: &Ceremony, seq: u64, change: Change) -> impl Iterator<Item = Parcel> {
+    in_epochs_by(ceremony, seq, change, |order| order)
+}
+
+/// As [`in_epochs`], with orders that say more.
+fn in_epochs_by(
+    ceremony: &Ceremony,
+    seq: u64,
+    change: Change,
+    narrow: impl Fn(Order) -> Order,
+) -> impl Iterator<Item = Parcel> {
     let members = members();
     let needs_people = shared::floor::needs_people(change.verb());
     let approvers = ceremony.approver.iter().filter(|_| needs_people);
     let signers: Vec<_> = [&ceremony.controller].into_iter().chain(approvers).collect();
     let batch = Ceremony::batch(u8::try_from(seq).expect("few"), change, &members);
     (1..=3).map(move |epoch| {
-        let order = Ceremony::order(seq, terminal(1), &batch, &members);
+        let order = narrow(Ceremony::order(seq, terminal(1), &batch, &members));
         Parcel {
             order: ceremony.sign(Order { epoch, ..order }, &[&ceremony.controller]),
             batch: ceremony.sign(batch.clone(), &signers),

@@ -14,7 +14,7 @@ use super::*;
 use crate::install::SlotDir;
 use crate::job::{Found, Given, Ticket};
 use crate::maintenance::Work;
-use crate::pos::{PosError, protocol};
+use crate::pos::{Left, PosError, protocol};
 
 pub(crate) struct Shop {
     pub(crate) hands: Hands,
@@ -274,6 +274,22 @@ fn without_a_network_fetching_waits_and_is_nobodys_fault() {
     let fetch = task(&shop.release, 1, Action::Fetch);
     let reply = shop.hands.carry_out(&fetch, &stop, &mut |_, _| {});
     assert!(matches!(reply, Reply::NotYet { waiting: Waiting::Network, .. }), "{reply:?}");
+}
+
+#[test]
+fn a_till_that_is_waited_for_says_what_is_open_on_it() {
+    let shop = shop();
+    let says = || {
+        let Reply::Till { detail, .. } = shop.act(Action::AskTill) else { panic!("no answer") };
+        detail
+    };
+    shop.till.turn(|knobs| (knobs.left, knobs.batch_open) = (Left::default(), false));
+    assert_eq!(says(), "");
+    shop.till.turn(|knobs| knobs.batch_open = true);
+    assert_eq!(says(), "2 sales are not settled");
+    let left = Left { unsent_reversals: 1, stored_offline: u64::MAX, open_preauthorisations: 9 };
+    shop.till.turn(|knobs| knobs.left = left);
+    assert_eq!(says(), format!("2 sales are not settled, {} payments not sent", u64::MAX));
 }
 
 #[test]

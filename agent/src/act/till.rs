@@ -14,7 +14,7 @@ use crate::lock::lock;
 use crate::machine::Timekeeper;
 use crate::maintenance::Work;
 use crate::pos::protocol;
-use crate::pos::{Left, PosError, Settled, Suspicion};
+use crate::pos::{Binding, Left, PosError, Settled, Suspicion};
 use crate::stop::Waited;
 
 /// For a new process to answer after a restart, at most. A till on old hardware takes a minute.
@@ -64,7 +64,7 @@ impl Hands {
                     protocol::Work::Busy => Work::Busy,
                     protocol::Work::Postpone => Work::Postpone,
                 };
-                Reply::Till { work, detail: String::new() }
+                Reply::Till { work, detail: open(&status.bindings) }
             }
             Err(error) => Reply::Till { work: Work::NoAnswer, detail: error.to_string() },
         }
@@ -180,6 +180,18 @@ pub(super) fn not_done(error: &PosError, otherwise: FailureCode) -> Reply {
         PosError::Refused(_) | PosError::Failed(_) | PosError::Unintelligible(_) => {
             Reply::Failed { code: error.code(otherwise), detail, again: Again::Worthwhile }
         }
+    }
+}
+
+/// What is open on a till, for whoever waits for it; nothing, where nothing is.
+fn open(bindings: &[Binding]) -> String {
+    let sum = |of: fn(&Binding) -> u64| bindings.iter().map(of).fold(0, u64::saturating_add);
+    let sales = sum(|it| it.open_batch.as_ref().map_or(0, |batch| batch.count));
+    let unsent = sum(|it| it.left.unsent_reversals.saturating_add(it.left.stored_offline));
+    match (sales, unsent) {
+        (0, 0) => String::new(),
+        (_, 0) => format!("{sales} sales are not settled"),
+        (_, _) => format!("{sales} sales are not settled, {unsent} payments not sent"),
     }
 }
 

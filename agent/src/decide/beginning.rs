@@ -1,5 +1,6 @@
 //! How an agent finds itself again: from what it is, and from what the store holds.
 
+use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;
 
@@ -103,7 +104,7 @@ impl Core {
             keeping: Keeping::new(lease, now),
             restraint: Restraint::new(now.uptime),
             session: Session::new(broker, Jitter::from_seed(profile.jitter_seed), now.uptime),
-            next_turn: jobs.back().map_or(0, |job| job.turn + 1),
+            next_turn: jobs.iter().map(|job| job.turn + 1).max().unwrap_or(0),
             jobs,
             broken,
             tickets: 0,
@@ -165,7 +166,7 @@ fn newest(enrolled: &Trust, kept: Option<&KeptRoster>) -> Trust {
     }
 }
 
-/// Jobs that are not over, by their turn; and the logs of those that cannot be continued, be it
+/// Jobs that are not over, the one first that nobody goes before and the others as they go; and the logs of those that cannot be continued, be it
 /// that nothing is known of their order any more.
 fn jobs(
     mut logs: BTreeMap<OrderId, Log>,
@@ -182,6 +183,6 @@ fn jobs(
         }
     }
     broken.extend(logs.into_values());
-    jobs.sort_by_key(|job| job.turn);
+    jobs.sort_by_key(|job| Reverse((job.keeps_its_turn(), job.precedence())));
     (jobs.into(), broken)
 }

@@ -190,7 +190,8 @@ fn comes_to_its_end(job: &Job) -> bool {
     match job.wanted() {
         Some(Wanted::Suspend(_)) => false,
         Some(Wanted::Resume(_)) => {
-            job.saga.as_ref().is_some_and(|saga| saga.awaits() != Some(Condition::WindowOpen))
+            let begun = job.saga.as_ref().filter(|_| !job.to_be_resumed);
+            begun.is_some_and(|saga| saga.awaits() != Some(Condition::WindowOpen))
         }
         Some(Wanted::Wipe(..)) | None => disturbs(job),
     }

@@ -20,7 +20,6 @@ use crate::job::saga::{Event, Move, Refused, Saga};
 use crate::job::step::Condition;
 use crate::job::{Given, Reply, Task, Ticket};
 use crate::journal::facts::Standing;
-use crate::maintenance;
 use crate::session::Pace;
 use job::Job;
 
@@ -61,8 +60,12 @@ impl Core {
 
     /// The first job may have been read back from its log.
     fn resume_first(&mut self, now: Now, out: &mut Decision) {
+        let is_asleep = |job: &Job| job.to_be_resumed && self.is_asleep(job, now);
+        if self.jobs.front().is_some_and(is_asleep) {
+            return;
+        }
         if let Some(job) = self.jobs.front_mut().filter(|job| job.to_be_resumed) {
-            job.to_be_resumed = false;
+            (job.to_be_resumed, job.sleeps_until) = (false, None);
             self.drive(Event::Resumed, now, out).expect("a job that was replayed is not over");
         }
     }
@@ -125,7 +128,7 @@ impl Core {
         loop {
             self.take_turns(now, out);
             self.resume_first(now, out);
-            let Some(job) = self.jobs.front_mut() else { break };
+            let Some(job) = self.jobs.front_mut().filter(|job| !job.to_be_resumed) else { break };
             if job.saga.is_none() {
                 if self.stopping {
                     return;
@@ -134,8 +137,7 @@ impl Core {
             }
             let order = job.order;
             self.drive(Event::Due, now, out).expect("a job that is over is not in the queue");
-            let is_parked = self.jobs.front().is_some_and(Job::awaits_its_moment);
-            let goes_on = is_parked && self.has_other_work() && !self.stopping;
+            let goes_on = self.next_in_turn(now).is_some() && !self.stopping;
             if self.working_on() == Some(order) && !goes_on {
                 break;
             }
@@ -169,9 +171,18 @@ impl Core {
             .jobs
             .front()
             .and_then(|job| job.saga.as_ref()?.wakes_at(&self.circumstances(job, now)));
+        let sleeping = self.jobs.iter().filter(|job| job.to_be_resumed).filter_map(|job| {
+            let sleeps = self.circumstances(job, now).answer(job.sleeps_until?, now.uptime);
+            turns::wakes_at(sleeps, now)
+        });
+        let closes = self.jobs.front().and_then(|job| {
+            job.saga.as_ref().filter(|saga| saga.is_paused_when_closed())?;
+            let left = job.hours.download_for(reading.wall, &self.profile.zone)?;
+            Some(now.uptime + left)
+        });
         let last = self.heard_for_at_most(now).filter(|left| !left.is_zero());
         let last = last.map(|left| now.uptime + left.min(LOOK_EVERY));
-        expiries.chain(moments).chain(saga).chain(last).min()
+        expiries.chain(moments).chain(sleeping).chain(saga).chain(closes).chain(last).min()
     }
 
     pub(super) fn stop_work(&self, out: &mut Decision) {
@@ -228,14 +239,19 @@ impl Core {
         out: &mut Decision,
     ) {
         while let Some(place) = self.jobs.iter().position(&which) {
+            if self.jobs[place].is_set_aside() {
+                self.withdraw_set_aside(place, outcome, now, out);
+                continue;
+            }
             let Some(job) = self.jobs.remove(place) else { return };
             self.end(job, outcome.clone(), Vec::new(), now, out);
         }
     }
 
-    /// A job that was just accepted and is not the first says so.
+    /// A job that was just accepted and does not go first says so.
     pub(super) fn tell_turn(&mut self, now: Now, out: &mut Decision) {
-        let waits = self.jobs.len() > 1;
+        let last = self.jobs.len().saturating_sub(1);
+        let waits = last > 0 && self.next_in_turn(now) != Some(last);
         let at = self.clock.reading(now).wall;
         let Some(job) = self.jobs.back_mut().filter(|_| waits) else { return };
         let detail = "another job on this terminal comes first".to_owned();
@@ -245,15 +261,16 @@ impl Core {
         self.post(Post::Progress(report), out);
     }
 
-    fn circumstances(&self, job: &Job, now: Now) -> Circumstances {
+    pub(super) fn circumstances(&self, job: &Job, now: Now) -> Circumstances {
         let time = self.clock.reading(now);
         Circumstances {
             uptime: now.uptime,
             at: time.wall,
             expired: job.has_expired(time.proven),
-            stopping: self.stopping || self.is_unlocking(),
+            stopping: self.stopping || self.is_unlocking() || job.to_be_resumed,
             held_back: self.is_held_by_lease(job, now),
-            window: maintenance::window_open(job.window, time.wall, &self.profile.zone),
+            window: job.hours.window(job.subject.keeps_to(), time.wall, &self.profile.zone),
+            download: job.hours.download(time.wall, &self.profile.zone),
             moment: self.moment(job, now),
             settlement_asked: job.subject.asks_for_settlement(),
             backup_asked: job.subject.backup_within_s().is_some(),
@@ -265,11 +282,17 @@ impl Core {
     }
 
     /// Tells the first job what happened, and does what it wants done.
-    fn drive(&mut self, event: Event, now: Now, out: &mut Decision) -> Result<(), Refused> {
+    pub(super) fn drive(
+        &mut self,
+        event: Event,
+        now: Now,
+        out: &mut Decision,
+    ) -> Result<(), Refused> {
         let Some(job) = self.jobs.front() else { return Err(Refused::Over) };
         let circumstances = self.circumstances(job, now);
         let saga = self.jobs.front_mut().and_then(|job| job.saga.as_mut());
         let Some(saga) = saga else { return Err(Refused::Over) };
+        saga.count_from(Ticket(self.tickets));
         let moves = saga.handle(event, &circumstances)?;
         self.tickets = saga.next_ticket().0;
         for step in moves {
@@ -278,7 +301,7 @@ impl Core {
         Ok(())
     }
 
-    fn make(&mut self, step: Move, now: Now, out: &mut Decision) {
+    pub(super) fn make(&mut self, step: Move, now: Now, out: &mut Decision) {
         let at = self.clock.reading(now).wall;
         let given = matches!(step, Move::Act { .. }).then(|| self.given(now));
         let Some(job) = self.jobs.front_mut() else { return };

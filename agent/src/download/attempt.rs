@@ -13,6 +13,11 @@ use crate::stop::Stop;
 /// Without a byte for this long, the connection counts as broken.
 const STALL: Duration = Duration::from_secs(30);
 
+/// However long a server wants to be left alone: an upgrade must not miss its night for a number
+/// that somebody mistyped. And however short: it has just said that it has too much to do.
+const RETRY_AFTER_MAX: Duration = Duration::from_secs(3_600);
+const RETRY_AFTER_MIN: Duration = Duration::from_secs(5);
+
 /// Why an attempt ended early. Another may go on where it stopped.
 #[derive(Debug, thiserror::Error)]
 pub enum Interrupted {
@@ -94,7 +99,12 @@ impl Attempt<'_> {
             },
             // We asked for what is behind the end of what it has.
             416 => Ok(Answer::Lies),
-            status @ (408 | 429 | 500..=599) => Ok(Answer::Later(status)),
+            status @ (408 | 429 | 500..=599) => match retry_after(status, headers) {
+                Some(after) => {
+                    Err(DownloadError::Later { url: self.url.to_owned(), status, after })
+                }
+                None => Ok(Answer::Later(status)),
+            },
             status => Err(DownloadError::Status { url: self.url.to_owned(), status }),
         }
     }
@@ -155,6 +165,17 @@ fn text(headers: &HeaderMap, name: header::HeaderName) -> Option<&str> {
     headers.get(name)?.to_str().ok()
 }
 
+/// When a server that is overloaded wants to be asked again. A date is nobody's answer here: the
+/// terminal's clock may be wrong by years.
+fn retry_after(status: u16, headers: &HeaderMap) -> Option<Duration> {
+    let said = text(headers, header::RETRY_AFTER).filter(|_| matches!(status, 429 | 503))?;
+    let digits = said.trim();
+    let is_number = !digits.is_empty() && digits.bytes().all(|it| it.is_ascii_digit());
+    // More digits than a number has are a long time, too.
+    let seconds = is_number.then(|| digits.parse().unwrap_or(u64::MAX))?;
+    Some(Duration::from_secs(seconds).clamp(RETRY_AFTER_MIN, RETRY_AFTER_MAX))
+}
+
 /// `bytes 5-9/10`, where the total may be `*`.
 fn content_range(text: &str) -> Option<(u64, u64, Option<u64>)> {
     let (range, total) = text.strip_prefix("bytes ")?.split_once('/')?;
@@ -169,6 +190,33 @@ fn content_range(text: &str) -> Option<(u64, u64, Option<u64>)> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn who_is_overloaded_says_for_how_long_in_seconds_and_within_reason() {
+        let said = |status: u16, text: &str| {
+            let value = text.parse().expect("a test's own header");
+            let headers = HeaderMap::from_iter([(header::RETRY_AFTER, value)]);
+            retry_after(status, &headers).map(|after| after.as_secs())
+        };
+        for (text, wanted) in [
+            ("120", Some(120)),
+            (" 7 ", Some(7)),
+            ("0", Some(5)),
+            ("3600", Some(3_600)),
+            ("86400", Some(3_600)),
+            ("99999999999999999999999", Some(3_600)),
+            ("-5", None),
+            ("+5", None),
+            ("1.5", None),
+            ("", None),
+            ("Sun, 29 Nov 2026 12:00:00 GMT", None),
+        ] {
+            assert_eq!(said(503, text), wanted, "{text}");
+            assert_eq!(said(429, text), wanted, "{text}");
+            assert_eq!(said(500, text), None, "only who is overloaded knows");
+        }
+        assert_eq!(retry_after(503, &HeaderMap::new()), None);
+    }
 
     #[test]
     fn a_content_range_is_read_or_refused() {

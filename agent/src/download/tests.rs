@@ -39,6 +39,8 @@ enum Do {
     /// 200 without a length, with more bytes than were signed.
     TooMuch,
     Answer(u16),
+    /// As `Answer`, with this `retry-after`.
+    AnswerLater(u16, &'static str),
     /// Sends so many bytes and then nothing, until somebody closes.
     Stall(usize),
     Garbage,
@@ -116,6 +118,10 @@ fn answer(mut stream: &TcpStream, now: Do, ranges: &Ranges) -> io::Result<()> {
         }
         Do::Answer(status) => {
             write!(stream, "HTTP/1.1 {status} Because\r\nContent-Length: 0\r\n\r\n")
+        }
+        Do::AnswerLater(status, after) => {
+            write!(stream, "HTTP/1.1 {status} Because\r\nRetry-After: {after}\r\n")?;
+            write!(stream, "Content-Length: 0\r\n\r\n")
         }
         Do::Stall(length) => {
             whole(stream, SIZE, some(0, length))?;
@@ -283,6 +289,23 @@ fn a_refusal_is_not_repeated_and_an_overload_is() {
     let (_, error) = refused(&[Do::Answer(503)]);
     assert!(matches!(error, DownloadError::Unreachable { attempts: 5, .. }), "{error}");
     assert!(error.is_network());
+}
+
+#[test]
+fn a_server_that_asks_for_later_is_left_alone_until_then_and_what_it_gave_stays() {
+    let script = [Do::Send(100_000), Do::AnswerLater(503, "120"), Do::Send(SIZE)];
+    let server = server(&script);
+    let terminal = Terminal::at(&server.base);
+    let error = terminal.fetch().unwrap_err();
+    assert!(matches!(error, DownloadError::Later { status: 503, .. }), "{error}");
+    assert!(error.is_network());
+    assert_eq!(error.again_in(), Some(Duration::from_secs(120)));
+    assert_eq!(server.ranges.lock().unwrap().len(), 2, "it is not asked again meanwhile");
+    assert_eq!(terminal.bytes().unwrap(), content()[..100_000]);
+    terminal.fetch().unwrap();
+    assert_eq!(terminal.bytes().as_deref(), Some(content().as_slice()));
+    // A date, or nothing that can be read, is as if nothing was said.
+    assert_eq!(fetched(&[Do::AnswerLater(429, "soon"), Do::SendAll]).len(), 2);
 }
 
 #[test]

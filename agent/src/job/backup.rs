@@ -1,11 +1,13 @@
 //! A backup, as a table to be read aloud. It disturbs no sale, so it waits for no till; where the
-//! order says so, it waits for the day's batch to be settled, and never settles it itself.
+//! order says so, it waits for the day's batch to be settled, and never settles it itself. What it
+//! takes from the shop is the line: so it keeps to the hours in which its order's calendar lets
+//! bytes be moved, and to no others ([`super::Subject::keeps_to`]).
 
 use shared::outcome::FailureCode::ExportFailed;
 
 use super::Action::Data;
 use super::DataAction::{Admit, AskSettled, DiscardExport, Export, Save};
-use super::step::Condition::{SettlementAwaited, WindowOpen};
+use super::step::Condition::{DownloadOpen, SettlementAwaited, WindowOpen};
 use super::step::{Step, Table};
 
 const HOUR: u64 = 3600;
@@ -22,6 +24,6 @@ pub static BACKUP: Table = &[
         .failing_as(ExportFailed)
         .tries(5, 60)
         .within_s(HOUR),
-    Step::new("save", Data(Save)).tries(8, 60).within_s(24 * HOUR),
+    Step::new("save", Data(Save)).paused_unless(DownloadOpen).tries(8, 60).within_s(24 * HOUR),
     Step::new("tidy", Data(DiscardExport)),
 ];

@@ -3,7 +3,7 @@
 
 use super::Action::Data;
 use super::DataAction::{Admit, Compare, DiscardStaged, FetchSnapshot, Rehearse};
-use super::step::Condition::WindowOpen;
+use super::step::Condition::{DownloadOpen, WindowOpen};
 use super::step::{Step, Table};
 use shared::outcome::FailureCode::SnapshotDamaged;
 
@@ -13,6 +13,7 @@ pub static DRILL: Table = &[
     Step::new("admit", Data(Admit)).tries(3, 30).within_s(180),
     Step::wait("window", WindowOpen),
     Step::new("fetch", Data(FetchSnapshot))
+        .paused_unless(DownloadOpen)
         .tidied_by(&[Data(DiscardStaged)])
         .failing_as(SnapshotDamaged)
         .tries(8, 60)

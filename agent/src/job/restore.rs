@@ -15,7 +15,7 @@ use super::DataAction::{
     CheckTarget, CommitImport, DiscardExport, DiscardStaged, Export, FetchSnapshot, Import,
     KeepFiles, PlaceFiles, PutFilesBack, Reconcile, RevertImport, Save, SettleFirst,
 };
-use super::step::Condition::WindowOpen;
+use super::step::Condition::{DownloadOpen, WindowOpen};
 use super::step::{Step, Table};
 
 const HOUR: u64 = 3600;
@@ -27,6 +27,7 @@ pub static RESTORE: Table = &[
         .tries(8, 60)
         .within_s(HOUR),
     Step::new("fetch", Data(FetchSnapshot))
+        .paused_unless(DownloadOpen)
         .tidied_by(&[Data(DiscardStaged)])
         .failing_as(SnapshotDamaged)
         .tries(8, 60)

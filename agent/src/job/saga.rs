@@ -212,6 +212,55 @@ impl Saga {
         }
     }
 
+    /// Whether the shell is at work on what is given up as soon as its hours are over.
+    pub fn is_paused_when_closed(&self) -> bool {
+        let acts = matches!(self.doing, Doing::Acting { errand: Errand::Run, .. });
+        acts && self.step().is_some_and(|step| step.paused_unless.is_some())
+    }
+
+    /// Whether another job may go first: nothing is disturbed or to be undone, and what is being done
+    /// can be left off.
+    pub fn gives_way(&self) -> bool {
+        self.has_disturbed_nothing() && self.step().is_some_and(Step::can_be_left_off)
+    }
+
+    /// Whether it goes forward, and would leave no trace in the shop if it ended now.
+    pub fn has_disturbed_nothing(&self) -> bool {
+        self.record.course == Course::Forward && !self.record.is_disturbed()
+    }
+
+    /// The hours without which it does nothing now.
+    pub fn sleeps_until(&self) -> Option<Condition> {
+        let step = self.step().filter(|_| self.gives_way())?;
+        match step.run {
+            Run::Await(condition @ Condition::WindowOpen) => Some(condition),
+            Run::Await(_) | Run::Act(_) => step.paused_unless,
+        }
+    }
+
+    /// Another job goes first, and changes who knows what: this one begins anew when its turn comes
+    /// again. What it has left lying about is known still, to be used or to be tidied up.
+    pub fn set_aside(&mut self) -> Vec<Move> {
+        self.abandon();
+        let begun = |place: &usize| match self.record.standing[*place] {
+            Standing::Intended | Standing::Over => true,
+            Standing::Pending | Standing::Skipped => false,
+        };
+        let leaves = |place: &usize| !self.table[*place].undo.actions().is_empty();
+        let left: Vec<_> = (0..self.table.len()).filter(begun).filter(leaves).collect();
+        let evidence = self.record.evidence.clone();
+        self.write(Entry::Retreated { to: self.table[0].name.to_owned(), evidence });
+        for place in left {
+            self.write(Entry::Intended { step: self.table[place].name.to_owned(), noted: None });
+        }
+        std::mem::take(&mut self.moves)
+    }
+
+    /// No ticket from before this one is given out any more.
+    pub fn count_from(&mut self, ticket: Ticket) {
+        self.tickets = self.tickets.max(ticket.0);
+    }
+
     /// Everything that the shell was asked to do and has not answered.
     pub fn all_asked(&self) -> Vec<Ticket> {
         let acting = match self.doing {

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use shared::outcome::FailureCode;
 
-use super::Action;
+use super::{Action, DataAction};
 
 /// Where a step does not say otherwise: a till may need a minute to come back.
 pub(super) const UNDO_ATTEMPTS: u32 = 6;
@@ -23,6 +23,9 @@ pub struct Step {
     pub when: When,
     /// Must hold when the step begins, or the job goes back to [`Self::back_to`].
     pub only_while: Option<Condition>,
+    /// Done only while this holds: where it ceases the shell is stopped, and the step waits. What it
+    /// has come to by then stays.
+    pub paused_unless: Option<Condition>,
     /// Whether this held is written down with the intention, for a later [`When::Noted`].
     pub noting: Option<Condition>,
     pub after_restart: AfterRestart,
@@ -65,8 +68,11 @@ pub enum Run {
 /// A question that needs no action to be answered: see [`super::Circumstances`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Condition {
-    /// The maintenance window is open.
+    /// The maintenance window is open, and so is the part of the order's calendar that the job keeps
+    /// to: the shop may be disturbed.
     WindowOpen,
+    /// The order's calendar allows bytes to be moved over the network.
+    DownloadOpen,
     /// The release asks for settlement before the switch.
     SettlementAsked,
     /// The order asks for a verified snapshot first.
@@ -194,6 +200,7 @@ impl Step {
             run,
             when: When::Always,
             only_while: None,
+            paused_unless: None,
             noting: None,
             after_restart: AfterRestart::Repeat,
             lasts: Lasts::Always,
@@ -232,6 +239,12 @@ impl Step {
     pub const fn only_while(mut self, condition: Condition, back_to: &'static str) -> Self {
         self.only_while = Some(condition);
         self.back_to = Some(back_to);
+        self
+    }
+
+    /// Only done while this holds; where it ceases, the step waits.
+    pub const fn paused_unless(mut self, condition: Condition) -> Self {
+        self.paused_unless = Some(condition);
         self
     }
 
@@ -326,6 +339,17 @@ impl Step {
     pub const fn point_of_no_return(mut self) -> Self {
         self.mark = Mark::PointOfNoReturn;
         self
+    }
+
+    /// Whether it can be left off at any moment and begun anew: it waits, asks, or moves bytes.
+    pub fn can_be_left_off(&self) -> bool {
+        let asks = match self.run {
+            Run::Await(_) => true,
+            Run::Act(action) => {
+                [Action::AskTill, Action::Data(DataAction::AskSettled)].contains(&action)
+            }
+        };
+        asks || self.paused_unless.is_some()
     }
 
     pub const fn within_s(mut self, seconds: u64) -> Self {

@@ -22,6 +22,7 @@ pub static UPGRADE: Table = &[
     // The shop sells on and does not notice.
     Step::new("admit", Admit).ends_if_already_so().tries(3, 30).within_s(180),
     Step::new("fetch", Fetch)
+        .paused_unless(DownloadOpen)
         .tidied_by(&[DiscardDownload])
         .failing_as(ArtifactUnavailable)
         .tries(8, 60)

@@ -189,6 +189,7 @@ pub fn waiting(reason: Waiting) -> Why {
         Waiting::CutOff => "for its cut-off, and sells until then",
         Waiting::CoolOff => "while the wipe can still be cancelled",
         Waiting::People => "for somebody to look",
+        Waiting::Freeze => "for the end of a freeze",
     };
     Why::new(&reason, what)
 }

@@ -124,6 +124,15 @@ impl Hours<'_> {
         None
     }
 
+    /// The first moment after `at` and not after `until` from which on it may not begin any more,
+    /// if it may now.
+    pub fn next_closing(&self, at: UnixTime, until: UnixTime) -> Option<UnixTime> {
+        self.closed_at(at).is_none().then_some(())?;
+        let stretches = self.stretches(at.0, self.beyond(until.0));
+        let closes = stretches.first()?.to - self.margin_s;
+        (closes <= until.0).then_some(UnixTime(closes))
+    }
+
     /// Why it may not begin now, if it may not: without the search for when it may.
     pub fn closed_at(&self, at: UnixTime) -> Option<Closed> {
         if let Some(barred) = self.barred(at) {

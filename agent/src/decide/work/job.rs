@@ -1,17 +1,18 @@
 //! One job as the core keeps it: what its order says, its log, and its saga once it has begun.
 
+use std::cmp::Reverse;
 use std::sync::Arc;
 use std::time::Duration;
 
 use shared::change::Change;
 use shared::change::rebind::RegistryOrder;
 use shared::document::clearance::CLEARANCE_BYTES_MAX;
+use shared::document::order::Class;
 use shared::document::{Batch, Clearance, Order, Profile, Release, profile};
 use shared::id::{BatchId, OrderId};
 use shared::message::{Parcel, Progress, StepState};
 use shared::signature::Envelope;
 use shared::time::UnixTime;
-use shared::window::Window;
 use shared::{code_words, codec};
 
 use crate::decide::effect::Write;
@@ -21,6 +22,7 @@ use crate::job::step::{Condition, Table};
 use crate::job::{Subject, Tables, Ticket, rebind};
 use crate::journal::Entry;
 use crate::journal::log::Log;
+use crate::maintenance::OpeningHours;
 use crate::order::Admitted;
 
 /// An order that is being carried out, or waits for its turn.
@@ -30,7 +32,8 @@ pub(in crate::decide) struct Job {
     pub(super) order: OrderId,
     pub(super) batch: BatchId,
     pub(super) not_after: UnixTime,
-    pub(super) window: Option<Window>,
+    pub(super) hours: OpeningHours,
+    class: Class,
     pub(super) subject: Arc<Subject>,
     pub(super) table: Table,
     pub(super) log: Log,
@@ -40,8 +43,11 @@ pub(in crate::decide) struct Job {
     pub(super) reports: u64,
     /// When the progress of the present action was last reported.
     pub(super) progress_at: Option<Duration>,
-    /// Read back from its log, and not told yet that the agent has started again.
-    pub(super) to_be_resumed: bool,
+    /// Read back from its log, and not told yet: the agent has started again, or another job has gone
+    /// first.
+    pub(in crate::decide) to_be_resumed: bool,
+    /// The hours that it waited for when another went first.
+    pub(super) sleeps_until: Option<Condition>,
 }
 
 impl Job {
@@ -132,7 +138,8 @@ impl Job {
             order: order.id,
             batch: batch.id,
             not_after,
-            window: batch.change.window(),
+            hours: OpeningHours::of(&order, &batch.change),
+            class: order.class,
             subject: Arc::new(subject),
             table,
             log,
@@ -140,6 +147,7 @@ impl Job {
             reports: 0,
             progress_at: None,
             to_be_resumed: false,
+            sleeps_until: None,
         })
     }
 
@@ -148,9 +156,32 @@ impl Job {
         self.saga.as_ref().and_then(Saga::awaits) == Some(Condition::MomentCome)
     }
 
-    /// Whether it has done nothing yet that would have to be undone, and does nothing now.
+    /// Whether it disturbs nobody, and does nothing now.
     pub(super) fn is_waiting(&self) -> bool {
-        self.saga.is_none() || self.awaits_its_moment()
+        self.saga.is_none() || self.awaits_its_moment() || self.is_set_aside()
+    }
+
+    /// Whether it had begun when another job went first. There may be something to tidy up.
+    pub(super) fn is_set_aside(&self) -> bool {
+        self.to_be_resumed && self.saga.as_ref().is_some_and(Saga::has_disturbed_nothing)
+    }
+
+    /// Whether it has disturbed the shop, or is on its way back: nobody else does anything then.
+    pub(in crate::decide) fn keeps_its_turn(&self) -> bool {
+        self.saga.as_ref().is_some_and(|saga| !saga.has_disturbed_nothing())
+    }
+
+    /// Greater for whoever goes first.
+    pub(in crate::decide) fn precedence(&self) -> (Class, Reverse<u64>) {
+        (self.class, Reverse(self.turn))
+    }
+
+    /// Left off where it stands, and as a restart would find it.
+    pub(super) fn replayed(&mut self, tickets: Ticket) {
+        let saga = Saga::replay(self.table, self.log.entries(), tickets);
+        self.saga = Some(saga.expect("a log that this build has just written"));
+        self.to_be_resumed = true;
+        self.progress_at = None;
     }
 
     /// Whether its order's time is over. A terminal that was off when it was to stop stops as soon

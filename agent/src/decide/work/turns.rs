@@ -1,10 +1,18 @@
-//! Whose turn it is: a job that waits for its order's own moment lets the others go first, and goes
-//! before whatever can still be withdrawn once the moment has come.
+//! Whose turn it is.
+//!
+//! - A job that waits for its order's own moment lets the others go first, and goes before whatever
+//!   can still be withdrawn once the moment has come.
+//! - Of the others the higher class goes first, and within it whoever came first.
+//! - A job that has begun gives way to one that goes before it, as long as it has disturbed nobody and
+//!   only waits, asks or moves bytes. While it sleeps until its hours come, it gives way to all that do
+//!   not. It is *set aside*: left off as by a restart, and begun anew when its turn comes again. For
+//!   the other may have changed what it had looked at, and may have used the same places on the disk.
 
 use std::time::Duration;
 
 use shared::document::receipt::Evidence;
 use shared::id::OrderId;
+use shared::message::StepState;
 use shared::outcome::{Outcome, Waiting};
 use shared::owed::is_settled;
 use shared::step_names::saved_manifest;
@@ -17,7 +25,7 @@ use super::LOOK_EVERY;
 use super::job::Job;
 use crate::job::deactivate::{EXPORT, Wanted};
 use crate::job::saga::circumstances::Answer;
-use crate::job::saga::{Event, Refused, Saga};
+use crate::job::saga::{Event, Move, Refused, Saga};
 use crate::job::{Subject, Ticket};
 use crate::journal::facts::Standing;
 
@@ -46,24 +54,113 @@ impl Core {
             return;
         }
         self.hand_over(now, out);
-        let lost = self.jobs.iter().position(Job::is_of_a_lost_terminal);
-        let due = lost.or_else(|| self.jobs.iter().position(|job| self.is_due(job, now)));
+        if let Some(place) = self.next_in_turn(now) {
+            if !self.jobs.front().is_some_and(Job::is_waiting) {
+                self.set_aside_first(now, out);
+            }
+            self.bring_to_front(place);
+        } else if let Some(place) = self.due(now).filter(|place| *place > 0) {
+            self.make_way(place, now, out);
+        }
+    }
+
+    /// The job that goes next though another is the first, which lets it.
+    pub(super) fn next_in_turn(&self, now: Now) -> Option<usize> {
         let quietly = self.jobs.front().is_some_and(Job::is_waiting);
-        let other = || self.jobs.iter().position(|job| !job.awaits_its_moment());
-        match due {
-            Some(0) => {}
-            Some(place) if quietly => self.bring_to_front(place),
-            Some(place) => self.make_way(place, now, out),
-            None if quietly => self.bring_to_front(other().unwrap_or(0)),
-            None => {}
+        match self.due(now) {
+            Some(0) => None,
+            Some(place) => Some(place).filter(|_| quietly),
+            None => self.who_goes_before(now),
+        }
+    }
+
+    /// The job whose moment has come.
+    fn due(&self, now: Now) -> Option<usize> {
+        let lost = self.jobs.iter().position(Job::is_of_a_lost_terminal);
+        lost.or_else(|| self.jobs.iter().position(|job| self.is_due(job, now)))
+    }
+
+    /// The job whose turn it is rather than the first one's, which then gives way.
+    fn who_goes_before(&self, now: Now) -> Option<usize> {
+        let first = self.jobs.front().filter(|_| self.jobs.len() > 1)?;
+        let gives_way = first.is_waiting() || first.saga.as_ref().is_some_and(Saga::gives_way);
+        if !gives_way {
+            return None;
+        }
+        let any = first.awaits_its_moment() || self.is_asleep(first, now);
+        let goes_before = |job: &Job| {
+            let awake = !job.awaits_its_moment() && !self.is_asleep(job, now);
+            awake && (any || job.precedence() > first.precedence())
+        };
+        let others = self.jobs.iter().enumerate().skip(1).filter(|(_, job)| goes_before(job));
+        // One that only has to tidy up is done at once.
+        let place = others.max_by_key(|(_, job)| (job.keeps_its_turn(), job.precedence()));
+        place.map(|(place, _)| place)
+    }
+
+    /// Whether it does nothing until its hours come.
+    pub(super) fn is_asleep(&self, job: &Job, now: Now) -> bool {
+        let hours = match job.to_be_resumed {
+            true => job.sleeps_until.filter(|_| !job.keeps_its_turn()),
+            false => job.saga.as_ref().and_then(Saga::sleeps_until),
+        };
+        hours.is_some_and(|hours| !self.circumstances(job, now).holds(hours))
+    }
+
+    /// Whoever sleeps has said what for.
+    fn set_aside_first(&mut self, now: Now, out: &mut Decision) {
+        let Some(first) = self.jobs.front() else { return };
+        let is_asleep = self.is_asleep(first, now);
+        let Some(saga) = self.jobs.front_mut().and_then(|job| job.saga.as_mut()) else { return };
+        let sleeps_until = saga.sleeps_until().filter(|_| is_asleep);
+        let step = saga.step_name().unwrap_or_default();
+        let mut moves = saga.set_aside();
+        if sleeps_until.is_none() {
+            let detail = "another job on this terminal goes first".to_owned();
+            let state = StepState::Waiting { reason: Waiting::Turn, detail };
+            moves.push(Move::Report { step, state });
+        }
+        moves.into_iter().for_each(|step| self.make(step, now, out));
+        let tickets = Ticket(self.tickets);
+        if let Some(job) = self.jobs.front_mut() {
+            job.replayed(tickets);
+            job.sleeps_until = sleeps_until;
+        }
+    }
+
+    /// It tidies up as soon as it has its turn, and ends.
+    pub(super) fn withdraw_set_aside(
+        &mut self,
+        place: usize,
+        outcome: &Outcome,
+        now: Now,
+        out: &mut Decision,
+    ) {
+        let Some(order) = self.jobs.get(place).map(|job| job.order) else { return };
+        self.bring_to_front(place);
+        let withdrawn = self.drive(Event::Withdrawn(outcome.clone()), now, out);
+        debug_assert_eq!(withdrawn, Ok(()), "it has disturbed nothing");
+        if self.working_on() == Some(order)
+            && let Some(job) = self.jobs.pop_front()
+        {
+            self.jobs.insert(place, job);
         }
     }
 
     /// Whoever has this terminal gets nothing more done on it.
     pub(in crate::decide) fn withdraw_all_waiting(&mut self, now: Now, out: &mut Decision) {
-        let reason = "this terminal is emptied as lost, stolen or tampered with".to_owned();
+        self.void_waiting("this terminal is emptied as lost, stolen or tampered with", now, out);
+    }
+
+    /// Nothing of it is tidied up: all is erased.
+    fn void_waiting(&mut self, reason: &str, now: Now, out: &mut Decision) {
         let waits = |job: &Job| job.is_waiting() && !job.is_of_a_lost_terminal();
-        self.end_waiting(waits, &Outcome::Cancelled { reason }, now, out);
+        while let Some(place) = self.jobs.iter().position(waits)
+            && let Some(job) = self.jobs.remove(place)
+        {
+            let outcome = Outcome::Cancelled { reason: reason.to_owned() };
+            self.end(job, outcome, Vec::new(), now, out);
+        }
     }
 
     /// What can be withdrawn is, for the job at `place`, whose moment has come.
@@ -130,11 +227,6 @@ impl Core {
         }
     }
 
-    /// Whether another job could be worked on while the first waits for its moment.
-    pub(super) fn has_other_work(&self) -> bool {
-        self.jobs.iter().skip(1).any(|job| !job.awaits_its_moment())
-    }
-
     /// What people have ordered stays so when its job is over.
     pub(super) fn note_standing(
         &mut self,
@@ -151,6 +243,9 @@ impl Core {
         let time = self.clock.reading(now).proven;
         self.standing = standing(&it.wanted, (said, evidence), job.order, time);
         out.writes.push(facts::standing(self.standing));
+        if self.is_erased() {
+            self.void_waiting("this terminal is erased", now, out);
+        }
         let is_other = match self.standing {
             Standing::InService | Standing::Suspended { is_settled: false, .. } => true,
             Standing::Suspended { is_settled: true, .. } | Standing::Erased { .. } => false,

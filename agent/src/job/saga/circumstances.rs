@@ -21,6 +21,8 @@ pub struct Circumstances {
     /// This job is to take no step forward now.
     pub held_back: bool,
     pub window: Answer,
+    /// Whether bytes may be moved over the network.
+    pub download: Answer,
     /// Whether the order's own moment has come.
     pub moment: Answer,
     pub settlement_asked: bool,
@@ -49,9 +51,10 @@ pub enum Answer {
 }
 
 impl Circumstances {
-    pub(super) fn answer(&self, condition: Condition, since: Duration) -> Answer {
+    pub fn answer(&self, condition: Condition, since: Duration) -> Answer {
         let yes = match condition {
             Condition::WindowOpen => return self.window.clone(),
+            Condition::DownloadOpen => return self.download.clone(),
             Condition::MomentCome => return self.moment.clone(),
             Condition::SettlementAsked => self.settlement_asked,
             Condition::BackupAsked => self.backup_asked,
@@ -62,7 +65,7 @@ impl Circumstances {
         if yes { Answer::Yes } else { Answer::Pending }
     }
 
-    pub(super) fn holds(&self, condition: Condition) -> bool {
+    pub fn holds(&self, condition: Condition) -> bool {
         self.answer(condition, self.uptime) == Answer::Yes
     }
 }

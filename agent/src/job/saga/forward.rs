@@ -57,6 +57,13 @@ impl Saga {
         if let Some(pause) = self.reason_to_go_back(step, at, c) {
             return self.go_back(step, pause);
         }
+        if let Some(condition) = step.paused_unless
+            && let Answer::NotYet { waiting, detail, again_in } = c.answer(condition, c.uptime)
+        {
+            self.report(step.name, StepState::Waiting { reason: waiting, detail });
+            self.pause(c, again_in);
+            return Next::Wait;
+        }
         match step.run {
             Run::Await(condition) => self.wait_for(step, condition, c),
             Run::Act(action) => {

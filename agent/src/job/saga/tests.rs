@@ -3,12 +3,14 @@
 mod data;
 mod deactivate;
 mod errand;
+mod hours;
 mod pairs;
 mod provider;
 mod stories;
 
 use std::time::Duration;
 
+use shared::message::StepState;
 use shared::outcome::{FailureCode, Outcome, Waiting};
 use shared::time::UnixTime;
 
@@ -41,6 +43,7 @@ fn circumstances() -> Circumstances {
         stopping: false,
         held_back: false,
         window: Answer::Yes,
+        download: Answer::Yes,
         moment: Answer::Yes,
         settlement_asked: false,
         backup_asked: false,

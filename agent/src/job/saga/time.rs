@@ -39,6 +39,10 @@ impl Saga {
             Doing::Nothing | Doing::Awaiting { .. } => {}
             Doing::Paused { until } if until <= c.uptime => self.doing = Doing::Nothing,
             Doing::Paused { .. } => {}
+            Doing::Acting { ticket, errand: Errand::Run, since, .. } if self.is_to_pause(c) => {
+                self.moves.push(Move::StopAct(ticket));
+                self.rest(Errand::Run, since, c);
+            }
             Doing::Acting { ticket, errand, action, since } => {
                 if since + self.time_left(c) <= c.uptime {
                     self.moves.push(Move::StopAct(ticket));
@@ -48,6 +52,12 @@ impl Saga {
                 }
             }
         }
+    }
+
+    /// Whether what the present step needs throughout does not hold any more.
+    fn is_to_pause(&self, c: &Circumstances) -> bool {
+        let needed = self.step().and_then(|step| step.paused_unless);
+        needed.is_some_and(|condition| !c.holds(condition))
     }
 
     pub(super) fn time_out(&mut self, errand: Errand, detail: String, c: &Circumstances) {

@@ -148,6 +148,7 @@ impl Code for Waiting {
         Self::CutOff,
         Self::CoolOff,
         Self::People,
+        Self::Freeze,
     ];
 
     fn code(self) -> &'static str {
@@ -161,6 +162,7 @@ impl Code for Waiting {
             Self::CutOff => "cut-off",
             Self::CoolOff => "cool-off",
             Self::People => "people",
+            Self::Freeze => "freeze",
         }
     }
 }

@@ -179,4 +179,25 @@ proptest! {
             prop_assert!(found.0 == now || hours.is_open(UnixTime(found.0 - 1)).is_err());
         }
     }
+
+    #[test]
+    fn the_next_closing_is_the_first_moment_after_what_is_open(
+        case in a_case(),
+        minute in 0..MINUTES,
+        within in 1_i64..7_200,
+    ) {
+        let zone = zone(case.zone);
+        let hours = case.calendar.hours(case.part, &zone, Jitter(case.jitter));
+        let hours = hours.within(case.within);
+        let turns = turns(&case, &open_minutes(&case));
+        let now = case.begin + 60 * minute as i64;
+        let here = turns.iter().find(|(from, to)| (*from..*to).contains(&now));
+        let closes = here.map(|(_, to)| *to).filter(|to| *to <= now + within);
+        let found = hours.next_closing(UnixTime(now), UnixTime(now + within));
+        prop_assert_eq!(found, closes.map(UnixTime));
+        if let Some(found) = found {
+            prop_assert!(hours.is_open(found).is_err());
+            prop_assert_eq!(hours.is_open(UnixTime(found.0 - 1)), Ok(()));
+        }
+    }
 }

@@ -6,7 +6,6 @@ use shared::change::{Covers, Decommission, Resume, SettlementDelay, Suspend};
 use shared::digest::Digest;
 use shared::document::Clearance;
 use shared::id::{RequestId, TerminalId};
-use shared::message::StepState;
 use shared::owed::{SUSPENDED, SUSPENDED_OWING};
 
 use super::super::super::DataAction;

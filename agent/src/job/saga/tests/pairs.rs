@@ -2,8 +2,6 @@
 
 use std::fmt::Write as _;
 
-use shared::message::StepState;
-
 use super::*;
 use crate::maintenance::Work;
 
@@ -23,6 +21,10 @@ fn states() -> Vec<(&'static str, Rig)> {
     window.c.window = closed();
     window.due();
     (0..5).for_each(|_| drop(window.reply(done())));
+    let mut line = Rig::new(UPGRADE);
+    line.c.download = closed();
+    line.due();
+    line.reply(done());
     let mut trying_again = Rig::upgrade_at(Action::Fetch);
     trying_again.reply(failed(Again::Worthwhile));
     let mut controller = Rig::upgrade_at(Action::ProveHealth);
@@ -32,6 +34,7 @@ fn states() -> Vec<(&'static str, Rig)> {
     let mut over = Rig::upgrade_at(Action::DiscardDownload);
     over.reply(done());
     vec![
+        ("waiting until it may fetch", line),
         ("fetching", Rig::upgrade_at(Action::Fetch)),
         ("about to fetch again", trying_again),
         ("running the preflight", Rig::upgrade_at(Action::RunPreflight)),
@@ -82,6 +85,10 @@ fn events() -> Vec<(&'static str, Happens)> {
         ("a day", |rig| later(rig, 24 * 3600)),
         ("window closed", |rig| {
             rig.c.window = closed();
+            rig.handle(Event::Due)
+        }),
+        ("line closed", |rig| {
+            rig.c.download = closed();
             rig.handle(Event::Due)
         }),
         ("expired", |rig| {

@@ -1,6 +1,5 @@
 //! The tables of a change of provider: every state with every event, and the stories that matter.
 
-use shared::message::StepState;
 use shared::outcome::FailureCode;
 
 use super::super::super::DataAction;

@@ -2,8 +2,6 @@
 
 use std::collections::BTreeMap;
 
-use shared::message::StepState;
-
 use super::super::super::rebind::{REBIND, RELEASED, RebindAction};
 use super::super::super::restore::RESTORE;
 use super::super::super::step::UNDO_ATTEMPTS;
