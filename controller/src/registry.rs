@@ -15,6 +15,7 @@
 
 pub mod audit;
 pub mod backup;
+pub mod calendar;
 pub mod campaign;
 pub mod conformance;
 pub mod deactivation;
@@ -33,6 +34,7 @@ pub mod request;
 pub(crate) mod sql;
 mod sqlite;
 pub mod stop;
+pub mod store;
 pub mod terminal;
 pub mod unit;
 
@@ -56,6 +58,7 @@ use crate::campaign::state::CampaignEvent;
 use audit::{AuditEntry, AuditRegistry, By};
 use backup::BackupRegistry;
 use backup::retention::RetentionRegistry;
+use calendar::CalendarRegistry;
 use campaign::{
     Approval, Assignment, Campaign, CampaignTally, NewCampaign, Purpose, SignedAnew, Start,
     StoredBatch, Tripped, WaveEvent, WaveStanding,
@@ -73,6 +76,7 @@ use release::{StoredArtifact, StoredRelease};
 use replacement::ReplacementRegistry;
 use request::RequestRegistry;
 use stop::StopRegistry;
+use store::StoreRegistry;
 use terminal::{Claim, Enrolled, Enrolment, NewClaim, Terminal};
 use unit::UnitRegistry;
 
@@ -135,6 +139,7 @@ pub trait Registry:
     BackupRegistry
     + AuditRegistry
     + RetentionRegistry
+    + CalendarRegistry
     + PositionRegistry
     + ProviderRegistry
     + DeactivationRegistry
@@ -143,6 +148,7 @@ pub trait Registry:
     + ReplacementRegistry
     + RequestRegistry
     + StopRegistry
+    + StoreRegistry
     + UnitRegistry
     + Debug
     + Send

@@ -5,6 +5,7 @@ use shared::document::order::Stream;
 
 use crate::backup::schedule::{Every, Work};
 use crate::backup::state::SnapshotState;
+use crate::calendar::Kind as CalendarKind;
 use crate::campaign::assignment::AssignmentState;
 use crate::campaign::plan::Held;
 use crate::campaign::state::CampaignState;
@@ -194,6 +195,15 @@ impl Code for Every {
 
     fn code(self) -> &'static str {
         self.as_str()
+    }
+}
+
+impl Code for CalendarKind {
+    const WHAT: &'static str = "kind of calendar";
+    const ALL: &'static [Self] = &CalendarKind::ALL;
+
+    fn code(self) -> &'static str {
+        self.word()
     }
 }
 
@@ -438,6 +448,7 @@ mod tests {
         every_word_reads_back::<Purpose>();
         every_word_reads_back::<Stream>();
         every_word_reads_back::<Kind>();
+        every_word_reads_back::<CalendarKind>();
         every_word_reads_back::<Work>();
         every_word_reads_back::<Every>();
         every_word_reads_back::<SnapshotState>();
