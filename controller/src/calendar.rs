@@ -22,6 +22,7 @@ use serde::{Deserialize, Serialize};
 use shared::calendar::{Opening, Span, Weekly};
 use shared::time::UnixTime;
 use shared::window::Window;
+use utoipa::ToSchema;
 
 pub use repeat::{NotARepeat, Repeat};
 
@@ -41,8 +42,9 @@ pub struct Entry {
     pub except: Vec<DateTime>,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "kebab-case")]
+#[schema(as = CalendarKind)]
 pub enum Kind {
     /// When bytes may be fetched.
     Download,

@@ -32,8 +32,10 @@ pub enum NotAnEntry {
     Uid,
     #[error("a summary has at most {TEXT_BYTES_MAX} bytes, on one line")]
     Summary,
-    #[error("`{field}` is `{text}`, which is no time between 1970 and 2199 such as \
-        `2026-12-20 00:00`")]
+    #[error(
+        "`{field}` is `{text}`, which is no time between 1970 and 2199 such as \
+        `2026-12-20 00:00`"
+    )]
     NotATime { field: &'static str, text: String },
     #[error("it ends at {to}, not after it begins at {from}")]
     EndsBeforeItBegins { from: DateTime, to: DateTime },
@@ -129,11 +131,17 @@ mod tests {
         assert_eq!(entry.from, date(2026, 12, 7).at(22, 0, 0, 0));
         assert_eq!(entry.to, date(2026, 12, 8).at(6, 0, 0, 0));
         assert_eq!(entry.clock, Clock::Zone("Europe/Berlin".to_owned()));
-        assert_eq!(entry.repeat.map(|it| it.to_string()).as_deref(), Some("FREQ=WEEKLY;BYDAY=MO,TU"));
+        assert_eq!(
+            entry.repeat.map(|it| it.to_string()).as_deref(),
+            Some("FREQ=WEEKLY;BYDAY=MO,TU")
+        );
         let except = [(8, 22), (14, 22)].map(|(day, hour)| date(2026, 12, day).at(hour, 0, 0, 0));
         assert_eq!(entry.except, except);
         let entry = said().entry().expect("it is sound");
-        assert_eq!((entry.to, entry.clock), (date(2026, 12, 27).at(0, 0, 0, 0), Clock::EachTerminals));
+        assert_eq!(
+            (entry.to, entry.clock),
+            (date(2026, 12, 27).at(0, 0, 0, 0), Clock::EachTerminals)
+        );
     }
 
     #[test]

@@ -104,7 +104,10 @@ pub trait CalendarRegistry {
 }
 
 /// All that are listed. There are as many as people keep.
-pub async fn all<R: CalendarRegistry + ?Sized>(registry: &R, of: &CalendarsOf) -> Result<Vec<Kept>> {
+pub async fn all<R: CalendarRegistry + ?Sized>(
+    registry: &R,
+    of: &CalendarsOf,
+) -> Result<Vec<Kept>> {
     let mut all: Vec<Kept> = Vec::new();
     loop {
         let after = all.last().map(|kept| kept.number);

@@ -252,7 +252,8 @@ fn weekly_windows_become_as_few_as_mean_the_same() {
 
 #[test]
 fn a_window_in_a_zone_is_weekly_there_and_spans_elsewhere() {
-    let kept = [activation(fleet(), "2026-11-02 22:00 / 2026-11-03 06:00 ; FREQ=DAILY @Asia/Tokyo")];
+    let kept =
+        [activation(fleet(), "2026-11-02 22:00 / 2026-11-03 06:00 ; FREQ=DAILY @Asia/Tokyo")];
     let two_nights = span("2026-12-07T12:00:00Z", "2026-12-08T20:00:00Z");
     let table = [
         ("Asia/Tokyo", vec![daily("22:00-06:00")]),
@@ -410,9 +411,9 @@ fn what_is_carried_is_open_when_its_entries_are() {
         let calendar = carried(&kept, &zone, week(), 0).expect("it fits").expect("it closes");
         let hours = calendar.hours(Part::Activation, &zone, Jitter::NONE);
         for minute in (week().from.0..week().to.0).step_by(5 * 60).map(UnixTime) {
-            let inside = kept.iter().any(|it| {
-                it.entry.next(&zone, minute).is_some_and(|occurrence| occurrence.is_now)
-            });
+            let inside = kept
+                .iter()
+                .any(|it| it.entry.next(&zone, minute).is_some_and(|occurrence| occurrence.is_now));
             let is_open = hours.closed_at(minute).is_none_or(|why| why == Closed::Margin);
             assert_eq!(is_open, inside, "{name} {minute}");
         }

@@ -89,7 +89,8 @@ fn entry(event: &Component, zones: &Zones, kind: Kind) -> Result<Option<Entry>, 
         }
     }
     let line = event.one("UID")?.ok_or_else(|| at_begin(Why::Missing("UID")))?;
-    let uid = Some(line.text()).filter(|it| is_uid(it)).ok_or_else(|| line.is_not_kept(Why::Uid))?;
+    let uid =
+        Some(line.text()).filter(|it| is_uid(it)).ok_or_else(|| line.is_not_kept(Why::Uid))?;
     let summary = event.one("SUMMARY")?.map_or_else(String::new, |line| words(&line.text()));
     let begin = event.one("DTSTART")?.ok_or_else(|| at_begin(Why::Missing("DTSTART")))?;
     let mut from = written(begin, &begin.value, zones)?;

@@ -1,12 +1,10 @@
 //! Stores as people describe them, and the windows and freezes that people keep.
 
 use super::fixture::*;
-use crate::calendar::scope::Scope;
 use crate::calendar::said::Said;
+use crate::calendar::scope::Scope;
 use crate::calendar::{Entry, Kind};
-use crate::registry::calendar::{
-    CalendarRefused, CalendarsOf, Effect, Kept, STANDING_MAX, all,
-};
+use crate::registry::calendar::{CalendarRefused, CalendarsOf, Effect, Kept, STANDING_MAX, all};
 use crate::registry::page::Page;
 use crate::registry::{Registry, RegistryError};
 use crate::store::{Description, Set, Store};
@@ -202,11 +200,12 @@ pub(super) async fn a_store_goes_by_the_fleet_s_its_region_s_and_its_own(registr
 
 pub(super) async fn nobody_keeps_a_calendar_for_a_place_that_is_not_there(registry: &dyn Registry) {
     stores(registry, &["north"]).await;
-    let missing = async |scope: Scope| {
-        match registry.put_calendars(&scope, &[freeze("a", 1)], false, &by("op", 7)).await {
-            Err(RegistryError::Missing { what, which }) => (what, which),
-            other => panic!("{scope} is not there: {other:?}"),
-        }
+    let missing = async |scope: Scope| match registry
+        .put_calendars(&scope, &[freeze("a", 1)], false, &by("op", 7))
+        .await
+    {
+        Err(RegistryError::Missing { what, which }) => (what, which),
+        other => panic!("{scope} is not there: {other:?}"),
     };
     let (coast, west) = ("coast".to_owned(), "west".to_owned());
     assert_eq!(missing(Scope::Region(coast.clone())).await, ("region", coast));

@@ -122,10 +122,7 @@ async fn of_store(tx: &mut Transaction, store: &str) -> Result<Vec<Kept>> {
 }
 
 /// By kind and uid.
-async fn standing(
-    tx: &mut Transaction,
-    scope: &Scope,
-) -> Result<BTreeMap<(Kind, String), Kept>> {
+async fn standing(tx: &mut Transaction, scope: &Scope) -> Result<BTreeMap<(Kind, String), Kept>> {
     let select =
         select_calendars!("WHERE scope = $1 AND subject = $2 AND ended_at IS NULL ORDER BY id");
     let rows = tx.rows(select, vec![text(scope.word()), text(scope.subject())]).await?;
