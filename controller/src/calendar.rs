@@ -1,10 +1,10 @@
 //! Windows and freezes as people keep them: entries of a calendar, on each terminal's own clock or
 //! in one zone, once or again and again. Pure.
 //!
-//! [`ics`] reads and writes them as files of other programs, [`said`] takes one as a person says it.
-//! What an order carries ([`shared::calendar`]) is made of those that concern a terminal's store
-//! ([`scope`]), for this terminal and one order's life ([`carried`]): an entry that repeats weekly on
-//! the terminal's own clock, or in its zone, stays weekly, all else becomes spans.
+//! [`ics`] reads and writes them as files of other programs, [`said`] takes one as a person says
+//! it. What an order carries ([`shared::calendar`]) is made of those that concern a terminal's
+//! store ([`scope`]), for this terminal and one order's life ([`carried`]): an entry that repeats
+//! weekly on the terminal's own clock, or in its zone, stays weekly, all else becomes spans.
 //!
 //! A time that a clock skips is the moment at which it jumps. Of a time that comes twice an entry
 //! begins with the first; an opening ends with the first as well, a freeze with the second.

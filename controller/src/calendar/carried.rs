@@ -1,5 +1,5 @@
-//! What an order carries of the windows and freezes that people keep: for one terminal, in its zone,
-//! and for the order's life. Pure.
+//! What an order carries of the windows and freezes that people keep: for one terminal, in its
+//! zone, and for the order's life. Pure.
 //!
 //! Of each kind of windows those of the nearest scope count alone: the store's before its region's,
 //! these before the fleet's. Freezes of all scopes add up. What is over counts no more: a store
@@ -7,8 +7,8 @@
 //!
 //! As few entries are carried as mean the same. Weekly windows are laid over one another as minutes
 //! of a week, spans that touch become one, and a span in the middle of a freeze is left out. What
-//! does not fit then is refused: an order that opened less often than people said would wait without
-//! anybody knowing what for.
+//! does not fit then is refused: an order that opened less often than people said would wait
+//! without anybody knowing what for.
 
 use jiff::civil::Weekday;
 use jiff::tz::TimeZone;
@@ -112,8 +112,8 @@ pub fn open_at(
 /// No order lives longer, so nobody waits longer.
 const LOOKED_AHEAD_S: i64 = ROUTINE_ORDER_LIFETIME_S_MAX.cast_signed();
 
-/// What is to be known for every moment of a life: a stretch that began before it may still have its
-/// spread, and what ends soon after it has its margin inside.
+/// What is to be known for every moment of a life: a stretch that began before it may still have
+/// its spread, and what ends soon after it has its margin inside.
 fn seen(life: Span, spread_s: u32) -> Span {
     Span {
         from: UnixTime(life.from.0.saturating_sub(spread_s.into())),

@@ -77,8 +77,8 @@ impl CalendarRefused {
 /// The part of the registry that is about windows and freezes.
 #[async_trait]
 pub trait CalendarRegistry {
-    /// Keeps these in a scope, all or none, each in the place of the one that is there with its kind
-    /// and its uid. With `dry` nothing is done. A region is there while a store is in it.
+    /// Keeps these in a scope, all or none, each in the place of the one that is there with its
+    /// kind and its uid. With `dry` nothing is done. A region is there while a store is in it.
     async fn put_calendars(
         &self,
         scope: &Scope,
@@ -98,8 +98,8 @@ pub trait CalendarRegistry {
     /// By number.
     async fn calendars(&self, of: &CalendarsOf, page: &Page<u64>) -> Result<Vec<Kept>>;
 
-    /// Whatever stands of the fleet, of the region that the store is in, and of the store itself, in
-    /// this order.
+    /// Whatever stands of the fleet, of the region that the store is in, and of the store itself,
+    /// in this order.
     async fn calendars_of_store(&self, store: &str) -> Result<Vec<Kept>>;
 }
 

@@ -167,8 +167,8 @@ impl Add {
     }
 }
 
-/// Since more than a week ago, wherever a terminal stands: an order that is made now carries it as a
-/// weekly window.
+/// Since more than a week ago, wherever a terminal stands: an order that is made now carries it as
+/// a weekly window.
 fn repeated(window: Window, days: Vec<Day>, rule: String, today: Date) -> When {
     let earlier = today.checked_sub(16.days()).unwrap_or(today);
     let is_one = |it: &Date| days.iter().any(|day| day.weekday() == it.weekday());
