@@ -44,7 +44,7 @@ fn kept(scope: Scope, kind: Kind, said: &str) -> Kept {
         }
     }
     let said = Said {
-        uid: format!("{said}"),
+        uid: said.to_owned(),
         summary: String::new(),
         kind,
         from: from.to_owned(),

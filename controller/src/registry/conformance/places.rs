@@ -90,7 +90,7 @@ fn entry(uid: &str, kind: Kind, day: u8) -> Entry {
         kind,
         from: format!("2026-12-{day:02} 22:00"),
         to: format!("2026-12-{:02} 06:00", day + 1),
-        zone: (day % 2 == 0).then(|| "Europe/Berlin".to_owned()),
+        zone: day.is_multiple_of(2).then(|| "Europe/Berlin".to_owned()),
         repeat: Some("FREQ=WEEKLY".to_owned()),
         until: Some("2027-03-01".to_owned()),
         except: vec![],
@@ -173,8 +173,8 @@ pub(super) async fn a_store_goes_by_the_fleet_s_its_region_s_and_its_own(registr
     let (coast, hills) = (Scope::Region("coast".to_owned()), Scope::Region("hills".to_owned()));
     let (north, west) = (Scope::Store("north".to_owned()), Scope::Store("west".to_owned()));
     let scopes = [&north, &west, &coast, &hills, &Scope::Fleet];
-    for (day, scope) in (1..).zip(scopes) {
-        let kind = if day % 2 == 0 { Kind::Download } else { Kind::Freeze };
+    for (day, scope) in (1_u8..).zip(scopes) {
+        let kind = if day.is_multiple_of(2) { Kind::Download } else { Kind::Freeze };
         let uid = scope.to_string();
         put(registry, scope, &[entry(&uid, kind, day)]).await.expect("it fits");
     }
