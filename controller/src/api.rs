@@ -11,6 +11,7 @@ mod artifacts;
 mod audit;
 mod backups;
 mod bindings;
+mod calendars;
 mod campaigns;
 mod claims;
 mod deactivations;
@@ -31,6 +32,7 @@ mod requests;
 mod rosters;
 mod status;
 mod stops;
+mod stores;
 mod terminals;
 mod texts;
 mod units;
@@ -168,8 +170,10 @@ fn operations() -> OpenApiRouter<Arc<Api>> {
         .merge(campaigns::routes())
         .merge(approvals::routes())
         .merge(rosters::routes())
+        .merge(stores::routes())
         .merge(positions::routes())
         .merge(bindings::routes())
+        .merge(calendars::routes())
         .merge(requests::routes())
         .merge(deactivations::routes())
         .merge(stops::routes())

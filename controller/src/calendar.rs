@@ -1,15 +1,19 @@
 //! Windows and freezes as people keep them: entries of a calendar, on each terminal's own clock or
 //! in one zone, once or again and again. Pure.
 //!
-//! [`ics`] reads and writes them as files of other programs. What an order carries
-//! ([`shared::calendar`]) is made of them for one terminal and one order's life: an entry that
-//! repeats weekly on the terminal's own clock stays weekly, all else becomes spans.
+//! [`ics`] reads and writes them as files of other programs, [`said`] takes one as a person says
+//! it. What an order carries ([`shared::calendar`]) is made of those that concern a terminal's
+//! store ([`scope`]), for this terminal and one order's life ([`carried`]): an entry that repeats
+//! weekly on the terminal's own clock, or in its zone, stays weekly, all else becomes spans.
 //!
 //! A time that a clock skips is the moment at which it jumps. Of a time that comes twice an entry
 //! begins with the first; an opening ends with the first as well, a freeze with the second.
 
+pub mod carried;
 pub mod ics;
 mod repeat;
+pub mod said;
+pub mod scope;
 
 use jiff::civil::DateTime;
 use jiff::tz::{AmbiguousOffset, TimeZone};
@@ -18,6 +22,7 @@ use serde::{Deserialize, Serialize};
 use shared::calendar::{Opening, Span, Weekly};
 use shared::time::UnixTime;
 use shared::window::Window;
+use utoipa::ToSchema;
 
 pub use repeat::{NotARepeat, Repeat};
 
@@ -37,8 +42,9 @@ pub struct Entry {
     pub except: Vec<DateTime>,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "kebab-case")]
+#[schema(as = CalendarKind)]
 pub enum Kind {
     /// When bytes may be fetched.
     Download,
@@ -54,6 +60,14 @@ pub enum Clock {
     EachTerminals,
     /// By its IANA name, which the machine knew when the entry was read.
     Zone(String),
+}
+
+/// One time of an entry.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Occurrence {
+    pub from: DateTime,
+    pub to: DateTime,
+    pub is_now: bool,
 }
 
 /// Which of the two moments is meant by a time that comes twice.
@@ -89,9 +103,29 @@ impl Entry {
         self.spans(zone, life, Twice::Second).collect()
     }
 
+    /// Whether it is never again, for a terminal in this zone.
+    pub fn is_over(&self, zone: &TimeZone, at: UnixTime) -> bool {
+        let ever_after = Span { from: at, to: UnixTime(i64::MAX) };
+        self.spans(zone, ever_after, Twice::Second).next().is_none()
+    }
+
+    /// When it is now or next, on its own clock; a terminal's is in this zone.
+    pub fn next(&self, zone: &TimeZone, at: UnixTime) -> Option<Occurrence> {
+        let zone = self.zone(zone)?;
+        self.times().find_map(|(from, to)| {
+            let begins = moment(&zone, from, Twice::First)?;
+            let ends = moment(&zone, to, Twice::Second)?;
+            (at < ends).then_some(Occurrence { from, to, is_now: begins <= at })
+        })
+    }
+
     /// As one weekly opening, when it is nothing else all life long.
     fn weekly(&self, zone: &TimeZone, life: Span) -> Option<Weekly> {
-        let repeat = self.repeat.as_ref().filter(|_| self.clock == Clock::EachTerminals)?;
+        let is_own = match &self.clock {
+            Clock::EachTerminals => true,
+            Clock::Zone(name) => zone.iana_name() == Some(name),
+        };
+        let repeat = self.repeat.as_ref().filter(|_| is_own)?;
         let (begin, end) = (local(zone, life.from)?, local(zone, life.to)?);
         let goes_on = self.from <= begin && repeat.until.is_none_or(|until| end <= until);
         let day_before = begin.checked_sub(1.day()).ok()?;
@@ -103,12 +137,7 @@ impl Entry {
     }
 
     fn spans(&self, own: &TimeZone, life: Span, ends: Twice) -> impl Iterator<Item = Span> {
-        // A zone that the machine has forgotten since has no moments; nothing opens by it.
-        let zone = match &self.clock {
-            Clock::EachTerminals => Some(own.clone()),
-            Clock::Zone(name) => TimeZone::get(name).ok(),
-        };
-        let zone = zone.filter(|_| life.from < life.to);
+        let zone = self.zone(own).filter(|_| life.from < life.to);
         let times = zone.into_iter().flat_map(move |zone| {
             self.times().map_while(move |(from, to)| {
                 let from = moment(&zone, from, Twice::First)?;
@@ -117,6 +146,14 @@ impl Entry {
             })
         });
         times.filter(move |span| span.from < span.to && life.from < span.to)
+    }
+
+    /// A zone that the machine has forgotten since has no moments; nothing opens by it.
+    fn zone(&self, own: &TimeZone) -> Option<TimeZone> {
+        match &self.clock {
+            Clock::EachTerminals => Some(own.clone()),
+            Clock::Zone(name) => TimeZone::get(name).ok(),
+        }
     }
 
     fn times(&self) -> impl Iterator<Item = (DateTime, DateTime)> {

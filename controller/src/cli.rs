@@ -9,6 +9,7 @@ mod approve;
 mod audit;
 mod backup;
 mod binding;
+mod calendar;
 mod campaign;
 mod certificate;
 mod client;
@@ -34,6 +35,7 @@ mod request;
 mod restore;
 mod roster;
 mod status;
+mod store;
 mod terminal;
 mod unit;
 mod words;
@@ -83,6 +85,10 @@ enum Command {
     Deactivate(deactivate::DeactivateCommand),
     #[command(subcommand)]
     Approve(approve::ApproveCommand),
+    #[command(subcommand)]
+    Store(store::StoreCommand),
+    #[command(subcommand)]
+    Calendar(calendar::CalendarCommand),
     #[command(subcommand)]
     Position(position::PositionCommand),
     #[command(subcommand)]
@@ -161,6 +167,8 @@ impl Cli {
             Command::Rebind(command) => command.run(context, now, print).await,
             Command::Deactivate(command) => command.run(context, print).await,
             Command::Approve(command) => command.run(context, now, print).await,
+            Command::Store(command) => command.run(context, print).await,
+            Command::Calendar(command) => command.run(context, now, print).await,
             Command::Position(command) => command.run(context, print).await,
             Command::Binding(command) => command.run(context, print).await,
             Command::Unit(command) => command.run(context, print).await,

@@ -37,6 +37,7 @@ pub mod replacement;
 pub mod request;
 pub mod selector;
 pub mod sheet;
+pub mod store;
 pub mod terminal;
 pub mod text;
 pub mod unit;

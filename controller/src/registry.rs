@@ -15,6 +15,7 @@
 
 pub mod audit;
 pub mod backup;
+pub mod calendar;
 pub mod campaign;
 pub mod conformance;
 pub mod deactivation;
@@ -33,6 +34,7 @@ pub mod request;
 pub(crate) mod sql;
 mod sqlite;
 pub mod stop;
+pub mod store;
 pub mod terminal;
 pub mod unit;
 
@@ -58,6 +60,7 @@ use crate::campaign::store::StoreStanding;
 use audit::{AuditEntry, AuditRegistry, By};
 use backup::BackupRegistry;
 use backup::retention::RetentionRegistry;
+use calendar::CalendarRegistry;
 use campaign::{
     Approval, Assignment, Besides, Campaign, CampaignTally, Changes, NewCampaign, NotAgain,
     Purpose, Reprioritised, SignedAnew, Start, StoredBatch, Tripped, WaveEvent, WaveStanding,
@@ -75,6 +78,7 @@ use release::{StoredArtifact, StoredRelease};
 use replacement::ReplacementRegistry;
 use request::RequestRegistry;
 use stop::StopRegistry;
+use store::StoreRegistry;
 use terminal::{Claim, Enrolled, Enrolment, NewClaim, Terminal};
 use unit::UnitRegistry;
 
@@ -137,6 +141,7 @@ pub trait Registry:
     BackupRegistry
     + AuditRegistry
     + RetentionRegistry
+    + CalendarRegistry
     + PositionRegistry
     + ProviderRegistry
     + DeactivationRegistry
@@ -145,6 +150,7 @@ pub trait Registry:
     + ReplacementRegistry
     + RequestRegistry
     + StopRegistry
+    + StoreRegistry
     + UnitRegistry
     + Debug
     + Send

@@ -220,6 +220,9 @@ impl Span {
 }
 
 impl Jitter {
+    /// Of whoever has no order, and begins with the first.
+    pub const NONE: Self = Self(0);
+
     pub fn of(order: OrderId, terminal: TerminalId) -> Self {
         let digest = Digest::of_parts(&[b"jitter/", order.as_bytes(), terminal.as_bytes()]);
         let [a, b, c, d, ..] = digest.0;

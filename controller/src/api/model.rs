@@ -15,6 +15,7 @@ mod drill;
 mod enrolment;
 mod evidence;
 mod notice;
+mod place;
 mod position;
 mod provider;
 mod purge;
@@ -51,6 +52,11 @@ pub use drill::{DrillReport, DrillSet, Tally};
 pub use enrolment::{Base64, BeginEnrolment, Enrol, Enrolled, EnrolmentNonce, Own};
 pub use evidence::OrderEvidence;
 pub use notice::{Letter, Notice};
+pub use place::{
+    CalendarEffect, CalendarEnd, CalendarEntry, CalendarImportReport, CalendarKind,
+    CalendarOccurrence, CalendarScope, ImportedCalendar, NewCalendarEntry, OpenOrClosed, Store,
+    StoreDescription, StoreDetail, StoreHours,
+};
 pub use position::{
     Binding, BindingChange, BindingImport, BindingMove, BindingMoves, BindingStep, BindingTuple,
     BindingVersion, Filling, ImportMistake, ImportReport, ImportRow, NewBinding, NewPosition,

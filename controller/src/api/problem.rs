@@ -310,7 +310,9 @@ impl Refusal {
 fn lists(what: &str) -> Option<&'static str> {
     Some(match what {
         "terminal" => "tillward terminal list",
-        "store" | "position" => "tillward position list",
+        "store" | "region" => "tillward store list",
+        "calendar" => "tillward calendar list",
+        "position" => "tillward position list",
         "binding" => "tillward binding list",
         "request" => "tillward request list",
         "suspicion" => "tillward request suspicions --all",

@@ -8,6 +8,7 @@ mod connections;
 mod enrolment;
 mod fixture;
 mod operators;
+mod places;
 mod providers;
 mod purges;
 mod quarantine;

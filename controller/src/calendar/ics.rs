@@ -23,6 +23,7 @@ mod zones;
 #[cfg(test)]
 mod tests;
 
+use super::said::UID_CHARS_MAX;
 use super::{Entry, Kind, NotARepeat};
 
 pub use write::export;
@@ -73,6 +74,8 @@ pub enum Why {
     Second(&'static str),
     #[error("`{0}` is not kept: make an event of its own of what it means")]
     NotMeant(String),
+    #[error("a uid has 1 to {UID_CHARS_MAX} characters, and none that cannot be seen")]
+    Uid,
     #[error("the event `{0}` stands in the file twice")]
     SameUid(String),
     #[error("an event is one of `download`, `activation`, `freeze`; this one is several")]

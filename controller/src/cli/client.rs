@@ -1,6 +1,7 @@
 //! The controller's HTTP API, as the command line uses it.
 
 mod deactivations;
+pub(super) mod places;
 mod positions;
 mod providers;
 mod replacements;
@@ -562,6 +563,18 @@ impl Client {
             Err(_) => Err(ClientError::Unexplained { url, status }),
         }
     }
+}
+
+/// One part of a path: names and serial numbers have characters that paths do not.
+fn segment(text: &str) -> String {
+    let mut segment = String::new();
+    for byte in text.bytes() {
+        match byte {
+            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'_' => segment.push(char::from(byte)),
+            other => segment.push_str(&format!("%{other:02X}")),
+        }
+    }
+    segment
 }
 
 /// Whether the connection failed because of what the other side showed. rustls hides its errors

@@ -1,6 +1,7 @@
 //! For tests: a small fleet as the API would describe it, the same in every run.
 
 mod deactivation;
+mod places;
 mod replacements;
 mod units;
 
@@ -38,6 +39,7 @@ pub(super) use deactivation::{
     closed_stop, deactivation, deactivation_summary, owing_deactivation, resume_plan, resumption,
     sanitisation_certificate, service_plan, stop,
 };
+pub(super) use places::{calendar_import, calendars, store, stores};
 pub(super) use replacements::{replacement_past, replacements};
 pub(super) use units::{unit_past, unit_sanitisation, units};
 

@@ -43,6 +43,7 @@ pub(crate) fn till(labels: &[(&str, &str)], components: Option<&[(&str, &str)]>)
         is_frozen: false,
         is_place_frozen: false,
         is_quarantined: false,
+        region: None,
         service: crate::registry::terminal::Service::InService,
     }
 }

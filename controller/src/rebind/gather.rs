@@ -67,6 +67,7 @@ pub(super) async fn facts(
         let Some(last) = found.last() else { break };
         page = Page::after(last.id, PAGE_ITEMS_MAX);
         let filled = on_record::positions(registry, &found).await?;
+        let in_words = with_fallback(registry, &found).await?;
         let selectors = [selector].into_iter().chain(&look.requested);
         let settling = Settling::asked_by(selectors, &found, registry).await?;
         let busy = in_changes(registry, &found, wish.carried_by).await?;
@@ -78,7 +79,8 @@ pub(super) async fn facts(
             };
             let store = stores.entry(terminal.store.clone()).or_default();
             store.working += u32::from(facts.is_selling);
-            store.has_fallback |= position.is_some_and(|it| it.fallback.is_some());
+            store.has_fallback |= position.is_some_and(|it| it.fallback.is_some())
+                || in_words.contains(&terminal.store);
             if ids.contains(&terminal.id) || serials.contains(terminal.serial.as_str()) {
                 let class = position.and_then(|it| it.merchant_class.clone());
                 without_class += u32::from(class.is_none());
@@ -123,6 +125,16 @@ pub(super) async fn facts(
         by_serial: terminals.values().map(|it| (it.serial.clone(), it.id)).collect(),
         terminals,
     })
+}
+
+/// Those of their stores of which somebody has said how they sell meanwhile.
+async fn with_fallback(
+    registry: &dyn Registry,
+    terminals: &[Terminal],
+) -> Result<BTreeSet<String>, RegistryError> {
+    let names: BTreeSet<_> = terminals.iter().map(|it| it.store.clone()).collect();
+    let stores = registry.stores_of(&names.into_iter().collect::<Vec<_>>()).await?.into_iter();
+    Ok(stores.filter(|it| it.described.fallback.is_some()).map(|it| it.name).collect())
 }
 
 async fn documents(registry: &dyn Registry, asks: [&str; 2]) -> Result<Documents, RegistryError> {

@@ -15,6 +15,7 @@ mod guards;
 mod late;
 mod orders;
 mod owing;
+mod places;
 mod positions;
 mod providers;
 mod quarantine;
@@ -122,6 +123,14 @@ pub const CHECKS: &[Check] = checks! {
         a_registry_from_a_backup_learns_the_numbers_from_the_terminal,
         reports_lost_after_they_were_acknowledged_are_asked_for_again,
         a_terminal_cannot_fill_the_registry_with_alarms;
+    places:
+        a_store_is_described_by_who_has_seen_its_last_description,
+        stores_are_listed_by_name_and_in_pages,
+        an_entry_takes_the_place_of_the_one_with_its_kind_and_uid,
+        an_entry_that_is_removed_is_kept_as_ended,
+        a_store_goes_by_the_fleet_s_its_region_s_and_its_own,
+        nobody_keeps_a_calendar_for_a_place_that_is_not_there,
+        a_scope_has_at_most_so_many_entries_and_nothing_is_half_kept;
     positions:
         a_position_is_filled_by_one_unit_and_a_unit_fills_one,
         a_unit_that_enrols_moves_and_one_that_is_revoked_leaves,

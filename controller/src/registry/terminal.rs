@@ -43,6 +43,8 @@ pub struct Terminal {
     pub is_place_frozen: bool,
     /// It is to be emptied as lost, stolen or tampered with: it is sent nothing else.
     pub is_quarantined: bool,
+    /// Of its store.
+    pub region: Option<String>,
     /// By its own signed word.
     pub service: Service,
 }

@@ -41,7 +41,7 @@ impl<'a> From<&'a Terminal> for Facts<'a> {
             serial: &terminal.serial,
             model: &terminal.model,
             store: &terminal.store,
-            region: None,
+            region: terminal.region.as_deref(),
             lane: terminal.lane.as_deref(),
             zone: &terminal.zone,
             labels: Some(&terminal.labels),

@@ -47,6 +47,7 @@ fn saved(covered: &[(DataClass, Option<u32>)]) -> Watched {
         is_frozen: false,
         is_place_frozen: false,
         is_quarantined: false,
+        region: None,
         service: crate::registry::terminal::Service::InService,
     };
     let covered: BTreeMap<_, _> =

@@ -10,6 +10,7 @@ use jiff::{SignedDuration, ToSpan as _};
 use shared::limits::short_text;
 
 use super::super::repeat::from_library;
+use super::super::said::is_uid;
 use super::super::{Clock, Entry, Kind, Repeat};
 use super::lines::{Component, Line};
 use super::zones::Zones;
@@ -87,7 +88,9 @@ fn entry(event: &Component, zones: &Zones, kind: Kind) -> Result<Option<Entry>, 
             _ => return Err(line.is_not_kept(Why::Undecided(line.value.clone()))),
         }
     }
-    let uid = event.one("UID")?.ok_or_else(|| at_begin(Why::Missing("UID")))?.text();
+    let line = event.one("UID")?.ok_or_else(|| at_begin(Why::Missing("UID")))?;
+    let uid =
+        Some(line.text()).filter(|it| is_uid(it)).ok_or_else(|| line.is_not_kept(Why::Uid))?;
     let summary = event.one("SUMMARY")?.map_or_else(String::new, |line| words(&line.text()));
     let begin = event.one("DTSTART")?.ok_or_else(|| at_begin(Why::Missing("DTSTART")))?;
     let mut from = written(begin, &begin.value, zones)?;

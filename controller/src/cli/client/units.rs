@@ -1,21 +1,14 @@
 //! What the API is asked about units.
 
-use super::{Answer, Client};
+use super::{Answer, Client, segment};
 use crate::api::model::{
     NewUnitEvent, NewUnitInspection, NewUnitSanitisation, NewUnits, Unit, UnitChanged, UnitHistory,
     UnitInspection, UnitSanitisation, UnitState, UnitsAdded,
 };
 
-/// Where a unit is found: serial numbers have characters that paths do not.
+/// Where a unit is found.
 fn path(serial: &str) -> String {
-    let mut path = "/v1/units/".to_owned();
-    for byte in serial.bytes() {
-        match byte {
-            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'_' => path.push(char::from(byte)),
-            other => path.push_str(&format!("%{other:02X}")),
-        }
-    }
-    path
+    format!("/v1/units/{}", segment(serial))
 }
 
 impl Client {

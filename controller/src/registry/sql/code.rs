@@ -6,6 +6,7 @@ use shared::outcome::Waiting;
 
 use crate::backup::schedule::{Every, Work};
 use crate::backup::state::SnapshotState;
+use crate::calendar::Kind as CalendarKind;
 use crate::campaign::assignment::AssignmentState;
 use crate::campaign::plan::Held;
 use crate::campaign::state::CampaignState;
@@ -240,6 +241,15 @@ impl Code for Every {
 
     fn code(self) -> &'static str {
         self.as_str()
+    }
+}
+
+impl Code for CalendarKind {
+    const WHAT: &'static str = "kind of calendar";
+    const ALL: &'static [Self] = &CalendarKind::ALL;
+
+    fn code(self) -> &'static str {
+        self.word()
     }
 }
 
@@ -484,6 +494,7 @@ mod tests {
         every_word_reads_back::<Purpose>();
         every_word_reads_back::<Stream>();
         every_word_reads_back::<Kind>();
+        every_word_reads_back::<CalendarKind>();
         every_word_reads_back::<Work>();
         every_word_reads_back::<Every>();
         every_word_reads_back::<SnapshotState>();

@@ -39,7 +39,7 @@ macro_rules! select_terminals {
             place_is_frozen!(),
             ", ",
             terminal_is_quarantined!(),
-            " FROM terminals ",
+            ", (SELECT region FROM stores WHERE stores.id = terminals.store) FROM terminals ",
             $tail
         )
     };
@@ -68,6 +68,7 @@ fn terminal(mut row: Row) -> Result<Terminal> {
         is_frozen: row.flag()?,
         is_place_frozen: row.flag()?,
         is_quarantined: row.flag()?,
+        region: row.maybe_text()?,
     })
 }
 

@@ -36,6 +36,7 @@ fn terminal(number: u8, serial: &str) -> Terminal {
         is_frozen: false,
         is_place_frozen: false,
         is_quarantined: false,
+        region: None,
         service: Service::InService,
     }
 }

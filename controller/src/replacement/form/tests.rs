@@ -42,6 +42,7 @@ fn terminal() -> Terminal {
         is_frozen: false,
         is_place_frozen: false,
         is_quarantined: false,
+        region: None,
         service: Service::InService,
     }
 }
