@@ -325,6 +325,14 @@ pub trait Registry:
         limit: u32,
     ) -> Result<Vec<Assignment>>;
 
+    /// Assignments that have not begun and whose orders were made before the windows and freezes
+    /// of their stores changed last.
+    async fn assignments_out_of_date(
+        &self,
+        campaign: CampaignId,
+        limit: u32,
+    ) -> Result<Vec<Assignment>>;
+
     async fn put_held(
         &self,
         id: CampaignId,
@@ -530,8 +538,8 @@ pub trait Registry:
     /// Stores signed orders, each of which must carry the next number of its terminal; then they
     /// are owed. Those that do not (somebody was faster) are left out: gives those that were
     /// stored. The campaign must be running for [`Purpose::Change`], aborted for
-    /// [`Purpose::Cancel`], halted for [`Purpose::Withdraw`], and one that goes on by itself or
-    /// after a word for [`Purpose::Recall`]. What is frozen gets no change, and nothing else is
+    /// [`Purpose::Cancel`], halted or running for [`Purpose::Withdraw`], and one that goes on by
+    /// itself or after a word for [`Purpose::Recall`]. What is frozen gets no change, and nothing else is
     /// recalled. Of changes, those are left out as well for which there is no room: no place, no
     /// rate, or a store that could not sell.
     async fn issue(

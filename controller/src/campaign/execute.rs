@@ -7,6 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use shared::calendar::Calendar;
 use shared::change::{Cancel, Change, Verb};
 use shared::document::order::Stream;
 use shared::id::{CampaignId, OrderId, TerminalId};
@@ -56,7 +57,7 @@ const ORDERS_MAX: usize = 100;
 const WHY_WITHDRAWN: &str = "its campaign was stopped";
 
 /// What a terminal says of an order that was taken back from it: no more than it has to know.
-const WHY_RECALLED: &str = "somebody called it back";
+const WHY_RECALLED: &str = "somebody finds it suspicious, or has it left out";
 
 /// In the audit log.
 const WHO: &str = "campaign-plan";
@@ -90,6 +91,19 @@ struct Wanted {
     attempt: u32,
     issue: u16,
     wave: u16,
+}
+
+/// What orders say of their terminals.
+struct Facts {
+    numbering: BTreeMap<TerminalId, Numbering>,
+    /// When each may be carried out, where something closes.
+    calendars: BTreeMap<TerminalId, Calendar>,
+}
+
+impl Facts {
+    fn of(numbering: BTreeMap<TerminalId, Numbering>) -> Self {
+        Self { numbering, calendars: BTreeMap::new() }
+    }
 }
 
 impl Wanted {
@@ -166,6 +180,7 @@ impl Execute {
                     Moved::Stopped => return Ok(Progress::MoreToDo),
                     Moved::On => {}
                 }
+                self.withdraw_out_of_date(motion).await?;
                 self.grant(motion).await?;
                 self.release_again(motion).await?;
                 self.release(motion).await?
@@ -308,9 +323,9 @@ impl Execute {
         if open.is_empty() || self.does_ending_need_people(motion).await? {
             return Ok(());
         }
-        let numbering = self.numbering(open.iter().map(|it| it.terminal)).await?;
+        let facts = Facts::of(self.numbering(open.iter().map(|it| it.terminal)).await?);
         let wanted = open.iter().map(Wanted::about).collect();
-        self.order(motion, Purpose::Withdraw, wanted, &numbering).await?;
+        self.order(motion, Purpose::Withdraw, wanted, &facts).await?;
         Ok(())
     }
 
@@ -390,7 +405,7 @@ impl Execute {
         if back.is_empty() {
             return Ok(());
         }
-        let plan = self.plan_for(motion, &back).await?;
+        let (plan, _) = self.plan_for(motion, &back).await?;
         let of = |terminal| back.iter().find(|it| it.terminal == terminal).map(|it| it.order);
         let wanted: Vec<_> = plan.release.into_iter().filter_map(of).collect();
         if !wanted.is_empty() && !self.registry.grant(id, &wanted, motion.now).await?.is_empty() {
@@ -412,26 +427,51 @@ impl Execute {
             return Ok(());
         }
         let of = |terminal| back.iter().find(|it| it.terminal == terminal);
-        let plan = self.plan_for(motion, &back).await?;
+        let (plan, calendars) = self.plan_for(motion, &back).await?;
         let numbering = self.numbering(plan.release.iter().copied()).await?;
         let again = |it: &Assignment| Wanted {
             issue: it.issue.saturating_add(1),
             ..Wanted::next_attempt(it)
         };
         let wanted = plan.release.iter().filter_map(|id| of(*id).map(again)).collect();
-        self.order(motion, Purpose::Change, wanted, &numbering).await?;
+        let facts = Facts { numbering, calendars };
+        self.order(motion, Purpose::Change, wanted, &facts).await?;
         Ok(())
     }
 
     /// Whether those may be at it, as they stand now, that were released before.
-    async fn plan_for(&self, motion: &Motion, assignments: &[Assignment]) -> Result<Plan> {
+    async fn plan_for(
+        &self,
+        motion: &Motion,
+        assignments: &[Assignment],
+    ) -> Result<(Plan, BTreeMap<TerminalId, Calendar>)> {
         let members: Vec<_> = assignments.iter().map(|it| (it.terminal, it.wave)).collect();
         let registry = &*self.registry;
         let mut gathered =
             gather::candidates(registry, &motion.campaign, &members, motion.now).await?;
         let tally = self.registry.campaign_tally(motion.campaign.id).await?;
         let situation = motion.situation(&tally);
-        Ok(plan::plan(situation, &gathered.candidates, &mut gathered.stores))
+        let plan = plan::plan(situation, &gathered.candidates, &mut gathered.stores);
+        Ok((plan, gathered.calendars))
+    }
+
+    /// Whoever has not begun under windows and freezes that are not kept any more is taken back: its
+    /// turn comes again, with those that are.
+    async fn withdraw_out_of_date(&self, motion: &Motion) -> Result<()> {
+        let terms = motion.campaign.terms();
+        let in_time = motion.now < motion.frozen.not_after;
+        if !terms.keeps_calendars || !terms.comes_again() || !in_time {
+            return Ok(());
+        }
+        let id = motion.campaign.id;
+        let old = self.registry.assignments_out_of_date(id, ASSIGNMENTS_MAX).await?;
+        if old.is_empty() || self.does_ending_need_people(motion).await? {
+            return Ok(());
+        }
+        let facts = Facts::of(self.numbering(old.iter().map(|it| it.terminal)).await?);
+        let wanted = old.iter().map(Wanted::about).collect();
+        self.order(motion, Purpose::Withdraw, wanted, &facts).await?;
+        Ok(())
     }
 
     /// A new epoch of a terminal voided its order: it gets another one, unless it may have none.
@@ -443,8 +483,10 @@ impl Execute {
         let (again, lost): (Vec<_>, Vec<_>) =
             voided.into_iter().partition(|it| in_time && numbering.contains_key(&it.terminal));
         self.learn(&lost, &lost_for_good(motion.now), motion.now).await?;
+        let (_, calendars) = self.plan_for(motion, &again).await?;
         let wanted = again.iter().map(Wanted::next_attempt).collect();
-        self.order(motion, Purpose::Change, wanted, &numbering).await?;
+        let facts = Facts { numbering, calendars };
+        self.order(motion, Purpose::Change, wanted, &facts).await?;
         Ok(())
     }
 
@@ -497,8 +539,9 @@ impl Execute {
         let tally = self.registry.campaign_tally(motion.campaign.id).await?;
         let situation = motion.situation(&tally);
         let plan = plan::plan(situation, &gathered.candidates, &mut gathered.stores);
+        let mut facts = Facts { numbering: BTreeMap::new(), calendars: gathered.calendars };
         for terminals in plan.release.chunks(ORDERS_MAX) {
-            let numbering = self.numbering(terminals.iter().copied()).await?;
+            facts.numbering = self.numbering(terminals.iter().copied()).await?;
             let first = |terminal: &TerminalId| Wanted {
                 terminal: *terminal,
                 attempt: 1,
@@ -506,7 +549,7 @@ impl Execute {
                 wave: motion.wave_of(*terminal),
             };
             let wanted = terminals.iter().map(first).collect();
-            gone.extend(self.order(motion, Purpose::Change, wanted, &numbering).await?);
+            gone.extend(self.order(motion, Purpose::Change, wanted, &facts).await?);
         }
         let stores: BTreeMap<_, _> =
             gathered.candidates.into_iter().map(|it| (it.terminal, it.store)).collect();
@@ -543,9 +586,9 @@ impl Execute {
         self.learn(&voided, &lost_for_good(now), now).await?;
         // Once the order's time is over these are the ones that have accepted it.
         let open = self.registry.assignments_to_cancel(id, ASSIGNMENTS_MAX).await?;
-        let numbering = self.numbering(open.iter().map(|it| it.terminal)).await?;
+        let facts = Facts::of(self.numbering(open.iter().map(|it| it.terminal)).await?);
         let wanted = open.iter().map(Wanted::about).collect();
-        self.order(motion, Purpose::Cancel, wanted, &numbering).await?;
+        self.order(motion, Purpose::Cancel, wanted, &facts).await?;
         self.tell_who_is_held(motion).await
     }
 
@@ -557,9 +600,9 @@ impl Execute {
         if accepted.is_empty() || self.does_ending_need_people(motion).await? {
             return Ok(());
         }
-        let numbering = self.numbering(accepted.iter().map(|it| it.terminal)).await?;
+        let facts = Facts::of(self.numbering(accepted.iter().map(|it| it.terminal)).await?);
         let wanted = accepted.iter().map(Wanted::about).collect();
-        self.order(motion, Purpose::Recall, wanted, &numbering).await?;
+        self.order(motion, Purpose::Recall, wanted, &facts).await?;
         Ok(())
     }
 
@@ -582,7 +625,7 @@ impl Execute {
         motion: &Motion,
         purpose: Purpose,
         wanted: Vec<Wanted>,
-        numbering: &BTreeMap<TerminalId, Numbering>,
+        facts: &Facts,
     ) -> Result<BTreeSet<TerminalId>> {
         let mut by_issue: BTreeMap<u16, Vec<Wanted>> = BTreeMap::new();
         for it in wanted {
@@ -591,7 +634,7 @@ impl Execute {
         let mut ordered = BTreeSet::new();
         for (issue, wanted) in by_issue {
             let batch = self.batch(motion, purpose, issue).await?;
-            ordered.extend(self.order_under(motion, &batch, wanted, numbering).await?);
+            ordered.extend(self.order_under(motion, &batch, wanted, facts).await?);
         }
         Ok(ordered)
     }
@@ -601,7 +644,7 @@ impl Execute {
         motion: &Motion,
         batch: &StoredBatch,
         wanted: Vec<Wanted>,
-        numbering: &BTreeMap<TerminalId, Numbering>,
+        facts: &Facts,
     ) -> Result<BTreeSet<TerminalId>> {
         if motion.now >= batch.not_after {
             // Terminals would refuse it, and an order is made once.
@@ -613,13 +656,18 @@ impl Execute {
         let count = wanted.len();
         let sign = |it: Wanted| -> Option<NewOrder> {
             let Wanted { terminal, attempt, wave, .. } = it;
-            let Numbering { epoch, order_seq, approved_seq, .. } = *numbering.get(&terminal)?;
+            let Numbering { epoch, order_seq, approved_seq, .. } =
+                *facts.numbering.get(&terminal)?;
             let last = match paper::stream(purpose, change) {
                 Stream::Routine => order_seq,
                 Stream::Approved => approved_seq,
             };
             let seq = last.saturating_add(1);
-            let place = OrderPlace { terminal, epoch, seq, attempt, wave, class, calendar: None };
+            let calendar = match purpose {
+                Purpose::Change => facts.calendars.get(&terminal).cloned(),
+                Purpose::Cancel | Purpose::Recall | Purpose::Withdraw => None,
+            };
+            let place = OrderPlace { terminal, epoch, seq, attempt, wave, class, calendar };
             paper::order(&self.signer, batch, change, place, tree)
         };
         let orders: Vec<_> = wanted.into_iter().filter_map(sign).collect();

@@ -13,6 +13,7 @@ use serde::{Deserialize, Serialize};
 use shared::digest::Digest;
 use shared::document::order::Class;
 use shared::id::TerminalId;
+use shared::limits::CALENDAR_SPREAD_S_MAX;
 use shared::time::UnixTime;
 
 use super::rate::Rate;
@@ -25,6 +26,9 @@ pub const CANARY_MAX: usize = 100;
 
 /// Times that one terminal may be tried again, where a policy does not say it.
 const RETRIES_MAX: u32 = 2;
+
+/// As terminals see it.
+const SPREAD_MAX: Duration = Duration::from_secs(CALENDAR_SPREAD_S_MAX as u64);
 
 /// Longer than orders can live.
 const SOAK_MAX: Duration = Duration::from_secs(90 * 24 * 3600);
@@ -70,6 +74,10 @@ pub struct Policy {
     /// Nothing is released before.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub not_before: Option<UnixTime>,
+    /// Over how long terminals begin, from the moment at which their shops may be disturbed: not
+    /// all at once. Each has its own share of it.
+    #[serde(default, with = "spelt_maybe", skip_serializing_if = "Option::is_none")]
+    pub spread: Option<Duration>,
 }
 
 fn retries_max() -> u32 {
@@ -92,6 +100,8 @@ struct File {
     class: Option<Class>,
     #[serde(default = "retries_max")]
     retries_max: u32,
+    #[serde(default, with = "spelt_maybe")]
+    spread: Option<Duration>,
 }
 
 /// A policy as its file says it.
@@ -310,6 +320,9 @@ pub enum NotAPolicy {
     NeverGoesBack,
     #[error("the fallback says nothing")]
     NoFallback,
+    #[error("a spread of {} is longer than {}", crate::measure::duration_text(*.0),
+        crate::measure::duration_text(SPREAD_MAX))]
+    Spread(Duration),
 }
 
 impl NotAPolicy {
@@ -333,6 +346,7 @@ impl NotAPolicy {
             Self::NobodyAtOnce => Some("choose at least 1"),
             Self::NoWayBack => Some("name the release to go back to with `--revert-to`"),
             Self::NeverGoesBack => Some("say `--stop revert` too, or leave it out"),
+            Self::Spread(_) => Some("choose a shorter one"),
             Self::NoFallback => Some("say how a store sells meanwhile, or leave it out"),
         }
     }
@@ -352,6 +366,7 @@ impl Policy {
         class: None,
         retries_max: RETRIES_MAX,
         not_before: None,
+        spread: None,
     };
 
     /// What a campaign takes at least, however fast its terminals are.
@@ -391,6 +406,9 @@ impl Policy {
         }
         if self.store_at_once == Some(0) {
             return Err(NotAPolicy::NobodyAtOnce);
+        }
+        if let Some(spread) = self.spread.filter(|it| *it > SPREAD_MAX) {
+            return Err(NotAPolicy::Spread(spread));
         }
         if self.fallback.as_ref().is_some_and(|it| it.trim().is_empty()) {
             return Err(NotAPolicy::NoFallback);
@@ -451,12 +469,12 @@ impl Named {
         let unreadable = |error: toml::de::Error| NotAPolicy::Unreadable(error.to_string());
         let file: File = toml::from_str(text).map_err(unreadable)?;
         let File { max_parallel, waves, gate, stop, .. } = file;
-        let File { rate, store_at_once, class, retries_max, .. } = file;
+        let File { rate, store_at_once, class, retries_max, spread, .. } = file;
         if max_parallel == Some(0) {
             return Err(NotAPolicy::NoPlaces);
         }
         let said = Policy { waves, gate, stop, rate, store_at_once, class, ..Policy::PLAIN };
-        let policy = Policy { retries_max, ..said };
+        let policy = Policy { retries_max, spread, ..said };
         policy.check_form()?;
         Ok(Self { policy, max_parallel })
     }

@@ -9,9 +9,9 @@ use std::collections::BTreeMap;
 
 use shared::change::rebind;
 use shared::digest::{Digest, KeyId};
+use shared::document::order::Class;
 use shared::document::purge_certificate::{Emptied, KeepRules, PurgeReason, PurgedSnapshot};
 use shared::document::{FORMAT, PurgeCertificate};
-use shared::document::order::Class;
 use shared::id::{
     BatchId, BindingId, CampaignId, FleetId, OrderId, PositionId, RepositoryId, RequestId,
     TerminalId,

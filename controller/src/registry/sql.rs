@@ -392,6 +392,16 @@ impl<D: Database> Registry for SqlRegistry<D> {
         })
     }
 
+    async fn assignments_out_of_date(
+        &self,
+        campaign: CampaignId,
+        limit: u32,
+    ) -> Result<Vec<Assignment>> {
+        read!(self, "find orders with old calendars", tx => {
+            assignments::out_of_date(tx, campaign, limit)
+        })
+    }
+
     async fn put_held(
         &self,
         id: CampaignId,
@@ -489,7 +499,7 @@ impl<D: Database> Registry for SqlRegistry<D> {
         stores: &[String],
         now: UnixTime,
     ) -> Result<BTreeMap<String, StoreStanding>> {
-        read!(self, "read how stores stand", tx => scheduling::stores(tx, stores, now))
+        read!(self, "read how stores stand", tx => scheduling::standings(tx, stores, now))
     }
 
     async fn batch(

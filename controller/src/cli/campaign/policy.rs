@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::path::Path;
+use std::time::Duration;
 
 use clap::Args;
 use shared::document::order::Class;
@@ -55,6 +56,9 @@ pub(super) struct PolicyArgs {
     /// Before whom it goes: `decommission`, `security`, `normal` or `background`
     #[arg(long, value_name = "CLASS", value_parser = class)]
     class: Option<Class>,
+    /// Over how long terminals begin once their shops may be disturbed, each at its own moment
+    #[arg(long, value_name = "DURATION", value_parser = measure::duration)]
+    spread: Option<Duration>,
     /// How often one terminal may be tried again by `campaign retry`
     #[arg(long, value_name = "N")]
     retries: Option<u32>,
@@ -86,6 +90,7 @@ impl PolicyArgs {
         policy.class = self.class.or(policy.class);
         policy.retries_max = self.retries.unwrap_or(policy.retries_max);
         policy.not_before = self.not_before;
+        policy.spread = self.spread.or(policy.spread);
         for serial in &self.canary {
             policy.canary.push(terminal::identify(serial, client).await?);
         }

@@ -170,6 +170,32 @@ pub(super) async fn to_withdraw(
     all_rows(tx.rows(select, vec![text(campaign), flag(all), int(limit)]).await?)
 }
 
+/// Those that have not begun and whose orders carry calendars that are not kept any more.
+pub(super) async fn out_of_date(
+    tx: &mut Transaction,
+    campaign: CampaignId,
+    limit: u32,
+) -> Result<Vec<Assignment>> {
+    let newest = "SELECT COALESCE(MAX(CASE WHEN ended_at > set_at THEN ended_at ELSE set_at END),
+             0) FROM calendars";
+    let Some(mut row) = tx.row(newest, vec![]).await? else { return Ok(vec![]) };
+    let changed_at = row.time()?;
+    let select = select_assignments!(
+        "WHERE campaign = $1 AND cancel_order IS NULL AND ended = 0 AND voided = 0
+             AND state IN ('ordered', 'unanswered', 'accepted', 'waiting')
+             AND EXISTS (SELECT 1 FROM orders
+                 JOIN terminals ON terminals.id = orders.terminal
+                 JOIN stores ON stores.id = terminals.store
+                 JOIN calendars ON calendars.scope = 'fleet'
+                     OR (calendars.scope = 'region' AND calendars.subject = stores.region)
+                     OR (calendars.scope = 'store' AND calendars.subject = stores.id)
+                 WHERE orders.id = assignments.order_id AND orders.made_at <= $2
+                     AND (calendars.set_at > orders.made_at OR calendars.ended_at > orders.made_at))
+         ORDER BY terminal LIMIT $3"
+    );
+    all_rows(tx.rows(select, vec![text(campaign), time(changed_at), int(limit)]).await?)
+}
+
 pub(super) async fn to_recall(
     tx: &mut Transaction,
     campaign: CampaignId,

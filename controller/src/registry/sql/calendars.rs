@@ -7,6 +7,7 @@ use async_trait::async_trait;
 use super::session::{
     Access, Database, Row, Transaction, code, flag, int, json, maybe_text, text, time,
 };
+use super::tally::Differences;
 use super::{SqlRegistry, audit, finish, read, stores, transaction, write};
 use crate::calendar::scope::Scope;
 use crate::calendar::{Entry, Kind};
@@ -161,6 +162,9 @@ async fn put(
         insert(tx, scope, entry, by).await?;
         audit::append(tx, by, "calendar-set", object(scope, entry)).await?;
     }
+    if !dry && effects.iter().any(|it| *it != Effect::Unchanged) {
+        tell_plans(tx).await?;
+    }
     Ok(Ok(effects))
 }
 
@@ -211,7 +215,15 @@ async fn remove(tx: &mut Transaction, number: u64, by: &By) -> Result<Refused<Ke
     }
     end(tx, number, by).await?;
     audit::append(tx, by, "calendar-removed", object(&scope, &entry)).await?;
+    tell_plans(tx).await?;
     Ok(Ok(known(tx, number).await?))
+}
+
+/// Plans decide by it about many terminals.
+async fn tell_plans(tx: &mut Transaction) -> Result<()> {
+    let mut differences = Differences::default();
+    differences.upheaval();
+    differences.write(tx).await
 }
 
 /// As the audit log names it.

@@ -62,7 +62,10 @@ pub(super) async fn issue(
     let (expected, is_so) = match purpose {
         Purpose::Change => (CampaignState::Running, found == CampaignState::Running),
         Purpose::Cancel => (CampaignState::Aborted, found == CampaignState::Aborted),
-        Purpose::Withdraw => (CampaignState::Halted, found == CampaignState::Halted),
+        Purpose::Withdraw => {
+            let is_so = matches!(found, CampaignState::Halted | CampaignState::Running);
+            (CampaignState::Halted, is_so)
+        }
         Purpose::Recall => {
             let is_so = matches!(
                 found,
@@ -198,7 +201,7 @@ impl Admission {
         if campaign.terms().disturbs == Disturbs::InItsTurn {
             store_of = scheduling::stores_of(tx, terminals).await?;
             let names: BTreeSet<_> = store_of.values().cloned().collect();
-            stores = scheduling::stores(tx, &Vec::from_iter(names), now).await?;
+            stores = scheduling::standings(tx, &Vec::from_iter(names), now).await?;
         }
         Ok(Self {
             room: Room::new(*max_parallel, policy, *used, &tally, now),

@@ -9,7 +9,7 @@ use shared::time::UnixTime;
 
 use super::session::{Row, Transaction, int, list, maybe_time, text, with_id_list};
 use super::tally::{self, Consequences, Differences};
-use super::{campaigns, control, guards, terminals, waves};
+use super::{campaigns, control, guards, stores, terminals, waves};
 use crate::campaign::frontier::UpTo;
 use crate::campaign::penalty;
 use crate::campaign::store::StoreStanding;
@@ -93,7 +93,7 @@ pub(super) async fn besides(
     Ok(besides)
 }
 
-pub(super) async fn stores(
+pub(super) async fn standings(
     tx: &mut Transaction,
     names: &[String],
     now: UnixTime,
@@ -111,8 +111,11 @@ pub(super) async fn stores(
         }
         let selling = guards::selling(tx, &there, now).await?;
         let fallback = "SELECT 1 FROM positions WHERE store = $1 AND fallback IS NOT NULL LIMIT 1";
-        let has_fallback = tx.row(fallback, vec![text(name)]).await?.is_some();
-        let standing = StoreStanding { selling, disturbed, at_once_max: None, has_fallback };
+        let of_a_place = tx.row(fallback, vec![text(name)]).await?.is_some();
+        let described = stores::known(tx, name).await?.described;
+        let has_fallback = of_a_place || described.fallback.is_some();
+        let at_once_max = described.at_once_max;
+        let standing = StoreStanding { selling, disturbed, at_once_max, has_fallback };
         standings.insert(name.clone(), standing);
     }
     Ok(standings)

@@ -5,6 +5,7 @@ use async_trait::async_trait;
 use super::session::{
     Access, Database, Row, Transaction, Value, int, list, maybe_text, text, time, with_id_list,
 };
+use super::tally::Differences;
 use super::{SqlRegistry, audit, finish, read, transaction, write};
 use crate::registry::RegistryError;
 use crate::registry::audit::By;
@@ -124,5 +125,8 @@ async fn describe(
     ];
     tx.execute(update, values).await?;
     audit::append(tx, by, "store-described", name).await?;
+    let mut differences = Differences::default();
+    differences.upheaval();
+    differences.write(tx).await?;
     known(tx, name).await
 }
