@@ -50,8 +50,9 @@ impl Terms {
         let (class, disturbs) = match change {
             Change::Ping(_) => (Class::Normal, Disturbs::Never),
             Change::Backup(_) | Change::Drill(_) => (Class::Background, Disturbs::Never),
-            Change::Upgrade(_) | Change::Restore(_) => (Class::Normal, Disturbs::InItsTurn),
-            Change::Rebind(_) | Change::Suspend(_) | Change::Resume(_) => {
+            Change::Upgrade(_) => (Class::Normal, Disturbs::InItsTurn),
+            // Approvers sign these for terminals that they know.
+            Change::Restore(_) | Change::Rebind(_) | Change::Suspend(_) | Change::Resume(_) => {
                 (Class::Normal, Disturbs::AsPlanned)
             }
             Change::Decommission(_) | Change::Cancel(_) => {

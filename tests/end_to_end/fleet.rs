@@ -145,8 +145,10 @@ impl Fleet {
         more: &[&str],
     ) -> Result<CampaignId> {
         let create = ["campaign", "create", "--release", release, "--where", selector];
+        // Many of these stores have one till.
+        let more = [&["--fallback", "by hand"], more].concat();
         let made: Campaign =
-            serde_json::from_value(self.world.tillward_json(&[&create, more].concat())?)?;
+            serde_json::from_value(self.world.tillward_json(&[&create[..], &more].concat())?)?;
         self.world.tillward(&["campaign", "start", &made.id.to_string()])?;
         Ok(made.id)
     }

@@ -19,7 +19,7 @@ pub(super) const UPGRADE: Scenario = Scenario {
     commands: &[
         "campaign list",
         "release list",
-        "campaign create --release DIGEST --where 'store=lab' --max-parallel 1",
+        "campaign create --release DIGEST --where 'store=lab' --max-parallel 1 --fallback 'by hand'",
     ],
     play,
 };
@@ -204,6 +204,8 @@ fn create(
         selector,
         "--max-parallel",
         parallel,
+        "--fallback",
+        "by hand: each of these stores may have one till",
     ])?;
     let id = id(&made)?;
     world.tillward(&["campaign", "start", &id])?;

@@ -27,6 +27,9 @@ pub(super) struct Case {
     binding: Value,
 }
 
+/// The new unit does not sell yet.
+const MEANWHILE: [&str; 4] = ["--max-parallel", "1", "--fallback", "the old unit sells"];
+
 impl Case {
     pub(super) fn in_words(&self) -> String {
         let (old, new) = (&self.old_serial, &self.new_serial);
@@ -178,7 +181,7 @@ fn bring_up_to_date(stage: &mut Stage, case: &Case, onto: &str) -> Result<()> {
     let release = release.and_then(|it| it["digest"].as_str()).context("it was published")?;
     let own = format!("id={onto}");
     let create = ["campaign", "create", "--release", release, "--where", &own];
-    let made = stage.operator_json(&[&create[..], &["--max-parallel", "1"]].concat())?;
+    let made = stage.operator_json(&[&create[..], &MEANWHILE].concat())?;
     let campaign = id(&made)?;
     stage.operator(&["campaign", "start", &campaign])?;
     complete(&mut stage.world, &campaign)?;
