@@ -317,7 +317,7 @@ fn stolen() -> Result<()> {
 
 /// The path of the one artifact that was published.
 fn artifact(fleet: &Fleet) -> Result<String> {
-    let built = fleet.world.directory().join(format!("release-{}", GOOD.version));
+    let built = fleet.world.directory().join(format!("release-{}-{}", GOOD.version, GOOD.counter));
     let built = built.display().to_string();
     let shown = fleet.world.tillward_json(&["release", "show", &built])?;
     let sha256 = shown["artifact"]["sha256"].as_str().context("a release has an artifact")?;

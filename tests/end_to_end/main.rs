@@ -32,4 +32,5 @@ mod replacement;
 mod revocation;
 mod round_trip;
 mod tampered_log;
+mod waves;
 mod whole_path;

@@ -294,7 +294,7 @@ impl World {
     /// Builds, signs with two keys and publishes one edition of the till; the release's digest.
     pub fn publish_till(&self, release: &TillRelease) -> Result<String> {
         let till = self.programs.till(release.version)?;
-        let out = self.directory.join(format!("release-{}", release.version));
+        let out = self.directory.join(release.directory());
         let till = till.to_str().context("paths of tests are UTF-8")?;
         let out = out.to_str().context("paths of tests are UTF-8")?;
         let counter = release.counter.to_string();
@@ -334,7 +334,7 @@ impl World {
 
     /// How many bytes a terminal fetches for this release.
     pub fn artifact_bytes(&self, release: &TillRelease) -> Result<u64> {
-        let built = self.directory.join(format!("release-{}", release.version));
+        let built = self.directory.join(release.directory());
         let built = built.to_str().context("paths of tests are UTF-8")?;
         let shown = self.tillward_json(&["release", "show", built])?;
         shown["artifact"]["size"].as_u64().context("a release has an artifact of some size")
@@ -369,6 +369,13 @@ pub struct TillRelease {
     pub settle_first: bool,
     pub health_stable: &'static str,
     pub health_within: &'static str,
+}
+
+impl TillRelease {
+    /// Where it is built.
+    fn directory(&self) -> String {
+        format!("release-{}-{}", self.version, self.counter)
+    }
 }
 
 /// Runs a program to its end; what it printed, or everything it said when it failed. Starts nothing

@@ -1,6 +1,7 @@
 //! What can happen to a fleet, one scenario after another.
 
 mod backup;
+mod campaign;
 mod deactivate;
 mod rebind;
 mod upgrade;
@@ -27,8 +28,13 @@ pub(crate) struct Scenario {
 }
 
 /// In the order in which they are played.
-pub(crate) const ALL: [Scenario; 4] =
-    [upgrade::UPGRADE, backup::BACKUP, rebind::REBIND, deactivate::DEACTIVATE];
+pub(crate) const ALL: [Scenario; 5] = [
+    upgrade::UPGRADE,
+    backup::BACKUP,
+    rebind::REBIND,
+    deactivate::DEACTIVATE,
+    campaign::CAMPAIGN,
+];
 
 /// All of them, for people.
 pub(crate) fn list() -> String {

@@ -144,7 +144,7 @@ async fn what_a_suspicious_terminal_has_accepted_is_taken_back_and_the_others_go
     assert_eq!(world.states(1).await, [(State::Cancelled, 1), (State::Succeeded, 2)]);
     assert!(world.terminal(1).carried_out.is_empty(), "{:?}", world.terminal(1).carried_out);
     let why = parts(&world, 1).await[0].why().map(|it| it.detail);
-    assert_eq!(why.as_deref(), Some("somebody finds it suspicious"));
+    assert_eq!(why.as_deref(), Some("somebody finds it suspicious, or has it left out"));
     assert_eq!(world.campaign(1).await.state_why, "3 of 3 attempted, 0 bad");
     assert!(raised.lifted.is_none());
 }
