@@ -68,8 +68,8 @@ pub enum Run {
 /// A question that needs no action to be answered: see [`super::Circumstances`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Condition {
-    /// The maintenance window is open, and so is the part of the order's calendar that the job keeps
-    /// to: the shop may be disturbed.
+    /// The maintenance window is open, and so is the part of the order's calendar that the job
+    /// keeps to: the shop may be disturbed.
     WindowOpen,
     /// The order's calendar allows bytes to be moved over the network.
     DownloadOpen,
