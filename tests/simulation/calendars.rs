@@ -90,8 +90,8 @@ fn a_suspension_comes_at_its_own_moment_also_in_a_freeze() {
     interrupt_once(&scenario, Tables::BUILT_IN, Cut::Power).expect_at_least(10);
 }
 
-/// Whatever the first job is doing when it is overtaken, and wherever the power fails then: both come
-/// to their ends, and nothing of either is left over.
+/// Whatever the first job is doing when it is overtaken, and wherever the power fails then: both
+/// come to their ends, and nothing of either is left over.
 #[test]
 fn wherever_the_power_fails_who_was_set_aside_goes_on_and_leaves_nothing_behind() {
     let upgrade = Scenario { fetching: minutes(2), ..Scenario::busy_till() };

@@ -289,10 +289,10 @@ impl Scenario {
         Self { name: "closed window", window: Some("08:20-09:00"), ..QUIET }
     }
 
-    /// Bytes in two short openings, neither of which is enough, the second of them interrupted by a
-    /// freeze, and in a third for whoever was without power. The shop in an opening that begins in the
-    /// freeze, and in the change's own window. The till can be held, and not emptied, shortly before
-    /// another freeze.
+    /// Bytes in two short openings, neither of which is enough, the second of them interrupted by
+    /// a freeze, and in a third for whoever was without power. The shop in an opening that begins
+    /// in the freeze, and in the change's own window. The till can be held, and not emptied,
+    /// shortly before another freeze.
     pub(crate) fn split_hours() -> Self {
         let calendar = Hours {
             download: &[(1, 4), (10, 40), (100, 300)],
@@ -310,8 +310,8 @@ impl Scenario {
         }
     }
 
-    /// As [`Self::split_hours`], and there is no line from before the shop may be disturbed until long
-    /// after.
+    /// As [`Self::split_hours`], and there is no line from before the shop may be disturbed until
+    /// long after.
     pub(crate) fn split_hours_offline() -> Self {
         let away = Some((minutes(37), minutes(4 * 60)));
         Self { name: "split hours, offline", away, ..Self::split_hours() }

@@ -166,8 +166,8 @@ fn newest(enrolled: &Trust, kept: Option<&KeptRoster>) -> Trust {
     }
 }
 
-/// Jobs that are not over, the one first that nobody goes before and the others as they go; and the logs of those that cannot be continued, be it
-/// that nothing is known of their order any more.
+/// Jobs that are not over, the one first that nobody goes before and the others as they go; and the
+/// logs of those that cannot be continued, be it that nothing is known of their order any more.
 fn jobs(
     mut logs: BTreeMap<OrderId, Log>,
     ledger: &Ledger,

@@ -218,8 +218,8 @@ impl Saga {
         acts && self.step().is_some_and(|step| step.paused_unless.is_some())
     }
 
-    /// Whether another job may go first: nothing is disturbed or to be undone, and what is being done
-    /// can be left off.
+    /// Whether another job may go first: nothing is disturbed or to be undone, and what is being
+    /// done can be left off.
     pub fn gives_way(&self) -> bool {
         self.has_disturbed_nothing() && self.step().is_some_and(Step::can_be_left_off)
     }

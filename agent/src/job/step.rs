@@ -23,8 +23,8 @@ pub struct Step {
     pub when: When,
     /// Must hold when the step begins, or the job goes back to [`Self::back_to`].
     pub only_while: Option<Condition>,
-    /// Done only while this holds: where it ceases the shell is stopped, and the step waits. What it
-    /// has come to by then stays.
+    /// Done only while this holds: where it ceases the shell is stopped, and the step waits. What
+    /// it has come to by then stays.
     pub paused_unless: Option<Condition>,
     /// Whether this held is written down with the intention, for a later [`When::Noted`].
     pub noting: Option<Condition>,
@@ -68,8 +68,8 @@ pub enum Run {
 /// A question that needs no action to be answered: see [`super::Circumstances`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Condition {
-    /// The maintenance window is open, and so is the part of the order's calendar that the job keeps
-    /// to: the shop may be disturbed.
+    /// The maintenance window is open, and so is the part of the order's calendar that the job
+    /// keeps to: the shop may be disturbed.
     WindowOpen,
     /// The order's calendar allows bytes to be moved over the network.
     DownloadOpen,

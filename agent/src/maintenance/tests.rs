@@ -1,3 +1,5 @@
+//! Hours of windows and calendars in the shop's own zone, and what a till says.
+
 use shared::calendar::{MARGIN, Opening, Span, Weekly};
 
 use super::*;

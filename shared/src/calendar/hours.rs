@@ -5,7 +5,6 @@
 //! the zone's clock jumps. All else follows from asking the one at the others.
 
 use jiff::Timestamp;
-use jiff::ToSpan as _;
 use jiff::civil::{Date, Time};
 use jiff::tz::{AmbiguousOffset, TimeZone};
 
@@ -19,6 +18,9 @@ const SEARCHED_AT_ONCE_S: i64 = 2 * 24 * 3600;
 
 /// How far ahead an opening is searched for: no order lives longer.
 const SEARCHED_S_MAX: i64 = ROUTINE_ORDER_LIFETIME_S_MAX as i64 + SEARCHED_AT_ONCE_S;
+
+/// Between two jumps of one clock: they are months apart, and where a country changes its mind, days.
+const JUMPS_APART_S: i64 = 6 * 3600;
 
 /// The hours of one part of one order on one terminal.
 #[derive(Clone, Debug)]
@@ -206,31 +208,64 @@ impl Hours<'_> {
             Opening::Weekly(_) => None,
         });
         let spans = once.chain(self.freezes);
-        let mut edges: Vec<i64> = spans.flat_map(|span| [span.from.0, span.to.0]).collect();
-        if let (Ok(first), Ok(last)) = (Timestamp::from_second(from), Timestamp::from_second(to)) {
-            self.edges_of_days(first, last, &mut edges);
+        let mut edges = vec![from];
+        // Put in one by one, sorted: there are a few dozen, and a terminal has no room for more code.
+        let mut put = |at: i64| {
+            if (from..to).contains(&at)
+                && let Err(place) = edges.binary_search(&at)
+            {
+                edges.insert(place, at);
+            }
+        };
+        for span in spans {
+            put(span.from.0);
+            put(span.to.0);
         }
-        edges.retain(|at| (from..to).contains(at));
-        edges.push(from);
-        edges.sort_unstable();
-        edges.dedup();
+        if let (Ok(first), Ok(last)) = (Timestamp::from_second(from), Timestamp::from_second(to)) {
+            self.edges_of_days(first, last, &mut put);
+        }
         edges
     }
 
-    fn edges_of_days(&self, first: Timestamp, last: Timestamp, edges: &mut Vec<i64>) {
-        let jumps = self.zone.following(first).take_while(|jump| jump.timestamp() < last);
-        edges.extend(jumps.map(|jump| jump.timestamp().as_second()));
+    fn edges_of_days(&self, first: Timestamp, last: Timestamp, put: &mut dyn FnMut(i64)) {
+        self.jumps(first.as_second(), last.as_second(), put);
         let weekly = self.openings.iter().filter_map(|opening| match opening {
             Opening::Weekly(weekly) => Some(weekly),
             Opening::Once(_) => None,
         });
-        let windows = weekly.chain(&self.within).map(|weekly| weekly.window);
-        let mut minutes: Vec<_> = windows.flat_map(|it| [it.from_min, it.to_min]).collect();
-        minutes.sort_unstable();
-        minutes.dedup();
-        let days = self.zone.to_datetime(first).date()..=self.zone.to_datetime(last).date();
-        for day in days_of(*days.start(), *days.end()) {
-            edges.extend(minutes.iter().flat_map(|minute| self.moments(day, *minute)));
+        let weekly: Vec<_> = weekly.chain(&self.within).collect();
+        let last = self.zone.to_datetime(last).date();
+        let mut day = Some(self.zone.to_datetime(first).date());
+        while let Some(today) = day.filter(|day| *day <= last) {
+            for Weekly { window: Window { from_min, to_min }, .. } in &weekly {
+                self.moments(today, *from_min).for_each(&mut *put);
+                self.moments(today, *to_min).for_each(&mut *put);
+            }
+            day = today.tomorrow().ok();
+        }
+    }
+
+    /// The first second of each other offset: it is found between two moments that differ. No clock
+    /// jumps twice within [`JUMPS_APART_S`].
+    fn jumps(&self, from: i64, to: i64, put: &mut dyn FnMut(i64)) {
+        let offset = |at| Timestamp::from_second(at).map(|at| self.zone.to_offset(at));
+        let mut begin = from;
+        while begin < to {
+            let end = begin.saturating_add(JUMPS_APART_S).min(to);
+            if let (Ok(before), Ok(after)) = (offset(begin), offset(end))
+                && before != after
+            {
+                let (mut is_before, mut is_after) = (begin, end);
+                while is_after - is_before > 1 {
+                    let middle = i64::midpoint(is_before, is_after);
+                    match offset(middle).is_ok_and(|it| it == before) {
+                        true => is_before = middle,
+                        false => is_after = middle,
+                    }
+                }
+                put(is_after);
+            }
+            begin = end;
         }
     }
 
@@ -247,8 +282,4 @@ impl Hours<'_> {
         let offsets = offsets.into_iter().flatten().flatten();
         offsets.filter_map(move |offset| Some(offset.to_timestamp(local?).ok()?.as_second()))
     }
-}
-
-fn days_of(first: Date, last: Date) -> impl Iterator<Item = Date> {
-    first.series(1.day()).take_while(move |day| *day <= last)
 }

@@ -96,10 +96,13 @@ fn of_the_jobs_that_wait_the_higher_class_goes_first_and_then_whoever_came_first
 
 fn work_one(desk: &mut Desk) {
     let action = desk.asked[0].action;
-    let reply = match action {
-        Action::AskTill => Reply::Till { work: Work::Free, detail: String::new() },
-        Action::ProbeSlot => Reply::Found(Found::DidNot),
-        _ => Reply::Done(Proof { version: established(action), findings: findings(action) }),
+    let done = Proof { version: established(action), findings: findings(action) };
+    let reply = if action == Action::AskTill {
+        Reply::Till { work: Work::Free, detail: String::new() }
+    } else if action == Action::ProbeSlot {
+        Reply::Found(Found::DidNot)
+    } else {
+        Reply::Done(done)
     };
     desk.reply(reply);
     if action == Action::ProveHealth && desk.asked.is_empty() {
@@ -259,7 +262,6 @@ fn what_is_cancelled_while_it_is_set_aside_tidies_up_and_ends() {
     work_until(&mut desk, Action::HoldTrading);
     let batch = Envelope::<shared::document::Batch>::from_bytes(first.batch.as_slice());
     let batch = batch.expect("a test's own batch").document.id;
-    // Both are of batches of the same number: only the one that was set aside can still be taken back.
     let cancel = Change::Cancel(Cancel { batch, reason: "changed our minds".to_owned() });
     let cancel = desk.ceremony.parcel(3, terminal(1), cancel, &members());
     desk.order(&cancel);

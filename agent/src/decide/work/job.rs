@@ -43,8 +43,8 @@ pub(in crate::decide) struct Job {
     pub(super) reports: u64,
     /// When the progress of the present action was last reported.
     pub(super) progress_at: Option<Duration>,
-    /// Read back from its log, and not told yet: the agent has started again, or another job has gone
-    /// first.
+    /// Read back from its log, and not told yet: the agent has started again, or another job has
+    /// gone first.
     pub(in crate::decide) to_be_resumed: bool,
     /// The hours that it waited for when another went first.
     pub(super) sleeps_until: Option<Condition>,

@@ -3,10 +3,11 @@
 //! - A job that waits for its order's own moment lets the others go first, and goes before whatever
 //!   can still be withdrawn once the moment has come.
 //! - Of the others the higher class goes first, and within it whoever came first.
-//! - A job that has begun gives way to one that goes before it, as long as it has disturbed nobody and
-//!   only waits, asks or moves bytes. While it sleeps until its hours come, it gives way to all that do
-//!   not. It is *set aside*: left off as by a restart, and begun anew when its turn comes again. For
-//!   the other may have changed what it had looked at, and may have used the same places on the disk.
+//! - A job that has begun gives way to one that goes before it, as long as it has disturbed nobody
+//!   and only waits, asks or moves bytes. While it sleeps until its hours come, it gives way to all
+//!   that do not. It is *set aside*: left off as by a restart, and begun anew when its turn comes
+//!   again. For the other may have changed what it had looked at, and used the same places on the
+//!   disk.
 
 use std::time::Duration;
 

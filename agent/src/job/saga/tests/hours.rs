@@ -144,8 +144,8 @@ fn one_before(table: Table, next: Action) -> Rig {
     }
 }
 
-/// A freeze that begins while the shop is disturbed: up to the switch the shop sells again; after it
-/// the job comes to its end, for a shop between two versions sells nothing.
+/// A freeze that begins while the shop is disturbed: up to the switch the shop sells again; after
+/// it the job comes to its end, for a shop between two versions sells nothing.
 #[test]
 fn a_freeze_that_begins_midway_leaves_no_shop_closed() {
     let before_the_switch = [
