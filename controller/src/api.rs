@@ -21,6 +21,7 @@ mod listener;
 pub mod model;
 mod notices;
 mod positions;
+mod preflight;
 mod problem;
 mod providers;
 mod ranges;
@@ -166,6 +167,7 @@ fn operations() -> OpenApiRouter<Arc<Api>> {
         .merge(terminals::routes())
         .merge(releases::routes())
         .merge(campaigns::routes())
+        .merge(preflight::routes())
         .merge(approvals::routes())
         .merge(rosters::routes())
         .merge(positions::routes())

@@ -25,6 +25,7 @@ pub mod notice;
 pub mod page;
 pub mod position;
 mod postgres;
+pub mod prospect;
 pub mod provider;
 pub mod rebind;
 pub mod release;
@@ -67,6 +68,7 @@ use fleet::{FleetTally, Operator, StoredRoster};
 use notice::NoticeRegistry;
 use page::Page;
 use position::PositionRegistry;
+use prospect::ProspectRegistry;
 use provider::ProviderRegistry;
 use rebind::RebindRegistry;
 use release::{StoredArtifact, StoredRelease};
@@ -136,6 +138,7 @@ pub trait Registry:
     + AuditRegistry
     + RetentionRegistry
     + PositionRegistry
+    + ProspectRegistry
     + ProviderRegistry
     + DeactivationRegistry
     + NoticeRegistry

@@ -86,6 +86,13 @@ async fn create(
     State(api): State<Arc<Api>>,
     Json(asked): Json<NewCampaign>,
 ) -> Result<(StatusCode, axum::Json<Campaign>), Refusal> {
+    let new = wished(asked)?;
+    let campaign = api.campaigns.create(&new, &operator.by(None, now())).await?;
+    Ok((StatusCode::CREATED, axum::Json(shown(&api, campaign.id).await?)))
+}
+
+/// A campaign as it would be kept.
+pub(super) fn wished(asked: NewCampaign) -> Result<registry::campaign::NewCampaign, Refusal> {
     if asked.name.as_ref().is_some_and(|name| name.len() > limits::TEXT_BYTES_MAX) {
         let detail = format!("the name is longer than {} bytes", limits::TEXT_BYTES_MAX);
         return Err(Refusal::new(Code::Invalid, detail));
@@ -93,7 +100,7 @@ async fn create(
     let mut salt = [0; 16];
     getrandom::fill(&mut salt).expect("the operating system gives randomness");
     let change = signed::Change::from(asked.change);
-    let new = registry::campaign::NewCampaign {
+    Ok(registry::campaign::NewCampaign {
         id: CampaignId::generate(),
         name: asked.name,
         lifetime_s: asked.not_after_s.unwrap_or_else(|| not_after_s(&change)),
@@ -102,9 +109,7 @@ async fn create(
         max_parallel: asked.max_parallel,
         policy: asked.policy.unwrap_or(Policy::PLAIN),
         salt: Nonce(salt),
-    };
-    let campaign = api.campaigns.create(&new, &operator.by(None, now())).await?;
-    Ok((StatusCode::CREATED, axum::Json(shown(&api, campaign.id).await?)))
+    })
 }
 
 /// One campaign, and how far it has come
@@ -256,6 +261,7 @@ impl From<CampaignError> for Refusal {
             | CampaignError::NoPlaces
             | CampaignError::Policy(_)
             | CampaignError::Canary(_)
+            | CampaignError::Stuck(_)
             | CampaignError::TooLong { .. }
             | CampaignError::Lifetime { .. }
             | CampaignError::Window { .. }

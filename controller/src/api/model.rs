@@ -16,6 +16,7 @@ mod enrolment;
 mod evidence;
 mod notice;
 mod position;
+mod preflight;
 mod provider;
 mod purge;
 mod rebind;
@@ -54,6 +55,9 @@ pub use position::{
     Binding, BindingChange, BindingImport, BindingMove, BindingMoves, BindingStep, BindingTuple,
     BindingVersion, Filling, ImportMistake, ImportReport, ImportRow, NewBinding, NewPosition,
     Position, Registration, RegistrationStatus,
+};
+pub use preflight::{
+    CampaignPlan, PlannedBytes, PlannedGroup, PlannedMember, PlannedWave, PlannedZone,
 };
 pub use provider::{
     CompatibilityAnswer, Document, DocumentKind, Exposure, FileFormat, GivenVouch, ImportEffect,

@@ -229,11 +229,11 @@ impl Scheduling {
                     lifetime_s,
                     salt: Nonce(*id.as_bytes()),
                 };
-                self.campaigns.create(&new, &by).await?.state
+                self.campaigns.create_in_turn(&new, &by).await?.state
             }
         };
         if state == CampaignState::Draft {
-            self.campaigns.start(id, &by).await?;
+            self.campaigns.start_in_turn(id, &by).await?;
         }
         Ok(id)
     }

@@ -4,6 +4,7 @@ mod create;
 mod decide;
 mod frame;
 mod pace;
+mod plan;
 mod policy;
 pub(super) mod show;
 pub(super) mod watch;
@@ -21,6 +22,7 @@ use crate::api::model::{Campaign, Change, Software};
 /// Bring one change to many terminals
 #[derive(Debug, Subcommand)]
 pub(super) enum CampaignCommand {
+    Plan(plan::Plan),
     Create(create::Create),
     /// Start it: terminals are ordered to upgrade
     Start(decide::Decide),
@@ -44,6 +46,7 @@ impl CampaignCommand {
     ) -> Result<Exit, Failure> {
         let client = Client::new(context.read()?)?;
         match self {
+            Self::Plan(args) => args.run(&client, print).await,
             Self::Create(args) => args.run(&client, print).await,
             Self::Start(args) => args.run("start", &client, print).await,
             Self::Watch(args) => args.run(&client, print).await,

@@ -25,7 +25,7 @@ use super::context::Context;
 use super::failure::{Exit, Failure};
 use crate::api::model::{
     Alarm, Approval, ApprovalRequest, ArtifactStored, Assignment, AuditCheckpoint, AuditEntry,
-    AuditProof, BackupSchedule, Campaign, Claim, Coverage, Decision, DrillReport, HoldReason,
+    AuditProof, BackupSchedule, Campaign, CampaignPlan, Claim, Coverage, Decision, DrillReport, HoldReason,
     IssuedClaim, Labels, Letter, MemberProfile, NewBackupSchedule, NewCampaign, NewClaim, NewPurge,
     NewRebind, NextWave, Notice, OrderEvidence, Page, Plan, PlanRebind, Problem, PurgePlan,
     RebindShown, Release, Resumption, RetentionPolicy, Revocation, Snapshot, SnapshotDetail,
@@ -206,6 +206,10 @@ impl Client {
 
     pub(super) async fn create_campaign(&self, campaign: &NewCampaign) -> Answer<Campaign> {
         self.post("/v1/campaigns", campaign).await
+    }
+
+    pub(super) async fn plan_campaign(&self, campaign: &NewCampaign) -> Answer<CampaignPlan> {
+        self.post("/v1/campaigns/plan", campaign).await
     }
 
     /// Creates a campaign and starts it at once.

@@ -23,6 +23,7 @@ mod notices;
 mod orders;
 mod positions;
 mod presence;
+mod prospects;
 mod provider;
 mod quarantine;
 mod rebinds;
