@@ -195,11 +195,7 @@ impl Campaigns {
     }
 
     /// All but who would be a member, of what people and schedules ask for; gives the selection.
-    async fn check_new(
-        &self,
-        new: &NewCampaign,
-        now: UnixTime,
-    ) -> Result<Selector, CampaignError> {
+    async fn check_new(&self, new: &NewCampaign, now: UnixTime) -> Result<Selector, CampaignError> {
         match &new.change {
             Change::Rebind(_) => return Err(CampaignError::RebindByItself),
             Change::Suspend(_) | Change::Resume(_) | Change::Decommission(_) => {

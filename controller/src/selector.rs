@@ -121,9 +121,8 @@ impl Selector {
     }
 
     fn asks_for_versions(&self) -> bool {
-        let of_version = |term: &Term| {
-            matches!(term, Term::Version { .. } | Term::Text(Key::Version(_), _))
-        };
+        let of_version =
+            |term: &Term| matches!(term, Term::Version { .. } | Term::Text(Key::Version(_), _));
         self.0.asks(&of_version)
     }
 

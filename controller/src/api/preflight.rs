@@ -83,10 +83,7 @@ fn shown(selector: String, planned: Planned) -> CampaignPlan {
         takes_s: forecast.over_at.since(start).as_secs(),
         not_after_s: not_after.since(start).as_secs(),
         elsewhere: all.iter().skip(ZONES_MAX).map(|(_, terminals)| terminals).sum(),
-        zones: zones
-            .into_iter()
-            .map(|(zone, terminals)| PlannedZone { zone, terminals })
-            .collect(),
+        zones: zones.into_iter().map(|(zone, terminals)| PlannedZone { zone, terminals }).collect(),
         warnings: warnings.iter().map(warning).collect(),
     }
 }

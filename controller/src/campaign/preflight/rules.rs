@@ -259,7 +259,8 @@ impl Intended<'_> {
 }
 
 fn sum<'a>(zones: impl Iterator<Item = &'a InZone>) -> InZone {
-    let add = |a: InZone, b: &InZone| InZone { members: a.members + b.members, seen: a.seen + b.seen };
+    let add =
+        |a: InZone, b: &InZone| InZone { members: a.members + b.members, seen: a.seen + b.seen };
     zones.fold(InZone::default(), add)
 }
 

@@ -68,8 +68,7 @@ fn runs(version: &str, counter: u64) -> Prospect {
 /// Of an upgrade, as [`release`] says.
 fn excluded(it: &Prospect) -> Option<Excluded> {
     let release = release();
-    let demands =
-        Demands { verb: Verb::Upgrade, release: Some(&release), not_after: NOT_AFTER };
+    let demands = Demands { verb: Verb::Upgrade, release: Some(&release), not_after: NOT_AFTER };
     demands.excluded(it)
 }
 
@@ -117,10 +116,7 @@ fn who_would_refuse_the_change_or_has_it_is_out_and_whoever_may_take_it_later_is
 
 #[test]
 fn an_agent_that_does_not_know_a_verb_is_out_of_whatever_asks_for_it() {
-    let with = |version: &str| Prospect {
-        agent_version: Some(version.to_owned()),
-        ..prospect(1)
-    };
+    let with = |version: &str| Prospect { agent_version: Some(version.to_owned()), ..prospect(1) };
     assert_eq!(excluded(&with("0.0.9")), Some(Excluded::AgentTooOld));
     assert_eq!(excluded_from_ping(&with("0.1.0-rc1")), Some(Excluded::AgentTooOld));
     for known in ["0.1.0", "0.2", "1.0.0", "nightly"] {
@@ -130,8 +126,7 @@ fn an_agent_that_does_not_know_a_verb_is_out_of_whatever_asks_for_it() {
 
 fn audience(prospects: &[Prospect], canary: &[TerminalId]) -> Audience {
     let release = release();
-    let demands =
-        Demands { verb: Verb::Upgrade, release: Some(&release), not_after: NOT_AFTER };
+    let demands = Demands { verb: Verb::Upgrade, release: Some(&release), not_after: NOT_AFTER };
     let canary = canary.iter().copied().collect();
     let mut audience = Audience::default();
     prospects.iter().for_each(|it| audience.add(it, &demands, &canary));
@@ -155,14 +150,8 @@ fn of_a_member_everything_is_said_that_may_keep_the_change_from_it() {
     );
     let counts: Vec<_> = audience.concerns.iter().map(|(what, of)| (*what, of.count)).collect();
     use Concern as Is;
-    let all = [
-        Is::Suspected,
-        Is::NeverSeen,
-        Is::Offline,
-        Is::Busy,
-        Is::Suspended,
-        Is::CertificateEnds,
-    ];
+    let all =
+        [Is::Suspected, Is::NeverSeen, Is::Offline, Is::Busy, Is::Suspended, Is::CertificateEnds];
     assert_eq!(counts, all.map(|what| (what, 1)));
     assert_eq!(audience.members.len(), 4);
     assert_eq!(audience.excluded_counts(), [(Excluded::Revoked, 1)].into());
