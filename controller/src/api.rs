@@ -27,6 +27,7 @@ mod providers;
 mod ranges;
 mod rebinds;
 mod releases;
+mod reports;
 mod replacements;
 mod requests;
 mod rosters;
@@ -168,6 +169,7 @@ fn operations() -> OpenApiRouter<Arc<Api>> {
         .merge(releases::routes())
         .merge(campaigns::routes())
         .merge(preflight::routes())
+        .merge(reports::routes())
         .merge(approvals::routes())
         .merge(rosters::routes())
         .merge(positions::routes())

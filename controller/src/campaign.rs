@@ -5,7 +5,8 @@
 //! it, [`state`] which moves a campaign may make, [`approval`] whose
 //! signatures it has and needs, and [`assignment`] what is known of it on one terminal; all of them
 //! are pure, as is [`preflight`], which says beforehand who would be a member and what would come of
-//! it. [`execute`] carries plans out, and [`view`] says how it goes. Here are the decisions that
+//! it, and [`report`], which says afterwards what did. [`execute`] carries plans out, [`view`] says
+//! how it goes, and [`review`] gathers reports. Here are the decisions that
 //! people make: to create, to start, to pause, to resume, to abort; in [`collect`] those of
 //! approvers.
 
@@ -18,6 +19,8 @@ mod paper;
 pub mod plan;
 pub mod policy;
 pub mod preflight;
+pub mod report;
+pub mod review;
 pub mod state;
 pub mod survey;
 pub mod view;

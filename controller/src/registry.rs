@@ -29,6 +29,7 @@ pub mod prospect;
 pub mod provider;
 pub mod rebind;
 pub mod release;
+pub mod released;
 pub mod replacement;
 pub mod request;
 pub(crate) mod sql;
@@ -72,6 +73,7 @@ use prospect::ProspectRegistry;
 use provider::ProviderRegistry;
 use rebind::RebindRegistry;
 use release::{StoredArtifact, StoredRelease};
+use released::ReleasedRegistry;
 use replacement::ReplacementRegistry;
 use request::RequestRegistry;
 use stop::StopRegistry;
@@ -143,6 +145,7 @@ pub trait Registry:
     + DeactivationRegistry
     + NoticeRegistry
     + RebindRegistry
+    + ReleasedRegistry
     + ReplacementRegistry
     + RequestRegistry
     + StopRegistry

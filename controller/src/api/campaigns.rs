@@ -339,7 +339,7 @@ pub(super) async fn shown(api: &Api, id: CampaignId) -> Result<Campaign, Refusal
 }
 
 /// What an upgrade's release, which cannot go away, is called.
-async fn software(api: &Api, change: &Change) -> Result<Option<Software>, Refusal> {
+pub(super) async fn software(api: &Api, change: &Change) -> Result<Option<Software>, Refusal> {
     let digest = match change {
         Change::Upgrade(Upgrade { release, .. }) => *release,
         Change::Ping(_)
@@ -380,7 +380,7 @@ pub(super) fn assignment(campaign: CampaignId, member: &Member) -> Assignment {
     }
 }
 
-fn reason(why: &Why) -> Reason {
+pub(super) fn reason(why: &Why) -> Reason {
     Reason { code: why.code.clone(), detail: why.detail.clone(), hint: why.hint.map(str::to_owned) }
 }
 
@@ -420,7 +420,7 @@ pub(super) fn campaign_state(state: Stored) -> CampaignState {
     }
 }
 
-fn state(state: assignment::AssignmentState) -> AssignmentState {
+pub(super) fn state(state: assignment::AssignmentState) -> AssignmentState {
     use assignment::AssignmentState as Is;
     match state {
         Is::Ordered => AssignmentState::Ordered,

@@ -22,6 +22,7 @@ mod purge;
 mod rebind;
 mod release;
 mod replacement;
+mod report;
 mod request;
 mod schedule;
 mod stop;
@@ -79,6 +80,10 @@ pub use replacement::{
     ReplacementFound, ReplacementHistory, ReplacementLastBackup, ReplacementMistake,
     ReplacementMoved, ReplacementNext, ReplacementParcel, ReplacementState, ReplacementStep,
     ReplacementUnsettled, ReplacementWatch, ReplacementWatched,
+};
+pub use report::{
+    CampaignReport, ReportCoverage, ReportHealth, ReportMoment, ReportPart, ReportPhase,
+    ReportStraggler, ReportVersion,
 };
 pub use request::{
     Attachment, LiftSuspicion, LiftWord, NewRequest, NewSuspicion, Request, RequestChannel,

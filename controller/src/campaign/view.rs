@@ -214,13 +214,26 @@ pub async fn members(
     page: &Page<TerminalId>,
     now: UnixTime,
 ) -> Result<Vec<Member>, RegistryError> {
-    let Some(frozen) = &campaign.frozen else { return Ok(vec![]) };
+    if campaign.frozen.is_none() {
+        return Ok(vec![]);
+    }
     let members = registry.members(campaign.id).await?;
     let from = page.after.map_or(0, |after| members.partition_point(|id| *id <= after));
     let limit = page.limit.clamp(1, PAGE_ITEMS_MAX) as usize;
     let ids: Vec<_> = members[from..].iter().copied().take(limit).collect();
-    let terminals = registry.terminals_of(&ids).await?;
-    let released = registry.assignments_of(campaign.id, &ids).await?;
+    of(registry, campaign, &ids, now).await
+}
+
+/// These members, by id; at most a page of them.
+pub async fn of(
+    registry: &dyn Registry,
+    campaign: &Campaign,
+    ids: &[TerminalId],
+    now: UnixTime,
+) -> Result<Vec<Member>, RegistryError> {
+    let Some(frozen) = &campaign.frozen else { return Ok(vec![]) };
+    let terminals = registry.terminals_of(ids).await?;
+    let released = registry.assignments_of(campaign.id, ids).await?;
     let tally = registry.campaign_tally(campaign.id).await?;
     let waves = registry.waves(campaign.id).await?;
     let cut: Vec<_> = waves.iter().map(|it| it.wave.clone()).collect();

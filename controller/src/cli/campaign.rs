@@ -6,6 +6,7 @@ mod frame;
 mod pace;
 mod plan;
 mod policy;
+mod report;
 pub(super) mod show;
 pub(super) mod watch;
 
@@ -29,6 +30,7 @@ pub(super) enum CampaignCommand {
     Watch(watch::Watch),
     Show(show::Show),
     List(show::List),
+    Report(report::Report),
     /// Order no further terminal until it is resumed
     ///
     /// What a terminal has accepted goes on to its end.
@@ -52,6 +54,7 @@ impl CampaignCommand {
             Self::Watch(args) => args.run(&client, print).await,
             Self::Show(args) => args.run(&client, now, print).await,
             Self::List(args) => args.run(&client, print).await,
+            Self::Report(args) => args.run(&client, now, print).await,
             Self::Pause(args) => args.run("pause", &client, print).await,
             Self::Resume(args) => args.run(&client, print).await,
             Self::Abort(args) => args.run(&client, print).await,

@@ -25,7 +25,7 @@ use super::context::Context;
 use super::failure::{Exit, Failure};
 use crate::api::model::{
     Alarm, Approval, ApprovalRequest, ArtifactStored, Assignment, AuditCheckpoint, AuditEntry,
-    AuditProof, BackupSchedule, Campaign, CampaignPlan, Claim, Coverage, Decision, DrillReport,
+    AuditProof, BackupSchedule, Campaign, CampaignPlan, CampaignReport, Claim, Coverage, Decision, DrillReport,
     HoldReason, IssuedClaim, Labels, Letter, MemberProfile, NewBackupSchedule, NewCampaign,
     NewClaim, NewPurge, NewRebind, NextWave, Notice, OrderEvidence, Page, Plan, PlanRebind,
     Problem, PurgePlan, RebindShown, Release, Resumption, RetentionPolicy, Revocation, Snapshot,
@@ -224,6 +224,10 @@ impl Client {
 
     pub(super) async fn campaign(&self, id: CampaignId) -> Answer<Campaign> {
         self.get(&format!("/v1/campaigns/{id}"), &[]).await
+    }
+
+    pub(super) async fn campaign_report(&self, id: CampaignId) -> Answer<CampaignReport> {
+        self.get(&format!("/v1/campaigns/{id}/report"), &[]).await
     }
 
     pub(super) async fn assignments(&self, id: CampaignId) -> Answer<Vec<Assignment>> {

@@ -34,7 +34,7 @@ use crate::provider::alerts::What;
 use crate::provider::day::Day;
 use crate::provider::fees::{Method, Price};
 
-pub(super) use campaigns::campaign_plan;
+pub(super) use campaigns::{campaign_plan, campaign_report};
 pub(super) use deactivation::{
     closed_stop, deactivation, deactivation_summary, owing_deactivation, resume_plan, resumption,
     sanitisation_certificate, service_plan, stop,

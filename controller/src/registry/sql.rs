@@ -29,6 +29,7 @@ mod quarantine;
 mod rebinds;
 mod receipts;
 mod refusals;
+mod released;
 mod releases;
 mod replacements;
 mod reports;

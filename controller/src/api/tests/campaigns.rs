@@ -165,7 +165,7 @@ async fn what_would_stand_still_is_refused_by_the_rule_that_blocks_it() {
         asked["policy"] = json!({
             "waves": ["1", "rest"],
             "gate": {
-                "sample_min": 1, "success_percent_min": 95, "soak": "1h", "bad_max": "0",
+                "sample_min": 1, "success_percent_min": 95, "soak": "1m", "bad_max": "0",
                 "reach_percent_min": 80,
             },
         });
@@ -180,10 +180,10 @@ async fn what_would_stand_still_is_refused_by_the_rule_that_blocks_it() {
         assert!(detail.contains("`reach_percent_min` without `reach_after`"), "{refused}");
         assert!(refused["hint"].as_str().unwrap().contains("presence=never-seen"), "{refused}");
     }
-    assert_eq!(fixture.post("/v1/campaigns/plan", gated("1d")).await.status(), 200);
-    assert_eq!(fixture.post("/v1/campaigns", gated("1d")).await.status(), 201);
+    assert_eq!(fixture.post("/v1/campaigns/plan", gated("1m")).await.status(), 200);
+    assert_eq!(fixture.post("/v1/campaigns", gated("1m")).await.status(), 201);
     let stranger = json!("trm-00000000000000000000000000000000");
-    let mut asked = gated("1d");
+    let mut asked = gated("1m");
     asked["policy"]["canary"] = json!([stranger]);
     assert_eq!(problem(fixture.post("/v1/campaigns", asked).await).await, "invalid");
 }
