@@ -20,6 +20,7 @@ mod prospects;
 mod providers;
 mod quarantine;
 mod rebinds;
+mod released;
 mod replacements;
 mod reports;
 mod requests;
@@ -75,6 +76,9 @@ pub const CHECKS: &[Check] = checks! {
         what_a_selector_has_in_common_is_looked_up_and_the_rest_is_asked,
         a_fleet_is_looked_over_in_pages,
         whoever_has_an_order_that_has_not_ended_is_busy;
+    released:
+        who_was_released_is_listed_with_what_it_ran_before_and_runs_now,
+        when_each_step_was_first_heard_of_is_kept;
     campaigns:
         a_campaign_keeps_what_it_was_created_with,
         members_are_frozen_at_the_start,

@@ -158,6 +158,27 @@ async fn a_plan_says_what_a_campaign_would_be_and_keeps_nothing() {
 }
 
 #[tokio::test]
+async fn a_report_says_who_is_missing_and_what_keeps_them() {
+    let (fixture, release) = fleet().await;
+    let id = created(&fixture, release).await;
+    let path = format!("/v1/campaigns/{id}/report");
+    let before: Value = fixture.get(&path).await.json().await.unwrap();
+    assert_eq!((&before["members"], &before["started_at"]), (&json!(0), &Value::Null));
+    fixture.post(&format!("/v1/campaigns/{id}/start"), json!({})).await;
+    let report: Value = fixture.get(&path).await.json().await.unwrap();
+    assert_eq!((&report["members"], &report["held"]), (&json!(2), &json!(2)));
+    assert_eq!(report["software"]["version"], "2.0.0");
+    assert_eq!((&report["total"]["released"], &report["waves"]), (&json!(0), &json!([])));
+    let waiting = report["waiting"].as_array().unwrap();
+    let mut serials: Vec<_> = waiting.iter().map(|it| it["serial"].as_str().unwrap()).collect();
+    serials.sort_unstable();
+    assert_eq!(serials, ["PX-1", "PX-2"]);
+    assert!(waiting.iter().all(|it| it["reason"]["code"] == "never-seen"), "{report}");
+    let unknown = "/v1/campaigns/cmp-00000000000000000000000000000000/report";
+    assert_eq!(problem(fixture.get(unknown).await).await, "not-found");
+}
+
+#[tokio::test]
 async fn what_would_stand_still_is_refused_by_the_rule_that_blocks_it() {
     let (fixture, release) = fleet().await;
     let gated = |reach_after: &str| {
