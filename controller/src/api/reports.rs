@@ -51,11 +51,8 @@ async fn report(
         members: of_wave(number).map(|it| it.wave.size.into()),
         coverage: coverage(of),
     };
-    let part = |(name, of): (String, Coverage)| ReportPart {
-        name,
-        members: None,
-        coverage: coverage(of),
-    };
+    let part =
+        |(name, of): (String, Coverage)| ReportPart { name, members: None, coverage: coverage(of) };
     Ok(axum::Json(CampaignReport {
         campaign: id,
         name: campaign.name,

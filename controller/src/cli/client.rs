@@ -25,11 +25,11 @@ use super::context::Context;
 use super::failure::{Exit, Failure};
 use crate::api::model::{
     Alarm, Approval, ApprovalRequest, ArtifactStored, Assignment, AuditCheckpoint, AuditEntry,
-    AuditProof, BackupSchedule, Campaign, CampaignPlan, CampaignReport, Claim, Coverage, Decision, DrillReport,
-    HoldReason, IssuedClaim, Labels, Letter, MemberProfile, NewBackupSchedule, NewCampaign,
-    NewClaim, NewPurge, NewRebind, NextWave, Notice, OrderEvidence, Page, Plan, PlanRebind,
-    Problem, PurgePlan, RebindShown, Release, Resumption, RetentionPolicy, Revocation, Snapshot,
-    SnapshotDetail, Status, Terminal, TerminalDetail, TerminalRetention,
+    AuditProof, BackupSchedule, Campaign, CampaignPlan, CampaignReport, Claim, Coverage, Decision,
+    DrillReport, HoldReason, IssuedClaim, Labels, Letter, MemberProfile, NewBackupSchedule,
+    NewCampaign, NewClaim, NewPurge, NewRebind, NextWave, Notice, OrderEvidence, Page, Plan,
+    PlanRebind, Problem, PurgePlan, RebindShown, Release, Resumption, RetentionPolicy, Revocation,
+    Snapshot, SnapshotDetail, Status, Terminal, TerminalDetail, TerminalRetention,
 };
 
 const CONNECT_WITHIN: Duration = Duration::from_secs(10);

@@ -92,14 +92,8 @@ fn each_member_is_counted_once_in_total_by_wave_by_store_and_by_model() {
         south(member(7, &[])),
     ]);
     let bad = [("health-not-proven".to_owned(), 2), ("silent".to_owned(), 1)];
-    let total = Coverage {
-        released: 7,
-        succeeded: 1,
-        bad: bad.into(),
-        unreached: 1,
-        untried: 1,
-        open: 1,
-    };
+    let total =
+        Coverage { released: 7, succeeded: 1, bad: bad.into(), unreached: 1, untried: 1, open: 1 };
     assert_eq!((report.total.attempted(), report.total.bad()), (4, 3));
     assert_eq!(report.total, total);
     assert_eq!(report.models, [("px7".to_owned(), total.clone())].into());

@@ -81,7 +81,8 @@ fn whole(report: &CampaignReport, now: UnixTime, print: &mut Print) {
         print.line(format_args!("  fetched   {}", size_text(report.bytes_fetched)));
         print.line(format_args!("  since     {}", since(report.health)));
     }
-    for (by, parts) in [("wave", &report.waves), ("store", &report.stores), ("model", &report.models)]
+    for (by, parts) in
+        [("wave", &report.waves), ("store", &report.stores), ("model", &report.models)]
     {
         print.line("");
         coverage(by, parts, print);

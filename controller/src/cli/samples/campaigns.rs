@@ -98,17 +98,9 @@ pub(crate) fn campaign_report() -> CampaignReport {
         untried: 2,
         open: 12,
     };
-    let total = ReportCoverage {
-        released: 402,
-        attempted: 384,
-        succeeded: 381,
-        ..large.clone()
-    };
-    let part = |name: &str, members, coverage| ReportPart {
-        name: name.to_owned(),
-        members,
-        coverage,
-    };
+    let total = ReportCoverage { released: 402, attempted: 384, succeeded: 381, ..large.clone() };
+    let part =
+        |name: &str, members, coverage| ReportPart { name: name.to_owned(), members, coverage };
     CampaignReport {
         campaign: CampaignId::from_bytes([2; 16]),
         name: Some("autumn".to_owned()),
@@ -161,7 +153,8 @@ fn bare() -> ReportCoverage {
 }
 
 fn time_line() -> Vec<ReportMoment> {
-    let ends = [(1, 0), (0, 0), (4, 0), (17, 0), (0, 0), (0, 0), (96, 1), (170, 2), (81, 0), (12, 0)];
+    let ends =
+        [(1, 0), (0, 0), (4, 0), (17, 0), (0, 0), (0, 0), (96, 1), (170, 2), (81, 0), (12, 0)];
     let begin = NOW.0 / (4 * HOUR) - 9;
     let moment = |(place, (succeeded, bad)): (i64, (u64, u64))| ReportMoment {
         from: UnixTime((begin + place) * 4 * HOUR),

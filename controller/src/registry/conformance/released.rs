@@ -28,7 +28,8 @@ pub(super) async fn who_was_released_is_listed_with_what_it_ran_before_and_runs_
         assert!(issue(registry, &order).await);
     }
     let mut after = hello(1, 1);
-    after.components = vec![Component { version: "2.0.0".to_owned(), ..after.components.remove(0) }];
+    after.components =
+        vec![Component { version: "2.0.0".to_owned(), ..after.components.remove(0) }];
     registry.apply(&[greeting(after, 60)]).await.expect("it is heard");
     let found = released(registry, 1).await;
     let [one, two] = found.as_slice() else { panic!("{found:?}") };
@@ -56,6 +57,7 @@ pub(super) async fn when_each_step_was_first_heard_of_is_kept(registry: &dyn Reg
     let found = released(registry, 1).await;
     assert_eq!(found[0].standing.state(), AssignmentState::Working);
     let steps = found[0].standing.steps.in_order();
-    let steps: Vec<_> = steps.into_iter().map(|(step, seen)| (step, seen.at.0, seen.bytes)).collect();
+    let steps: Vec<_> =
+        steps.into_iter().map(|(step, seen)| (step, seen.at.0, seen.bytes)).collect();
     assert_eq!(steps, [("fetch", 101, 3), ("verify", 102, 2)]);
 }

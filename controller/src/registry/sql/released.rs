@@ -27,7 +27,8 @@ async fn released(
     campaign: CampaignId,
     page: &Page<TerminalId>,
 ) -> Result<Vec<Released>> {
-    let select = "SELECT a.terminal, t.serial, t.store, t.model, t.presence, t.last_seen_at, a.wave,
+    let select =
+        "SELECT a.terminal, t.serial, t.store, t.model, t.presence, t.last_seen_at, a.wave,
              a.standing, a.ran, t.components
          FROM assignments a JOIN terminals t ON t.id = a.terminal
          WHERE a.campaign = $1 AND a.terminal > $2 ORDER BY a.terminal LIMIT $3";

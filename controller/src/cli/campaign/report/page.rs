@@ -40,9 +40,8 @@ pub(super) fn page(report: &CampaignReport) -> String {
     if report.software.is_some() {
         let fetched = size_text(report.bytes_fetched);
         let health = since(report.health);
-        sheet = sheet.paragraph(format!(
-            "Terminals fetched {fetched}. Of those that succeeded, {health}."
-        ));
+        sheet = sheet
+            .paragraph(format!("Terminals fetched {fetched}. Of those that succeeded, {health}."));
     }
     sheet = time_line(sheet, report);
     sheet = part(sheet, "Waves", &report.waves);
@@ -92,7 +91,8 @@ fn part(sheet: Sheet, heading: &str, parts: &[ReportPart]) -> Sheet {
         return sheet;
     }
     let parts = in_order(parts);
-    let held = |it: &ReportPart| it.members.map_or(0, |all| all.saturating_sub(it.coverage.released));
+    let held =
+        |it: &ReportPart| it.members.map_or(0, |all| all.saturating_sub(it.coverage.released));
     let bar = |it: &&ReportPart| Bar { name: it.name.clone(), parts: ends(&it.coverage, held(it)) };
     let bars: Vec<_> = parts.iter().take(BARS_MAX).map(bar).collect();
     let shown = match parts.len() > BARS_MAX {
