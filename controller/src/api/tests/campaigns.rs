@@ -150,9 +150,9 @@ async fn a_plan_says_what_a_campaign_would_be_and_keeps_nothing() {
     assert_eq!(bytes["all"], 2 * bytes["each"].as_u64().unwrap());
     assert_eq!(
         (plan["waves"].as_array().unwrap().len(), &plan["zones"][0]["zone"]),
-        (1, &json!("UTC"))
+        (1, &json!("Europe/Berlin"))
     );
-    assert!(plan["waves"][0]["local"]["UTC"].is_string(), "{plan}");
+    assert!(plan["waves"][0]["local"]["Europe/Berlin"].is_string(), "{plan}");
     let listed: Value = fixture.get("/v1/campaigns").await.json().await.unwrap();
     assert_eq!(listed["items"], json!([]));
 }
@@ -183,6 +183,7 @@ async fn what_would_stand_still_is_refused_by_the_rule_that_blocks_it() {
     let (fixture, release) = fleet().await;
     let gated = |reach_after: &str| {
         let mut asked = asking(release);
+        asked["change"]["upgrade"]["window"] = Value::Null;
         asked["policy"] = json!({
             "waves": ["1", "rest"],
             "gate": {
