@@ -2,13 +2,13 @@
 //!
 //! [`plan`] decides whom to release, [`policy`] is what its operator wants of it, [`mod@wave`] cuts
 //! its members into waves, [`gate`] says what must be so before the next wave begins and what stops
-//! it, [`state`] which moves a campaign may make, [`approval`] whose
-//! signatures it has and needs, and [`assignment`] what is known of it on one terminal; all of them
-//! are pure, as is [`preflight`], which says beforehand who would be a member and what would come of
-//! it, and [`report`], which says afterwards what did. [`execute`] carries plans out, [`view`] says
-//! how it goes, and [`review`] gathers reports. Here are the decisions that
-//! people make: to create, to start, to pause, to resume, to abort; in [`collect`] those of
-//! approvers.
+//! it, [`state`] which moves a campaign may make, [`approval`] whose signatures it has and needs,
+//! and [`assignment`] what is known of it on one terminal; all of them are pure, as is
+//! [`preflight`], which says beforehand who would be a member and what would come of it, and
+//! [`mod@report`], which says afterwards what did. [`survey`] looks over the fleet, [`execute`]
+//! carries plans out, [`view`] says how it goes, and [`mod@review`] looks back. Here are the
+//! decisions that people make: to create, to start, to pause, to resume, to abort; in [`collect`]
+//! those of approvers.
 
 pub mod approval;
 pub mod assignment;

@@ -2,8 +2,8 @@
 //! durations. Pure.
 //!
 //! A picture is text that stands in the page itself. It loads nothing, and what somebody wrote is
-//! escaped in it as it is elsewhere. Colours can be told apart in print, and by those who do not see
-//! red beside green: every part is told in words and numbers, too.
+//! escaped in it as it is elsewhere. Colours can be told apart in print, and by those who do not
+//! see red beside green: every part is told in words and numbers, too.
 
 use std::fmt::Write as _;
 
@@ -14,10 +14,10 @@ use crate::sheet::escaped;
 const WIDTH: u64 = 720;
 
 /// Of the names left of bars.
-const NAMES: u64 = 150;
+const NAMES: u64 = 140;
 
 /// Of the numbers right of bars.
-const NUMBERS: u64 = 110;
+const NUMBERS: u64 = 150;
 
 const BARS: u64 = WIDTH - NAMES - NUMBERS;
 

@@ -24,8 +24,8 @@ pub(super) fn routes() -> OpenApiRouter<Arc<Api>> {
 
 /// What a campaign has come to
 ///
-/// Made anew each time from all members that it was released to: as large a question as the campaign
-/// is.
+/// Made anew each time from all members that it was released to: as large a question as the
+/// campaign is.
 #[utoipa::path(
     get,
     path = "/v1/campaigns/{id}/report",

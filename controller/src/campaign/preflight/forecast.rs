@@ -1,10 +1,10 @@
 //! When each wave can open at the earliest, and how long a campaign takes at least. Pure.
 //!
 //! A lower bound, as far as it is known today: every terminal that has ever connected is there when
-//! it is needed, succeeds at once, and only what has to take time does: a terminal's window opens in
-//! its own zone, a release has to prove itself, a place is taken meanwhile, and a wave soaks. Whoever
-//! was never seen is not counted on where the gate has a deadline for them. Waves are shuffled, so
-//! their zones are taken to be those of all members.
+//! it is needed, succeeds at once, and only what has to take time does: a terminal's window opens
+//! in its own zone, a release has to prove itself, a place is taken meanwhile, and a wave soaks.
+//! Whoever was never seen is not counted on where the gate has a deadline for them. Waves are
+//! shuffled, so their zones are taken to be those of all members.
 
 use std::time::Duration;
 

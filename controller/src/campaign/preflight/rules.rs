@@ -52,8 +52,8 @@ pub enum Stuck {
     )]
     Unreachable { members: u64, seen: u64, percent_min: u8 },
     #[error(
-        "window {window} does not open in {zone}, where {terminals} members are, within the {} that \
-         orders are valid", duration_text(*.lives)
+        "window {window} does not open in {zone}, where {terminals} members are, within the {} \
+         that orders are valid", duration_text(*.lives)
     )]
     NeverOpens { window: Window, zone: String, terminals: u64, lives: Duration },
     #[error("wave {wave} opens at {} at the earliest, and {until}", time_text(*.opens_at))]

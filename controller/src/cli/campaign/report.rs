@@ -81,9 +81,8 @@ fn whole(report: &CampaignReport, now: UnixTime, print: &mut Print) {
         print.line(format_args!("  fetched   {}", size_text(report.bytes_fetched)));
         print.line(format_args!("  since     {}", since(report.health)));
     }
-    for (by, parts) in
-        [("wave", &report.waves), ("store", &report.stores), ("model", &report.models)]
-    {
+    let parts = [("wave", &report.waves), ("store", &report.stores), ("model", &report.models)];
+    for (by, parts) in parts.into_iter().filter(|(_, parts)| !parts.is_empty()) {
         print.line("");
         coverage(by, parts, print);
     }
@@ -181,7 +180,7 @@ fn coverage(by: &str, parts: &[ReportPart], print: &mut Print) {
         [it.name.clone(), released, succeeded, bad, unreached, untried, open]
     });
     let header = [by, "released", "succeeded", "bad", "unreached", "untried", "open"];
-    print.table(header, rows.collect(), &format!("no {by} has a terminal that was released"));
+    print.table(header, rows.collect(), "");
     let more = parts.len().saturating_sub(ROWS_MAX);
     if more > 0 {
         print.line(format_args!("… and {} more, which went better", counted(more as u64, by)));
@@ -286,6 +285,8 @@ mod tests {
             waiting: vec![],
             phases: vec![],
             versions: vec![],
+            health: ReportHealth::default(),
+            bytes_fetched: 0,
             time_line: vec![],
             ..campaign_report()
         };

@@ -298,7 +298,7 @@ proptest! {
         runtime.block_on(async {
             let mut dice = Dice::seeded(seed);
             let mut world = World::new(5, seed).await;
-            // A wave that is reached by all of its terminals is not begun while some were never seen.
+            // Where a wave must reach all, it does not begin while some were never seen.
             world.round().await;
             world.round().await;
             world.weather = Weather::FOUL;

@@ -44,10 +44,10 @@ pub(super) fn page(report: &CampaignReport) -> String {
             .paragraph(format!("Terminals fetched {fetched}. Of those that succeeded, {health}."));
     }
     sheet = time_line(sheet, report);
-    sheet = part(sheet, "Waves", &report.waves);
+    sheet = part(sheet, ["Waves", "Wave"], &report.waves);
     sheet = phases(sheet, report);
-    sheet = part(sheet, "Stores", &report.stores);
-    sheet = part(sheet, "Models", &report.models);
+    sheet = part(sheet, ["Stores", "Store"], &report.stores);
+    sheet = part(sheet, ["Models", "Model"], &report.models);
     sheet = failures(sheet, report);
     sheet = versions(sheet, report);
     let missing = [
@@ -86,7 +86,7 @@ fn time_line(sheet: Sheet, report: &CampaignReport) -> Sheet {
 }
 
 /// A picture of the first ones, and a table.
-fn part(sheet: Sheet, heading: &str, parts: &[ReportPart]) -> Sheet {
+fn part(sheet: Sheet, [heading, by]: [&str; 2], parts: &[ReportPart]) -> Sheet {
     if parts.is_empty() {
         return sheet;
     }
@@ -105,7 +105,7 @@ fn part(sheet: Sheet, heading: &str, parts: &[ReportPart]) -> Sheet {
         let numbers = numbers.map(|it| it.to_string());
         [vec![it.name.clone()], numbers.to_vec()].concat()
     });
-    let header = ["", "Released", "Succeeded", "Bad", "Open", "Unreached", "Untried"];
+    let header = [by, "Released", "Succeeded", "Bad", "Open", "Unreached", "Untried"];
     let picture = chart::parts_of_wholes(&ENDS, &bars);
     sheet.heading(heading).picture(picture, shown).table(&header, rows.collect())
 }
