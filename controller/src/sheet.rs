@@ -20,7 +20,8 @@ const STYLE: &str = "body{font:11pt/1.45 serif;max-width:46em;margin:2em auto;pa
     border-top:1px solid #000;margin-right:4%}@page{margin:18mm}";
 
 /// Beside that, of a page with pictures: others stay as they are kept by their digests.
-const PICTURES: &str = "body{color:#111;background:#fff}figure{margin:1em 0;break-inside:avoid}figcaption{font:9pt sans-serif}\
+const PICTURES: &str = "body{color:#111;background:#fff}\
+    figure{margin:1em 0;break-inside:avoid}figcaption{font:9pt sans-serif}\
     svg{print-color-adjust:exact;-webkit-print-color-adjust:exact}h2{break-after:avoid}";
 
 const SIGNATURES: [&str; 2] =

@@ -3,8 +3,9 @@
 //!
 //! Of the terminals that a selector means, some are **out**: they are no members, because the
 //! change means nothing to them or they would refuse it for good ([`Excluded`]). The others are
-//! **in**, also where something keeps the change from them for now ([`Concern`]): that passes by itself or
-//! by what people do, and whoever is left out of a membership that people have signed stays out.
+//! **in**, also where something keeps the change from them for now ([`Concern`]): that passes by
+//! itself or by what people do, and whoever is left out of a membership that people have signed
+//! stays out.
 
 pub mod forecast;
 pub mod rules;
