@@ -22,12 +22,14 @@ mod listener;
 pub mod model;
 mod notices;
 mod positions;
+mod preflight;
 mod problem;
 mod providers;
 mod ranges;
 mod rebinds;
 mod releases;
 mod replacements;
+mod reports;
 mod requests;
 mod rosters;
 mod status;
@@ -168,6 +170,8 @@ fn operations() -> OpenApiRouter<Arc<Api>> {
         .merge(terminals::routes())
         .merge(releases::routes())
         .merge(campaigns::routes())
+        .merge(preflight::routes())
+        .merge(reports::routes())
         .merge(approvals::routes())
         .merge(rosters::routes())
         .merge(stores::routes())

@@ -2,11 +2,13 @@
 //!
 //! [`plan`] decides whom to release, [`policy`] is what its operator wants of it, [`mod@wave`] cuts
 //! its members into waves, [`gate`] says what must be so before the next wave begins and what stops
-//! it, [`state`] which moves a campaign may make, [`approval`] whose
-//! signatures it has and needs, and [`assignment`] what is known of it on one terminal; all of them
-//! are pure. [`execute`] carries plans out, and [`view`] says how it goes. Here are the decisions
-//! that people make: to create, to start, to pause, to resume, to abort; in [`collect`] those of
-//! approvers.
+//! it, [`state`] which moves a campaign may make, [`approval`] whose signatures it has and needs,
+//! and [`assignment`] what is known of it on one terminal; all of them are pure, as is
+//! [`preflight`], which says beforehand who would be a member and what would come of it, and
+//! [`mod@report`], which says afterwards what did. [`survey`] looks over the fleet, [`execute`]
+//! carries plans out, [`view`] says how it goes, and [`mod@review`] looks back. Here are the
+//! decisions that people make: to create, to start, to pause, to resume, to abort; in [`collect`]
+//! those of approvers.
 
 pub mod approval;
 pub mod assignment;
@@ -19,11 +21,15 @@ mod paper;
 pub mod penalty;
 pub mod plan;
 pub mod policy;
+pub mod preflight;
 pub mod rate;
+pub mod report;
 mod revert;
+pub mod review;
 mod start;
 pub mod state;
 pub mod store;
+pub mod survey;
 pub mod view;
 pub mod wave;
 pub mod words;
@@ -45,17 +51,18 @@ use crate::auth::roster;
 use crate::delivery::Signer;
 use crate::kind::{self, Terms};
 use crate::measure;
-use crate::on_record::Settling;
 use crate::rebind;
 use crate::registry::audit::By;
 use crate::registry::campaign::{Campaign, NewCampaign, NotAgain, Origin, Reprioritised};
 use crate::registry::page::{PAGE_ITEMS_MAX, Page};
-use crate::registry::terminal::{Terminal, Unit};
 use crate::registry::{Registry, RegistryError};
 use crate::selector::{NotASelector, Selector};
 use approval::ApprovalRefused;
 use policy::{NotAPolicy, Policy};
+use preflight::Excluded;
+use preflight::rules::{self, Stuck};
 use state::{CampaignEvent, CampaignState};
+use survey::Wanted;
 use wave::NotAMember;
 
 /// A campaign whose orders live shorter than this reaches nobody.
@@ -76,6 +83,8 @@ pub enum CampaignError {
     Policy(NotAPolicy),
     #[error(transparent)]
     Canary(#[from] NotAMember),
+    #[error("it could never make progress: {0}")]
+    Stuck(#[from] Stuck),
     #[error("{campaign} was halted: {why}")]
     Halted { campaign: CampaignId, why: String, bad: u64 },
     #[error("the soaks of its waves take {} at least, and its orders live for {}",
@@ -131,6 +140,7 @@ impl CampaignError {
             Self::NoPlaces => Some("choose at least 1"),
             Self::Policy(policy) => policy.hint(),
             Self::Canary(_) => Some("name members, or leave it out"),
+            Self::Stuck(stuck) => Some(stuck.hint()),
             Self::Halted { .. } => Some(
                 "look at what has failed, and say how many that is: `--acknowledge N` (--json: \
                  `acknowledge`)",
@@ -163,39 +173,12 @@ impl CampaignError {
     }
 }
 
-/// Why a terminal that the selector matches does not become a member.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Excluded {
-    NotEnrolled,
-    Revoked,
-    /// The release is not for its model.
-    OtherModel,
-}
-
-impl Excluded {
-    pub fn detail(self) -> &'static str {
-        match self {
-            Self::NotEnrolled => "have not enrolled",
-            Self::Revoked => "were revoked",
-            Self::OtherModel => "are of models that the release is not for",
-        }
-    }
-}
-
 fn excluded(counts: &BTreeMap<Excluded, u64>) -> String {
     if counts.is_empty() {
         return "no terminal matches".to_owned();
     }
     let parts = counts.iter().map(|(why, count)| format!("{count} {}", why.detail()));
     parts.collect::<Vec<_>>().join(", ")
-}
-
-/// Who would be a member if the campaign were started now.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Preview {
-    /// By id.
-    pub members: Vec<TerminalId>,
-    pub excluded: BTreeMap<Excluded, u64>,
 }
 
 /// As what a campaign is copied.
@@ -241,6 +224,24 @@ impl Campaigns {
 
     /// Refuses whatever could never make progress.
     pub async fn create(&self, new: &NewCampaign, by: &By) -> Result<Campaign, CampaignError> {
+        self.plan(new, by.at).await?;
+        Ok(self.registry.add_campaign(new, by).await?)
+    }
+
+    /// As [`Self::create`], by a schedule: what it does not come to in one period is for the next
+    /// one, and no zone in which it is late keeps it from the others.
+    pub async fn create_in_turn(
+        &self,
+        new: &NewCampaign,
+        by: &By,
+    ) -> Result<Campaign, CampaignError> {
+        let selector = self.check_new(new, by.at).await?;
+        self.survey(&selector, Wanted::of(new), None, by.at).await?;
+        Ok(self.registry.add_campaign(new, by).await?)
+    }
+
+    /// All but who would be a member, of what people and schedules ask for; gives the selection.
+    async fn check_new(&self, new: &NewCampaign, now: UnixTime) -> Result<Selector, CampaignError> {
         match &new.change {
             Change::Rebind(_) => return Err(CampaignError::RebindByItself),
             Change::Suspend(_) | Change::Resume(_) | Change::Decommission(_) => {
@@ -253,12 +254,7 @@ impl Campaigns {
             | Change::Restore(_)
             | Change::Cancel(_) => {}
         }
-        let selector = self.check(new, by.at).await?;
-        let preview = self.preview(&selector, &new.change, by.at).await?;
-        if preview.members.is_empty() {
-            return Err(CampaignError::Nobody(preview.excluded));
-        }
-        Ok(self.registry.add_campaign(new, by).await?)
+        self.check(new, now).await
     }
 
     /// All but whether anybody would be a member; gives the selection.
@@ -334,49 +330,23 @@ impl Campaigns {
         }
     }
 
-    /// Goes through the fleet once, in pages.
-    pub async fn preview(
-        &self,
-        selector: &Selector,
-        change: &Change,
-        now: UnixTime,
-    ) -> Result<Preview, CampaignError> {
-        let models = match change {
-            Change::Upgrade(upgrade) => {
-                let stored = self.registry.release(upgrade.release).await?;
-                let stored = stored.ok_or(CampaignError::NoRelease(upgrade.release))?;
-                Some(stored.release.models)
-            }
-            Change::Ping(_)
-            | Change::Backup(_)
-            | Change::Drill(_)
-            | Change::Restore(_)
-            | Change::Rebind(_)
-            | Change::Suspend(_)
-            | Change::Resume(_)
-            | Change::Decommission(_)
-            | Change::Cancel(_) => None,
-        };
-        let mut preview = Preview::default();
-        let mut page = Page::first(PAGE_ITEMS_MAX);
-        loop {
-            let terminals = self.registry.terminals(&page).await?;
-            let Some(last) = terminals.last() else { return Ok(preview) };
-            page = Page::after(last.id, PAGE_ITEMS_MAX);
-            let settling = Settling::asked_by([selector], &terminals, &*self.registry).await?;
-            let is_meant = |it: &&Terminal| selector.matches(&settling.facts(it), now);
-            for terminal in terminals.iter().filter(is_meant) {
-                match why_excluded(terminal, models.as_deref()) {
-                    Some(why) => *preview.excluded.entry(why).or_default() += 1,
-                    None => preview.members.push(terminal.id),
-                }
-            }
-        }
-    }
-
     /// Fixes the members and signs for them. From here on the campaign runs by itself, once the
     /// approvers have signed too where the roster asks for any.
     pub async fn start(&self, id: CampaignId, by: &By) -> Result<Campaign, CampaignError> {
+        self.start_as(Wish::OfPeople, id, by).await
+    }
+
+    /// As [`Self::start`], by a schedule: see [`Self::create_in_turn`].
+    pub async fn start_in_turn(&self, id: CampaignId, by: &By) -> Result<Campaign, CampaignError> {
+        self.start_as(Wish::OfSchedule, id, by).await
+    }
+
+    async fn start_as(
+        &self,
+        wish: Wish,
+        id: CampaignId,
+        by: &By,
+    ) -> Result<Campaign, CampaignError> {
         let campaign = self.known(id).await?;
         if let Change::Restore(restore) = &campaign.change {
             self.is_there(restore.of.repository).await?;
@@ -401,7 +371,7 @@ impl Campaigns {
             | Change::Drill(_)
             | Change::Upgrade(_)
             | Change::Restore(_)
-            | Change::Cancel(_) => self.selected(&campaign, by.at).await?,
+            | Change::Cancel(_) => self.selected(wish, &campaign, by.at).await?,
         };
         wave::cut(campaign.salt, &campaign.policy, &members)?;
         let count = u32::try_from(members.len()).unwrap_or(u32::MAX);
@@ -411,15 +381,19 @@ impl Campaigns {
 
     async fn selected(
         &self,
+        wish: Wish,
         campaign: &Campaign,
         now: UnixTime,
     ) -> Result<Vec<TerminalId>, CampaignError> {
         let selector = read_selector(&campaign.selector)?;
-        let preview = self.preview(&selector, &campaign.change, now).await?;
-        match preview.members.is_empty() {
-            true => Err(CampaignError::Nobody(preview.excluded)),
-            false => Ok(preview.members),
-        }
+        let wanted = Wanted::of_known(campaign);
+        let audience = match wish {
+            Wish::OfPeople => {
+                self.planned(&selector, wanted, rules::Start::Now, now).await?.audience
+            }
+            Wish::OfSchedule => self.survey(&selector, wanted, None, now).await?,
+        };
+        Ok(audience.members)
     }
 
     /// The members of a change of provider, or of a wipe, are those that have a profile or a
@@ -443,7 +417,7 @@ impl Campaigns {
         let mut gone = BTreeMap::new();
         for ids in members.chunks(PAGE_ITEMS_MAX as usize) {
             for terminal in self.registry.terminals_of(ids).await? {
-                if let Some(why) = why_excluded(&terminal, None) {
+                if let Some(why) = preflight::of_unit(terminal.unit) {
                     *gone.entry(why).or_default() += 1;
                 }
             }
@@ -594,6 +568,13 @@ impl Campaigns {
     }
 }
 
+/// Who wants a campaign.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Wish {
+    OfPeople,
+    OfSchedule,
+}
+
 /// A policy that can come to its end before the campaign's orders do.
 fn check_policy(policy: &Policy, lives: Duration) -> Result<(), CampaignError> {
     policy.check().map_err(CampaignError::Policy)?;
@@ -606,15 +587,4 @@ fn check_policy(policy: &Policy, lives: Duration) -> Result<(), CampaignError> {
 
 fn read_selector(text: &str) -> Result<Selector, CampaignError> {
     text.parse().map_err(CampaignError::Selector)
-}
-
-fn why_excluded(terminal: &Terminal, models: Option<&[String]>) -> Option<Excluded> {
-    match terminal.unit {
-        Unit::Claimed => Some(Excluded::NotEnrolled),
-        Unit::Revoked => Some(Excluded::Revoked),
-        Unit::Enrolled => match models {
-            Some(models) if !models.contains(&terminal.model) => Some(Excluded::OtherModel),
-            Some(_) | None => None,
-        },
-    }
 }

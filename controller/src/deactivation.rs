@@ -339,8 +339,7 @@ impl Deactivations {
             return Err(DeactivationError::NoAnswer);
         }
         let selector: Selector = request.asked.selector.parse().map_err(CampaignError::Selector)?;
-        let any = Change::Ping(shared::change::Ping { note: String::new() });
-        let members = self.campaigns.preview(&selector, &any, by.at).await?.members;
+        let members = self.campaigns.meant(&selector, by.at).await?;
         if members.is_empty() {
             return Err(DeactivationError::Nobody);
         }

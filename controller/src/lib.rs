@@ -18,6 +18,7 @@ pub mod blob;
 pub mod broker;
 pub mod calendar;
 pub mod campaign;
+pub mod chart;
 pub mod cli;
 pub mod config;
 pub mod deactivation;

@@ -26,9 +26,11 @@ pub mod notice;
 pub mod page;
 pub mod position;
 mod postgres;
+pub mod prospect;
 pub mod provider;
 pub mod rebind;
 pub mod release;
+pub mod released;
 pub mod replacement;
 pub mod request;
 pub(crate) mod sql;
@@ -72,9 +74,11 @@ use fleet::{FleetTally, Operator, StoredRoster};
 use notice::NoticeRegistry;
 use page::Page;
 use position::PositionRegistry;
+use prospect::ProspectRegistry;
 use provider::ProviderRegistry;
 use rebind::RebindRegistry;
 use release::{StoredArtifact, StoredRelease};
+use released::ReleasedRegistry;
 use replacement::ReplacementRegistry;
 use request::RequestRegistry;
 use stop::StopRegistry;
@@ -143,10 +147,12 @@ pub trait Registry:
     + RetentionRegistry
     + CalendarRegistry
     + PositionRegistry
+    + ProspectRegistry
     + ProviderRegistry
     + DeactivationRegistry
     + NoticeRegistry
     + RebindRegistry
+    + ReleasedRegistry
     + ReplacementRegistry
     + RequestRegistry
     + StopRegistry

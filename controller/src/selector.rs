@@ -16,6 +16,7 @@ use std::time::Duration;
 use shared::id::TerminalId;
 use shared::time::UnixTime;
 
+use crate::registry::prospect::Ask;
 use crate::version;
 pub use facts::Facts;
 use glob::Glob;
@@ -112,7 +113,34 @@ impl Selector {
 
     /// Whether it asks with whom terminals settle, which is looked up elsewhere.
     pub fn asks_for_providers(&self) -> bool {
-        self.0.asks_for(&Key::Provider)
+        self.0.asks(&|term| matches!(term, Term::Text(Key::Provider, _)))
+    }
+
+    fn asks_for_labels(&self) -> bool {
+        self.0.asks(&|term| matches!(term, Term::Text(Key::Label(_), _)))
+    }
+
+    fn asks_for_versions(&self) -> bool {
+        let of_version =
+            |term: &Term| matches!(term, Term::Version { .. } | Term::Text(Key::Version(_), _));
+        self.0.asks(&of_version)
+    }
+
+    /// What has to be known of terminals to say whether they are meant, and which ones to ask for.
+    pub fn ask(&self) -> Ask {
+        let Pushdown { id, serial, model, store, zone } = self.pushdown();
+        let owned = |value: Option<&str>| value.map(str::to_owned);
+        Ask {
+            id,
+            serial: owned(serial),
+            model: owned(model),
+            store: owned(store),
+            zone: owned(zone),
+            labels: self.asks_for_labels(),
+            components: self.asks_for_versions(),
+            providers: self.asks_for_providers(),
+            busy: false,
+        }
     }
 }
 
@@ -173,13 +201,13 @@ impl Expression {
         }
     }
 
-    fn asks_for(&self, key: &Key) -> bool {
+    /// Whether any of its terms is like that.
+    fn asks(&self, is: &dyn Fn(&Term) -> bool) -> bool {
         match self {
             Self::Everyone => false,
-            Self::All(of) | Self::Any(of) => of.iter().any(|it| it.asks_for(key)),
-            Self::Not(it) => it.asks_for(key),
-            Self::Term(Term::Text(asked, _)) => asked == key,
-            Self::Term(Term::Version { .. } | Term::LastSeen(..)) => false,
+            Self::All(of) | Self::Any(of) => of.iter().any(|it| it.asks(is)),
+            Self::Not(it) => it.asks(is),
+            Self::Term(term) => is(term),
         }
     }
 }

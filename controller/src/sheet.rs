@@ -6,6 +6,7 @@
 use std::fmt::Write as _;
 
 use crate::campaign::words::harmless;
+use crate::chart::Svg;
 
 /// Letters of a line of plain text.
 const LINE: usize = 78;
@@ -17,6 +18,11 @@ const STYLE: &str = "body{font:11pt/1.45 serif;max-width:46em;margin:2em auto;pa
     thead{display:table-header-group}tr{break-inside:avoid}.sign{margin-top:4em}\
     .sign span{display:inline-block;width:45%;\
     border-top:1px solid #000;margin-right:4%}@page{margin:18mm}";
+
+/// Beside that, of a page with pictures: others stay as they are kept by their digests.
+const PICTURES: &str = "body{color:#111;background:#fff}\
+    figure{margin:1em 0;break-inside:avoid}figcaption{font:9pt sans-serif}\
+    svg{print-color-adjust:exact;-webkit-print-color-adjust:exact}h2{break-after:avoid}";
 
 const SIGNATURES: [&str; 2] =
     ["Place, date, signature (sender)", "Place, date, signature (received)"];
@@ -35,6 +41,11 @@ enum Block {
     Table {
         header: Vec<String>,
         rows: Vec<Vec<String>>,
+    },
+    /// On the page alone; as text it is what it shows, in words.
+    Picture {
+        picture: Svg,
+        caption: String,
     },
     /// Room for whoever sends it, and for whoever received it.
     Signatures,
@@ -67,6 +78,11 @@ impl Sheet {
     }
 
     #[must_use]
+    pub fn picture(self, picture: Svg, caption: impl Into<String>) -> Self {
+        self.with(Block::Picture { picture, caption: caption.into() })
+    }
+
+    #[must_use]
     pub fn signatures(self) -> Self {
         self.with(Block::Signatures)
     }
@@ -74,15 +90,26 @@ impl Sheet {
     /// The page, whole.
     pub fn html(&self) -> String {
         let title = escaped(&self.title);
+        let is_picture = |block: &Block| matches!(block, Block::Picture { .. });
+        let pictures = if self.blocks.iter().any(is_picture) { PICTURES } else { "" };
         let mut out = format!(
             "<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">\n\
-             <title>{title}</title><style>{STYLE}</style></head><body>\n<h1>{title}</h1>\n"
+             <title>{title}</title><style>{STYLE}{pictures}</style></head><body>\n\
+             <h1>{title}</h1>\n"
         );
         for block in &self.blocks {
             match block {
                 Block::Heading(text) => put(&mut out, format_args!("<h2>{}</h2>", escaped(text))),
                 Block::Paragraph(text) => put(&mut out, format_args!("<p>{}</p>", escaped(text))),
                 Block::Table { header, rows } => table_html(&mut out, header, rows),
+                Block::Picture { picture, caption } => put(
+                    &mut out,
+                    format_args!(
+                        "<figure>{}<figcaption>{}</figcaption></figure>",
+                        picture.as_str(),
+                        escaped(caption)
+                    ),
+                ),
                 Block::Signatures => {
                     let [sender, receiver] = SIGNATURES;
                     put(
@@ -111,6 +138,7 @@ impl Sheet {
                 }
                 Block::Paragraph(text) => wrapped(&mut out, &harmless(text)),
                 Block::Table { header, rows } => table_text(&mut out, header, rows),
+                Block::Picture { caption, .. } => wrapped(&mut out, &harmless(caption)),
                 Block::Signatures => {
                     for who in SIGNATURES {
                         put(&mut out, format_args!("\n{}\n{who}", "_".repeat(who.len())));

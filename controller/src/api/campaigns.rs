@@ -94,12 +94,19 @@ async fn create(
     State(api): State<Arc<Api>>,
     Json(asked): Json<NewCampaign>,
 ) -> Result<(StatusCode, axum::Json<Campaign>), Refusal> {
+    let new = wished(asked)?;
+    let campaign = api.campaigns.create(&new, &operator.by(None, now())).await?;
+    Ok((StatusCode::CREATED, axum::Json(shown(&api, campaign.id).await?)))
+}
+
+/// A campaign as it would be kept.
+pub(super) fn wished(asked: NewCampaign) -> Result<registry::campaign::NewCampaign, Refusal> {
     if asked.name.as_ref().is_some_and(|name| name.len() > limits::TEXT_BYTES_MAX) {
         let detail = format!("the name is longer than {} bytes", limits::TEXT_BYTES_MAX);
         return Err(Refusal::new(Code::Invalid, detail));
     }
     let change = signed::Change::from(asked.change);
-    let new = registry::campaign::NewCampaign {
+    Ok(registry::campaign::NewCampaign {
         id: CampaignId::generate(),
         name: asked.name,
         lifetime_s: asked.not_after_s.unwrap_or_else(|| not_after_s(&change)),
@@ -109,9 +116,7 @@ async fn create(
         policy: asked.policy.unwrap_or(Policy::PLAIN),
         salt: salt(),
         origin: Origin::Itself,
-    };
-    let campaign = api.campaigns.create(&new, &operator.by(None, now())).await?;
-    Ok((StatusCode::CREATED, axum::Json(shown(&api, campaign.id).await?)))
+    })
 }
 
 /// One campaign, and how far it has come
@@ -437,6 +442,7 @@ impl From<CampaignError> for Refusal {
             | CampaignError::NoPlaces
             | CampaignError::Policy(_)
             | CampaignError::Canary(_)
+            | CampaignError::Stuck(_)
             | CampaignError::TooLong { .. }
             | CampaignError::Lifetime { .. }
             | CampaignError::Window { .. }
@@ -525,7 +531,7 @@ pub(super) async fn shown(api: &Api, id: CampaignId) -> Result<Campaign, Refusal
 }
 
 /// What an upgrade's release, which cannot go away, is called.
-async fn software(api: &Api, change: &Change) -> Result<Option<Software>, Refusal> {
+pub(super) async fn software(api: &Api, change: &Change) -> Result<Option<Software>, Refusal> {
     let digest = match change {
         Change::Upgrade(Upgrade { release, .. }) => *release,
         Change::Ping(_)
@@ -567,7 +573,7 @@ pub(super) fn assignment(campaign: CampaignId, member: &Member) -> Assignment {
     }
 }
 
-fn reason(why: &Why) -> Reason {
+pub(super) fn reason(why: &Why) -> Reason {
     Reason { code: why.code.clone(), detail: why.detail.clone(), hint: why.hint.map(str::to_owned) }
 }
 
@@ -607,7 +613,7 @@ pub(super) fn campaign_state(state: Stored) -> CampaignState {
     }
 }
 
-fn state(state: assignment::AssignmentState) -> AssignmentState {
+pub(super) fn state(state: assignment::AssignmentState) -> AssignmentState {
     use assignment::AssignmentState as Is;
     match state {
         Is::Ordered => AssignmentState::Ordered,

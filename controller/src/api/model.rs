@@ -17,11 +17,13 @@ mod evidence;
 mod notice;
 mod place;
 mod position;
+mod preflight;
 mod provider;
 mod purge;
 mod rebind;
 mod release;
 mod replacement;
+mod report;
 mod request;
 mod schedule;
 mod stop;
@@ -62,6 +64,9 @@ pub use position::{
     BindingVersion, Filling, ImportMistake, ImportReport, ImportRow, NewBinding, NewPosition,
     Position, Registration, RegistrationStatus,
 };
+pub use preflight::{
+    CampaignPlan, PlannedBytes, PlannedGroup, PlannedMember, PlannedWave, PlannedZone,
+};
 pub use provider::{
     CompatibilityAnswer, Document, DocumentKind, Exposure, FileFormat, GivenVouch, ImportEffect,
     ImportedChange, Matter, NewProviderRecord, NewVouch, ProviderAlert, ProviderFinding,
@@ -82,6 +87,10 @@ pub use replacement::{
     ReplacementFound, ReplacementHistory, ReplacementLastBackup, ReplacementMistake,
     ReplacementMoved, ReplacementNext, ReplacementParcel, ReplacementState, ReplacementStep,
     ReplacementUnsettled, ReplacementWatch, ReplacementWatched,
+};
+pub use report::{
+    CampaignReport, ReportCoverage, ReportHealth, ReportMoment, ReportPart, ReportPhase,
+    ReportStraggler, ReportVersion,
 };
 pub use request::{
     Attachment, LiftSuspicion, LiftWord, NewRequest, NewSuspicion, Request, RequestChannel,

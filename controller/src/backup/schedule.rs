@@ -230,11 +230,11 @@ impl Scheduling {
                     salt: Nonce(*id.as_bytes()),
                     origin: Origin::Itself,
                 };
-                self.campaigns.create(&new, &by).await?.state
+                self.campaigns.create_in_turn(&new, &by).await?.state
             }
         };
         if state == CampaignState::Draft {
-            self.campaigns.start(id, &by).await?;
+            self.campaigns.start_in_turn(id, &by).await?;
         }
         Ok(id)
     }

@@ -4,6 +4,8 @@
 //! come late, twice and in any order, and end in the same standing. The state is not stored
 //! progress, it is read off the facts.
 
+pub mod steps;
+
 use std::cmp::Reverse;
 use std::fmt;
 
@@ -12,6 +14,8 @@ use shared::codec;
 use shared::message::{Progress, StepState};
 use shared::outcome::{Outcome, Refusal, Waiting};
 use shared::time::UnixTime;
+
+use steps::Steps;
 
 /// In the order in which they can follow one another; everything from `Unreached` is an end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -176,6 +180,9 @@ pub struct Standing {
     /// The attempt before this one has ended badly: until this one has ended, that one counts.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub failed_before: bool,
+    /// What it has come to on the way.
+    #[serde(default, skip_serializing_if = "Steps::is_empty")]
+    pub steps: Steps,
 }
 
 /// The controller stopped waiting. What the terminal says later still counts for more.
@@ -250,6 +257,7 @@ impl Standing {
             granted_at: None,
             reverted_at: None,
             failed_before: false,
+            steps: Steps::default(),
         }
     }
 
@@ -266,6 +274,7 @@ impl Standing {
                 self.given_up = Some(self.given_up.map_or(given_up, |known| known.max(given_up)));
             }
             Fact::Progress(progress) => {
+                self.steps.learn(&progress);
                 let rank = |it: &Progress| (it.ordinal, codec::encode(it));
                 if self.progress.as_ref().is_none_or(|known| rank(known) < rank(&progress)) {
                     self.progress = Some(progress);

@@ -238,7 +238,7 @@ pub async fn members(
         return Ok(vec![]);
     }
     let ids = registry.members_page(campaign.id, page).await?;
-    these(registry, campaign, &ids, now).await
+    of(registry, campaign, &ids, now).await
 }
 
 /// One of them; none if it is no member.
@@ -256,12 +256,13 @@ pub async fn member(
     let page = Page { after: before, limit: 1 };
     let found = registry.members_page(campaign.id, &page).await?;
     match found.contains(&terminal) {
-        true => Ok(these(registry, campaign, &found, now).await?.pop()),
+        true => Ok(of(registry, campaign, &found, now).await?.pop()),
         false => Ok(None),
     }
 }
 
-async fn these(
+/// These members, by id; at most a page of them.
+pub async fn of(
     registry: &dyn Registry,
     campaign: &Campaign,
     ids: &[TerminalId],

@@ -11,7 +11,7 @@ use std::collections::BTreeSet;
 use shared::digest::{Digest, Nonce};
 use shared::id::TerminalId;
 
-use super::policy::Policy;
+use super::policy::{Policy, Share};
 
 /// One wave, in the order in which they open.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -59,34 +59,64 @@ pub fn release_order(
 ///
 /// A terminal of the canary list is not a member.
 pub fn cut(salt: Nonce, policy: &Policy, members: &[TerminalId]) -> Result<Vec<Wave>, NotAMember> {
-    let known: BTreeSet<_> = members.iter().collect();
-    if let Some(stranger) = policy.canary.iter().find(|id| !known.contains(id)) {
-        return Err(NotAMember(*stranger));
-    }
+    check_canary(policy, members)?;
     let order = release_order(salt, &policy.canary, members);
-    let listed = policy.canary.iter().collect::<BTreeSet<_>>().len();
+    let listed = listed(policy);
     let mut waves = Vec::new();
     if listed > 0 {
         waves.push(Wave { size: size(listed), whom: Whom::Listed });
     }
     let others = &order[listed..];
-    let mut taken: usize = 0;
-    for share in &policy.waves {
-        let wished = share.of_wave(others.len() as u64);
-        let wished = usize::try_from(wished).unwrap_or(usize::MAX);
-        let until = taken.saturating_add(wished).min(others.len());
+    let mut until = 0;
+    for part in parts(&policy.waves, others.len()) {
+        until += part;
         // The last one there is takes whoever joins, too.
-        if until == others.len() {
-            break;
-        }
-        let whom = Whom::Below(place(salt, others[until]));
-        waves.push(Wave { size: size(until - taken), whom });
-        taken = until;
-    }
-    if taken < others.len() {
-        waves.push(Wave { size: size(others.len() - taken), whom: Whom::Rest });
+        let whom = others.get(until).map_or(Whom::Rest, |next| Whom::Below(place(salt, *next)));
+        waves.push(Wave { size: size(part), whom });
     }
     Ok(waves)
+}
+
+/// Whether whoever is to go first is a member.
+pub fn check_canary(policy: &Policy, members: &[TerminalId]) -> Result<(), NotAMember> {
+    let mut strangers: BTreeSet<_> = policy.canary.iter().collect();
+    if !strangers.is_empty() {
+        members.iter().for_each(|id| {
+            strangers.remove(id);
+        });
+    }
+    let stranger = policy.canary.iter().find(|id| strangers.contains(id));
+    stranger.map_or(Ok(()), |id| Err(NotAMember(*id)))
+}
+
+/// How large the waves are into which so many members would be cut.
+pub fn sizes(policy: &Policy, members: usize) -> Vec<u32> {
+    let listed = listed(policy).min(members);
+    let first = (listed > 0).then_some(listed).into_iter();
+    first.chain(parts(&policy.waves, members - listed)).map(size).collect()
+}
+
+fn listed(policy: &Policy) -> usize {
+    policy.canary.iter().collect::<BTreeSet<_>>().len()
+}
+
+/// Of those that the canary list leaves; none is empty.
+fn parts(shares: &[Share], others: usize) -> Vec<usize> {
+    let mut parts = Vec::new();
+    let mut taken: usize = 0;
+    for share in shares {
+        let wished = usize::try_from(share.of_wave(others as u64)).unwrap_or(usize::MAX);
+        let until = taken.saturating_add(wished).min(others);
+        if until == others {
+            break;
+        }
+        parts.push(until - taken);
+        taken = until;
+    }
+    if taken < others {
+        parts.push(others - taken);
+    }
+    parts
 }
 
 fn size(members: usize) -> u32 {
@@ -110,7 +140,6 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::campaign::policy::Share;
 
     const SALT: Nonce = Nonce([7; 16]);
 
@@ -127,7 +156,7 @@ mod tests {
         Policy { canary: canary.to_vec(), waves: waves.to_vec(), ..Policy::PLAIN }
     }
 
-    fn sizes(policy: &Policy, members: &[TerminalId]) -> Vec<u32> {
+    fn cut_sizes(policy: &Policy, members: &[TerminalId]) -> Vec<u32> {
         cut(SALT, policy, members).unwrap().into_iter().map(|wave| wave.size).collect()
     }
 
@@ -145,10 +174,10 @@ mod tests {
             (&[], vec![Count(200), Count(1)], vec![103]),
             (&[], vec![Percent(100), Count(1)], vec![103]),
         ] {
-            assert_eq!(sizes(&policy(canary, &waves), &members), expected, "{waves:?}");
+            assert_eq!(cut_sizes(&policy(canary, &waves), &members), expected, "{waves:?}");
         }
-        assert_eq!(sizes(&policy(&[], &[Percent(1), Percent(1)]), &members[..1]), [1]);
-        assert_eq!(sizes(&policy(&[], &[Percent(1)]), &[]), [0_u32; 0]);
+        assert_eq!(cut_sizes(&policy(&[], &[Percent(1), Percent(1)]), &members[..1]), [1]);
+        assert_eq!(cut_sizes(&policy(&[], &[Percent(1)]), &[]), [0_u32; 0]);
     }
 
     #[test]
@@ -186,6 +215,8 @@ mod tests {
             let canary = &members[..listed.min(members.len())];
             let policy = policy(canary, &shares);
             let waves = cut(SALT, &policy, &members).unwrap();
+            let sizes_only: Vec<_> = waves.iter().map(|wave| wave.size).collect();
+            prop_assert_eq!(sizes(&policy, members.len()), sizes_only);
             let order = release_order(SALT, canary, &members);
             let of: Vec<_> =
                 order.iter().map(|id| wave_of(SALT, canary, &waves, *id)).collect();

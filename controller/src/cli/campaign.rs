@@ -5,7 +5,9 @@ mod decide;
 mod frame;
 mod members;
 mod pace;
+mod plan;
 mod policy;
+mod report;
 pub(super) mod show;
 pub(super) mod watch;
 mod why;
@@ -23,12 +25,14 @@ use crate::api::model::{Campaign, Change, Software};
 /// Bring one change to many terminals
 #[derive(Debug, Subcommand)]
 pub(super) enum CampaignCommand {
+    Plan(plan::Plan),
     Create(create::Create),
     /// Start it: terminals are ordered to upgrade
     Start(decide::Decide),
     Watch(watch::Watch),
     Show(show::Show),
     List(show::List),
+    Report(report::Report),
     Pause(decide::Pause),
     Resume(decide::Resume),
     Abort(decide::Abort),
@@ -48,11 +52,13 @@ impl CampaignCommand {
     ) -> Result<Exit, Failure> {
         let client = Client::new(context.read()?)?;
         match self {
+            Self::Plan(args) => args.run(&client, print).await,
             Self::Create(args) => args.run(&client, print).await,
             Self::Start(args) => args.run("start", &client, print).await,
             Self::Watch(args) => args.run(&client, print).await,
             Self::Show(args) => args.run(&client, now, print).await,
             Self::List(args) => args.run(&client, print).await,
+            Self::Report(args) => args.run(&client, now, print).await,
             Self::Pause(args) => args.run(&client, print).await,
             Self::Resume(args) => args.run(&client, print).await,
             Self::Abort(args) => args.run(&client, print).await,

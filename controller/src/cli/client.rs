@@ -26,12 +26,12 @@ use super::context::Context;
 use super::failure::{Exit, Failure};
 use crate::api::model::{
     Alarm, Approval, ApprovalRequest, ArtifactStored, Assignment, AuditCheckpoint, AuditEntry,
-    AuditProof, BackupSchedule, Campaign, Claim, Coverage, Decision, DrillReport, HoldReason,
-    IssuedClaim, Labels, Letter, MemberProfile, MembersMoved, NewBackupSchedule, NewCampaign,
-    NewClaim, NewCopy, NewPurge, NewRebind, NextWave, Notice, OrderEvidence, Page, Plan,
-    PlanRebind, Problem, PurgePlan, RebindShown, Release, Reprioritise, Resumption,
-    RetentionPolicy, RetryMembers, Revocation, SkipMembers, Snapshot, SnapshotDetail, Status,
-    Terminal, TerminalDetail, TerminalRetention, WhyNot,
+    AuditProof, BackupSchedule, Campaign, CampaignPlan, CampaignReport, Claim, Coverage, Decision,
+    DrillReport, HoldReason, IssuedClaim, Labels, Letter, MemberProfile, MembersMoved,
+    NewBackupSchedule, NewCampaign, NewClaim, NewCopy, NewPurge, NewRebind, NextWave, Notice,
+    OrderEvidence, Page, Plan, PlanRebind, Problem, PurgePlan, RebindShown, Release, Reprioritise,
+    Resumption, RetentionPolicy, RetryMembers, Revocation, SkipMembers, Snapshot, SnapshotDetail,
+    Status, Terminal, TerminalDetail, TerminalRetention, WhyNot,
 };
 
 const CONNECT_WITHIN: Duration = Duration::from_secs(10);
@@ -210,6 +210,10 @@ impl Client {
         self.post("/v1/campaigns", campaign).await
     }
 
+    pub(super) async fn plan_campaign(&self, campaign: &NewCampaign) -> Answer<CampaignPlan> {
+        self.post("/v1/campaigns/plan", campaign).await
+    }
+
     /// Creates a campaign and starts it at once.
     pub(super) async fn begin_campaign(&self, campaign: &NewCampaign) -> Answer<Campaign> {
         let created = self.create_campaign(campaign).await?;
@@ -222,6 +226,10 @@ impl Client {
 
     pub(super) async fn campaign(&self, id: CampaignId) -> Answer<Campaign> {
         self.get(&format!("/v1/campaigns/{id}"), &[]).await
+    }
+
+    pub(super) async fn campaign_report(&self, id: CampaignId) -> Answer<CampaignReport> {
+        self.get(&format!("/v1/campaigns/{id}/report"), &[]).await
     }
 
     pub(super) async fn assignments(&self, id: CampaignId) -> Answer<Vec<Assignment>> {

@@ -1,5 +1,6 @@
 //! For tests: a small fleet as the API would describe it, the same in every run.
 
+mod campaigns;
 mod deactivation;
 mod places;
 mod replacements;
@@ -35,6 +36,7 @@ use crate::provider::alerts::What;
 use crate::provider::day::Day;
 use crate::provider::fees::{Method, Price};
 
+pub(super) use campaigns::{campaign_plan, campaign_report};
 pub(super) use deactivation::{
     closed_stop, deactivation, deactivation_summary, owing_deactivation, resume_plan, resumption,
     sanitisation_certificate, service_plan, stop,

@@ -223,8 +223,7 @@ impl Stops {
     /// Of every terminal that the request is about, by store and serial number.
     async fn rows(&self, request: &Request, now: UnixTime) -> Result<Vec<Row>, StopError> {
         let selector: Selector = request.asked.selector.parse().map_err(CampaignError::Selector)?;
-        let any = shared::change::Change::Ping(shared::change::Ping { note: String::new() });
-        let members = self.campaigns.preview(&selector, &any, now).await?.members;
+        let members = self.campaigns.meant(&selector, now).await?;
         if members.is_empty() {
             return Err(StopError::Nobody);
         }

@@ -17,9 +17,11 @@ mod orders;
 mod owing;
 mod places;
 mod positions;
+mod prospects;
 mod providers;
 mod quarantine;
 mod rebinds;
+mod released;
 mod replacements;
 mod reports;
 mod requests;
@@ -69,6 +71,15 @@ pub const CHECKS: &[Check] = checks! {
         terminals_are_counted_as_they_live,
         terminals_come_in_pages,
         a_terminal_that_says_nothing_becomes_offline;
+    prospects:
+        of_a_whole_fleet_each_terminal_is_seen_as_by_itself,
+        a_terminal_opens_windows_where_it_says_it_is,
+        what_a_selector_has_in_common_is_looked_up_and_the_rest_is_asked,
+        a_fleet_is_looked_over_in_pages,
+        whoever_has_an_order_that_has_not_ended_is_busy;
+    released:
+        who_was_released_is_listed_with_what_it_ran_before_and_runs_now,
+        when_each_step_was_first_heard_of_is_kept;
     campaigns:
         a_campaign_keeps_what_it_was_created_with,
         members_are_frozen_at_the_start,

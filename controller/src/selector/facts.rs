@@ -7,6 +7,7 @@ use shared::message::Component;
 use shared::time::UnixTime;
 
 use super::key::Key;
+use crate::registry::prospect::Prospect;
 use crate::registry::terminal::{Presence, Service, Terminal, Unit};
 
 /// What is `None` or empty is not known.
@@ -53,6 +54,29 @@ impl<'a> From<&'a Terminal> for Facts<'a> {
             is_quarantined: Some(terminal.is_quarantined),
             presence: terminal.presence,
             last_seen_at: terminal.last_seen_at,
+        }
+    }
+}
+
+impl<'a> From<&'a Prospect> for Facts<'a> {
+    fn from(it: &'a Prospect) -> Self {
+        Self {
+            id: it.id,
+            serial: &it.serial,
+            model: &it.model,
+            store: &it.store,
+            region: None,
+            lane: it.lane.as_deref(),
+            zone: &it.zone,
+            labels: it.labels.as_ref(),
+            components: it.components.as_deref().unwrap_or_default(),
+            providers: &it.providers,
+            unit: it.unit,
+            service: it.service,
+            is_frozen: Some(it.is_frozen),
+            is_quarantined: Some(it.is_quarantined),
+            presence: it.presence,
+            last_seen_at: it.last_seen_at,
         }
     }
 }

@@ -28,6 +28,15 @@ fn campaign(state: &str) -> Value {
     })
 }
 
+fn plan() -> Value {
+    json!({
+        "software": { "component": "pos", "version": "2.0.0" }, "where": "store=north",
+        "terminals": 2, "sample": [], "excluded": [], "concerns": [], "bytes": null,
+        "approvers": 0, "waves": [], "over_at": 0, "takes_s": 0, "not_after_s": 604_800,
+        "zones": [], "elsewhere": 0, "warnings": [],
+    })
+}
+
 fn assignment(number: u8, state: &str, step: Option<&str>) -> Value {
     json!({
         "campaign": campaign_id(),
@@ -136,10 +145,10 @@ fn programs_get_one_line_of_json_for_each_change() {
 #[test]
 fn a_campaign_is_asked_for_in_the_words_of_the_api() {
     let watched = Watched::new();
+    watched.api.say("POST /v1/campaigns/plan", [(200, plan())]);
     watched.api.say("POST /v1/campaigns", [(201, campaign("draft"))]);
     let digest = Digest::of(b"release").to_string();
-    let ran = watched.run(&[
-        "create",
+    let asked = [
         "--release",
         &digest,
         "--where",
@@ -152,17 +161,29 @@ fn a_campaign_is_asked_for_in_the_words_of_the_api() {
         "7d",
         "--name",
         "autumn",
-    ]);
+    ];
+    let ran = watched.run(&[&["create"], asked.as_slice()].concat());
     assert!(ran.err.contains(&format!("tillward campaign start {}", campaign_id())), "{}", ran.err);
-    ran.ok();
+    let out = ran.ok();
+    let [members, summary] = ["In: 2 terminals", "Campaign autumn"].map(|it| out.find(it).unwrap());
+    assert!(members < summary, "who is in is said before it is made: {out}");
     let request: Value = serde_json::from_slice(&watched.api.heard()[0].body).unwrap();
     let expected = json!({
         "change": { "upgrade": {
             "release": digest, "window": "22:00-06:00", "backup_within_s": null,
         } },
         "where": "store=north", "max_parallel": 2, "not_after_s": 604_800, "name": "autumn",
+        "policy": null,
     });
     assert_eq!(request, expected);
+    let before = watched.api.asked();
+    assert_eq!(before, ["POST /v1/campaigns/plan", "POST /v1/campaigns"]);
+    for planned in [&["plan"][..], &["create", "--dry-run"]] {
+        let out = watched.run(&[planned, asked.as_slice()].concat()).ok();
+        assert!(out.starts_with("Plan, if it were started now"), "{out}");
+    }
+    let since = &watched.api.asked()[before.len()..];
+    assert_eq!(since, ["POST /v1/campaigns/plan"; 2], "nothing is created");
     let complaint = watched
         .run(&["create", "--release", "nowhere", "--where", "a=b", "--max-parallel", "1"])
         .failed(1);

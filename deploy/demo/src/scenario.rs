@@ -28,13 +28,8 @@ pub(crate) struct Scenario {
 }
 
 /// In the order in which they are played.
-pub(crate) const ALL: [Scenario; 5] = [
-    upgrade::UPGRADE,
-    backup::BACKUP,
-    rebind::REBIND,
-    deactivate::DEACTIVATE,
-    campaign::CAMPAIGN,
-];
+pub(crate) const ALL: [Scenario; 5] =
+    [upgrade::UPGRADE, backup::BACKUP, rebind::REBIND, deactivate::DEACTIVATE, campaign::CAMPAIGN];
 
 /// All of them, for people.
 pub(crate) fn list() -> String {

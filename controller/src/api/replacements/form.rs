@@ -1,6 +1,5 @@
 //! What is known of what a form names.
 
-use shared::change::{Change, Ping};
 use shared::id::{PositionId, TerminalId};
 
 use super::super::problem::Refusal;
@@ -68,7 +67,6 @@ pub(super) async fn is_about(
     terminal: TerminalId,
 ) -> Result<bool, Refusal> {
     let selector = request.asked.selector.parse().map_err(CampaignError::Selector)?;
-    let any = Change::Ping(Ping { note: String::new() });
-    let members = api.campaigns.preview(&selector, &any, now()).await?.members;
+    let members = api.campaigns.meant(&selector, now()).await?;
     Ok(members == [terminal])
 }

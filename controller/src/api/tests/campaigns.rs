@@ -129,6 +129,88 @@ async fn what_could_never_make_progress_is_refused() {
 }
 
 #[tokio::test]
+async fn a_plan_says_what_a_campaign_would_be_and_keeps_nothing() {
+    let (fixture, release) = fleet().await;
+    fixture.claim("PX-3").await;
+    let planned = fixture.post("/v1/campaigns/plan", asking(release)).await;
+    assert_eq!(planned.status(), 200, "{}", planned.text().await.unwrap());
+    let plan: Value = planned.json().await.unwrap();
+    assert_eq!((&plan["terminals"], &plan["approvers"]), (&json!(2), &json!(0)));
+    let serials = |sample: &Value| {
+        let sample = sample.as_array().unwrap().iter();
+        sample.map(|it| it["serial"].as_str().unwrap().to_owned()).collect::<Vec<_>>()
+    };
+    assert_eq!(serials(&plan["sample"]), ["PX-1", "PX-2"]);
+    let [out] = plan["excluded"].as_array().unwrap().as_slice() else { panic!("{plan}") };
+    assert_eq!((&out["code"], &out["terminals"]), (&json!("not-enrolled"), &json!(1)));
+    assert_eq!(serials(&out["sample"]), ["PX-3"]);
+    let [never] = plan["concerns"].as_array().unwrap().as_slice() else { panic!("{plan}") };
+    assert_eq!((&never["code"], &never["terminals"]), (&json!("never-seen"), &json!(2)));
+    let bytes = &plan["bytes"];
+    assert_eq!(bytes["all"], 2 * bytes["each"].as_u64().unwrap());
+    assert_eq!(
+        (plan["waves"].as_array().unwrap().len(), &plan["zones"][0]["zone"]),
+        (1, &json!("Europe/Berlin"))
+    );
+    assert!(plan["waves"][0]["local"]["Europe/Berlin"].is_string(), "{plan}");
+    let listed: Value = fixture.get("/v1/campaigns").await.json().await.unwrap();
+    assert_eq!(listed["items"], json!([]));
+}
+
+#[tokio::test]
+async fn a_report_says_who_is_missing_and_what_keeps_them() {
+    let (fixture, release) = fleet().await;
+    let id = created(&fixture, release).await;
+    let path = format!("/v1/campaigns/{id}/report");
+    let before: Value = fixture.get(&path).await.json().await.unwrap();
+    assert_eq!((&before["members"], &before["started_at"]), (&json!(0), &Value::Null));
+    fixture.post(&format!("/v1/campaigns/{id}/start"), json!({})).await;
+    let report: Value = fixture.get(&path).await.json().await.unwrap();
+    assert_eq!((&report["members"], &report["held"]), (&json!(2), &json!(2)));
+    assert_eq!(report["software"]["version"], "2.0.0");
+    assert_eq!((&report["total"]["released"], &report["waves"]), (&json!(0), &json!([])));
+    let waiting = report["waiting"].as_array().unwrap();
+    let mut serials: Vec<_> = waiting.iter().map(|it| it["serial"].as_str().unwrap()).collect();
+    serials.sort_unstable();
+    assert_eq!(serials, ["PX-1", "PX-2"]);
+    assert!(waiting.iter().all(|it| it["reason"]["code"] == "never-seen"), "{report}");
+    let unknown = "/v1/campaigns/cmp-00000000000000000000000000000000/report";
+    assert_eq!(problem(fixture.get(unknown).await).await, "not-found");
+}
+
+#[tokio::test]
+async fn what_would_stand_still_is_refused_by_the_rule_that_blocks_it() {
+    let (fixture, release) = fleet().await;
+    let gated = |reach_after: &str| {
+        let mut asked = asking(release);
+        asked["change"]["upgrade"]["window"] = Value::Null;
+        asked["policy"] = json!({
+            "waves": ["1", "rest"],
+            "gate": {
+                "sample_min": 1, "success_percent_min": 95, "soak": "1m", "bad_max": "0",
+                "reach_percent_min": 80,
+            },
+        });
+        if !reach_after.is_empty() {
+            asked["policy"]["gate"]["reach_after"] = json!(reach_after);
+        }
+        asked
+    };
+    for path in ["/v1/campaigns", "/v1/campaigns/plan"] {
+        let refused: Value = fixture.post(path, gated("")).await.json().await.unwrap();
+        let detail = refused["detail"].as_str().unwrap();
+        assert!(detail.contains("`reach_percent_min` without `reach_after`"), "{refused}");
+        assert!(refused["hint"].as_str().unwrap().contains("presence=never-seen"), "{refused}");
+    }
+    assert_eq!(fixture.post("/v1/campaigns/plan", gated("1m")).await.status(), 200);
+    assert_eq!(fixture.post("/v1/campaigns", gated("1m")).await.status(), 201);
+    let stranger = json!("trm-00000000000000000000000000000000");
+    let mut asked = gated("1m");
+    asked["policy"]["canary"] = json!([stranger]);
+    assert_eq!(problem(fixture.post("/v1/campaigns", asked).await).await, "invalid");
+}
+
+#[tokio::test]
 async fn terminals_are_listed_by_the_same_words_that_campaigns_use() {
     let (fixture, _) = fleet().await;
     let serials = async |query: &str| {

@@ -13,7 +13,7 @@ use super::super::measure;
 use super::super::print::Print;
 use super::super::release::read_named;
 use super::policy::{Course, PolicyArgs};
-use super::show;
+use super::{plan, show};
 use crate::api::model::{Change, NewCampaign, Upgrade};
 
 /// Describe an upgrade of many terminals; nothing is sent before it is started
@@ -23,6 +23,19 @@ Example:
   tillward campaign create --release pos-2.0.0 --where 'store=north & model=px7' \\
     --policy careful --canary PX-1 --window 22:00-06:00")]
 pub(crate) struct Create {
+    #[command(flatten)]
+    asked: Asked,
+    /// Only show what it would be, as `tillward campaign plan` does
+    #[arg(long)]
+    dry_run: bool,
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+}
+
+/// An upgrade of many terminals, as it is asked for.
+#[derive(Debug, Args)]
+pub(super) struct Asked {
     /// The digest of a published release, or the directory that it was built in
     #[arg(long, value_name = "DIGEST|DIR")]
     release: String,
@@ -43,36 +56,47 @@ pub(crate) struct Create {
     /// What people call it
     #[arg(long)]
     name: Option<String>,
-    /// Print JSON
-    #[arg(long)]
-    json: bool,
 }
 
 impl Create {
     pub(crate) async fn run(&self, client: &Client, print: &mut Print) -> Result<Exit, Failure> {
-        let Course { max_parallel, policy } = self.course.read(client).await?;
-        let campaign = client
-            .create_campaign(&NewCampaign {
-                change: Change::Upgrade(Upgrade {
-                    release: digest(&self.release)?,
-                    window: self.window,
-                    backup_within_s: self.backup_within.map(|age| age.as_secs()),
-                }),
-                selector: self.selector.clone(),
-                max_parallel,
-                policy,
-                not_after_s: self.not_after.map(|lifetime| lifetime.as_secs()),
-                name: self.name.clone(),
-            })
-            .await?;
-        match self.json {
-            true => print.json(&campaign),
-            false => {
-                show::summary(&campaign, print);
-                print.remark(format_args!("\nNext:\n  tillward campaign start {}", campaign.id));
+        let new = self.asked.read(client).await?;
+        if self.dry_run {
+            let plan = client.plan_campaign(&new).await?;
+            match self.json {
+                true => print.json(&plan),
+                false => plan::whole(&plan, print),
             }
+            return Ok(Exit::Done);
         }
+        if self.json {
+            print.json(&client.create_campaign(&new).await?);
+            return Ok(Exit::Done);
+        }
+        plan::members(&client.plan_campaign(&new).await?, print);
+        let campaign = client.create_campaign(&new).await?;
+        print.line("");
+        show::summary(&campaign, print);
+        print.remark(format_args!("\nNext:\n  tillward campaign start {}", campaign.id));
         Ok(Exit::Done)
+    }
+}
+
+impl Asked {
+    pub(super) async fn read(&self, client: &Client) -> Result<NewCampaign, Failure> {
+        let Course { max_parallel, policy } = self.course.read(client).await?;
+        Ok(NewCampaign {
+            change: Change::Upgrade(Upgrade {
+                release: digest(&self.release)?,
+                window: self.window,
+                backup_within_s: self.backup_within.map(|age| age.as_secs()),
+            }),
+            selector: self.selector.clone(),
+            max_parallel,
+            policy,
+            not_after_s: self.not_after.map(|lifetime| lifetime.as_secs()),
+            name: self.name.clone(),
+        })
     }
 }
 

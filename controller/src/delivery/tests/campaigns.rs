@@ -5,11 +5,12 @@ use shared::outcome::{Failure, FailureCode, Outcome};
 use shared::signature::PrivateKey;
 
 use super::approvals::require_on;
-use super::world::{World, by, campaign_id, id};
+use super::world::{World, by, campaign_id, id, new_campaign};
 use crate::campaign::CampaignError;
 use crate::campaign::assignment::AssignmentState as State;
 use crate::campaign::plan::Held;
 use crate::campaign::policy::Policy;
+use crate::campaign::preflight::Excluded;
 use crate::campaign::state::{CampaignEvent, CampaignState};
 use crate::campaign::view::{self, Part};
 use crate::registry::audit::By;
@@ -108,11 +109,14 @@ async fn an_order_that_was_not_accepted_before_the_pause_is_sent_after_it() {
 async fn whoever_is_in_quarantine_is_held_back_by_name_and_told_the_time_alone() {
     let mut world = World::new(3, 1).await;
     rounds(&mut world, 2).await;
+    world.start_campaign(1, 3).await;
     let lost = crate::deactivation::samples::lost(&*world.registry, id(1), world.now).await;
     // Its own order is not what this is about.
     let by = by(world.now);
     world.registry.move_campaign(&lost, CampaignEvent::Pause, &by).await.unwrap();
-    world.start_campaign(1, 3).await;
+    let later = world.campaigns.plan(&new_campaign(2), world.now).await.unwrap().audience;
+    assert_eq!(later.members, [id(2), id(3)], "who is in it already is no member of the next one");
+    assert_eq!(later.excluded_counts(), [(Excluded::Quarantined, 1)].into());
     rounds(&mut world, 20).await;
     assert_eq!(world.states(1).await, [(State::Succeeded, 2)]);
     assert_eq!(parts(&world, 1).await[0], Part::Held(Held::Quarantined.into()));

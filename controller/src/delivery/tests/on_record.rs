@@ -6,7 +6,7 @@ use shared::outcome::{Failure, FailureCode, Outcome};
 use shared::time::UnixTime;
 
 use super::rebinds::{approve, change, ready, rebinds, until_over};
-use super::world::{World, by, id, new_campaign};
+use super::world::{World, by, id};
 use crate::campaign::state::CampaignState;
 use crate::position::PositionEvent;
 use crate::position::binding::{BindingEvent, BindingPolicy, BindingState};
@@ -153,9 +153,8 @@ async fn terminals_are_selected_by_whom_they_settle_with() {
     let vacated = world.registry.move_position(position, PositionEvent::Vacate, &by);
     vacated.await.unwrap().unwrap();
     let meant = async |selector: &str| {
-        let (selector, ping) = (selector.parse().unwrap(), new_campaign(1).change);
-        let preview = world.campaigns.preview(&selector, &ping, world.now).await;
-        preview.unwrap().members
+        let selector = selector.parse().unwrap();
+        world.campaigns.meant(&selector, world.now).await.unwrap()
     };
     assert_eq!(meant("provider=alpha").await, [id(1), id(3)]);
     assert_eq!(meant("provider!=alpha and store~*").await, [id(2)]);

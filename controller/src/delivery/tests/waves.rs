@@ -298,8 +298,10 @@ proptest! {
         runtime.block_on(async {
             let mut dice = Dice::seeded(seed);
             let mut world = World::new(5, seed).await;
-            world.weather = Weather::FOUL;
+            // Where a wave must reach all, it does not begin while some were never seen.
             world.round().await;
+            world.round().await;
+            world.weather = Weather::FOUL;
             world.terminal(2).outcome = failed();
             start(&world, policy(&[Share::Count(2), Share::Rest])).await;
             with_failures(&mut world, async |world: &mut World| {

@@ -21,6 +21,8 @@ use crate::registry::campaign::{
     AfterStart, Campaign, NewCampaign, Origin, Purpose, Start, StoredBatch,
 };
 use crate::registry::delivery::{Heard, NewOrder, Report, Saying};
+use crate::registry::page::Page;
+use crate::registry::prospect::{Ask, PROSPECTS_MAX, Prospect};
 use crate::registry::terminal::{Certificate, Enrolled, Enrolment, NewClaim, Terminal};
 
 pub(super) const FOREVER: UnixTime = UnixTime(4_000_000_000);
@@ -90,6 +92,13 @@ pub(crate) async fn enrol(registry: &dyn Registry, number: u8, generation: u8) -
         Ok(Enrolled::Done(terminal)) => terminal,
         other => panic!("terminal {number} does not enrol: {other:?}"),
     }
+}
+
+/// As whoever plans for a whole fleet sees it.
+pub(super) async fn prospect(registry: &dyn Registry, number: u8) -> Prospect {
+    let ask = Ask { id: Some(terminal_id(number)), ..Ask::default() };
+    let found = registry.prospects(&ask, &Page::first(PROSPECTS_MAX)).await;
+    found.expect("it is looked up").pop().expect("it is known")
 }
 
 pub(super) fn new_campaign(number: u8) -> NewCampaign {

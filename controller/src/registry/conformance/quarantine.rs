@@ -77,7 +77,9 @@ async fn moved(registry: &dyn Registry, seen: &Campaign, event: CampaignEvent) -
 
 async fn is_quarantined(registry: &dyn Registry, number: u8) -> bool {
     let terminal = registry.terminal(terminal_id(number)).await.expect("it is asked");
-    terminal.expect("it is known").is_quarantined
+    let is_quarantined = terminal.expect("it is known").is_quarantined;
+    assert_eq!(prospect(registry, number).await.is_quarantined, is_quarantined);
+    is_quarantined
 }
 
 /// What the audit log says of quarantines, and of whom.

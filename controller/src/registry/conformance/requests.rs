@@ -182,6 +182,7 @@ async fn is_frozen(registry: &dyn Registry, terminal: u8) -> bool {
     let one = registry.terminal(terminal_id(terminal)).await.expect("it is asked");
     let one = one.expect("it is known").is_frozen;
     assert_eq!(found[0].is_frozen, one);
+    assert_eq!(prospect(registry, terminal).await.is_frozen, one);
     one
 }
 

@@ -106,7 +106,7 @@ fn play(stage: &mut Stage, promises: &mut Promises) -> Result<Section> {
     stage.operator(&[&["campaign", "retry", &campaign][..], &reason].concat())?;
     let ended = follow(&mut stage.world, &campaign, |world, _| waits.look(world, &campaign))?;
     let succeeded = ended.iter().filter(|it| it["state"] == "succeeded").count();
-    promises.equal("all twelve have succeeded in the end", &succeeded, &TERMINALS.into());
+    promises.equal("all twelve have succeeded in the end", &succeeded, &usize::from(TERMINALS));
     stage.tell.step("the campaign is complete");
     section(stage, first, &campaign, &waits, promises)
 }
@@ -129,7 +129,7 @@ fn open(stage: &mut Stage) -> Result<()> {
     wait_for("the twelve are online", SOON, || {
         let list = stage.list(&["terminal", "list"]).map_err(|error| format!("{error:#}"))?;
         let there = list.iter().filter(|it| is_ours(it) && it["presence"] == "online").count();
-        if there == TERMINALS.into() { Ok(()) } else { Err(format!("{there} are")) }
+        if there == usize::from(TERMINALS) { Ok(()) } else { Err(format!("{there} are")) }
     })?;
     Ok(())
 }
@@ -210,9 +210,8 @@ impl Waits {
 /// Looks until the gate has stopped it and nobody is at it any more.
 fn wait_halted(stage: &Stage, campaign: &str, waits: &mut Waits) -> Result<Value> {
     Ok(wait_for("the second wave is stopped", CAMPAIGN_PATIENCE, || {
-        let look = || -> Result<Value> {
-            stage.world.tillward_json(&["campaign", "show", campaign])
-        };
+        let look =
+            || -> Result<Value> { stage.world.tillward_json(&["campaign", "show", campaign]) };
         waits.look(&stage.world, campaign).map_err(|error| format!("{error:#}"))?;
         let show = look().map_err(|error| format!("{error:#}"))?;
         let (state, at_it) = (&show["campaign"]["state"], &show["campaign"]["at_it"]);
@@ -232,8 +231,8 @@ fn stopped(
 ) -> Result<()> {
     stage.tell.step(&format!("the second wave is stopped: {}", halted["campaign"]["state_reason"]));
     let terminals = halted["terminals"].as_array().context("it has members")?;
-    let of = |store: &str| terminals.iter().filter(move |it| it["store"] == store);
-    let waits = of(FROZEN).filter(|it| it["state"] == "held").count();
+    let of_frozen = terminals.iter().filter(|it| it["store"] == FROZEN);
+    let waits = of_frozen.filter(|it| it["state"] == "held").count();
     promises.equal("nobody in the frozen store was touched", &waits, &6);
     promises.check(
         "no more than were at it together have failed",
@@ -319,7 +318,8 @@ fn section(
             false => Err(format!("{frozen:?}")),
         },
     );
-    let header = ["terminal", "store", "zone", "waited for", "version", "sales", "lost", "settled twice"];
+    let header =
+        ["terminal", "store", "zone", "waited for", "version", "sales", "lost", "settled twice"];
     let mut section = Section::new(header, 5, rows);
     let show = stage.world.tillward_json(&["campaign", "show", campaign])?;
     let waves = show["campaign"]["waves"].as_array().map_or(0, Vec::len);

@@ -1,0 +1,136 @@
+//! What a campaign has come to.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+use shared::id::{CampaignId, TerminalId};
+use shared::time::UnixTime;
+use utoipa::ToSchema;
+
+use super::{AssignmentState, CampaignState, Reason, Software};
+
+/// What a campaign has come to, over all members that it was released to.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct CampaignReport {
+    #[schema(value_type = String)]
+    pub campaign: CampaignId,
+    pub name: Option<String>,
+    #[serde(rename = "where")]
+    pub selector: String,
+    pub state: CampaignState,
+    /// What an upgrade installs.
+    pub software: Option<Software>,
+    #[schema(value_type = Option<i64>)]
+    pub started_at: Option<UnixTime>,
+    #[schema(value_type = Option<i64>)]
+    pub ended_at: Option<UnixTime>,
+    #[schema(value_type = i64)]
+    pub made_at: UnixTime,
+    /// Of all members; those that were not released yet are in no other figure.
+    pub members: u64,
+    pub held: u64,
+    pub total: ReportCoverage,
+    pub waves: Vec<ReportPart>,
+    pub stores: Vec<ReportPart>,
+    pub models: Vec<ReportPart>,
+    /// Of whom something is still expected, or who were never reached: those that wait longest.
+    pub stragglers: Vec<ReportStraggler>,
+    pub stragglers_count: u64,
+    /// Some of those that were not released, in the order of their turn.
+    pub waiting: Vec<ReportStraggler>,
+    /// In the order in which they are gone through.
+    pub phases: Vec<ReportPhase>,
+    /// Of the component that an upgrade installs.
+    pub versions: Vec<ReportVersion>,
+    pub health: ReportHealth,
+    pub bytes_fetched: u64,
+    /// Without a gap, from the first end to the last.
+    pub time_line: Vec<ReportMoment>,
+    /// How long each part of the time line is, in seconds.
+    pub part_s: u64,
+    /// Terminals that succeeded after they had been given up, or had told a failure.
+    pub late_successes: u64,
+    /// Terminals that told two different ends.
+    pub contradictions: u64,
+}
+
+/// How far the members came that were released.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct ReportCoverage {
+    pub released: u64,
+    /// Of these: those that have succeeded or ended badly.
+    pub attempted: u64,
+    pub succeeded: u64,
+    /// By the code of what went wrong.
+    pub bad: BTreeMap<String, u64>,
+    /// Their orders ran out before they had accepted them.
+    pub unreached: u64,
+    /// Ended without having been tried: expired, superseded, cancelled or taken back.
+    pub untried: u64,
+    pub open: u64,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct ReportPart {
+    /// The wave's number, from 1; the store; the model.
+    pub name: String,
+    /// Its members, of a wave.
+    pub members: Option<u64>,
+    #[serde(flatten)]
+    pub coverage: ReportCoverage,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct ReportStraggler {
+    #[schema(value_type = String)]
+    pub terminal: TerminalId,
+    pub serial: String,
+    pub store: String,
+    pub model: String,
+    pub state: AssignmentState,
+    /// What keeps it.
+    pub reason: Option<Reason>,
+    #[schema(value_type = Option<i64>)]
+    pub since: Option<UnixTime>,
+    /// When it was heard last, of one that is offline.
+    #[schema(value_type = Option<i64>)]
+    pub offline_since: Option<UnixTime>,
+}
+
+/// How long a step took, in seconds, by the clocks of those that went through it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct ReportPhase {
+    pub step: String,
+    pub terminals: u64,
+    pub p50_s: u64,
+    pub p90_s: u64,
+    pub p99_s: u64,
+}
+
+/// Terminals that went from one version to another.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct ReportVersion {
+    /// What they said before they were released.
+    pub before: Option<String>,
+    /// What the restarted application said, or else what the terminal says now.
+    pub after: Option<String>,
+    pub terminals: u64,
+}
+
+/// How those are that have succeeded, by what they have said since.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct ReportHealth {
+    pub as_brought: u64,
+    /// They say that they run something else by now.
+    pub other_version: u64,
+    pub offline: u64,
+}
+
+/// Ends within one part of the time line.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct ReportMoment {
+    #[schema(value_type = i64)]
+    pub from: UnixTime,
+    pub succeeded: u64,
+    pub bad: u64,
+}

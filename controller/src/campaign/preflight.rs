@@ -1,0 +1,353 @@
+//! Whom a change would be brought to if it were started now: what people look at before they
+//! commit, and what a start goes by. Pure.
+//!
+//! Of the terminals that a selector means, some are **out**: they are no members, because the
+//! change means nothing to them or they would refuse it for good ([`Excluded`]). The others are
+//! **in**, also where something keeps the change from them for now ([`Concern`]): that passes by
+//! itself or by what people do, and whoever is left out of a membership that people have signed
+//! stays out.
+
+pub mod forecast;
+pub mod rules;
+
+use std::cmp::Ordering;
+use std::collections::{BTreeMap, BTreeSet};
+
+use shared::change::Verb;
+use shared::document::Release;
+use shared::id::TerminalId;
+use shared::time::UnixTime;
+
+use crate::registry::prospect::Prospect;
+use crate::registry::terminal::{Presence, Service, Unit};
+use crate::version;
+
+/// Terminals that are shown of a number of them: what fits on a screen beside the other numbers.
+pub const SAMPLE_MAX: usize = 10;
+
+/// Why a terminal that the selector matches does not become a member.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Excluded {
+    NotEnrolled,
+    Revoked,
+    /// Empty, and out of service for good.
+    Erased,
+    /// It is sent nothing but what empties it.
+    Quarantined,
+    /// The release is not for its model.
+    OtherModel,
+    /// Its agent does not know this verb.
+    AgentTooOld,
+    /// It runs the release's version.
+    AlreadyThere,
+    /// What it runs has a higher security counter than the release.
+    CounterTooLow,
+    /// What it runs has a lower security counter than the release takes over from.
+    RunningTooOld,
+}
+
+impl Excluded {
+    /// Stable across releases.
+    pub fn code(self) -> &'static str {
+        match self {
+            Self::NotEnrolled => "not-enrolled",
+            Self::Revoked => "revoked",
+            Self::Erased => "erased",
+            Self::Quarantined => "quarantined",
+            Self::OtherModel => "other-model",
+            Self::AgentTooOld => "agent-too-old",
+            Self::AlreadyThere => "already-there",
+            Self::CounterTooLow => "counter-too-low",
+            Self::RunningTooOld => "running-too-old",
+        }
+    }
+
+    pub fn detail(self) -> &'static str {
+        match self {
+            Self::NotEnrolled => "have not enrolled",
+            Self::Revoked => "were revoked",
+            Self::Erased => "were erased, and are out of service for good",
+            Self::Quarantined => "are to be emptied as lost, stolen or tampered with",
+            Self::OtherModel => "are of models that the release is not for",
+            Self::AgentTooOld => "have an agent that does not know this change",
+            Self::AlreadyThere => "run this version already",
+            Self::CounterTooLow => "run what has a higher security counter, and never go back",
+            Self::RunningTooOld => "run what the release does not take over from",
+        }
+    }
+
+    /// What to do about it, in the imperative, where there is something to do.
+    pub fn hint(self) -> Option<&'static str> {
+        match self {
+            Self::NotEnrolled => Some("enrol them with their claims"),
+            Self::OtherModel => Some("build and sign a release for these models, too"),
+            Self::AgentTooOld => Some("bring them a newer agent first"),
+            Self::CounterTooLow => Some("sign the old content as a release with a higher counter"),
+            Self::RunningTooOld => Some("bring them a release between the two first"),
+            Self::Revoked | Self::Erased => Some("enrol them again with a new claim"),
+            Self::Quarantined => Some("where one is found, take its wipe back, or enrol it anew"),
+            Self::AlreadyThere => None,
+        }
+    }
+}
+
+/// What keeps a change from a member for now, or may.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Concern {
+    /// Somebody finds it or its store suspicious.
+    Suspected,
+    NeverSeen,
+    Offline,
+    /// It has an order of another campaign that has not ended.
+    Busy,
+    /// It does not sell, and gets the change all the same.
+    Suspended,
+    /// It will not be able to connect any more while its order is still valid.
+    CertificateEnds,
+}
+
+impl Concern {
+    /// Stable across releases.
+    pub fn code(self) -> &'static str {
+        match self {
+            Self::Suspected => "suspected",
+            Self::NeverSeen => "never-seen",
+            Self::Offline => "offline",
+            Self::Busy => "busy",
+            Self::Suspended => "suspended",
+            Self::CertificateEnds => "certificate-ends",
+        }
+    }
+
+    pub fn detail(self) -> &'static str {
+        match self {
+            Self::Suspected => "are, or stand where somebody finds it, suspicious",
+            Self::NeverSeen => "have never connected",
+            Self::Offline => "are offline; their turn comes when they connect",
+            Self::Busy => "have an order of another campaign, which comes to its end first",
+            Self::Suspended => "are suspended: they get it, and sell nothing afterwards either",
+            Self::CertificateEnds => "have a certificate that ends before these orders do",
+        }
+    }
+
+    /// What to do about it, in the imperative, where there is something to do.
+    pub fn hint(self) -> Option<&'static str> {
+        match self {
+            Self::Suspected => Some("look into it: `tillward request suspicions`"),
+            Self::NeverSeen | Self::Offline => Some("look at their power and network"),
+            Self::CertificateEnds => Some("enrol them again with a new claim before it ends"),
+            Self::Busy | Self::Suspended => None,
+        }
+    }
+}
+
+/// What a change asks of whoever it is brought to.
+#[derive(Clone, Copy, Debug)]
+pub struct Demands<'a> {
+    pub verb: Verb,
+    /// What an upgrade installs.
+    pub release: Option<&'a Release>,
+    /// Until when its orders are valid.
+    pub not_after: UnixTime,
+}
+
+impl Demands<'_> {
+    /// Why this terminal is no member, if it is none. What is not known excludes nobody.
+    pub fn excluded(&self, it: &Prospect) -> Option<Excluded> {
+        let agent_is_older =
+            |agent: &str| version::order(agent, agent_min(self.verb)) == Some(Ordering::Less);
+        let by_itself = of_unit(it.unit)
+            .or_else(|| (it.service == Service::Erased).then_some(Excluded::Erased))
+            .or_else(|| it.is_quarantined.then_some(Excluded::Quarantined));
+        let by_agent = || {
+            let is_older = it.agent_version.as_deref().is_some_and(agent_is_older);
+            is_older.then_some(Excluded::AgentTooOld)
+        };
+        by_itself
+            .or_else(|| self.release.and_then(|release| of_model(release, &it.model)))
+            .or_else(by_agent)
+            .or_else(|| self.release.and_then(|release| of_installed(release, it)))
+    }
+
+    /// What is to be said of a member.
+    fn concerns(&self, it: &Prospect) -> impl Iterator<Item = Concern> {
+        let ends = it.certificate_expires_at.is_some_and(|at| at < self.not_after);
+        let is_suspended = match it.service {
+            Service::Suspended | Service::SuspendedOwing => true,
+            Service::InService | Service::Erased => false,
+        };
+        let found = [
+            it.is_frozen.then_some(Concern::Suspected),
+            (it.presence == Presence::NeverSeen).then_some(Concern::NeverSeen),
+            (it.presence == Presence::Offline).then_some(Concern::Offline),
+            it.busy_with.map(|_| Concern::Busy),
+            is_suspended.then_some(Concern::Suspended),
+            ends.then_some(Concern::CertificateEnds),
+        ];
+        found.into_iter().flatten()
+    }
+}
+
+/// Whoever cannot be sent anything, whatever it is.
+pub fn of_unit(unit: Unit) -> Option<Excluded> {
+    match unit {
+        Unit::Claimed => Some(Excluded::NotEnrolled),
+        Unit::Revoked => Some(Excluded::Revoked),
+        Unit::Enrolled => None,
+    }
+}
+
+fn of_model(release: &Release, model: &String) -> Option<Excluded> {
+    (!release.models.contains(model)).then_some(Excluded::OtherModel)
+}
+
+/// As the terminal itself would judge, of which a component that is not installed has counted to
+/// nothing yet. Before its first hello nobody knows what it runs.
+fn of_installed(release: &Release, it: &Prospect) -> Option<Excluded> {
+    it.components.as_ref()?;
+    let running = it.component(&release.component);
+    let counter = running.map_or(0, |running| running.security_counter);
+    if running.is_some_and(|running| running.version == release.version) {
+        Some(Excluded::AlreadyThere)
+    } else if release.security_counter < counter {
+        Some(Excluded::CounterTooLow)
+    } else {
+        (counter < release.from_counter_min).then_some(Excluded::RunningTooOld)
+    }
+}
+
+/// The first agent that carries out this verb.
+fn agent_min(verb: Verb) -> &'static str {
+    match verb {
+        Verb::Ping
+        | Verb::Backup
+        | Verb::Collect
+        | Verb::RenewCertificate
+        | Verb::Upgrade
+        | Verb::Suspend
+        | Verb::Resume
+        | Verb::Restore
+        | Verb::Rebind
+        | Verb::Decommission
+        | Verb::Cancel => "0.1.0",
+    }
+}
+
+/// A terminal that is shown for many.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Example {
+    pub terminal: TerminalId,
+    pub serial: String,
+    pub store: String,
+    pub model: String,
+    /// Of the component that is to be installed.
+    pub version: Option<String>,
+}
+
+/// How many, and some of them.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Several {
+    pub count: u64,
+    /// By what chance has put into the ends of their ids, so that it is not always the oldest of
+    /// one store.
+    sample: BTreeMap<(u64, TerminalId), Example>,
+}
+
+impl Several {
+    /// At most [`SAMPLE_MAX`] of them, by serial number.
+    pub fn sample(&self) -> Vec<&Example> {
+        let mut sample: Vec<_> = self.sample.values().collect();
+        sample.sort_by(|a, b| a.serial.cmp(&b.serial));
+        sample
+    }
+
+    fn add(&mut self, it: &Prospect, component: Option<&str>) {
+        self.count += 1;
+        let end = it.id.as_bytes().last_chunk::<8>().map_or(0, |end| u64::from_be_bytes(*end));
+        let key = (end, it.id);
+        let is_full = self.sample.len() == SAMPLE_MAX;
+        if is_full && self.sample.last_key_value().is_some_and(|(last, _)| *last < key) {
+            return;
+        }
+        let version = component.and_then(|name| it.component(name)).map(|it| it.version.clone());
+        let example = Example {
+            terminal: it.id,
+            serial: it.serial.clone(),
+            store: it.store.clone(),
+            model: it.model.clone(),
+            version,
+        };
+        self.sample.insert(key, example);
+        if self.sample.len() > SAMPLE_MAX {
+            self.sample.pop_last();
+        }
+    }
+}
+
+/// Members that open windows in one zone.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct InZone {
+    pub members: u64,
+    /// Of these, those that have ever connected.
+    pub seen: u64,
+}
+
+/// By the names of their zones.
+pub type Crowd = BTreeMap<String, InZone>;
+
+/// Everybody whom a selector means, by what becomes of them.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Audience {
+    /// In the order in which they were looked at.
+    pub members: Vec<TerminalId>,
+    pub sample: Several,
+    pub excluded: BTreeMap<Excluded, Several>,
+    pub concerns: BTreeMap<Concern, Several>,
+    /// Members of the canary list.
+    pub listed: Crowd,
+    /// All other members.
+    pub others: Crowd,
+}
+
+impl Audience {
+    /// Somebody whom the selector means.
+    pub fn add(&mut self, it: &Prospect, demands: &Demands<'_>, canary: &BTreeSet<TerminalId>) {
+        let component = demands.release.map(|release| release.component.as_str());
+        if let Some(why) = demands.excluded(it) {
+            self.excluded.entry(why).or_default().add(it, component);
+            return;
+        }
+        self.members.push(it.id);
+        self.sample.add(it, component);
+        for concern in demands.concerns(it) {
+            self.concerns.entry(concern).or_default().add(it, component);
+        }
+        let crowd = if canary.contains(&it.id) { &mut self.listed } else { &mut self.others };
+        if !crowd.contains_key(&it.opens_in) {
+            crowd.insert(it.opens_in.clone(), InZone::default());
+        }
+        if let Some(zone) = crowd.get_mut(&it.opens_in) {
+            zone.members += 1;
+            zone.seen += u64::from(it.presence != Presence::NeverSeen);
+        }
+    }
+
+    /// How many are out, for each reason.
+    pub fn excluded_counts(&self) -> BTreeMap<Excluded, u64> {
+        self.excluded.iter().map(|(why, several)| (*why, several.count)).collect()
+    }
+
+    /// Of all members, most in one zone first.
+    pub fn zones(&self) -> Vec<(String, u64)> {
+        let mut zones = BTreeMap::<_, u64>::new();
+        for (zone, count) in self.listed.iter().chain(&self.others) {
+            *zones.entry(zone.clone()).or_default() += count.members;
+        }
+        let mut zones: Vec<_> = zones.into_iter().collect();
+        zones.sort_by(|(a, many), (b, more)| (more, a).cmp(&(many, b)));
+        zones
+    }
+}
+
+#[cfg(test)]
+mod tests;

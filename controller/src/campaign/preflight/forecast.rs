@@ -1,0 +1,252 @@
+//! When each wave can open at the earliest, and how long a campaign takes at least. Pure.
+//!
+//! A lower bound, as far as it is known today: every terminal that has ever connected is there when
+//! it is needed, succeeds at once, and only what has to take time does: a terminal's window opens
+//! in its own zone, a release has to prove itself, a place is taken meanwhile, and a wave soaks.
+//! Whoever was never seen is not counted on where the gate has a deadline for them. Waves are
+//! shuffled, so their zones are taken to be those of all members.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
+use shared::time::UnixTime;
+use shared::window::Window;
+
+use super::{Audience, Crowd, InZone};
+use crate::campaign::policy::{Gate, Policy};
+use crate::campaign::wave;
+
+/// What a campaign's speed depends on, beside who its members are.
+#[derive(Clone, Copy, Debug)]
+pub struct Course<'a> {
+    pub policy: &'a Policy,
+    pub max_parallel: u32,
+    /// The change's own.
+    pub window: Option<Window>,
+    /// For how long a terminal takes a place, at the very least.
+    pub job: Duration,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Forecast {
+    /// In the order in which they open.
+    pub waves: Vec<ForeseenWave>,
+    /// When the last terminal can have ended.
+    pub over_at: UnixTime,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ForeseenWave {
+    pub size: u32,
+    pub opens_at: UnixTime,
+}
+
+/// Of a campaign over these members that is started at this moment.
+pub fn forecast(course: Course<'_>, audience: &Audience, start: UnixTime) -> Forecast {
+    let (listed, others) = (Zones::of(&audience.listed), Zones::of(&audience.others));
+    let sizes = wave::sizes(course.policy, audience.members.len());
+    let mut waves = Vec::new();
+    let (mut opens_at, mut over_at) = (start, start);
+    for (at, size) in sizes.into_iter().enumerate() {
+        let zones = if at == 0 && listed.members > 0 { &listed } else { &others };
+        let wave = Opened { course, zones, size, at: opens_at };
+        waves.push(ForeseenWave { size, opens_at });
+        over_at = over_at.max(wave.over_at());
+        if let Some(gate) = &course.policy.gate {
+            opens_at = wave.reached_at(gate).plus(gate.soak);
+        }
+    }
+    Forecast { waves, over_at }
+}
+
+/// A wave that opens at this moment.
+struct Opened<'a> {
+    course: Course<'a>,
+    zones: &'a Zones,
+    size: u32,
+    at: UnixTime,
+}
+
+impl Opened<'_> {
+    /// When enough of it can have been attempted.
+    fn reached_at(&self, gate: &Gate) -> UnixTime {
+        let size = u64::from(self.size);
+        let part = |needed: u64| {
+            let seen = self.attempted_at(needed, |zone| zone.seen);
+            // Who was never seen may connect at this moment: later than that is not certain.
+            (seen, self.attempted_at(needed, |zone| zone.members).unwrap_or(self.at))
+        };
+        let (_, sample) = part(u64::from(gate.sample_min).min(size));
+        let (seen, at_all) = part((size * u64::from(gate.reach_percent_min)).div_ceil(100));
+        let reach = match (seen, gate.reach_after.map(|after| self.at.plus(after))) {
+            (Some(seen), Some(deadline)) => seen.min(deadline),
+            (Some(seen), None) => seen,
+            (None, Some(deadline)) => deadline,
+            (None, None) => at_all,
+        };
+        sample.max(reach)
+    }
+
+    fn over_at(&self) -> UnixTime {
+        let all = self.attempted_at(self.size.into(), |zone| zone.members);
+        all.unwrap_or(self.at)
+    }
+
+    /// When so many can have been attempted, of those that are counted; `None` if that is more than
+    /// there are.
+    fn attempted_at(&self, needed: u64, counted: impl Fn(&InZone) -> u64) -> Option<UnixTime> {
+        let mut openings: Vec<_> = self
+            .zones
+            .each
+            .iter()
+            .map(|(zone, count)| (self.opening(zone.as_ref()), counted(count)))
+            .collect();
+        openings.sort_unstable();
+        let of_all = u128::from(needed) * u128::from(self.zones.members);
+        let mut there = 0_u128;
+        let open = openings.into_iter().find(|(_, count)| {
+            there += u128::from(*count) * u128::from(self.size);
+            there >= of_all
+        });
+        let rounds = needed.div_ceil(u64::from(self.course.max_parallel.max(1)));
+        let rounds = u32::try_from(rounds).unwrap_or(u32::MAX);
+        let (open, _) = open?;
+        let last = self.at.plus(self.course.job.saturating_mul(rounds));
+        Some(last.max(open.plus(self.course.job)))
+    }
+
+    /// In a zone that nobody knows it is open: its terminals will know better.
+    fn opening(&self, zone: Option<&TimeZone>) -> UnixTime {
+        match (self.course.window, zone) {
+            (Some(window), Some(zone)) => window.next_opening(self.at, zone),
+            (None, _) | (_, None) => self.at,
+        }
+    }
+}
+
+struct Zones {
+    each: Vec<(Option<TimeZone>, InZone)>,
+    members: u64,
+}
+
+impl Zones {
+    fn of(crowd: &Crowd) -> Self {
+        let each: Vec<_> = crowd.iter().map(|(zone, count)| (time_zone(zone), *count)).collect();
+        let members = each.iter().map(|(_, count)| count.members).sum();
+        Self { each, members }
+    }
+}
+
+/// `None` of a name that this machine does not know.
+pub fn time_zone(name: &str) -> Option<TimeZone> {
+    TimeZone::get(name).ok()
+}
+
+/// What clocks show in this zone then, to the minute.
+pub fn local_text(at: UnixTime, zone: &str) -> Option<String> {
+    let timestamp = Timestamp::from_second(at.0).ok()?;
+    Some(timestamp.to_zoned(time_zone(zone)?).strftime("%Y-%m-%d %H:%M").to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::campaign::policy::Share;
+    use shared::id::TerminalId;
+
+    const HOUR: Duration = Duration::from_secs(3_600);
+
+    /// Noon, in summer nowhere.
+    fn noon() -> UnixTime {
+        at("2026-11-22T12:00:00Z")
+    }
+
+    fn at(text: &str) -> UnixTime {
+        UnixTime(text.parse::<Timestamp>().expect("a test's own time").as_second())
+    }
+
+    fn audience(zones: &[(&str, u64, u64)]) -> Audience {
+        let zone = |(name, members, seen): &(&str, u64, u64)| {
+            ((*name).to_owned(), InZone { members: *members, seen: *seen })
+        };
+        let members: u64 = zones.iter().map(|(_, members, _)| members).sum();
+        let id = |number: u64| TerminalId::from_bytes(u128::from(number).to_be_bytes());
+        Audience {
+            members: (0..members).map(id).collect(),
+            others: zones.iter().map(zone).collect(),
+            ..Audience::default()
+        }
+    }
+
+    fn policy(waves: &[Share]) -> Policy {
+        let gate = Gate {
+            sample_min: 1,
+            success_percent_min: 90,
+            soak: HOUR,
+            bad_max: Share::Count(1),
+            reach_percent_min: 80,
+            reach_after: Some(HOUR * 24),
+        };
+        Policy { waves: waves.to_vec(), gate: Some(gate), ..Policy::PLAIN }
+    }
+
+    fn course(policy: &Policy) -> Course<'_> {
+        Course { policy, max_parallel: 100, window: None, job: Duration::ZERO }
+    }
+
+    /// Sizes of the waves, hours from noon to where each opens, and to the end.
+    #[track_caller]
+    fn check(course: Course<'_>, audience: &Audience, waves: &[(u32, u64)], over: u64) {
+        let Forecast { waves: found, over_at } = forecast(course, audience, noon());
+        let hours = |at: UnixTime| at.since(noon()).as_secs() / 3_600;
+        let found: Vec<_> = found.iter().map(|it| (it.size, hours(it.opens_at))).collect();
+        assert_eq!((found.as_slice(), hours(over_at)), (waves, over));
+    }
+
+    #[test]
+    fn a_wave_opens_once_those_before_it_have_soaked() {
+        let policy = policy(&[Share::Count(2), Share::Percent(20), Share::Rest]);
+        let fleet = audience(&[("UTC", 100, 100)]);
+        check(course(&policy), &fleet, &[(2, 0), (20, 1), (78, 2)], 2);
+        check(course(&Policy::PLAIN), &fleet, &[(100, 0)], 0);
+    }
+
+    #[test]
+    fn windows_open_when_it_is_night_where_a_terminal_stands() {
+        let policy = policy(&[Share::Percent(50), Share::Rest]);
+        let window = "22:00-06:00".parse().ok();
+        let nightly = Course { window, ..course(&policy) };
+        // 22:00 in Shanghai is 14:00 UTC, in Berlin 21:00.
+        let fleet = |there: u64| {
+            let here = 100 - there;
+            audience(&[("Asia/Shanghai", there, there), ("Europe/Berlin", here, here)])
+        };
+        check(nightly, &fleet(90), &[(50, 0), (50, 3)], 9);
+        check(nightly, &fleet(10), &[(50, 0), (50, 10)], 26);
+        let unknown = audience(&[("Mars/Olympus", 9, 9)]);
+        check(nightly, &unknown, &[(5, 0), (4, 1)], 1);
+    }
+
+    #[test]
+    fn nobody_counts_on_who_was_never_seen_until_the_gate_does_without_them() {
+        let policy = policy(&[Share::Count(10), Share::Rest]);
+        let fleet = |seen: u64| audience(&[("UTC", 100, seen)]);
+        check(course(&policy), &fleet(80), &[(10, 0), (90, 1)], 1);
+        check(course(&policy), &fleet(79), &[(10, 0), (90, 25)], 25);
+    }
+
+    #[test]
+    fn who_has_no_place_waits_for_those_that_prove_themselves() {
+        let policy = policy(&[Share::Count(10), Share::Rest]);
+        let one_by_one = Course { max_parallel: 1, job: HOUR, ..course(&policy) };
+        check(one_by_one, &audience(&[("UTC", 20, 20)]), &[(10, 0), (10, 9)], 19);
+    }
+
+    #[test]
+    fn a_moment_is_what_clocks_show_there() {
+        let summer = at("2026-07-01T22:30:00Z");
+        assert_eq!(local_text(summer, "Europe/Berlin").as_deref(), Some("2026-07-02 00:30"));
+        assert_eq!(local_text(summer, "Mars/Olympus"), None);
+    }
+}

@@ -1,0 +1,190 @@
+//! Looks over the fleet for whom a campaign would be brought to: once, in pages, and of each
+//! terminal only what is asked.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use shared::change::Change;
+use shared::document::Release;
+use shared::id::TerminalId;
+use shared::time::UnixTime;
+
+use super::policy::Policy;
+use super::preflight::forecast::{Course, Forecast, forecast};
+use super::preflight::rules::{Intended, Start, Warning};
+use super::preflight::{Audience, Demands, of_unit};
+use super::{CampaignError, Campaigns, wave};
+use crate::registry::RegistryError;
+use crate::registry::campaign::{Campaign, NewCampaign};
+use crate::registry::page::Page;
+use crate::registry::prospect::{Ask, PROSPECTS_MAX, Prospect};
+use crate::selector::{Facts, Selector};
+
+/// What a campaign would be if it were started now.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Planned {
+    pub audience: Audience,
+    pub forecast: Forecast,
+    pub start: UnixTime,
+    /// Until when its orders would be valid.
+    pub not_after: UnixTime,
+    /// How many must sign it.
+    pub approvers: u8,
+    /// Of an upgrade.
+    pub release: Option<Release>,
+    pub warnings: Vec<Warning>,
+}
+
+/// What decides, beside the members, how a campaign goes: as a new one asks for it, or as one that
+/// is there has it.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Wanted<'a> {
+    change: &'a Change,
+    policy: &'a Policy,
+    max_parallel: u32,
+    lives: Duration,
+}
+
+impl<'a> Wanted<'a> {
+    pub(super) fn of_known(campaign: &'a Campaign) -> Self {
+        Self {
+            change: &campaign.change,
+            policy: &campaign.policy,
+            max_parallel: campaign.max_parallel,
+            lives: Duration::from_secs(campaign.lifetime_s),
+        }
+    }
+
+    pub(super) fn of(new: &'a NewCampaign) -> Self {
+        Self {
+            change: &new.change,
+            policy: &new.policy,
+            max_parallel: new.max_parallel,
+            lives: Duration::from_secs(new.lifetime_s),
+        }
+    }
+
+    fn intended<'b>(
+        &'b self,
+        audience: &'b Audience,
+        forecast: &'b Forecast,
+        release: Option<&Release>,
+        start: UnixTime,
+    ) -> Intended<'b> {
+        Intended {
+            course: self.course(release),
+            audience,
+            forecast,
+            start,
+            lives: self.lives,
+            release_expires_at: release.map(|release| release.expires_at),
+        }
+    }
+
+    fn course(&self, release: Option<&Release>) -> Course<'_> {
+        let proves_itself_s = release.map_or(0, |release| release.health.stable_s);
+        Course {
+            policy: self.policy,
+            max_parallel: self.max_parallel,
+            window: self.change.window(),
+            job: Duration::from_secs(proves_itself_s.into()),
+        }
+    }
+}
+
+impl Campaigns {
+    /// What this campaign would be if it were started now; refuses what creating it would.
+    pub async fn plan(&self, new: &NewCampaign, now: UnixTime) -> Result<Planned, CampaignError> {
+        let selector = self.check_new(new, now).await?;
+        self.planned(&selector, Wanted::of(new), Start::AnyTime, now).await
+    }
+
+    /// Refuses what has no members, and what can never make progress with those that it has.
+    pub(super) async fn planned(
+        &self,
+        selector: &Selector,
+        wanted: Wanted<'_>,
+        started: Start,
+        now: UnixTime,
+    ) -> Result<Planned, CampaignError> {
+        let release = self.release_of(wanted.change).await?;
+        let audience = self.survey(selector, wanted, release.as_ref(), now).await?;
+        wave::check_canary(wanted.policy, &audience.members)?;
+        let forecast = forecast(wanted.course(release.as_ref()), &audience, now);
+        let intended = wanted.intended(&audience, &forecast, release.as_ref(), now);
+        intended.check(started)?;
+        let warnings = intended.warnings();
+        let members = u32::try_from(audience.members.len()).unwrap_or(u32::MAX);
+        let approvers = self.approvers(wanted.change.verb(), members).await?;
+        let not_after = now.plus(wanted.lives);
+        Ok(Planned { audience, forecast, start: now, not_after, approvers, release, warnings })
+    }
+
+    /// Everybody whom the selector means, by what would become of them; at least one is a member.
+    pub(super) async fn survey(
+        &self,
+        selector: &Selector,
+        wanted: Wanted<'_>,
+        release: Option<&Release>,
+        now: UnixTime,
+    ) -> Result<Audience, CampaignError> {
+        let verb = wanted.change.verb();
+        let demands = Demands { verb, release, not_after: now.plus(wanted.lives) };
+        let canary: BTreeSet<_> = wanted.policy.canary.iter().copied().collect();
+        let ask = selector.ask();
+        let ask = Ask { components: ask.components || release.is_some(), busy: true, ..ask };
+        let mut audience = Audience::default();
+        let add = |it: &Prospect| audience.add(it, &demands, &canary);
+        self.look_over(selector, &ask, now, add).await?;
+        match audience.members.is_empty() {
+            true => Err(CampaignError::Nobody(audience.excluded_counts())),
+            false => Ok(audience),
+        }
+    }
+
+    /// The enrolled terminals that a selector means, whatever else is to be said of them; by id.
+    pub async fn meant(
+        &self,
+        selector: &Selector,
+        now: UnixTime,
+    ) -> Result<Vec<TerminalId>, RegistryError> {
+        let mut meant = Vec::new();
+        let add = |it: &Prospect| meant.extend(of_unit(it.unit).is_none().then_some(it.id));
+        self.look_over(selector, &selector.ask(), now, add).await?;
+        Ok(meant)
+    }
+
+    async fn look_over(
+        &self,
+        selector: &Selector,
+        ask: &Ask,
+        now: UnixTime,
+        mut is_meant: impl FnMut(&Prospect),
+    ) -> Result<(), RegistryError> {
+        let mut page = Page::first(PROSPECTS_MAX);
+        loop {
+            let prospects = self.registry.prospects(ask, &page).await?;
+            let Some(last) = prospects.last() else { return Ok(()) };
+            page = Page::after(last.id, PROSPECTS_MAX);
+            let meant = prospects.iter().filter(|it| selector.matches(&Facts::from(*it), now));
+            meant.for_each(&mut is_meant);
+        }
+    }
+
+    async fn release_of(&self, change: &Change) -> Result<Option<Release>, CampaignError> {
+        let digest = match change {
+            Change::Upgrade(upgrade) => upgrade.release,
+            Change::Ping(_)
+            | Change::Backup(_)
+            | Change::Drill(_)
+            | Change::Restore(_)
+            | Change::Rebind(_)
+            | Change::Suspend(_)
+            | Change::Resume(_)
+            | Change::Decommission(_)
+            | Change::Cancel(_) => return Ok(None),
+        };
+        let stored = self.registry.release(digest).await?;
+        Ok(Some(stored.ok_or(CampaignError::NoRelease(digest))?.release))
+    }
+}

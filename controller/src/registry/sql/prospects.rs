@@ -1,0 +1,168 @@
+//! Terminals for whoever plans for a whole fleet.
+//!
+//! What is kept beside a terminal (who finds it suspicious, what it works on, with whom it settles)
+//! is looked up once for each page by what there is of it, not once for each terminal.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use async_trait::async_trait;
+use shared::id::{CampaignId, TerminalId};
+
+use super::quarantine::terminal_is_quarantined;
+use super::session::{Access, Database, Row, Transaction, flag, int, maybe_text, text};
+use super::{SqlRegistry, finish, positions, read, transaction};
+use crate::registry::RegistryError;
+use crate::registry::page::{PAGE_ITEMS_MAX, Page};
+use crate::registry::prospect::{Ask, PROSPECTS_MAX, Prospect, ProspectRegistry};
+
+type Result<T> = std::result::Result<T, RegistryError>;
+
+#[async_trait]
+impl<D: Database> ProspectRegistry for SqlRegistry<D> {
+    async fn prospects(&self, ask: &Ask, page: &Page<TerminalId>) -> Result<Vec<Prospect>> {
+        read!(self, "look over terminals", tx => prospects(tx, ask, page))
+    }
+}
+
+/// In the order in which [`prospect`] takes the columns. `$7` is whatever the statement is keyed
+/// by, so that it can be looked up by an index.
+macro_rules! select_prospects {
+    ($keyed:literal) => {
+        concat!(
+            "SELECT id, serial, model, store, lane, zone, COALESCE(said_zone, zone), unit, service,
+                 presence, last_seen_at, certificate_expires_at, agent_version,
+                 CASE WHEN $3 = 1 THEN labels END, CASE WHEN $4 = 1 THEN components END
+             FROM terminals
+             WHERE ",
+            $keyed,
+            "id > $1 AND ($5 IS NULL OR model = $5) AND ($6 IS NULL OR zone = $6)
+             ORDER BY id LIMIT $2"
+        )
+    };
+}
+
+async fn prospects(
+    tx: &mut Transaction,
+    ask: &Ask,
+    page: &Page<TerminalId>,
+) -> Result<Vec<Prospect>> {
+    let mut values = vec![
+        text(page.after.map(|id| id.to_string()).unwrap_or_default()),
+        int(page.limit.clamp(1, PROSPECTS_MAX)),
+        flag(ask.labels),
+        flag(ask.components),
+        maybe_text(ask.model.as_ref()),
+        maybe_text(ask.zone.as_ref()),
+    ];
+    let (select, key) = match (&ask.id, &ask.serial, &ask.store) {
+        (Some(id), ..) => (select_prospects!("id = $7 AND "), Some(text(id))),
+        (None, Some(serial), _) => (select_prospects!("serial = $7 AND "), Some(text(serial))),
+        (None, None, Some(store)) => (select_prospects!("store = $7 AND "), Some(text(store))),
+        (None, None, None) => (select_prospects!(""), None),
+    };
+    values.extend(key);
+    let rows = tx.rows(select, values).await?;
+    let mut found = rows.into_iter().map(prospect).collect::<Result<Vec<_>>>()?;
+    let (Some(first), Some(last)) = (found.first(), found.last()) else { return Ok(found) };
+    let range = (first.id, last.id);
+    let beside = Beside::of(tx, ask, range).await?;
+    found.iter_mut().for_each(|it| beside.add_to(it));
+    if ask.providers {
+        add_providers(tx, &mut found).await?;
+    }
+    Ok(found)
+}
+
+fn prospect(mut row: Row) -> Result<Prospect> {
+    Ok(Prospect {
+        id: row.parsed("terminal")?,
+        serial: row.text()?,
+        model: row.text()?,
+        store: row.text()?,
+        lane: row.maybe_text()?,
+        zone: row.text()?,
+        opens_in: row.text()?,
+        unit: row.code()?,
+        service: row.code()?,
+        presence: row.code()?,
+        last_seen_at: row.maybe_time()?,
+        certificate_expires_at: row.maybe_time()?,
+        agent_version: row.maybe_text()?,
+        labels: row.maybe_json("set of labels")?,
+        components: row.maybe_json("list of components")?,
+        is_frozen: false,
+        is_quarantined: false,
+        providers: vec![],
+        busy_with: None,
+    })
+}
+
+/// What is kept beside the terminals of a page.
+struct Beside {
+    frozen_stores: BTreeSet<String>,
+    /// For their own sake, or their merchant's.
+    frozen: BTreeSet<TerminalId>,
+    quarantined: BTreeSet<TerminalId>,
+    busy: BTreeMap<TerminalId, CampaignId>,
+}
+
+impl Beside {
+    async fn of(tx: &mut Transaction, ask: &Ask, range: (TerminalId, TerminalId)) -> Result<Self> {
+        let between = || vec![text(range.0), text(range.1)];
+        let stores = "SELECT subject FROM suspicions WHERE lifted_at IS NULL AND scope = 'store'";
+        let frozen = "SELECT subject FROM suspicions
+             WHERE lifted_at IS NULL AND scope = 'terminal' AND subject BETWEEN $1 AND $2
+             UNION SELECT terminal FROM positions
+             WHERE terminal BETWEEN $1 AND $2 AND merchant IN (
+                 SELECT subject FROM suspicions WHERE lifted_at IS NULL AND scope = 'merchant')";
+        let quarantined = concat!(
+            "SELECT id FROM terminals WHERE id IN (
+                 SELECT m.terminal FROM deactivation_members m
+                 JOIN deactivations d ON d.campaign = m.campaign AND d.is_lost = 1
+                 WHERE m.terminal BETWEEN $1 AND $2) AND ",
+            terminal_is_quarantined!()
+        );
+        let stores = tx.rows(stores, vec![]).await?.into_iter();
+        Ok(Self {
+            frozen_stores: stores.map(|mut row| row.text()).collect::<Result<_>>()?,
+            frozen: ids(tx.rows(frozen, between()).await?)?,
+            quarantined: ids(tx.rows(quarantined, between()).await?)?,
+            busy: if ask.busy { busy(tx, range).await? } else { BTreeMap::new() },
+        })
+    }
+
+    fn add_to(&self, it: &mut Prospect) {
+        it.is_frozen = self.frozen.contains(&it.id) || self.frozen_stores.contains(&it.store);
+        it.is_quarantined = self.quarantined.contains(&it.id);
+        it.busy_with = self.busy.get(&it.id).copied();
+    }
+}
+
+fn ids(rows: Vec<Row>) -> Result<BTreeSet<TerminalId>> {
+    rows.into_iter().map(|mut row| row.parsed("terminal")).collect()
+}
+
+async fn busy(
+    tx: &mut Transaction,
+    (first, last): (TerminalId, TerminalId),
+) -> Result<BTreeMap<TerminalId, CampaignId>> {
+    // Ascending, so that of several the newest one stays.
+    let select = "SELECT terminal, campaign FROM assignments
+         WHERE ended = 0 AND terminal BETWEEN $1 AND $2 ORDER BY terminal, campaign";
+    let rows = tx.rows(select, vec![text(first), text(last)]).await?;
+    rows.into_iter().map(|mut row| Ok((row.parsed("terminal")?, row.parsed("campaign")?))).collect()
+}
+
+async fn add_providers(tx: &mut Transaction, to: &mut [Prospect]) -> Result<()> {
+    for some in to.chunks_mut(PAGE_ITEMS_MAX as usize) {
+        let ids: Vec<_> = some.iter().map(|it| it.id).collect();
+        let mut settling = BTreeMap::<_, Vec<_>>::new();
+        for (terminal, provider) in positions::providers_of(tx, &ids).await? {
+            settling.entry(terminal).or_default().push(provider);
+        }
+        for it in some {
+            it.providers = settling.remove(&it.id).unwrap_or_default();
+        }
+    }
+    Ok(())
+}
