@@ -3,7 +3,6 @@
 -- something that was asked of it has ended.
 ALTER TABLE terminals ADD COLUMN changed_seq BIGINT NOT NULL DEFAULT 0;
 CREATE INDEX terminals_changed ON terminals (changed_seq);
-CREATE INDEX terminals_by_store ON terminals (store, id) WHERE unit = 'enrolled';
 
 -- Bad ends in a row, of whatever campaigns; and until when nothing is released on it for that.
 ALTER TABLE terminals ADD COLUMN failures BIGINT NOT NULL DEFAULT 0;
@@ -25,7 +24,6 @@ ALTER TABLE assignments ADD COLUMN retries BIGINT NOT NULL DEFAULT 0;
 -- Somebody wants it tried again, and it has not been yet.
 ALTER TABLE assignments ADD COLUMN again BIGINT NOT NULL DEFAULT 0;
 CREATE INDEX assignments_again ON assignments (campaign, terminal) WHERE again = 1;
-CREATE INDEX assignments_open ON assignments (terminal) WHERE ended = 0;
 
 -- What became of attempts that another one has replaced.
 CREATE TABLE assignment_attempts (

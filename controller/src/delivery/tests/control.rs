@@ -97,8 +97,9 @@ async fn held(world: &World, number: u16) -> Vec<(Held, u64)> {
 
 /// How many terminals are at something, whatever brought it.
 async fn disturbed(world: &World) -> usize {
-    let standings = world.registry.store_standings(&[STORE.to_owned()], world.now);
-    standings.await.unwrap()[STORE].disturbed.len()
+    let stores = [STORE.to_owned()];
+    let standings = world.registry.store_standings(&stores, world.now).await;
+    standings.unwrap()[STORE].disturbed.len()
 }
 
 #[tokio::test]

@@ -74,7 +74,7 @@ reach_percent_min = 75
 fn play(stage: &mut Stage, promises: &mut Promises) -> Result<Section> {
     let first = stage.world.terminals.len();
     open(stage)?;
-    let freeze = freeze(stage)?;
+    freeze(stage)?;
     stage.tell.step("building, signing and publishing 2.0.0, and 1.0.0 as the way back");
     let new = stage.world.publish_till(&NEW)?;
     let old = stage.world.publish_till(&OLD)?;
@@ -92,7 +92,7 @@ fn play(stage: &mut Stage, promises: &mut Promises) -> Result<Section> {
         let terminal = &stage.world.terminals[at];
         terminal.fault(&stage.world.programs, &["clear"])?;
     }
-    stage.operator(&["calendar", "remove", &freeze, "--reason", "counted"])?;
+    stage.operator(&["calendar", "remove", FREEZE, "--reason", "counted"])?;
     let wrong = (bad + 1).to_string();
     let refused = stage.operator(&["campaign", "resume", &campaign, "--acknowledge", &wrong]);
     promises.check(
@@ -138,8 +138,11 @@ fn is_ours(terminal: &Value) -> bool {
     STORES.iter().any(|(store, _)| terminal["store"] == *store)
 }
 
-/// From now on, for much longer than this lasts; the number by which it is removed.
-fn freeze(stage: &Stage) -> Result<String> {
+/// By which the freeze is known again.
+const FREEZE: &str = "stocktaking";
+
+/// From now on, for much longer than this lasts.
+fn freeze(stage: &Stage) -> Result<()> {
     let now = SystemTime::now().duration_since(UNIX_EPOCH)?.as_secs();
     let text = |at: u64| -> Result<String> {
         let at = jiff::Timestamp::from_second(i64::try_from(at)?)?;
@@ -147,10 +150,9 @@ fn freeze(stage: &Stage) -> Result<String> {
     };
     let (from, to) = (text(now - 3_600)?, text(now + 36 * 3_600)?);
     let span = ["--from", &from, "--to", &to, "--zone", "UTC"];
-    let what = ["calendar", "add", "--kind", "freeze", "--store", FROZEN];
-    let added = stage.operator_json(&[&what[..], &span, &["--summary", "stocktaking"]].concat())?;
-    let number = added["items"][0]["number"].as_u64().or_else(|| added["number"].as_u64());
-    number.map(|it| it.to_string()).with_context(|| format!("what was added: {added:#}"))
+    let what = ["calendar", "add", "--kind", "freeze", "--store", FROZEN, "--uid", FREEZE];
+    stage.operator(&[&what[..], &span, &["--summary", "the stock is counted"]].concat())?;
+    Ok(())
 }
 
 /// Whoever does not go first finds its printer broken as soon as it runs the new version.
