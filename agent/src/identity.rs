@@ -68,6 +68,11 @@ impl IdentityError {
     }
 }
 
+/// The library's own words for it weigh 14 KB of a terminal's program.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("this machine knows no time zone `{0}`")]
+pub struct NoSuchZone(String);
+
 /// What is known about a terminal's place in its fleet.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -236,8 +241,9 @@ impl Identity {
     }
 
     /// The time zone in which the claim meant maintenance windows.
-    pub fn zone(&self) -> Result<TimeZone, jiff::Error> {
-        TimeZone::get(&self.facts.zone)
+    pub fn zone(&self) -> Result<TimeZone, NoSuchZone> {
+        let zone = &self.facts.zone;
+        TimeZone::get(zone).map_err(|_| NoSuchZone(zone.clone()))
     }
 
     /// Puts the terminal's own signature under a receipt.

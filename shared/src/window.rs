@@ -4,9 +4,9 @@
 use std::fmt;
 use std::str::FromStr;
 
+use jiff::Timestamp;
 use jiff::civil::Time;
 use jiff::tz::TimeZone;
-use jiff::{Timestamp, ToSpan as _};
 use serde::{Deserialize, Serialize};
 
 use crate::time::UnixTime;
@@ -65,7 +65,7 @@ impl Window {
     /// Inside from `from_min` (included) to `to_min` (excluded).
     pub fn is_open(self, at: UnixTime, zone: &TimeZone) -> bool {
         let Ok(timestamp) = Timestamp::from_second(at.0) else { return false };
-        let local = timestamp.to_zoned(zone.clone()).time();
+        let local = zone.to_datetime(timestamp);
         let minute = (local.hour() as u16) * 60 + local.minute() as u16;
         match self.from_min.cmp(&self.to_min) {
             std::cmp::Ordering::Less => (self.from_min..self.to_min).contains(&minute),
@@ -85,11 +85,12 @@ impl Window {
         else {
             return fallback;
         };
-        let today = timestamp.to_zoned(zone.clone()).date();
+        let mut day = Some(zone.to_datetime(timestamp).date());
         // A gap in local time (spring forward) moves the opening to the first minute after it.
-        let candidates = (0..3).filter_map(|days| {
-            let date = today.checked_add(days.days()).ok()?;
-            Some(date.to_datetime(opens).to_zoned(zone.clone()).ok()?.timestamp().as_second())
+        let candidates = (0..3).filter_map(|_| {
+            let date = day?;
+            day = date.tomorrow().ok();
+            Some(zone.to_timestamp(date.to_datetime(opens)).ok()?.as_second())
         });
         candidates.filter(|second| *second > at.0).min().map_or(fallback, UnixTime)
     }
