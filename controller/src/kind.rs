@@ -79,8 +79,8 @@ impl Terms {
     }
 }
 
-/// What brings a terminal back on which this change has succeeded, where something can: `to` is what
-/// its operator wants back.
+/// What brings a terminal back on which this change has succeeded, where something can: `to` is
+/// what its operator wants back.
 pub fn undo(change: &Change, to: Digest) -> Option<Change> {
     match change {
         Change::Upgrade(upgrade) => {

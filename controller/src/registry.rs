@@ -545,9 +545,9 @@ pub trait Registry:
     /// are owed. Those that do not (somebody was faster) are left out: gives those that were
     /// stored. The campaign must be running for [`Purpose::Change`], aborted for
     /// [`Purpose::Cancel`], halted or running for [`Purpose::Withdraw`], and one that goes on by
-    /// itself or after a word for [`Purpose::Recall`]. What is frozen gets no change, and nothing else is
-    /// recalled. Of changes, those are left out as well for which there is no room: no place, no
-    /// rate, or a store that could not sell.
+    /// itself or after a word for [`Purpose::Recall`]. What is frozen or left out gets no change,
+    /// and nothing else is recalled. Of changes, those are left out as well for which there is no
+    /// room: no place, no rate, or a store that could not sell.
     async fn issue(
         &self,
         campaign: CampaignId,

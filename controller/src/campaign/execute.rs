@@ -3,27 +3,24 @@
 //! What must be remembered is in the registry. What is kept here (a campaign's Merkle tree, whom
 //! it has still to look at) is made again after a restart.
 
+mod back;
+mod orders;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use shared::calendar::Calendar;
-use shared::change::{Cancel, Change, Verb};
-use shared::document::order::Stream;
 use shared::id::{CampaignId, OrderId, TerminalId};
-use shared::limits::short_text;
 use shared::time::UnixTime;
-use tracing::{debug, info, warn};
+use tracing::{info, warn};
 
 use super::approval;
 use super::assignment::{AssignmentState, Fact, GivenUp, Unheard};
 use super::frontier::{Frontier, UpTo};
 use super::gate::{self, Verdict};
 use super::gather;
-use super::paper::{self, BatchTerms, OrderPlace};
 use super::plan::{self, Plan, Room, Situation};
-use super::policy::StopPolicy;
-use super::revert;
 use super::state::{CampaignEvent, CampaignState};
 use super::view;
 use super::wave::{self, Wave};
@@ -33,12 +30,10 @@ use crate::delivery::Signer;
 use crate::kind::Terms;
 use crate::registry::audit::By;
 use crate::registry::campaign::{
-    Assignment, Campaign, CampaignTally, Frozen, Purpose, StoredBatch, Tripped, WaveEvent,
-    WaveStanding,
+    Assignment, Campaign, CampaignTally, Frozen, Purpose, Tripped, WaveEvent, WaveStanding,
 };
-use crate::registry::delivery::{NewOrder, Numbering};
-use crate::registry::page::{PAGE_ITEMS_MAX, Page};
 use crate::registry::{Registry, RegistryError};
+use orders::{Facts, Wanted};
 
 /// An order that could not be sent for so long lends its place to another terminal, and is not sent
 /// before it has one again.
@@ -52,12 +47,6 @@ const ASSIGNMENTS_MAX: u32 = 200;
 
 /// Orders in one transaction.
 const ORDERS_MAX: usize = 100;
-
-/// The same of an order of a campaign that was stopped.
-const WHY_WITHDRAWN: &str = "its campaign was stopped";
-
-/// What a terminal says of an order that was taken back from it: no more than it has to know.
-const WHY_RECALLED: &str = "somebody finds it suspicious, or has it left out";
 
 /// In the audit log.
 const WHO: &str = "campaign-plan";
@@ -82,39 +71,6 @@ struct Motion {
     waves: Vec<WaveStanding>,
     frontier: Frontier,
     now: UnixTime,
-}
-
-/// An order that is to be made.
-#[derive(Clone, Copy)]
-struct Wanted {
-    terminal: TerminalId,
-    attempt: u32,
-    issue: u16,
-    wave: u16,
-}
-
-/// What orders say of their terminals.
-struct Facts {
-    numbering: BTreeMap<TerminalId, Numbering>,
-    /// When each may be carried out, where something closes.
-    calendars: BTreeMap<TerminalId, Calendar>,
-}
-
-impl Facts {
-    fn of(numbering: BTreeMap<TerminalId, Numbering>) -> Self {
-        Self { numbering, calendars: BTreeMap::new() }
-    }
-}
-
-impl Wanted {
-    /// Another order about the one that this assignment has.
-    fn about(it: &Assignment) -> Self {
-        Self { terminal: it.terminal, attempt: it.attempt, issue: it.issue, wave: it.wave }
-    }
-
-    fn next_attempt(it: &Assignment) -> Self {
-        Self { attempt: it.attempt.saturating_add(1), ..Self::about(it) }
-    }
 }
 
 impl Execute {
@@ -311,89 +267,6 @@ impl Execute {
         Ok(Moved::On)
     }
 
-    /// Takes back what has not begun, and where the policy says so what has. Not where the roster
-    /// asks approvers for that: terminals would refuse it.
-    async fn withdraw(&self, motion: &Motion) -> Result<()> {
-        let id = motion.campaign.id;
-        let all = match motion.campaign.policy.stop {
-            StopPolicy::Finish => false,
-            StopPolicy::Keep | StopPolicy::Revert => true,
-        };
-        let open = self.registry.assignments_to_withdraw(id, all, ASSIGNMENTS_MAX).await?;
-        if open.is_empty() || self.does_ending_need_people(motion).await? {
-            return Ok(());
-        }
-        let facts = Facts::of(self.numbering(open.iter().map(|it| it.terminal)).await?);
-        let wanted = open.iter().map(Wanted::about).collect();
-        self.order(motion, Purpose::Withdraw, wanted, &facts).await?;
-        Ok(())
-    }
-
-    /// Where the policy says so, what has succeeded is taken back by a campaign of its own, once
-    /// nobody is at it any more; and again if somebody succeeds after that.
-    async fn revert(&self, motion: &Motion) -> Result<()> {
-        let campaign = &motion.campaign;
-        let (StopPolicy::Revert, Some(to)) = (campaign.policy.stop, campaign.policy.revert_to)
-        else {
-            return Ok(());
-        };
-        let (id, now) = (campaign.id, motion.now);
-        let back = self.registry.assignments_reverted(id, ASSIGNMENTS_MAX).await?;
-        self.learn(&back, &[Fact::Reverted(now)], now).await?;
-        let tally = self.registry.campaign_tally(id).await?;
-        if tally.open() > 0 || tally.in_state(AssignmentState::Succeeded) == 0 {
-            return Ok(());
-        }
-        let children = self.registry.campaigns_reverting(id).await?;
-        let (mut asked, mut drafted) = (BTreeSet::new(), None);
-        for child in &children {
-            let Some(child) = self.registry.campaign(*child).await? else { continue };
-            match child.state {
-                CampaignState::Draft => drafted = Some(child),
-                CampaignState::AwaitingApproval
-                | CampaignState::Running
-                | CampaignState::Paused
-                | CampaignState::Halted
-                | CampaignState::Completed
-                | CampaignState::Aborted => {
-                    if child.frozen.is_some() {
-                        asked.extend(self.registry.members(child.id).await?);
-                    }
-                }
-            }
-        }
-        let members = self.succeeded(id, &asked).await?;
-        match drafted {
-            _ if members.is_empty() => Ok(()),
-            Some(child) => revert::start(&self.registry, &self.signer, child, members, now).await,
-            None => revert::draft(&self.registry, campaign, to, children.len(), now).await,
-        }
-    }
-
-    /// Whoever has succeeded, without those.
-    async fn succeeded(
-        &self,
-        campaign: CampaignId,
-        without: &BTreeSet<TerminalId>,
-    ) -> Result<Vec<TerminalId>> {
-        let mut succeeded = Vec::new();
-        let mut page = Page::first(PAGE_ITEMS_MAX);
-        loop {
-            let some = self.registry.assignments(campaign, &page).await?;
-            let Some(last) = some.last() else { return Ok(succeeded) };
-            page = Page::after(last.terminal, PAGE_ITEMS_MAX);
-            let done = |it: &&Assignment| it.standing.state() == AssignmentState::Succeeded;
-            let ids = some.iter().filter(done).map(|it| it.terminal);
-            succeeded.extend(ids.filter(|id| !without.contains(id)));
-        }
-    }
-
-    async fn does_ending_need_people(&self, motion: &Motion) -> Result<bool> {
-        let roster = roster::newest(&*self.registry).await?;
-        let needed = roster.map(|it| it.requirement(Verb::Cancel, motion.frozen.members));
-        Ok(needed.is_some_and(|it| it.approvers > 0))
-    }
-
     /// Those that have lent their places have them again when they are back, as far as there is
     /// room.
     async fn grant(&self, motion: &Motion) -> Result<()> {
@@ -453,25 +326,6 @@ impl Execute {
         let situation = motion.situation(&tally);
         let plan = plan::plan(situation, &gathered.candidates, &mut gathered.stores);
         Ok((plan, gathered.calendars))
-    }
-
-    /// Whoever has not begun under windows and freezes that are not kept any more is taken back: its
-    /// turn comes again, with those that are.
-    async fn withdraw_out_of_date(&self, motion: &Motion) -> Result<()> {
-        let terms = motion.campaign.terms();
-        let in_time = motion.now < motion.frozen.not_after;
-        if !terms.keeps_calendars || !terms.comes_again() || !in_time {
-            return Ok(());
-        }
-        let id = motion.campaign.id;
-        let old = self.registry.assignments_out_of_date(id, ASSIGNMENTS_MAX).await?;
-        if old.is_empty() || self.does_ending_need_people(motion).await? {
-            return Ok(());
-        }
-        let facts = Facts::of(self.numbering(old.iter().map(|it| it.terminal)).await?);
-        let wanted = old.iter().map(Wanted::about).collect();
-        self.order(motion, Purpose::Withdraw, wanted, &facts).await?;
-        Ok(())
     }
 
     /// A new epoch of a terminal voided its order: it gets another one, unless it may have none.
@@ -577,137 +431,6 @@ impl Execute {
             self.registry.put_held(motion.campaign.id, &held, &next).await?;
         }
         Ok(Progress::Settled)
-    }
-
-    /// Sends a cancellation after every order from which something may still come.
-    async fn cancel(&self, motion: &mut Motion) -> Result<Progress> {
-        let (id, now) = (motion.campaign.id, motion.now);
-        let voided = self.registry.assignments_voided(id, ASSIGNMENTS_MAX).await?;
-        self.learn(&voided, &lost_for_good(now), now).await?;
-        // Once the order's time is over these are the ones that have accepted it.
-        let open = self.registry.assignments_to_cancel(id, ASSIGNMENTS_MAX).await?;
-        let facts = Facts::of(self.numbering(open.iter().map(|it| it.terminal)).await?);
-        let wanted = open.iter().map(Wanted::about).collect();
-        self.order(motion, Purpose::Cancel, wanted, &facts).await?;
-        self.tell_who_is_held(motion).await
-    }
-
-    /// Sends a cancellation after orders that terminals have accepted which somebody finds
-    /// suspicious. Not where the roster asks for approvers: terminals would refuse it.
-    async fn recall(&self, motion: &Motion) -> Result<()> {
-        let id = motion.campaign.id;
-        let accepted = self.registry.assignments_to_recall(id, ASSIGNMENTS_MAX).await?;
-        if accepted.is_empty() || self.does_ending_need_people(motion).await? {
-            return Ok(());
-        }
-        let facts = Facts::of(self.numbering(accepted.iter().map(|it| it.terminal)).await?);
-        let wanted = accepted.iter().map(Wanted::about).collect();
-        self.order(motion, Purpose::Recall, wanted, &facts).await?;
-        Ok(())
-    }
-
-    async fn numbering(
-        &self,
-        terminals: impl Iterator<Item = TerminalId>,
-    ) -> Result<BTreeMap<TerminalId, Numbering>> {
-        let terminals: Vec<_> = terminals.collect();
-        if terminals.is_empty() {
-            return Ok(BTreeMap::new());
-        }
-        let numbering = self.registry.numbering(&terminals).await?;
-        Ok(numbering.into_iter().map(|it| (it.terminal, it)).collect())
-    }
-
-    /// Signs and stores an order for each of these; gives whose were stored. Where the number was
-    /// taken meanwhile, or the room, there is none, and the terminal's turn comes again.
-    async fn order(
-        &self,
-        motion: &Motion,
-        purpose: Purpose,
-        wanted: Vec<Wanted>,
-        facts: &Facts,
-    ) -> Result<BTreeSet<TerminalId>> {
-        let mut by_issue: BTreeMap<u16, Vec<Wanted>> = BTreeMap::new();
-        for it in wanted {
-            by_issue.entry(it.issue).or_default().push(it);
-        }
-        let mut ordered = BTreeSet::new();
-        for (issue, wanted) in by_issue {
-            let batch = self.batch(motion, purpose, issue).await?;
-            ordered.extend(self.order_under(motion, &batch, wanted, facts).await?);
-        }
-        Ok(ordered)
-    }
-
-    async fn order_under(
-        &self,
-        motion: &Motion,
-        batch: &StoredBatch,
-        wanted: Vec<Wanted>,
-        facts: &Facts,
-    ) -> Result<BTreeSet<TerminalId>> {
-        if motion.now >= batch.not_after {
-            // Terminals would refuse it, and an order is made once.
-            return Ok(BTreeSet::new());
-        }
-        let StoredBatch { campaign, purpose, .. } = *batch;
-        let (change, tree) = (&motion.campaign.change, motion.frontier.tree());
-        let class = motion.campaign.class();
-        let count = wanted.len();
-        let sign = |it: Wanted| -> Option<NewOrder> {
-            let Wanted { terminal, attempt, wave, .. } = it;
-            let Numbering { epoch, order_seq, approved_seq, .. } =
-                *facts.numbering.get(&terminal)?;
-            let last = match paper::stream(purpose, change) {
-                Stream::Routine => order_seq,
-                Stream::Approved => approved_seq,
-            };
-            let seq = last.saturating_add(1);
-            let calendar = match purpose {
-                Purpose::Change => facts.calendars.get(&terminal).cloned(),
-                Purpose::Cancel | Purpose::Recall | Purpose::Withdraw => None,
-            };
-            let place = OrderPlace { terminal, epoch, seq, attempt, wave, class, calendar };
-            paper::order(&self.signer, batch, change, place, tree)
-        };
-        let orders: Vec<_> = wanted.into_iter().filter_map(sign).collect();
-        let issued = self.registry.issue(campaign, purpose, &orders, motion.now).await?;
-        debug!(%campaign, ?purpose, issued = issued.len(), wished = count, "ordered");
-        if !issued.is_empty() {
-            self.deliver.poke();
-        }
-        let issued: BTreeSet<_> = issued.into_iter().collect();
-        let stored = orders.iter().filter(|it| issued.contains(&it.id));
-        Ok(stored.map(|it| it.terminal).collect())
-    }
-
-    /// The batch that people started, one that says the same again for those that were taken back,
-    /// or one that cancels either.
-    async fn batch(&self, motion: &Motion, purpose: Purpose, issue: u16) -> Result<StoredBatch> {
-        let Motion { campaign, frozen, frontier, now, .. } = motion;
-        if let Some(stored) = self.registry.batch(campaign.id, purpose, issue).await? {
-            return Ok(stored);
-        }
-        let cancel = |reason: &str| {
-            let batch = paper::batch_id(campaign.id, Purpose::Change, issue);
-            Change::Cancel(Cancel { batch, reason: short_text(reason) })
-        };
-        let (change, not_before) = match purpose {
-            Purpose::Change => (campaign.change.clone(), frozen.started_at),
-            Purpose::Cancel => (cancel(&campaign.state_why), campaign.state_at),
-            Purpose::Recall => (cancel(WHY_RECALLED), *now),
-            Purpose::Withdraw => (cancel(WHY_WITHDRAWN), *now),
-        };
-        let not_after = match purpose {
-            Purpose::Change => frozen.not_after,
-            Purpose::Cancel | Purpose::Recall | Purpose::Withdraw => {
-                paper::cancelled_until(not_before)
-            }
-        };
-        let campaign = campaign.id;
-        let terms = BatchTerms { campaign, purpose, issue, change, not_before, not_after };
-        // The first one that was stored counts, whoever signed it.
-        self.registry.put_batch(&paper::batch(&self.signer, terms, frontier.tree())).await
     }
 
     async fn finish(&self, motion: &Motion) -> Result<()> {
@@ -816,11 +539,11 @@ pub(super) fn open_wave(waves: &[WaveStanding]) -> u16 {
     open.map(|it| it.number).max().unwrap_or_default()
 }
 
+const FAR: UnixTime = UnixTime(i64::MAX);
+
 /// Nothing will be heard of an order that is void and is not made again: it was withdrawn if the
 /// terminal never had it, and otherwise nobody knows.
 fn lost_for_good(now: UnixTime) -> [Fact; 2] {
     let silent = GivenUp { as_what: Unheard::Silent, at: now };
     [Fact::Withdrawn(now), Fact::GivenUp(silent)]
 }
-
-const FAR: UnixTime = UnixTime(i64::MAX);

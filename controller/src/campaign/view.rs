@@ -156,7 +156,7 @@ pub fn why(standing: &Standing) -> Option<Why> {
             "taken back because the campaign was stopped; its turn comes again when that goes on",
         ),
         State::Reverted => plain(
-            "brought back to what it was because the campaign was stopped; its turn comes again when \
+            "brought back to what it was when the campaign was stopped; its turn comes again when \
              that goes on",
         ),
         State::Expired | State::Superseded | State::Cancelled => match &standing.ended {

@@ -158,7 +158,8 @@ proptest! {
         let mut frontier = frontier(members, policy);
         let mut online: BTreeSet<TerminalId> = BTreeSet::new();
         let mut released = BTreeSet::new();
-        let step = |frontier: &mut Frontier, released: &mut BTreeSet<_>, online: &BTreeSet<_>, places: u64, wave: u16| {
+        type Ids = BTreeSet<TerminalId>;
+        let step = |frontier: &mut Frontier, released: &mut Ids, online: &Ids, places, wave| {
             let looked_at = frontier.next(wave, places, NOW);
             let mut plan = Plan { release: vec![], held: vec![] };
             for (id, of) in &looked_at {

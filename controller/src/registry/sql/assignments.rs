@@ -266,10 +266,10 @@ pub(super) fn is_next_attempt(known: Option<&Assignment>, order: &NewOrder) -> b
             let is_voided = order.epoch > known.epoch
                 && order.issue == known.issue
                 && !known.standing.state().is_end();
-            let comes_again = match known.standing.state() {
-                AssignmentState::Withdrawn | AssignmentState::Reverted => true,
-                state => known.again && state.is_end(),
-            };
+            let state = known.standing.state();
+            let comes_by_itself =
+                matches!(state, AssignmentState::Withdrawn | AssignmentState::Reverted);
+            let comes_again = comes_by_itself || (known.again && state.is_end());
             let is_again = order.issue == known.issue + 1 && comes_again;
             order.attempt == known.attempt + 1 && (is_voided || is_again)
         }

@@ -172,14 +172,15 @@ pub(super) async fn again(
 
 fn why_not_again(it: &Assignment, retries_max: u32) -> Option<NotAgain> {
     let state = it.standing.state();
-    match state {
-        _ if it.again => Some(NotAgain::Already),
-        _ if !state.is_end() => Some(NotAgain::UnderWay),
-        AssignmentState::Succeeded => Some(NotAgain::Succeeded),
-        // Their turn comes by itself.
-        AssignmentState::Withdrawn | AssignmentState::Reverted => Some(NotAgain::Already),
-        _ if it.retries >= retries_max => Some(NotAgain::TooOften { max: retries_max }),
-        _ => None,
+    let comes_by_itself = matches!(state, AssignmentState::Withdrawn | AssignmentState::Reverted);
+    if it.again || comes_by_itself {
+        Some(NotAgain::Already)
+    } else if !state.is_end() {
+        Some(NotAgain::UnderWay)
+    } else if state == AssignmentState::Succeeded {
+        Some(NotAgain::Succeeded)
+    } else {
+        (it.retries >= retries_max).then_some(NotAgain::TooOften { max: retries_max })
     }
 }
 

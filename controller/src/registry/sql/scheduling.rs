@@ -1,6 +1,7 @@
 //! What plans decide by: what has changed since, what else goes on with terminals, and how their
 //! stores stand.
 
+use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
 
 use shared::document::order::Class;
@@ -48,10 +49,10 @@ struct Known(BTreeMap<CampaignId, Campaign>);
 
 impl Known {
     async fn get(&mut self, tx: &mut Transaction, id: CampaignId) -> Result<&Campaign> {
-        if !self.0.contains_key(&id) {
-            self.0.insert(id, campaigns::known(tx, id).await?);
+        match self.0.entry(id) {
+            Entry::Occupied(known) => Ok(known.into_mut()),
+            Entry::Vacant(new) => Ok(new.insert(campaigns::known(tx, id).await?)),
         }
-        Ok(&self.0[&id])
     }
 }
 

@@ -1,6 +1,6 @@
-//! A campaign in three waves over twelve terminals in two time zones: a freeze holds one store, the
-//! second wave fails and is stopped, what had succeeded is brought back, and it goes on when somebody
-//! has acknowledged what failed.
+//! A campaign in three waves over twelve terminals in two time zones: a freeze holds one store,
+//! the second wave fails and is stopped, what had succeeded is brought back, and it goes on when
+//! somebody has acknowledged what failed.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -20,7 +20,7 @@ use crate::stage::{SOON, Stage};
 
 pub(super) const CAMPAIGN: Scenario = Scenario {
     name: "campaign",
-    about: "three waves over twelve terminals: a freeze, a bad wave that is taken back, a second try",
+    about: "three waves over twelve terminals: a freeze, a bad wave taken back, a second try",
     terminals_min: 1,
     leaves: "twelve more tills in kyoto and lisbon, which run 2.0.0; their campaign is over",
     commands: &[

@@ -1,0 +1,149 @@
+//! Takes back what was ordered: where the campaign was stopped or ended, where somebody has a member
+//! left out or finds it suspicious, and where the hours that an order carries are not kept any more.
+
+use std::collections::BTreeSet;
+
+use shared::change::Verb;
+use shared::id::{CampaignId, TerminalId};
+
+use super::super::assignment::{AssignmentState, Fact};
+use super::super::policy::StopPolicy;
+use super::super::revert;
+use super::super::state::CampaignState;
+use super::orders::{Facts, Wanted};
+use super::{ASSIGNMENTS_MAX, Execute, Motion, Result, lost_for_good};
+use crate::auth::roster;
+use crate::background::Progress;
+use crate::registry::campaign::{Assignment, Purpose};
+use crate::registry::page::{PAGE_ITEMS_MAX, Page};
+
+impl Execute {
+    /// Takes back what has not begun, and where the policy says so what has. Not where the roster
+    /// asks approvers for that: terminals would refuse it.
+    pub(super) async fn withdraw(&self, motion: &Motion) -> Result<()> {
+        let id = motion.campaign.id;
+        let all = match motion.campaign.policy.stop {
+            StopPolicy::Finish => false,
+            StopPolicy::Keep | StopPolicy::Revert => true,
+        };
+        let open = self.registry.assignments_to_withdraw(id, all, ASSIGNMENTS_MAX).await?;
+        if open.is_empty() || self.does_ending_need_people(motion).await? {
+            return Ok(());
+        }
+        let facts = Facts::of(self.numbering(open.iter().map(|it| it.terminal)).await?);
+        let wanted = open.iter().map(Wanted::about).collect();
+        self.order(motion, Purpose::Withdraw, wanted, &facts).await?;
+        Ok(())
+    }
+
+    /// Whoever has not begun under windows and freezes that are not kept any more is taken back: its
+    /// turn comes again, with those that are.
+    pub(super) async fn withdraw_out_of_date(&self, motion: &Motion) -> Result<()> {
+        let terms = motion.campaign.terms();
+        let in_time = motion.now < motion.frozen.not_after;
+        if !terms.keeps_calendars || !terms.comes_again() || !in_time {
+            return Ok(());
+        }
+        let id = motion.campaign.id;
+        let old = self.registry.assignments_out_of_date(id, ASSIGNMENTS_MAX).await?;
+        if old.is_empty() || self.does_ending_need_people(motion).await? {
+            return Ok(());
+        }
+        let facts = Facts::of(self.numbering(old.iter().map(|it| it.terminal)).await?);
+        let wanted = old.iter().map(Wanted::about).collect();
+        self.order(motion, Purpose::Withdraw, wanted, &facts).await?;
+        Ok(())
+    }
+
+    /// Where the policy says so, what has succeeded is taken back by a campaign of its own, once
+    /// nobody is at it any more; and again if somebody succeeds after that.
+    pub(super) async fn revert(&self, motion: &Motion) -> Result<()> {
+        let campaign = &motion.campaign;
+        let (StopPolicy::Revert, Some(to)) = (campaign.policy.stop, campaign.policy.revert_to)
+        else {
+            return Ok(());
+        };
+        let (id, now) = (campaign.id, motion.now);
+        let back = self.registry.assignments_reverted(id, ASSIGNMENTS_MAX).await?;
+        self.learn(&back, &[Fact::Reverted(now)], now).await?;
+        let tally = self.registry.campaign_tally(id).await?;
+        if tally.open() > 0 || tally.in_state(AssignmentState::Succeeded) == 0 {
+            return Ok(());
+        }
+        let children = self.registry.campaigns_reverting(id).await?;
+        let (mut asked, mut drafted) = (BTreeSet::new(), None);
+        for child in &children {
+            let Some(child) = self.registry.campaign(*child).await? else { continue };
+            match child.state {
+                CampaignState::Draft => drafted = Some(child),
+                CampaignState::AwaitingApproval
+                | CampaignState::Running
+                | CampaignState::Paused
+                | CampaignState::Halted
+                | CampaignState::Completed
+                | CampaignState::Aborted => {
+                    if child.frozen.is_some() {
+                        asked.extend(self.registry.members(child.id).await?);
+                    }
+                }
+            }
+        }
+        let members = self.succeeded(id, &asked).await?;
+        match drafted {
+            _ if members.is_empty() => Ok(()),
+            Some(child) => revert::start(&self.registry, &self.signer, child, members, now).await,
+            None => revert::draft(&self.registry, campaign, to, children.len(), now).await,
+        }
+    }
+
+    /// Whoever has succeeded, without those.
+    pub(super) async fn succeeded(
+        &self,
+        campaign: CampaignId,
+        without: &BTreeSet<TerminalId>,
+    ) -> Result<Vec<TerminalId>> {
+        let mut succeeded = Vec::new();
+        let mut page = Page::first(PAGE_ITEMS_MAX);
+        loop {
+            let some = self.registry.assignments(campaign, &page).await?;
+            let Some(last) = some.last() else { return Ok(succeeded) };
+            page = Page::after(last.terminal, PAGE_ITEMS_MAX);
+            let done = |it: &&Assignment| it.standing.state() == AssignmentState::Succeeded;
+            let ids = some.iter().filter(done).map(|it| it.terminal);
+            succeeded.extend(ids.filter(|id| !without.contains(id)));
+        }
+    }
+
+    pub(super) async fn does_ending_need_people(&self, motion: &Motion) -> Result<bool> {
+        let roster = roster::newest(&*self.registry).await?;
+        let needed = roster.map(|it| it.requirement(Verb::Cancel, motion.frozen.members));
+        Ok(needed.is_some_and(|it| it.approvers > 0))
+    }
+
+    /// Sends a cancellation after every order from which something may still come.
+    pub(super) async fn cancel(&self, motion: &mut Motion) -> Result<Progress> {
+        let (id, now) = (motion.campaign.id, motion.now);
+        let voided = self.registry.assignments_voided(id, ASSIGNMENTS_MAX).await?;
+        self.learn(&voided, &lost_for_good(now), now).await?;
+        // Once the order's time is over these are the ones that have accepted it.
+        let open = self.registry.assignments_to_cancel(id, ASSIGNMENTS_MAX).await?;
+        let facts = Facts::of(self.numbering(open.iter().map(|it| it.terminal)).await?);
+        let wanted = open.iter().map(Wanted::about).collect();
+        self.order(motion, Purpose::Cancel, wanted, &facts).await?;
+        self.tell_who_is_held(motion).await
+    }
+
+    /// Sends a cancellation after orders that terminals have accepted which somebody finds
+    /// suspicious. Not where the roster asks for approvers: terminals would refuse it.
+    pub(super) async fn recall(&self, motion: &Motion) -> Result<()> {
+        let id = motion.campaign.id;
+        let accepted = self.registry.assignments_to_recall(id, ASSIGNMENTS_MAX).await?;
+        if accepted.is_empty() || self.does_ending_need_people(motion).await? {
+            return Ok(());
+        }
+        let facts = Facts::of(self.numbering(accepted.iter().map(|it| it.terminal)).await?);
+        let wanted = accepted.iter().map(Wanted::about).collect();
+        self.order(motion, Purpose::Recall, wanted, &facts).await?;
+        Ok(())
+    }
+}
