@@ -287,8 +287,8 @@ impl Execute {
         Ok(())
     }
 
-    /// The turn of those comes again that were taken back when the campaign was stopped, and of those
-    /// that somebody wants tried again.
+    /// The turn of those comes again that were taken back when the campaign was stopped, and of
+    /// those that somebody wants tried again.
     async fn release_again(&self, motion: &Motion) -> Result<()> {
         let comes_again = motion.campaign.terms().comes_again();
         if !comes_again || motion.now >= motion.frozen.not_after {

@@ -1,5 +1,6 @@
-//! Takes back what was ordered: where the campaign was stopped or ended, where somebody has a member
-//! left out or finds it suspicious, and where the hours that an order carries are not kept any more.
+//! Takes back what was ordered: where the campaign was stopped or ended, where somebody has a
+//! member left out or finds it suspicious, and where the hours that an order carries are not kept
+//! any more.
 
 use std::collections::BTreeSet;
 
@@ -36,8 +37,8 @@ impl Execute {
         Ok(())
     }
 
-    /// Whoever has not begun under windows and freezes that are not kept any more is taken back: its
-    /// turn comes again, with those that are.
+    /// Whoever has not begun under windows and freezes that are not kept any more is taken back:
+    /// its turn comes again, with those that are.
     pub(super) async fn withdraw_out_of_date(&self, motion: &Motion) -> Result<()> {
         let terms = motion.campaign.terms();
         let in_time = motion.now < motion.frozen.not_after;

@@ -19,7 +19,7 @@ pub(super) const UPGRADE: Scenario = Scenario {
     commands: &[
         "campaign list",
         "release list",
-        "campaign create --release DIGEST --where 'store=lab' --max-parallel 1 --window 22:00-06:00",
+        "campaign create --release DIGEST --where 'store=lab' --policy careful",
     ],
     play,
 };
