@@ -15,7 +15,7 @@ use crate::registry::campaign::{Assignment, Purpose, StoredBatch};
 use crate::registry::delivery::{NewOrder, Numbering};
 
 /// The same of an order of a campaign that was stopped.
-const WHY_WITHDRAWN: &str = "its campaign was stopped";
+const WHY_WITHDRAWN: &str = "taken back for now: its turn comes again";
 
 /// What a terminal says of an order that was taken back from it: no more than it has to know.
 const WHY_RECALLED: &str = "somebody finds it suspicious, or has it left out";

@@ -224,9 +224,11 @@ pub(super) async fn to_release_again(
     limit: u32,
 ) -> Result<Vec<Assignment>> {
     let select = select_assignments!(
-        "WHERE campaign = $1 AND voided = 0
-             AND (state IN ('withdrawn', 'reverted') OR again = 1) AND EXISTS (
-             SELECT 1 FROM terminals WHERE terminals.id = assignments.terminal
+        "WHERE campaign = $1 AND voided = 0 AND terminal IN (
+                 SELECT terminal FROM assignments
+                 WHERE campaign = $1 AND state IN ('withdrawn', 'reverted')
+                 UNION SELECT terminal FROM assignments WHERE campaign = $1 AND again = 1)
+             AND EXISTS (SELECT 1 FROM terminals WHERE terminals.id = assignments.terminal
                  AND presence = 'online' AND unit = 'enrolled')
          ORDER BY terminal LIMIT $2"
     );
