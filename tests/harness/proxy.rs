@@ -130,10 +130,11 @@ impl Shared {
     fn copy(&self, mut from: TcpStream, mut to: TcpStream) {
         let mut piece = vec![0; PIECE_BYTES];
         while let Ok(length @ 1..) = from.read(&mut piece) {
+            // Before anybody has them: whoever got an answer finds it counted.
+            self.bytes.fetch_add(length as u64, Ordering::AcqRel);
             if to.write_all(&piece[..length]).is_err() {
                 break;
             }
-            self.bytes.fetch_add(length as u64, Ordering::AcqRel);
             self.take_time(length);
         }
         // Either end may be gone already.
