@@ -19,7 +19,8 @@ const SEARCHED_AT_ONCE_S: i64 = 2 * 24 * 3600;
 /// How far ahead an opening is searched for: no order lives longer.
 const SEARCHED_S_MAX: i64 = ROUTINE_ORDER_LIFETIME_S_MAX as i64 + SEARCHED_AT_ONCE_S;
 
-/// Between two jumps of one clock: they are months apart, and where a country changes its mind, days.
+/// Between two jumps of one clock: they are months apart, and where a country changes its mind,
+/// days.
 const JUMPS_APART_S: i64 = 6 * 3600;
 
 /// The hours of one part of one order on one terminal.
@@ -209,7 +210,7 @@ impl Hours<'_> {
         });
         let spans = once.chain(self.freezes);
         let mut edges = vec![from];
-        // Put in one by one, sorted: there are a few dozen, and a terminal has no room for more code.
+        // Put in one by one, sorted: there are a few dozen, and a terminal has little room for code.
         let mut put = |at: i64| {
             if (from..to).contains(&at)
                 && let Err(place) = edges.binary_search(&at)
