@@ -210,8 +210,7 @@ impl Hours<'_> {
         });
         let spans = once.chain(self.freezes);
         let mut edges = vec![from];
-        // Put in one by one, sorted: there are a few dozen, and a terminal has no room for more
-        // code.
+        // Put in one by one, sorted: a few dozen, and a terminal has little room for code.
         let mut put = |at: i64| {
             if (from..to).contains(&at)
                 && let Err(place) = edges.binary_search(&at)
