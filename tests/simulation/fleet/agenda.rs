@@ -32,6 +32,9 @@ const LIVES: Duration = Duration::from_secs(10 * 24 * 3_600);
 /// By then the bad one must have been stopped.
 const BAD_LIVES: Duration = Duration::from_secs(3 * 24 * 3_600);
 
+/// By then all must be over: what lives longest, what is waited for after that, and a day.
+const OVER_AFTER: Duration = Duration::from_secs(20 * 24 * 3_600);
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Act {
     Start(usize),
@@ -84,7 +87,8 @@ impl Agenda {
             is_at_rest && matches!(state, CampaignState::Completed | CampaignState::Aborted)
         };
         let is_given_up = self.stopped_at.is_none() && now >= self.begins.plus(BAD_LIVES);
-        is_given_up || (books.campaigns.len() > LATER && books.campaigns.iter().all(is_over))
+        let is_too_long = now >= self.begins.plus(OVER_AFTER);
+        is_given_up || is_too_long || (books.campaigns.len() > LATER && books.campaigns.iter().all(is_over))
     }
 
     pub(crate) fn is_bad(&self, campaign: usize) -> bool {
@@ -103,7 +107,7 @@ impl Agenda {
     fn policy(&self, campaign: usize, canary: &[TillNumber]) -> Policy {
         let canary: Vec<_> = canary.iter().copied().map(estate::id).collect();
         let gate = |bad_max, soak| {
-            let (sample_min, success_percent_min) = (3, 80);
+            let (sample_min, success_percent_min) = (3, 60);
             let (reach_percent_min, reach_after) = (80, Some(HOUR * 24));
             Some(Gate {
                 sample_min,
@@ -128,7 +132,7 @@ impl Agenda {
             GOOD => Policy {
                 canary,
                 waves: vec![a_part, more, Share::Rest],
-                gate: gate(Share::Percent(4), HOUR),
+                gate: gate(Share::Count(self.share(15, 8)), HOUR),
                 rate,
                 store_at_once: Some(2),
                 spread: Some(HOUR / 2),
@@ -136,7 +140,7 @@ impl Agenda {
             },
             URGENT => Policy {
                 waves: vec![a_part, Share::Rest],
-                gate: gate(Share::Percent(10), Duration::ZERO),
+                gate: gate(Share::Count(self.share(15, 8)), Duration::ZERO),
                 store_at_once: Some(3),
                 class: Some(Class::Security),
                 ..Policy::PLAIN
@@ -149,7 +153,7 @@ impl Agenda {
         let byte = u8::try_from(number).expect("few");
         let release = Digest::of(&[byte]);
         let upgrade = Upgrade { release, window: None, backup_within_s: None };
-        let places = self.share([10, 50, 15, 5][number], [8, 30, 10, 5][number]);
+        let places = self.share([1, 50, 15, 5][number], [4, 30, 10, 5][number]);
         Campaign {
             id: CampaignId::from_bytes([byte + 1; 16]),
             name: None,

@@ -61,10 +61,15 @@ impl World {
         let together = due.len() > 1 && self.dice.percent(25);
         if together {
             let planned: Vec<_> = due.iter().filter_map(|it| self.plan_release(*it)).collect();
+            // A till that is given both at once does first what goes first.
+            self.watch.lets_overtake = true;
             planned.into_iter().for_each(|it| self.store_release(it));
+            self.watch.lets_overtake = false;
         }
         for campaign in due {
-            while let Some(planned) = self.plan_release(campaign) {
+            while !self.is_found()
+                && let Some(planned) = self.plan_release(campaign)
+            {
                 self.store_release(planned);
             }
             self.finish(campaign);
@@ -81,8 +86,7 @@ impl World {
                 self.grant(campaign);
                 self.release_again(campaign);
             }
-            CampaignState::Halted => self.withdraw(campaign),
-            CampaignState::Aborted => self.withdraw(campaign),
+            CampaignState::Halted | CampaignState::Aborted => self.withdraw(campaign),
             CampaignState::Draft
             | CampaignState::AwaitingApproval
             | CampaignState::Paused
@@ -98,6 +102,9 @@ impl World {
 
     fn give_up_waiting(&mut self, campaign: usize) {
         let (now, started) = (self.now, &self.books.campaigns[campaign]);
+        if started.tally.open() == 0 {
+            return;
+        }
         let not_after = started.frozen.not_after;
         if now < not_after {
             let unsent = started.unanswered.iter().take_while(|it| it.0 < now.minus(SEND_PATIENCE));

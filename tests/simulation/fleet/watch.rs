@@ -35,6 +35,8 @@ pub(crate) struct Watch {
     /// Tills that are at something that disturbs their shops.
     at_work: BTreeSet<TillNumber>,
     begun: BTreeSet<(TillNumber, OrderId)>,
+    /// Two controllers have made their plans together.
+    pub(crate) lets_overtake: bool,
     pub(crate) breaches: Vec<String>,
     /// How often each kind of thing was seen that a run must have.
     seen: BTreeMap<&'static str, u64>,
@@ -50,6 +52,7 @@ impl Watch {
             failures: vec![(0, UnixTime(0)); tills],
             at_work: BTreeSet::new(),
             begun: BTreeSet::new(),
+            lets_overtake: false,
             breaches: vec![],
             seen: BTreeMap::new(),
         }
@@ -106,7 +109,7 @@ impl Watch {
         let mut wrong = watched.wrong_about_release(till, issue, now);
         wrong.extend(self.wrong_about_place(campaign, till, now, estate, books));
         let class = self.campaigns[campaign].class;
-        if self.goes_first(campaign, till) {
+        if self.goes_first(campaign, till) && !self.lets_overtake {
             wrong.push("something that goes first is under way on it".to_owned());
         }
         if self.is_left_alone(till, now) && class < Class::Security {

@@ -150,11 +150,15 @@ impl World {
             for (at, act) in self.agenda.looks(&self.books, tick) {
                 self.at(at, Event::Acts(act));
             }
-            let is_found = self.bug.is_some() && !self.watch.breaches.is_empty();
-            if is_found || self.agenda.is_over(&self.books, tick) {
+            if self.is_found() || self.agenda.is_over(&self.books, tick) {
                 break;
             }
         }
+    }
+
+    /// What was planted.
+    pub(crate) fn is_found(&self) -> bool {
+        self.bug.is_some() && !self.watch.breaches.is_empty()
     }
 
     /// The next whole minute in which anything happens.
@@ -259,8 +263,8 @@ impl World {
             1 => 2,
             _ => 1,
         };
-        for _ in 0..copies {
-            let takes = 1 + self.dice.below(40);
+        for copy in 0..copies {
+            let takes = 1 + self.dice.below(if copy == 0 { 40 } else { 3_600 });
             self.after(takes, Event::Arrives(till, parcel.clone()));
         }
         self.after(SENT_AGAIN.as_secs(), Event::SentAgain(till, campaign, order));
