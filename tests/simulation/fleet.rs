@@ -5,7 +5,6 @@
 
 mod agenda;
 mod books;
-mod complaints;
 mod dispatch;
 mod estate;
 mod outcome;

@@ -466,7 +466,7 @@ impl World {
             held.remove(&plan::Held::Offline);
         }
         let now = self.now;
-        let due = match started.campaign.state {
+        let due = match situation.state {
             CampaignState::Running | CampaignState::Halted | CampaignState::Paused => {
                 let by_reason = started.frontier.next_by_reason().into_values();
                 let room = [whole, room].into_iter().flatten().filter_map(|why| why.next);
