@@ -88,7 +88,9 @@ impl Agenda {
         };
         let is_given_up = self.stopped_at.is_none() && now >= self.begins.plus(BAD_LIVES);
         let is_too_long = now >= self.begins.plus(OVER_AFTER);
-        is_given_up || is_too_long || (books.campaigns.len() > LATER && books.campaigns.iter().all(is_over))
+        is_given_up
+            || is_too_long
+            || (books.campaigns.len() > LATER && books.campaigns.iter().all(is_over))
     }
 
     pub(crate) fn is_bad(&self, campaign: usize) -> bool {
@@ -216,7 +218,8 @@ impl World {
     /// One of each of some stores that can spare it.
     fn canaries(&self) -> Vec<TillNumber> {
         let sound = |till: &TillNumber| self.estate.nature(*till) == Nature::Well;
-        let stores = self.estate.stores.iter().filter(|it| it.tills.clone().filter(sound).count() > 1);
+        let stores =
+            self.estate.stores.iter().filter(|it| it.tills.clone().filter(sound).count() > 1);
         let firsts = stores.filter_map(|it| it.tills.clone().find(sound));
         let count = usize::try_from(self.agenda.share(2, 8)).expect("few");
         firsts.take(count).collect()

@@ -109,9 +109,8 @@ impl World {
         if now < not_after {
             let unsent = started.unanswered.iter().take_while(|it| it.0 < now.minus(SEND_PATIENCE));
             let is_old = |since: UnixTime| since < now.minus(ANSWER_PATIENCE);
-            let is_lent = |it: &&(UnixTime, TillNumber)| {
-                is_old(it.0) || !started.given[&it.1].was_sent
-            };
+            let is_lent =
+                |it: &&(UnixTime, TillNumber)| is_old(it.0) || !started.given[&it.1].was_sent;
             let lent = unsent.filter(is_lent).map(|it| it.1).take(ASSIGNMENTS_MAX).collect();
             self.learn(campaign, lent, &Fact::Unanswered(now));
             return;
@@ -122,8 +121,7 @@ impl World {
             let given = started.given.iter().filter(|(_, it)| is(it.standing.state()));
             given.map(|(till, _)| *till).collect::<Vec<_>>()
         };
-        let never_began =
-            |it| matches!(it, AssignmentState::Ordered | AssignmentState::Unanswered);
+        let never_began = |it| matches!(it, AssignmentState::Ordered | AssignmentState::Unanswered);
         let unreached = in_state(never_began);
         let silent = match is_over {
             true => in_state(|it| it.takes_a_place() && it != AssignmentState::Ordered),
@@ -180,9 +178,9 @@ impl World {
             _ => false,
         };
         let given = &mut self.books.campaigns[campaign].given;
-        let back = given.iter_mut().filter(|(_, it)| {
-            !it.is_called_back && may_be_taken_back(it.standing.state())
-        });
+        let back = given
+            .iter_mut()
+            .filter(|(_, it)| !it.is_called_back && may_be_taken_back(it.standing.state()));
         let mut called_back = vec![];
         for (till, given) in back {
             given.is_called_back = true;
@@ -243,18 +241,15 @@ impl World {
     fn plan_release(&mut self, campaign: usize) -> Option<Planned> {
         let (now, bug) = (self.now, self.bug);
         let started = &mut self.books.campaigns[campaign];
-        if started.campaign.state != CampaignState::Running
-            && bug != Some(Bug::GoesOnWhenHalted)
-        {
+        if started.campaign.state != CampaignState::Running && bug != Some(Bug::GoesOnWhenHalted) {
             return None;
         }
         let changed = &self.books.changes[started.heard..];
         started.heard = self.books.changes.len();
         if bug != Some(Bug::ForgetsWhoIsParked) {
             let estate = &self.estate;
-            let with_store = |till: &TillNumber| {
-                (estate::id(*till), estate.store_of(*till).name.as_str())
-            };
+            let with_store =
+                |till: &TillNumber| (estate::id(*till), estate.store_of(*till).name.as_str());
             started.frontier.wake(changed.iter().map(with_store));
         }
         let open_wave = started.open_wave();
@@ -428,16 +423,13 @@ impl World {
         StoreStanding { has_fallback, ..standing }
     }
 
-    fn stores_of(
-        &self,
-        campaign: usize,
-        tills: &[TillNumber],
-    ) -> BTreeMap<String, StoreStanding> {
+    fn stores_of(&self, campaign: usize, tills: &[TillNumber]) -> BTreeMap<String, StoreStanding> {
         let disturbs = self.books.campaigns[campaign].campaign.terms().disturbs;
         if disturbs != Disturbs::InItsTurn || self.bug == Some(Bug::AsksNoStore) {
             return BTreeMap::new();
         }
-        let stores: BTreeSet<_> = tills.iter().map(|it| self.estate.tills[*it as usize].0).collect();
+        let stores: BTreeSet<_> =
+            tills.iter().map(|it| self.estate.tills[*it as usize].0).collect();
         let named = |it: usize| (self.estate.stores[it].name.clone(), self.standing(it));
         stores.into_iter().map(named).collect()
     }
@@ -471,12 +463,15 @@ impl World {
                 let by_reason = started.frontier.next_by_reason().into_values();
                 let room = [whole, room].into_iter().flatten().filter_map(|why| why.next);
                 let wave = started.waves.iter().find(|it| it.passed_at.is_none());
-                let gate = wave.zip(started.campaign.policy.gate.as_ref()).and_then(|(it, gate)| {
-                    match gate::judge(gate, it.tried(), it.opened_at?, it.reached_at, now) {
-                        Verdict::Unmet(unmet) => unmet.into_iter().filter_map(|it| it.next()).min(),
-                        Verdict::Passed | Verdict::Missed(_) => None,
-                    }
-                });
+                let gate =
+                    wave.zip(started.campaign.policy.gate.as_ref()).and_then(|(it, gate)| {
+                        match gate::judge(gate, it.tried(), it.opened_at?, it.reached_at, now) {
+                            Verdict::Unmet(unmet) => {
+                                unmet.into_iter().filter_map(|it| it.next()).min()
+                            }
+                            Verdict::Passed | Verdict::Missed(_) => None,
+                        }
+                    });
                 let next = by_reason.chain(room).chain(gate).filter(|at| *at > now).min();
                 let timer = now.plus(TIMER);
                 Some(next.map_or(timer, |next| next.min(timer)))

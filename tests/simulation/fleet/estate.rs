@@ -232,7 +232,8 @@ fn kept(scope: Scope, kind: Kind, from: DateTime, to: DateTime, repeat: Option<R
 
 fn daily(scope: Scope, (from_min, to_min): Minutes) -> Kept {
     let time = |day: i8, minute: u16| {
-        let [hour, minute] = [minute / 60, minute % 60].map(|it| i8::try_from(it).expect("of a day"));
+        let [hour, minute] =
+            [minute / 60, minute % 60].map(|it| i8::try_from(it).expect("of a day"));
         jiff::civil::date(2027, 3, day).at(hour, minute, 0, 0)
     };
     let from = time(1, from_min);

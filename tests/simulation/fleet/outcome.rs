@@ -82,9 +82,7 @@ fn wrong_about_a_good_one(world: &World, campaign: usize) -> Vec<String> {
 fn is_excused(world: &World, campaign: usize, till: TillNumber) -> bool {
     let store = world.estate.store_of(till);
     let others = || store.tills.clone().filter(|it| *it != till);
-    let is_away = |it: TillNumber| {
-        matches!(world.estate.nature(it), Nature::Gone | Nature::Dies)
-    };
+    let is_away = |it: TillNumber| matches!(world.estate.nature(it), Nature::Gone | Nature::Dies);
     let is_alone = !store.has_fallback && others().all(is_away);
     let is_blocked = others().any(|it| {
         // Whoever dies, or goes away for good with an order, may hold what its store gives.

@@ -26,7 +26,10 @@ pub(crate) struct Order {
 pub(crate) enum Parcel {
     Order(Rc<Order>),
     /// As long as it has not begun.
-    Cancel { campaign: usize, order: OrderId },
+    Cancel {
+        campaign: usize,
+        order: OrderId,
+    },
 }
 
 /// What a till says about an order.
@@ -71,7 +74,10 @@ enum State {
 /// What a till does next.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Next {
-    Begin { campaign: usize, order: OrderId },
+    Begin {
+        campaign: usize,
+        order: OrderId,
+    },
     /// It looks again then.
     At(UnixTime),
     Nothing,
@@ -96,15 +102,15 @@ impl Till {
     pub(crate) fn hear(&mut self, parcel: &Parcel, now: UnixTime) {
         match parcel {
             Parcel::Order(order) => {
-                let waits = || Entry { campaign: order.campaign, state: State::Waits(order.clone()) };
+                let waits =
+                    || Entry { campaign: order.campaign, state: State::Waits(order.clone()) };
                 self.ledger.entry(order.id).or_insert_with(waits);
                 self.say(order.campaign, order.id, Word::Accepted, now);
             }
             Parcel::Cancel { campaign, order } => {
                 let entry = self.ledger.entry(*order);
-                let never_had = || {
-                    Entry { campaign: *campaign, state: State::Ended(End::Cancelled) }
-                };
+                let never_had =
+                    || Entry { campaign: *campaign, state: State::Ended(End::Cancelled) };
                 let entry = entry.or_insert_with(never_had);
                 if matches!(entry.state, State::Waits(_)) {
                     entry.state = State::Ended(End::Cancelled);
@@ -158,7 +164,8 @@ impl Till {
 
     fn expire(&mut self, now: UnixTime) {
         let is_over = |order: &&Rc<Order>| order.not_after <= now;
-        let over: Vec<_> = self.ledger.values().filter_map(waiting).filter(is_over).cloned().collect();
+        let over: Vec<_> =
+            self.ledger.values().filter_map(waiting).filter(is_over).cloned().collect();
         for order in over {
             self.end(order.campaign, order.id, End::Expired, now);
         }

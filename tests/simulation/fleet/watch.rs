@@ -154,12 +154,14 @@ impl Watch {
             wrong.push("there is no place".to_owned());
         }
         if watched.disturbs {
-            wrong.extend(self.store_has_too_many(campaign, till, estate).then(|| {
-                "its store has as many disturbed as it may".to_owned()
-            }));
-            wrong.extend(self.is_last(till, now, estate, books).then(|| {
-                "nobody else in its store sells".to_owned()
-            }));
+            wrong.extend(
+                self.store_has_too_many(campaign, till, estate)
+                    .then(|| "its store has as many disturbed as it may".to_owned()),
+            );
+            wrong.extend(
+                self.is_last(till, now, estate, books)
+                    .then(|| "nobody else in its store sells".to_owned()),
+            );
         }
         wrong
     }
@@ -185,9 +187,8 @@ impl Watch {
     fn is_last(&self, till: TillNumber, now: UnixTime, estate: &Estate, books: &Books) -> bool {
         let store = estate.store_of(till);
         let mut others = store.tills.clone().filter(|it| *it != till);
-        let sells = |it: TillNumber| {
-            !self.is_to_be_disturbed(it) && was_heard(books, it, now.minus(DAY))
-        };
+        let sells =
+            |it: TillNumber| !self.is_to_be_disturbed(it) && was_heard(books, it, now.minus(DAY));
         !store.has_fallback && was_heard(books, till, now.minus(DAY)) && !others.any(sells)
     }
 
@@ -268,7 +269,8 @@ impl Watch {
             }
             // It may have waited for its hours since it was released.
             let since = self.campaigns[campaign].released_at(till).minus(DAY);
-            let sells = |it: &TillNumber| !self.at_work.contains(it) && was_heard(books, *it, since);
+            let sells =
+                |it: &TillNumber| !self.at_work.contains(it) && was_heard(books, *it, since);
             if !store.has_fallback && !others.iter().any(sells) {
                 wrong.push("nobody else in its store sells now".to_owned());
             }

@@ -212,7 +212,6 @@ impl Watched {
         let is_too_few = of.succeeded * 100 < attempted * u64::from(gate.success_percent_min);
         is_too_few.then(|| format!("{} of {attempted} have succeeded", of.succeeded))
     }
-
 }
 
 fn needed(gate: &Gate, size: u64) -> u64 {
