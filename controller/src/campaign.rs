@@ -16,7 +16,7 @@ pub mod collect;
 pub mod execute;
 pub mod frontier;
 pub mod gate;
-mod gather;
+pub mod gather;
 mod paper;
 pub mod penalty;
 pub mod plan;

@@ -10,6 +10,7 @@ mod cuts;
 mod data;
 mod decisions;
 mod disk;
+mod fleet;
 mod hands;
 mod leases;
 mod machine;

@@ -83,7 +83,7 @@ pub(super) async fn of(
 }
 
 /// When a terminal may be disturbed next, and the calendar by which its order says so.
-fn opening(
+pub fn opening(
     campaign: &Campaign,
     kept: &[Kept],
     terminal: &Terminal,

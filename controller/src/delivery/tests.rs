@@ -8,6 +8,7 @@ mod world;
 
 mod approvals;
 mod campaigns;
+mod complaints;
 mod control;
 mod failures;
 mod on_record;
