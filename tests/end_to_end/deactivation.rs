@@ -15,7 +15,7 @@ use shared::digest::Digest;
 use shared::id::{CampaignId, RepositoryId};
 
 use crate::approvals::{exported, import, offline};
-use crate::fleet::{Fleet, GOOD, Look, SOON};
+use crate::fleet::{Fleet, GOOD, SOON};
 use crate::holder::Holder;
 
 /// Between an order's acceptance and its cut-off: enough for two people to sign by program.
@@ -293,8 +293,7 @@ fn stolen() -> Result<()> {
     ensure!(word.as_deref() == Some("requested"), "{waits:#}");
     ensure!(records.iter().any(|file| file.exists()), "nothing to erase");
     is_in_quarantine(&fleet, &serial, &holder, &artifact)?;
-    let upgrade = fleet.campaign(&release, "model=px7", &["--max-parallel", "2"])?;
-    fleet.wait_until(upgrade, "it is held back by name", is_held_back)?;
+    is_left_out(&fleet, &release)?;
 
     fleet.start_agent(1)?;
     succeeded(&mut fleet, campaign)?;
@@ -324,8 +323,15 @@ fn artifact(fleet: &Fleet) -> Result<String> {
     Ok(format!("/v1/artifacts/{sha256}"))
 }
 
-fn is_held_back(look: &Look) -> bool {
-    look.campaign.held.iter().any(|it| it.reason.code == "quarantined" && it.terminals == 1)
+/// Whoever plans an upgrade of all is told that this one would be no member, and why.
+fn is_left_out(fleet: &Fleet, release: &str) -> Result<()> {
+    let what = ["campaign", "plan", "--release", release, "--where", "model=px7"];
+    let how = ["--max-parallel", "2", "--fallback", "by hand"];
+    let plan = fleet.world.tillward_json(&[&what[..], &how].concat())?;
+    let excluded = plan["excluded"].as_array().context("a plan says who is out")?;
+    let is_told = |it: &Value| it["code"] == "quarantined" && it["terminals"] == 1;
+    ensure!(excluded.iter().any(is_told) && plan["terminals"] == 1, "{plan:#}");
+    Ok(())
 }
 
 /// What the audit log says that happened to this terminal's quarantine.
@@ -375,8 +381,7 @@ fn mislaid() -> Result<()> {
     let request = request(&fleet, "decommission", "lost-stolen", &serial)?;
     let (wipe, _) = approved(&fleet, &["wipe", "--request", &request, "--lost", "--yes"])?;
     is_in_quarantine(&fleet, &serial, &holder, &artifact)?;
-    let upgrade = fleet.campaign(&release, "model=px7", &["--max-parallel", "2"])?;
-    fleet.wait_until(upgrade, "it is held back by name", is_held_back)?;
+    is_left_out(&fleet, &release)?;
 
     let found = ["--yes", "--reason", "it was in the drawer"];
     fleet.world.tillward(&[&["campaign", "abort", &wipe.to_string()], &found[..]].concat())?;
@@ -385,6 +390,8 @@ fn mislaid() -> Result<()> {
     ensure!(noted == ["quarantine-began", "quarantine-ended"], "{noted:?}");
     ensure!(holder.get(&artifact)?.status == 200, "it may fetch again");
     fleet.start_agent(1)?;
+    fleet.wait_until_online(2)?;
+    let upgrade = fleet.campaign(&release, "model=px7", &["--max-parallel", "2"])?;
     let ended = fleet.complete(upgrade)?;
     ensure!(ended.states() == [State::Succeeded; 2], "{:#?}", ended.terminals);
     fleet.check_books()

@@ -27,6 +27,7 @@ success_percent_min = 50
 soak = \"1s\"
 bad_max = \"0\"
 reach_percent_min = 100
+reach_after = \"1h\"
 ";
 
 #[test]

@@ -40,6 +40,17 @@ pub(super) async fn members_are_frozen_at_the_start(registry: &dyn Registry) {
     assert_eq!(frozen.batch, batch(1, Purpose::Change).digest);
     let members = registry.members(campaign_id(1)).await.expect("they are listed");
     assert_eq!(members, [terminal_id(1), terminal_id(3)]);
+    for (after, expected) in [
+        (None, &members[..1]),
+        (Some(terminal_id(0)), &members[..1]),
+        (Some(terminal_id(1)), &members[1..]),
+        (Some(terminal_id(2)), &members[1..]),
+        (Some(terminal_id(3)), &[]),
+    ] {
+        let page = Page { after, limit: 1 };
+        let some = registry.members_page(campaign_id(1), &page).await.expect("they are listed");
+        assert_eq!(some, expected, "after {after:?}");
+    }
     let stored = registry.batch(campaign_id(1), Purpose::Change, 0).await.expect("it is found");
     assert_eq!(stored, Some(batch(1, Purpose::Change)));
     let stored = registry.batch(campaign_id(1), Purpose::Cancel, 0).await.expect("it is looked up");

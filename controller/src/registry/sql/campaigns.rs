@@ -346,7 +346,7 @@ pub(super) async fn members_page(
     page: &Page<TerminalId>,
 ) -> Result<Vec<TerminalId>> {
     let missing = || RegistryError::Missing { what: "started campaign", which: id.to_string() };
-    let length = "SELECT length(ids) FROM memberships WHERE campaign = $1";
+    let length = "SELECT CAST(length(ids) AS BIGINT) FROM memberships WHERE campaign = $1";
     let mut row = tx.row(length, vec![text(id)]).await?.ok_or_else(missing)?;
     let count = row.number::<u64>()? / ID_BYTES;
     let (mut low, mut high) = (0, if page.after.is_some() { count } else { 0 });
@@ -366,7 +366,9 @@ async fn slice(
     from: u64,
     count: u64,
 ) -> Result<Vec<TerminalId>> {
-    let select = "SELECT substr(ids, CAST($2 AS INTEGER), CAST($3 AS INTEGER))
+    // A number is sent as a large one, and `substr` takes none.
+    let select = "SELECT substr(ids, CAST(CAST($2 AS BIGINT) AS INTEGER),
+             CAST(CAST($3 AS BIGINT) AS INTEGER))
          FROM memberships WHERE campaign = $1";
     let values = vec![text(campaign), int(from * ID_BYTES + 1), int(count * ID_BYTES)];
     let Some(mut row) = tx.row(select, values).await? else { return Ok(vec![]) };
