@@ -169,14 +169,7 @@ impl World {
 
     /// Takes back what has not begun.
     fn withdraw(&mut self, campaign: usize) {
-        let may_be_taken_back = |it: AssignmentState| match it {
-            AssignmentState::Ordered
-            | AssignmentState::Unanswered
-            | AssignmentState::Accepted
-            | AssignmentState::Waiting => true,
-            AssignmentState::Working | AssignmentState::Undoing => false,
-            _ => false,
-        };
+        let may_be_taken_back = |it: AssignmentState| it <= AssignmentState::Waiting;
         let given = &mut self.books.campaigns[campaign].given;
         let back = given
             .iter_mut()
