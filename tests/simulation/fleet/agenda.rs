@@ -1,6 +1,6 @@
-//! What people do meanwhile: they bring a bad release first, give it up when it was stopped, bring a
-//! good one, beside it something urgent and something that can wait, and have tried again what has
-//! failed.
+//! What people do meanwhile: they bring a bad release first, give it up when it was stopped, bring
+//! a good one, beside it something urgent and something that can wait, and have tried again what
+//! has failed.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
