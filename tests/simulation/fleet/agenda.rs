@@ -1,6 +1,6 @@
-//! What people do meanwhile: they bring a bad release first, give it up when it was stopped, bring a
-//! good one, beside it something urgent and something that can wait, and have tried again what has
-//! failed.
+//! What people do meanwhile: they bring a bad release first, give it up when it was stopped, bring
+//! a good one, beside it something urgent and something that can wait, and have tried again what
+//! has failed.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -202,7 +202,7 @@ impl World {
             .filter(|till| match number {
                 BAD | GOOD => true,
                 // Everybody in every fifth store.
-                URGENT => self.estate.tills[*till as usize].0 % 5 == 0,
+                URGENT => self.estate.tills[*till as usize].0.is_multiple_of(5),
                 _ => till % 10 == 0 || self.estate.nature(*till) == Nature::Sick,
             })
             .collect();

@@ -216,8 +216,7 @@ impl Books {
         let disturbs = |campaign: &usize| {
             self.campaigns[*campaign].campaign.terms().disturbs != Disturbs::Never
         };
-        let is_disturbed =
-            |till: &TillNumber| self.open[*till as usize].iter().any(|it| disturbs(it));
+        let is_disturbed = |till: &TillNumber| self.open[*till as usize].iter().any(disturbs);
         StoreStanding {
             selling: store.tills.clone().filter(sells).map(estate::id).collect(),
             disturbed: store.tills.clone().filter(is_disturbed).map(estate::id).collect(),

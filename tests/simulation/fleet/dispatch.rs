@@ -1,6 +1,6 @@
-//! How the controller moves a campaign, step by step, over the books: the same decisions in the same
-//! order as in `controller::campaign::execute`, each asked twice as there, when a plan is made and
-//! when it is stored. Sometimes two controllers make their plans before either stores one.
+//! How the controller moves a campaign, step by step, over the books: the same decisions in the
+//! same order as in `controller::campaign::execute`, each asked twice as there, when a plan is made
+//! and when it is stored. Sometimes two controllers make their plans before either stores one.
 
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
@@ -25,7 +25,8 @@ use super::estate::{self, TillNumber};
 use super::till::{Order, Parcel};
 use super::world::{Bug, World};
 
-/// As in the controller: how long an order may go unsent, and unanswered, before it lends its place.
+/// As in the controller: how long an order may go unsent, and unanswered, before it lends its
+/// place.
 const SEND_PATIENCE: Duration = Duration::from_secs(10 * 60);
 const ANSWER_PATIENCE: Duration = Duration::from_secs(3600);
 
@@ -169,14 +170,7 @@ impl World {
 
     /// Takes back what has not begun.
     fn withdraw(&mut self, campaign: usize) {
-        let may_be_taken_back = |it: AssignmentState| match it {
-            AssignmentState::Ordered
-            | AssignmentState::Unanswered
-            | AssignmentState::Accepted
-            | AssignmentState::Waiting => true,
-            AssignmentState::Working | AssignmentState::Undoing => false,
-            _ => false,
-        };
+        let may_be_taken_back = |it: AssignmentState| it <= AssignmentState::Waiting;
         let given = &mut self.books.campaigns[campaign].given;
         let back = given
             .iter_mut()

@@ -1,6 +1,6 @@
-//! A fleet as it is drawn: stores of one to twelve tills in twelve zones, with the hours that people
-//! keep for them, and what sort of till each is. What people meant by those hours is read off the
-//! wall clock here, and not by the code that is tried.
+//! A fleet as it is drawn: stores of one to twelve tills in twelve zones, with the hours that
+//! people keep for them, and what sort of till each is. What people meant by those hours is read
+//! off the wall clock here, and not by the code that is tried.
 
 use std::ops::Range;
 

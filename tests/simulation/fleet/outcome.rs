@@ -23,6 +23,9 @@ const MUST_BE_SEEN: [&str; 12] = [
     "no-place",
 ];
 
+/// Of all members, whoever is excused: no excuse is for many.
+const REACHED_PERCENT_MIN: u64 = 90;
+
 pub(crate) fn wrong(world: &World) -> Vec<String> {
     let mut wrong = world.watch.breaches.clone();
     if world.books.campaigns.len() <= LATER {
@@ -58,6 +61,11 @@ fn wrong_about_a_good_one(world: &World, campaign: usize) -> Vec<String> {
     let mut wrong = vec![];
     if started.campaign.state != CampaignState::Completed {
         wrong.push(format!("campaign {campaign} is {}", started.campaign.state));
+    }
+    let (succeeded, members) =
+        (started.tally.in_state(AssignmentState::Succeeded), started.members.len() as u64);
+    if campaign == GOOD && succeeded * 100 < members * REACHED_PERCENT_MIN {
+        wrong.push(format!("campaign {campaign}: {succeeded} of {members} have it"));
     }
     for till in &started.members {
         let state = started.given.get(till).map(|it| it.standing.state());

@@ -234,15 +234,13 @@ impl World {
     /// What is owed to it and may be sent.
     pub(crate) fn send_again(&mut self, campaign: usize, till: TillNumber) {
         let Some(given) = self.books.campaigns[campaign].given.get(&till) else { return };
-        let order = given.order;
-        match given.standing.state() {
-            AssignmentState::Ordered if !given.is_called_back => {
-                self.send(till, Parcel::Order(self.orders[&order].clone()));
-            }
-            it if given.is_called_back && !it.is_end() => {
-                self.send(till, Parcel::Cancel { campaign, order });
-            }
-            _ => {}
+        let (order, state) = (given.order, given.standing.state());
+        let is_called_back = given.is_called_back;
+        if is_called_back && !state.is_end() {
+            self.send(till, Parcel::Cancel { campaign, order });
+        }
+        if !is_called_back && state == AssignmentState::Ordered {
+            self.send(till, Parcel::Order(self.orders[&order].clone()));
         }
     }
 

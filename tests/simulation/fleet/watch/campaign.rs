@@ -31,6 +31,8 @@ pub(super) struct Watched {
     /// Never released.
     pub(super) waiting: BTreeSet<TillNumber>,
     released: BTreeMap<TillNumber, UnixTime>,
+    /// Each one's last end.
+    came_to: BTreeMap<TillNumber, AssignmentState>,
     pub(super) issued: BTreeSet<(TillNumber, u16)>,
     /// Whoever has a place.
     at_it: BTreeSet<TillNumber>,
@@ -47,7 +49,9 @@ pub(super) struct Watched {
 struct Wave {
     size: u64,
     opened_at: Option<UnixTime>,
-    /// Since when enough of it was attempted.
+    /// Since when as much was attempted as a sample needs…
+    sampled_at: Option<UnixTime>,
+    /// …and as the gate asks for.
     reached_at: Option<UnixTime>,
     succeeded: u64,
     bad: u64,
@@ -79,6 +83,7 @@ impl Watched {
             wave_of: members.iter().map(in_wave).collect(),
             waiting: members.iter().copied().collect(),
             released: BTreeMap::new(),
+            came_to: BTreeMap::new(),
             issued: BTreeSet::new(),
             at_it: BTreeSet::new(),
             by_themselves: BTreeSet::new(),
@@ -174,15 +179,22 @@ impl Watched {
                 self.by_themselves.remove(&till);
             }
         }
-        // A retry is counted when it ends; until then what it came to before stands.
+        // Of one that is tried again its last end stands until the next one is known.
         let of = &mut self.waves[wave];
-        let again = from.is_some_and(AssignmentState::is_end) && !to.is_end();
-        if !again && from != Some(to) {
+        if to.is_end() {
+            match self.came_to.insert(till, to) {
+                Some(AssignmentState::Succeeded) => of.succeeded -= 1,
+                Some(before) if before.is_bad() => of.bad -= 1,
+                Some(_) | None => {}
+            }
             of.succeeded += u64::from(to == AssignmentState::Succeeded);
             of.bad += u64::from(to.is_bad());
         }
         let (size, attempted) = (of.size, of.succeeded + of.bad);
         if let Some(gate) = &self.gate {
+            if attempted >= sample(gate, size) {
+                of.sampled_at.get_or_insert(now);
+            }
             let is_enough = attempted >= needed(gate, size).max(sample(gate, size));
             if is_enough {
                 of.reached_at.get_or_insert(now);
@@ -199,10 +211,10 @@ impl Watched {
         let attempted = of.succeeded + of.bad;
         let opened_at = of.opened_at?;
         let waited_for = gate.reach_after.map(|after| opened_at.plus(after));
-        let reached_at = of.reached_at.or_else(|| {
-            let is_sampled = attempted >= sample(gate, of.size);
-            waited_for.filter(|at| is_sampled && *at <= now)
-        });
+        // Whoever was waited for long enough holds up nobody.
+        let given_up_at = of.sampled_at.zip(waited_for).map(|(sampled, at)| at.max(sampled));
+        let given_up_at = given_up_at.filter(|at| *at <= now);
+        let reached_at = [of.reached_at, given_up_at].into_iter().flatten().min();
         let Some(reached_at) = reached_at else {
             return Some(format!("{attempted} of {} were attempted", of.size));
         };
