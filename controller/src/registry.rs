@@ -384,7 +384,7 @@ pub trait Registry:
     async fn assignments_to_release_again(
         &self,
         campaign: CampaignId,
-        limit: u32,
+        page: &Page<TerminalId>,
     ) -> Result<Vec<Assignment>>;
 
     /// Successes of this campaign that another one has taken back, and that do not say so yet.
@@ -497,11 +497,11 @@ pub trait Registry:
         limit: u32,
     ) -> Result<Vec<Assignment>>;
 
-    /// Those that have lent their places and whose terminals are online, longest first.
+    /// Those that have lent their places and whose terminals are online, by terminal.
     async fn assignments_to_grant(
         &self,
         campaign: CampaignId,
-        limit: u32,
+        page: &Page<TerminalId>,
     ) -> Result<Vec<Assignment>>;
 
     /// Orders that have lent their places have one again, as far as there is room, and are sent

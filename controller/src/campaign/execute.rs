@@ -32,6 +32,7 @@ use crate::registry::audit::By;
 use crate::registry::campaign::{
     Assignment, Campaign, CampaignTally, Frozen, Purpose, Tripped, WaveEvent, WaveStanding,
 };
+use crate::registry::page::Page;
 use crate::registry::{Registry, RegistryError};
 use orders::{Facts, Wanted};
 
@@ -269,12 +270,14 @@ impl Execute {
 
     /// Those that have lent their places have them again when they are back, as far as there is
     /// room.
-    async fn grant(&self, motion: &Motion) -> Result<()> {
+    async fn grant(&self, motion: &mut Motion) -> Result<()> {
         if motion.now >= motion.frozen.not_after || motion.is_suspected {
             return Ok(());
         }
         let id = motion.campaign.id;
-        let back = self.registry.assignments_to_grant(id, ASSIGNMENTS_MAX).await?;
+        let page = Page { after: motion.frontier.lent_after, limit: ASSIGNMENTS_MAX };
+        let back = self.registry.assignments_to_grant(id, &page).await?;
+        motion.frontier.lent_after = behind(&back);
         if back.is_empty() {
             return Ok(());
         }
@@ -289,13 +292,15 @@ impl Execute {
 
     /// The turn of those comes again that were taken back when the campaign was stopped, and of
     /// those that somebody wants tried again.
-    async fn release_again(&self, motion: &Motion) -> Result<()> {
+    async fn release_again(&self, motion: &mut Motion) -> Result<()> {
         let comes_again = motion.campaign.terms().comes_again();
         if !comes_again || motion.now >= motion.frozen.not_after {
             return Ok(());
         }
         let id = motion.campaign.id;
-        let back = self.registry.assignments_to_release_again(id, ASSIGNMENTS_MAX).await?;
+        let page = Page { after: motion.frontier.again_after, limit: ASSIGNMENTS_MAX };
+        let back = self.registry.assignments_to_release_again(id, &page).await?;
+        motion.frontier.again_after = behind(&back);
         if back.is_empty() {
             return Ok(());
         }
@@ -358,7 +363,7 @@ impl Execute {
         let situation = motion.situation(&tally);
         let (whole, room) = (plan::held_as_a_whole(situation), Room::of(situation));
         if whole.is_none() && room.why_not().is_none() {
-            let looked_at = motion.frontier.next(open_wave, room.places(), motion.now);
+            let looked_at = motion.frontier.next(open_wave, room.free(), motion.now);
             self.release_some(motion, &looked_at).await?;
         }
         // As it stands after that.
@@ -531,6 +536,12 @@ pub(super) fn situation<'a>(
         used: campaign.used,
         tally,
     }
+}
+
+/// Behind whom the next look begins: with the first again where this one came to the end.
+fn behind(looked_at: &[Assignment]) -> Option<TerminalId> {
+    let is_full = looked_at.len() >= ASSIGNMENTS_MAX as usize;
+    looked_at.last().filter(|_| is_full).map(|it| it.terminal)
 }
 
 /// The last wave that is open; the first of a campaign in which none is yet.

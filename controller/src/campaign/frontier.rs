@@ -11,6 +11,7 @@
 //! A memory only: after a restart it begins with everybody.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 use shared::id::TerminalId;
 use shared::membership::Membership;
@@ -25,6 +26,10 @@ const LOOK_MAX: usize = 1_000;
 
 /// …and at least, where there are places: many of them may be offline.
 const LOOK_MIN: usize = 64;
+
+/// After this a member is looked at again whose hours never come, as far as is known: a window may be
+/// over only for a while, and come again.
+const NEVER_AGAIN: Duration = Duration::from_secs(15 * 60);
 
 /// Where a member stands in the order of release.
 type Place = usize;
@@ -43,8 +48,13 @@ pub struct Frontier {
     by_store: BTreeMap<String, BTreeSet<TerminalId>>,
     /// Before the cursor, and to be looked at again.
     ready: BTreeMap<Place, TerminalId>,
-    /// At whom this step looks.
+    /// At whom this step looks, and when that is.
     looking: Vec<Place>,
+    now: UnixTime,
+    /// Behind whom the next step looks for those whose turn comes again, and for those that have
+    /// lent their places: so that those who must wait keep nobody behind them waiting.
+    pub again_after: Option<TerminalId>,
+    pub lent_after: Option<TerminalId>,
     /// Up to where it knows the fleet's changes.
     pub up_to: UpTo,
 }
@@ -60,6 +70,8 @@ pub struct UpTo {
 struct Parked {
     place: Place,
     why: HeldBy,
+    /// When it is looked at again by time alone.
+    again_at: Option<UnixTime>,
     store: String,
 }
 
@@ -78,6 +90,9 @@ impl Frontier {
             by_store: BTreeMap::new(),
             ready: BTreeMap::new(),
             looking: vec![],
+            now: UnixTime(0),
+            again_after: None,
+            lent_after: None,
             up_to,
         }
     }
@@ -107,6 +122,7 @@ impl Frontier {
     /// At whom to look, when there are so many places; in the order of their release. Nobody while
     /// no place is free.
     pub fn next(&mut self, open_wave: u16, places: u64, now: UnixTime) -> Vec<(TerminalId, u16)> {
+        self.now = now;
         while let Some((at, terminal)) = self.by_time.first().copied()
             && at <= now
         {
@@ -156,19 +172,22 @@ impl Frontier {
 
     fn park(&mut self, place: Place, why: HeldBy, store: String) {
         let (terminal, _) = self.order[place];
-        if let Some(at) = why.next {
+        let of_hours = matches!(why.reason, Held::Window | Held::Freeze);
+        let again_at = why.next.or_else(|| of_hours.then(|| self.now.plus(NEVER_AGAIN)));
+        if let Some(at) = again_at {
             self.by_time.insert((at, terminal));
         }
         if why.reason.is_by_store() {
             self.by_store.entry(store.clone()).or_default().insert(terminal);
         }
         *self.counts.entry(why.reason).or_default() += 1;
-        self.parked.insert(terminal, Parked { place, why, store });
+        self.parked.insert(terminal, Parked { place, why, again_at, store });
     }
 
     fn is_ready(&mut self, terminal: TerminalId) {
-        let Some(Parked { place, why, store }) = self.parked.remove(&terminal) else { return };
-        if let Some(at) = why.next {
+        let Some(parked) = self.parked.remove(&terminal) else { return };
+        let Parked { place, why, again_at, store } = parked;
+        if let Some(at) = again_at {
             self.by_time.remove(&(at, terminal));
         }
         if let Some(there) = self.by_store.get_mut(&store) {
@@ -218,8 +237,9 @@ impl Frontier {
     pub fn next_by_reason(&self) -> BTreeMap<Held, UnixTime> {
         let mut next = BTreeMap::new();
         for (at, terminal) in &self.by_time {
-            if let Some(parked) = self.parked.get(terminal) {
-                next.entry(parked.why.reason).or_insert(*at);
+            let why = self.parked.get(terminal).map(|parked| parked.why);
+            if let Some(HeldBy { reason, next: Some(_) }) = why {
+                next.entry(reason).or_insert(*at);
             }
         }
         next

@@ -344,9 +344,9 @@ impl Room {
         Self { places, at_this_rate }
     }
 
-    /// Places that are free, whatever the rate says.
-    pub fn places(&self) -> u64 {
-        self.places
+    /// How many there is room for.
+    pub fn free(&self) -> u64 {
+        self.at_this_rate.map_or(self.places, |(left, _)| left.min(self.places))
     }
 
     /// Why nobody can be released, whoever it is.

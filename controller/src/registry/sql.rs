@@ -459,10 +459,10 @@ impl<D: Database> Registry for SqlRegistry<D> {
     async fn assignments_to_release_again(
         &self,
         campaign: CampaignId,
-        limit: u32,
+        page: &Page<TerminalId>,
     ) -> Result<Vec<Assignment>> {
         read!(self, "find whose turn comes again", tx => {
-            assignments::to_release_again(tx, campaign, limit)
+            assignments::to_release_again(tx, campaign, page)
         })
     }
 
@@ -620,10 +620,10 @@ impl<D: Database> Registry for SqlRegistry<D> {
     async fn assignments_to_grant(
         &self,
         campaign: CampaignId,
-        limit: u32,
+        page: &Page<TerminalId>,
     ) -> Result<Vec<Assignment>> {
         read!(self, "find orders that have lent their places", tx => {
-            assignments::to_grant(tx, campaign, limit)
+            assignments::to_grant(tx, campaign, page)
         })
     }
 

@@ -249,7 +249,7 @@ impl World {
         let open_wave = started.open_wave();
         let situation = self.situation(campaign);
         let room = Room::of(situation);
-        let (is_held, places) = (plan::held_as_a_whole(situation).is_some(), room.places());
+        let (is_held, places) = (plan::held_as_a_whole(situation).is_some(), room.free());
         if is_held || room.why_not().is_some() {
             return None;
         }

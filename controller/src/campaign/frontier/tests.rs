@@ -123,6 +123,16 @@ fn a_reason_that_names_a_moment_is_asked_about_then() {
 }
 
 #[test]
+fn whose_hours_never_come_is_asked_about_now_and_then_and_told_no_moment() {
+    let mut frontier = frontier(1, Policy::PLAIN);
+    let all = frontier.next(0, 100, NOW);
+    settle(&mut frontier, &all_held(&all, Held::Window.into()));
+    assert_eq!(frontier.next_by_reason(), BTreeMap::new());
+    assert_eq!(frontier.next(0, 100, NOW.plus(Duration::from_secs(1))), []);
+    assert_eq!(frontier.next(0, 100, NOW.plus(NEVER_AGAIN)), all);
+}
+
+#[test]
 fn who_got_no_order_and_who_found_no_place_is_looked_at_again() {
     let mut frontier = frontier(3, Policy::PLAIN);
     let all = frontier.next(0, 100, NOW);

@@ -121,15 +121,17 @@ pub(super) async fn unanswered(
 pub(super) async fn to_grant(
     tx: &mut Transaction,
     campaign: CampaignId,
-    limit: u32,
+    page: &Page<TerminalId>,
 ) -> Result<Vec<Assignment>> {
     let select = select_assignments!(
         "WHERE campaign = $1 AND state = 'unanswered' AND voided = 0 AND EXISTS (
              SELECT 1 FROM terminals WHERE terminals.id = assignments.terminal
                  AND presence = 'online' AND unit = 'enrolled')
-         ORDER BY since_at LIMIT $2"
+         AND terminal > $3 ORDER BY terminal LIMIT $2"
     );
-    all_rows(tx.rows(select, vec![text(campaign), int(limit)]).await?)
+    let after = page.after.map(|id| id.to_string()).unwrap_or_default();
+    let values = vec![text(campaign), int(page.items()), text(after)];
+    all_rows(tx.rows(select, values).await?)
 }
 
 pub(super) async fn voided(
@@ -221,7 +223,7 @@ pub(super) async fn to_recall(
 pub(super) async fn to_release_again(
     tx: &mut Transaction,
     campaign: CampaignId,
-    limit: u32,
+    page: &Page<TerminalId>,
 ) -> Result<Vec<Assignment>> {
     let select = select_assignments!(
         "WHERE campaign = $1 AND voided = 0 AND terminal IN (
@@ -230,9 +232,11 @@ pub(super) async fn to_release_again(
                  UNION SELECT terminal FROM assignments WHERE campaign = $1 AND again = 1)
              AND EXISTS (SELECT 1 FROM terminals WHERE terminals.id = assignments.terminal
                  AND presence = 'online' AND unit = 'enrolled')
-         ORDER BY terminal LIMIT $2"
+         AND terminal > $3 ORDER BY terminal LIMIT $2"
     );
-    all_rows(tx.rows(select, vec![text(campaign), int(limit)]).await?)
+    let after = page.after.map(|id| id.to_string()).unwrap_or_default();
+    let values = vec![text(campaign), int(page.items()), text(after)];
+    all_rows(tx.rows(select, values).await?)
 }
 
 /// Successes that another campaign has taken back.
