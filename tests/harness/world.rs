@@ -342,9 +342,14 @@ impl World {
 
     /// Compares the books of all tills and hosts.
     pub fn audit(&self) -> Result<Value> {
+        self.audit_of(&self.terminals)
+    }
+
+    /// Those of these tills and all hosts.
+    pub fn audit_of(&self, terminals: &[Terminal]) -> Result<Value> {
         let mut command = Command::new(self.programs.pos_sim("1.0.0")?);
         command.args(["audit", "--json"]);
-        for terminal in &self.terminals {
+        for terminal in terminals {
             command.arg("--till").arg(terminal.till_directory());
             if let Some(old) = &terminal.took_over {
                 command.arg("--took-over").arg(format!("{}={old}", terminal.shop.serial));

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use anyhow::{Context as _, Result};
-use harness::world::World;
+use harness::world::{Terminal, World};
 use serde::Deserialize;
 
 use crate::promises::Promises;
@@ -39,7 +39,13 @@ struct Audited {
 
 impl Books {
     pub(crate) fn read(world: &World) -> Result<Self> {
-        let audit: Audit = serde_json::from_value(world.audit()?).context("reading the audit")?;
+        Self::read_of(world, &world.terminals)
+    }
+
+    /// Of these tills alone: others may have been emptied.
+    pub(crate) fn read_of(world: &World, terminals: &[Terminal]) -> Result<Self> {
+        let audit = world.audit_of(terminals)?;
+        let audit: Audit = serde_json::from_value(audit).context("reading the audit")?;
         Ok(Self(audit.tills.into_iter().map(|till| (till.terminal, till.books)).collect()))
     }
 

@@ -25,6 +25,7 @@ use crate::campaign::state::CampaignState;
 use crate::campaign::{CampaignError, Retried, Skip};
 use crate::registry::campaign::{NewCampaign, NotAgain, Origin, Reprioritised};
 use crate::registry::release::StoredRelease;
+use crate::registry::terminal::Presence;
 use crate::store::Description;
 
 const STORE: &str = "berlin-1";
@@ -303,7 +304,7 @@ fn gate() -> Gate {
         soak: Duration::from_secs((2 * ROUND_S).unsigned_abs()),
         bad_max: Share::Count(0),
         reach_percent_min: 100,
-        reach_after: None,
+        reach_after: Some(Duration::from_secs(24 * 3600)),
     }
 }
 
@@ -315,8 +316,11 @@ fn in_two_waves(canary: u8) -> Policy {
 #[tokio::test]
 async fn who_is_left_out_gets_nothing_and_holds_up_no_wave() {
     let mut world = World::new(4, 1).await;
-    world.terminal(2).is_on = false;
     rounds(&mut world, 2).await;
+    world.terminal(2).is_on = false;
+    while world.registry.terminal(id(2)).await.unwrap().unwrap().presence == Presence::Online {
+        world.round().await;
+    }
     let new = NewCampaign { max_parallel: 9, policy: in_two_waves(2), ..new_campaign(1) };
     world.create_and_start(&new).await.unwrap();
     rounds(&mut world, 10).await;
@@ -327,6 +331,7 @@ async fn who_is_left_out_gets_nothing_and_holds_up_no_wave() {
     assert_eq!(skip(&world, Skip::Done).await.unwrap(), 1);
     assert_eq!(skip(&world, Skip::Done).await.unwrap(), 0, "it is left out already");
     world.terminal(2).is_on = true;
+    world.terminal(2).reconnect();
     world.until_over(1, 60).await;
     assert_eq!(world.states(1).await, [(State::Succeeded, 3)]);
     assert!(world.terminal(2).carried_out.is_empty());

@@ -287,7 +287,7 @@ fn section(
     for terminal in ours {
         terminal.close_books(&stage.world.programs)?;
     }
-    let books = Books::read(&stage.world)?;
+    let books = Books::read_of(&stage.world, ours)?;
     books.promise(promises);
     let mut rows = Vec::new();
     let mut frozen = BTreeSet::new();
