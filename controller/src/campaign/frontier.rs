@@ -27,8 +27,8 @@ const LOOK_MAX: usize = 1_000;
 /// …and at least, where there are places: many of them may be offline.
 const LOOK_MIN: usize = 64;
 
-/// After this a member is looked at again whose hours never come, as far as is known: a window may be
-/// over only for a while, and come again.
+/// After this a member is looked at again whose hours never come, as far as is known: a window may
+/// be over only for a while, and come again.
 const NEVER_AGAIN: Duration = Duration::from_secs(15 * 60);
 
 /// Where a member stands in the order of release.
