@@ -23,11 +23,9 @@ use super::gather;
 use super::plan::{self, Plan, Room, Situation};
 use super::state::{CampaignEvent, CampaignState};
 use super::view;
-use super::wave::{self, Wave};
 use crate::auth::roster;
 use crate::background::{Poke, Progress};
 use crate::delivery::Signer;
-use crate::kind::Terms;
 use crate::registry::audit::By;
 use crate::registry::campaign::{
     Assignment, Campaign, CampaignTally, Frozen, Purpose, Tripped, WaveEvent, WaveStanding,
@@ -398,16 +396,15 @@ impl Execute {
         let tally = self.registry.campaign_tally(motion.campaign.id).await?;
         let situation = motion.situation(&tally);
         let plan = plan::plan(situation, &gathered.candidates, &mut gathered.stores);
+        let waves: BTreeMap<_, _> = members.into_iter().collect();
         let mut facts = Facts { numbering: BTreeMap::new(), calendars: gathered.calendars };
         for terminals in plan.release.chunks(ORDERS_MAX) {
             facts.numbering = self.numbering(terminals.iter().copied()).await?;
-            let first = |terminal: &TerminalId| Wanted {
-                terminal: *terminal,
-                attempt: 1,
-                issue: 0,
-                wave: motion.wave_of(*terminal),
+            let first = |terminal: &TerminalId| {
+                let wave = *waves.get(terminal)?;
+                Some(Wanted { terminal: *terminal, attempt: 1, issue: 0, wave })
             };
-            let wanted = terminals.iter().map(first).collect();
+            let wanted = terminals.iter().filter_map(first).collect();
             gone.extend(self.order(motion, Purpose::Change, wanted, &facts).await?);
         }
         let stores: BTreeMap<_, _> =
@@ -502,11 +499,6 @@ impl Motion {
         open_wave(&self.waves)
     }
 
-    fn wave_of(&self, terminal: TerminalId) -> u16 {
-        let cut: Vec<Wave> = self.waves.iter().map(|it| it.wave.clone()).collect();
-        wave::wave_of(self.campaign.salt, &self.campaign.policy.canary, &cut, terminal)
-    }
-
     fn situation<'a>(&'a self, tally: &'a CampaignTally) -> Situation<'a> {
         situation(&self.campaign, self.frozen, &self.waves, tally, self.is_suspected, self.now)
     }
@@ -528,7 +520,7 @@ pub(super) fn situation<'a>(
         members: frozen.members,
         open_wave: open_wave(waves),
         is_frozen: is_suspected,
-        terms: Terms::of(&campaign.change),
+        terms: campaign.terms(),
         class: campaign.class(),
         has_window: campaign.change.window().is_some(),
         max_parallel: campaign.max_parallel,

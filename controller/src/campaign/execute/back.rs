@@ -11,7 +11,6 @@ use super::super::assignment::{AssignmentState, Fact};
 use super::super::policy::StopPolicy;
 use super::super::revert;
 use super::super::state::CampaignState;
-use super::orders::{Facts, Wanted};
 use super::{ASSIGNMENTS_MAX, Execute, Motion, Result, lost_for_good};
 use crate::auth::roster;
 use crate::background::Progress;
@@ -31,10 +30,7 @@ impl Execute {
         if open.is_empty() || self.does_ending_need_people(motion).await? {
             return Ok(());
         }
-        let facts = Facts::of(self.numbering(open.iter().map(|it| it.terminal)).await?);
-        let wanted = open.iter().map(Wanted::about).collect();
-        self.order(motion, Purpose::Withdraw, wanted, &facts).await?;
-        Ok(())
+        self.order_about(motion, Purpose::Withdraw, &open).await
     }
 
     /// Whoever has not begun under windows and freezes that are not kept any more is taken back:
@@ -50,10 +46,7 @@ impl Execute {
         if old.is_empty() || self.does_ending_need_people(motion).await? {
             return Ok(());
         }
-        let facts = Facts::of(self.numbering(old.iter().map(|it| it.terminal)).await?);
-        let wanted = old.iter().map(Wanted::about).collect();
-        self.order(motion, Purpose::Withdraw, wanted, &facts).await?;
-        Ok(())
+        self.order_about(motion, Purpose::Withdraw, &old).await
     }
 
     /// Where the policy says so, what has succeeded is taken back by a campaign of its own, once
@@ -98,7 +91,7 @@ impl Execute {
     }
 
     /// Whoever has succeeded, without those.
-    pub(super) async fn succeeded(
+    async fn succeeded(
         &self,
         campaign: CampaignId,
         without: &BTreeSet<TerminalId>,
@@ -115,7 +108,7 @@ impl Execute {
         }
     }
 
-    pub(super) async fn does_ending_need_people(&self, motion: &Motion) -> Result<bool> {
+    async fn does_ending_need_people(&self, motion: &Motion) -> Result<bool> {
         let roster = roster::newest(&*self.registry).await?;
         let needed = roster.map(|it| it.requirement(Verb::Cancel, motion.frozen.members));
         Ok(needed.is_some_and(|it| it.approvers > 0))
@@ -128,9 +121,7 @@ impl Execute {
         self.learn(&voided, &lost_for_good(now), now).await?;
         // Once the order's time is over these are the ones that have accepted it.
         let open = self.registry.assignments_to_cancel(id, ASSIGNMENTS_MAX).await?;
-        let facts = Facts::of(self.numbering(open.iter().map(|it| it.terminal)).await?);
-        let wanted = open.iter().map(Wanted::about).collect();
-        self.order(motion, Purpose::Cancel, wanted, &facts).await?;
+        self.order_about(motion, Purpose::Cancel, &open).await?;
         self.tell_who_is_held(motion).await
     }
 
@@ -142,9 +133,6 @@ impl Execute {
         if accepted.is_empty() || self.does_ending_need_people(motion).await? {
             return Ok(());
         }
-        let facts = Facts::of(self.numbering(accepted.iter().map(|it| it.terminal)).await?);
-        let wanted = accepted.iter().map(Wanted::about).collect();
-        self.order(motion, Purpose::Recall, wanted, &facts).await?;
-        Ok(())
+        self.order_about(motion, Purpose::Recall, &accepted).await
     }
 }

@@ -14,11 +14,11 @@ use super::{Execute, Motion, Result};
 use crate::registry::campaign::{Assignment, Purpose, StoredBatch};
 use crate::registry::delivery::{NewOrder, Numbering};
 
-/// The same of an order of a campaign that was stopped.
-const WHY_WITHDRAWN: &str = "taken back for now: its turn comes again";
-
 /// What a terminal says of an order that was taken back from it: no more than it has to know.
 const WHY_RECALLED: &str = "somebody finds it suspicious, or has it left out";
+
+/// The same of an order that is released again under another batch.
+const WHY_WITHDRAWN: &str = "taken back for now: its turn comes again";
 
 /// An order that is to be made.
 #[derive(Clone, Copy)]
@@ -36,15 +36,9 @@ pub(super) struct Facts {
     pub(super) calendars: BTreeMap<TerminalId, Calendar>,
 }
 
-impl Facts {
-    pub(super) fn of(numbering: BTreeMap<TerminalId, Numbering>) -> Self {
-        Self { numbering, calendars: BTreeMap::new() }
-    }
-}
-
 impl Wanted {
     /// Another order about the one that this assignment has.
-    pub(super) fn about(it: &Assignment) -> Self {
+    fn about(it: &Assignment) -> Self {
         Self { terminal: it.terminal, attempt: it.attempt, issue: it.issue, wave: it.wave }
     }
 
@@ -64,6 +58,20 @@ impl Execute {
         }
         let numbering = self.registry.numbering(&terminals).await?;
         Ok(numbering.into_iter().map(|it| (it.terminal, it)).collect())
+    }
+
+    /// Orders that end what these assignments have been ordered.
+    pub(super) async fn order_about(
+        &self,
+        motion: &Motion,
+        purpose: Purpose,
+        assignments: &[Assignment],
+    ) -> Result<()> {
+        let numbering = self.numbering(assignments.iter().map(|it| it.terminal)).await?;
+        let wanted = assignments.iter().map(Wanted::about).collect();
+        let facts = Facts { numbering, calendars: BTreeMap::new() };
+        self.order(motion, purpose, wanted, &facts).await?;
+        Ok(())
     }
 
     /// Signs and stores an order for each of these; gives whose were stored. Where the number was
@@ -87,7 +95,7 @@ impl Execute {
         Ok(ordered)
     }
 
-    pub(super) async fn order_under(
+    async fn order_under(
         &self,
         motion: &Motion,
         batch: &StoredBatch,
@@ -131,12 +139,7 @@ impl Execute {
 
     /// The batch that people started, one that says the same again for those that were taken back,
     /// or one that cancels either.
-    pub(super) async fn batch(
-        &self,
-        motion: &Motion,
-        purpose: Purpose,
-        issue: u16,
-    ) -> Result<StoredBatch> {
+    async fn batch(&self, motion: &Motion, purpose: Purpose, issue: u16) -> Result<StoredBatch> {
         let Motion { campaign, frozen, frontier, now, .. } = motion;
         if let Some(stored) = self.registry.batch(campaign.id, purpose, issue).await? {
             return Ok(stored);
