@@ -122,6 +122,10 @@ pub enum CampaignError {
     NeedsPeople(CampaignId),
     #[error("nothing brings a terminal back on which this change has succeeded")]
     NoWayBack,
+    #[error("people sign for each of its terminals, so that nobody can join it later")]
+    NobodyJoins,
+    #[error("whom `{0}` means changes by time alone, so that nobody could say when they join")]
+    JoinedByTime(String),
     #[error("nobody would be a member: {}", excluded(.0))]
     Nobody(BTreeMap<Excluded, u64>),
     #[error("there is no campaign {0}")]
@@ -166,6 +170,10 @@ impl CampaignError {
             Self::Stranger { .. } => Some("list its members with `tillward campaign show`"),
             Self::NeedsPeople(_) => Some("ask for it anew, for those terminals"),
             Self::NoWayBack => Some("choose `--stop finish` or `--stop keep`"),
+            Self::NobodyJoins => Some("choose `--membership snapshot`"),
+            Self::JoinedByTime(_) => {
+                Some("leave out `last-seen`, or choose `--membership snapshot`")
+            }
             Self::Nobody(_) => Some("look at what the selection matches with `terminal list`"),
             Self::NoCampaign(_) => Some("list the campaigns"),
             Self::Registry(_) => None,
@@ -272,12 +280,30 @@ impl Campaigns {
             return Err(CampaignError::Lifetime { wished: new.lifetime_s, max });
         }
         check_policy(&new.policy, Duration::from_secs(new.lifetime_s))?;
+        if new.policy.is_continuous() {
+            self.check_joining(&new.change, &selector).await?;
+        }
         self.check_change(&new.change, now).await?;
         if let Some(to) = new.policy.revert_to {
             let back = kind::undo(&new.change, to).ok_or(CampaignError::NoWayBack)?;
             self.check_change(&back, now).await?;
         }
         Ok(selector)
+    }
+
+    /// Whether terminals can become members after the start.
+    async fn check_joining(
+        &self,
+        change: &Change,
+        selector: &Selector,
+    ) -> Result<(), CampaignError> {
+        if self.approvers(change.verb(), 1).await? > 0 {
+            return Err(CampaignError::NobodyJoins);
+        }
+        match selector.goes_by_time() {
+            true => Err(CampaignError::JoinedByTime(selector.to_string())),
+            false => Ok(()),
+        }
     }
 
     async fn check_change(&self, change: &Change, now: UnixTime) -> Result<(), CampaignError> {
@@ -358,6 +384,9 @@ impl Campaigns {
             _ => CampaignEvent::AskForApproval,
         };
         self.check_move(&campaign, event)?;
+        if campaign.policy.is_continuous() {
+            self.check_joining(&campaign.change, &read_selector(&campaign.selector)?).await?;
+        }
         self.check_change(&campaign.change, by.at).await?;
         let members = match &campaign.change {
             change @ (Change::Rebind(_) | Change::Decommission(_)) => {
@@ -498,12 +527,10 @@ impl Campaigns {
         by: &By,
     ) -> Result<u64, CampaignError> {
         let campaign = self.known(id).await?;
-        let known = match campaign.frozen {
-            Some(_) => self.registry.members(id).await?,
-            None => vec![],
-        };
-        if let Some(stranger) = members.iter().find(|it| known.binary_search(it).is_err()) {
-            return Err(CampaignError::Stranger { campaign: id, terminal: *stranger });
+        for terminal in members {
+            if !view::is_member(&*self.registry, &campaign, *terminal).await? {
+                return Err(CampaignError::Stranger { campaign: id, terminal: *terminal });
+            }
         }
         if what == Skip::Undone {
             return Ok(self.registry.unskip(id, members, by).await?);

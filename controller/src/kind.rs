@@ -79,6 +79,22 @@ impl Terms {
     }
 }
 
+/// The release that this change installs, if it installs one.
+pub fn release_of(change: &Change) -> Option<Digest> {
+    match change {
+        Change::Upgrade(upgrade) => Some(upgrade.release),
+        Change::Ping(_)
+        | Change::Backup(_)
+        | Change::Drill(_)
+        | Change::Restore(_)
+        | Change::Rebind(_)
+        | Change::Suspend(_)
+        | Change::Resume(_)
+        | Change::Decommission(_)
+        | Change::Cancel(_) => None,
+    }
+}
+
 /// What brings a terminal back on which this change has succeeded, where something can: `to` is
 /// what its operator wants back.
 pub fn undo(change: &Change, to: Digest) -> Option<Change> {

@@ -64,7 +64,7 @@ use backup::BackupRegistry;
 use backup::retention::RetentionRegistry;
 use calendar::CalendarRegistry;
 use campaign::{
-    Approval, Assignment, Besides, Campaign, CampaignTally, Changes, NewCampaign, NotAgain,
+    Approval, Assignment, Besides, Campaign, CampaignTally, Changes, Issue, NewCampaign, NotAgain,
     Purpose, Reprioritised, SignedAnew, Start, StoredBatch, Tripped, WaveEvent, WaveStanding,
 };
 use deactivation::DeactivationRegistry;
@@ -295,6 +295,15 @@ pub trait Registry:
     /// The members of a started campaign, by id. As large as the campaign: keep it.
     async fn members(&self, id: CampaignId) -> Result<Vec<TerminalId>>;
 
+    /// Those of them who became members after the start, by id.
+    async fn joiners(&self, id: CampaignId) -> Result<Vec<TerminalId>>;
+
+    /// Takes terminals in as members of a running campaign, each with its wave. Gives how many
+    /// had not joined before.
+    ///
+    /// The caller knows that none of them is a member of the start.
+    async fn join(&self, seen: &Campaign, joiners: &[(TerminalId, u16)], by: &By) -> Result<u64>;
+
     /// Some of them, without the others being read.
     async fn members_page(
         &self,
@@ -402,7 +411,8 @@ pub trait Registry:
     async fn pardon(&self, terminal: TerminalId, by: &By) -> Result<bool>;
 
     /// What has changed about terminals since then by which plans decide: they came or went, were
-    /// enrolled or revoked, stopped or sell again, or something that was asked of them has ended.
+    /// enrolled or revoked, stopped or sell again, something that was asked of them has ended, or
+    /// what they are selected by is different.
     async fn changes(&self, since: UpTo) -> Result<Changes>;
 
     /// What else goes on with these terminals, beside this campaign; those of which there is
@@ -420,13 +430,11 @@ pub trait Registry:
         now: UnixTime,
     ) -> Result<BTreeMap<String, StoreStanding>>;
 
-    /// For the members that are released for the `issue`th time: see
-    /// [`campaign::Assignment::issue`].
     async fn batch(
         &self,
         campaign: CampaignId,
         purpose: Purpose,
-        issue: u16,
+        issue: Issue,
     ) -> Result<Option<StoredBatch>>;
 
     /// Stores a batch unless the campaign has one for this purpose already; gives the stored one.

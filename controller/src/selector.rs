@@ -120,6 +120,15 @@ impl Selector {
         self.0.asks(&|term| matches!(term, Term::Text(Key::Label(_), _)))
     }
 
+    fn asks_for_regions(&self) -> bool {
+        self.0.asks(&|term| matches!(term, Term::Text(Key::Region, _)))
+    }
+
+    /// Whether time alone changes whom it means.
+    pub fn goes_by_time(&self) -> bool {
+        self.0.asks(&|term| matches!(term, Term::LastSeen(..)))
+    }
+
     fn asks_for_versions(&self) -> bool {
         let of_version =
             |term: &Term| matches!(term, Term::Version { .. } | Term::Text(Key::Version(_), _));
@@ -131,6 +140,7 @@ impl Selector {
         let Pushdown { id, serial, model, store, zone } = self.pushdown();
         let owned = |value: Option<&str>| value.map(str::to_owned);
         Ask {
+            among: None,
             id,
             serial: owned(serial),
             model: owned(model),
@@ -138,6 +148,7 @@ impl Selector {
             zone: owned(zone),
             labels: self.asks_for_labels(),
             components: self.asks_for_versions(),
+            regions: self.asks_for_regions(),
             providers: self.asks_for_providers(),
             busy: false,
         }

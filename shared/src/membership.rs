@@ -31,7 +31,7 @@ fn root(count: u32, top: Digest) -> Digest {
 }
 
 /// From the leaves to the root; an odd last node rises unchanged.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Levels(Vec<Vec<Digest>>);
 
 impl Levels {
@@ -65,7 +65,7 @@ impl Levels {
 }
 
 /// The tree over a batch's members.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Membership {
     members: Vec<TerminalId>,
     levels: Levels,
@@ -88,6 +88,10 @@ impl Membership {
 
     pub fn count(&self) -> usize {
         self.members.len()
+    }
+
+    pub fn contains(&self, terminal: TerminalId) -> bool {
+        self.members.binary_search(&terminal).is_ok()
     }
 
     /// The place and the siblings that prove membership; `None` for a stranger.

@@ -447,6 +447,8 @@ impl From<CampaignError> for Refusal {
             | CampaignError::Lifetime { .. }
             | CampaignError::Window { .. }
             | CampaignError::NoWayBack
+            | CampaignError::NobodyJoins
+            | CampaignError::JoinedByTime(_)
             | CampaignError::Stranger { .. }
             | CampaignError::CancelByItself
             | CampaignError::RebindByItself
@@ -517,6 +519,7 @@ pub(super) async fn shown(api: &Api, id: CampaignId) -> Result<Campaign, Refusal
         state_at: campaign.state_at,
         state_reason: Some(campaign.state_why).filter(|why| !why.is_empty()),
         terminals: campaign.frozen.map(|frozen| u64::from(frozen.members)),
+        joined: campaign.frozen.map_or(0, |frozen| u64::from(frozen.joined)),
         by_state,
         held,
         created_at: campaign.created_at,

@@ -50,7 +50,8 @@ async fn plan(
 }
 
 fn shown(selector: String, planned: Planned) -> CampaignPlan {
-    let Planned { audience, forecast, start, not_after, approvers, release, warnings } = planned;
+    let Planned { audience, is_continuous, forecast, start, .. } = planned;
+    let Planned { not_after, approvers, release, warnings, .. } = planned;
     let all = audience.zones();
     let zones: Vec<_> = all.iter().take(ZONES_MAX).cloned().collect();
     let bytes = release.as_ref().map(|release| {
@@ -69,6 +70,7 @@ fn shown(selector: String, planned: Planned) -> CampaignPlan {
         software: release.map(|it| Software { component: it.component, version: it.version }),
         selector,
         terminals: audience.members.len() as u64,
+        is_continuous,
         sample: sample(&audience.sample),
         excluded: excluded
             .map(|(why, of)| group(reason(why.code(), why.detail(), why.hint()), of))

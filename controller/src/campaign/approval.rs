@@ -19,7 +19,7 @@ use shared::signature::{Envelope, KnownKeys, Rejected, open};
 use shared::time::UnixTime;
 
 use super::paper;
-use crate::registry::campaign::{Purpose, StoredBatch};
+use crate::registry::campaign::{Issue, Purpose, StoredBatch};
 
 /// Why a signature or a cancellation was not taken.
 #[derive(Debug, thiserror::Error)]
@@ -177,7 +177,7 @@ pub fn cancellation(campaign: CampaignId, asked: &Batch, reason: &str) -> Batch 
     let cancel = Cancel { batch: asked.id, reason: short_text(reason) };
     Batch {
         format: FORMAT,
-        id: paper::batch_id(campaign, Purpose::Cancel, 0),
+        id: paper::batch_id(campaign, Purpose::Cancel, Issue::FIRST),
         change: Change::Cancel(cancel),
         terminals: asked.terminals,
         root: asked.root,
@@ -246,7 +246,7 @@ pub fn check_cancellation(
         id: theirs.document.id,
         campaign,
         purpose: Purpose::Cancel,
-        issue: 0,
+        issue: Issue::FIRST,
         signed: SignedBytes::new(brought.to_vec()),
         not_before,
         not_after,

@@ -12,7 +12,7 @@ use super::{CampaignError, Campaigns};
 use crate::auth::roster;
 use crate::registry::RegistryError;
 use crate::registry::audit::By;
-use crate::registry::campaign::{Approval, Campaign, Purpose, SignedAnew, StoredBatch};
+use crate::registry::campaign::{Approval, Campaign, Issue, Purpose, SignedAnew, StoredBatch};
 
 /// What people are asked to sign, and who has.
 #[derive(Clone, Debug)]
@@ -32,7 +32,7 @@ impl Campaigns {
     /// What approvers are asked to sign in this campaign, or were.
     pub async fn request(&self, id: CampaignId) -> Result<Request, CampaignError> {
         let campaign = self.known(id).await?;
-        let asked = self.registry.batch(id, Purpose::Change, 0).await?;
+        let asked = self.registry.batch(id, Purpose::Change, Issue::FIRST).await?;
         let batch = asked.ok_or(CampaignError::NothingToApprove(id))?;
         let roster = self.newest_roster().await?;
         let signed = batch.signed.as_slice();
@@ -99,7 +99,7 @@ impl Campaigns {
     }
 
     async fn asked(&self, id: CampaignId) -> Result<StoredBatch, CampaignError> {
-        let stored = self.registry.batch(id, Purpose::Change, 0).await?;
+        let stored = self.registry.batch(id, Purpose::Change, Issue::FIRST).await?;
         stored.ok_or(CampaignError::NothingToApprove(id))
     }
 

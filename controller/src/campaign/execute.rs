@@ -4,6 +4,7 @@
 //! it has still to look at) is made again after a restart.
 
 mod back;
+mod join;
 mod orders;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -28,7 +29,7 @@ use crate::background::{Poke, Progress};
 use crate::delivery::Signer;
 use crate::registry::audit::By;
 use crate::registry::campaign::{
-    Assignment, Campaign, CampaignTally, Frozen, Purpose, Tripped, WaveEvent, WaveStanding,
+    Assignment, Campaign, CampaignTally, Frozen, Issue, Purpose, Tripped, WaveEvent, WaveStanding,
 };
 use crate::registry::page::Page;
 use crate::registry::{Registry, RegistryError};
@@ -112,7 +113,9 @@ impl Execute {
                 let tally = self.registry.fleet_tally().await?;
                 let up_to = UpTo { changes: tally.changes, upheavals: tally.upheavals };
                 let cut: Vec<_> = waves.iter().map(|it| it.wave.clone()).collect();
-                Frontier::new(&campaign, &cut, &self.registry.members(id).await?, up_to)
+                let members = self.registry.members(id).await?;
+                let joiners = self.registry.joiners(id).await?.into_iter().collect();
+                Frontier::new(&campaign, &cut, &members, joiners, up_to)
             }
         };
         let is_suspected = view::is_suspected(&*self.registry, &campaign).await?;
@@ -164,7 +167,8 @@ impl Execute {
     /// ends it.
     async fn await_approval(&self, motion: &mut Motion) -> Result<Progress> {
         let (campaign, now) = (&motion.campaign, motion.now);
-        let Some(batch) = self.registry.batch(campaign.id, Purpose::Change, 0).await? else {
+        let Some(batch) = self.registry.batch(campaign.id, Purpose::Change, Issue::FIRST).await?
+        else {
             return Ok(Progress::Settled);
         };
         let roster = roster::newest(&*self.registry).await?;
@@ -356,6 +360,7 @@ impl Execute {
             None => motion.frontier.wake_all(),
         }
         motion.frontier.up_to = changes.up_to;
+        self.take_in(motion, changes.of).await?;
         let tally = self.registry.campaign_tally(motion.campaign.id).await?;
         let open_wave = motion.open_wave();
         let situation = motion.situation(&tally);

@@ -36,9 +36,18 @@ type Place = usize;
 
 #[derive(Debug)]
 pub struct Frontier {
+    /// Over the members of the start.
     tree: Membership,
-    /// In the order of release, each with its wave.
+    /// Everybody else.
+    joiners: BTreeSet<TerminalId>,
+    /// In the order of release, each with its wave; behind `ordered` whoever joined since, as they
+    /// came.
     order: Vec<(TerminalId, u16)>,
+    ordered: Place,
+    /// Those of the latter whose waves are not open, by wave.
+    early: BTreeMap<u16, Vec<Place>>,
+    /// It knows whom the campaign means at present.
+    pub has_looked_over: bool,
     /// Whoever stands before it was looked at.
     cursor: Place,
     parked: BTreeMap<TerminalId, Parked>,
@@ -76,13 +85,24 @@ struct Parked {
 }
 
 impl Frontier {
-    pub fn new(campaign: &Campaign, waves: &[Wave], members: &[TerminalId], up_to: UpTo) -> Self {
+    /// `members` are all there are, those who joined after the start among them.
+    pub fn new(
+        campaign: &Campaign,
+        waves: &[Wave],
+        members: &[TerminalId],
+        joiners: BTreeSet<TerminalId>,
+        up_to: UpTo,
+    ) -> Self {
         let (salt, canary) = (campaign.salt, &campaign.policy.canary);
         let order = wave::release_order(salt, canary, members);
         let with_wave = |id| (id, wave::wave_of(salt, canary, waves, id));
         Self {
-            tree: Membership::of(members.iter().copied()),
+            tree: Membership::of(members.iter().copied().filter(|it| !joiners.contains(it))),
+            joiners,
+            ordered: order.len(),
             order: order.into_iter().map(with_wave).collect(),
+            early: BTreeMap::new(),
+            has_looked_over: false,
             cursor: 0,
             parked: BTreeMap::new(),
             counts: BTreeMap::new(),
@@ -97,8 +117,28 @@ impl Frontier {
         }
     }
 
+    /// Over the members of the start.
     pub fn tree(&self) -> &Membership {
         &self.tree
+    }
+
+    pub fn has_joined(&self, terminal: TerminalId) -> bool {
+        self.joiners.contains(&terminal)
+    }
+
+    pub fn is_member(&self, terminal: TerminalId) -> bool {
+        self.tree.contains(terminal) || self.has_joined(terminal)
+    }
+
+    /// These are members from now on, each in its wave. Whoever is one already stays as it is.
+    pub fn join(&mut self, joiners: &[(TerminalId, u16)]) {
+        for (terminal, wave) in joiners {
+            if !self.is_member(*terminal) {
+                self.joiners.insert(*terminal);
+                self.early.entry(*wave).or_default().push(self.order.len());
+                self.order.push((*terminal, *wave));
+            }
+        }
     }
 
     /// Something has changed about these terminals, which stand in these stores.
@@ -130,6 +170,12 @@ impl Frontier {
             self.is_ready(terminal);
         }
         let places = usize::try_from(places).unwrap_or(usize::MAX);
+        while let Some(early) = self.early.first_entry()
+            && *early.key() <= open_wave
+        {
+            let places = early.remove();
+            self.ready.extend(places.into_iter().map(|place| (place, self.order[place].0)));
+        }
         let most = match places {
             0 => 0,
             _ => places.saturating_mul(2).clamp(LOOK_MIN, LOOK_MAX),
@@ -202,7 +248,10 @@ impl Frontier {
 
     /// Whether somebody is left at whom to look as soon as somebody can be released.
     pub fn is_eager(&self, open_wave: u16) -> bool {
-        !self.ready.is_empty() || self.cursor < self.end_of(open_wave)
+        let is_due = |wave: &u16| *wave <= open_wave;
+        !self.ready.is_empty()
+            || self.cursor < self.end_of(open_wave)
+            || self.early.keys().next().is_some_and(is_due)
     }
 
     /// Why all that wait do so: `whole` is what holds the campaign, `room` why nobody can be
@@ -214,8 +263,14 @@ impl Frontier {
         room: Option<Held>,
     ) -> BTreeMap<Held, u64> {
         let end = self.end_of(open_wave);
-        let unseen = end.saturating_sub(self.cursor) + self.ready.len();
-        let closed = self.order.len() - end.max(self.cursor);
+        let joined = |is_open: bool| -> usize {
+            let of = |(wave, places): (&u16, &Vec<Place>)| {
+                if (*wave <= open_wave) == is_open { places.len() } else { 0 }
+            };
+            self.early.iter().map(of).sum()
+        };
+        let unseen = end.saturating_sub(self.cursor) + self.ready.len() + joined(true);
+        let closed = self.ordered - end.max(self.cursor) + joined(false);
         let (mut held, rest) = match whole {
             Some(whole) => {
                 (BTreeMap::new(), [(whole, self.parked.len() + unseen + closed), (whole, 0)])
@@ -246,7 +301,7 @@ impl Frontier {
     }
 
     fn end_of(&self, open_wave: u16) -> Place {
-        self.order.partition_point(|(_, wave)| *wave <= open_wave)
+        self.order[..self.ordered].partition_point(|(_, wave)| *wave <= open_wave)
     }
 }
 

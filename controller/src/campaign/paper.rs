@@ -16,7 +16,7 @@ use shared::membership::Membership;
 use shared::time::UnixTime;
 
 use crate::delivery::{OrderPaper, Signer};
-use crate::registry::campaign::{Purpose, StoredBatch};
+use crate::registry::campaign::{Issue, Purpose, StoredBatch};
 use crate::registry::delivery::NewOrder;
 
 /// What a batch says, beside whom it is for.
@@ -24,8 +24,7 @@ use crate::registry::delivery::NewOrder;
 pub(super) struct BatchTerms {
     pub(super) campaign: CampaignId,
     pub(super) purpose: Purpose,
-    /// See [`crate::registry::campaign::Assignment::issue`].
-    pub(super) issue: u16,
+    pub(super) issue: Issue,
     pub(super) change: Change,
     pub(super) not_before: UnixTime,
     pub(super) not_after: UnixTime,
@@ -94,7 +93,7 @@ pub(super) fn order(
         campaign: batch.campaign,
         purpose: batch.purpose,
         attempt,
-        issue: batch.issue,
+        issue: batch.issue.number,
         wave,
         batch: batch.digest,
         signed,
@@ -134,11 +133,15 @@ fn name(purpose: Purpose) -> &'static str {
     }
 }
 
-pub(super) fn batch_id(campaign: CampaignId, purpose: Purpose, issue: u16) -> BatchId {
-    let (campaign, issue_text) = (campaign.to_string(), issue.to_string());
-    let first = [campaign.as_str(), name(purpose)];
-    let later = [campaign.as_str(), name(purpose), &issue_text];
-    BatchId::from_bytes(derived("batch", if issue == 0 { &first } else { &later }))
+pub(super) fn batch_id(campaign: CampaignId, purpose: Purpose, issue: Issue) -> BatchId {
+    let (campaign, number) = (campaign.to_string(), issue.number.to_string());
+    let joiner = issue.joiner.map(|joiner| joiner.to_string());
+    let mut parts = vec![campaign.as_str(), name(purpose)];
+    if issue != Issue::FIRST {
+        parts.push(&number);
+    }
+    parts.extend(joiner.as_deref());
+    BatchId::from_bytes(derived("batch", &parts))
 }
 
 fn order_id(campaign: CampaignId, purpose: Purpose, terminal: TerminalId, attempt: u32) -> OrderId {
@@ -172,7 +175,7 @@ mod tests {
         let terms = BatchTerms {
             campaign: CampaignId::from_bytes([1; 16]),
             purpose: Purpose::Change,
-            issue: 0,
+            issue: Issue::FIRST,
             change: change.clone(),
             not_before: UnixTime(10),
             not_after: UnixTime(20),
@@ -216,7 +219,10 @@ mod tests {
             }
         }
         let of_issue = |issue| purposes.map(|purpose| batch_id(campaign, purpose, issue));
-        let batches: BTreeSet<_> = [0, 1, 2].into_iter().flat_map(of_issue).collect();
-        assert_eq!(batches.len(), 3 * purposes.len());
+        let joiners = [None, Some(TerminalId::from_bytes([1; 16]))];
+        let issues =
+            [0, 1, 2].into_iter().flat_map(|number| joiners.map(|joiner| Issue { number, joiner }));
+        let batches: BTreeSet<_> = issues.flat_map(of_issue).collect();
+        assert_eq!(batches.len(), 6 * purposes.len());
     }
 }

@@ -483,8 +483,8 @@ pub fn store_rule(policy: &Policy, has_window: bool) -> StoreRule {
     }
 }
 
-/// Nothing more is expected of anybody: every member was released and has ended, or the time for
-/// releasing is over and everything that was released has ended.
+/// Nothing more is expected of anybody: every member was released and has ended and nobody joins
+/// any more, or the time for releasing is over and everything that was released has ended.
 pub fn is_over(situation: Situation<'_>) -> bool {
     let tally = situation.tally;
     let comes_again = match situation.terms.comes_again() {
@@ -492,7 +492,7 @@ pub fn is_over(situation: Situation<'_>) -> bool {
         false => 0,
     };
     let done = tally.released().saturating_sub(comes_again) + tally.skipped;
-    let all_done = done >= u64::from(situation.members);
+    let all_done = !situation.policy.is_continuous() && done >= u64::from(situation.members);
     tally.open() == 0 && (all_done || situation.now >= situation.not_after)
 }
 

@@ -37,6 +37,8 @@ const SOAK_MAX: Duration = Duration::from_secs(90 * 24 * 3600);
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Policy {
+    #[serde(default, skip_serializing_if = "Intake::is_snapshot")]
+    pub membership: Intake,
     /// Members that are the first wave, before all others.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub canary: Vec<TerminalId>,
@@ -91,6 +93,8 @@ fn retries_max() -> u32 {
 struct File {
     max_parallel: Option<u32>,
     #[serde(default)]
+    membership: Intake,
+    #[serde(default)]
     waves: Vec<Share>,
     gate: Option<Gate>,
     #[serde(default)]
@@ -142,6 +146,34 @@ pub struct Gate {
     /// …unless the wave has been open for so long: whoever is offline for days holds up nobody.
     #[serde(default, with = "spelt_maybe", skip_serializing_if = "Option::is_none")]
     pub reach_after: Option<Duration>,
+}
+
+/// Who becomes a member.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Intake {
+    /// Whoever is meant when the campaign is started.
+    #[default]
+    Snapshot,
+    /// Whoever comes to be meant after that, too, for as long as its orders are valid: each passes
+    /// the same gates, budgets and rate.
+    Continuous,
+}
+
+impl Intake {
+    pub const ALL: [Self; 2] = [Self::Snapshot, Self::Continuous];
+
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Snapshot => "snapshot",
+            Self::Continuous => "continuous",
+        }
+    }
+
+    #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks so")]
+    fn is_snapshot(&self) -> bool {
+        *self == Self::Snapshot
+    }
 }
 
 /// What becomes of terminals that have begun when the campaign is stopped. What has not begun is
@@ -355,6 +387,7 @@ impl NotAPolicy {
 impl Policy {
     /// One wave, and nothing that stops it.
     pub const PLAIN: Self = Self {
+        membership: Intake::Snapshot,
         canary: vec![],
         waves: vec![],
         gate: None,
@@ -368,6 +401,10 @@ impl Policy {
         not_before: None,
         spread: None,
     };
+
+    pub fn is_continuous(&self) -> bool {
+        self.membership == Intake::Continuous
+    }
 
     /// What a campaign takes at least, however fast its terminals are.
     pub fn least_time(&self) -> Duration {

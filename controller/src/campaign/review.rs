@@ -10,6 +10,7 @@ use shared::time::UnixTime;
 use super::report::{Gathering, Installed, Report, STRAGGLERS_MAX, Straggler};
 use super::view::{self, Member};
 use super::wave;
+use crate::kind;
 use crate::registry::campaign::{Campaign, CampaignTally, WaveStanding};
 use crate::registry::page::{PAGE_ITEMS_MAX, Page};
 use crate::registry::terminal::Presence;
@@ -63,18 +64,7 @@ async fn installed(
     registry: &dyn Registry,
     change: &Change,
 ) -> Result<Option<Installed>, RegistryError> {
-    let digest = match change {
-        Change::Upgrade(upgrade) => upgrade.release,
-        Change::Ping(_)
-        | Change::Backup(_)
-        | Change::Drill(_)
-        | Change::Restore(_)
-        | Change::Rebind(_)
-        | Change::Suspend(_)
-        | Change::Resume(_)
-        | Change::Decommission(_)
-        | Change::Cancel(_) => return Ok(None),
-    };
+    let Some(digest) = kind::release_of(change) else { return Ok(None) };
     let release = registry.release(digest).await?.map(|stored| stored.release);
     Ok(release.map(|it| Installed { artifact_bytes: it.artifact.size, component: it.component }))
 }

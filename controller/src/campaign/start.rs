@@ -11,7 +11,7 @@ use super::wave;
 use crate::auth::roster;
 use crate::delivery::Signer;
 use crate::registry::audit::By;
-use crate::registry::campaign::{AfterStart, Campaign, Purpose, Start};
+use crate::registry::campaign::{AfterStart, Campaign, Issue, Purpose, Start};
 use crate::registry::{Registry, RegistryError};
 
 /// The campaign runs from here on by itself, once the approvers have signed too where the roster
@@ -42,7 +42,7 @@ pub(super) async fn with_members(
     let terms = BatchTerms {
         campaign: id,
         purpose: Purpose::Change,
-        issue: 0,
+        issue: Issue::FIRST,
         change: campaign.change,
         not_before: by.at,
         not_after,

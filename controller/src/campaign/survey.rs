@@ -14,16 +14,19 @@ use super::preflight::forecast::{Course, Forecast, forecast};
 use super::preflight::rules::{Intended, Start, Warning};
 use super::preflight::{Audience, Demands, of_unit};
 use super::{CampaignError, Campaigns, wave};
-use crate::registry::RegistryError;
+use crate::kind;
 use crate::registry::campaign::{Campaign, NewCampaign};
 use crate::registry::page::Page;
 use crate::registry::prospect::{Ask, PROSPECTS_MAX, Prospect};
+use crate::registry::{Registry, RegistryError};
 use crate::selector::{Facts, Selector};
 
 /// What a campaign would be if it were started now.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Planned {
     pub audience: Audience,
+    /// Others join later.
+    pub is_continuous: bool,
     pub forecast: Forecast,
     pub start: UnixTime,
     /// Until when its orders would be valid.
@@ -117,10 +120,20 @@ impl Campaigns {
         let members = u32::try_from(audience.members.len()).unwrap_or(u32::MAX);
         let approvers = self.approvers(wanted.change.verb(), members).await?;
         let not_after = now.plus(wanted.lives);
-        Ok(Planned { audience, forecast, start: now, not_after, approvers, release, warnings })
+        Ok(Planned {
+            audience,
+            is_continuous: wanted.policy.is_continuous(),
+            forecast,
+            start: now,
+            not_after,
+            approvers,
+            release,
+            warnings,
+        })
     }
 
-    /// Everybody whom the selector means, by what would become of them; at least one is a member.
+    /// Everybody whom the selector means, by what would become of them; at least one is a member,
+    /// unless others can join.
     pub(super) async fn survey(
         &self,
         selector: &Selector,
@@ -136,7 +149,7 @@ impl Campaigns {
         let mut audience = Audience::default();
         let add = |it: &Prospect| audience.add(it, &demands, &canary);
         self.look_over(selector, &ask, now, add).await?;
-        match audience.members.is_empty() {
+        match audience.members.is_empty() && !wanted.policy.is_continuous() {
             true => Err(CampaignError::Nobody(audience.excluded_counts())),
             false => Ok(audience),
         }
@@ -159,32 +172,57 @@ impl Campaigns {
         selector: &Selector,
         ask: &Ask,
         now: UnixTime,
-        mut is_meant: impl FnMut(&Prospect),
+        is_meant: impl FnMut(&Prospect),
     ) -> Result<(), RegistryError> {
-        let mut page = Page::first(PROSPECTS_MAX);
-        loop {
-            let prospects = self.registry.prospects(ask, &page).await?;
-            let Some(last) = prospects.last() else { return Ok(()) };
-            page = Page::after(last.id, PROSPECTS_MAX);
-            let meant = prospects.iter().filter(|it| selector.matches(&Facts::from(*it), now));
-            meant.for_each(&mut is_meant);
-        }
+        look_over(&*self.registry, selector, ask, now, is_meant).await
     }
 
     async fn release_of(&self, change: &Change) -> Result<Option<Release>, CampaignError> {
-        let digest = match change {
-            Change::Upgrade(upgrade) => upgrade.release,
-            Change::Ping(_)
-            | Change::Backup(_)
-            | Change::Drill(_)
-            | Change::Restore(_)
-            | Change::Rebind(_)
-            | Change::Suspend(_)
-            | Change::Resume(_)
-            | Change::Decommission(_)
-            | Change::Cancel(_) => return Ok(None),
-        };
+        let Some(digest) = kind::release_of(change) else { return Ok(None) };
         let stored = self.registry.release(digest).await?;
         Ok(Some(stored.ok_or(CampaignError::NoRelease(digest))?.release))
+    }
+}
+
+/// Of these terminals, or of all, whoever would become a member of a running campaign now.
+pub(super) async fn who_may_join(
+    registry: &dyn Registry,
+    campaign: &Campaign,
+    not_after: UnixTime,
+    among: Option<Vec<TerminalId>>,
+    now: UnixTime,
+) -> Result<Vec<TerminalId>, RegistryError> {
+    let Ok(selector) = campaign.selector.parse::<Selector>() else {
+        let value = campaign.selector.clone();
+        return Err(RegistryError::Unreadable { what: "selection of terminals", value });
+    };
+    let release = match kind::release_of(&campaign.change) {
+        Some(digest) => registry.release(digest).await?.map(|stored| stored.release),
+        None => None,
+    };
+    let verb = campaign.change.verb();
+    let demands = Demands { verb, release: release.as_ref(), not_after };
+    let ask = selector.ask();
+    let ask = Ask { among, components: ask.components || release.is_some(), ..ask };
+    let mut joiners = Vec::new();
+    let add = |it: &Prospect| joiners.extend(demands.excluded(it).is_none().then_some(it.id));
+    look_over(registry, &selector, &ask, now, add).await?;
+    Ok(joiners)
+}
+
+async fn look_over(
+    registry: &dyn Registry,
+    selector: &Selector,
+    ask: &Ask,
+    now: UnixTime,
+    mut is_meant: impl FnMut(&Prospect),
+) -> Result<(), RegistryError> {
+    let mut page = Page::first(PROSPECTS_MAX);
+    loop {
+        let prospects = registry.prospects(ask, &page).await?;
+        let Some(last) = prospects.last() else { return Ok(()) };
+        page = Page::after(last.id, PROSPECTS_MAX);
+        let meant = prospects.iter().filter(|it| selector.matches(&Facts::from(*it), now));
+        meant.for_each(&mut is_meant);
     }
 }

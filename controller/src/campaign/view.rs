@@ -248,17 +248,25 @@ pub async fn member(
     terminal: TerminalId,
     now: UnixTime,
 ) -> Result<Option<Member>, RegistryError> {
+    match is_member(registry, campaign, terminal).await? {
+        true => Ok(of(registry, campaign, &[terminal], now).await?.pop()),
+        false => Ok(None),
+    }
+}
+
+/// By looking at its place in the list alone.
+pub(super) async fn is_member(
+    registry: &dyn Registry,
+    campaign: &Campaign,
+    terminal: TerminalId,
+) -> Result<bool, RegistryError> {
     if campaign.frozen.is_none() {
-        return Ok(None);
+        return Ok(false);
     }
     let before = u128::from_be_bytes(*terminal.as_bytes()).checked_sub(1);
     let before = before.map(|it| TerminalId::from_bytes(it.to_be_bytes()));
     let page = Page { after: before, limit: 1 };
-    let found = registry.members_page(campaign.id, &page).await?;
-    match found.contains(&terminal) {
-        true => Ok(of(registry, campaign, &found, now).await?.pop()),
-        false => Ok(None),
-    }
+    Ok(registry.members_page(campaign.id, &page).await?.contains(&terminal))
 }
 
 /// These members, by id; at most a page of them.

@@ -53,7 +53,8 @@ pub fn release_order(
     order.into_iter().map(|(.., id)| id).collect()
 }
 
-/// The waves of these members, none of them empty; one at least where there are members.
+/// The waves of these members, none of them empty, but for a last one into which whoever joins later
+/// falls where all others are of the canary list.
 ///
 /// # Errors
 ///
@@ -73,6 +74,10 @@ pub fn cut(salt: Nonce, policy: &Policy, members: &[TerminalId]) -> Result<Vec<W
         // The last one there is takes whoever joins, too.
         let whom = others.get(until).map_or(Whom::Rest, |next| Whom::Below(place(salt, *next)));
         waves.push(Wave { size: size(part), whom });
+    }
+    let takes_all = waves.last().is_some_and(|last| last.whom == Whom::Rest);
+    if policy.is_continuous() && !takes_all {
+        waves.push(Wave { size: 0, whom: Whom::Rest });
     }
     Ok(waves)
 }
@@ -140,6 +145,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::campaign::policy::Intake;
 
     const SALT: Nonce = Nonce([7; 16]);
 
@@ -178,6 +184,26 @@ mod tests {
         }
         assert_eq!(cut_sizes(&policy(&[], &[Percent(1), Percent(1)]), &members[..1]), [1]);
         assert_eq!(cut_sizes(&policy(&[], &[Percent(1)]), &[]), [0_u32; 0]);
+    }
+
+    #[test]
+    fn whoever_joins_later_finds_a_wave_behind_the_canary_list() {
+        let members = terminals(4);
+        let joining = |canary: &[TerminalId], waves: &[Share]| Policy {
+            membership: Intake::Continuous,
+            ..policy(canary, waves)
+        };
+        for (canary, count, expected) in [
+            (&members[..0], 0, vec![0]),
+            (&members[..2], 2, vec![2, 0]),
+            (&members[..2], 4, vec![2, 1, 1]),
+            (&members[..0], 4, vec![2, 2]),
+        ] {
+            let policy = joining(canary, &[Share::Percent(50)]);
+            let waves = cut(SALT, &policy, &members[..count]).unwrap();
+            assert_eq!(waves.iter().map(|it| it.size).collect::<Vec<_>>(), expected);
+            assert_eq!(waves.last().map(|it| &it.whom), Some(&Whom::Rest));
+        }
     }
 
     #[test]

@@ -140,6 +140,7 @@ pub(super) fn campaign() -> Campaign {
         class: Class::Normal,
         reverts: None,
         copy_of: None,
+        joined: 0,
         state: CampaignState::Running,
         state_by: "ana".to_owned(),
         state_at: ago(3_600),

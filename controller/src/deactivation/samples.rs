@@ -17,7 +17,9 @@ use crate::rebind::draft::tests::asked;
 use crate::rebind::samples::accepted;
 use crate::registry::Registry;
 use crate::registry::audit::By;
-use crate::registry::campaign::{AfterStart, Campaign, NewCampaign, Purpose, Start, StoredBatch};
+use crate::registry::campaign::{
+    AfterStart, Campaign, Issue, NewCampaign, Purpose, Start, StoredBatch,
+};
 use crate::registry::deactivation::NewDeactivation;
 
 /// A wipe of this terminal as lost, approved and running. Nobody could carry it out: its papers
@@ -66,7 +68,7 @@ pub(crate) async fn lost(registry: &dyn Registry, terminal: TerminalId, at: Unix
         id: BatchId::generate(),
         campaign: id,
         purpose: Purpose::Change,
-        issue: 0,
+        issue: Issue::FIRST,
         signed: SignedBytes::new(Vec::new()),
         not_before: at,
         not_after,

@@ -11,6 +11,7 @@ mod campaigns;
 mod complaints;
 mod control;
 mod failures;
+mod joining;
 mod on_record;
 mod rebinds;
 mod replacing;

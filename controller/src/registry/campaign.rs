@@ -140,8 +140,10 @@ pub struct Changes {
 pub struct Frozen {
     pub started_at: UnixTime,
     pub not_after: UnixTime,
+    /// Those who have joined since among them.
     pub members: u32,
-    /// Merkle root over the members: see [`shared::membership`].
+    pub joined: u32,
+    /// Merkle root over the members of the start: see [`shared::membership`].
     pub root: Digest,
     /// SHA-256 of the payload of the batch that says so.
     pub batch: Digest,
@@ -243,11 +245,25 @@ pub struct StoredBatch {
     pub id: BatchId,
     pub campaign: CampaignId,
     pub purpose: Purpose,
-    /// See [`Assignment::issue`].
-    pub issue: u16,
+    pub issue: Issue,
     pub signed: SignedBytes,
     pub not_before: UnixTime,
     pub not_after: UnixTime,
+}
+
+/// Which of a campaign's batches for one purpose.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Issue {
+    /// See [`Assignment::issue`].
+    pub number: u16,
+    /// The one terminal that it is for, if that joined later; else it is for all members of the
+    /// start.
+    pub joiner: Option<TerminalId>,
+}
+
+impl Issue {
+    /// That which a start makes.
+    pub const FIRST: Self = Self { number: 0, joiner: None };
 }
 
 /// What a batch or an order of a campaign is for.

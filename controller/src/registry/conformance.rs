@@ -76,6 +76,7 @@ pub const CHECKS: &[Check] = checks! {
         a_terminal_opens_windows_where_it_says_it_is,
         what_a_selector_has_in_common_is_looked_up_and_the_rest_is_asked,
         a_fleet_is_looked_over_in_pages,
+        what_terminals_are_selected_by_is_told_when_it_changes,
         whoever_has_an_order_that_has_not_ended_is_busy;
     released:
         who_was_released_is_listed_with_what_it_ran_before_and_runs_now,
@@ -83,6 +84,8 @@ pub const CHECKS: &[Check] = checks! {
     campaigns:
         a_campaign_keeps_what_it_was_created_with,
         members_are_frozen_at_the_start,
+        who_joins_a_running_campaign_is_a_member_of_it,
+        who_joined_has_batches_of_its_own,
         a_campaign_moves_only_from_where_it_was_seen,
         campaigns_in_motion_are_those_with_something_left_to_do,
         reasons_to_hold_back_are_kept;

@@ -21,6 +21,8 @@ pub const PROSPECTS_MAX: u32 = 10_000;
 /// [`crate::selector::Selector::pushdown`].
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Ask {
+    /// Only these; at most a page of them.
+    pub among: Option<Vec<TerminalId>>,
     pub id: Option<TerminalId>,
     pub serial: Option<String>,
     pub model: Option<String>,
@@ -28,6 +30,8 @@ pub struct Ask {
     pub zone: Option<String>,
     pub labels: bool,
     pub components: bool,
+    /// In which region its store is.
+    pub regions: bool,
     /// With whom it settles.
     pub providers: bool,
     /// Which campaign it has an order of that has not ended.
@@ -41,6 +45,8 @@ pub struct Prospect {
     pub serial: String,
     pub model: String,
     pub store: String,
+    /// `None` if nobody asked, or if nobody has said in which one its store is.
+    pub region: Option<String>,
     pub lane: Option<String>,
     /// By its claim.
     pub zone: String,

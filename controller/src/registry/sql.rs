@@ -21,6 +21,7 @@ mod fleet;
 #[cfg(test)]
 pub(crate) mod fuse;
 mod guards;
+mod members;
 mod notices;
 mod orders;
 mod positions;
@@ -62,7 +63,7 @@ use shared::time::UnixTime;
 
 use super::audit::{AuditEntry, By};
 use super::campaign::{
-    Approval, Assignment, Besides, Campaign, CampaignTally, Changes, NewCampaign, NotAgain,
+    Approval, Assignment, Besides, Campaign, CampaignTally, Changes, Issue, NewCampaign, NotAgain,
     Purpose, Reprioritised, SignedAnew, Start, StoredBatch, Tripped, WaveEvent, WaveStanding,
 };
 use super::delivery::{AlarmKind, AnyAlarm, Applied, Delivered, Heard, NewOrder, Numbering, Owed};
@@ -346,7 +347,15 @@ impl<D: Database> Registry for SqlRegistry<D> {
     }
 
     async fn members(&self, id: CampaignId) -> Result<Vec<TerminalId>> {
-        read!(self, "list a campaign's members", tx => campaigns::members(tx, id))
+        read!(self, "list a campaign's members", tx => members::members(tx, id))
+    }
+
+    async fn joiners(&self, id: CampaignId) -> Result<Vec<TerminalId>> {
+        read!(self, "list who joined a campaign", tx => members::joiners(tx, id))
+    }
+
+    async fn join(&self, seen: &Campaign, joiners: &[(TerminalId, u16)], by: &By) -> Result<u64> {
+        write!(self, "take members in", tx => members::join(tx, seen, joiners, by))
     }
 
     async fn members_page(
@@ -354,7 +363,7 @@ impl<D: Database> Registry for SqlRegistry<D> {
         id: CampaignId,
         page: &Page<TerminalId>,
     ) -> Result<Vec<TerminalId>> {
-        read!(self, "read some members of a campaign", tx => campaigns::members_page(tx, id, page))
+        read!(self, "read some members of a campaign", tx => members::page(tx, id, page))
     }
 
     async fn campaign_tally(&self, id: CampaignId) -> Result<CampaignTally> {
@@ -508,7 +517,7 @@ impl<D: Database> Registry for SqlRegistry<D> {
         &self,
         campaign: CampaignId,
         purpose: Purpose,
-        issue: u16,
+        issue: Issue,
     ) -> Result<Option<StoredBatch>> {
         read!(self, "find a batch", tx => campaigns::batch_for(tx, campaign, purpose, issue))
     }

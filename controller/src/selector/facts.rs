@@ -65,7 +65,7 @@ impl<'a> From<&'a Prospect> for Facts<'a> {
             serial: &it.serial,
             model: &it.model,
             store: &it.store,
-            region: None,
+            region: it.region.as_deref(),
             lane: it.lane.as_deref(),
             zone: &it.zone,
             labels: it.labels.as_ref(),

@@ -82,7 +82,7 @@ impl Started {
     pub(crate) fn new(campaign: Campaign, frozen: Frozen, members: Vec<TillNumber>) -> Self {
         let ids: Vec<_> = members.iter().copied().map(estate::id).collect();
         let cut = wave::cut(campaign.salt, &campaign.policy, &ids).expect("canaries are members");
-        let frontier = Frontier::new(&campaign, &cut, &ids, UpTo::default());
+        let frontier = Frontier::new(&campaign, &cut, &ids, BTreeSet::new(), UpTo::default());
         let standing = |(number, wave)| WaveStanding {
             number: u16::try_from(number).expect("few"),
             wave,

@@ -97,6 +97,9 @@ pub struct Campaign {
     pub state_reason: Option<String>,
     /// Members, fixed when the campaign is started.
     pub terminals: Option<u64>,
+    /// …of these, members that joined after the start.
+    #[serde(default)]
+    pub joined: u64,
     /// How many members are in each state; states without a member are left out.
     #[schema(value_type = BTreeMap<String, u64>)]
     pub by_state: BTreeMap<AssignmentState, u64>,

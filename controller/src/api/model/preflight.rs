@@ -18,6 +18,8 @@ pub struct CampaignPlan {
     pub selector: String,
     /// Its members.
     pub terminals: u64,
+    /// Whoever comes to be meant later becomes one, too.
+    pub is_continuous: bool,
     /// Some of them.
     pub sample: Vec<PlannedMember>,
     /// Terminals that the selector means and that are no members.

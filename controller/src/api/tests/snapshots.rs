@@ -28,7 +28,7 @@ use crate::campaign::assignment::Fact;
 use crate::campaign::policy::Policy;
 use crate::campaign::wave::{Wave, Whom};
 use crate::registry::audit::By;
-use crate::registry::campaign::{AfterStart, NewCampaign, Purpose, Start, StoredBatch};
+use crate::registry::campaign::{AfterStart, Issue, NewCampaign, Purpose, Start, StoredBatch};
 use crate::registry::delivery::NewOrder;
 
 pub(super) fn manifest(till: &Till<'_>, serial: &str, number: u64) -> Manifest {
@@ -314,7 +314,7 @@ async fn order_restore(fixture: &Fixture, of: SnapshotOf, on: TerminalId) -> Ord
         id: BatchId::generate(),
         campaign: id,
         purpose: Purpose::Change,
-        issue: 0,
+        issue: Issue::FIRST,
         signed: SignedBytes::new(vec![1]),
         not_before: now(),
         not_after,

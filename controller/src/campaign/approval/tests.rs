@@ -84,7 +84,7 @@ fn stored(keys: &[u8]) -> StoredBatch {
         id: asked().id,
         campaign: campaign(),
         purpose: Purpose::Change,
-        issue: 0,
+        issue: Issue::FIRST,
         signed: SignedBytes::new(signed(asked(), FLEET, keys)),
         not_before: asked().not_before,
         not_after: asked().not_after,

@@ -1,5 +1,6 @@
 //! Signs orders and stores them, for whomever and whatever for.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
 use shared::calendar::Calendar;
@@ -7,11 +8,12 @@ use shared::change::{Cancel, Change};
 use shared::document::order::Stream;
 use shared::id::TerminalId;
 use shared::limits::short_text;
+use shared::membership::Membership;
 use tracing::debug;
 
 use super::super::paper::{self, BatchTerms, OrderPlace};
 use super::{Execute, Motion, Result};
-use crate::registry::campaign::{Assignment, Purpose, StoredBatch};
+use crate::registry::campaign::{Assignment, Issue, Purpose, StoredBatch};
 use crate::registry::delivery::{NewOrder, Numbering};
 
 /// What a terminal says of an order that was taken back from it: no more than it has to know.
@@ -83,9 +85,10 @@ impl Execute {
         wanted: Vec<Wanted>,
         facts: &Facts,
     ) -> Result<BTreeSet<TerminalId>> {
-        let mut by_issue: BTreeMap<u16, Vec<Wanted>> = BTreeMap::new();
+        let mut by_issue: BTreeMap<Issue, Vec<Wanted>> = BTreeMap::new();
         for it in wanted {
-            by_issue.entry(it.issue).or_default().push(it);
+            let joiner = Some(it.terminal).filter(|it| motion.frontier.has_joined(*it));
+            by_issue.entry(Issue { number: it.issue, joiner }).or_default().push(it);
         }
         let mut ordered = BTreeSet::new();
         for (issue, wanted) in by_issue {
@@ -107,7 +110,8 @@ impl Execute {
             return Ok(BTreeSet::new());
         }
         let StoredBatch { campaign, purpose, .. } = *batch;
-        let (change, tree) = (&motion.campaign.change, motion.frontier.tree());
+        let change = &motion.campaign.change;
+        let tree = tree(motion, batch.issue);
         let class = motion.campaign.class();
         let count = wanted.len();
         let sign = |it: Wanted| -> Option<NewOrder> {
@@ -124,7 +128,7 @@ impl Execute {
                 Purpose::Cancel | Purpose::Recall | Purpose::Withdraw => None,
             };
             let place = OrderPlace { terminal, epoch, seq, attempt, wave, class, calendar };
-            paper::order(&self.signer, batch, change, place, tree)
+            paper::order(&self.signer, batch, change, place, &tree)
         };
         let orders: Vec<_> = wanted.into_iter().filter_map(sign).collect();
         let issued = self.registry.issue(campaign, purpose, &orders, motion.now).await?;
@@ -137,10 +141,10 @@ impl Execute {
         Ok(stored.map(|it| it.terminal).collect())
     }
 
-    /// The batch that people started, one that says the same again for those that were taken back,
-    /// or one that cancels either.
-    async fn batch(&self, motion: &Motion, purpose: Purpose, issue: u16) -> Result<StoredBatch> {
-        let Motion { campaign, frozen, frontier, now, .. } = motion;
+    /// The batch that people started, one that says the same again for those that were taken back
+    /// or for one that has joined, or one that cancels any of these.
+    async fn batch(&self, motion: &Motion, purpose: Purpose, issue: Issue) -> Result<StoredBatch> {
+        let Motion { campaign, frozen, now, .. } = motion;
         if let Some(stored) = self.registry.batch(campaign.id, purpose, issue).await? {
             return Ok(stored);
         }
@@ -163,6 +167,14 @@ impl Execute {
         let campaign = campaign.id;
         let terms = BatchTerms { campaign, purpose, issue, change, not_before, not_after };
         // The first one that was stored counts, whoever signed it.
-        self.registry.put_batch(&paper::batch(&self.signer, terms, frontier.tree())).await
+        self.registry.put_batch(&paper::batch(&self.signer, terms, &tree(motion, issue))).await
+    }
+}
+
+/// Whom a batch is for.
+fn tree(motion: &Motion, issue: Issue) -> Cow<'_, Membership> {
+    match issue.joiner {
+        Some(joiner) => Cow::Owned(Membership::of([joiner])),
+        None => Cow::Borrowed(motion.frontier.tree()),
     }
 }

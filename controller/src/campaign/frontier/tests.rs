@@ -45,7 +45,7 @@ fn frontier(members: u32, policy: Policy) -> Frontier {
     };
     let members: Vec<_> = (0..members).map(id).collect();
     let waves = wave::cut(campaign.salt, &policy, &members).expect("it can be cut");
-    Frontier::new(&campaign, &waves, &members, UpTo::default())
+    Frontier::new(&campaign, &waves, &members, BTreeSet::new(), UpTo::default())
 }
 
 /// All of them are held for this reason.
@@ -155,21 +155,49 @@ fn whoever_is_in_a_wave_that_is_not_open_is_counted_without_a_look() {
     assert_eq!(frontier.next(1, 100, NOW).len(), 7, "those of the first are parked");
 }
 
+#[test]
+fn whoever_joins_is_counted_at_once_and_looked_at_when_its_wave_is_open() {
+    let policy = Policy { waves: vec![Share::Count(3), Share::Rest], ..Policy::PLAIN };
+    let mut frontier = frontier(10, policy);
+    let first = frontier.next(0, 100, NOW);
+    settle(&mut frontier, &all_held(&first, Held::Offline.into()));
+    frontier.join(&[(id(20), 0), (id(21), 1), (first[0].0, 0)]);
+    frontier.join(&[(id(20), 0)]);
+    assert!(frontier.is_eager(0), "one of an open wave has come");
+    let held = BTreeMap::from([(Held::Offline, 3), (Held::NoPlace, 1), (Held::WaveClosed, 8)]);
+    assert_eq!(frontier.held(0, None, None), held, "who is a member joins no second time");
+    let joined = frontier.next(0, 100, NOW);
+    assert_eq!(joined, [(id(20), 0)]);
+    assert!(!frontier.is_eager(0));
+    settle(&mut frontier, &all_held(&joined, Held::Offline.into()));
+    let later: Vec<_> = frontier.next(1, 100, NOW).into_iter().map(|(id, _)| id).collect();
+    assert_eq!((later.len(), later.contains(&id(21)), later.contains(&id(20))), (8, true, false));
+    frontier.wake([(id(20), "north")]);
+    assert_eq!(frontier.next(1, 100, NOW), joined, "as everybody else");
+    assert!(frontier.has_joined(id(20)) && frontier.is_member(first[0].0));
+    assert!(!frontier.is_member(id(99)) && !frontier.has_joined(first[0].0));
+}
+
 proptest! {
     /// Against a fleet in which terminals come and go: whoever could be released is, in the end,
     /// and at each step everybody who waits is counted once.
     #[test]
     fn nobody_is_forgotten_and_nobody_counted_twice(
-        members in 1_u32..200,
+        mut members in 1_u32..200,
         first in 1_u32..50,
         events in prop::collection::vec((0_u32..200, any::<bool>(), 0_u64..5), 0..60),
+        joiners in prop::collection::btree_set(0_u32..260, 0..40),
     ) {
         let policy = Policy { waves: vec![Share::Count(first), Share::Rest], ..Policy::PLAIN };
         let mut frontier = frontier(members, policy);
         let mut online: BTreeSet<TerminalId> = BTreeSet::new();
         let mut released = BTreeSet::new();
         type Ids = BTreeSet<TerminalId>;
-        let step = |frontier: &mut Frontier, released: &mut Ids, online: &Ids, places, wave| {
+        let step = |frontier: &mut Frontier,
+                    released: &mut Ids,
+                    (members, online): (u32, &Ids),
+                    places,
+                    wave| {
             let looked_at = frontier.next(wave, places, NOW);
             let mut plan = Plan { release: vec![], held: vec![] };
             for (id, of) in &looked_at {
@@ -188,19 +216,26 @@ proptest! {
             assert_eq!(held + released.len() as u64, u64::from(members));
             released.len()
         };
+        let mut joiners = joiners.into_iter();
         for (number, comes, places) in events {
+            if let Some(joiner) = joiners.next() {
+                let is_new = !frontier.is_member(id(joiner));
+                members += u32::from(is_new);
+                frontier.join(&[(id(joiner), u16::try_from(joiner % 2).unwrap())]);
+            }
             let terminal = id(number);
             let changed = if comes { online.insert(terminal) } else { online.remove(&terminal) };
             if changed {
                 frontier.wake([(terminal, "north")]);
             }
-            step(&mut frontier, &mut released, &online, places, 0);
+            step(&mut frontier, &mut released, (members, &online), places, 0);
         }
         let is_wanted = |id: &TerminalId| online.contains(id) || released.contains(id);
-        let wanted = (0..members).map(id).filter(is_wanted).count();
+        let is_member = |id: &TerminalId| frontier.is_member(*id);
+        let wanted = (0..260).map(id).filter(is_member).filter(is_wanted).count();
         let mut all = 0;
         for _ in 0..members + 5 {
-            all = step(&mut frontier, &mut released, &online, 100, 1);
+            all = step(&mut frontier, &mut released, (members, &online), 100, 1);
         }
         prop_assert_eq!(all, wanted);
     }

@@ -7,6 +7,7 @@ use shared::change::{Change, Ping};
 
 use super::*;
 use crate::campaign::assignment::AssignmentState;
+use crate::campaign::policy::Intake;
 use crate::campaign::rate::Rate;
 
 const NOW: UnixTime = UnixTime(1_000_000);
@@ -256,6 +257,10 @@ fn a_store_keeps_selling_where_what_comes_disturbs_it_in_its_turn() {
 fn it_is_over_when_nothing_more_can_come_of_anybody() {
     let all_ended = tally(&[(AssignmentState::Succeeded, 8), (AssignmentState::Failed, 2)]);
     assert!(is_over(situation(&all_ended)));
+    let continuous = Policy { membership: Intake::Continuous, ..Policy::PLAIN };
+    let joined = Situation { policy: &continuous, ..situation(&all_ended) };
+    assert!(!is_over(joined), "somebody may still join");
+    assert!(is_over(Situation { now: FAR, ..joined }));
     let one_works = tally(&[(AssignmentState::Succeeded, 9), (AssignmentState::Waiting, 1)]);
     assert!(!is_over(situation(&one_works)));
     let some_held = tally(&[(AssignmentState::Succeeded, 9)]);

@@ -38,6 +38,7 @@ pub(super) fn prospect(number: u8) -> Prospect {
         serial: format!("PX-{number:03}"),
         model: "px7".to_owned(),
         store: "north".to_owned(),
+        region: None,
         lane: None,
         zone: "Europe/Berlin".to_owned(),
         opens_in: "Europe/Berlin".to_owned(),

@@ -80,6 +80,9 @@ pub(super) fn members(plan: &CampaignPlan, print: &mut Print) {
         false => counted(plan.terminals, "terminal"),
     };
     print.line(format_args!("\nIn: {of_all}"));
+    if plan.is_continuous {
+        print.line("  and whoever comes to be meant while its orders are valid");
+    }
     let rows = plan.sample.iter().map(|it| {
         let version = or_nothing(it.version.as_ref());
         [it.serial.clone(), it.store.clone(), it.model.clone(), version]

@@ -14,7 +14,7 @@ use super::super::measure;
 use super::super::terminal;
 use super::super::words::word;
 use super::create::digest;
-use crate::campaign::policy::{Named, NotAPolicy, Policy, Share, StopPolicy};
+use crate::campaign::policy::{Intake, Named, NotAPolicy, Policy, Share, StopPolicy};
 use crate::campaign::rate::Rate;
 
 /// How carefully a campaign goes.
@@ -23,6 +23,13 @@ pub(super) struct PolicyArgs {
     /// `careful`, `usual`, `emergency`, or a file that holds one; else one wave that nothing stops
     #[arg(long, value_name = "NAME|FILE")]
     policy: Option<String>,
+    /// Who becomes a member: `snapshot`, whoever is meant when it is started, or `continuous`,
+    /// whoever comes to be meant after that, too
+    ///
+    /// Whoever joins passes the same gates, budgets and rate as all others. Only for what nobody
+    /// has to sign.
+    #[arg(long, value_name = "WHAT", value_parser = intake)]
+    membership: Option<Intake>,
     /// A terminal of the first wave, before all others; may be given several times
     #[arg(long, value_name = "SERIAL", requires = "policy")]
     canary: Vec<String>,
@@ -82,6 +89,7 @@ impl PolicyArgs {
         if !self.waves.is_empty() {
             policy.waves.clone_from(&self.waves);
         }
+        policy.membership = self.membership.unwrap_or(policy.membership);
         policy.stop = self.stop.unwrap_or(policy.stop);
         policy.revert_to = self.revert_to.as_deref().map(digest).transpose()?;
         policy.rate = self.rate.or(policy.rate);
@@ -136,6 +144,11 @@ fn with_hint(failure: Failure, error: &NotAPolicy) -> Failure {
 pub(super) fn class(text: &str) -> Result<Class, String> {
     let found = Class::ALL.into_iter().find(|it| word(it) == text);
     found.ok_or_else(|| "choose `decommission`, `security`, `normal` or `background`".to_owned())
+}
+
+fn intake(text: &str) -> Result<Intake, String> {
+    let found = Intake::ALL.into_iter().find(|it| it.as_str() == text);
+    found.ok_or_else(|| "choose `snapshot` or `continuous`".to_owned())
 }
 
 fn stop_policy(text: &str) -> Result<StopPolicy, String> {

@@ -156,6 +156,18 @@ fn limits(campaign: &Campaign, print: &mut Print) {
     }
 }
 
+/// Whether whoever comes to be meant is taken in, and how many were.
+fn joining(campaign: &Campaign, print: &mut Print) {
+    if !campaign.policy.is_continuous() {
+        return;
+    }
+    let joined = match campaign.joined {
+        0 => String::new(),
+        joined => format!("; {} joined after the start", counted(joined, "terminal")),
+    };
+    print.line(format_args!("  members   whoever comes to be meant, too{joined}"));
+}
+
 /// The campaign itself, without its terminals.
 pub(in super::super) fn summary(campaign: &Campaign, print: &mut Print) {
     let name = campaign.name.as_ref().map(|name| format!(" {name}")).unwrap_or_default();
@@ -168,6 +180,7 @@ pub(in super::super) fn summary(campaign: &Campaign, print: &mut Print) {
         print.line(format_args!("  {term:<9} {value}"));
     }
     print.line(format_args!("  where     {}", campaign.selector));
+    joining(campaign, print);
     print.line(format_args!("  parallel  at most {}", campaign.max_parallel));
     limits(campaign, print);
     let lifetime = duration_text(Duration::from_secs(campaign.not_after_s));

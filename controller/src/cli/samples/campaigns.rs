@@ -21,6 +21,7 @@ pub(crate) fn campaign_plan() -> CampaignPlan {
         software: Some(Software { component: "pos".to_owned(), version: "2.0.0".to_owned() }),
         selector: "store~n* & model=px7".to_owned(),
         terminals: 412,
+        is_continuous: false,
         sample: vec![member(1, Some("1.0.0")), member(2, None)],
         excluded: vec![
             out(Excluded::NotEnrolled, 3),

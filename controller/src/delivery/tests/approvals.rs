@@ -20,7 +20,7 @@ use crate::campaign::assignment::AssignmentState as State;
 use crate::campaign::plan::Held;
 use crate::campaign::state::CampaignState;
 use crate::registry::Registry;
-use crate::registry::campaign::{NewCampaign, Purpose};
+use crate::registry::campaign::{Issue, NewCampaign, Purpose};
 use crate::registry::page::Page;
 
 pub(super) fn approver(number: u8) -> PrivateKey {
@@ -64,7 +64,7 @@ pub(super) async fn require_in(registry: &dyn Registry, now: UnixTime, verb: Ver
 }
 
 async fn asked(world: &World, id: CampaignId) -> Envelope<Batch> {
-    let stored = world.registry.batch(id, Purpose::Change, 0).await.unwrap();
+    let stored = world.registry.batch(id, Purpose::Change, Issue::FIRST).await.unwrap();
     Envelope::from_bytes(stored.unwrap().signed.as_slice()).unwrap()
 }
 
@@ -102,7 +102,7 @@ async fn rounds(world: &mut World, count: usize) {
 }
 
 /// A restore of everybody, for as long as what people approve may live.
-fn restore(number: u16) -> NewCampaign {
+pub(super) fn restore(number: u16) -> NewCampaign {
     let of = SnapshotOf {
         terminal: id(1),
         repository: RepositoryId::from_bytes([1; 16]),

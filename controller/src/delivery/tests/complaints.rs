@@ -15,7 +15,7 @@ use super::world::{World, by, campaign_id, id, new_campaign};
 use crate::campaign::CampaignError;
 use crate::campaign::assignment::{AssignmentState as State, Fact, Refused, Standing};
 use crate::campaign::plan::Held;
-use crate::campaign::policy::{Gate, NotAPolicy, Policy, Share};
+use crate::campaign::policy::{Gate, Intake, NotAPolicy, Policy, Share};
 use crate::campaign::state::CampaignState;
 use crate::registry::campaign::NewCampaign;
 
@@ -243,4 +243,61 @@ async fn no_budget_starves_its_group_without_a_word() {
     for reason in Held::ALL {
         assert!(!reason.detail().is_empty(), "{reason:?}");
     }
+}
+
+#[tokio::test]
+async fn a_device_that_replaces_another_does_not_miss_what_all_others_got() {
+    let mut world = World::new(2, 1).await;
+    rounds(&mut world, 2).await;
+    begin(&world, 1, Policy { membership: Intake::Continuous, ..Policy::PLAIN }).await;
+    begin(&world, 2, Policy::PLAIN).await;
+    rounds(&mut world, 30).await;
+    world.arrive(3).await;
+    rounds(&mut world, 30).await;
+    let got = async |number| world.tally(number).await.in_state(State::Succeeded);
+    assert_eq!((got(1).await, got(2).await), (3, 2), "as each of the two was asked for");
+}
+
+/// There is no half of a campaign that somebody would have to clear away: it is not there, or it is
+/// a draft, or it runs with all of its members.
+#[tokio::test]
+async fn no_campaign_hangs_half_made_when_the_server_fails() {
+    for statements in 0.. {
+        let mut world = World::new(3, 1).await;
+        rounds(&mut world, 2).await;
+        world.fuse.lay_aside(false);
+        world.fuse.set(statements);
+        let made = world.create_and_start(&new_campaign(1)).await;
+        world.fuse.lay_aside(true);
+        world.restart_controller().await;
+        let found = world.registry.campaign(campaign_id(1)).await.unwrap();
+        match found.map(|it| (it.state, it.frozen.map(|it| it.members))) {
+            None => begin(&world, 1, Policy::PLAIN).await,
+            Some((CampaignState::Draft, None)) => {
+                world.campaigns.start(campaign_id(1), &by(world.now)).await.unwrap();
+            }
+            Some(running) => assert_eq!(running, (CampaignState::Running, Some(3))),
+        }
+        world.until_over(1, 60).await;
+        world.everybody_succeeded_once(1).await;
+        if made.is_ok() {
+            return;
+        }
+    }
+}
+
+/// Devices go on with what they have been told while nobody hears them, and what they did is not
+/// lost.
+#[tokio::test]
+async fn devices_work_on_while_the_server_is_gone() {
+    let mut world = World::new(3, 1).await;
+    rounds(&mut world, 2).await;
+    begin(&world, 1, Policy::PLAIN).await;
+    rounds(&mut world, 2).await;
+    world.terminals.values_mut().for_each(|it| assert!(it.is_on));
+    world.away(3 * 3_600);
+    let done = world.terminals.values().filter(|it| !it.carried_out.is_empty()).count();
+    assert_eq!(done, 3, "they had their orders");
+    world.until_over(1, 60).await;
+    world.everybody_succeeded_once(1).await;
 }

@@ -113,12 +113,17 @@ impl World {
         let registry = registry::in_memory_with_fuse(fuse.clone()).await.unwrap();
         let mut world = Self::over(registry, fuse, None, seed).await;
         for number in 1..=terminals {
-            let key = || PrivateKey::from_seed(&[number; 32]);
-            world.enrol(id(number), number, key().public()).await;
-            let keys = KnownKeys::of_terminal(controller_key().public());
-            world.terminals.insert(id(number), Terminal::new(id(number), FLEET, keys, key()));
+            world.arrive(number).await;
         }
         world
+    }
+
+    /// One more terminal is there, and enrolled.
+    pub(super) async fn arrive(&mut self, number: u8) {
+        let key = || PrivateKey::from_seed(&[number; 32]);
+        self.enrol(id(number), number, key().public()).await;
+        let keys = KnownKeys::of_terminal(controller_key().public());
+        self.terminals.insert(id(number), Terminal::new(id(number), FLEET, keys, key()));
     }
 
     /// With nobody in it, on disk.
@@ -254,6 +259,18 @@ impl World {
     /// Messages go both ways, terminals work, and the controller takes every step once.
     pub(super) async fn round(&mut self) {
         self.now.0 += ROUND_S;
+        self.terminals_round();
+        self.fuse.lay_aside(false);
+        let killed = self.controller_steps().await;
+        self.fuse.lay_aside(true);
+        assert_eq!(killed, self.fuse.is_blown(), "only a blown fuse is an excuse");
+        if killed {
+            self.kills += 1;
+            self.restart_controller().await;
+        }
+    }
+
+    fn terminals_round(&mut self) {
         let down = self.broker.take();
         for (terminal, message) in self.weather.pass(down, &mut self.dice) {
             let terminal = self.terminals.get_mut(&terminal).unwrap();
@@ -266,13 +283,13 @@ impl World {
             let said = terminal.say(self.now).into_iter().map(|up| (terminal.id, up));
             self.up.extend(self.weather.pass(said, &mut self.dice));
         }
-        self.fuse.lay_aside(false);
-        let killed = self.controller_steps().await;
-        self.fuse.lay_aside(true);
-        assert_eq!(killed, self.fuse.is_blown(), "only a blown fuse is an excuse");
-        if killed {
-            self.kills += 1;
-            self.restart_controller().await;
+    }
+
+    /// The controller is not there for so long; terminals and their broker are.
+    pub(super) fn away(&mut self, seconds: i64) {
+        for _ in 0..seconds / ROUND_S {
+            self.now.0 += ROUND_S;
+            self.terminals_round();
         }
     }
 

@@ -7,7 +7,7 @@ use shared::time::UnixTime;
 
 use super::fixture::*;
 use crate::campaign::state::{CampaignEvent, CampaignState};
-use crate::registry::campaign::{AfterStart, Approval, Campaign, Purpose, SignedAnew};
+use crate::registry::campaign::{AfterStart, Approval, Campaign, Issue, Purpose, SignedAnew};
 use crate::registry::delivery::NewOrder;
 use crate::registry::page::Page;
 use crate::registry::{Registry, RegistryError};
@@ -64,7 +64,8 @@ pub(super) async fn a_campaign_waits_until_everybody_has_signed(registry: &dyn R
     assert_eq!(first.expect("it is taken").state, CampaignState::AwaitingApproval);
     let stale = registry.sign_batch(&seen, &signed_anew(&han, true), &by("op", 22)).await;
     assert!(matches!(stale, Err(RegistryError::SignedMeanwhile { .. })), "{stale:?}");
-    let seen = registry.batch(campaign_id(1), Purpose::Change, 0).await.expect("it is found");
+    let seen =
+        registry.batch(campaign_id(1), Purpose::Change, Issue::FIRST).await.expect("it is found");
     let seen = seen.expect("it is there");
     assert_eq!(seen.signed.as_slice(), b"gil");
     let second = registry.sign_batch(&seen, &signed_anew(&han, true), &by("op", 22)).await;
@@ -98,7 +99,8 @@ pub(super) async fn an_approver_ends_a_campaign_that_waits_or_runs(registry: &dy
     let stopped = registry.cancel_campaign(&runs, &cancel(2), &ida, &by("op", 31)).await;
     let stopped = stopped.expect("it is cancelled");
     assert_eq!((stopped.state, stopped.ended_at), (CampaignState::Aborted, None));
-    let stored = registry.batch(campaign_id(2), Purpose::Cancel, 0).await.expect("it is found");
+    let stored =
+        registry.batch(campaign_id(2), Purpose::Cancel, Issue::FIRST).await.expect("it is found");
     assert_eq!(stored, Some(cancel(2)), "it is what terminals are sent");
     let approvals = registry.approvals(cancel(2).digest).await.expect("they are listed");
     assert_eq!(approvals.as_slice(), std::slice::from_ref(&ida));

@@ -7,7 +7,7 @@ use shared::time::UnixTime;
 use super::fixture::*;
 use crate::campaign::plan::Held;
 use crate::campaign::state::{CampaignEvent, CampaignState};
-use crate::registry::campaign::Purpose;
+use crate::registry::campaign::{Issue, Purpose, StoredBatch};
 use crate::registry::page::Page;
 use crate::registry::{Registry, RegistryError};
 
@@ -51,15 +51,77 @@ pub(super) async fn members_are_frozen_at_the_start(registry: &dyn Registry) {
         let some = registry.members_page(campaign_id(1), &page).await.expect("they are listed");
         assert_eq!(some, expected, "after {after:?}");
     }
-    let stored = registry.batch(campaign_id(1), Purpose::Change, 0).await.expect("it is found");
+    let stored =
+        registry.batch(campaign_id(1), Purpose::Change, Issue::FIRST).await.expect("it is found");
     assert_eq!(stored, Some(batch(1, Purpose::Change)));
-    let stored = registry.batch(campaign_id(1), Purpose::Cancel, 0).await.expect("it is looked up");
+    let stored = registry
+        .batch(campaign_id(1), Purpose::Cancel, Issue::FIRST)
+        .await
+        .expect("it is looked up");
     assert_eq!(stored, None);
     let again = batch(1, Purpose::Cancel);
     assert_eq!(registry.put_batch(&again).await.expect("it is stored"), again);
     let mut other = again.clone();
     other.signed = shared::message::SignedBytes::new(vec![9]);
     assert_eq!(registry.put_batch(&other).await.expect("the first one stays"), again);
+}
+
+async fn members(registry: &dyn Registry) -> Vec<u8> {
+    let members = registry.members(campaign_id(1)).await.expect("they are listed");
+    members.iter().map(|id| id.as_bytes()[15]).collect()
+}
+
+pub(super) async fn who_joins_a_running_campaign_is_a_member_of_it(registry: &dyn Registry) {
+    for number in 1..=5 {
+        enrol(registry, number, 1).await;
+    }
+    let running = start(registry, 1, &[2, 4]).await;
+    let join = async |seen, numbers: &[u8]| {
+        let joiners: Vec<_> = numbers.iter().map(|number| (terminal_id(*number), 0)).collect();
+        registry.join(seen, &joiners, &by("plan", 12)).await
+    };
+    assert_eq!(join(&running, &[5, 1]).await.expect("they join"), 2);
+    assert_eq!(join(&running, &[1, 3]).await.expect("one joins"), 1, "one had before");
+    assert_eq!(members(registry).await, [1, 2, 3, 4, 5]);
+    let joiners = registry.joiners(campaign_id(1)).await.expect("they are listed");
+    assert_eq!(joiners, [1, 3, 5].map(terminal_id));
+    let seen = registry.campaign(campaign_id(1)).await.expect("it is looked up");
+    let frozen = seen.and_then(|it| it.frozen).expect("it was started");
+    assert_eq!((frozen.members, frozen.joined), (5, 3));
+    let waves = registry.waves(campaign_id(1)).await.expect("they are listed");
+    assert_eq!(waves[0].wave.size, 5);
+    let mut page = Page::first(2);
+    let mut in_pages = vec![];
+    loop {
+        let some = registry.members_page(campaign_id(1), &page).await.expect("they are listed");
+        let Some(last) = some.last() else { break };
+        page = Page::after(*last, 2);
+        in_pages.push(some);
+    }
+    let expected = [vec![1, 2], vec![3, 4], vec![5]];
+    assert_eq!(in_pages, expected.map(|it| it.into_iter().map(terminal_id).collect::<Vec<_>>()));
+    let pause = registry.move_campaign(&running, CampaignEvent::Pause, &by("op", 13)).await;
+    let paused = pause.expect("it is paused");
+    let refused = join(&paused, &[1]).await;
+    assert!(matches!(refused, Err(RegistryError::CampaignMoved { .. })), "{refused:?}");
+}
+
+pub(super) async fn who_joined_has_batches_of_its_own(registry: &dyn Registry) {
+    for number in 1..=3 {
+        enrol(registry, number, 1).await;
+    }
+    start(registry, 1, &[1]).await;
+    let of = |number, joiner: u8| Issue { number, joiner: Some(terminal_id(joiner)) };
+    let issues = [of(0, 2), of(1, 2), of(0, 3), Issue { number: 1, joiner: None }];
+    for (number, issue) in (7..).zip(issues) {
+        let StoredBatch { id, digest, .. } = batch(number, Purpose::Change);
+        let new = StoredBatch { id, digest, issue, ..batch(1, Purpose::Change) };
+        assert_eq!(registry.put_batch(&new).await.expect("it is stored"), new);
+        let found = registry.batch(campaign_id(1), Purpose::Change, issue).await;
+        assert_eq!(found.expect("it is looked up"), Some(new));
+    }
+    let first = registry.batch(campaign_id(1), Purpose::Change, Issue::FIRST).await;
+    assert_eq!(first.expect("it is looked up"), Some(batch(1, Purpose::Change)));
 }
 
 pub(super) async fn a_campaign_moves_only_from_where_it_was_seen(registry: &dyn Registry) {

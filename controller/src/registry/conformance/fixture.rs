@@ -18,7 +18,7 @@ use crate::campaign::wave::{Wave, Whom};
 use crate::registry::Registry;
 use crate::registry::audit::By;
 use crate::registry::campaign::{
-    AfterStart, Campaign, NewCampaign, Origin, Purpose, Start, StoredBatch,
+    AfterStart, Campaign, Issue, NewCampaign, Origin, Purpose, Start, StoredBatch,
 };
 use crate::registry::delivery::{Heard, NewOrder, Report, Saying};
 use crate::registry::page::Page;
@@ -124,7 +124,7 @@ pub(super) fn batch(campaign: u8, purpose: Purpose) -> StoredBatch {
         id: BatchId::from_bytes(id),
         campaign: campaign_id(campaign),
         purpose,
-        issue: 0,
+        issue: Issue::FIRST,
         signed: SignedBytes::new(vec![campaign; 3]),
         not_before: UnixTime(10),
         not_after: FOREVER,

@@ -1,16 +1,22 @@
 //! Terminals as whoever plans for a whole fleet sees them.
 
+use std::collections::BTreeMap;
+
 use shared::time::UnixTime;
 
 use super::fixture::*;
 use crate::campaign::assignment::Fact;
+use crate::campaign::frontier::UpTo;
 use crate::registry::Registry;
 use crate::registry::page::Page;
 use crate::registry::prospect::{Ask, PROSPECTS_MAX, Prospect};
 use crate::registry::terminal::Presence;
 use crate::selector::{Facts, Selector};
+use crate::store::Description;
 
 const EVERYTHING: Ask = Ask {
+    among: None,
+    regions: true,
     id: None,
     serial: None,
     model: None,
@@ -96,6 +102,9 @@ pub(super) async fn what_a_selector_has_in_common_is_looked_up_and_the_rest_is_a
     registry: &dyn Registry,
 ) {
     fleet(registry).await;
+    let coast = Description { region: Some("coast".to_owned()), ..Description::default() };
+    let described = registry.describe_store("berlin-2", 0, &coast, &by("op", 3)).await;
+    described.expect("the store is known");
     let fourth = terminal_id(4).to_string();
     for (text, given, meant) in [
         ("*", vec![1, 2, 3, 4], vec![1, 2, 3, 4]),
@@ -110,6 +119,7 @@ pub(super) async fn what_a_selector_has_in_common_is_looked_up_and_the_rest_is_a
         ("store=berlin-2 or model=px7", vec![1, 2, 3, 4], vec![3, 4]),
         ("label.ring=canary & not serial~*3", vec![1, 2, 3, 4], vec![1, 2, 4]),
         ("state=enrolled & zone=Europe/Berlin", vec![1, 2, 3], vec![1, 2]),
+        ("region=coast", vec![1, 2, 3, 4], vec![3]),
     ] {
         let selector: Selector = text.parse().expect("it is one");
         let found = asked(registry, &selector.ask()).await;
@@ -130,6 +140,39 @@ pub(super) async fn a_fleet_is_looked_over_in_pages(registry: &dyn Registry) {
     assert_eq!(numbers(&rest), [4]);
     page = Page::after(terminal_id(4), 3);
     assert_eq!(registry.prospects(&Ask::default(), &page).await.expect("they are"), []);
+}
+
+/// Whom a running campaign would take in is asked of those about whom something has changed.
+pub(super) async fn what_terminals_are_selected_by_is_told_when_it_changes(
+    registry: &dyn Registry,
+) {
+    fleet(registry).await;
+    let now = async || registry.fleet_tally().await.expect("a tally").changes;
+    let since = async |changes| {
+        let upheavals = registry.fleet_tally().await.expect("a tally").upheavals;
+        let changed = registry.changes(UpTo { changes, upheavals }).await.expect("they are told");
+        let of = changed.of.expect("it is known about whom");
+        of.iter().map(|(id, _)| id.as_bytes()[15]).collect::<Vec<_>>()
+    };
+    let before = now().await;
+    registry.apply(&[greeting(hello(1, 0), 100)]).await.expect("it is heard");
+    let online = now().await;
+    assert_eq!(since(before).await, [1], "it came");
+    registry.apply(&[greeting(hello(1, 0), 101)]).await.expect("it is heard");
+    assert_eq!(since(online).await, [0_u8; 0], "it says the same again");
+    let mut newer = hello(1, 0);
+    newer.agent_version = "9.9.9".to_owned();
+    registry.apply(&[greeting(newer, 102)]).await.expect("it is heard");
+    assert_eq!(since(online).await, [1], "it runs something else");
+    let before = now().await;
+    let wish = BTreeMap::from([("ring".to_owned(), Some("late".to_owned()))]);
+    registry.label_terminal(terminal_id(2), &wish, &by("op", 103)).await.expect("it is labelled");
+    assert_eq!(since(before).await, [2]);
+    let among = Some(vec![terminal_id(2), terminal_id(4), terminal_id(9)]);
+    let few = asked(registry, &Ask { among, ..EVERYTHING }).await;
+    assert_eq!(numbers(&few), [2, 4]);
+    let few: Vec<_> = few.iter().map(|it| it.labels.as_ref().unwrap()["ring"].as_str()).collect();
+    assert_eq!(few, ["late", "canary"]);
 }
 
 pub(super) async fn whoever_has_an_order_that_has_not_ended_is_busy(registry: &dyn Registry) {

@@ -12,7 +12,7 @@ use shared::outcome::Outcome;
 use super::session::{
     Access, Database, Row, Transaction, code, int, json, maybe_text, maybe_time, text, time,
 };
-use super::{SqlRegistry, audit, finish, positions, read, transaction, write};
+use super::{SqlRegistry, audit, finish, positions, read, tally, transaction, write};
 use crate::position::binding::told::{self, Moves, Till};
 use crate::position::binding::{
     self, Binding, BindingEvent, BindingPolicy, BindingRefused, BindingState, Registration, Version,
@@ -386,8 +386,16 @@ async fn write_state(
     let update = "UPDATE bindings SET state = $2, state_at = $3, state_by = $4, state_why = $5
          WHERE id = $1 AND state <> $2";
     let values = vec![text(id), code(state), time(by.at), text(&by.who), text(&by.why)];
-    tx.execute(update, values).await?;
-    Ok(())
+    if tx.execute(update, values).await? == 0 {
+        return Ok(());
+    }
+    // With whom a terminal settles is what a campaign may go by.
+    let select = "SELECT p.terminal FROM bindings b JOIN positions p ON p.id = b.position
+         WHERE b.id = $1 AND p.terminal IS NOT NULL";
+    match tx.row(select, vec![text(id)]).await? {
+        Some(mut row) => tally::changed(tx, row.parsed("terminal")?).await,
+        None => Ok(()),
+    }
 }
 
 /// Looks at all moves before it writes the first one.

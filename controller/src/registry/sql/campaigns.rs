@@ -6,7 +6,7 @@ use serde::de::DeserializeOwned;
 use shared::change::Change;
 use shared::codec;
 use shared::digest::Digest;
-use shared::id::{CampaignId, OrderId, TerminalId};
+use shared::id::{CampaignId, OrderId};
 use shared::limits::DOCUMENT_BYTES_MAX;
 use shared::time::UnixTime;
 
@@ -19,11 +19,11 @@ use super::{audit, orders, quarantine, waves};
 use crate::campaign::plan::Held;
 use crate::campaign::rate::UsedUntil;
 use crate::campaign::state::{self, CampaignEvent, CampaignState};
-use crate::kind::Terms;
+use crate::kind::{self, Terms};
 use crate::registry::RegistryError;
 use crate::registry::audit::By;
 use crate::registry::campaign::{
-    AfterStart, Campaign, Frozen, NewCampaign, Origin, Purpose, Start, StoredBatch,
+    AfterStart, Campaign, Frozen, Issue, NewCampaign, Origin, Purpose, Start, StoredBatch,
 };
 use crate::registry::page::Page;
 
@@ -34,7 +34,7 @@ macro_rules! select_campaigns {
         concat!(
             "SELECT id, name, change, selector, max_parallel, lifetime_s, salt, state, state_at,
                  state_by, state_why, created_at, created_by, started_at, not_after, members,
-                 root, batch, ended_at, held, policy, tripped, held_next, paced_until_ms,
+                 joined, root, batch, ended_at, held, policy, tripped, held_next, paced_until_ms,
                  reverts, cloned_from
              FROM campaigns ",
             $tail
@@ -98,6 +98,7 @@ fn origin(row: &mut Row) -> Result<Origin> {
 /// The columns that a start fills, which are all there or all absent.
 fn frozen(row: &mut Row) -> Result<Option<Frozen>> {
     let (started_at, not_after, members) = (row.maybe_time()?, row.maybe_time()?, row.maybe_int()?);
+    let joined = row.number()?;
     let (root, batch) = (row.maybe_parsed("digest")?, row.maybe_parsed("digest")?);
     let (Some(started_at), Some(not_after), Some(members), Some(root), Some(batch)) =
         (started_at, not_after, members, root, batch)
@@ -108,7 +109,7 @@ fn frozen(row: &mut Row) -> Result<Option<Frozen>> {
         what: "number of members",
         value: members.to_string(),
     })?;
-    Ok(Some(Frozen { started_at, not_after, members, root, batch }))
+    Ok(Some(Frozen { started_at, not_after, members, joined, root, batch }))
 }
 
 fn by_reason<T: DeserializeOwned>(row: &mut Row) -> Result<BTreeMap<Held, T>> {
@@ -158,18 +159,6 @@ pub(super) async fn add(tx: &mut Transaction, new: &NewCampaign, by: &By) -> Res
              policy, class, reverts, cloned_from)
          VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $10, $11, $13, $14, $15, $16,
              $17)";
-    let release = match &new.change {
-        Change::Upgrade(upgrade) => Some(upgrade.release),
-        Change::Ping(_)
-        | Change::Backup(_)
-        | Change::Drill(_)
-        | Change::Restore(_)
-        | Change::Rebind(_)
-        | Change::Suspend(_)
-        | Change::Resume(_)
-        | Change::Decommission(_)
-        | Change::Cancel(_) => None,
-    };
     let (reverts, cloned_from) = match new.origin {
         Origin::Itself => (None, None),
         Origin::CopyOf(original) => (None, Some(original)),
@@ -179,7 +168,7 @@ pub(super) async fn add(tx: &mut Transaction, new: &NewCampaign, by: &By) -> Res
         text(new.id),
         maybe_text(new.name.as_ref()),
         bytes(&codec::encode(&new.change)),
-        maybe_text(release),
+        maybe_text(kind::release_of(&new.change)),
         text(&new.selector),
         int(new.max_parallel),
         int(new.lifetime_s),
@@ -323,60 +312,6 @@ pub(super) async fn settle(tx: &mut Transaction, id: CampaignId, at: UnixTime) -
     orders::forgive(tx, id).await
 }
 
-pub(super) async fn members(tx: &mut Transaction, id: CampaignId) -> Result<Vec<TerminalId>> {
-    let missing = || RegistryError::Missing { what: "started campaign", which: id.to_string() };
-    let select = "SELECT digest, ids FROM memberships WHERE campaign = $1";
-    let mut row = tx.row(select, vec![text(id)]).await?.ok_or_else(missing)?;
-    let (digest, ids): (Digest, _) = (row.parsed("digest")?, row.bytes()?);
-    let (members, rest) = ids.as_chunks::<16>();
-    if Digest::of(&ids) != digest || !rest.is_empty() {
-        let value = format!("{} bytes of {id}", ids.len());
-        return Err(RegistryError::Unreadable { what: "list of members", value });
-    }
-    Ok(members.iter().map(|id| TerminalId::from_bytes(*id)).collect())
-}
-
-/// Bytes of one id in a list of members.
-const ID_BYTES: u64 = 16;
-
-/// A part of the list, by bisecting it: it is sorted, and as large as the campaign.
-pub(super) async fn members_page(
-    tx: &mut Transaction,
-    id: CampaignId,
-    page: &Page<TerminalId>,
-) -> Result<Vec<TerminalId>> {
-    let missing = || RegistryError::Missing { what: "started campaign", which: id.to_string() };
-    let length = "SELECT CAST(length(ids) AS BIGINT) FROM memberships WHERE campaign = $1";
-    let mut row = tx.row(length, vec![text(id)]).await?.ok_or_else(missing)?;
-    let count = row.number::<u64>()? / ID_BYTES;
-    let (mut low, mut high) = (0, if page.after.is_some() { count } else { 0 });
-    while low < high {
-        let middle = low + (high - low) / 2;
-        match slice(tx, id, middle, 1).await?.first() {
-            Some(found) if Some(*found) <= page.after => low = middle + 1,
-            Some(_) | None => high = middle,
-        }
-    }
-    slice(tx, id, low, u64::from(page.items())).await
-}
-
-async fn slice(
-    tx: &mut Transaction,
-    campaign: CampaignId,
-    from: u64,
-    count: u64,
-) -> Result<Vec<TerminalId>> {
-    // A number is sent as a large one, and `substr` takes none.
-    let select = "SELECT substr(ids, CAST(CAST($2 AS BIGINT) AS INTEGER),
-             CAST(CAST($3 AS BIGINT) AS INTEGER))
-         FROM memberships WHERE campaign = $1";
-    let values = vec![text(campaign), int(from * ID_BYTES + 1), int(count * ID_BYTES)];
-    let Some(mut row) = tx.row(select, values).await? else { return Ok(vec![]) };
-    let bytes = row.bytes()?;
-    let (ids, _) = bytes.as_chunks::<16>();
-    Ok(ids.iter().map(|id| TerminalId::from_bytes(*id)).collect())
-}
-
 pub(super) async fn put_held(
     tx: &mut Transaction,
     id: CampaignId,
@@ -391,20 +326,29 @@ pub(super) async fn put_held(
     Ok(())
 }
 
-/// `change` of the first issue of a campaign, `change-1` of the second.
-fn purpose_text(purpose: Purpose, issue: u16) -> String {
-    match issue {
-        0 => purpose.code().to_owned(),
-        _ => format!("{}-{issue}", purpose.code()),
+/// `change` of the first issue of a campaign, `change-1` of the second, and `change/ter-…` or
+/// `change-1/ter-…` where it is for one terminal that has joined later.
+fn purpose_text(purpose: Purpose, Issue { number, joiner }: Issue) -> String {
+    let mut text = purpose.code().to_owned();
+    if number > 0 {
+        text.push_str(&format!("-{number}"));
     }
+    if let Some(joiner) = joiner {
+        text.push_str(&format!("/{joiner}"));
+    }
+    text
 }
 
-fn purpose(text: String) -> Result<(Purpose, u16)> {
-    let (word, issue) = text.split_once('-').unwrap_or((&text, "0"));
-    match (words::read(word), issue.parse()) {
-        (Some(purpose), Ok(issue)) => Ok((purpose, issue)),
-        _ => Err(RegistryError::Unreadable { what: Purpose::WHAT, value: text }),
-    }
+fn purpose(text: String) -> Result<(Purpose, Issue)> {
+    let unreadable = || RegistryError::Unreadable { what: Purpose::WHAT, value: text.clone() };
+    let (what, joiner) = match text.split_once('/') {
+        Some((what, joiner)) => (what, Some(joiner.parse().map_err(|_| unreadable())?)),
+        None => (text.as_str(), None),
+    };
+    let (word, number) = what.split_once('-').unwrap_or((what, "0"));
+    let purpose = words::read(word).ok_or_else(unreadable)?;
+    let number = number.parse().map_err(|_| unreadable())?;
+    Ok((purpose, Issue { number, joiner }))
 }
 
 fn batch(mut row: Row) -> Result<StoredBatch> {
@@ -427,7 +371,7 @@ pub(super) async fn batch_for(
     tx: &mut Transaction,
     campaign: CampaignId,
     purpose: Purpose,
-    issue: u16,
+    issue: Issue,
 ) -> Result<Option<StoredBatch>> {
     let select = "SELECT digest, id, campaign, purpose, signed, not_before, not_after FROM batches
          WHERE campaign = $1 AND purpose = $2";

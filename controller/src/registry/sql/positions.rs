@@ -4,7 +4,7 @@ use shared::id::{BindingId, PositionId, TerminalId};
 use shared::time::UnixTime;
 
 use super::session::{Row, Transaction, code, int, list, maybe_text, text, time, with_id_list};
-use super::{audit, terminals};
+use super::{audit, tally, terminals};
 use crate::position::{Position, PositionEvent, PositionRefused, PositionState, step};
 use crate::registry::RegistryError;
 use crate::registry::audit::By;
@@ -180,9 +180,16 @@ pub(super) async fn write(
     terminal: Option<TerminalId>,
     at: UnixTime,
 ) -> Result<()> {
+    let before = "SELECT terminal FROM positions WHERE id = $1 AND terminal IS NOT NULL";
+    let before = tx.row(before, vec![text(id)]).await?;
+    let before = before.map(|mut row| row.parsed("terminal")).transpose()?;
     let update = "UPDATE positions SET state = $2, state_at = $3, terminal = $4 WHERE id = $1";
     let values = vec![text(id), code(state), time(at), maybe_text(terminal)];
     tx.execute(update, values).await?;
+    // With whom they settle is what a campaign may go by.
+    for terminal in [before, terminal].into_iter().flatten() {
+        tally::changed(tx, terminal).await?;
+    }
     Ok(())
 }
 
@@ -217,6 +224,8 @@ pub(super) async fn vacate_of(
 ) -> Result<()> {
     let update = "UPDATE positions SET state = 'vacant', state_at = $2, terminal = NULL
          WHERE terminal = $1";
-    tx.execute(update, vec![text(terminal), time(at)]).await?;
+    if tx.execute(update, vec![text(terminal), time(at)]).await? > 0 {
+        tally::changed(tx, terminal).await?;
+    }
     Ok(())
 }

@@ -208,7 +208,12 @@ impl Known {
         }
         let serve = self.serve && self.has_owed;
         match &self.hello {
-            Some((at, hello)) => self.write_greeted(tx, serve, *at, hello).await?,
+            Some((at, hello)) => {
+                if self.runs_something_else(tx, hello).await? {
+                    differences.changed(self.id);
+                }
+                self.write_greeted(tx, serve, *at, hello).await?;
+            }
             None if self.now != self.found || serve => self.write_standing(tx, serve).await?,
             None => {}
         }
@@ -221,6 +226,13 @@ impl Known {
              WHERE id = $1";
         tx.execute(update, self.standing_values(serve)).await?;
         Ok(())
+    }
+
+    async fn runs_something_else(&self, tx: &mut Transaction, hello: &Hello) -> Result<bool> {
+        let same = "SELECT 1 FROM terminals
+             WHERE id = $1 AND agent_version = $2 AND components = $3";
+        let values = vec![text(self.id), text(&hello.agent_version), json(&hello.components)];
+        Ok(tx.row(same, values).await?.is_none())
     }
 
     async fn write_greeted(

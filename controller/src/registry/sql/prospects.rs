@@ -9,7 +9,9 @@ use async_trait::async_trait;
 use shared::id::{CampaignId, TerminalId};
 
 use super::quarantine::terminal_is_quarantined;
-use super::session::{Access, Database, Row, Transaction, flag, int, maybe_text, text};
+use super::session::{
+    Access, Database, Row, Sql, Transaction, flag, int, list, maybe_text, text, with_id_list,
+};
 use super::{SqlRegistry, finish, positions, read, transaction};
 use crate::registry::RegistryError;
 use crate::registry::page::{PAGE_ITEMS_MAX, Page};
@@ -41,6 +43,11 @@ macro_rules! select_prospects {
     };
 }
 
+const AMONG: Sql = Sql {
+    sqlite: select_prospects!("id IN (SELECT value FROM json_each($7)) AND "),
+    postgres: select_prospects!("id IN (SELECT json_array_elements_text(CAST($7 AS json))) AND "),
+};
+
 async fn prospects(
     tx: &mut Transaction,
     ask: &Ask,
@@ -54,11 +61,16 @@ async fn prospects(
         maybe_text(ask.model.as_ref()),
         maybe_text(ask.zone.as_ref()),
     ];
-    let (select, key) = match (&ask.id, &ask.serial, &ask.store) {
-        (Some(id), ..) => (select_prospects!("id = $7 AND "), Some(text(id))),
-        (None, Some(serial), _) => (select_prospects!("serial = $7 AND "), Some(text(serial))),
-        (None, None, Some(store)) => (select_prospects!("store = $7 AND "), Some(text(store))),
-        (None, None, None) => (select_prospects!(""), None),
+    let (select, key): (Sql, _) = match (&ask.among, &ask.id, &ask.serial, &ask.store) {
+        (Some(ids), ..) => (AMONG, Some(list(ids))),
+        (None, Some(id), ..) => (select_prospects!("id = $7 AND ").into(), Some(text(id))),
+        (None, None, Some(serial), _) => {
+            (select_prospects!("serial = $7 AND ").into(), Some(text(serial)))
+        }
+        (None, None, None, Some(store)) => {
+            (select_prospects!("store = $7 AND ").into(), Some(text(store)))
+        }
+        (None, None, None, None) => (select_prospects!("").into(), None),
     };
     values.extend(key);
     let rows = tx.rows(select, values).await?;
@@ -67,6 +79,9 @@ async fn prospects(
     let range = (first.id, last.id);
     let beside = Beside::of(tx, ask, range).await?;
     found.iter_mut().for_each(|it| beside.add_to(it));
+    if ask.regions {
+        add_regions(tx, &mut found).await?;
+    }
     if ask.providers {
         add_providers(tx, &mut found).await?;
     }
@@ -79,6 +94,7 @@ fn prospect(mut row: Row) -> Result<Prospect> {
         serial: row.text()?,
         model: row.text()?,
         store: row.text()?,
+        region: None,
         lane: row.maybe_text()?,
         zone: row.text()?,
         opens_in: row.text()?,
@@ -151,6 +167,19 @@ async fn busy(
          WHERE ended = 0 AND terminal BETWEEN $1 AND $2 ORDER BY terminal, campaign";
     let rows = tx.rows(select, vec![text(first), text(last)]).await?;
     rows.into_iter().map(|mut row| Ok((row.parsed("terminal")?, row.parsed("campaign")?))).collect()
+}
+
+async fn add_regions(tx: &mut Transaction, to: &mut [Prospect]) -> Result<()> {
+    let stores: BTreeSet<_> = to.iter().map(|it| it.store.as_str()).collect();
+    let select =
+        with_id_list!("SELECT id, region FROM stores WHERE region IS NOT NULL AND id IN ", "");
+    let rows = tx.rows(select, vec![list(stores)]).await?.into_iter();
+    let region = |mut row: Row| Ok((row.text()?, row.text()?));
+    let regions: BTreeMap<String, String> = rows.map(region).collect::<Result<_>>()?;
+    for it in to {
+        it.region = regions.get(&it.store).cloned();
+    }
+    Ok(())
 }
 
 async fn add_providers(tx: &mut Transaction, to: &mut [Prospect]) -> Result<()> {

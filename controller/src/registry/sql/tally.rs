@@ -191,6 +191,13 @@ impl Differences {
     }
 }
 
+/// Something has changed by which plans decide about this terminal, and nothing that is counted.
+pub(super) async fn changed(tx: &mut Transaction, terminal: TerminalId) -> Result<()> {
+    let mut differences = Differences::default();
+    differences.changed(terminal);
+    differences.write(tx).await
+}
+
 async fn counters(tx: &mut Transaction, scope: &str) -> Result<BTreeMap<String, u64>> {
     let rows = tx.rows("SELECT name, count FROM counters WHERE scope = $1", vec![text(scope)]);
     rows.await?.into_iter().map(|mut row| Ok((row.text()?, row.number()?))).collect()

@@ -13,7 +13,7 @@ use super::session::{
 };
 use super::suspicions::{place_is_frozen, terminal_is_frozen};
 use super::tally::Differences;
-use super::{audit, backup, orders, positions, quarantine, units};
+use super::{audit, backup, orders, positions, quarantine, tally, units};
 use crate::registry::RegistryError;
 use crate::registry::audit::By;
 use crate::registry::page::Page;
@@ -304,6 +304,7 @@ pub(super) async fn label(
         tx.execute(update, vec![text(id), json(&labels)]).await?;
         let subject = format!("{id} {}", changed.join(" "));
         audit::append(tx, by, "terminal-labelled", subject).await?;
+        tally::changed(tx, id).await?;
         terminal.labels = labels;
     }
     Ok(terminal)

@@ -27,6 +27,13 @@ pub(super) async fn add(tx: &mut Transaction, campaign: CampaignId, waves: &[Wav
     Ok(())
 }
 
+/// One more terminal is in it.
+pub(super) async fn grow(tx: &mut Transaction, campaign: CampaignId, number: u16) -> Result<()> {
+    let update = "UPDATE campaign_waves SET size = size + 1 WHERE campaign = $1 AND wave = $2";
+    tx.execute(update, vec![text(campaign), int(number)]).await?;
+    Ok(())
+}
+
 fn whom_text(whom: &Whom) -> String {
     match whom {
         Whom::Listed => "listed".to_owned(),

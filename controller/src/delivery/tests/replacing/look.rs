@@ -9,7 +9,7 @@ use super::shop::{NEW, OLD, STORE, new, old, request_id};
 use crate::campaign::assignment::AssignmentState;
 use crate::campaign::state::CampaignState;
 use crate::position::PositionState;
-use crate::registry::campaign::Purpose;
+use crate::registry::campaign::{Issue, Purpose};
 use crate::registry::page::Page;
 use crate::registry::terminal::{ClaimState, Presence, Service, Unit as Life};
 use crate::registry::{Registry, RegistryError};
@@ -154,7 +154,7 @@ async fn campaigns(
 ) -> Result<BTreeMap<&'static str, Stage>, RegistryError> {
     let mut found = BTreeMap::new();
     for it in registry.campaigns(&Page::first(99)).await? {
-        let batch = registry.batch(it.id, Purpose::Change, 0).await?;
+        let batch = registry.batch(it.id, Purpose::Change, Issue::FIRST).await?;
         let approvals = match batch {
             Some(batch) => registry.approvals(batch.digest).await?.len(),
             None => 0,

@@ -25,7 +25,7 @@ use crate::deactivation::notice::Answer;
 use crate::deactivation::{Checked, Deactivations, NewChange, Resumption, Wanted};
 use crate::registry::Registry;
 use crate::registry::audit::By;
-use crate::registry::campaign::{Campaign, NewCampaign, Purpose};
+use crate::registry::campaign::{Campaign, Issue, NewCampaign, Purpose};
 use crate::registry::page::Page;
 use crate::registry::replacement::{NewReplacement, ReplacementStep};
 use crate::registry::terminal::{ClaimState, Enrolled, Service};
@@ -371,7 +371,7 @@ impl Office {
 
     async fn approve(&self, verb: Verb, now: UnixTime) -> Done {
         let campaign = self.campaign(verb).await?.ok_or("nobody asked for it")?.id;
-        let batch = self.registry.batch(campaign, Purpose::Change, 0).await?;
+        let batch = self.registry.batch(campaign, Purpose::Change, Issue::FIRST).await?;
         let batch = batch.ok_or("there is nothing to sign")?;
         let signed = self.registry.approvals(batch.digest).await?.len();
         let mut envelope = Envelope::<Batch>::from_bytes(batch.signed.as_slice())?;
