@@ -50,7 +50,8 @@ async fn plan(
 }
 
 fn shown(selector: String, planned: Planned) -> CampaignPlan {
-    let Planned { audience, forecast, start, not_after, approvers, release, warnings } = planned;
+    let Planned { audience, forecast, transfer, start, .. } = planned;
+    let Planned { not_after, approvers, release, warnings, .. } = planned;
     let all = audience.zones();
     let zones: Vec<_> = all.iter().take(ZONES_MAX).cloned().collect();
     let bytes = release.as_ref().map(|release| {
@@ -60,6 +61,7 @@ fn shown(selector: String, planned: Planned) -> CampaignPlan {
             each,
             all: each.saturating_mul(audience.members.len() as u64),
             largest_wave: each.saturating_mul(largest.unwrap_or_default()),
+            takes_s: transfer.as_ref().map(|it| it.all.takes().as_secs()),
         }
     });
     let excluded = audience.excluded.iter();

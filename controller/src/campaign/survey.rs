@@ -12,6 +12,7 @@ use shared::time::UnixTime;
 use super::policy::Policy;
 use super::preflight::forecast::{Course, Forecast, forecast};
 use super::preflight::rules::{Intended, Start, Warning};
+use super::preflight::transfer::{Bandwidth, Transfer, transfer};
 use super::preflight::{Audience, Demands, of_unit};
 use super::{CampaignError, Campaigns, wave};
 use crate::registry::RegistryError;
@@ -25,6 +26,8 @@ use crate::selector::{Facts, Selector};
 pub struct Planned {
     pub audience: Audience,
     pub forecast: Forecast,
+    /// How long its members fetch, where something limits that.
+    pub transfer: Option<Transfer>,
     pub start: UnixTime,
     /// Until when its orders would be valid.
     pub not_after: UnixTime,
@@ -68,6 +71,7 @@ impl<'a> Wanted<'a> {
         &'b self,
         audience: &'b Audience,
         forecast: &'b Forecast,
+        transfer: Option<&'b Transfer>,
         release: Option<&Release>,
         start: UnixTime,
     ) -> Intended<'b> {
@@ -75,6 +79,7 @@ impl<'a> Wanted<'a> {
             course: self.course(release),
             audience,
             forecast,
+            transfer,
             start,
             lives: self.lives,
             release_expires_at: release.map(|release| release.expires_at),
@@ -110,14 +115,31 @@ impl Campaigns {
         let release = self.release_of(wanted.change).await?;
         let audience = self.survey(selector, wanted, release.as_ref(), now).await?;
         wave::check_canary(wanted.policy, &audience.members)?;
-        let forecast = forecast(wanted.course(release.as_ref()), &audience, now);
-        let intended = wanted.intended(&audience, &forecast, release.as_ref(), now);
+        let transfer = self.transfer(release.as_ref(), &audience).await?;
+        let mut forecast = forecast(wanted.course(release.as_ref()), &audience, now);
+        if let Some(transfer) = &transfer {
+            forecast.over_at = forecast.over_at.max(now.plus(transfer.all.takes()));
+        }
+        let intended =
+            wanted.intended(&audience, &forecast, transfer.as_ref(), release.as_ref(), now);
         intended.check(started)?;
         let warnings = intended.warnings();
         let members = u32::try_from(audience.members.len()).unwrap_or(u32::MAX);
         let approvers = self.approvers(wanted.change.verb(), members).await?;
         let not_after = now.plus(wanted.lives);
-        Ok(Planned { audience, forecast, start: now, not_after, approvers, release, warnings })
+        let start = now;
+        Ok(Planned { audience, forecast, transfer, start, not_after, approvers, release, warnings })
+    }
+
+    async fn transfer(
+        &self,
+        release: Option<&Release>,
+        audience: &Audience,
+    ) -> Result<Option<Transfer>, RegistryError> {
+        let Some(release) = release else { return Ok(None) };
+        let stores = self.registry.download_limits().await?;
+        let bandwidth = Bandwidth { limits: self.downloads, stores };
+        Ok(transfer(release.artifact.size, &audience.stores, &bandwidth))
     }
 
     /// Everybody whom the selector means, by what would become of them; at least one is a member.
