@@ -1,18 +1,18 @@
 //! How fast bytes of software leave for terminals: so many a second for all of them together, and
 //! so many for those of one store. Pure.
 //!
-//! A download is a *stream*, of which one *piece* waits at a time. A piece goes at a moment at which
-//! both limits have room for it, and uses up both only then: while a store is full, what it cannot
-//! take is there for the others. Of the streams whose stores have room the one that has waited
-//! longest goes first, so that each gets as much as any other.
+//! A download is a *stream*, of which one *piece* waits at a time. A piece goes at a moment at
+//! which both limits have room for it, and uses up both only then: while a store is full, what it
+//! cannot take is there for the others. Of the streams whose stores have room the one that has
+//! waited longest goes first, so that each gets as much as any other.
 //!
 //! A limit is a bucket of tokens, kept as one moment like a campaign's rate (`campaign/rate.rs`):
 //! that up to which it is used up. It may be ahead of the present by [`BURST`], or by one piece
 //! where that takes longer.
 //!
 //! A terminal gives up a connection on which nothing comes. So no more streams are let in than can
-//! each have a piece in time, and a store has no more of them than it leaves for the others. Whoever
-//! is turned away is told a moment after those that were told before.
+//! each have a piece in time, and a store has no more of them than it leaves for the others.
+//! Whoever is turned away is told a moment after those that were told before.
 //!
 //! Times are since some beginning, by a clock that only goes forward.
 
@@ -325,13 +325,16 @@ impl Bucket {
         self.used_until <= now && self.told_until <= now
     }
 
-    /// For how long whoever finds it full should stay away: until so many bytes have gone that there
-    /// is room for one, and one after the other for those who were turned away before.
+    /// For how long whoever finds it full should stay away: until so many bytes have gone that
+    /// there is room for one, and one after the other for those who were turned away before.
     fn turn_away(&mut self, wish: &Wish<'_>, until_room: u64, now: Duration) -> Duration {
         let Some(limit) = self.limit else { return Duration::ZERO };
-        let room_at = now.saturating_add(limit.takes(until_room));
-        let turn_at = self.told_until.saturating_add(limit.takes(wish.bytes));
-        let again_at = room_at.max(turn_at);
+        let room_at = now.saturating_add(limit.takes(until_room.max(PIECE_BYTES_MAX)));
+        // Whoever was told a moment that is over has come, or does not come any more.
+        let again_at = match self.told_until > now {
+            true => room_at.max(self.told_until.saturating_add(limit.takes(wish.bytes))),
+            false => room_at,
+        };
         let again_after = again_at.saturating_sub(now);
         if again_after > AGAIN_AFTER_MAX {
             return late(wish.terminal);

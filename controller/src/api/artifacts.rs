@@ -32,8 +32,9 @@ pub(super) fn routes() -> OpenApiRouter<Arc<Api>> {
 
 /// Fetch an artifact, or one range of it
 ///
-/// Terminals keep to the limits of bandwidth. Where more of them fetch than these let in, the answer
-/// is 503 and says when to come again. A terminal fetches one artifact at a time.
+/// Terminals are given the bytes at the pace of the limits of bandwidth. Where more of them fetch
+/// than these let in, the answer is 503 and says when to come again. Where there is a limit, a
+/// terminal fetches one artifact at a time.
 #[utoipa::path(
     get,
     path = "/v1/artifacts/{sha256}",

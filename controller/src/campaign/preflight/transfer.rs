@@ -1,7 +1,7 @@
 //! How long a campaign's terminals fetch at the very least, by the limits of bandwidth. Pure.
 //!
-//! Arithmetic over bytes alone: nobody waits for a window, all come at once, and what a terminal has
-//! fetched already is not known.
+//! Arithmetic over bytes alone: nobody waits for a window, all come at once, and what a terminal
+//! has fetched already is not known.
 
 use std::collections::BTreeMap;
 use std::fmt;
