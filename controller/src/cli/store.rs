@@ -147,31 +147,31 @@ fn list(stores: Vec<Store>, print: &mut Print) {
     let row = |it: Store| {
         let set = it.set_at.map(time_text);
         let at_once = or_nothing(it.at_once_max);
-        let downloads = downloads(&it);
+        let bandwidth = bandwidth(&it);
         [
             it.name,
             or_nothing(it.region),
             at_once,
             or_nothing(it.fallback),
-            downloads,
+            bandwidth,
             or_nothing(set),
             or_nothing(it.set_by),
         ]
     };
-    let header = ["store", "region", "at once", "fallback", "downloads", "set", "by"];
+    let header = ["store", "region", "at once", "fallback", "bandwidth", "set", "by"];
     let rows = stores.into_iter().map(row).collect();
     print.table(header, rows, "no store is known: claim a terminal for one");
 }
 
 fn show(StoreDetail { store, hours, calendars }: StoreDetail, print: &mut Print) {
-    let downloads = downloads(&store);
+    let bandwidth = bandwidth(&store);
     let set = store.set_at.map(|at| format!("{} by {}", time_text(at), or_nothing(store.set_by)));
     let lines = [
         ("store", store.name),
         ("region", or_nothing(store.region)),
         ("at once", or_nothing(store.at_once_max)),
         ("fallback", or_nothing(store.fallback)),
-        ("downloads", downloads),
+        ("bandwidth", bandwidth),
         ("set", or_nothing(set)),
     ];
     for (name, value) in lines {
@@ -186,7 +186,7 @@ fn show(StoreDetail { store, hours, calendars }: StoreDetail, print: &mut Print)
 }
 
 /// `256.0 KiB/s`
-fn downloads(store: &Store) -> String {
+fn bandwidth(store: &Store) -> String {
     or_nothing(store.download_bytes_per_s.map(|it| format!("{}/s", size_text(it))))
 }
 

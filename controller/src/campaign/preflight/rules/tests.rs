@@ -208,7 +208,10 @@ fn what_one_terminal_cannot_fetch_in_time_is_refused_and_what_all_cannot_is_told
         let thin = [("west".to_owned(), "4KiB".parse().expect("it is a limit"))].into();
         transfer(each, &stores, &Bandwidth { limits, stores: thin })
     };
-    let case = |mib: u64| Case { transfer: bandwidth(mib << 20), lives: DAY, ..sound() };
+    let case = |mib: u64| {
+        let (transfer, policy) = (bandwidth(mib << 20), Policy::PLAIN);
+        Case { transfer, policy, lives: DAY, ..sound() }
+    };
     // In a day 337.5 MiB pass 4 KiB/s, and sixty terminals share it.
     let said = refused(&case(338), &case(337));
     let expected = "fetching it takes one terminal 1d at least by the limit of store west \
