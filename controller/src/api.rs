@@ -15,6 +15,7 @@ mod calendars;
 mod campaigns;
 mod claims;
 mod deactivations;
+mod downloads;
 mod enrol;
 mod evidence;
 mod extract;
@@ -69,6 +70,7 @@ use crate::terminal::enrolment::Registrar;
 use listener::Shown;
 use problem::{Code, Refusal};
 
+pub use downloads::Downloads;
 pub use listener::{ListenError, Listener};
 
 /// A request that is not an artifact: a signed document is the largest.
@@ -86,6 +88,7 @@ pub struct Api {
     pub campaigns: Campaigns,
     pub log: Log,
     pub blobs: Blobs,
+    pub downloads: Downloads,
     pub places: Places,
     pub intake: Intake,
     pub retention: Policy,
@@ -203,6 +206,7 @@ pub fn description() -> utoipa::openapi::OpenApi {
 /// Serves the API until the tasks are asked to end.
 pub fn serve(listener: Listener, api: Arc<Api>, tls: rustls::ServerConfig, tasks: &Tasks) {
     let fleet = api.fleet;
+    tasks.spawn("downloads", api.downloads.clone().run(tasks.stop()));
     let (router, _description) = operations().split_for_parts();
     let router = router
         .fallback(|request: Request| async move { Refusal::no("resource", request.uri().path()) })

@@ -19,7 +19,7 @@ use shared::queue::OpenError;
 use shared::tls::{self, ClientCertificate, TlsError};
 use tracing::info;
 
-use crate::api::{self, Api, ListenError, Listener};
+use crate::api::{self, Api, Downloads, ListenError, Listener};
 use crate::audit::Log;
 use crate::auth::roster::{self, RosterRefused};
 use crate::background::{Poke, Stopped, Tasks, now};
@@ -407,7 +407,7 @@ async fn start_https(
         nonces: Nonces::new(&keys.device_ca),
     };
     make_directory(&config.blobs)?;
-    let campaigns = Campaigns::new(registry.clone(), signer.clone());
+    let campaigns = Campaigns::new(registry.clone(), signer.clone()).limited(config.downloads);
     let backup = backups::start(config, registry, &campaigns, signer, execute, tasks).await?;
     let HttpsUrl(address) = &config.https.url;
     let api = Api {
@@ -417,6 +417,7 @@ async fn start_https(
         campaigns,
         log: Log::new(registry.clone(), signer.clone()),
         blobs: Blobs::in_directory(&config.blobs)?,
+        downloads: Downloads::new(config.downloads),
         places: backup.places,
         intake: backup.intake,
         retention: config.backups.retention,

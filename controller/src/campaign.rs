@@ -51,6 +51,7 @@ use crate::auth::roster;
 use crate::delivery::Signer;
 use crate::kind::{self, Terms};
 use crate::measure;
+use crate::pacing::Limits;
 use crate::rebind;
 use crate::registry::audit::By;
 use crate::registry::campaign::{Campaign, NewCampaign, NotAgain, Origin, Reprioritised};
@@ -223,11 +224,17 @@ impl Retried {
 pub struct Campaigns {
     registry: Arc<dyn Registry>,
     signer: Arc<Signer>,
+    downloads: Limits,
 }
 
 impl Campaigns {
     pub fn new(registry: Arc<dyn Registry>, signer: Arc<Signer>) -> Self {
-        Self { registry, signer }
+        Self { registry, signer, downloads: Limits::default() }
+    }
+
+    /// With what limits how fast terminals fetch.
+    pub fn limited(self, downloads: Limits) -> Self {
+        Self { downloads, ..self }
     }
 
     /// Refuses whatever could never make progress.

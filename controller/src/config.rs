@@ -25,6 +25,7 @@ use tracing_subscriber::EnvFilter;
 use tracing_subscriber::filter::ParseError;
 
 use crate::auth::ControllerName;
+use crate::pacing::Limits;
 use crate::position::binding::BindingPolicy;
 use crate::provider::contract::LegalReview;
 use reader::{Mistakes, Reader};
@@ -40,6 +41,8 @@ pub struct Config {
     pub name: ControllerName,
     pub log: LogFilter,
     pub https: Https,
+    /// How fast terminals fetch software.
+    pub downloads: Limits,
     pub broker: BrokerChoice,
     pub registry: RegistryUrl,
     pub spool: PathBuf,
@@ -374,6 +377,11 @@ fn read(mut file: Reader<'_>, base: &Path) -> Option<Config> {
     let name = file.parsed("name");
     let log = file.parsed("log");
     let https = read_https(file.table("https"));
+    let downloads = in_table(file.table("downloads"), |table| {
+        let whole = table.maybe_parsed("bytes_per_second");
+        let of_each_store = table.maybe_parsed("store_bytes_per_second");
+        Some(Limits { whole: whole?, of_each_store: of_each_store? })
+    });
     let broker = read_broker(file.table("broker"));
     let registry = in_table(file.table("registry"), |table| {
         let url = RegistryUrl::new(&table.text("url")?, base);
@@ -431,6 +439,7 @@ fn read(mut file: Reader<'_>, base: &Path) -> Option<Config> {
         name: name?,
         log: log?,
         https: https?,
+        downloads: downloads?,
         broker: broker?,
         registry: registry?,
         spool: base.join(spool?),

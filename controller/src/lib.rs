@@ -29,6 +29,7 @@ pub mod kind;
 mod measure;
 pub mod mqtt;
 mod on_record;
+pub mod pacing;
 pub mod position;
 pub mod provider;
 pub mod rebind;

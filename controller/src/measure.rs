@@ -71,6 +71,27 @@ pub(crate) fn time_text(at: UnixTime) -> String {
     }
 }
 
+/// Why a text is not a number of bytes.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("`{0}` is not a number of bytes: write for example `65536`, `512KiB`, `20MiB` or `1GiB`")]
+pub struct NotASize(String);
+
+/// Reads a whole number of bytes, or of one unit of 1024: `512KiB`.
+pub(crate) fn size(text: &str) -> Result<u64, NotASize> {
+    let wrong = || NotASize(text.chars().take(32).collect());
+    let end = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
+    let unit: u64 = match &text[end..] {
+        "" | "B" => 1,
+        "KiB" => 1 << 10,
+        "MiB" => 1 << 20,
+        "GiB" => 1 << 30,
+        "TiB" => 1 << 40,
+        _ => return Err(wrong()),
+    };
+    let count: u64 = text[..end].parse().map_err(|_| wrong())?;
+    count.checked_mul(unit).ok_or_else(wrong)
+}
+
 /// A number of bytes, in units of 1024.
 pub(crate) fn size_text(bytes: u64) -> String {
     let units = ["B", "KiB", "MiB", "GiB", "TiB"];
@@ -132,6 +153,19 @@ mod tests {
         assert_eq!(time_text(UnixTime(1_795_341_600)), "2026-11-22 10:00Z");
         for text in ["", "-1", "yesterday", "2026-11-22", "9999999999999999"] {
             assert!(unix_time(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_size_is_a_whole_number_of_one_unit() {
+        for (text, bytes) in
+            [("0", 0), ("65536", 65_536), ("7B", 7), ("512KiB", 524_288), ("3GiB", 3 << 30)]
+        {
+            assert_eq!(size(text), Ok(bytes), "{text}");
+        }
+        let far = "16777216TiB";
+        for text in ["", "MiB", "1.5MiB", "-1MiB", "1 MiB", "1MB", "1mib", "1MiB1", "µ", far] {
+            assert!(size(text).is_err(), "{text}");
         }
     }
 

@@ -1,10 +1,12 @@
 //! A store, as people describe it: where it belongs, how many of its terminals may be disturbed at
-//! once, and how it sells meanwhile. Pure.
+//! once, how it sells meanwhile, and how fast they fetch software. Pure.
 //!
 //! A store is there once a terminal or a position is claimed to be in it; here is only what is said
 //! of it. When it may be disturbed is in [`crate::calendar`].
 
 use shared::time::UnixTime;
+
+use crate::pacing::Limit;
 
 /// Of terminals of one store: more than any store has tills.
 pub const AT_ONCE_MAX: u32 = 1_000;
@@ -35,6 +37,9 @@ pub struct Description {
     pub at_once_max: Option<u32>,
     /// How it sells while its last selling terminal is at it.
     pub fallback: Option<String>,
+    /// How fast its terminals fetch software, together; else as the controller's configuration says
+    /// of every store.
+    pub download_limit: Option<Limit>,
 }
 
 /// Why a description makes no sense.

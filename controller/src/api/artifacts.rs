@@ -7,17 +7,19 @@ use axum::body::Body;
 use axum::extract::{DefaultBodyLimit, State};
 use axum::http::{HeaderMap, Method, StatusCode};
 use axum::response::Response;
-use futures::StreamExt as _;
+use futures::{StreamExt as _, TryStreamExt as _};
 use shared::digest::Digest;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
+use super::downloads::{Broken, Place};
 use super::extract::{Operator, Path, Reader};
 use super::model::{ArtifactStored, Problem};
 use super::problem::{Code, Refusal};
 use super::ranges::{self, Asked};
 use super::{Api, now};
 use crate::registry::release::StoredArtifact;
+use crate::registry::terminal::Terminal;
 
 pub(super) fn routes() -> OpenApiRouter<Arc<Api>> {
     OpenApiRouter::new()
@@ -29,6 +31,10 @@ pub(super) fn routes() -> OpenApiRouter<Arc<Api>> {
 }
 
 /// Fetch an artifact, or one range of it
+///
+/// Terminals are given the bytes at the pace of the limits of bandwidth. Where more of them fetch
+/// than these let in, the answer is 503 and says when to come again. Where there is a limit, a
+/// terminal fetches one artifact at a time.
 #[utoipa::path(
     get,
     path = "/v1/artifacts/{sha256}",
@@ -42,13 +48,13 @@ pub(super) fn routes() -> OpenApiRouter<Arc<Api>> {
     ),
 )]
 async fn fetch(
-    _: Reader,
+    reader: Reader,
     State(api): State<Arc<Api>>,
     Path(sha256): Path<Digest>,
     method: Method,
     headers: HeaderMap,
 ) -> Result<Response, Refusal> {
-    answer(&api, sha256, &method, &headers).await
+    answer(&api, &reader, sha256, &method, &headers).await
 }
 
 /// Whether an artifact is there, and how large it is
@@ -61,24 +67,43 @@ async fn fetch(
     responses((status = 200), (status = 404)),
 )]
 async fn look(
-    _: Reader,
+    reader: Reader,
     State(api): State<Arc<Api>>,
     Path(sha256): Path<Digest>,
     method: Method,
     headers: HeaderMap,
 ) -> Result<Response, Refusal> {
-    answer(&api, sha256, &method, &headers).await
+    answer(&api, &reader, sha256, &method, &headers).await
 }
 
 async fn answer(
     api: &Api,
+    reader: &Reader,
     sha256: Digest,
     method: &Method,
     headers: &HeaderMap,
 ) -> Result<Response, Refusal> {
     let size = api.blobs.size(sha256).await?.ok_or_else(|| Refusal::no("artifact", sha256))?;
     let asked = Asked { method, headers, sha256, size };
-    ranges::answer(asked, |range| api.blobs.read(sha256, range)).await
+    ranges::answer(asked, async |range| {
+        let place = match reader {
+            Reader::Operator => None,
+            Reader::Terminal(terminal) => begun(api, terminal, range.end - range.start).await?,
+        };
+        let bytes = api.blobs.read(sha256, range).await?;
+        Ok(match place {
+            Some(place) => place.paced(bytes).left_stream(),
+            None => bytes.map_err(Broken::from).right_stream(),
+        })
+    })
+    .await
+}
+
+/// The download of a terminal, where something limits it.
+async fn begun(api: &Api, terminal: &Terminal, bytes: u64) -> Result<Option<Place>, Refusal> {
+    let store = api.registry.store(&terminal.store).await?;
+    let own = store.and_then(|store| store.described.download_limit);
+    Ok(api.downloads.begin(terminal, own, bytes)?)
 }
 
 /// Store an artifact under the SHA-256 of its bytes

@@ -10,10 +10,9 @@ mod schedules;
 mod snapshots;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::extract::DefaultBodyLimit;
-use axum::http::{HeaderValue, header};
-use axum::response::{IntoResponse, Response};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
@@ -57,44 +56,27 @@ pub(super) fn routes() -> OpenApiRouter<Arc<Api>> {
 }
 
 /// A disk is mounted by a person, and the place is looked for as often.
-const ABSENT_AGAIN_AFTER_S: u64 = 60;
+const ABSENT_AGAIN_AFTER: Duration = Duration::from_secs(60);
 
-/// Why an object was not taken, and when it may come again.
-#[derive(Debug)]
-struct Declined {
-    refusal: Refusal,
-    again_after_s: Option<u64>,
-}
-
-impl From<Refusal> for Declined {
-    fn from(refusal: Refusal) -> Self {
-        Self { refusal, again_after_s: None }
-    }
-}
-
-impl From<NotTaken> for Declined {
+impl From<NotTaken> for Refusal {
     fn from(why: NotTaken) -> Self {
         let detail = why.to_string();
         match why {
-            NotTaken::NotAdmitted(why) => refused(why, detail).into(),
+            NotTaken::NotAdmitted(why) => refused(why, detail),
             NotTaken::TooFast(too_fast) => {
-                let seconds = too_fast.again_after.as_secs();
-                let refusal = Refusal::new(Code::TooFast, detail);
-                let refusal = refusal.hint(format!("come again in {seconds} s"));
-                Self { refusal, again_after_s: Some(seconds) }
+                Self::new(Code::TooFast, detail).again_after(too_fast.again_after)
             }
             NotTaken::Blob(BlobError::OtherBytes { .. }) => {
-                Refusal::new(Code::ObjectMismatch, detail).hint("send the object again").into()
+                Self::new(Code::ObjectMismatch, detail).hint("send the object again")
             }
             NotTaken::Blob(BlobError::TooLarge { .. }) => {
-                Refusal::new(Code::TooLarge, detail).hint("make smaller objects").into()
+                Self::new(Code::TooLarge, detail).hint("make smaller objects")
             }
             NotTaken::Blob(error @ BlobError::NotThere { .. }) => {
-                let again_after_s = Some(ABSENT_AGAIN_AFTER_S);
-                Self { refusal: Refusal::from(error), again_after_s }
+                Self::from(error).again_after(ABSENT_AGAIN_AFTER)
             }
-            NotTaken::Blob(error) => Refusal::from(error).into(),
-            NotTaken::Registry(error) => Refusal::from(error).into(),
+            NotTaken::Blob(error) => error.into(),
+            NotTaken::Registry(error) => error.into(),
         }
     }
 }
@@ -112,14 +94,4 @@ fn refused(why: NotAdmitted, detail: String) -> Refusal {
         ),
     };
     Refusal::new(code, detail).hint(hint)
-}
-
-impl IntoResponse for Declined {
-    fn into_response(self) -> Response {
-        let mut response = self.refusal.into_response();
-        if let Some(seconds) = self.again_after_s {
-            response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
-        }
-        response
-    }
 }

@@ -477,7 +477,7 @@ impl From<CampaignError> for Refusal {
             ) => Code::NotApproved,
             CampaignError::Registry(error) => return error.into(),
         };
-        Self { code, detail, hint: hint.map(str::to_owned) }
+        Self { hint: hint.map(str::to_owned), ..Self::new(code, detail) }
     }
 }
 

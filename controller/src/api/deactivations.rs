@@ -498,7 +498,7 @@ impl From<DeactivationError> for Refusal {
             DeactivationError::Campaign(error) => return error.into(),
             DeactivationError::Registry(error) => return error.into(),
         };
-        Self { code, detail, hint }
+        Self { hint, ..Self::new(code, detail) }
     }
 }
 

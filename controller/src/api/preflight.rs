@@ -50,7 +50,7 @@ async fn plan(
 }
 
 fn shown(selector: String, planned: Planned) -> CampaignPlan {
-    let Planned { audience, is_continuous, forecast, start, .. } = planned;
+    let Planned { audience, is_continuous, forecast, transfer, start, .. } = planned;
     let Planned { not_after, approvers, release, warnings, .. } = planned;
     let all = audience.zones();
     let zones: Vec<_> = all.iter().take(ZONES_MAX).cloned().collect();
@@ -61,6 +61,7 @@ fn shown(selector: String, planned: Planned) -> CampaignPlan {
             each,
             all: each.saturating_mul(audience.members.len() as u64),
             largest_wave: each.saturating_mul(largest.unwrap_or_default()),
+            takes_s: transfer.as_ref().map(|it| it.all.takes().as_secs()),
         }
     });
     let excluded = audience.excluded.iter();

@@ -2,6 +2,7 @@
 //! says what failed, on which object, why, and what to do.
 
 use std::error::Error;
+use std::time::Duration;
 
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
@@ -70,6 +71,7 @@ pub(super) enum Code {
     ObjectMissing,
     NumberUsed,
     TooFast,
+    Crowded,
     QuotaExceeded,
     StorageFull,
     PlaceAbsent,
@@ -191,6 +193,7 @@ impl Code {
             }
             Self::NumberUsed => (S::CONFLICT, "number-used", "The number was used before"),
             Self::TooFast => (S::TOO_MANY_REQUESTS, "too-fast", "Too much in one minute"),
+            Self::Crowded => (S::SERVICE_UNAVAILABLE, "crowded", "Others download at this moment"),
             Self::QuotaExceeded => {
                 (S::INSUFFICIENT_STORAGE, "quota-exceeded", "The terminal has used up its share")
             }
@@ -253,15 +256,27 @@ pub(super) struct Refusal {
     pub(super) code: Code,
     pub(super) detail: String,
     pub(super) hint: Option<String>,
+    /// When to come again, where that is known: `Retry-After`.
+    pub(super) again_after_s: Option<u64>,
 }
 
 impl Refusal {
     pub(super) fn new(code: Code, detail: impl Into<String>) -> Self {
-        Self { code, detail: detail.into(), hint: None }
+        Self { code, detail: detail.into(), hint: None, again_after_s: None }
     }
 
     pub(super) fn hint(self, hint: impl Into<String>) -> Self {
         Self { hint: Some(hint.into()), ..self }
+    }
+
+    /// Says when to come again, in seconds that are rounded up.
+    pub(super) fn again_after(self, after: Duration) -> Self {
+        let seconds = after.as_secs() + u64::from(after.subsec_nanos() > 0);
+        let refusal = Self { again_after_s: Some(seconds), ..self };
+        match refusal.hint {
+            Some(_) => refusal,
+            None => refusal.hint(format!("come again in {seconds} s")),
+        }
     }
 
     /// Something failed that the caller can do nothing about. The whole chain goes to the log;
@@ -336,7 +351,12 @@ impl IntoResponse for Refusal {
     fn into_response(self) -> Response {
         let body = serde_json::to_vec(&self.document()).expect("a problem is plain JSON");
         let kind = HeaderValue::from_static("application/problem+json");
-        (self.code.parts().0, [(header::CONTENT_TYPE, kind)], body).into_response()
+        let mut response =
+            (self.code.parts().0, [(header::CONTENT_TYPE, kind)], body).into_response();
+        if let Some(seconds) = self.again_after_s {
+            response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+        }
+        response
     }
 }
 
@@ -564,6 +584,6 @@ impl From<EnrolmentRefused> for Refusal {
             ) => return Self::internal(&error),
             EnrolmentRefused::Registry(error) => return error.into(),
         };
-        Self { code, detail, hint: hint.map(str::to_owned) }
+        Self { hint: hint.map(str::to_owned), ..Self::new(code, detail) }
     }
 }

@@ -3,6 +3,7 @@
 use std::future::Future;
 use std::ops::Range;
 
+use axum::BoxError;
 use axum::body::Body;
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
@@ -11,7 +12,6 @@ use futures::Stream;
 use shared::digest::Digest;
 
 use super::problem::{Code, Refusal};
-use crate::blob::BlobError;
 
 /// What is asked for, and what is there.
 #[derive(Clone, Copy, Debug)]
@@ -22,15 +22,16 @@ pub(super) struct Asked<'a> {
     pub(super) size: u64,
 }
 
-/// Answers `GET` and `HEAD`; `read` gives the bytes of a range.
-pub(super) async fn answer<Read, Reading, Pieces>(
+/// Answers `GET` and `HEAD`; `read` gives the bytes of a range that is not empty.
+pub(super) async fn answer<Read, Reading, Pieces, Broken>(
     asked: Asked<'_>,
     read: Read,
 ) -> Result<Response, Refusal>
 where
     Read: FnOnce(Range<u64>) -> Reading,
-    Reading: Future<Output = Result<Pieces, BlobError>>,
-    Pieces: Stream<Item = Result<Bytes, BlobError>> + Send + 'static,
+    Reading: Future<Output = Result<Pieces, Refusal>>,
+    Pieces: Stream<Item = Result<Bytes, Broken>> + Send + 'static,
+    Broken: Into<BoxError> + 'static,
 {
     let Asked { method, headers, sha256, size } = asked;
     let tag = format!("\"{sha256}\"");

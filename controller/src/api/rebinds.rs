@@ -321,6 +321,6 @@ impl From<RebindError> for Refusal {
             RebindError::Campaign(error) => return error.into(),
             RebindError::Registry(error) => return error.into(),
         };
-        Self { code, detail, hint: hint.map(str::to_owned) }
+        Self { hint: hint.map(str::to_owned), ..Self::new(code, detail) }
     }
 }

@@ -434,7 +434,7 @@ impl From<StopError> for Refusal {
             StopError::Campaign(error) => return error.into(),
             StopError::Registry(error) => return error.into(),
         };
-        Self { code, detail, hint }
+        Self { hint, ..Self::new(code, detail) }
     }
 }
 

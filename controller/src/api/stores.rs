@@ -16,6 +16,7 @@ use super::positions::check_line;
 use super::problem::{Code, Refusal};
 use super::{Api, now};
 use crate::calendar::carried::open_at;
+use crate::pacing::{Limit, NotALimit};
 use crate::registry::calendar::Kept;
 use crate::store::{self as stored, Description};
 
@@ -105,11 +106,15 @@ async fn describe(
     Path(name): Path<String>,
     Json(asked): Json<StoreDescription>,
 ) -> Result<axum::Json<Store>, Refusal> {
-    let StoreDescription { seen_version, region, at_once_max, fallback, reason } = asked;
+    let StoreDescription { seen_version, reason, .. } = asked;
+    let StoreDescription { region, at_once_max, fallback, download_bytes_per_s, .. } = asked;
     for (field, line) in [("region", &region), ("fallback", &fallback)] {
         line.as_ref().map_or(Ok(()), |line| check_line(field, line))?;
     }
-    let described = Description { region, at_once_max, fallback };
+    let wrong =
+        |why: NotALimit| Refusal::new(Code::Invalid, format!("`download_bytes_per_s`: {why}"));
+    let download_limit = download_bytes_per_s.map(Limit::of).transpose().map_err(wrong)?;
+    let described = Description { region, at_once_max, fallback, download_limit };
     described.check().map_err(|why| Refusal::new(Code::Invalid, why.to_string()))?;
     let by = operator.by(reason.as_deref(), now());
     let store = api.registry.describe_store(&name, seen_version, &described, &by).await?;
@@ -122,6 +127,7 @@ fn shown(it: stored::Store) -> Store {
         region: it.described.region,
         at_once_max: it.described.at_once_max,
         fallback: it.described.fallback,
+        download_bytes_per_s: it.described.download_limit.map(Limit::bytes_per_s),
         version: it.version,
         set_at: it.set.as_ref().map(|set| set.at),
         set_by: it.set.map(|set| set.by),

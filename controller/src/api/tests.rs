@@ -5,6 +5,7 @@ mod artifacts;
 mod backups;
 mod campaigns;
 mod connections;
+mod downloads;
 mod enrolment;
 mod fixture;
 mod operators;

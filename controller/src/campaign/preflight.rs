@@ -9,6 +9,7 @@
 
 pub mod forecast;
 pub mod rules;
+pub mod transfer;
 
 use std::cmp::Ordering;
 use std::collections::{BTreeMap, BTreeSet};
@@ -303,6 +304,8 @@ pub struct Audience {
     pub sample: Several,
     pub excluded: BTreeMap<Excluded, Several>,
     pub concerns: BTreeMap<Concern, Several>,
+    /// How many members stand in each store.
+    pub stores: BTreeMap<String, u64>,
     /// Members of the canary list.
     pub listed: Crowd,
     /// All other members.
@@ -321,6 +324,10 @@ impl Audience {
         self.sample.add(it, component);
         for concern in demands.concerns(it) {
             self.concerns.entry(concern).or_default().add(it, component);
+        }
+        match self.stores.get_mut(&it.store) {
+            Some(members) => *members += 1,
+            None => drop(self.stores.insert(it.store.clone(), 1)),
         }
         let crowd = if canary.contains(&it.id) { &mut self.listed } else { &mut self.others };
         if !crowd.contains_key(&it.opens_in) {

@@ -12,6 +12,7 @@ use shared::time::UnixTime;
 use super::policy::Policy;
 use super::preflight::forecast::{Course, Forecast, forecast};
 use super::preflight::rules::{Intended, Start, Warning};
+use super::preflight::transfer::{Bandwidth, Transfer, transfer};
 use super::preflight::{Audience, Demands, of_unit};
 use super::{CampaignError, Campaigns, wave};
 use crate::kind;
@@ -28,6 +29,8 @@ pub struct Planned {
     /// Others join later.
     pub is_continuous: bool,
     pub forecast: Forecast,
+    /// How long its members fetch, where something limits that.
+    pub transfer: Option<Transfer>,
     pub start: UnixTime,
     /// Until when its orders would be valid.
     pub not_after: UnixTime,
@@ -71,6 +74,7 @@ impl<'a> Wanted<'a> {
         &'b self,
         audience: &'b Audience,
         forecast: &'b Forecast,
+        transfer: Option<&'b Transfer>,
         release: Option<&Release>,
         start: UnixTime,
     ) -> Intended<'b> {
@@ -78,6 +82,7 @@ impl<'a> Wanted<'a> {
             course: self.course(release),
             audience,
             forecast,
+            transfer,
             start,
             lives: self.lives,
             release_expires_at: release.map(|release| release.expires_at),
@@ -113,8 +118,13 @@ impl Campaigns {
         let release = self.release_of(wanted.change).await?;
         let audience = self.survey(selector, wanted, release.as_ref(), now).await?;
         wave::check_canary(wanted.policy, &audience.members)?;
-        let forecast = forecast(wanted.course(release.as_ref()), &audience, now);
-        let intended = wanted.intended(&audience, &forecast, release.as_ref(), now);
+        let transfer = self.transfer(release.as_ref(), &audience).await?;
+        let mut forecast = forecast(wanted.course(release.as_ref()), &audience, now);
+        if let Some(transfer) = &transfer {
+            forecast.over_at = forecast.over_at.max(now.plus(transfer.all.takes()));
+        }
+        let intended =
+            wanted.intended(&audience, &forecast, transfer.as_ref(), release.as_ref(), now);
         intended.check(started)?;
         let warnings = intended.warnings();
         let members = u32::try_from(audience.members.len()).unwrap_or(u32::MAX);
@@ -124,12 +134,24 @@ impl Campaigns {
             audience,
             is_continuous: wanted.policy.is_continuous(),
             forecast,
+            transfer,
             start: now,
             not_after,
             approvers,
             release,
             warnings,
         })
+    }
+
+    async fn transfer(
+        &self,
+        release: Option<&Release>,
+        audience: &Audience,
+    ) -> Result<Option<Transfer>, RegistryError> {
+        let Some(release) = release else { return Ok(None) };
+        let stores = self.registry.download_limits().await?;
+        let bandwidth = Bandwidth { limits: self.downloads, stores };
+        Ok(transfer(release.artifact.size, &audience.stores, &bandwidth))
     }
 
     /// Everybody whom the selector means, by what would become of them; at least one is a member,

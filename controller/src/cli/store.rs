@@ -6,10 +6,11 @@ use super::calendar::show as calendar;
 use super::client::Client;
 use super::context::ContextArgs;
 use super::failure::{Exit, Failure};
-use super::measure::time_text;
+use super::measure::{size_text, time_text};
 use super::print::Print;
 use super::words::{NOTHING, or_nothing};
 use crate::api::model::{OpenOrClosed, Store, StoreDescription, StoreDetail, StoreHours};
+use crate::pacing::Limit;
 
 /// Describe stores, and see when their terminals may be disturbed
 #[derive(Debug, Subcommand)]
@@ -43,11 +44,13 @@ pub(super) struct Show {
 #[command(
     group(ArgGroup::new("what").required(true).multiple(true).args([
         "region", "no_region", "at_once", "no_at_once", "fallback", "no_fallback",
+        "download_limit", "no_download_limit",
     ])),
     after_long_help = "\
 Example:
   tillward store set north --region coast --at-once 2 --fallback 'cash, or the counter'
-  tillward store set north --no-at-once --reason 'the new tills are quick'"
+  tillward store set north --no-at-once --reason 'the new tills are quick'
+  tillward store set west --download-limit 256KiB"
 )]
 pub(super) struct Set {
     store: String,
@@ -69,6 +72,12 @@ pub(super) struct Set {
     /// It has no fallback any more
     #[arg(long, conflicts_with = "fallback")]
     no_fallback: bool,
+    /// How many bytes of software a second its terminals fetch together, at least 4KiB
+    #[arg(long, value_name = "SIZE")]
+    download_limit: Option<Limit>,
+    /// It goes by the controller's default again
+    #[arg(long, conflicts_with = "download_limit")]
+    no_download_limit: bool,
     /// Why; kept in the audit trail
     #[arg(long, value_name = "TEXT")]
     reason: Option<String>,
@@ -120,6 +129,11 @@ impl Set {
             region: changed(before.region, &self.region, self.no_region),
             at_once_max: changed(before.at_once_max, &self.at_once, self.no_at_once),
             fallback: changed(before.fallback, &self.fallback, self.no_fallback),
+            download_bytes_per_s: changed(
+                before.download_bytes_per_s,
+                &self.download_limit.map(Limit::bytes_per_s),
+                self.no_download_limit,
+            ),
             reason: self.reason.clone(),
         }
     }
@@ -133,27 +147,31 @@ fn list(stores: Vec<Store>, print: &mut Print) {
     let row = |it: Store| {
         let set = it.set_at.map(time_text);
         let at_once = or_nothing(it.at_once_max);
+        let bandwidth = bandwidth(&it);
         [
             it.name,
             or_nothing(it.region),
             at_once,
             or_nothing(it.fallback),
+            bandwidth,
             or_nothing(set),
             or_nothing(it.set_by),
         ]
     };
-    let header = ["store", "region", "at once", "fallback", "set", "by"];
+    let header = ["store", "region", "at once", "fallback", "bandwidth", "set", "by"];
     let rows = stores.into_iter().map(row).collect();
     print.table(header, rows, "no store is known: claim a terminal for one");
 }
 
 fn show(StoreDetail { store, hours, calendars }: StoreDetail, print: &mut Print) {
+    let bandwidth = bandwidth(&store);
     let set = store.set_at.map(|at| format!("{} by {}", time_text(at), or_nothing(store.set_by)));
     let lines = [
         ("store", store.name),
         ("region", or_nothing(store.region)),
         ("at once", or_nothing(store.at_once_max)),
         ("fallback", or_nothing(store.fallback)),
+        ("bandwidth", bandwidth),
         ("set", or_nothing(set)),
     ];
     for (name, value) in lines {
@@ -165,6 +183,11 @@ fn show(StoreDetail { store, hours, calendars }: StoreDetail, print: &mut Print)
     print.table(["zone", "downloads", "disturbances"], rows, "no terminal is enrolled in it");
     print.line("");
     calendar::list(calendars, print, "nothing closes it");
+}
+
+/// `256.0 KiB/s`
+fn bandwidth(store: &Store) -> String {
+    or_nothing(store.download_bytes_per_s.map(|it| format!("{}/s", size_text(it))))
 }
 
 fn open_text(it: &OpenOrClosed) -> String {
@@ -207,6 +230,8 @@ mod tests {
             no_at_once: false,
             fallback: None,
             no_fallback: false,
+            download_limit: None,
+            no_download_limit: true,
             reason: Some("tills are quick".to_owned()),
             json: false,
         };
@@ -215,6 +240,7 @@ mod tests {
             region: None,
             at_once_max: Some(3),
             fallback: before.fallback.clone(),
+            download_bytes_per_s: None,
             reason: Some("tills are quick".to_owned()),
         };
         assert_eq!(set.asked(before), wanted);

@@ -92,6 +92,20 @@ impl<'a> Reader<'a> {
         }
     }
 
+    /// As [`Self::parsed`], and `Some(None)` where neither the file nor the default names it.
+    #[expect(clippy::option_option, reason = "a mistake is not the same as nothing")]
+    pub(super) fn maybe_parsed<T: FromStr<Err: Display>>(
+        &mut self,
+        key: &'static str,
+    ) -> Option<Option<T>> {
+        let is_named = self.names(key) || self.defaults.contains_key(key);
+        if !is_named {
+            self.pass_over(key);
+            return Some(None);
+        }
+        self.parsed(key).map(Some)
+    }
+
     pub(super) fn text(&mut self, key: &'static str) -> Option<String> {
         let value = self.value(key)?;
         if let Value::String(text) = value {

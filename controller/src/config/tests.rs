@@ -48,6 +48,9 @@ fn every_mistake_is_reported_at_once() {
         connections_max = \"many\"\n\
         [enrolment]\n\
         certificate_days = 3650\n\
+        [downloads]\n\
+        bytes_per_second = \"4095\"\n\
+        store_bytes_per_second = 1048576\n\
         [data]\n\
         spool = 7\n\
         spul = \"x\"\n\
@@ -76,6 +79,8 @@ fn every_mistake_is_reported_at_once() {
         "`https.url` is `http://controller.example:8443`: write `https://`, a name and a port, \
          such as `https://controller.example:8443`",
         "`https.artifact_mib_max` is 0: choose a whole number from 1 to 65536",
+        "`downloads.bytes_per_second` is `4095`: as a limit of bytes a second choose 4KiB to 1TiB",
+        "`downloads.store_bytes_per_second` is of type integer: write a text in quotation marks",
         "`broker.connections_max` is of type string: write a whole number from 2 to 1000000",
         "`data.spool` is of type integer: write a text in quotation marks",
         "`data.spul` is not a key; there are `blobs`, `places`, `spool`",
@@ -89,8 +94,8 @@ fn every_mistake_is_reported_at_once() {
         "`operators[5].name` is empty, longer than 64 characters, not one line without spaces \
          around it, or what the audit trail calls a part of the controller",
         "`colour` is not a key; there are `backups`, `broker`, `certificates`, `data`, \
-         `enrolment`, `fleet`, `https`, `log`, `name`, `operators`, `rebind`, `registry`, \
-         `rosters`, `secrets`",
+         `downloads`, `enrolment`, `fleet`, `https`, `log`, `name`, `operators`, `rebind`, \
+         `registry`, `rosters`, `secrets`",
     ];
     assert_eq!(mistakes(text), expected);
 }
@@ -120,6 +125,21 @@ fn nobody_has_to_read_a_contract_unless_somebody_says_from_what_on() {
     );
     let near = review("legal_review_above_value = 1").expect_err("it is not a key");
     assert!(near[0].contains("`rebind.legal_review_above_value` is not a key"), "{near:?}");
+}
+
+#[test]
+fn downloads_are_limited_only_where_somebody_says_so() {
+    let limits = |text: &str| {
+        let text = format!("{FLEET}[downloads]\n{text}");
+        Config::parse(&text, base()).map(|config| config.downloads)
+    };
+    assert_eq!(limits(""), Ok(Limits::default()));
+    let limit = |bytes_per_s| crate::pacing::Limit::of(bytes_per_s).ok();
+    let both = "bytes_per_second = \"50MiB\"\nstore_bytes_per_second = \"64000\"";
+    let said = Limits { whole: limit(50 << 20), of_each_store: limit(64_000) };
+    assert_eq!(limits(both), Ok(said));
+    let wrong = limits("bytes_per_second = \"1Mbit\"").expect_err("it is no size");
+    assert!(wrong[0].contains("`1Mbit` is not a number of bytes: write for example"), "{wrong:?}");
 }
 
 #[test]

@@ -17,7 +17,6 @@ use super::super::extract::{Enrolled, Path, Reader};
 use super::super::model::Problem;
 use super::super::problem::{Code, Refusal};
 use super::super::{Api, now};
-use super::Declined;
 use super::objects::readable;
 use crate::registry::backup::Admitted;
 use crate::registry::backup::snapshot::{ManifestRefused, NewSnapshot};
@@ -41,7 +40,7 @@ pub(super) async fn hand_in(
     State(api): State<Arc<Api>>,
     Path(repository): Path<RepositoryId>,
     body: Bytes,
-) -> Result<StatusCode, Declined> {
+) -> Result<StatusCode, Refusal> {
     let now = now();
     api.intake.admit_manifest(terminal.id, body.len() as u64)?;
     let (digest, manifest) = genuine(&api, &terminal, repository, &body)?;

@@ -16,7 +16,6 @@ use super::super::model::Problem;
 use super::super::problem::{Code, Refusal};
 use super::super::ranges::{self, Asked};
 use super::super::{Api, now};
-use super::Declined;
 use crate::backup::{ObjectKey, reading};
 use crate::registry::backup::{Admitted, Repository};
 use crate::registry::page::PAGE_ITEMS_MAX;
@@ -111,11 +110,11 @@ pub(super) async fn store_config(
     Path((repository, kind)): Path<(RepositoryId, String)>,
     headers: HeaderMap,
     body: Body,
-) -> Result<StatusCode, Declined> {
+) -> Result<StatusCode, Refusal> {
     let kind = kind_of(&kind)?;
     if kind != Kind::Config {
         let detail = format!("an object of kind {kind} is stored under its digest");
-        return Err(Refusal::new(Code::BadRequest, detail).into());
+        return Err(Refusal::new(Code::BadRequest, detail));
     }
     let said = headers.get(CONTENT_SHA256).and_then(|value| value.to_str().ok());
     let sha256 = said.and_then(|text| text.parse().ok()).ok_or_else(|| {
@@ -194,7 +193,7 @@ pub(super) async fn store(
     Path((repository, kind, sha256)): Path<(RepositoryId, String, Digest)>,
     headers: HeaderMap,
     body: Body,
-) -> Result<StatusCode, Declined> {
+) -> Result<StatusCode, Refusal> {
     let name = named(&kind, sha256)?;
     take(&api, ObjectKey { terminal: terminal.0.id, repository, name }, &headers, body).await
 }
@@ -204,7 +203,7 @@ async fn take(
     key: ObjectKey,
     headers: &HeaderMap,
     body: Body,
-) -> Result<StatusCode, Declined> {
+) -> Result<StatusCode, Refusal> {
     let announced = headers.get(header::CONTENT_LENGTH);
     let announced = announced.and_then(|value| value.to_str().ok()?.parse().ok());
     let mut incoming = api.intake.begin(key, announced).await?;

@@ -15,6 +15,9 @@ pub struct Store {
     pub at_once_max: Option<u32>,
     /// How it sells while its last selling terminal is at it.
     pub fallback: Option<String>,
+    /// Bytes of software a second that its terminals fetch together; `null` for the controller's
+    /// default.
+    pub download_bytes_per_s: Option<u64>,
     /// Counts descriptions; 0 before the first.
     pub version: u32,
     #[schema(value_type = Option<i64>)]
@@ -34,6 +37,9 @@ pub struct StoreDescription {
     pub at_once_max: Option<u32>,
     #[serde(default)]
     pub fallback: Option<String>,
+    /// Bytes of software a second that its terminals fetch together, at least 4096.
+    #[serde(default)]
+    pub download_bytes_per_s: Option<u64>,
     /// Kept in the audit trail.
     #[serde(default)]
     pub reason: Option<String>,

@@ -74,6 +74,8 @@ pub struct PlannedBytes {
     pub all: u64,
     /// Of the wave that fetches most.
     pub largest_wave: u64,
+    /// How long all take at least by the limits of bandwidth, in seconds; `null` without any.
+    pub takes_s: Option<u64>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]

@@ -8,7 +8,7 @@ use shared::claim::{Seed, enrolment_proof};
 use shared::digest::Nonce;
 
 use super::super::model::{Enrolled, EnrolmentNonce, Own};
-use super::fixture::{Fixture, Newcomer, problem};
+use super::fixture::{Fixture, Newcomer, claim_of, problem};
 use crate::auth::{ClientCertificate, Peer};
 use crate::terminal::certificate::RequestedKey;
 use crate::terminal::certificate::test_authority::TestIdentity;
@@ -66,7 +66,19 @@ pub(super) async fn terminal(
     fixture: &Fixture,
     serial: &str,
 ) -> (shared::id::TerminalId, reqwest::Client, Newcomer) {
-    let (_, seed) = fixture.claim(serial).await;
+    terminal_of(fixture, serial, "north").await
+}
+
+/// As [`terminal`], in this store.
+pub(super) async fn terminal_of(
+    fixture: &Fixture,
+    serial: &str,
+    store: &str,
+) -> (shared::id::TerminalId, reqwest::Client, Newcomer) {
+    let seed = Seed::new([42; 20]);
+    let mut claim = claim_of(serial, &seed);
+    claim["store"] = store.into();
+    assert_eq!(fixture.post("/v1/claims", claim).await.status(), 201);
     let newcomer = Newcomer::new();
     let enrolled = enrol(fixture, serial, &seed, &newcomer).await;
     let client = fixture.client(Some(&identity(&enrolled, &newcomer)));

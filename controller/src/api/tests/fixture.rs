@@ -21,6 +21,7 @@ use crate::blob::Memory;
 use crate::config::{PlaceConfig, PlaceUrl};
 use crate::delivery::Signer;
 use crate::key_file::SecretKey;
+use crate::pacing::Limits;
 use crate::registry::audit::By;
 use crate::registry::fleet::Operator;
 use crate::terminal::certificate::test_authority::{TestAuthority, TestIdentity};
@@ -117,6 +118,11 @@ pub(super) fn roster(fleet: FleetId, version: u64, previous: Option<Digest>) -> 
 
 impl Fixture {
     pub(super) async fn start() -> Self {
+        Self::serving(Downloads::new(Limits::default())).await
+    }
+
+    /// As [`Self::start`], with limits of bandwidth.
+    pub(super) async fn serving(downloads: Downloads) -> Self {
         let authority = TestAuthority::new();
         let (fleet, tasks) = (authority.fleet, Tasks::new());
         let registry = crate::registry::in_memory().await.unwrap();
@@ -149,6 +155,7 @@ impl Fixture {
             legal_review: LegalReview::default(),
             registry,
             blobs: Blobs::in_directory(blobs.path()).unwrap(),
+            downloads,
             places,
             brokers: Brokers::one("mqtt.example:8883".parse().unwrap()),
             url: format!("https://localhost:{}", address.port()).parse().unwrap(),

@@ -10,6 +10,7 @@ use shared::time::UnixTime;
 use shared::window::Window;
 
 use super::forecast::{Course, Forecast, time_zone};
+use super::transfer::{Share, Transfer};
 use super::{Audience, InZone};
 use crate::campaign::policy::{Gate, StopPolicy};
 use crate::measure::{duration_text, time_text};
@@ -58,6 +59,8 @@ pub enum Stuck {
     NeverOpens { window: Window, zone: String, terminals: u64, lives: Duration },
     #[error("wave {wave} opens at {} at the earliest, and {until}", time_text(*.opens_at))]
     TooLate { wave: usize, opens_at: UnixTime, until: Until },
+    #[error("fetching it takes one terminal {share}, and {until}")]
+    TooThin { share: Share, until: Until },
 }
 
 impl Stuck {
@@ -78,6 +81,10 @@ impl Stuck {
             Self::TooLate { until: Until::Release(_), .. } => {
                 "sign a release that is valid for longer"
             }
+            Self::TooThin { .. } => {
+                "raise the limit (`tillward store set --download-limit`, or `[downloads]` in the \
+                 controller's configuration), let orders live longer, or leave those terminals out"
+            }
         }
     }
 }
@@ -88,6 +95,8 @@ pub struct Intended<'a> {
     pub course: Course<'a>,
     pub audience: &'a Audience,
     pub forecast: &'a Forecast,
+    /// Where something limits it.
+    pub transfer: Option<&'a Transfer>,
     pub start: UnixTime,
     /// How long its orders are valid.
     pub lives: Duration,
@@ -110,7 +119,8 @@ impl Intended<'_> {
             self.check_reach(gate)?;
         }
         self.check_window(start)?;
-        self.check_waves()
+        self.check_waves()?;
+        self.check_transfer()
     }
 
     fn check_canary(&self, gate: &Gate) -> Result<(), Stuck> {
@@ -195,6 +205,18 @@ impl Intended<'_> {
         }
     }
 
+    /// Where one terminal cannot fetch it in time, its store never does.
+    fn check_transfer(&self) -> Result<(), Stuck> {
+        match self.transfer.map(|it| &it.one).filter(|one| self.is_late(one)) {
+            Some(one) => Err(Stuck::TooThin { share: one.clone(), until: self.until() }),
+            None => Ok(()),
+        }
+    }
+
+    fn is_late(&self, share: &Share) -> bool {
+        share.takes() > self.until().at().since(self.start)
+    }
+
     fn until(&self) -> Until {
         let orders = self.start.plus(self.lives);
         match self.release_expires_at.filter(|at| *at < orders) {
@@ -225,6 +247,9 @@ impl Intended<'_> {
             if let Some((zone, terminals)) = self.closed_from(window, self.start) {
                 warnings.push(Warning::StartedNow { window, zone, terminals });
             }
+        }
+        if let Some(all) = self.transfer.map(|it| &it.all).filter(|all| self.is_late(all)) {
+            warnings.push(Warning::Bandwidth { share: all.clone(), until: self.until() });
         }
         if let until @ Until::Release(_) = self.until() {
             warnings.push(Warning::Release(until));
@@ -293,6 +318,11 @@ pub enum Warning {
         zone: String,
         terminals: u64,
     },
+    /// Not everybody can have fetched it in time.
+    Bandwidth {
+        share: Share,
+        until: Until,
+    },
     Release(Until),
 }
 
@@ -309,6 +339,7 @@ impl Warning {
             Self::NothingStops(_) => "nothing-stops",
             Self::WholeDay(_) => "whole-day",
             Self::StartedNow { .. } => "closed-if-started-now",
+            Self::Bandwidth { .. } => "bandwidth",
             Self::Release(_) => "release-expires-first",
         }
     }
@@ -353,6 +384,9 @@ impl fmt::Display for Warning {
                 "started now, it would not see window {window} open in {zone}, where {terminals} \
                  members are"
             ),
+            Self::Bandwidth { share, until } => {
+                write!(out, "fetching it takes {} members {share}, and {until}", share.terminals)
+            }
             Self::Release(until) => write!(out, "{until}, before its orders end"),
         }
     }

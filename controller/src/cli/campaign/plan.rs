@@ -127,9 +127,11 @@ fn what(plan: &CampaignPlan) -> String {
 }
 
 fn fetched(bytes: PlannedBytes) -> String {
-    let PlannedBytes { each, all, largest_wave } = bytes;
+    let PlannedBytes { each, all, largest_wave, takes_s } = bytes;
     let [each, all, largest] = [each, all, largest_wave].map(size_text);
-    format!("{each} by each terminal, {all} by all, {largest} by the largest wave")
+    let takes = takes_s.map(|seconds| rough_text(Duration::from_secs(seconds)));
+    let takes = takes.map_or_else(String::new, |takes| format!("; {takes} at least by the limits"));
+    format!("{each} by each terminal, {all} by all, {largest} by the largest wave{takes}")
 }
 
 fn zones(plan: &CampaignPlan) -> String {

@@ -29,7 +29,12 @@ pub(crate) fn campaign_plan() -> CampaignPlan {
             out(Excluded::AlreadyThere, 120),
         ],
         concerns: vec![about(Concern::Offline, 14), about(Concern::Busy, 2)],
-        bytes: Some(PlannedBytes { each: 13 << 20, all: 412 * (13 << 20), largest_wave: 4 << 30 }),
+        bytes: Some(PlannedBytes {
+            each: 13 << 20,
+            all: 412 * (13 << 20),
+            largest_wave: 4 << 30,
+            takes_s: Some(5 * 3_600),
+        }),
         approvers: 0,
         waves: vec![
             wave(1, 1, 0, "2026-11-22 11:00", "2026-11-22 07:00"),

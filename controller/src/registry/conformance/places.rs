@@ -4,6 +4,7 @@ use super::fixture::*;
 use crate::calendar::said::Said;
 use crate::calendar::scope::Scope;
 use crate::calendar::{Entry, Kind};
+use crate::pacing::Limit;
 use crate::registry::calendar::{CalendarRefused, CalendarsOf, Effect, Kept, STANDING_MAX, all};
 use crate::registry::page::Page;
 use crate::registry::{Registry, RegistryError};
@@ -49,10 +50,14 @@ pub(super) async fn a_store_is_described_by_who_has_seen_its_last_description(
         region: Some("coast".to_owned()),
         at_once_max: Some(2),
         fallback: Some("cash, and the counter".to_owned()),
+        download_limit: Limit::of(512 * 1024).ok(),
     };
     let stored = describe(registry, "north", 0, &described).await.expect("nobody was before");
     assert_eq!((stored.version, &stored.described), (1, &described));
     assert_eq!(stored.set, Some(Set { at: by("op", 5).at, by: "op".to_owned() }));
+    let limits = async || registry.download_limits().await.expect("a list");
+    let limit = Limit::of(512 * 1024).expect("it is one");
+    assert_eq!(limits().await, [("north".to_owned(), limit)].into(), "nothing is said of west");
     match describe(registry, "north", 0, &Description::default()).await {
         Err(RegistryError::DocumentMoved { expected: 0, found: 1, .. }) => {}
         other => panic!("somebody was before: {other:?}"),
@@ -61,6 +66,7 @@ pub(super) async fn a_store_is_described_by_who_has_seen_its_last_description(
     assert_eq!(terminal.expect("it is known").region.as_deref(), Some("coast"));
     let cleared = describe(registry, "north", 1, &Description::default()).await;
     assert_eq!(cleared.expect("it is the newest").described, Description::default());
+    assert!(limits().await.is_empty());
     match describe(registry, "nowhere", 0, &described).await {
         Err(RegistryError::Missing { what: "store", .. }) => {}
         other => panic!("there is no such store: {other:?}"),

@@ -1,5 +1,7 @@
 //! Stores: what people say of them, and the trait's methods over these statements.
 
+use std::collections::BTreeMap;
+
 use async_trait::async_trait;
 
 use super::session::{
@@ -7,6 +9,7 @@ use super::session::{
 };
 use super::tally::Differences;
 use super::{SqlRegistry, audit, finish, read, transaction, write};
+use crate::pacing::Limit;
 use crate::registry::RegistryError;
 use crate::registry::audit::By;
 use crate::registry::page::Page;
@@ -33,6 +36,10 @@ impl<D: Database> StoreRegistry for SqlRegistry<D> {
         read!(self, "find the zones of a store", tx => zones(tx, name))
     }
 
+    async fn download_limits(&self) -> Result<BTreeMap<String, Limit>> {
+        read!(self, "find how fast stores fetch", tx => download_limits(tx))
+    }
+
     async fn describe_store(
         &self,
         name: &str,
@@ -47,7 +54,8 @@ impl<D: Database> StoreRegistry for SqlRegistry<D> {
 macro_rules! select_stores {
     ($tail:literal) => {
         concat!(
-            "SELECT id, region, at_once_max, fallback, version, set_at, set_by, created_at
+            "SELECT id, region, at_once_max, fallback, download_bytes_per_s, version, set_at,
+                 set_by, created_at
              FROM stores ",
             $tail
         )
@@ -61,6 +69,7 @@ fn store(mut row: Row) -> Result<Store> {
             region: row.maybe_text()?,
             at_once_max: row.maybe_int()?.and_then(|count| count.try_into().ok()),
             fallback: row.maybe_text()?,
+            download_limit: row.maybe_int()?.and_then(limit),
         },
         version: row.number()?,
         set: {
@@ -69,6 +78,11 @@ fn store(mut row: Row) -> Result<Store> {
         },
         created_at: row.time()?,
     })
+}
+
+/// What is out of bounds was never said here.
+fn limit(bytes_per_s: i64) -> Option<Limit> {
+    Limit::of(bytes_per_s.try_into().ok()?).ok()
 }
 
 pub(super) async fn by_name(tx: &mut Transaction, name: &str) -> Result<Option<Store>> {
@@ -99,6 +113,15 @@ async fn zones(tx: &mut Transaction, name: &str) -> Result<Vec<String>> {
     rows.into_iter().map(|mut row| row.text()).collect()
 }
 
+async fn download_limits(tx: &mut Transaction) -> Result<BTreeMap<String, Limit>> {
+    let select = "SELECT id, download_bytes_per_s FROM stores
+         WHERE download_bytes_per_s IS NOT NULL";
+    let rows = tx.rows(select, vec![]).await?.into_iter();
+    let said = rows.map(|mut row| Ok((row.text()?, limit(row.int()?))));
+    let said = said.collect::<Result<Vec<_>>>()?;
+    Ok(said.into_iter().filter_map(|(name, limit)| Some((name, limit?))).collect())
+}
+
 async fn describe(
     tx: &mut Transaction,
     name: &str,
@@ -113,7 +136,7 @@ async fn describe(
         return Err(RegistryError::DocumentMoved { what: "store", which, expected, found });
     }
     let update = "UPDATE stores SET region = $2, at_once_max = $3, fallback = $4,
-             version = version + 1, set_at = $5, set_by = $6
+             version = version + 1, set_at = $5, set_by = $6, download_bytes_per_s = $7
          WHERE id = $1";
     let values = vec![
         text(name),
@@ -122,6 +145,9 @@ async fn describe(
         maybe_text(described.fallback.as_ref()),
         time(by.at),
         text(&by.who),
+        Value::Int(
+            described.download_limit.map(Limit::bytes_per_s).and_then(|it| it.try_into().ok()),
+        ),
     ];
     tx.execute(update, values).await?;
     audit::append(tx, by, "store-described", name).await?;

@@ -3,10 +3,12 @@
 use jiff::Timestamp;
 use shared::id::TerminalId;
 
+use super::super::transfer::{Bandwidth, transfer};
 use super::*;
 use crate::campaign::policy::{Policy, Share};
 use crate::campaign::preflight::Crowd;
 use crate::campaign::preflight::forecast::forecast;
+use crate::pacing::Limits;
 
 const HOUR: Duration = Duration::from_secs(3_600);
 const DAY: Duration = Duration::from_secs(24 * 3_600);
@@ -21,6 +23,7 @@ struct Case {
     lives: Duration,
     release_expires_at: Option<UnixTime>,
     start: Start,
+    transfer: Option<Transfer>,
 }
 
 fn noon() -> UnixTime {
@@ -59,6 +62,7 @@ fn sound() -> Case {
         lives: DAY * 7,
         release_expires_at: None,
         start: Start::AnyTime,
+        transfer: None,
     }
 }
 
@@ -83,6 +87,7 @@ impl Case {
             course,
             audience: &audience,
             forecast: &forecast,
+            transfer: self.transfer.as_ref(),
             start: noon(),
             lives,
             release_expires_at,
@@ -193,6 +198,29 @@ fn a_wave_that_cannot_open_before_orders_end_is_refused() {
     let said = refused(&expiring(1), &expiring(2));
     assert!(said.ends_with("the release expires at 2026-11-22 13:00Z"), "{said}");
     assert_eq!(expiring(2).warned(), ["release-expires-first"]);
+}
+
+#[test]
+fn what_one_terminal_cannot_fetch_in_time_is_refused_and_what_all_cannot_is_told() {
+    let bandwidth = |each| {
+        let stores = [("north".to_owned(), 40), ("west".to_owned(), 60)].into();
+        let limits = Limits { whole: "64KiB".parse().ok(), of_each_store: None };
+        let thin = [("west".to_owned(), "4KiB".parse().expect("it is a limit"))].into();
+        transfer(each, &stores, &Bandwidth { limits, stores: thin })
+    };
+    let case = |mib: u64| {
+        let (transfer, policy) = (bandwidth(mib << 20), Policy::PLAIN);
+        Case { transfer, policy, lives: DAY, ..sound() }
+    };
+    // In a day 337.5 MiB pass 4 KiB/s, and sixty terminals share it.
+    let said = refused(&case(338), &case(337));
+    let expected = "fetching it takes one terminal 1d at least by the limit of store west \
+                    (4.0 KiB/s), and its orders are valid until 2026-11-23 12:00Z";
+    assert_eq!(said, expected);
+    assert_eq!(case(6).warned(), ["bandwidth"]);
+    assert_eq!(case(5).warned(), [""; 0]);
+    let warned = case(6).look(|intended| intended.warnings()[0].to_string());
+    assert!(warned.starts_with("fetching it takes 60 members 1d1h"), "{warned}");
 }
 
 #[test]
