@@ -10,6 +10,7 @@ mod approvals;
 mod campaigns;
 mod complaints;
 mod control;
+mod cost;
 mod failures;
 mod joining;
 mod on_record;

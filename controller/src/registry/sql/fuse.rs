@@ -1,4 +1,5 @@
-//! A database that fails when it is told to: for tests of what a kill at any moment leaves.
+//! A database that fails when it is told to, and tells what it was asked: for tests of what a kill
+//! at any moment leaves, and of what something costs.
 
 use std::fmt;
 use std::sync::{Arc, Mutex};
@@ -17,6 +18,16 @@ pub(crate) struct Fuse(Arc<Mutex<Inside>>);
 struct Inside {
     length: Length,
     is_laid_aside: bool,
+    /// `None` while nobody wants to know.
+    asked: Option<Vec<Asked>>,
+}
+
+/// A statement that was carried out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Asked {
+    pub(crate) sql: &'static str,
+    /// Rows that it wrote.
+    pub(crate) wrote: u64,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -47,6 +58,17 @@ impl Fuse {
 
     pub(crate) fn is_blown(&self) -> bool {
         self.0.lock().unwrap().length == Length::Blown
+    }
+
+    /// What is asked from here on is written down. Gives what was before, in its order.
+    pub(crate) fn asked(&self) -> Vec<Asked> {
+        self.0.lock().unwrap().asked.replace(vec![]).unwrap_or_default()
+    }
+
+    fn note(&self, sql: Sql, wrote: u64) {
+        if let Some(asked) = &mut self.0.lock().unwrap().asked {
+            asked.push(Asked { sql: sql.sqlite, wrote });
+        }
     }
 
     fn burn(&self) -> Result<(), sqlx::Error> {
@@ -112,12 +134,16 @@ impl fmt::Debug for FusedSession {
 impl Session for FusedSession {
     async fn execute(&mut self, sql: Sql, values: Vec<Value>) -> Result<u64, sqlx::Error> {
         self.fuse.burn()?;
-        self.session.execute(sql, values).await
+        let wrote = self.session.execute(sql, values).await?;
+        self.fuse.note(sql, wrote);
+        Ok(wrote)
     }
 
     async fn rows(&mut self, sql: Sql, values: Vec<Value>) -> Result<Vec<Row>, sqlx::Error> {
         self.fuse.burn()?;
-        self.session.rows(sql, values).await
+        let rows = self.session.rows(sql, values).await?;
+        self.fuse.note(sql, 0);
+        Ok(rows)
     }
 
     async fn commit(self: Box<Self>) -> Result<(), sqlx::Error> {
