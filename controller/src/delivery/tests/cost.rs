@@ -16,6 +16,7 @@ use super::world::{FLEET, by, campaign_id, controller_key, new_campaign};
 use crate::background::{Poke, Progress};
 use crate::campaign::Campaigns;
 use crate::campaign::execute::Execute;
+use crate::campaign::policy::{Intake, Policy};
 use crate::campaign::view;
 use crate::delivery::Signer;
 use crate::registry::campaign::NewCampaign;
@@ -77,6 +78,29 @@ fn receipt(terminal: TerminalId, seq: u64, order: OrderId, said: Said) -> Heard 
     let receipt = Receipt { format: 1, terminal, epoch: 1, order, said, at: NOW, clock };
     let signed = SignedBytes::new(Envelope::unsigned(receipt.clone()).to_bytes());
     says(terminal, seq, Report::Receipt { receipt, signed })
+}
+
+/// What one more terminal asks of the registry that a running campaign means, too.
+async fn cost_of_one_more(terminals: u16) -> Vec<Asked> {
+    let fuse = Fuse::endless();
+    let registry = registry::in_memory_with_fuse(fuse.clone()).await.unwrap();
+    for number in 0..terminals {
+        enrol(&*registry, number).await;
+    }
+    let signer = Arc::new(Signer::new(FLEET, controller_key()));
+    let campaigns = Campaigns::new(Arc::clone(&registry), Arc::clone(&signer));
+    let policy = Policy { membership: Intake::Continuous, ..Policy::PLAIN };
+    let new = NewCampaign { max_parallel: RELEASED, policy, ..new_campaign(1) };
+    campaigns.create(&new, &by(NOW)).await.unwrap();
+    campaigns.start(new.id, &by(NOW)).await.unwrap();
+    let execute = Execute::new(Arc::clone(&registry), signer, Poke::new());
+    while execute.step(NOW).await.unwrap() == Progress::MoreToDo {}
+    enrol(&*registry, terminals).await;
+    fuse.asked();
+    while execute.step(NOW).await.unwrap() == Progress::MoreToDo {}
+    let asked = fuse.asked();
+    assert_eq!(registry.joiners(new.id).await.unwrap(), [terminal(terminals)]);
+    asked
 }
 
 async fn cost(terminals: u16) -> Cost {
@@ -150,4 +174,19 @@ async fn a_campaign_costs_what_it_releases_however_large_the_fleet_is() {
     let of_terminals = |sql: &&str| sql.contains("assignments") || sql.contains("memberships");
     let scanned: Vec<_> = sql(&large.how_it_goes).into_iter().filter(of_terminals).collect();
     assert!(scanned.is_empty(), "how it goes is counted as it changes: {scanned:?}");
+}
+
+/// What others have been slow at: more than a minute for each device that a rollout took in, in a
+/// fleet of 140,000.
+#[tokio::test]
+async fn one_more_device_costs_the_same_however_many_there_are() {
+    let (small, large) = (cost_of_one_more(50).await, cost_of_one_more(500).await);
+    assert_eq!(sql(&small), sql(&large));
+    assert_eq!(wrote(&small), wrote(&large));
+    let looked_over = |sql: &&str| sql.contains("certificate_expires_at, agent_version,");
+    let by_name = |sql: &&str| sql.contains("id IN (SELECT value FROM json_each(");
+    let asked = sql(&large);
+    assert!(asked.iter().any(by_name), "whom it is about is looked up: {asked:?}");
+    let scans: Vec<_> = asked.iter().filter(|it| looked_over(it) && !by_name(it)).collect();
+    assert!(scans.is_empty(), "and nobody else: {scans:?}");
 }
