@@ -198,7 +198,7 @@ async fn what_people_sign_for_and_what_goes_by_time_alone_takes_nobody_in() {
 /// until it all fits.
 #[tokio::test]
 async fn killed_at_any_statement_nobody_is_missed_and_nobody_joins_twice() {
-    for statements in (0..).step_by(13) {
+    for statements in (0..).step_by(37) {
         let mut world = World::new(2, 1).await;
         world.round().await;
         begin(&world, continuous(taking_in())).await;
