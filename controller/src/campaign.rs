@@ -49,7 +49,7 @@ use shared::window::Window;
 
 use crate::auth::roster;
 use crate::delivery::Signer;
-use crate::kind::{self, Terms};
+use crate::kind::{self, Chosen, Needs, Terms, Wished};
 use crate::measure;
 use crate::pacing::Limits;
 use crate::rebind;
@@ -257,19 +257,11 @@ impl Campaigns {
 
     /// All but who would be a member, of what people and schedules ask for; gives the selection.
     async fn check_new(&self, new: &NewCampaign, now: UnixTime) -> Result<Selector, CampaignError> {
-        match &new.change {
-            Change::Rebind(_) => return Err(CampaignError::RebindByItself),
-            Change::Suspend(_) | Change::Resume(_) | Change::Decommission(_) => {
-                return Err(CampaignError::ServiceByItself);
-            }
-            Change::Ping(_)
-            | Change::Backup(_)
-            | Change::Drill(_)
-            | Change::Upgrade(_)
-            | Change::Restore(_)
-            | Change::Cancel(_) => {}
+        match Terms::of(&new.change).wished {
+            Wished::ByRebind => Err(CampaignError::RebindByItself),
+            Wished::ByRequest => Err(CampaignError::ServiceByItself),
+            Wished::ByItself | Wished::ByAbort => self.check(new, now).await,
         }
-        self.check(new, now).await
     }
 
     /// All but whether anybody would be a member; gives the selection.
@@ -319,19 +311,17 @@ impl Campaigns {
         {
             return Err(CampaignError::Window { from_min, to_min });
         }
-        let upgrade = match change {
-            Change::Ping(_)
-            | Change::Backup(_)
-            | Change::Drill(_)
-            | Change::Rebind(_)
-            | Change::Suspend(_)
-            | Change::Resume(_)
-            | Change::Decommission(_) => return Ok(()),
-            Change::Restore(restore) => return self.is_there(restore.of.repository).await,
-            Change::Cancel(_) => return Err(CampaignError::CancelByItself),
-            Change::Upgrade(upgrade) => upgrade,
-        };
-        let digest = upgrade.release;
+        if Terms::of(change).wished == Wished::ByAbort {
+            return Err(CampaignError::CancelByItself);
+        }
+        match kind::needs(change) {
+            Needs::Nothing => Ok(()),
+            Needs::Repository(repository) => self.is_there(repository).await,
+            Needs::Release(digest) => self.is_valid(digest, now).await,
+        }
+    }
+
+    async fn is_valid(&self, digest: Digest, now: UnixTime) -> Result<(), CampaignError> {
         let stored = self.registry.release(digest).await?;
         let release = stored.ok_or(CampaignError::NoRelease(digest))?.release;
         match release.expires_at {
@@ -381,8 +371,8 @@ impl Campaigns {
         by: &By,
     ) -> Result<Campaign, CampaignError> {
         let campaign = self.known(id).await?;
-        if let Change::Restore(restore) = &campaign.change {
-            self.is_there(restore.of.repository).await?;
+        if let Needs::Repository(repository) = kind::needs(&campaign.change) {
+            self.is_there(repository).await?;
         }
         let verb = campaign.change.verb();
         // How many terminals there are changes how many approvers, never whether there are any.
@@ -395,19 +385,12 @@ impl Campaigns {
             self.check_joining(&campaign.change, &read_selector(&campaign.selector)?).await?;
         }
         self.check_change(&campaign.change, by.at).await?;
-        let members = match &campaign.change {
-            change @ (Change::Rebind(_) | Change::Decommission(_)) => {
-                self.bound(id, change.enclosed()).await?
-            }
-            Change::Suspend(_) | Change::Resume(_) => {
+        let members = match campaign.terms().chosen {
+            Chosen::ByProfile => self.bound(id, campaign.change.enclosed()).await?,
+            Chosen::ByRequest => {
                 self.all_still(self.registry.deactivation_members(id).await?).await?
             }
-            Change::Ping(_)
-            | Change::Backup(_)
-            | Change::Drill(_)
-            | Change::Upgrade(_)
-            | Change::Restore(_)
-            | Change::Cancel(_) => self.selected(wish, &campaign, by.at).await?,
+            Chosen::BySelector => self.selected(wish, &campaign, by.at).await?,
         };
         wave::cut(campaign.salt, &campaign.policy, &members)?;
         let count = u32::try_from(members.len()).unwrap_or(u32::MAX);

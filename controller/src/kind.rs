@@ -10,6 +10,7 @@ use shared::change::{Change, Upgrade};
 use shared::digest::Digest;
 use shared::document::order::Class;
 use shared::floor;
+use shared::id::RepositoryId;
 use shared::limits::{APPROVED_ORDER_LIFETIME_S_MAX, ROUTINE_ORDER_LIFETIME_S_MAX};
 
 /// After the end of its order an accepted job may still be under way, or its terminal may be on
@@ -27,8 +28,42 @@ pub enum Disturbs {
     AsPlanned,
 }
 
+/// How a campaign comes to bring a change.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Wished {
+    /// Somebody wants it on terminals.
+    ByItself,
+    /// It is a wave of a change of provider.
+    ByRebind,
+    /// It carries out a request for another state of service.
+    ByRequest,
+    /// It ends another change, and is a part of that one's campaign.
+    ByAbort,
+}
+
+/// Who is a member of a campaign that brings it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Chosen {
+    /// Whoever its selector means.
+    BySelector,
+    /// Whoever has a profile or a clearance under the root that it names.
+    ByProfile,
+    /// Whoever the request names.
+    ByRequest,
+}
+
+/// What has to be there when it is brought.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Needs {
+    Nothing,
+    Release(Digest),
+    Repository(RepositoryId),
+}
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Terms {
+    pub wished: Wished,
+    pub chosen: Chosen,
     /// Approvers sign its batch, and nothing is done under another batch than theirs.
     pub needs_people: bool,
     /// How long orders may live, as terminals see it.
@@ -59,7 +94,20 @@ impl Terms {
                 (Class::Decommission, Disturbs::AsPlanned)
             }
         };
+        let (wished, chosen) = match change {
+            Change::Ping(_)
+            | Change::Backup(_)
+            | Change::Drill(_)
+            | Change::Upgrade(_)
+            | Change::Restore(_) => (Wished::ByItself, Chosen::BySelector),
+            Change::Rebind(_) => (Wished::ByRebind, Chosen::ByProfile),
+            Change::Suspend(_) | Change::Resume(_) => (Wished::ByRequest, Chosen::ByRequest),
+            Change::Decommission(_) => (Wished::ByRequest, Chosen::ByProfile),
+            Change::Cancel(_) => (Wished::ByAbort, Chosen::BySelector),
+        };
         Self {
+            wished,
+            chosen,
             needs_people,
             lifetime_s_max: match needs_people {
                 true => APPROVED_ORDER_LIFETIME_S_MAX,
@@ -79,19 +127,26 @@ impl Terms {
     }
 }
 
-/// The release that this change installs, if it installs one.
-pub fn release_of(change: &Change) -> Option<Digest> {
+pub fn needs(change: &Change) -> Needs {
     match change {
-        Change::Upgrade(upgrade) => Some(upgrade.release),
+        Change::Upgrade(upgrade) => Needs::Release(upgrade.release),
+        Change::Restore(restore) => Needs::Repository(restore.of.repository),
         Change::Ping(_)
         | Change::Backup(_)
         | Change::Drill(_)
-        | Change::Restore(_)
         | Change::Rebind(_)
         | Change::Suspend(_)
         | Change::Resume(_)
         | Change::Decommission(_)
-        | Change::Cancel(_) => None,
+        | Change::Cancel(_) => Needs::Nothing,
+    }
+}
+
+/// The release that this change installs, if it installs one.
+pub fn release_of(change: &Change) -> Option<Digest> {
+    match needs(change) {
+        Needs::Release(digest) => Some(digest),
+        Needs::Repository(_) | Needs::Nothing => None,
     }
 }
 

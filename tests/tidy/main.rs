@@ -107,6 +107,25 @@ fn each_confined_library_is_known_to_its_own_files_only() {
     nobody("a library is replaced by changing one file", &offenders(found));
 }
 
+/// What a kind of change means for a campaign stands in one file, so that a further kind has waves,
+/// gates, budgets and calendars as all others have. Its words are told apart where they are said.
+#[test]
+fn campaigns_know_no_kinds() {
+    let is_campaign = |s: &&Source| {
+        let of_campaign = s.path.starts_with("controller/src/campaign");
+        of_campaign && !s.path.ends_with("/words.rs") && !s.path.ends_with("/tests.rs")
+    };
+    let sources = rust_sources();
+    let found = sources.iter().filter(is_campaign).flat_map(|source| {
+        let kinds = ["Upgrade", "Rebind", "Suspend", "Resume", "Decommission", "Backup", "Restore"];
+        let named = source.code_lines().filter(move |(_, line)| {
+            kinds.iter().any(|kind| line.contains(&format!("Change::{kind}")))
+        });
+        named.map(|(at, _)| format!("{}:{at}", source.path)).collect::<Vec<_>>()
+    });
+    nobody("say in controller/src/kind.rs what it means", &offenders(found));
+}
+
 #[test]
 fn files_stay_small() {
     let long = rust_sources().into_iter().filter(|s| s.text.lines().count() > FILE_LINES_MAX);

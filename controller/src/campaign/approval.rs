@@ -204,19 +204,8 @@ pub fn check_cancellation(
     let unreadable = ApprovalRefused::Unreadable;
     let asked = Envelope::<Batch>::from_bytes(stored.signed.as_slice()).map_err(unreadable)?;
     let theirs = Envelope::<Batch>::from_bytes(brought).map_err(unreadable)?;
-    let reason = match &theirs.document.change {
-        Change::Cancel(Cancel { batch: _, reason }) => reason.clone(),
-        Change::Ping(_)
-        | Change::Backup(_)
-        | Change::Drill(_)
-        | Change::Upgrade(_)
-        | Change::Restore(_)
-        | Change::Rebind(_)
-        | Change::Suspend(_)
-        | Change::Resume(_)
-        | Change::Decommission(_) => {
-            return Err(ApprovalRefused::NotItsCancellation { campaign });
-        }
+    let Change::Cancel(Cancel { batch: _, reason }) = theirs.document.change.clone() else {
+        return Err(ApprovalRefused::NotItsCancellation { campaign });
     };
     if theirs.document != cancellation(campaign, &asked.document, &reason) {
         return Err(ApprovalRefused::NotItsCancellation { campaign });
