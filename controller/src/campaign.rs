@@ -123,6 +123,8 @@ pub enum CampaignError {
     NeedsPeople(CampaignId),
     #[error("nothing brings a terminal back on which this change has succeeded")]
     NoWayBack,
+    #[error("nobody goes back to release {to}: {why}")]
+    NotAWayBack { to: Digest, why: &'static str },
     #[error("people sign for each of its terminals, so that nobody can join it later")]
     NobodyJoins,
     #[error("whom `{0}` means changes by time alone, so that nobody could say when they join")]
@@ -171,6 +173,9 @@ impl CampaignError {
             Self::Stranger { .. } => Some("list its members with `tillward campaign show`"),
             Self::NeedsPeople(_) => Some("ask for it anew, for those terminals"),
             Self::NoWayBack => Some("choose `--stop finish` or `--stop keep`"),
+            Self::NotAWayBack { .. } => {
+                Some("sign the old content as a release with the campaign's counter")
+            }
             Self::NobodyJoins => Some("choose `--membership snapshot`"),
             Self::JoinedByTime(_) => {
                 Some("leave out `last-seen`, or choose `--membership snapshot`")
@@ -284,10 +289,35 @@ impl Campaigns {
         }
         self.check_change(&new.change, now).await?;
         if let Some(to) = new.policy.revert_to {
-            let back = kind::undo(&new.change, to).ok_or(CampaignError::NoWayBack)?;
-            self.check_change(&back, now).await?;
+            self.check_way_back(&new.change, to, now).await?;
         }
         Ok(selector)
+    }
+
+    /// Whether whoever has succeeded could go back to that.
+    async fn check_way_back(
+        &self,
+        change: &Change,
+        to: Digest,
+        now: UnixTime,
+    ) -> Result<(), CampaignError> {
+        let back = kind::undo(change, to).ok_or(CampaignError::NoWayBack)?;
+        self.check_change(&back, now).await?;
+        let (new, old) = (self.release_of(change).await?, self.release_of(&back).await?);
+        let (Some(new), Some(old)) = (new, old) else { return Ok(()) };
+        let models_left = new.models.iter().any(|model| !old.models.contains(model));
+        let why = if new == old {
+            "it is the release that the campaign brings"
+        } else if new.component != old.component {
+            "it is of another component"
+        } else if models_left {
+            "it is not for all models that the campaign's is for"
+        } else if old.security_counter < new.security_counter {
+            "its security counter is lower, and terminals never go back in that"
+        } else {
+            return Ok(());
+        };
+        Err(CampaignError::NotAWayBack { to, why })
     }
 
     /// Whether terminals can become members after the start.

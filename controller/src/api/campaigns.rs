@@ -447,6 +447,7 @@ impl From<CampaignError> for Refusal {
             | CampaignError::Lifetime { .. }
             | CampaignError::Window { .. }
             | CampaignError::NoWayBack
+            | CampaignError::NotAWayBack { .. }
             | CampaignError::NobodyJoins
             | CampaignError::JoinedByTime(_)
             | CampaignError::Stranger { .. }

@@ -199,7 +199,10 @@ impl Campaigns {
         look_over(&*self.registry, selector, ask, now, is_meant).await
     }
 
-    async fn release_of(&self, change: &Change) -> Result<Option<Release>, CampaignError> {
+    pub(super) async fn release_of(
+        &self,
+        change: &Change,
+    ) -> Result<Option<Release>, CampaignError> {
         let Some(digest) = kind::release_of(change) else { return Ok(None) };
         let stored = self.registry.release(digest).await?;
         Ok(Some(stored.ok_or(CampaignError::NoRelease(digest))?.release))

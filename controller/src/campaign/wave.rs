@@ -53,8 +53,8 @@ pub fn release_order(
     order.into_iter().map(|(.., id)| id).collect()
 }
 
-/// The waves of these members, none of them empty, but for a last one into which whoever joins later
-/// falls where all others are of the canary list.
+/// The waves of these members, none of them empty, but for a last one into which whoever joins
+/// later falls where all others are of the canary list.
 ///
 /// # Errors
 ///

@@ -25,6 +25,9 @@ pub struct Steps(BTreeMap<String, Seen>);
 pub struct Seen {
     /// By the terminal's clock.
     pub at: UnixTime,
+    /// Which report of its order first spoke of it: several steps can begin in one second.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub ordinal: u64,
     #[serde(default, skip_serializing_if = "is_zero")]
     pub bytes: u64,
 }
@@ -40,13 +43,18 @@ impl Steps {
     }
 
     pub fn learn(&mut self, progress: &Progress) {
-        let Progress { step, at, bytes_done, .. } = progress;
+        let Progress { step, at, ordinal, bytes_done, .. } = progress;
         if step.len() > NAME_BYTES_MAX {
             return;
         }
-        let told = Seen { at: *at, bytes: bytes_done.unwrap_or_default() };
+        let bytes = bytes_done.unwrap_or_default();
+        let told = Seen { at: *at, ordinal: *ordinal, bytes };
         let seen = self.0.entry(step.clone()).or_insert(told);
-        *seen = Seen { at: seen.at.min(told.at), bytes: seen.bytes.max(told.bytes) };
+        *seen = Seen {
+            at: seen.at.min(told.at),
+            ordinal: seen.ordinal.min(told.ordinal),
+            bytes: seen.bytes.max(told.bytes),
+        };
         if self.0.len() > STEPS_MAX {
             self.0.pop_last();
         }
@@ -56,10 +64,10 @@ impl Steps {
         self.0.get(step).copied()
     }
 
-    /// In the order in which they were first heard of; of those of one second, by name.
+    /// In the order in which they began.
     pub fn in_order(&self) -> Vec<(&str, Seen)> {
         let mut steps: Vec<_> = self.0.iter().map(|(step, seen)| (step.as_str(), *seen)).collect();
-        steps.sort_by_key(|(_, seen)| seen.at);
+        steps.sort_by_key(|(_, seen)| (seen.at, seen.ordinal));
         steps
     }
 }
@@ -73,9 +81,13 @@ mod tests {
     use super::*;
 
     fn progress(step: &str, at: i64, bytes_done: Option<u64>) -> Progress {
+        numbered(1, step, at, bytes_done)
+    }
+
+    fn numbered(ordinal: u64, step: &str, at: i64, bytes_done: Option<u64>) -> Progress {
         Progress {
             order: OrderId::from_bytes([1; 16]),
-            ordinal: 1,
+            ordinal,
             step: step.to_owned(),
             state: StepState::Running,
             at: UnixTime(at),
@@ -93,15 +105,19 @@ mod tests {
     #[test]
     fn of_a_step_its_first_moment_and_its_most_bytes_are_kept() {
         let steps = after(&[
-            progress("verify", 30, None),
-            progress("fetch", 20, Some(100)),
-            progress("fetch", 10, Some(50)),
-            progress("stage", 30, None),
+            numbered(4, "stage", 30, None),
+            numbered(3, "verify", 30, None),
+            numbered(2, "fetch", 20, Some(100)),
+            numbered(1, "fetch", 10, Some(50)),
         ]);
-        let seen = |at, bytes| Seen { at: UnixTime(at), bytes };
-        let expected = [("fetch", seen(10, 100)), ("stage", seen(30, 0)), ("verify", seen(30, 0))];
-        assert_eq!(steps.in_order(), expected);
-        let written = r#"{"fetch":{"at":10,"bytes":100},"stage":{"at":30},"verify":{"at":30}}"#;
+        let seen = |ordinal, at, bytes| Seen { at: UnixTime(at), ordinal, bytes };
+        let expected =
+            [("fetch", seen(1, 10, 100)), ("verify", seen(3, 30, 0)), ("stage", seen(4, 30, 0))];
+        assert_eq!(steps.in_order(), expected, "of one second as they were told");
+        let written = concat!(
+            r#"{"fetch":{"at":10,"ordinal":1,"bytes":100},"stage":{"at":30,"ordinal":4},"#,
+            r#""verify":{"at":30,"ordinal":3}}"#
+        );
         assert_eq!(serde_json::to_string(&steps).unwrap(), written);
         assert_eq!(serde_json::from_str::<Steps>(written).unwrap(), steps);
     }

@@ -100,6 +100,14 @@ pub(super) async fn who_joins_a_running_campaign_is_a_member_of_it(registry: &dy
     }
     let expected = [vec![1, 2], vec![3, 4], vec![5]];
     assert_eq!(in_pages, expected.map(|it| it.into_iter().map(terminal_id).collect::<Vec<_>>()));
+    let nobody = start(registry, 2, &[]).await;
+    assert_eq!(registry.members_page(nobody.id, &Page::first(9)).await.expect("none"), []);
+    registry.join(&nobody, &[(terminal_id(4), 0)], &by("plan", 12)).await.expect("it joins");
+    for after in [None, Some(terminal_id(3))] {
+        let page = Page { after, limit: 9 };
+        let found = registry.members_page(nobody.id, &page).await.expect("they are listed");
+        assert_eq!(found, [terminal_id(4)], "it began with nobody");
+    }
     let pause = registry.move_campaign(&running, CampaignEvent::Pause, &by("op", 13)).await;
     let paused = pause.expect("it is paused");
     let refused = join(&paused, &[1]).await;

@@ -1,5 +1,5 @@
-//! Who the members of campaigns are: those of the start in one sorted list, which is as large as the
-//! campaign, and those who joined later each by themselves.
+//! Who the members of campaigns are: those of the start in one sorted list, which is as large as
+//! the campaign, and those who joined later each by themselves.
 
 use shared::digest::Digest;
 use shared::id::{CampaignId, TerminalId};
@@ -77,6 +77,10 @@ async fn founders_page(
     let length = "SELECT CAST(length(ids) AS BIGINT) FROM memberships WHERE campaign = $1";
     let mut row = tx.row(length, vec![text(id)]).await?.ok_or_else(missing)?;
     let count = row.number::<u64>()? / ID_BYTES;
+    if count == 0 {
+        // Of nothing there is no part: it can begin with nobody.
+        return Ok(vec![]);
+    }
     let (mut low, mut high) = (0, if page.after.is_some() { count } else { 0 });
     while low < high {
         let middle = low + (high - low) / 2;
