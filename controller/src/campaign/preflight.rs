@@ -8,6 +8,7 @@
 //! stays out.
 
 pub mod forecast;
+pub mod hours;
 pub mod rules;
 pub mod transfer;
 

@@ -1,26 +1,35 @@
 //! Looks over the fleet for whom a campaign would be brought to: once, in pages, and of each
 //! terminal only what is asked.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
+use jiff::tz::TimeZone;
+use shared::calendar::Span;
 use shared::change::Change;
 use shared::document::Release;
 use shared::id::TerminalId;
 use shared::time::UnixTime;
 
 use super::policy::Policy;
-use super::preflight::forecast::{Course, Forecast, forecast};
+use super::preflight::forecast::{Course, Forecast, forecast, time_zone};
+use super::preflight::hours::{self, Places};
 use super::preflight::rules::{Intended, Start, Warning};
 use super::preflight::transfer::{Bandwidth, Transfer, transfer};
 use super::preflight::{Audience, Demands, of_unit};
+use super::store::StoreStanding;
 use super::{CampaignError, Campaigns, wave};
-use crate::kind;
+use crate::calendar::scope::Scope;
+use crate::kind::{self, Disturbs, Terms};
+use crate::registry::calendar::{self, CalendarsOf, Kept};
 use crate::registry::campaign::{Campaign, NewCampaign};
-use crate::registry::page::Page;
+use crate::registry::page::{PAGE_ITEMS_MAX, Page};
 use crate::registry::prospect::{Ask, PROSPECTS_MAX, Prospect};
 use crate::registry::{Registry, RegistryError};
 use crate::selector::{Facts, Selector};
+
+/// Stores that are looked at for who sells in them: each takes some statements.
+const STORES_LOOKED_AT: usize = 200;
 
 /// What a campaign would be if it were started now.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -126,7 +135,8 @@ impl Campaigns {
         let intended =
             wanted.intended(&audience, &forecast, transfer.as_ref(), release.as_ref(), now);
         intended.check(started)?;
-        let warnings = intended.warnings();
+        let mut warnings = intended.warnings();
+        warnings.extend(self.of_places(&audience, wanted, now).await?);
         let members = u32::try_from(audience.members.len()).unwrap_or(u32::MAX);
         let approvers = self.approvers(wanted.change.verb(), members).await?;
         let not_after = now.plus(wanted.lives);
@@ -141,6 +151,64 @@ impl Campaigns {
             release,
             warnings,
         })
+    }
+
+    /// What stands in the way where its members are.
+    async fn of_places(
+        &self,
+        audience: &Audience,
+        wanted: Wanted<'_>,
+        now: UnixTime,
+    ) -> Result<Vec<Warning>, RegistryError> {
+        let terms = Terms::of(wanted.change);
+        let mut warnings = Vec::new();
+        if terms.keeps_calendars {
+            let entries = calendar::all(&*self.registry, &CalendarsOf::default()).await?;
+            let regions = self.regions(&entries, audience).await?;
+            let places = Places { stores: &audience.stores, regions: &regions };
+            let life = Span { from: now, to: now.plus(wanted.lives) };
+            let zone = audience.zones().into_iter().find_map(|(zone, _)| time_zone(&zone));
+            let zone = zone.unwrap_or(TimeZone::UTC);
+            warnings.extend(hours::warnings(&entries, places, &zone, life));
+        }
+        let has_fallback = wanted.policy.fallback.is_some() || wanted.change.window().is_some();
+        if terms.disturbs == Disturbs::InItsTurn && !has_fallback {
+            warnings.extend(self.of_last_selling(audience, now).await?);
+        }
+        Ok(warnings)
+    }
+
+    /// Of the stores in which members are, where an entry asks for it.
+    async fn regions(
+        &self,
+        entries: &[Kept],
+        audience: &Audience,
+    ) -> Result<BTreeMap<String, String>, RegistryError> {
+        let mut regions = BTreeMap::new();
+        if entries.iter().any(|kept| matches!(kept.scope, Scope::Region(_))) {
+            let names: Vec<_> = audience.stores.keys().cloned().collect();
+            for names in names.chunks(PAGE_ITEMS_MAX as usize) {
+                let stores = self.registry.stores_of(names).await?.into_iter();
+                regions.extend(stores.filter_map(|it| Some((it.name, it.described.region?))));
+            }
+        }
+        Ok(regions)
+    }
+
+    async fn of_last_selling(
+        &self,
+        audience: &Audience,
+        now: UnixTime,
+    ) -> Result<Option<Warning>, RegistryError> {
+        let names: Vec<_> = audience.stores.keys().take(STORES_LOOKED_AT).cloned().collect();
+        let standings = self.registry.store_standings(&names, now).await?;
+        let is_member = |id: &TerminalId| audience.members.binary_search(id).is_ok();
+        let is_last = |it: &&StoreStanding| {
+            it.selling.len() == 1 && it.selling.iter().all(is_member) && !it.has_fallback
+        };
+        let stores = standings.values().filter(is_last).count() as u64;
+        let of = names.len() as u64;
+        Ok((stores > 0).then_some(Warning::LastSelling { stores, of }))
     }
 
     async fn transfer(

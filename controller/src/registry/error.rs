@@ -53,7 +53,7 @@ pub enum RegistryError {
         max = crate::terminal::label::LABELS_MAX
     )]
     TooManyLabels { terminal: TerminalId, count: usize },
-    #[error("campaign {campaign} is {found}, no longer {expected}")]
+    #[error("campaign {campaign} is {found}: {}", moved_text(*.expected, *.found))]
     CampaignMoved { campaign: CampaignId, expected: CampaignState, found: CampaignState },
     #[error("{bad} terminals of {campaign} have ended badly, not {known}")]
     OtherFailures { campaign: CampaignId, known: u64, bad: u64 },
@@ -67,4 +67,12 @@ pub enum RegistryError {
     },
     #[error("there is no roster {missing}, so {version} cannot follow it")]
     RosterGap { version: u64, missing: u64 },
+}
+
+/// Of a campaign that has ended without another state, too.
+fn moved_text(expected: CampaignState, found: CampaignState) -> String {
+    match found == expected {
+        true => "it has ended".to_owned(),
+        false => format!("it is no longer {expected}"),
+    }
 }

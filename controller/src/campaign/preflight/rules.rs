@@ -12,6 +12,7 @@ use shared::window::Window;
 use super::forecast::{Course, Forecast, time_zone};
 use super::transfer::{Share, Transfer};
 use super::{Audience, InZone};
+use crate::calendar::scope::Scope;
 use crate::campaign::policy::{Gate, StopPolicy};
 use crate::measure::{duration_text, time_text};
 
@@ -318,6 +319,23 @@ pub enum Warning {
         zone: String,
         terminals: u64,
     },
+    /// Nothing may change there then. `until` is `None` where that is as long as orders live.
+    Freeze {
+        uid: String,
+        scope: Scope,
+        members: u64,
+        from: UnixTime,
+        until: Option<UnixTime>,
+    },
+    /// People keep hours for them.
+    Hours {
+        members: u64,
+    },
+    /// In so many of the stores that were looked at a member is the last one that sells.
+    LastSelling {
+        stores: u64,
+        of: u64,
+    },
     /// Not everybody can have fetched it in time.
     Bandwidth {
         share: Share,
@@ -339,6 +357,9 @@ impl Warning {
             Self::NothingStops(_) => "nothing-stops",
             Self::WholeDay(_) => "whole-day",
             Self::StartedNow { .. } => "closed-if-started-now",
+            Self::Freeze { .. } => "freeze",
+            Self::Hours { .. } => "hours",
+            Self::LastSelling { .. } => "last-selling",
             Self::Bandwidth { .. } => "bandwidth",
             Self::Release(_) => "release-expires-first",
         }
@@ -383,6 +404,28 @@ impl fmt::Display for Warning {
                 out,
                 "started now, it would not see window {window} open in {zone}, where {terminals} \
                  members are"
+            ),
+            Self::Freeze { uid, scope, members, from, until: Some(until) } => write!(
+                out,
+                "freeze `{uid}` of {scope} holds {members} members from {} to {}",
+                time_text(*from),
+                time_text(*until)
+            ),
+            Self::Freeze { uid, scope, members, from: _, until: None } => write!(
+                out,
+                "freeze `{uid}` of {scope} holds {members} members for as long as orders are \
+                 valid: they never get it"
+            ),
+            Self::Hours { members } => write!(
+                out,
+                "{members} members go by windows that people keep (`tillward calendar list`): \
+                 the dates do not count these in"
+            ),
+            Self::LastSelling { stores, of } => write!(
+                out,
+                "in {stores} of {of} stores that were looked at a member is the last one that \
+                 sells: it waits for a `--fallback`, a `--window`, or `tillward store set \
+                 --fallback`"
             ),
             Self::Bandwidth { share, until } => {
                 write!(out, "fetching it takes {} members {share}, and {until}", share.terminals)

@@ -58,7 +58,6 @@ pub(crate) struct Retry {
 
 /// Give a campaign another place among others: before whom it goes, and how many may be at it
 #[derive(Debug, Args)]
-#[group(id = "wish", required = true, multiple = true, args = ["class", "max_parallel"])]
 pub(crate) struct Set {
     /// The campaign
     #[arg(value_name = "CAMPAIGN", value_parser = campaign_id)]
@@ -67,7 +66,8 @@ pub(crate) struct Set {
     #[arg(long, value_name = "CLASS", value_parser = class)]
     class: Option<Class>,
     /// Terminals that may work on it at the same time
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    #[arg(long, value_name = "N", required_unless_present = "class",
+          value_parser = clap::value_parser!(u32).range(1..))]
     max_parallel: Option<u32>,
     /// Why; kept in the audit trail
     #[arg(long, value_name = "TEXT")]

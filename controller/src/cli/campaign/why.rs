@@ -66,14 +66,17 @@ fn tell(why: &WhyNot, print: &mut Print) {
     if why.held.is_empty() && why.waiting.is_empty() {
         let rest = match why.state {
             CampaignState::Draft => "it has not been started",
+            CampaignState::Halted => "its gate has stopped it, and nobody else waits",
             CampaignState::AwaitingApproval
             | CampaignState::Running
             | CampaignState::Paused
-            | CampaignState::Halted
             | CampaignState::Completed
             | CampaignState::Aborted => "nobody is held back, and nobody waits",
         };
         print.line(format_args!("  {rest}"));
+        if why.state == CampaignState::Halted {
+            print.hint("see which rule did: `tillward campaign show`");
+        }
         return;
     }
     print.line("");
