@@ -2,10 +2,12 @@
 
 use std::path::PathBuf;
 
+use rusqlite::Connection;
 use serde_json::{Value, json};
 
 use crate::driver_program::Driver;
 use crate::shop::Shop;
+use crate::wait::wait_for;
 
 fn export(shop: &Shop, driver: &mut Driver) -> (PathBuf, Value) {
     let into = shop.path().join("export");
@@ -64,6 +66,82 @@ fn a_till_that_lost_its_journal_gets_it_back_and_settles() {
     driver.ok(r#"{"do":"settle"}"#);
     let hosts = driver.ok(r#"{"do":"host_check"}"#);
     assert_eq!(hosts["hosts"][0]["last_batch"], 1, "{hosts:#}");
+}
+
+/// The shop's till, held and settled, with at least two amounts held; returns the numbers of them.
+fn close_with_open_preauthorisations(shop: &Shop) -> Vec<i64> {
+    let mut driver = shop.ready_driver();
+    let stans = wait_for("two open pre-authorisations", || {
+        driver.ok(r#"{"do":"hold","lease_s":600,"reason":"test"}"#);
+        driver.ok(r#"{"do":"drain"}"#);
+        let stans = numbers(&shop.journal(), "state = 'held'");
+        if stans.len() >= 2 {
+            return Ok(stans);
+        }
+        driver.ok(r#"{"do":"release"}"#);
+        Err(stans)
+    });
+    shop.hold_and_settle();
+    stans
+}
+
+fn numbers(journal: &Connection, which: &str) -> Vec<i64> {
+    let sql = format!("SELECT stan FROM sale WHERE {which} ORDER BY stan");
+    let mut statement = journal.prepare(&sql).unwrap();
+    statement.query_map([], |row| row.get(0)).unwrap().collect::<Result<_, _>>().unwrap()
+}
+
+#[test]
+fn another_till_finishes_the_preauthorisations_that_were_restored_onto_it() {
+    let mut shop = Shop::selling();
+    let open = close_with_open_preauthorisations(&shop);
+    let (from, _) = export(&shop, &mut shop.ready_driver());
+    shop.put_another_unit_in_place();
+    let mut driver = shop.ready_driver();
+    driver.ok(r#"{"do":"hold","lease_s":600,"reason":"test"}"#);
+    // The batch stays with the terminal that took the payments.
+    let sets: Vec<_> = ["config", "journal", "sales"].map(|name| json!({"name": name})).into();
+    driver.ok(&json!({"do": "import", "from": from, "data_sets": sets}).to_string());
+    driver.ok(r#"{"do":"commit_import"}"#);
+    driver.ok(r#"{"do":"release"}"#);
+    shop.open_for_customers();
+    let open: Vec<_> = open.iter().map(i64::to_string).collect();
+    let are = |state: &str| format!("stan IN ({}) AND state {state}", open.join(","));
+    wait_for("customers to finish what was held", || {
+        let held = numbers(&shop.journal(), &are("= 'held'"));
+        if held.is_empty() { Ok(()) } else { Err(held) }
+    });
+    let settled = shop.hold_and_settle();
+    assert_eq!(settled[0]["total_minor"], settled[0]["host_total_minor"], "{settled:#}");
+    assert_ne!(settled[0]["host_reference"], "", "{settled:#}");
+    let finished = numbers(&shop.journal(), &are("IN ('approved', 'reversed')"));
+    assert_eq!(finished.len(), open.len());
+    let sql =
+        "SELECT count(*) FROM movement WHERE what = 'release' AND terminal = 'T1' AND stan = ?1";
+    for stan in &finished {
+        let released: i64 = shop.ledger("a").query_row(sql, [stan], |row| row.get(0)).unwrap();
+        assert_eq!(released, 1, "what T1 held for sale {stan} is held no more");
+    }
+    shop.assert_money_is_right();
+}
+
+#[test]
+fn a_till_that_got_its_own_data_back_finishes_its_preauthorisations() {
+    let shop = Shop::selling();
+    let open = close_with_open_preauthorisations(&shop);
+    let mut driver = shop.ready_driver();
+    let (from, exported) = export(&shop, &mut driver);
+    let ask = json!({"do": "import", "from": from, "data_sets": exported["data_sets"]});
+    driver.ok(&ask.to_string());
+    driver.ok(r#"{"do":"commit_import"}"#);
+    driver.ok(r#"{"do":"release"}"#);
+    wait_for("customers to finish what was held", || {
+        let held = numbers(&shop.journal(), "state = 'held'");
+        if held.iter().any(|stan| open.contains(stan)) { Err(held) } else { Ok(()) }
+    });
+    let settled = shop.hold_and_settle();
+    assert_ne!(settled[0]["host_reference"], "", "{settled:#}");
+    shop.assert_money_is_right();
 }
 
 #[test]

@@ -110,6 +110,9 @@ fn a_sale_that_the_host_does_not_take_keeps_its_batch_from_being_closed() {
                    VALUES ('a', 1, 'offline', 'stored', 0, 0, 0)";
     shop.journal().execute(nothing, []).unwrap();
     assert_eq!(driver.ok(r#"{"do":"drain"}"#)["left"]["stored_offline"], 1);
-    assert_eq!(driver.error(r#"{"do":"settle"}"#), "not_ready");
+    let error = driver.ask(r#"{"do":"settle"}"#)["error"].clone();
+    assert_eq!(error["code"], "not_ready");
+    let text = error["text"].as_str().unwrap();
+    assert!(text.contains("the amount is not positive"), "it says what the host said: {text}");
     assert_eq!(settlements(&shop), 0);
 }

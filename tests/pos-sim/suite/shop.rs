@@ -14,10 +14,14 @@ use crate::wait::wait_for;
 
 pub(crate) const TERMINAL: &str = "T1";
 
+/// The unit that comes in place of the terminal.
+const SUCCESSOR: &str = "T2";
+
 pub(crate) struct Shop {
     pub(crate) till: Option<Process>,
     hosts: BTreeMap<&'static str, Host>,
     pace_ms: u64,
+    terminal: &'static str,
     dir: TempDir,
 }
 
@@ -29,8 +33,8 @@ struct Host {
 impl Shop {
     /// Two hosts are running; the till is not.
     pub(crate) fn with_pace(pace_ms: u64) -> Self {
-        let mut shop =
-            Self { till: None, hosts: BTreeMap::new(), pace_ms, dir: tempfile::tempdir().unwrap() };
+        let (hosts, dir) = (BTreeMap::new(), tempfile::tempdir().unwrap());
+        let mut shop = Self { till: None, hosts, pace_ms, terminal: TERMINAL, dir };
         for name in ["a", "b"] {
             shop.hosts.insert(name, Host { process: None, port: 0 });
             shop.start_host(name);
@@ -47,7 +51,12 @@ impl Shop {
     }
 
     pub(crate) fn till_data(&self) -> PathBuf {
-        self.dir.path().join("till")
+        self.data_of(self.terminal)
+    }
+
+    fn data_of(&self, terminal: &str) -> PathBuf {
+        let name = if terminal == TERMINAL { "till" } else { terminal };
+        self.dir.path().join(name)
     }
 
     pub(crate) fn host_data(&self, name: &str) -> PathBuf {
@@ -61,7 +70,9 @@ impl Shop {
     /// The flags of `till`, which are those of `keep` too.
     pub(crate) fn till_flags(&self) -> Vec<String> {
         let mut flags = vec!["--data".to_owned(), self.till_data().display().to_string()];
-        flags.extend(["--terminal", TERMINAL, "--seed", "7", "--active", "a"].map(str::to_owned));
+        flags.extend(
+            ["--terminal", self.terminal, "--seed", "7", "--active", "a"].map(str::to_owned),
+        );
         flags.extend(["--pace-ms".to_owned(), self.pace_ms.to_string()]);
         for (name, host) in &self.hosts {
             flags.extend(["--host".to_owned(), format!("{name}=127.0.0.1:{}", host.port)]);
@@ -75,6 +86,20 @@ impl Shop {
 
     pub(crate) fn kill_till(&mut self) {
         self.till.take().unwrap().kill();
+    }
+
+    /// Another unit, which has sold nothing, stands where the till stood. Its customers come with
+    /// [`Shop::open_for_customers`].
+    pub(crate) fn put_another_unit_in_place(&mut self) {
+        self.kill_till();
+        (self.terminal, self.pace_ms) = (SUCCESSOR, 0);
+        self.start_till();
+    }
+
+    pub(crate) fn open_for_customers(&mut self) {
+        self.kill_till();
+        self.pace_ms = 10;
+        self.start_till();
     }
 
     pub(crate) fn start_host(&mut self, name: &'static str) {
@@ -135,6 +160,10 @@ impl Shop {
     pub(crate) fn audit(&self) -> (i32, Value) {
         let mut command = pos_sim();
         command.arg("audit").arg("--json").arg("--till").arg(self.till_data());
+        if self.terminal != TERMINAL {
+            command.arg(self.data_of(TERMINAL));
+            command.arg("--took-over").arg(format!("{}={TERMINAL}", self.terminal));
+        }
         command.arg("--host").arg(self.host_data("a")).arg(self.host_data("b"));
         let output = command.output().unwrap();
         let report = serde_json::from_slice(&output.stdout).unwrap_or(Value::Null);

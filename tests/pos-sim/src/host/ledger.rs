@@ -73,6 +73,8 @@ struct Past {
     /// The amount still held.
     held_minor: Option<i64>,
     declined: bool,
+    /// An amount was held for it at some time.
+    was_held: bool,
     /// Reversed, released or barred: nothing may come of it any more.
     undone: bool,
     /// Whose it is.
@@ -89,8 +91,16 @@ impl Past {
     /// Whether the sale was made under another MID or TID. Books from before these were written
     /// down do not say.
     fn is_of_another(&self, merchant: &Merchant) -> bool {
-        let owner = self.merchant.as_ref().filter(|owner| **owner != Merchant::default());
-        owner.is_some_and(|owner| owner != merchant)
+        self.owner().is_some_and(|owner| owner != merchant)
+    }
+
+    /// Whether the sale is none of this merchant's, whichever terminal made it.
+    fn is_of_another_shop(&self, merchant: &Merchant) -> bool {
+        self.owner().is_some_and(|owner| owner.mid != merchant.mid)
+    }
+
+    fn owner(&self) -> Option<&Merchant> {
+        self.merchant.as_ref().filter(|owner| **owner != Merchant::default())
     }
 }
 
@@ -125,9 +135,14 @@ impl Ledger {
             Ask::Authorise { terminal, stan, kind, amount_minor, batch } => {
                 entry(terminal, *stan).authorise(*kind, *amount_minor, *batch)?
             }
-            Ask::Reverse { terminal, stan } => entry(terminal, *stan).reverse()?,
-            Ask::Upload { terminal, stan, kind, amount_minor, batch } => {
-                entry(terminal, *stan).upload(*kind, *amount_minor, *batch)?
+            Ask::Reverse { terminal, stan, opened_by } => {
+                let opened_by = opened_by.as_ref().unwrap_or(terminal);
+                entry(opened_by, *stan).reverse(terminal)?
+            }
+            Ask::Upload { terminal, stan, kind, amount_minor, batch, opened_by } => {
+                let opened_by = opened_by.as_ref().unwrap_or(terminal);
+                let opened = entry(opened_by, *stan);
+                entry(terminal, *stan).upload(*kind, *amount_minor, *batch, &opened)?
             }
             Ask::Refund { terminal, stan, of, amount_minor, batch } => {
                 entry(terminal, *stan).refund(*of, *amount_minor, *batch)?
@@ -197,16 +212,21 @@ impl Entry<'_> {
         Ok(Answer::Approved)
     }
 
-    /// A reversal that overtakes its sale leaves a bar, so that the sale cannot charge later.
-    fn reverse(&self) -> Result<Answer> {
+    /// A reversal that overtakes its sale leaves a bar, so that the sale cannot charge later. Asked
+    /// by another terminal, it cancels what is held and gives back nothing that was completed.
+    fn reverse(&self, asked_by: &str) -> Result<Answer> {
         let past = self.past()?;
-        if past.is_of_another(self.merchant) {
+        let is_own = asked_by == self.terminal;
+        if past.is_of_another_shop(self.merchant) || is_own && past.is_of_another(self.merchant) {
             return Ok(refused(ANOTHER_MERCHANT));
         }
         if past.undone {
             return Ok(Answer::Reversed);
         }
         if let Some(Charge { amount_minor, batch }) = past.charged {
+            if past.was_held && !is_own {
+                return Ok(refused("it was completed by its own terminal"));
+            }
             if settlement(self.books, self.terminal, batch)?.is_some() {
                 return Ok(refused("its batch is settled"));
             }
@@ -219,7 +239,8 @@ impl Entry<'_> {
         Ok(Answer::Reversed)
     }
 
-    fn upload(&self, kind: Upload, amount_minor: i64, batch: i64) -> Result<Answer> {
+    /// Charges in a batch of this terminal what was `opened` by it or by another one, once.
+    fn upload(&self, kind: Upload, amount_minor: i64, batch: i64, opened: &Self) -> Result<Answer> {
         let past = self.past()?;
         if past.is_of_another(self.merchant) {
             return Ok(refused(ANOTHER_MERCHANT));
@@ -231,13 +252,21 @@ impl Entry<'_> {
         if past.undone || past.declined {
             return Ok(refused("reversed or declined before"));
         }
+        let before = opened.past()?;
+        if before.is_of_another_shop(self.merchant) {
+            return Ok(refused(ANOTHER_MERCHANT));
+        }
+        if before.charged.is_some() || before.undone || before.declined {
+            return Ok(refused("charged, reversed or declined before, under its own terminal"));
+        }
         if let Some(objection) = self.objection(amount_minor, batch)? {
             return Ok(refused(objection));
         }
-        match (kind, past.held_minor) {
-            (Upload::OfflineSale, None) => {}
+        match (kind, before.held_minor) {
+            (Upload::OfflineSale, None) if opened.terminal == self.terminal => {}
+            (Upload::OfflineSale, None) => opened.write("bar", 0, None)?,
             (Upload::Completion, Some(held_minor)) if amount_minor <= held_minor => {
-                self.write("release", held_minor, None)?;
+                opened.write("release", held_minor, None)?;
             }
             (Upload::Completion, Some(_)) => return Ok(refused("more than is held")),
             (Upload::Completion, None) => return Ok(refused("nothing is held")),
@@ -308,13 +337,15 @@ impl Entry<'_> {
         let mut rows = rows.query(params![self.terminal, self.stan])?;
         while let Some(row) = rows.next()? {
             let amount_minor = row.get("amount_minor")?;
-            past.merchant = Some(Merchant { mid: row.get("mid")?, tid: row.get("tid")? });
+            // Another terminal may have finished it: the first movement says whose it is.
+            let merchant = Merchant { mid: row.get("mid")?, tid: row.get("tid")? };
+            past.merchant.get_or_insert(merchant);
             match row.get::<_, String>("what")?.as_str() {
                 "charge" => {
                     past.undone = false; // what was held has been completed, not released
                     past.charged = Some(Charge { amount_minor, batch: row.get("batch")? });
                 }
-                "hold" => past.held_minor = Some(amount_minor),
+                "hold" => (past.held_minor, past.was_held) = (Some(amount_minor), true),
                 "release" => (past.held_minor, past.undone) = (None, true),
                 "decline" => past.declined = true,
                 _reversal_or_bar => past.undone = true,

@@ -19,16 +19,30 @@ pub(crate) struct Merchant {
 }
 
 /// A till's request. `stan` is the till's number for a sale, never used again; asking twice under
-/// the same number is asking once.
+/// the same number is asking once. `opened_by` is the terminal whose number `stan` is, where that
+/// is another one: any till of a merchant may finish what one of them has opened, and names it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "do", rename_all = "snake_case")]
 pub(crate) enum Ask {
     /// May this card be charged (`sale`), or an amount be held on it (`preauthorisation`)?
     Authorise { terminal: String, stan: i64, kind: Authorise, amount_minor: i64, batch: i64 },
     /// Undo whatever came of `stan`, now or should it still arrive.
-    Reverse { terminal: String, stan: i64 },
+    Reverse {
+        terminal: String,
+        stan: i64,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        opened_by: Option<String>,
+    },
     /// This was approved without the host: an offline sale, or the completion of what was held.
-    Upload { terminal: String, stan: i64, kind: Upload, amount_minor: i64, batch: i64 },
+    Upload {
+        terminal: String,
+        stan: i64,
+        kind: Upload,
+        amount_minor: i64,
+        batch: i64,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        opened_by: Option<String>,
+    },
     /// Give back what was charged under the number `of`, whose batch may be settled.
     Refund { terminal: String, stan: i64, of: i64, amount_minor: i64, batch: i64 },
     /// These are the till's figures for the batch; close it if they are the host's too.

@@ -46,8 +46,8 @@ impl Till {
     }
 
     fn settle_binding(&self, binding: &str, answer: &mut Vec<SettledBatch>) -> Result<(), Refusal> {
-        self.forward(binding)?;
-        self.nothing_is_unsent(binding)?;
+        let refusal = self.forward(binding)?;
+        self.nothing_is_unsent(binding, refusal)?;
         self.journal().offer_open_batch(binding)?;
         let offered = self.journal().offered_batches(binding)?;
         if offered.is_empty() {
@@ -60,12 +60,18 @@ impl Till {
         Ok(())
     }
 
-    pub(super) fn nothing_is_unsent(&self, binding: &str) -> Result<(), Refusal> {
+    /// Nothing that the host refuses is dropped; whoever settles is told what it is, and why.
+    pub(super) fn nothing_is_unsent(
+        &self,
+        binding: &str,
+        refusal: Option<String>,
+    ) -> Result<(), Refusal> {
         let Left { unsent_reversals, stored_offline, .. } = self.journal().left(binding)?;
         if unsent_reversals + stored_offline > 0 {
+            let why = refusal.unwrap_or_else(|| "drain first".to_owned());
             return Err(Refusal::not_ready(format!(
                 "{unsent_reversals} reversal(s) and {stored_offline} stored sale(s) of binding \
-                 {binding} have not reached its host: drain first",
+                 {binding} have not reached its host: {why}",
             )));
         }
         Ok(())

@@ -230,8 +230,8 @@ impl Till {
     /// Closes the batch with the tests, which may be empty by now: its host has to agree either
     /// way.
     fn close_batch(&self, binding: &Binding) -> Result<TestResult, Refusal> {
-        self.forward(&binding.name)?;
-        self.nothing_is_unsent(&binding.name)?;
+        let refusal = self.forward(&binding.name)?;
+        self.nothing_is_unsent(&binding.name, refusal)?;
         self.journal().offer_whatever_is_open(&binding.name)?;
         let offered = self.journal().offered_batches(&binding.name)?;
         if offered.is_empty() {

@@ -13,6 +13,7 @@ fn sale(state: State) -> Sale {
         amount_minor: 500,
         is_test: false,
         refund_of: None,
+        opened_by: None,
     }
 }
 

@@ -3,6 +3,8 @@
 use super::*;
 
 const TERMINAL: &str = "T1";
+/// Another terminal of the same merchant, which has T1's data.
+const HEIR: &str = "T2";
 
 struct Host {
     ledger: Ledger,
@@ -41,11 +43,24 @@ impl Host {
     }
 
     fn reverse(&mut self, stan: i64) -> Answer {
-        self.ask(&Ask::Reverse { terminal: TERMINAL.into(), stan })
+        self.ask(&Ask::Reverse { terminal: TERMINAL.into(), stan, opened_by: None })
     }
 
     fn upload(&mut self, stan: i64, kind: Upload, amount_minor: i64, batch: i64) -> Answer {
-        self.ask(&Ask::Upload { terminal: TERMINAL.into(), stan, kind, amount_minor, batch })
+        let (terminal, opened_by) = (TERMINAL.into(), None);
+        self.ask(&Ask::Upload { terminal, stan, kind, amount_minor, batch, opened_by })
+    }
+
+    /// A reversal of what T1 opened, by the terminal that has its data.
+    fn reverse_elsewhere(&mut self, stan: i64) -> Answer {
+        let opened_by = Some(TERMINAL.into());
+        self.ask_as("T0000002", &Ask::Reverse { terminal: HEIR.into(), stan, opened_by })
+    }
+
+    fn upload_elsewhere(&mut self, stan: i64, kind: Upload, amount_minor: i64) -> Answer {
+        let (terminal, opened_by) = (HEIR.into(), Some(TERMINAL.into()));
+        let ask = Ask::Upload { terminal, stan, kind, amount_minor, batch: 4, opened_by };
+        self.ask_as("T0000002", &ask)
     }
 
     fn settle(&mut self, batch: i64, count: i64, total_minor: i64) -> Answer {
@@ -53,9 +68,13 @@ impl Host {
     }
 
     fn books(&self, batch: i64) -> (i64, i64) {
+        self.books_of(TERMINAL, batch)
+    }
+
+    fn books_of(&self, terminal: &str, batch: i64) -> (i64, i64) {
         let db = &self.ledger.db;
         let books = db.unchecked_transaction().unwrap();
-        let figures = taken(&books, TERMINAL, batch).unwrap();
+        let figures = taken(&books, terminal, batch).unwrap();
         (figures.count, figures.total_minor)
     }
 }
@@ -125,6 +144,69 @@ fn a_cancelled_preauthorisation_cannot_be_completed() {
     assert!(is_refused(&host.upload(1, Upload::Completion, 700, 1)));
     assert!(is_refused(&host.preauthorise(1, 900)));
     assert_eq!(host.books(1), (0, 0));
+}
+
+#[test]
+fn another_terminal_of_the_merchant_completes_what_it_names_once_and_in_its_own_batch() {
+    let mut host = Host::new();
+    host.preauthorise(1, 900);
+    assert!(is_refused(&host.upload_elsewhere(1, Upload::Completion, 901)), "more than is held");
+    assert_eq!(host.upload_elsewhere(1, Upload::Completion, 700), Answer::Taken);
+    assert_eq!(host.upload_elsewhere(1, Upload::Completion, 700), Answer::Taken, "asked twice");
+    assert_eq!((host.books_of(HEIR, 4), host.books(1)), ((1, 700), (0, 0)));
+    assert!(is_refused(&host.upload(1, Upload::Completion, 700, 1)), "it is completed");
+    assert_eq!(host.reverse(1), Answer::Reversed, "nothing is held any more");
+    assert_eq!((host.books_of(HEIR, 4), host.books(1)), ((1, 700), (0, 0)));
+}
+
+#[test]
+fn another_terminal_of_the_merchant_cancels_what_is_held_and_gives_back_no_completion() {
+    let mut host = Host::new();
+    host.preauthorise(1, 900);
+    assert_eq!(host.reverse_elsewhere(1), Answer::Reversed);
+    assert!(is_refused(&host.upload(1, Upload::Completion, 700, 1)), "it is cancelled");
+    host.preauthorise(2, 900);
+    host.upload(2, Upload::Completion, 700, 1);
+    assert!(is_refused(&host.reverse_elsewhere(2)), "its own terminal completed it");
+    assert!(is_refused(&host.upload_elsewhere(2, Upload::Completion, 700)));
+    assert_eq!((host.books(1), host.books_of(HEIR, 4)), ((1, 700), (0, 0)));
+}
+
+#[test]
+fn what_two_terminals_have_to_tell_is_taken_from_one_of_them() {
+    let mut host = Host::new();
+    assert_eq!(host.upload_elsewhere(1, Upload::OfflineSale, 300), Answer::Taken);
+    assert!(is_refused(&host.upload(1, Upload::OfflineSale, 300, 1)));
+    host.upload(2, Upload::OfflineSale, 400, 1);
+    assert!(is_refused(&host.upload_elsewhere(2, Upload::OfflineSale, 400)));
+    assert_eq!((host.books(1), host.books_of(HEIR, 4)), ((1, 400), (1, 300)));
+    host.sale(3, 500, 1);
+    assert_eq!(host.reverse_elsewhere(3), Answer::Reversed, "its answer was lost");
+    assert_eq!(host.reverse(3), Answer::Reversed);
+    assert_eq!(host.books(1), (1, 400));
+}
+
+#[test]
+fn another_merchant_finishes_nothing() {
+    let mut host = Host::new();
+    host.preauthorise(1, 900);
+    let opened_by = || Some(TERMINAL.to_owned());
+    for ask in [
+        Ask::Reverse { terminal: "X1".into(), stan: 1, opened_by: opened_by() },
+        Ask::Upload {
+            terminal: "X1".into(),
+            stan: 1,
+            kind: Upload::Completion,
+            amount_minor: 700,
+            batch: 1,
+            opened_by: opened_by(),
+        },
+    ] {
+        let merchant = Merchant { mid: "M2".into(), tid: "T0000001".into() };
+        let answer = host.ledger.answer(&Call { merchant, ask }, 0).unwrap();
+        assert_eq!(answer, refused(ANOTHER_MERCHANT));
+    }
+    assert_eq!(host.upload(1, Upload::Completion, 700, 1), Answer::Taken);
 }
 
 #[test]
@@ -206,7 +288,7 @@ fn the_books_know_whose_a_sale_is_and_which_batches_are_whose() {
     let other = "T0000002";
     let terminal = || TERMINAL.to_owned();
     for ask in [
-        Ask::Reverse { terminal: terminal(), stan: 2 },
+        Ask::Reverse { terminal: terminal(), stan: 2, opened_by: None },
         Ask::Refund { terminal: terminal(), stan: 3, of: 1, amount_minor: 500, batch: 2 },
         Ask::Upload {
             terminal: terminal(),
@@ -214,6 +296,7 @@ fn the_books_know_whose_a_sale_is_and_which_batches_are_whose() {
             kind: Upload::OfflineSale,
             amount_minor: 500,
             batch: 2,
+            opened_by: None,
         },
     ] {
         assert!(is_refused(&host.ask_as(other, &ask)), "{ask:?}");

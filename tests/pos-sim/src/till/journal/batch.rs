@@ -45,9 +45,11 @@ pub(super) fn open_batch(change: &Transaction<'_>, binding: &str) -> Result<i64>
     if let Some(open) = open {
         return Ok(open);
     }
+    // Sales that came from another terminal without their batches have numbers of its batches.
     let next = change.query_row(
         "INSERT INTO batch (binding, number, state)
-         SELECT ?1, coalesce(max(number), 0) + 1, 'open' FROM batch
+         SELECT ?1, coalesce(max(number), 0) + 1, 'open'
+         FROM (SELECT number FROM batch UNION ALL SELECT max(batch) FROM sale)
          RETURNING number",
         [binding],
         |row| row.get(0),

@@ -24,6 +24,12 @@ pub(super) const CONFIG: &str = "config";
 /// Followed by the binding: batch numbers count for each host on its own.
 const BATCHES: &str = "batch-";
 
+/// A till that gets this data and finishes these sales names the terminal that their host knows
+/// them by. What is in flight is its own till's alone: another one that undid it by name could undo
+/// what has been approved since.
+const NAME_THE_OPENER: &str = "SET opened_by = (SELECT terminal FROM main.till)
+    WHERE opened_by IS NULL AND state IN ('held', 'stored', 'reversing')";
+
 /// What of the journal a data set is.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Part {
@@ -148,6 +154,9 @@ pub(crate) fn export(data: &Path, into: &Path) -> Result<Export> {
             db.execute_batch(&format!(
                 "CREATE TABLE set{place}.{table} AS SELECT * FROM main.{table} WHERE {rows}"
             ))?;
+        }
+        if *part == Part::Sales {
+            db.execute_batch(&format!("UPDATE set{place}.sale {NAME_THE_OPENER}"))?;
         }
         data_sets.push(part.count(&db, schema)?);
     }

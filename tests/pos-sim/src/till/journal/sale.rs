@@ -32,6 +32,8 @@ pub(crate) struct Sale {
     pub(crate) is_test: bool,
     /// The sale that this one gives back.
     pub(crate) refund_of: Option<i64>,
+    /// The terminal that opened it, which its host knows it by: this one where it does not say.
+    pub(crate) opened_by: Option<String>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -120,7 +122,7 @@ impl FromSql for State {
 impl Sale {
     /// The columns that [`Sale::read`] needs.
     pub(crate) const COLUMNS: &str =
-        "stan, binding, batch, kind, state, amount_minor, is_test, refund_of";
+        "stan, binding, batch, kind, state, amount_minor, is_test, refund_of, opened_by";
 
     pub(crate) fn read(row: &Row<'_>) -> rusqlite::Result<Self> {
         Ok(Self {
@@ -132,6 +134,7 @@ impl Sale {
             amount_minor: row.get("amount_minor")?,
             is_test: row.get("is_test")?,
             refund_of: row.get("refund_of")?,
+            opened_by: row.get("opened_by")?,
         })
     }
 }
@@ -309,7 +312,8 @@ pub(super) fn insert(
         params![binding, batch, kind, state, amount_minor, now_ms, is_test, refund_of],
     )?;
     let (stan, binding) = (change.last_insert_rowid(), binding.to_owned());
-    Ok(Sale { stan, binding, batch, kind, state, amount_minor, is_test, refund_of })
+    let opened_by = None;
+    Ok(Sale { stan, binding, batch, kind, state, amount_minor, is_test, refund_of, opened_by })
 }
 
 fn measure(change: &Transaction<'_>, sale: &Sale, host: HostTook) -> Result<()> {

@@ -100,12 +100,13 @@ const BINDINGS: &str = "
 ";
 
 /// A test sale; the sale that is refunded; what the host said to the customer's question, and how
-/// long that took.
-const SALE_COLUMNS: [(&str, &str); 4] = [
+/// long that took; the terminal that opened it, where that is written down.
+const SALE_COLUMNS: [(&str, &str); 5] = [
     ("is_test", "INTEGER NOT NULL DEFAULT 0"),
     ("refund_of", "INTEGER"),
     ("answer", "TEXT"),
     ("took_ms", "INTEGER"),
+    ("opened_by", "TEXT"),
 ];
 
 /// Makes the tables, or brings them up to `schema`. A journal that is ahead stays as it is.

@@ -9,7 +9,7 @@ use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result, ensure};
-use rusqlite::{Connection, OptionalExtension as _, TransactionBehavior};
+use rusqlite::{Connection, OptionalExtension as _, Transaction, TransactionBehavior, params};
 
 use super::data_sets::{Part, load, named};
 use super::{Journal, path, schema};
@@ -176,6 +176,7 @@ fn build(new: &Path, from: &Path, parts: &[Part]) -> Result<Vec<DataSet>> {
         "UPDATE sqlite_sequence SET seq = max(seq, (SELECT coalesce(max(stan), 0) FROM sale))
          WHERE name = 'sale'",
     )?;
+    give_stored_sales_a_batch(&change)?;
     // What was sold with a binding that nobody here knows is still owed to somebody.
     change.execute(
         "INSERT OR IGNORE INTO binding
@@ -189,6 +190,23 @@ fn build(new: &Path, from: &Path, parts: &[Part]) -> Result<Vec<DataSet>> {
     change.execute("INSERT INTO imported VALUES (?1)", [text])?;
     change.commit()?;
     Ok(answer)
+}
+
+/// A stored sale that came without its batch is settled by whoever tells its host.
+fn give_stored_sales_a_batch(change: &Transaction<'_>) -> Result<()> {
+    let without = "state = 'stored' AND NOT EXISTS (SELECT 1 FROM batch
+        WHERE batch.binding = sale.binding AND number = sale.batch)";
+    let mut bindings =
+        change.prepare(&format!("SELECT DISTINCT binding FROM sale WHERE {without}"))?;
+    let bindings = bindings.query_map([], |row| row.get(0))?;
+    for binding in bindings.collect::<rusqlite::Result<Vec<String>>>()? {
+        let batch = super::batch::open_batch(change, &binding)?;
+        change.execute(
+            &format!("UPDATE sale SET batch = ?2 WHERE binding = ?1 AND {without}"),
+            params![binding, batch],
+        )?;
+    }
+    Ok(())
 }
 
 fn one_is_active(db: &Connection) -> Result<bool> {

@@ -155,6 +155,46 @@ fn a_batch_that_was_settled_since_stays_settled_with_its_payments() {
 }
 
 #[test]
+fn another_terminal_finishes_what_it_got_under_the_name_of_the_one_that_opened_it() {
+    let (old, new) = (Scene::new(), tempfile::tempdir().unwrap());
+    let mut journal = old.journal();
+    let begin = |journal: &mut Journal, kind| {
+        journal.begin(NewSale { binding: "a", kind, amount_minor: 70, tip_minor: 0 }, 0).unwrap()
+    };
+    let stored = begin(&mut journal, Kind::Offline);
+    let held = begin(&mut journal, Kind::Preauthorisation);
+    journal.conclude(&held, State::Held, YES, 0).unwrap();
+    let in_flight = begin(&mut journal, Kind::Sale);
+    let exported = export(old.dir.path(), &old.from()).unwrap();
+    assert_eq!(journal.oldest_held().unwrap().unwrap().opened_by, None, "its own");
+    drop(journal);
+
+    let mut heir = Journal::open(new.path(), "T2", &THIS).unwrap();
+    let names = ["config".to_owned(), "sales".to_owned()];
+    heir.import(new.path(), &old.from(), &names).unwrap();
+    assert_eq!(total(&heir), (0, 0), "what T1 was paid stays in the batches of T1");
+    let [upload] = &heir.to_forward("a").unwrap()[..] else { panic!("one is stored") };
+    assert_eq!((upload.stan, upload.opened_by.as_deref()), (stored.stan, Some("T1")));
+    let completed = heir.complete(&heir.oldest_held().unwrap().unwrap(), 50, 0).unwrap();
+    assert_eq!(completed.opened_by.as_deref(), Some("T1"));
+    for sale in [upload, &completed] {
+        heir.mark(sale, State::Approved, 0).unwrap();
+    }
+    assert_eq!(total(&heir), (2, 120));
+    heir.offer_open_batch("a").unwrap();
+    let offered = heir.offered_batches("a").unwrap();
+    assert_eq!((offered[0].number, offered[0].count, offered[0].total_minor), (2, 2, 120));
+    let elsewhere = heir.sale(in_flight.stan).unwrap().unwrap();
+    assert_eq!(elsewhere.opened_by, None, "nobody but T1 knows what comes of it");
+
+    let names: Vec<_> = exported.data_sets.iter().map(|set| set.name.clone()).collect();
+    let mut own = old.journal();
+    own.import(old.dir.path(), &old.from(), &names).unwrap();
+    assert_eq!(total(&own), NEW);
+    assert_eq!(own.oldest_held().unwrap().unwrap().opened_by.as_deref(), Some("T1"));
+}
+
+#[test]
 fn a_newer_till_takes_what_an_older_one_exported() {
     let scene = Scene::new();
     let mut journal = Journal::open(scene.dir.path(), "T1", &TWO).unwrap();
