@@ -1,7 +1,7 @@
 //! Amounts of money as people read them. Pure.
 
 /// `1200.00 CNY`, of an amount in the currency's smallest unit.
-pub fn text(minor: i64, currency: &str) -> String {
+pub(crate) fn text(minor: i64, currency: &str) -> String {
     let sign = if minor < 0 { "-" } else { "" };
     let places = places(currency);
     let unit = 10_u64.pow(places);

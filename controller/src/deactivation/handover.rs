@@ -190,7 +190,7 @@ fn money(balances: &BTreeMap<String, i64>) -> String {
     let open = balances.iter().filter(|(_, minor)| **minor != 0);
     let said = open.map(|(currency, minor)| match *minor < 0 {
         true => format!("the merchant has to pay {}", text(minor.saturating_neg(), currency)),
-        false => format!("the merchant is to get {}", text(**minor, currency)),
+        false => format!("the merchant is to get {}", text(*minor, currency)),
     });
     match (said.collect::<Vec<_>>(), balances.is_empty()) {
         (said, _) if !said.is_empty() => said.join("; "),

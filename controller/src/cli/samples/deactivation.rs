@@ -201,7 +201,7 @@ pub(in super::super) fn stop() -> Stop {
                 hint: "have it returned".to_owned(),
             },
             StopPoint {
-                detail: "the merchant is still to get EUR 25500 in minor units".to_owned(),
+                detail: "the merchant is still to get 255.00 EUR".to_owned(),
                 hint: "enter what was paid: `tillward deactivate ledger add`".to_owned(),
             },
         ],

@@ -119,7 +119,7 @@ fn a_moment_is_announced_for_what_may_happen_and_is_not_ordered_yet() {
 #[test]
 fn what_is_ordered_otherwise_than_it_was_announced_is_said() {
     let later = NOW.plus(DAY);
-    let told = announced(later, NOW);
+    let told = announced(later, 1);
     assert!(differs(None, later, None).is_empty());
     assert!(differs(Some(&told), later, None).is_empty());
     let said = differs(Some(&told), NOW, Some(later));
