@@ -75,7 +75,7 @@ pub struct SuspendWish {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct SettleWish {
-    /// Without it the terminals are to be decommissioned.
+    /// Without it they stay stopped until they are resumed or decommissioned.
     #[serde(default)]
     #[schema(value_type = Option<i64>)]
     pub resume_expected: Option<UnixTime>,
