@@ -219,6 +219,18 @@ mod tests {
     }
 
     #[test]
+    fn what_is_lost_is_not_wiped_after_a_cool_off() {
+        let wipe = "tillward deactivate wipe --lost --request \
+                    req-01010101010101010101010101010101";
+        let parsed = |more: &str| {
+            command().try_get_matches_from(format!("{wipe} {more}").split_whitespace())
+        };
+        let refused = parsed("--cool-off 45s").expect_err("it would not wait");
+        assert_eq!(refused.kind(), clap::error::ErrorKind::ArgumentConflict);
+        assert!(parsed("--yes").is_ok(), "the default is nobody's word");
+    }
+
+    #[test]
     fn help_reads_the_same_at_every_level() {
         for names in every_command(&command(), &[]) {
             golden::check(&format!("help/{}", names.join("-")), &help(&names));

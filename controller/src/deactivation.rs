@@ -89,6 +89,10 @@ pub enum DeactivationError {
     NotLost(Reason),
     #[error("the cut-off {0} has passed")]
     CutOffPassed(UnixTime),
+    #[error("they are expected back at {resumes}, and stop at {cut_off}: not before")]
+    ResumesBefore { cut_off: UnixTime, resumes: UnixTime },
+    #[error("what is lost is erased at once, and a cool-off of {0} s is asked for")]
+    LostWaits(u32),
     #[error("no terminal of the request is suspended and owes something")]
     NobodyOwes,
     #[error(transparent)]
@@ -131,6 +135,8 @@ impl DeactivationError {
             }
             Self::NotLost(_) => "suspend it first: `tillward deactivate suspend`",
             Self::CutOffPassed(_) => "choose a moment that is still to come",
+            Self::ResumesBefore { .. } => notice::RESUME_LATER,
+            Self::LostWaits(_) => "leave out either `--lost` or `--cool-off`",
             Self::NobodyOwes => "look at what they owe: `tillward deactivate show`",
             Self::Unsound(UnsoundBatch::DelayUnanswered) => {
                 "say why, and name who accepts it: `--delay-reason`, `--delay-accepted-by`"
@@ -330,6 +336,7 @@ impl Deactivations {
             let wanted = new.wanted.word();
             return Err(DeactivationError::OtherKind { request, kind, wanted });
         }
+        check_consistent(&new.wanted, by.at)?;
         let asks = Asks { by: &by.who, ordered_by: &request.asked.requester };
         if let Some(name) = new.who_answers().find(|name| !asks.is_another(name)) {
             return Err(DeactivationError::SamePerson { name: name.clone() });
@@ -359,7 +366,9 @@ impl Deactivations {
         let step = new.wanted.step();
         let mut plan = plan::plan(step, &facts, &besides, new.close_store.clone(), by.at);
         plan.told = self.told(&request, new, by.at).await?;
+        plan.differs = self.differs(&request, new).await?;
         if let Wanted::Resume(resume) = &new.wanted {
+            plan.unchecked = unchecked(resume).into_iter().map(str::to_owned).collect();
             let asks = [asks.by, asks.ordered_by];
             let terminals = gather::facts(&*self.registry, &facts, asks, by.at).await?;
             let at_least = validity::ranges(&resume.at_least)?;
@@ -393,6 +402,28 @@ impl Deactivations {
         let notices = self.registry.notices(NoticeAbout::Stop(request.id)).await?;
         let standings = notice::standings(kind, cut_off, announced.as_ref(), &notices, now);
         Ok(Some(notice::told(reason, &standings, new.untold.clone())))
+    }
+
+    /// Where a suspension is another than the one that was announced.
+    async fn differs(
+        &self,
+        request: &Request,
+        new: &NewChange,
+    ) -> Result<Vec<String>, RegistryError> {
+        // Of what is lost or tampered with nothing is announced anew either.
+        let (cut_off, resume_expected) = match new.wanted {
+            Wanted::Suspend { cut_off, resume_expected, .. }
+                if !is_emergency(request.asked.reason) =>
+            {
+                (cut_off, resume_expected)
+            }
+            Wanted::Suspend { .. }
+            | Wanted::Settle { .. }
+            | Wanted::Resume(_)
+            | Wanted::Wipe { .. } => return Ok(Vec::new()),
+        };
+        let announced = self.registry.announcement(request.id).await?;
+        Ok(notice::differs(announced.as_ref(), cut_off, resume_expected))
     }
 
     /// What is announced with a suspension that was not announced before.
@@ -576,16 +607,34 @@ fn check_wanted(
         {
             Err(DeactivationError::NotLost(asked.reason))
         }
-        Wanted::Resume(Resumption { checked, .. }) => {
-            let has = |what: &&str| checked.as_ref().is_some_and(|it| it.what.contains(*what));
-            let lacking: Vec<_> = CHECKED.into_iter().filter(|what| !has(what)).collect();
-            match lacking.is_empty() {
-                true => Ok(checked.clone()),
-                false => Err(DeactivationError::Unchecked(lacking)),
-            }
-        }
+        Wanted::Resume(resume) => match unchecked(resume) {
+            lacking if lacking.is_empty() => Ok(resume.checked.clone()),
+            lacking => Err(DeactivationError::Unchecked(lacking)),
+        },
         Wanted::Suspend { .. } | Wanted::Settle { .. } | Wanted::Wipe { .. } => Ok(None),
     }
+}
+
+/// Whether what is asked for contradicts itself.
+fn check_consistent(wanted: &Wanted, now: UnixTime) -> Result<(), DeactivationError> {
+    let (cut_off, resume_expected) = match wanted {
+        Wanted::Suspend { cut_off, resume_expected, .. } => (*cut_off, *resume_expected),
+        Wanted::Settle { resume_expected } => (now, *resume_expected),
+        Wanted::Wipe { cool_off_s, is_lost: true } if *cool_off_s > 0 => {
+            return Err(DeactivationError::LostWaits(*cool_off_s));
+        }
+        Wanted::Resume(_) | Wanted::Wipe { .. } => return Ok(()),
+    };
+    match notice::resumes_before(cut_off, resume_expected) {
+        Some(resumes) => Err(DeactivationError::ResumesBefore { cut_off, resumes }),
+        None => Ok(()),
+    }
+}
+
+/// What people have to check before terminals sell again, and nobody has.
+fn unchecked(resume: &Resumption) -> Vec<&'static str> {
+    let has = |what: &&str| resume.checked.as_ref().is_some_and(|it| it.what.contains(*what));
+    CHECKED.into_iter().filter(|what| !has(what)).collect()
 }
 
 fn check_change(change: &Change, now: UnixTime, lifetime_s: u64) -> Result<(), UnsoundBatch> {

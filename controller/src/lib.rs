@@ -27,6 +27,7 @@ pub mod finding;
 pub mod key_file;
 pub mod kind;
 mod measure;
+mod money;
 pub mod mqtt;
 mod on_record;
 pub mod pacing;

@@ -254,6 +254,7 @@ fn plan_shown(plan: &Plan) -> ServicePlan {
         code: word(it),
         detail: it.detail().to_owned(),
         hint: it.hint().to_owned(),
+        answered_by: plan.answer(*it).map(str::to_owned),
     };
     let terminals = plan.terminals.iter().map(|part| ServicePart {
         terminal: part.terminal,
@@ -280,6 +281,8 @@ fn plan_shown(plan: &Plan) -> ServicePlan {
         findings: findings.collect(),
         answered: plan.answered.clone(),
         told: plan.told.as_ref().map(told_shown),
+        differs: plan.differs.clone(),
+        unchecked: plan.unchecked.clone(),
     }
 }
 
@@ -482,6 +485,8 @@ impl From<DeactivationError> for Refusal {
             DeactivationError::Nobody
             | DeactivationError::Unsound(_)
             | DeactivationError::CutOffPassed(_)
+            | DeactivationError::ResumesBefore { .. }
+            | DeactivationError::LostWaits(_)
             | DeactivationError::NobodyOwes
             | DeactivationError::NotAReference
             | DeactivationError::NoAnswer

@@ -422,7 +422,10 @@ impl From<StopError> for Refusal {
         let (detail, hint) = (error.to_string(), error.hint());
         let code = match error {
             StopError::NoRequest(_) => Code::NotFound,
-            StopError::Nobody | StopError::NotAnnounced(NotAnnounced::Passed(_)) => Code::Invalid,
+            StopError::Nobody
+            | StopError::NotAnnounced(
+                NotAnnounced::Passed(_) | NotAnnounced::ResumesBefore { .. },
+            ) => Code::Invalid,
             StopError::NotAnnounced(NotAnnounced::OtherKind(_)) | StopError::NoMoment => {
                 Code::WrongState
             }

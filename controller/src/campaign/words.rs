@@ -129,7 +129,9 @@ fn of_suspend(suspend: &Suspend) -> Words {
         suspend;
     let resumes = match resume_expected {
         Some(at) => format!("expected at {at}"),
-        None => "NOT EXPECTED: the terminals are to be decommissioned".to_owned(),
+        None => {
+            "NO DAY IS NAMED: they stay stopped until they are resumed or decommissioned".to_owned()
+        }
     };
     let mut terms = vec![
         ("cut-off", cut_off.to_string()),
@@ -358,6 +360,8 @@ mod tests {
         let said = |suspend: &Suspend| of_change(&Change::Suspend(Box::new(suspend.clone())));
         let without = said(&suspend);
         assert!(without.what.contains("settle, and save"), "{}", without.what);
+        assert_eq!(without.terms[1].0, "resumes");
+        assert!(without.terms[1].1.contains("resumed or decommissioned"), "{:?}", without.terms);
         let covers = Covers::UpTo { total_minor: 1_250, currency: "CNY".to_owned(), unsent: 3 };
         suspend.delay = Some(SettlementDelay {
             covers,

@@ -150,7 +150,7 @@ fn list(requests: &[Request], print: &mut Print) {
             it.state.clone(),
             it.asked.requester.clone(),
             word(&it.asked.reason),
-            format!("{} to {}", it.asked.from, it.asked.to),
+            providers(it).unwrap_or_else(|| NOTHING.to_owned()),
             it.asked.selector.clone(),
             time_text(it.created_at),
             it.id.to_string(),
@@ -158,6 +158,14 @@ fn list(requests: &[Request], print: &mut Print) {
     };
     let header = ["kind", "state", "requester", "reason", "change", "where", "made", "request"];
     print.table(header, requests.iter().map(row).collect(), "nobody wishes for a change");
+}
+
+/// From which provider to which, of what is named.
+fn providers(it: &Request) -> Option<String> {
+    let named = [("from", &it.asked.from), ("to", &it.asked.to)];
+    let named = named.iter().filter(|(_, name)| !name.is_empty());
+    let said: Vec<_> = named.map(|(which, name)| format!("{which} {name}")).collect();
+    (!said.is_empty()).then(|| said.join(" "))
 }
 
 fn show(it: &Request, json: bool, print: &mut Print) {
@@ -179,13 +187,17 @@ fn show(it: &Request, json: bool, print: &mut Print) {
         let decision = if review.is_accepted { "accepted" } else { "rejected" };
         format!("{decision} by {} at {}", review.by, time_text(review.at))
     });
+    let change = match providers(it) {
+        Some(providers) => format!("{} {providers}", word(&asked.kind)),
+        None => word(&asked.kind),
+    };
     let lines = [
         ("request", it.id.to_string()),
         ("state", format!("{state} since {since} by {}: {why}", it.state_by)),
         ("requester", format!("{}, by {}", asked.requester, word(&asked.channel))),
         ("written by", format!("{} at {}", it.created_by, time_text(it.created_at))),
         ("reason", format!("{}: {note}", word(&asked.reason))),
-        ("change", format!("{} from {} to {}", word(&asked.kind), asked.from, asked.to)),
+        ("change", change),
         ("where", asked.selector.clone()),
         ("fallback", or_nothing(asked.fallback.as_ref())),
         ("clause", or_nothing(asked.clause.as_ref())),
@@ -217,5 +229,16 @@ mod tests {
         let request = samples::request();
         golden::check("request-show", &golden::printed(|print| show(&request, false, print)));
         golden::check("request-list", &golden::printed(|print| list(&[request], print)));
+    }
+
+    #[test]
+    fn a_request_to_stop_names_no_providers() {
+        let mut request = samples::request();
+        (request.asked.from, request.asked.to) = (String::new(), String::new());
+        let kind = word(&request.asked.kind);
+        let shown = golden::printed(|print| show(&request, false, print));
+        assert!(shown.contains(&format!("change      {kind}\n")), "{shown}");
+        let listed = golden::printed(|print| list(&[request], print));
+        assert!(!listed.contains(" to "), "{listed}");
     }
 }

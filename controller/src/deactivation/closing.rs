@@ -9,6 +9,7 @@ use shared::id::CampaignId;
 use shared::limits::TEXT_BYTES_MAX;
 use shared::time::UnixTime;
 
+use crate::money::text;
 use crate::request::{Request, RequestEvent, RequestKind, RequestRefused, is_same_person};
 use crate::unit::UnitState;
 
@@ -116,10 +117,10 @@ impl Point {
             }
             Self::Sells { serial } => format!("{serial} is in service, and nobody lets it stay"),
             Self::Owed { currency, minor } if *minor < 0 => {
-                format!("the merchant still has to pay {currency} {} in minor units", -minor)
+                format!("the merchant still has to pay {}", text(minor.saturating_neg(), currency))
             }
             Self::Owed { currency, minor } => {
-                format!("the merchant is still to get {currency} {minor} in minor units")
+                format!("the merchant is still to get {}", text(*minor, currency))
             }
         }
     }

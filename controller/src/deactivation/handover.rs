@@ -10,12 +10,15 @@ use shared::document::clearance::Deregistered;
 use shared::id::RequestId;
 use shared::time::UnixTime;
 
+use super::notice::StopKind;
+use crate::money::text;
 use crate::registry::terminal::Service;
 use crate::request::{Asked, Attachment};
 use crate::sheet::Sheet;
 use crate::unit::record::About;
 
 const UNKNOWN: &str = "not known";
+const UTC: &str = "UTC";
 
 /// One terminal.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -54,6 +57,7 @@ pub struct Saved {
 
 #[derive(Clone, Copy, Debug)]
 pub struct Handover<'a> {
+    pub kind: StopKind,
     pub request: RequestId,
     pub asked: &'a Asked,
     pub cut_off: UnixTime,
@@ -67,8 +71,8 @@ pub struct Handover<'a> {
 
 /// The list, whole.
 pub fn sheet(of: &Handover<'_>) -> Sheet {
-    let Handover { request, asked, cut_off, rows, balances, to_do } = of;
-    let count = counted(rows);
+    let Handover { kind: _, request, asked, cut_off: _, rows, balances, to_do } = of;
+    let (count, zone) = (counted(rows), zone(rows));
     let mut sheet = Sheet::new("Handover list of payment terminals")
         .paragraph(format!("Request {request} of {}. {count}.", asked.requester))
         .table(
@@ -83,10 +87,10 @@ pub fn sheet(of: &Handover<'_>) -> Sheet {
                 "Belongs to it",
                 "Unit",
             ],
-            rows.iter().map(|row| cells(row, *cut_off)).collect(),
+            rows.iter().map(|row| cells(of, row, zone)).collect(),
         )
         .heading("Papers")
-        .paragraph(joined(asked.attachments.iter().map(paper).collect()));
+        .paragraph(joined(asked.attachments.iter().map(|it| paper(it, zone)).collect()));
     sheet = sheet.heading("Money between merchant and provider").paragraph(money(balances));
     let to_do = to_do.iter().map(|(what, owner)| format!("{what} ({owner})")).collect();
     sheet.heading("Still to be done").paragraph(joined(to_do)).signatures()
@@ -99,39 +103,49 @@ pub(super) fn counted(rows: &[Row]) -> String {
     }
 }
 
-fn cells(row: &Row, cut_off: UnixTime) -> Vec<String> {
+/// One zone for all moments of the list: the shops', where they have one clock.
+fn zone(rows: &[Row]) -> &str {
+    let zone = rows.first().map_or(UTC, |row| row.zone.as_str());
+    let is_known = jiff::tz::TimeZone::get(zone).is_ok();
+    if is_known && rows.iter().all(|row| row.zone == zone) { zone } else { UTC }
+}
+
+fn cells(of: &Handover<'_>, row: &Row, zone: &str) -> Vec<String> {
     let lane = row.lane.as_ref().map_or_else(String::new, |lane| format!(", lane {lane}"));
     let bound = |it: &Bound| format!("{}: MID {}, TID {}", it.provider, it.mid, it.tid);
     let bound: Vec<_> = row.bound.iter().map(bound).collect();
     let saved = match &row.saved {
-        Some(saved) => format!("{} at {}", saved.manifest.short(), saved.taken_at),
+        Some(saved) => format!("{} at {}", saved.manifest.short(), local(saved.taken_at, zone)),
         None => "nothing that is verified in both places".to_owned(),
     };
     vec![
         row.serial.clone(),
         row.model.clone(),
         format!("{}{lane}", row.store),
-        local(cut_off, &row.zone),
+        local(of.cut_off, zone),
         if bound.is_empty() { UNKNOWN.to_owned() } else { bound.join("; ") },
         saved,
-        open_items(row),
+        open_items(of.kind, row, zone),
         row.unit.as_ref().map_or_else(|| UNKNOWN.to_owned(), belongs),
         row.unit.as_ref().map_or_else(|| UNKNOWN.to_owned(), unit),
     ]
 }
 
 /// What is known to be open with it.
-fn open_items(row: &Row) -> String {
+fn open_items(kind: StopKind, row: &Row, zone: &str) -> String {
     let mut open = Vec::new();
     match (row.service, row.service_at, &row.saved) {
         (Service::Suspended, Some(at), _) => {
+            let at = local(at, zone);
             open.push(format!("none: it has signed that it settled, at {at}"));
         }
         // Its own receipt says what: the case shows it.
         (Service::SuspendedOwing, _, _) => {
             open.push("it stands still and has not settled, as was accepted".to_owned());
         }
-        (Service::Erased, Some(at), _) => open.push(format!("none: it was erased at {at}")),
+        (Service::Erased, Some(at), _) => {
+            open.push(format!("none: it was erased at {}", local(at, zone)));
+        }
         (Service::Suspended | Service::Erased, None, _) => {
             open.push("none, by its own word".to_owned());
         }
@@ -142,10 +156,12 @@ fn open_items(row: &Row) -> String {
                 Some(false) => "no batch was open",
                 None => "whether a batch was open is not known",
             };
-            open.push(format!("{batch} at {}; it has sold since", saved.taken_at));
+            let at = local(saved.taken_at, zone);
+            open.push(format!("{batch} at {at}; it has sold since"));
         }
     }
-    if row.deregistered.is_empty() {
+    // What only pauses stays registered.
+    if row.deregistered.is_empty() && kind == StopKind::Decommission {
         open.push("not deregistered".to_owned());
     }
     let told = row.deregistered.iter();
@@ -164,16 +180,17 @@ fn unit(unit: &About) -> String {
     said.join(", ")
 }
 
-fn paper(it: &Attachment) -> String {
-    let until = it.expires_at.map_or_else(String::new, |at| format!(", until {at}"));
+fn paper(it: &Attachment, zone: &str) -> String {
+    let until = it.expires_at.map(|at| format!(", until {}", local(at, zone)));
+    let until = until.unwrap_or_default();
     format!("{} ({}{until})", it.name, it.sha256.short())
 }
 
 fn money(balances: &BTreeMap<String, i64>) -> String {
     let open = balances.iter().filter(|(_, minor)| **minor != 0);
     let said = open.map(|(currency, minor)| match *minor < 0 {
-        true => format!("the merchant has to pay {currency} {} in minor units", minor.abs()),
-        false => format!("the merchant is to get {currency} {minor} in minor units"),
+        true => format!("the merchant has to pay {}", text(minor.saturating_neg(), currency)),
+        false => format!("the merchant is to get {}", text(*minor, currency)),
     });
     match (said.collect::<Vec<_>>(), balances.is_empty()) {
         (said, _) if !said.is_empty() => said.join("; "),
@@ -251,10 +268,15 @@ pub(super) mod tests {
     }
 
     fn said(rows: &[Row], balances: &[(&str, i64)]) -> String {
+        said_of(StopKind::Decommission, rows, balances)
+    }
+
+    fn said_of(kind: StopKind, rows: &[Row], balances: &[(&str, i64)]) -> String {
         let balances = balances.iter().map(|&(it, minor)| (it.to_owned(), minor)).collect();
         let to_do = [("stock is counted".to_owned(), "tess".to_owned())];
         let (request, asked) = (RequestId::from_bytes([1; 16]), asked());
         let of = Handover {
+            kind,
             request,
             asked: &asked,
             cut_off: CUT_OFF,
@@ -273,14 +295,15 @@ pub(super) mod tests {
             "Store:         north, lane 2",
             "Stops:         2026-12-04 15:00 (Europe/Berlin)",
             "Known as:      alpha: MID M1, TID T1",
-            "Saved:         06060606 at 2026-12-03T12:13:20Z",
+            "Saved:         06060606 at 2026-12-03 13:13 (Europe/Berlin)",
             "Belongs to it: 1 × base",
             "Unit:          condition new, seal S-1, property P-100",
         ] {
             assert!(text.contains(line), "{line}\n{text}");
         }
         assert!(text.contains("a batch was open at"), "{text}");
-        assert!(text.contains("has to pay EUR 500") && !text.contains("USD"), "{text}");
+        assert!(text.contains("has to pay 5.00 EUR") && !text.contains("USD"), "{text}");
+        assert!(text.contains("not deregistered"), "{text}");
         assert!(text.contains("contract (") && text.contains("stock is counted (tess)"), "{text}");
     }
 
@@ -296,7 +319,7 @@ pub(super) mod tests {
         };
         let text = said(&[stranger], &[]);
         for line in [
-            "Stops:         2026-12-04T14:00:00Z",
+            "Stops:         2026-12-04 14:00 (UTC)",
             "Known as:      not known",
             "Saved:         nothing that is verified in both places",
             "Open items:    payments: not known; not deregistered",
@@ -317,9 +340,25 @@ pub(super) mod tests {
             ..row("PX-1")
         };
         let text = said(&[stopped], &[("EUR", 0)]);
-        let expected = "none: it has signed that it settled, at 2026-12-04T14:00:00Z; \
+        let expected = "none: it has signed that it settled, at 2026-12-04 15:00 (Europe/Berlin); \
                         deregistered with alpha (D-1)";
-        assert!(text.contains(expected), "{text}");
+        let line = text.split_whitespace().collect::<Vec<_>>().join(" ");
+        assert!(line.contains(expected), "{text}");
         assert!(text.contains("balanced"), "{text}");
+    }
+
+    #[test]
+    fn amounts_have_their_places_and_what_only_pauses_stays_registered() {
+        let text = said_of(StopKind::Suspend, &[row("PX-1")], &[("EUR", 25_500), ("JPY", 70)]);
+        assert!(text.contains("is to get 255.00 EUR; the merchant is to get 70 JPY"), "{text}");
+        assert!(!text.contains("not deregistered") && !text.contains("minor"), "{text}");
+    }
+
+    #[test]
+    fn shops_with_several_clocks_are_listed_by_one() {
+        let abroad = Row { zone: "Asia/Tokyo".to_owned(), ..row("PX-2") };
+        let text = said(&[row("PX-1"), abroad], &[]);
+        assert_eq!(text.matches("2026-12-04 14:00 (UTC)").count(), 2, "{text}");
+        assert!(!text.contains("Berlin") && !text.contains("Tokyo"), "{text}");
     }
 }

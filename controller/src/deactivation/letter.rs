@@ -1,6 +1,8 @@
 //! The written notice that terminals stop, for each party: why, at which moment, until when, and
 //! how shops take money meanwhile. Pure.
 
+use std::collections::BTreeSet;
+
 use shared::id::RequestId;
 use shared::time::UnixTime;
 
@@ -26,6 +28,9 @@ pub struct Letter<'a> {
 /// What the party reads.
 pub fn sheet(letter: &Letter<'_>) -> Sheet {
     let Letter { party, kind, request, asked, announced_at, announced_by, rows, .. } = letter;
+    if *party == Party::Customers {
+        return page(letter);
+    }
     let count = counted(rows);
     let mut sheet = Sheet::new(title(*party, *kind))
         .paragraph(format!("Request {request}, announced at {announced_at} by {announced_by}."))
@@ -38,6 +43,26 @@ pub fn sheet(letter: &Letter<'_>) -> Sheet {
         sheet = sheet.paragraph(format!("By clause {clause} of the contract."));
     }
     list(sheet.paragraph(format!("It concerns {count}.")), letter).signatures()
+}
+
+/// What hangs at the till: what is closed, from when, until when, and how to pay. What staff and
+/// providers need to know stands in other letters.
+fn page(letter: &Letter<'_>) -> Sheet {
+    let Letter { kind, asked, cut_off, rows, .. } = letter;
+    let how = match (&asked.fallback, kind) {
+        (Some(fallback), StopKind::Suspend) => format!("How to pay meanwhile: {fallback}"),
+        (Some(fallback), StopKind::Decommission) => format!("How to pay instead: {fallback}"),
+        (None, _) => "Please ask at the till how to pay.".to_owned(),
+    };
+    let row = |row: &Row| {
+        let lane = row.lane.clone().unwrap_or_else(|| "-".to_owned());
+        vec![row.store.clone(), lane, local(*cut_off, &row.zone)]
+    };
+    let closed: BTreeSet<_> = rows.iter().map(row).collect();
+    Sheet::new(title(Party::Customers, *kind))
+        .paragraph(when(letter))
+        .paragraph(how)
+        .table(&["Shop", "Lane", "Closed from"], closed.into_iter().collect())
 }
 
 fn title(party: Party, kind: StopKind) -> &'static str {
@@ -56,7 +81,11 @@ fn title(party: Party, kind: StopKind) -> &'static str {
 }
 
 fn when(letter: &Letter<'_>) -> String {
-    let Letter { kind, cut_off, resume_expected, rows, .. } = letter;
+    let Letter { party, kind, cut_off, resume_expected, rows, .. } = letter;
+    let they = match party {
+        Party::Customers => "the payment terminals below",
+        Party::Provider | Party::Bank | Party::Suppliers | Party::TaxOffice => "they",
+    };
     // Where all shops have one clock, people read their own time.
     let zone = rows.first().map_or("", |row| row.zone.as_str());
     let zone = if rows.iter().all(|row| row.zone == zone) { zone } else { "" };
@@ -64,12 +93,12 @@ fn when(letter: &Letter<'_>) -> String {
     match (kind, resume_expected) {
         (StopKind::Suspend, Some(until)) => {
             let until = local(*until, zone);
-            format!("From {from} until about {until} they take no payments.")
+            format!("From {from} until about {until} {they} take no payments.")
         }
         (StopKind::Suspend, None) => {
-            format!("From {from} they take no payments; when they take some again is told later.")
+            format!("From {from} {they} take no payments; when they take some again is told later.")
         }
-        (StopKind::Decommission, _) => format!("From {from} they take no payments any more."),
+        (StopKind::Decommission, _) => format!("From {from} {they} take no payments any more."),
     }
 }
 
@@ -92,15 +121,21 @@ fn body(party: Party, kind: StopKind) -> &'static str {
             "The last settlement may arrive on the following days; afterwards none is expected \
              under the merchant and terminal numbers below."
         }
-        (Party::Customers, StopKind::Suspend | StopKind::Decommission) => {
-            "Payments that were begun before are brought to their end. Whoever works here tells \
-             customers how to pay instead."
-        }
-        (Party::Suppliers, StopKind::Suspend | StopKind::Decommission) => {
+        // Their page says how to pay.
+        (Party::Customers, StopKind::Suspend | StopKind::Decommission) => "",
+        (Party::Suppliers, StopKind::Suspend) => {
             "Please agree deliveries and payments at the shop's door with the shop for that time."
         }
-        (Party::TaxOffice, StopKind::Suspend | StopKind::Decommission) => {
-            "The records of earlier sales were saved and are kept."
+        (Party::Suppliers, StopKind::Decommission) => {
+            "Please agree with the shop how deliveries are paid at its door from then on."
+        }
+        (Party::TaxOffice, StopKind::Suspend) => {
+            "The records of earlier sales are saved once they have stopped, and are kept; nothing \
+             is erased."
+        }
+        (Party::TaxOffice, StopKind::Decommission) => {
+            "The records of earlier sales are saved once they have stopped, before anything is \
+             erased, and are kept."
         }
     }
 }
@@ -176,6 +211,10 @@ mod tests {
             assert!(pause.contains(until), "{pause}");
             let end = said(party, StopKind::Decommission, None);
             assert!(end.contains("take no payments any more"), "{end}");
+            assert!(!end.contains("for that time"), "there is none: {end}");
+            if party == Party::Customers {
+                continue;
+            }
             for text in [&pause, &end] {
                 assert!(text.contains("Reason: contract-end (the shop moves)."), "{text}");
                 assert!(text.contains("meanwhile: Pay at the next till."), "{text}");
@@ -184,6 +223,27 @@ mod tests {
         }
         let open = said(Party::Bank, StopKind::Suspend, None);
         assert!(open.contains("is told later"), "{open}");
+    }
+
+    #[test]
+    fn what_hangs_at_the_till_says_nothing_internal() {
+        for (kind, how) in [
+            (StopKind::Suspend, "How to pay meanwhile: Pay at the next till."),
+            (StopKind::Decommission, "How to pay instead: Pay at the next till."),
+        ] {
+            let text = said(Party::Customers, kind, None);
+            assert!(text.contains(how) && text.contains("Lane: 2"), "{text}");
+            for internal in ["req-", "ana", "Reason", "Cora", "signature", "Whoever works"] {
+                assert!(!text.contains(internal), "{internal}: {text}");
+            }
+        }
+    }
+
+    #[test]
+    fn the_tax_office_reads_of_what_is_still_to_be_saved() {
+        let text = said(Party::TaxOffice, StopKind::Decommission, None);
+        assert!(text.contains("are saved once they have stopped, before anything is"), "{text}");
+        assert!(!text.contains("were saved"), "{text}");
     }
 
     #[test]

@@ -188,6 +188,8 @@ pub enum NotAnnounced {
     Request(#[from] RequestRefused),
     #[error("the cut-off {0} has passed")]
     Passed(UnixTime),
+    #[error("they are expected back at {resumes}, and stop at {cut_off}: not before")]
+    ResumesBefore { cut_off: UnixTime, resumes: UnixTime },
 }
 
 impl NotAnnounced {
@@ -197,8 +199,18 @@ impl NotAnnounced {
             Self::OtherKind(_) => "make a request of kind `suspend` or `decommission`",
             Self::Request(why) => why.hint(),
             Self::Passed(_) => "choose a moment that is still to come",
+            Self::ResumesBefore { .. } => RESUME_LATER,
         }
     }
+}
+
+/// What to do where terminals are expected back before they stop.
+pub const RESUME_LATER: &str =
+    "name a moment after the cut-off with `--resume-expected`, or leave it out";
+
+/// The moment at which terminals are expected back, where it is no later than their cut-off.
+pub fn resumes_before(cut_off: UnixTime, resume_expected: Option<UnixTime>) -> Option<UnixTime> {
+    resume_expected.filter(|at| *at <= cut_off)
 }
 
 /// Whether a cut-off may be announced for this request: nobody is told of what may not happen, or
@@ -207,6 +219,7 @@ pub fn may_announce(
     request: &Request,
     in_motion: Option<CampaignId>,
     cut_off: UnixTime,
+    resume_expected: Option<UnixTime>,
     now: UnixTime,
 ) -> Result<StopKind, NotAnnounced> {
     let kind = request.kind;
@@ -228,10 +241,33 @@ pub fn may_announce(
     if let Some(campaign) = in_motion {
         return Err(RequestRefused::InMotion(campaign).into());
     }
-    match cut_off > now {
-        true => Ok(kind),
-        false => Err(NotAnnounced::Passed(cut_off)),
+    if cut_off <= now {
+        return Err(NotAnnounced::Passed(cut_off));
     }
+    match resumes_before(cut_off, resume_expected) {
+        Some(resumes) => Err(NotAnnounced::ResumesBefore { cut_off, resumes }),
+        None => Ok(kind),
+    }
+}
+
+/// Where what is ordered differs from what was announced, in words.
+pub fn differs(
+    announced: Option<&Announcement>,
+    cut_off: UnixTime,
+    resume_expected: Option<UnixTime>,
+) -> Vec<String> {
+    let Some(announced) = announced else { return Vec::new() };
+    let mut differs = Vec::new();
+    if announced.cut_off != cut_off {
+        let said = announced.cut_off;
+        differs.push(format!("cut-off: {said} was announced, {cut_off} is asked for"));
+    }
+    if announced.resume_expected != resume_expected {
+        let or_none = |at: Option<UnixTime>| at.map_or("no day".to_owned(), |at| at.to_string());
+        let (said, asked) = (or_none(announced.resume_expected), or_none(resume_expected));
+        differs.push(format!("expected back: {said} was announced, {asked} is asked for"));
+    }
+    differs
 }
 
 /// Who answers for parties that do not know, and why they need not.

@@ -164,6 +164,12 @@ pub struct Plan {
     /// Who answers for which of them, by their codes.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub answered: BTreeMap<String, String>,
+    /// Of a suspension: where it differs from what was announced, in words.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub differs: Vec<String>,
+    /// Of a return to service: what nobody has checked on site.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub unchecked: Vec<String>,
 }
 
 impl Plan {
@@ -171,11 +177,11 @@ impl Plan {
     pub fn is_blocked(&self) -> bool {
         let untold = self.told.as_ref().is_some_and(|told| !told.is_enough());
         let held_back = self.terminals.iter().any(|part| self.is_held_back(part));
-        untold || held_back || !self.open_findings().is_empty()
+        untold || held_back || !self.unchecked.is_empty() || !self.open_findings().is_empty()
     }
 
     fn is_held_back(&self, part: &Part) -> bool {
-        part.obstacles.iter().any(|it| !self.is_answered(*it))
+        part.obstacles.iter().any(|it| self.answer(*it).is_none())
     }
 
     /// What was found that nobody may answer for, or nobody does.
@@ -183,15 +189,16 @@ impl Plan {
         finding::open(&self.findings, &self.answered)
     }
 
-    fn is_answered(&self, obstacle: Obstacle) -> bool {
-        obstacle == Obstacle::LastInStore && self.close_store.is_some()
+    /// Who answers for this, where anybody may.
+    pub fn answer(&self, obstacle: Obstacle) -> Option<&str> {
+        self.close_store.as_deref().filter(|_| obstacle == Obstacle::LastInStore)
     }
 
     /// Terminals by what speaks against them and nobody answers for.
     pub fn open(&self) -> BTreeMap<Obstacle, Vec<&str>> {
         let mut open: BTreeMap<_, Vec<_>> = BTreeMap::new();
         for part in &self.terminals {
-            for obstacle in part.obstacles.iter().filter(|it| !self.is_answered(**it)) {
+            for obstacle in part.obstacles.iter().filter(|it| self.answer(**it).is_none()) {
                 open.entry(*obstacle).or_default().push(part.serial.as_str());
             }
         }
@@ -227,8 +234,16 @@ pub fn plan(
         Step::Suspend { cut_off } => deadlines(cut_off, now).into(),
         Step::Settle | Step::Resume | Step::Wipe { .. } => Vec::new(),
     };
-    let (findings, answered) = (Vec::new(), BTreeMap::new());
-    Plan { terminals, deadlines, close_store, told: None, findings, answered }
+    Plan {
+        terminals,
+        deadlines,
+        close_store,
+        told: None,
+        findings: Vec::new(),
+        answered: BTreeMap::new(),
+        differs: Vec::new(),
+        unchecked: Vec::new(),
+    }
 }
 
 /// Counted back from the cut-off.

@@ -208,6 +208,7 @@ impl Stops {
         let to_do: Vec<_> = to_do.map(|it| (it.what, it.owner)).collect();
         let balances = balances(&self.registry.ledger(id).await?);
         let of = Handover {
+            kind,
             request: id,
             asked,
             cut_off: announced.cut_off,

@@ -150,7 +150,7 @@ pub struct Suspend {
     #[schema(value_type = i64)]
     pub cut_off: UnixTime,
     pub fallback: String,
-    /// Without it the terminals are to be decommissioned.
+    /// Without it they stay stopped until they are resumed or decommissioned.
     #[serde(default)]
     #[schema(value_type = Option<i64>)]
     pub resume_expected: Option<UnixTime>,

@@ -60,7 +60,7 @@ pub struct SuspendWish {
     /// From then on no terminal takes a payment. Within three days.
     #[schema(value_type = i64)]
     pub cut_off: UnixTime,
-    /// Without it the terminals are to be decommissioned.
+    /// After the cut-off. Without it they stay stopped until they are resumed or decommissioned.
     #[serde(default)]
     #[schema(value_type = Option<i64>)]
     pub resume_expected: Option<UnixTime>,
@@ -75,7 +75,7 @@ pub struct SuspendWish {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct SettleWish {
-    /// Without it the terminals are to be decommissioned.
+    /// Without it they stay stopped until they are resumed or decommissioned.
     #[serde(default)]
     #[schema(value_type = Option<i64>)]
     pub resume_expected: Option<UnixTime>,
@@ -115,7 +115,8 @@ pub struct CheckedOnSite {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct WipeWish {
-    /// How long each terminal waits, so that any one approver can cancel.
+    /// How long each terminal waits, so that any one approver can cancel. What is lost does not
+    /// wait: then it is 0, and refused if not.
     pub cool_off_s: u32,
     /// Of terminals in the wrong hands: at once, and though they were never suspended.
     #[serde(default)]
@@ -135,6 +136,12 @@ pub struct ServicePlan {
     pub answered: BTreeMap<String, String>,
     /// Of a suspension: whether all who must know of it do.
     pub told: Option<ServiceTold>,
+    /// Of a suspension: where it differs from what was announced, whose place it takes.
+    #[serde(default)]
+    pub differs: Vec<String>,
+    /// Of a return to service: what nobody has checked on site.
+    #[serde(default)]
+    pub unchecked: Vec<String>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -174,6 +181,9 @@ pub struct ServiceObstacle {
     pub code: String,
     pub detail: String,
     pub hint: String,
+    /// Who answers for it, so that it holds nothing back.
+    #[serde(default)]
+    pub answered_by: Option<String>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]

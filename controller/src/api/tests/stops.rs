@@ -129,6 +129,51 @@ async fn nobody_is_told_beforehand_of_what_is_tampered_with() {
 }
 
 #[tokio::test]
+async fn what_contradicts_itself_is_refused() {
+    let fixture = Fixture::start().await;
+    let request = accepted(&fixture, "decommission", "lost-stolen").await;
+    let wipe = |cool_off_s: u32| {
+        let wanted = json!({ "wipe": { "cool_off_s": cool_off_s, "is_lost": true } });
+        json!({ "request": request, "wanted": wanted })
+    };
+    let plan = "/v1/deactivations/plan";
+    for path in [plan, "/v1/deactivations"] {
+        let refused = fixture.post(path, wipe(45)).await;
+        let refused: Value = refused.json().await.unwrap();
+        assert_eq!(refused["code"], "invalid", "{refused}");
+        assert!(refused["detail"].as_str().unwrap().contains("cool-off of 45 s"), "{refused}");
+    }
+    assert_eq!(fixture.post(plan, wipe(0)).await.status(), 200);
+    let cut_off = a_day_ahead();
+    for resumes in [cut_off - DAY, cut_off] {
+        let announced = json!({ "cut_off": cut_off, "resume_expected": resumes });
+        let refused = fixture.post(&of(&request, "/announcement"), announced.clone()).await;
+        assert_eq!(problem(refused).await, "invalid");
+        let wanted = json!({ "suspend": announced });
+        let asked = json!({ "request": request, "wanted": wanted, "close_store": "hana" });
+        assert_eq!(problem(fixture.post(plan, asked).await).await, "invalid");
+    }
+}
+
+#[tokio::test]
+async fn another_moment_than_was_announced_is_said_in_the_plan_and_after() {
+    let fixture = Fixture::start().await;
+    let request = accepted(&fixture, "suspend", "business").await;
+    let cut_off = a_day_ahead();
+    let announced = json!({ "cut_off": cut_off, "resume_expected": cut_off + DAY });
+    assert_eq!(fixture.post(&of(&request, "/announcement"), announced).await.status(), 200);
+    let mut asked = suspend(&request, cut_off);
+    asked["untold"] = json!({ "by": "gil", "why": "flood" });
+    let plan = fixture.post("/v1/deactivations/plan", asked.clone()).await;
+    let plan: Value = plan.json().await.unwrap();
+    let said = plan["differs"][0].as_str().unwrap();
+    assert!(said.contains("expected back") && said.contains("no day is asked for"), "{said}");
+    let begun = fixture.post("/v1/deactivations", asked).await;
+    let begun: Value = begun.json().await.unwrap();
+    assert_eq!(begun["planned"]["differs"], plan["differs"]);
+}
+
+#[tokio::test]
 async fn letters_and_the_handover_list_are_made_once_and_kept() {
     let fixture = Fixture::start().await;
     let request = accepted(&fixture, "decommission", "contract-end").await;

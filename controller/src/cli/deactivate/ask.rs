@@ -148,13 +148,13 @@ Example:
 pub(in super::super) struct Wipe {
     #[command(flatten)]
     terms: Terms,
-    /// How long each terminal waits once it has accepted
+    /// How long each terminal waits once it has accepted; what is lost does not wait
     #[arg(long, value_name = "DURATION", value_parser = measure::duration)]
     #[arg(default_value = "1h")]
     cool_off: Duration,
     /// They are lost, stolen or tampered with: stop them at once, send what money they hold, and
     /// erase them though they were never suspended
-    #[arg(long)]
+    #[arg(long, conflicts_with = "cool_off")]
     lost: bool,
     /// Do not ask
     #[arg(long)]
@@ -279,7 +279,10 @@ impl Wipe {
                 return Ok(Exit::Failed);
             }
         }
-        let cool_off_s = u32::try_from(self.cool_off.as_secs()).unwrap_or(u32::MAX);
+        let cool_off_s = match self.lost {
+            true => 0,
+            false => u32::try_from(self.cool_off.as_secs()).unwrap_or(u32::MAX),
+        };
         let wanted = WantedService::Wipe(WipeWish { cool_off_s, is_lost: self.lost });
         self.terms.run(wanted, Answered::default(), client, print).await
     }

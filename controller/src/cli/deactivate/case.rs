@@ -12,6 +12,7 @@ use super::request_id;
 use crate::api::model::{
     NewStopClosing, ServiceTold, Stop, StopClosing, StopItem, StopParty, StopPerson,
 };
+use crate::money::text;
 
 /// Show who was told, what people are to do, what is owed, and what keeps a case open
 #[derive(Debug, Args)]
@@ -236,8 +237,11 @@ pub(super) fn ledger(stop: &Stop, print: &mut Print) {
     for (currency, minor) in &stop.balances {
         let left = match *minor {
             0 => "balanced".to_owned(),
-            minor if minor < 0 => format!("the merchant still has to pay {}", minor.abs()),
-            minor => format!("the merchant is still to get {minor}"),
+            minor if minor < 0 => {
+                let owed = text(minor.saturating_neg(), currency);
+                format!("the merchant still has to pay {owed}")
+            }
+            minor => format!("the merchant is still to get {}", text(minor, currency)),
         };
         print.line(format_args!("  {currency}  {left}"));
     }

@@ -169,4 +169,30 @@ mod tests {
             assert!(told.contains(part), "{told}");
         }
     }
+
+    #[test]
+    fn what_was_verified_is_told_by_what_was_erased() {
+        const NAMES: &str = "the names of its files are gone";
+        const DEVICES: &str = "read as zeros";
+        const KEYS: &str = "its keys open nothing any more";
+        let cases: [(&[&str], &[&str]); 4] = [
+            (&["the till says that it has erased", "/var/pos: removed, verified; "], &[NAMES]),
+            (
+                &["file:/k: destroyed, verified; d", "/dev/x: discarded, verified; "],
+                &[NAMES, DEVICES],
+            ),
+            (&["luks:/dev/x: destroyed, verified; no key slot is left"], &[KEYS]),
+            (&["gone"], &[]),
+        ];
+        let mut certificate = samples::sanitisation_certificate();
+        for (erased, expected) in cases {
+            certificate.erased = erased.iter().map(|&it| it.to_owned()).collect();
+            let digest = Envelope::unsigned(certificate.clone()).digest();
+            let told = golden::printed(|print| tell(&certificate, digest, false, print));
+            assert!(told.contains("in full: the terminal looked for all of it"), "{told}");
+            for part in [NAMES, DEVICES, KEYS] {
+                assert_eq!(told.contains(part), expected.contains(&part), "{part}: {told}");
+            }
+        }
+    }
 }

@@ -13,7 +13,7 @@ use super::super::print::Print;
 use super::super::words::{counted, or_nothing, word};
 use super::{campaign_id, case};
 use crate::api::model::{
-    Deactivation, DeactivationSummary, OwedOfBinding, ServiceFinding, ServicePlan,
+    Deactivation, DeactivationSummary, OwedOfBinding, ServiceFinding, ServiceObstacle, ServicePlan,
 };
 
 /// Show a change of service: every terminal, and what it waits for
@@ -104,6 +104,7 @@ pub(super) fn whole(it: &Deactivation, print: &mut Print) {
         print.line(format_args!("  stood still {total}, all terminals together"));
     }
     deadlines(&it.planned, print);
+    differs(&it.planned, print);
     it.planned.told.iter().for_each(|told| case::enough(told, print));
     print.line("");
     let rows = it.terminals.iter().map(|terminal| {
@@ -172,20 +173,27 @@ fn deadlines(plan: &ServicePlan, print: &mut Print) {
 
 pub(super) fn plan(plan: &ServicePlan, print: &mut Print) {
     let rows = plan.terminals.iter().map(|part| {
-        let obstacles: Vec<_> = part.obstacles.iter().map(|it| it.detail.as_str()).collect();
+        let obstacles: Vec<_> = part.obstacles.iter().map(obstacle).collect();
         let against = if obstacles.is_empty() { "-".to_owned() } else { obstacles.join("; ") };
         [part.serial.clone(), part.store.clone(), against]
     });
     let header = ["serial", "store", "what speaks against it"];
     print.table(header, rows.collect(), "nobody would take part");
     deadlines(plan, print);
+    differs(plan, print);
     findings(plan, print);
+    if !plan.unchecked.is_empty() {
+        let unchecked = plan.unchecked.join(", ");
+        print.warning(format_args!("nobody has checked {unchecked} on site"));
+    }
     plan.told.iter().for_each(|told| case::enough(told, print));
     let of_terminals = plan.terminals.iter().flat_map(|part| &part.obstacles);
+    let of_terminals = of_terminals.filter(|it| it.answered_by.is_none());
     let open = plan.findings.iter().filter(|it| answered(plan, it).is_none());
     let mut hints: Vec<_> = of_terminals.map(|it| it.hint.as_str()).collect();
     hints.extend(open.map(|it| it.hint.as_str()));
     hints.extend(plan.told.iter().filter_map(|told| told.hint.as_deref()));
+    hints.extend((!plan.unchecked.is_empty()).then_some(CHECK_FIRST));
     hints.sort_unstable();
     hints.dedup();
     for hint in hints {
@@ -194,6 +202,27 @@ pub(super) fn plan(plan: &ServicePlan, print: &mut Print) {
     match plan.is_blocked {
         true => print.warning("it cannot begin"),
         false => print.remark("\nNothing speaks against it."),
+    }
+}
+
+const CHECK_FIRST: &str =
+    "have somebody look at the terminal, then name what they checked with --checked";
+
+fn obstacle(it: &ServiceObstacle) -> String {
+    match &it.answered_by {
+        Some(name) => format!("{} ({name} answers for it)", it.detail),
+        None => it.detail.clone(),
+    }
+}
+
+/// What parties may have been told otherwise.
+fn differs(plan: &ServicePlan, print: &mut Print) {
+    if plan.differs.is_empty() {
+        return;
+    }
+    print.line("  differs from what was announced, and takes its place:");
+    for it in &plan.differs {
+        print.line(format_args!("    {it}"));
     }
 }
 
@@ -238,6 +267,26 @@ mod tests {
         golden::check("deactivation-list", &golden::printed(listed));
         let show = |print: &mut Print| plan(&service_plan(), print);
         golden::check("deactivation-plan", &golden::printed(show));
+    }
+
+    #[test]
+    fn an_answer_takes_the_place_of_its_hint_and_what_differs_is_said() {
+        let mut it = service_plan();
+        it.is_blocked = false;
+        it.terminals[1].obstacles[0].answered_by = Some("Bo".to_owned());
+        it.differs = vec!["expected back: no day was announced, Friday is asked for".to_owned()];
+        let said = golden::printed(|print| plan(&it, print));
+        assert!(said.contains("(Bo answers for it)") && !said.contains("--close-store"), "{said}");
+        assert!(said.contains("differs from what was announced"), "{said}");
+    }
+
+    #[test]
+    fn a_plan_of_a_return_says_what_nobody_has_checked() {
+        let mut it = resume_plan();
+        it.unchecked = vec!["reader".to_owned(), "battery".to_owned()];
+        let said = golden::printed(|print| plan(&it, print));
+        assert!(said.contains("nobody has checked reader, battery on site"), "{said}");
+        assert!(said.contains("with --checked"), "{said}");
     }
 
     #[test]

@@ -84,6 +84,8 @@ pub(in super::super) fn resumption() -> Deactivation {
             findings: findings.collect(),
             answered: resume_plan().answered,
             told: None,
+            differs: vec![],
+            unchecked: vec![],
         },
         checked: Some(CheckedOnSite { what, by: "Tess".to_owned() }),
         at_least: BTreeMap::from([("pos".to_owned(), "2.0.0".to_owned())]),
@@ -130,6 +132,8 @@ pub(in super::super) fn resume_plan() -> ServicePlan {
         ],
         answered: BTreeMap::from([("binding-unknown".to_owned(), "Bo".to_owned())]),
         told: None,
+        differs: vec![],
+        unchecked: vec![],
     }
 }
 
@@ -197,7 +201,7 @@ pub(in super::super) fn stop() -> Stop {
                 hint: "have it returned".to_owned(),
             },
             StopPoint {
-                detail: "the merchant is still to get EUR 25500 in minor units".to_owned(),
+                detail: "the merchant is still to get 255.00 EUR".to_owned(),
                 hint: "enter what was paid: `tillward deactivate ledger add`".to_owned(),
             },
         ],
@@ -288,6 +292,7 @@ pub(in super::super) fn service_plan() -> ServicePlan {
         code: "last-in-store".to_owned(),
         detail: "nobody in its store would sell any more".to_owned(),
         hint: "name who answers for closing the store's tills: `--close-store NAME`".to_owned(),
+        answered_by: None,
     };
     let part = |number: u8, obstacles| ServicePart {
         terminal: TerminalId::from_bytes([number; 16]),
@@ -316,6 +321,8 @@ pub(in super::super) fn service_plan() -> ServicePlan {
         }),
         findings: vec![],
         answered: BTreeMap::new(),
+        differs: vec![],
+        unchecked: vec![],
     }
 }
 

@@ -98,7 +98,7 @@ fn a_moment_is_announced_for_what_may_happen_and_is_not_ordered_yet() {
     let later = NOW.plus(DAY);
     for kind in RequestKind::ALL {
         for state in RequestState::ALL {
-            let told = may_announce(&request(kind, state), None, later, NOW);
+            let told = may_announce(&request(kind, state), None, later, None, NOW);
             let may = matches!(state, RequestState::Accepted | RequestState::Scheduled)
                 && StopKind::of(kind).is_some();
             assert_eq!(told.is_ok(), may, "{kind:?} {state}: {told:?}");
@@ -106,7 +106,23 @@ fn a_moment_is_announced_for_what_may_happen_and_is_not_ordered_yet() {
     }
     let accepted = request(RequestKind::Suspend, RequestState::Accepted);
     let moving = Some(CampaignId::from_bytes([3; 16]));
-    let refused = may_announce(&accepted, moving, later, NOW);
+    let refused = may_announce(&accepted, moving, later, None, NOW);
     assert!(matches!(refused, Err(NotAnnounced::Request(RequestRefused::InMotion(_)))));
-    assert_eq!(may_announce(&accepted, None, NOW, NOW), Err(NotAnnounced::Passed(NOW)));
+    assert_eq!(may_announce(&accepted, None, NOW, None, NOW), Err(NotAnnounced::Passed(NOW)));
+    for (resumes, may) in [(NOW, false), (later, false), (later.plus(DAY), true)] {
+        let told = may_announce(&accepted, None, later, Some(resumes), NOW);
+        let before = NotAnnounced::ResumesBefore { cut_off: later, resumes };
+        assert_eq!(told, if may { Ok(StopKind::Suspend) } else { Err(before) });
+    }
+}
+
+#[test]
+fn what_is_ordered_otherwise_than_it_was_announced_is_said() {
+    let later = NOW.plus(DAY);
+    let told = announced(later, 1);
+    assert!(differs(None, later, None).is_empty());
+    assert!(differs(Some(&told), later, None).is_empty());
+    let said = differs(Some(&told), NOW, Some(later));
+    assert_eq!(said[0], format!("cut-off: {later} was announced, {NOW} is asked for"));
+    assert_eq!(said[1], format!("expected back: no day was announced, {later} is asked for"));
 }

@@ -140,6 +140,10 @@ async fn a_terminal_that_its_provider_has_forgotten_does_not_sell_again() {
     let answered: Vec<_> = plan.answered.keys().collect();
     assert_eq!(answered, ["licence-unknown", "untested", "version-unknown"], "it told no version");
     let Wanted::Resume(resume) = &mut new.wanted else { panic!("it is one") };
+    resume.checked.as_mut().unwrap().what.remove("reader");
+    let plan = deactivations(&world).plan(&new, &by(world.now)).await.unwrap();
+    assert_eq!((plan.unchecked.as_slice(), plan.is_blocked()), (&["reader".to_owned()][..], true));
+    let Wanted::Resume(resume) = &mut new.wanted else { panic!("it is one") };
     resume.at_least = BTreeMap::from([("pos".to_owned(), "newest".to_owned())]);
     let refused = deactivations(&world).create(new, &by(world.now)).await;
     assert!(matches!(refused, Err(DeactivationError::NotAVersion(_))), "{refused:?}");

@@ -200,9 +200,15 @@ pub(super) async fn terminals_are_counted_as_they_live(registry: &dyn Registry) 
     enrol(registry, 1, 3).await;
     enrol(registry, 2, 1).await;
     assert_eq!((tally().await.claimed, tally().await.enrolled), (0, 2));
+    for number in [1, 2] {
+        registry.apply(&[greeting(hello(number, 0), 100)]).await.expect("it is applied");
+    }
+    assert_eq!(tally().await.online, 2);
     for _ in 0..2 {
         let revoked = registry.revoke_terminal(terminal_id(1), &by("op", 3)).await;
-        assert_eq!(revoked.expect("it is revoked").unit, Unit::Revoked);
+        let revoked = revoked.expect("it is revoked");
+        assert_eq!((revoked.unit, revoked.presence), (Unit::Revoked, Presence::Offline));
+        assert_eq!(tally().await.online, 1, "who is revoked counts as gone");
     }
     assert_eq!((tally().await.enrolled, tally().await.revoked), (1, 1));
 }

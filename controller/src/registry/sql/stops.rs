@@ -128,7 +128,8 @@ async fn announce(
 ) -> Result<std::result::Result<Announcement, NotAnnounced>> {
     let known = requests::known(tx, request).await?;
     let in_motion = requests::in_motion(tx, &known).await?;
-    if let Err(refused) = may_announce(&known, in_motion, new.cut_off, by.at) {
+    let may = may_announce(&known, in_motion, new.cut_off, new.resume_expected, by.at);
+    if let Err(refused) = may {
         return Ok(Err(refused));
     }
     Ok(Ok(put_announcement(tx, request, new, by).await?))

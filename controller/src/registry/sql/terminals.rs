@@ -270,14 +270,21 @@ pub(super) async fn revoke(tx: &mut Transaction, id: TerminalId, by: &By) -> Res
     let missing = || RegistryError::Missing { what: "terminal", which: id.to_string() };
     let known = by_id(tx, id).await?.ok_or_else(missing)?;
     if known.unit != Unit::Revoked {
-        let update = "UPDATE terminals SET unit = $2, deliver_at = NULL, revoked_at = $3
-             WHERE id = $1";
-        tx.execute(update, vec![text(id), code(Unit::Revoked), time(by.at)]).await?;
+        // Nothing it says counts any more, so nobody would notice when it goes.
+        let presence = match known.presence {
+            Presence::Online | Presence::Offline => Presence::Offline,
+            Presence::NeverSeen => Presence::NeverSeen,
+        };
+        let update = "UPDATE terminals SET unit = $2, deliver_at = NULL, revoked_at = $3,
+             presence = $4 WHERE id = $1";
+        let values = vec![text(id), code(Unit::Revoked), time(by.at), code(presence)];
+        tx.execute(update, values).await?;
         positions::vacate_of(tx, id, by.at).await?;
         backup::retention::close_all(tx, id, by.at).await?;
         orders::void_before(tx, id, known.epoch.saturating_add(1)).await?;
         let mut differences = Differences::default();
         differences.unit(id, Some(known.unit), Unit::Revoked);
+        differences.presence(id, known.presence, presence);
         backup::watch::end(tx, id, by.at, &mut differences).await?;
         units::follow::forget(tx, id, by.at, &mut differences).await?;
         differences.write(tx).await?;

@@ -75,7 +75,7 @@ fn verified(of: &SanitisationCertificate) -> Vec<(&'static str, String)> {
     let who = of.validator.as_ref();
     let signed = by.map(|_| format!("receipt {}", of.receipt));
     vec![
-        ("verified", verification(of.verification).to_owned()),
+        ("verified", verification(of)),
         ("verified by", or_not(by.map(|it| format!("the terminal, key {}", it.key)))),
         ("verified where", or_not(by.map(|it| it.store.clone()))),
         ("verified at", or_not(of.verified_at.map(time_text))),
@@ -87,12 +87,37 @@ fn verified(of: &SanitisationCertificate) -> Vec<(&'static str, String)> {
     ]
 }
 
-fn verification(of: Verification) -> &'static str {
-    match of {
-        Verification::Full => "in full: the terminal tried to read all of it and could not",
-        Verification::Sampled => "by quick sampling: the terminal tried to read parts of it",
-        Verification::NotVerified => "NOT VERIFIED: the terminal could not prove all of it",
+fn verification(of: &SanitisationCertificate) -> String {
+    let found = match of.verification {
+        Verification::Full => looked_for(&of.erased),
+        Verification::Sampled => {
+            return "by quick sampling: the terminal tried to read parts of it".to_owned();
+        }
+        Verification::NotVerified => {
+            return "NOT VERIFIED: the terminal could not prove all of it".to_owned();
+        }
+    };
+    match found.is_empty() {
+        true => "in full: the terminal looked for all of it and found nothing".to_owned(),
+        false => format!("in full: the terminal looked for all of it, and {}", found.join("; ")),
     }
+}
+
+/// What was looked for of each kind of thing, and so is all that is verified of it: see
+/// `deploy/wiping.md`. Kinds are told from the names that the erasing program gives.
+fn looked_for(erased: &[String]) -> Vec<&'static str> {
+    let is_any = |is: fn(&str) -> bool| erased.iter().any(|note| is(note));
+    let is_key = |note: &str| note.starts_with("luks") || note.starts_with("program");
+    let is_device = |note: &str| note.starts_with("/dev/");
+    let is_name = |note: &str| {
+        note.starts_with("file:") || (note.starts_with('/') && !note.starts_with("/dev/"))
+    };
+    let kinds = [
+        (is_any(is_key), "its keys open nothing any more"),
+        (is_any(is_device), "parts of its devices, evenly spread, read as zeros"),
+        (is_any(is_name), "the names of its files are gone; nobody tried to read their old blocks"),
+    ];
+    kinds.into_iter().filter(|(is_there, _)| *is_there).map(|(_, said)| said).collect()
 }
 
 fn method(method: Method) -> &'static str {
