@@ -140,7 +140,7 @@ async fn what_contradicts_itself_is_refused() {
     for path in [plan, "/v1/deactivations"] {
         let refused = fixture.post(path, wipe(45)).await;
         let refused: Value = refused.json().await.unwrap();
-        assert_eq!(refused["code"], "invalid", "{refused}");
+        assert_eq!(refused["type"], "urn:tillward:problem:invalid", "{refused}");
         assert!(refused["detail"].as_str().unwrap().contains("cool-off of 45 s"), "{refused}");
     }
     assert_eq!(fixture.post(plan, wipe(0)).await.status(), 200);
