@@ -422,7 +422,7 @@ impl Campaigns {
             }
             Chosen::BySelector => self.selected(wish, &campaign, by.at).await?,
         };
-        wave::cut(campaign.salt, &campaign.policy, &members)?;
+        wave::check_canary(&campaign.policy, &members)?;
         let count = u32::try_from(members.len()).unwrap_or(u32::MAX);
         self.approvers(verb, count).await?;
         Ok(start::with_members(&*self.registry, &self.signer, campaign, members, by).await?)

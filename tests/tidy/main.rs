@@ -92,7 +92,8 @@ fn each_confined_library_is_known_to_its_own_files_only() {
     let sources = rust_sources();
     let product = |s: &&Source| {
         let tests = s.path.starts_with("tests/") || s.path.contains("/tests/");
-        !tests && !s.path.starts_with("deploy/")
+        let measures = s.path.contains("/benches/");
+        !tests && !measures && !s.path.starts_with("deploy/")
     };
     let found = CONFINED.iter().flat_map(|(library, files)| {
         let used = [format!("{library}::"), format!("use {library};")];

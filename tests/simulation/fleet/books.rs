@@ -420,5 +420,5 @@ fn terminal(estate: &Estate, till: TillNumber) -> Terminal {
 pub(crate) fn frozen(members: usize, now: UnixTime, not_after: UnixTime) -> Frozen {
     let nothing = Digest::of(b"nobody signs in memory");
     let members = u32::try_from(members).expect("a fleet is smaller");
-    Frozen { started_at: now, not_after, members, root: nothing, batch: nothing }
+    Frozen { started_at: now, not_after, members, joined: 0, root: nothing, batch: nothing }
 }

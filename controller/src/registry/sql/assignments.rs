@@ -210,10 +210,9 @@ pub(super) async fn to_recall(
                      AND (EXISTS (SELECT 1 FROM requests WHERE requests.state = 'frozen'
                              AND requests.campaign IN (
                                  $1, (SELECT rebind FROM rebind_waves WHERE campaign = $1)))
-                         OR terminal IN (
-                             SELECT terminals.id FROM suspicions JOIN terminals ON ",
+                         OR EXISTS (SELECT 1 FROM terminals JOIN suspicions ON ",
         holds_back!("$1"),
-        "))))
+        " WHERE terminals.id = assignments.terminal))))
          ORDER BY terminal LIMIT $2"
     ));
     all_rows(tx.rows(select, vec![text(campaign), int(limit)]).await?)
