@@ -94,7 +94,7 @@ async fn main() {
 
     measure(&Kind::Sqlite, largest).await;
     match std::env::var("TILLWARD_BENCH_POSTGRES") {
-        Ok(url) => measure(&Kind::Postgres(url.parse().expect("a URL")), largest).await,
+        Ok(url) => measure(&Kind::Postgres(Box::new(url.parse().expect("a URL"))), largest).await,
         Err(_) => println!(
             "\nPostgreSQL is left out: give TILLWARD_BENCH_POSTGRES the URL of a server on which \
              databases may be made"
@@ -438,7 +438,7 @@ fn ratio(value: f64, first: f64) -> String {
 
 enum Kind {
     Sqlite,
-    Postgres(PgConnectOptions),
+    Postgres(Box<PgConnectOptions>),
 }
 
 /// A registry with so many terminals in it.
@@ -465,10 +465,10 @@ impl Ground {
                 (registry, Beside::Sqlite(SqlitePool::connect_with(options).await.unwrap()))
             }
             Kind::Postgres(server) => {
-                let maintenance = PgPool::connect_with(server.clone()).await.unwrap();
+                let maintenance = PgPool::connect_with(*server.clone()).await.unwrap();
                 let create = AssertSqlSafe(format!("CREATE DATABASE {name}"));
                 sqlx::raw_sql(create).execute(&maintenance).await.unwrap();
-                let options = server.clone().database(&name);
+                let options = (**server).clone().database(&name);
                 let registry = registry::open(options.to_url_lossy().as_str()).await.unwrap();
                 registry.migrate().await.unwrap();
                 (registry, Beside::Postgres(PgPool::connect_with(options).await.unwrap()))
@@ -484,7 +484,7 @@ impl Ground {
 
     async fn leave(self, kind: &Kind) {
         if let Kind::Postgres(server) = kind {
-            let maintenance = PgPool::connect_with(server.clone()).await.unwrap();
+            let maintenance = PgPool::connect_with(*server.clone()).await.unwrap();
             let drop = AssertSqlSafe(format!("DROP DATABASE {} WITH (FORCE)", self.name));
             sqlx::raw_sql(drop).execute(&maintenance).await.unwrap();
         }
