@@ -121,8 +121,8 @@ fn nobody_owes_anything_or_somebody_accepts_what_is_owed() {
     facts.balances = BTreeMap::from([("EUR".to_owned(), -5), ("USD".to_owned(), 7)]);
     let owed = |currency: &str, minor| Point::Owed { currency: currency.to_owned(), minor };
     assert_eq!(points(&facts, &note()), [owed("EUR", -5), owed("USD", 7)]);
-    assert!(owed("EUR", -5).detail().contains("has to pay EUR 0.05"));
-    assert!(owed("USD", 7).detail().contains("is still to get USD 0.07"));
+    assert!(owed("EUR", -5).detail().contains("has to pay 0.05 EUR"));
+    assert!(owed("USD", 7).detail().contains("is still to get 0.07 USD"));
     let accepted = CloseOut { accept_balance: gil(), ..note() };
     assert_eq!(decide(&facts, &accepted, "ben").unwrap().accepted_by, gil());
 }

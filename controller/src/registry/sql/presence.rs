@@ -229,7 +229,7 @@ impl Known {
     }
 
     async fn runs_something_else(&self, tx: &mut Transaction, hello: &Hello) -> Result<bool> {
-        let same = "SELECT 1 FROM terminals
+        let same = "SELECT id FROM terminals
              WHERE id = $1 AND agent_version = $2 AND components = $3";
         let values = vec![text(self.id), text(&hello.agent_version), json(&hello.components)];
         Ok(tx.row(same, values).await?.is_none())

@@ -111,7 +111,7 @@ pub(super) async fn standings(
             }
         }
         let selling = guards::selling(tx, &there, now).await?;
-        let fallback = "SELECT 1 FROM positions WHERE store = $1 AND fallback IS NOT NULL LIMIT 1";
+        let fallback = "SELECT id FROM positions WHERE store = $1 AND fallback IS NOT NULL LIMIT 1";
         let of_a_place = tx.row(fallback, vec![text(name)]).await?.is_some();
         let described = stores::known(tx, name).await?.described;
         let has_fallback = of_a_place || described.fallback.is_some();
