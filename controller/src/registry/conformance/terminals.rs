@@ -201,7 +201,8 @@ pub(super) async fn terminals_are_counted_as_they_live(registry: &dyn Registry) 
     enrol(registry, 2, 1).await;
     assert_eq!((tally().await.claimed, tally().await.enrolled), (0, 2));
     for number in [1, 2] {
-        registry.apply(&[greeting(hello(number, 0), 100)]).await.expect("it is applied");
+        let hello = greeting_of(terminal_id(number), hello(1, 0), 100);
+        registry.apply(&[hello]).await.expect("it is applied");
     }
     assert_eq!(tally().await.online, 2);
     for _ in 0..2 {
