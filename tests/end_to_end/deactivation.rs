@@ -200,7 +200,7 @@ fn is_closed(fleet: &Fleet, request: &str, serial: &str) -> Result<()> {
     let deposit = ["deactivate", "ledger", "add", request, "deposit-paid", "EUR", "30000"];
     tillward(&[&deposit[..], &["--reference", "C-7"]].concat())?;
     let owed = tillward(&close);
-    ensure!(owed.is_err_and(|it| it.to_string().contains("still to get EUR 30000")), "a deposit");
+    ensure!(owed.is_err_and(|it| it.to_string().contains("still to get 300.00 EUR")), "a deposit");
     let closed = tillward(&[&close[..], &["--accept-balance", "Gil"]].concat())?;
     ensure!(closed.contains("closed at") && closed.contains("accepted by Gil"), "{closed}");
     Ok(())
