@@ -109,9 +109,13 @@ impl Execute {
     }
 
     async fn does_ending_need_people(&self, motion: &Motion) -> Result<bool> {
+        self.do_people_sign(Verb::Cancel, motion.frozen.members).await
+    }
+
+    /// Whether the newest roster asks approvers for this on so many terminals.
+    pub(super) async fn do_people_sign(&self, verb: Verb, terminals: u32) -> Result<bool> {
         let roster = roster::newest(&*self.registry).await?;
-        let needed = roster.map(|it| it.requirement(Verb::Cancel, motion.frozen.members));
-        Ok(needed.is_some_and(|it| it.approvers > 0))
+        Ok(roster.is_some_and(|it| it.requirement(verb, terminals).approvers > 0))
     }
 
     /// Sends a cancellation after every order from which something may still come.

@@ -6,7 +6,6 @@ use tracing::info;
 use super::super::policy::Intake;
 use super::super::{survey, wave};
 use super::{Execute, Motion, Result, WHO};
-use crate::auth::roster;
 use crate::registry::RegistryError;
 use crate::registry::audit::By;
 
@@ -31,7 +30,9 @@ impl Execute {
             let ids = changed.into_iter().map(|(id, _)| id);
             ids.filter(|id| !frontier.is_member(*id)).collect::<Vec<_>>()
         });
-        if strangers.as_ref().is_some_and(Vec::is_empty) || self.needs_people(motion).await? {
+        // A newer roster may ask for approvers, who never heard of those that join.
+        let verb = campaign.change.verb();
+        if strangers.as_ref().is_some_and(Vec::is_empty) || self.do_people_sign(verb, 1).await? {
             return Ok(());
         }
         let (registry, now) = (&*self.registry, motion.now);
@@ -64,13 +65,6 @@ impl Execute {
             self.look_again(motion).await?;
         }
         Ok(())
-    }
-
-    /// A newer roster may ask for approvers, who never heard of those that join.
-    async fn needs_people(&self, motion: &Motion) -> Result<bool> {
-        let roster = roster::newest(&*self.registry).await?;
-        let verb = motion.campaign.change.verb();
-        Ok(roster.is_some_and(|it| it.requirement(verb, 1).approvers > 0))
     }
 
     async fn look_again(&self, motion: &mut Motion) -> Result<()> {

@@ -11,11 +11,11 @@ use shared::document::order::Class;
 use shared::document::release::{Artifact, Health, Settlement};
 use shared::id::CampaignId;
 use shared::message::SignedBytes;
-use shared::outcome::{Failure, FailureCode, Outcome};
+use shared::outcome::Outcome;
 use shared::signature::Envelope;
 use shared::time::UnixTime;
 
-use super::world::{ROUND_S, World, by, campaign_id, id, new_campaign};
+use super::world::{ROUND_S, World, by, campaign_id, failed, id, new_campaign};
 use crate::calendar::scope::Scope;
 use crate::calendar::{Clock, Entry, Kind};
 use crate::campaign::assignment::AssignmentState as State;
@@ -29,15 +29,6 @@ use crate::registry::terminal::Presence;
 use crate::store::Description;
 
 const STORE: &str = "berlin-1";
-
-fn failed() -> Outcome {
-    let failure = Failure {
-        code: FailureCode::DiskFull,
-        step: "fetch".to_owned(),
-        detail: "no room".to_owned(),
-    };
-    Outcome::Failed { failure }
-}
 
 fn succeeded() -> Outcome {
     Outcome::Succeeded { now: "2".to_owned() }

@@ -80,13 +80,19 @@ fn receipt(terminal: TerminalId, seq: u64, order: OrderId, said: Said) -> Heard 
     says(terminal, seq, Report::Receipt { receipt, signed })
 }
 
-/// What one more terminal asks of the registry that a running campaign means, too.
-async fn cost_of_one_more(terminals: u16) -> Vec<Asked> {
+/// So many terminals, in a registry that tells what it is asked.
+async fn fleet(terminals: u16) -> (Fuse, Arc<dyn Registry>) {
     let fuse = Fuse::endless();
     let registry = registry::in_memory_with_fuse(fuse.clone()).await.unwrap();
     for number in 0..terminals {
         enrol(&*registry, number).await;
     }
+    (fuse, registry)
+}
+
+/// What one more terminal asks of the registry that a running campaign means, too.
+async fn cost_of_one_more(terminals: u16) -> Vec<Asked> {
+    let (fuse, registry) = fleet(terminals).await;
     let signer = Arc::new(Signer::new(FLEET, controller_key()));
     let campaigns = Campaigns::new(Arc::clone(&registry), Arc::clone(&signer));
     let policy = Policy { membership: Intake::Continuous, ..Policy::PLAIN };
@@ -104,11 +110,7 @@ async fn cost_of_one_more(terminals: u16) -> Vec<Asked> {
 }
 
 async fn cost(terminals: u16) -> Cost {
-    let fuse = Fuse::endless();
-    let registry = registry::in_memory_with_fuse(fuse.clone()).await.unwrap();
-    for number in 0..terminals {
-        enrol(&*registry, number).await;
-    }
+    let (fuse, registry) = fleet(terminals).await;
     let signer = Arc::new(Signer::new(FLEET, controller_key()));
     let campaigns = Campaigns::new(Arc::clone(&registry), Arc::clone(&signer));
     let new = NewCampaign { max_parallel: RELEASED, ..new_campaign(1) };

@@ -3,10 +3,8 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use shared::outcome::{Failure, FailureCode, Outcome};
-
 use super::approvals::restore;
-use super::world::{ROUND_S, World, by, campaign_id, id, new_campaign};
+use super::world::{ROUND_S, World, by, campaign_id, failed, id, new_campaign};
 use crate::campaign::assignment::AssignmentState as State;
 use crate::campaign::policy::{Gate, Intake, Policy, Share};
 use crate::campaign::rate::Rate;
@@ -18,15 +16,6 @@ const MINUTE: Duration = Duration::from_secs(60);
 /// Whoever comes to be meant is taken in.
 fn taking_in() -> Policy {
     Policy { membership: Intake::Continuous, ..Policy::PLAIN }
-}
-
-fn failed() -> Outcome {
-    let failure = Failure {
-        code: FailureCode::DiskFull,
-        step: "fetch".to_owned(),
-        detail: "no room".to_owned(),
-    };
-    Outcome::Failed { failure }
 }
 
 async fn begin(world: &World, new: NewCampaign) {

@@ -3,11 +3,11 @@
 use std::time::Duration;
 
 use proptest::prelude::*;
-use shared::outcome::{Failure, FailureCode, Outcome};
+use shared::outcome::Outcome;
 
 use super::dice::Dice;
 use super::network::Weather;
-use super::world::{ROUND_S, World, by, campaign_id, id, new_campaign};
+use super::world::{ROUND_S, World, by, campaign_id, failed, id, new_campaign};
 use crate::campaign::CampaignError;
 use crate::campaign::assignment::AssignmentState as State;
 use crate::campaign::gate::Trip;
@@ -38,15 +38,6 @@ async fn start(world: &World, policy: Policy) {
 
 async fn waves(world: &World) -> Vec<WaveStanding> {
     world.registry.waves(campaign_id(1)).await.unwrap()
-}
-
-fn failed() -> Outcome {
-    let failure = Failure {
-        code: FailureCode::DiskFull,
-        step: "fetch".to_owned(),
-        detail: "no room".to_owned(),
-    };
-    Outcome::Failed { failure }
 }
 
 fn all_end_with(world: &mut World, outcome: &Outcome) {

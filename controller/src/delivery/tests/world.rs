@@ -8,6 +8,7 @@ use shared::change::{Change, Ping};
 use shared::digest::{Digest, Nonce};
 use shared::id::{CampaignId, ClaimId, FleetId, TerminalId};
 use shared::message::{Down, Up};
+use shared::outcome::{Failure, FailureCode, Outcome};
 use shared::signature::{KnownKeys, PrivateKey};
 use shared::time::UnixTime;
 use shared::topic::Shard;
@@ -88,6 +89,15 @@ pub(super) fn campaign_id(number: u16) -> CampaignId {
     let mut id = [0; 16];
     id[14..].copy_from_slice(&number.to_be_bytes());
     CampaignId::from_bytes(id)
+}
+
+pub(super) fn failed() -> Outcome {
+    let failure = Failure {
+        code: FailureCode::DiskFull,
+        step: "fetch".to_owned(),
+        detail: "no room".to_owned(),
+    };
+    Outcome::Failed { failure }
 }
 
 /// A ping of everybody, for a week.
