@@ -30,6 +30,7 @@ use crate::install::Installer;
 use crate::job::{Action, Again, Finding, Proof, Reply, Subject, Task};
 use crate::lock::lock;
 use crate::pos::PosApplication;
+use crate::power::Supplies;
 use crate::stop::Stop;
 use data::Backups;
 use lease::Seal;
@@ -52,6 +53,8 @@ pub struct Hands {
     eraser: Option<Eraser>,
     /// `None` where locking a terminal is stopping its till.
     seal: Option<Seal>,
+    /// `None` where no battery is waited for.
+    supplies: Option<Supplies>,
 }
 
 impl std::fmt::Debug for Hands {
@@ -77,6 +80,7 @@ impl Hands {
             backups: None,
             eraser: None,
             seal: None,
+            supplies: None,
         }
     }
 
@@ -93,6 +97,11 @@ impl Hands {
     /// The same hands, on a terminal that is sealed when its lease runs out.
     pub fn with_seal(self, seal: Option<Seal>) -> Self {
         Self { seal, ..self }
+    }
+
+    /// The same hands, on a terminal that may have to be charged.
+    pub fn with_supplies(self, supplies: Supplies) -> Self {
+        Self { supplies: Some(supplies), ..self }
     }
 
     /// Does what the task asks. `progress` is told bytes done and bytes in all.

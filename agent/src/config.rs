@@ -15,6 +15,7 @@ use toml::{Table, Value};
 use tracing::Level;
 
 use crate::install::is_component;
+use crate::power::Supplies;
 use crate::snapshot::protocol::AllowedPath;
 
 /// Every key with its default and what it means.
@@ -41,6 +42,7 @@ pub struct Config {
     pub wipe: Option<Wipe>,
     /// `None` where this terminal works on without contact for ever.
     pub lease: Option<Lease>,
+    pub power: Supplies,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -178,7 +180,7 @@ pub fn load(path: &Path, state: Option<&StateDir>) -> Result<Config, ConfigError
 fn parse(table: &Table) -> Result<Config, Problems> {
     let example: Table = EXAMPLE.parse().expect("the example is TOML");
     let mut reader = Reader { problems: Vec::new() };
-    let known = ["state_dir", "model", "zone", "log", "pos", "backup", "wipe", "lease"];
+    let known = ["state_dir", "model", "zone", "log", "pos", "backup", "wipe", "lease", "power"];
     reader.unknown_keys("", table, &known);
     let top = Section { name: "", own: Some(table), example: Some(&example) };
     let state = reader.text(&top, "state_dir", "an absolute path", |text| {
@@ -193,7 +195,7 @@ fn parse(table: &Table) -> Result<Config, Problems> {
         reader.text(&top, "zone", wanted, |text| TimeZone::get(text).ok())
     });
     let log = reader.text(&top, "log", "error, warn, info, debug or trace", level);
-    let pos = reader.section(&top, "pos");
+    let pos = reader.section(&top, "pos", "pos.");
     if let Some(own) = pos.own {
         reader.unknown_keys("pos.", own, &["component", "driver"]);
     }
@@ -204,14 +206,15 @@ fn parse(table: &Table) -> Result<Config, Problems> {
     let backup = table.get("backup").map(|value| reader.backup(value));
     let wipe = table.get("wipe").map(|value| reader.wipe(value));
     let lease = table.get("lease").map(|value| reader.lease(value));
-    match (state, model, log, component, driver) {
-        (Some(state), Some(model), Some(log), Some(component), Some(driver))
+    let power = reader.power(&top);
+    match (state, model, log, component, driver, power) {
+        (Some(state), Some(model), Some(log), Some(component), Some(driver), Some(power))
             if reader.problems.is_empty() =>
         {
             let zone = zone.flatten();
             let (backup, wipe, lease) = (backup.flatten(), wipe.flatten(), lease.flatten());
             let pos = Pos { component, driver };
-            Ok(Config { state, model, zone, log, pos, backup, wipe, lease })
+            Ok(Config { state, model, zone, log, pos, backup, wipe, lease, power })
         }
         _ => Err(Problems(reader.problems)),
     }
@@ -278,7 +281,7 @@ impl Reader {
         }
     }
 
-    fn section<'a>(&mut self, top: &Section<'a>, key: &'static str) -> Section<'a> {
+    fn section<'a>(&mut self, top: &Section<'a>, key: &str, name: &'static str) -> Section<'a> {
         let own = match top.own.and_then(|table| table.get(key)) {
             Some(Value::Table(table)) => Some(table),
             Some(_) => {
@@ -288,7 +291,7 @@ impl Reader {
             None => None,
         };
         let example = top.example.and_then(|table| table.get(key)).and_then(Value::as_table);
-        Section { name: "pos.", own, example }
+        Section { name, own, example }
     }
 
     fn text<T>(
@@ -373,6 +376,20 @@ impl Reader {
         Some(Lease { within: Duration::from_secs(days? * 24 * 3600), program: program.flatten() })
     }
 
+    fn power(&mut self, top: &Section<'_>) -> Option<Supplies> {
+        let section = self.section(top, "power", "power.");
+        if let Some(own) = section.own {
+            self.unknown_keys(section.name, own, &["supplies", "battery_floor_percent"]);
+        }
+        let directory = self.text(&section, "supplies", "an absolute path", absolute);
+        let (key, wanted) = ("battery_floor_percent", "a number of percent, 0 to 100");
+        let found = self.present(&section, key, wanted)?;
+        let floor = found.as_integer().and_then(|percent| u8::try_from(percent).ok());
+        let floor = floor.filter(|percent| *percent <= 100);
+        let floor_percent = self.or_wrong(&section, key, wanted, found, floor);
+        Some(Supplies { directory: directory?, floor_percent: floor_percent? })
+    }
+
     fn allowed_path(&mut self, value: &Value) -> Option<AllowedPath> {
         let Value::Table(table) = value else {
             self.problems.push("a path of `backup.paths` is a value: write a table".to_owned());
@@ -450,6 +467,8 @@ mod tests {
         assert_eq!(config.zone, None, "that of its claim counts");
         assert_eq!(config.pos.component, "pos");
         assert_eq!(config.state.store(), Path::new("/var/lib/tillward/queue"));
+        let power = Supplies { directory: "/sys/class/power_supply".into(), floor_percent: 50 };
+        assert_eq!(config.power, power);
     }
 
     #[test]
@@ -469,7 +488,7 @@ mod tests {
         let problems = read(text).unwrap_err();
         let expected = [
             "`speed` is not a key here: there are `state_dir`, `model`, `zone`, `log`, `pos`, \
-             `backup`, `wipe`, `lease`",
+             `backup`, `wipe`, `lease`, `power`",
             "`state_dir` is \"var\": write an absolute path",
             "`model` is missing: write a model's name, as releases have it",
             "`zone` is \"Mars/Olympus\": write an IANA time zone such as \"Europe/Berlin\"",

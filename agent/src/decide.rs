@@ -133,7 +133,7 @@ pub struct Core {
     store: StoreState,
     counters: Counters,
     /// When telemetry was last posted, and what it said.
-    telemetry: Option<(Duration, Counters)>,
+    telemetry: Option<(Duration, Telling)>,
     stopping: bool,
     /// The shell was told that this terminal is over.
     steps_down: bool,
@@ -145,6 +145,13 @@ pub struct Core {
 struct Counters {
     orders_refused: u64,
     messages_unreadable: u64,
+}
+
+/// What of telemetry is news once it changes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Telling {
+    counters: Counters,
+    battery_is_low: bool,
 }
 
 impl Core {

@@ -32,6 +32,7 @@ pub mod mqtt;
 pub mod order;
 pub mod outbox;
 pub mod pos;
+pub mod power;
 pub mod print;
 pub mod program;
 pub mod roster;

@@ -36,6 +36,8 @@ pub enum Work {
     /// Somebody at the till asked for later.
     Postpone,
     NoAnswer,
+    /// It was not asked: the terminal has to be charged first.
+    LowBattery,
 }
 
 /// A sale takes seconds: asking this often finds the gap between two.
@@ -46,6 +48,9 @@ const POSTPONE_AGAIN: Duration = Duration::from_secs(5 * 60);
 
 /// A till that starts or hangs.
 const NO_ANSWER_AGAIN: Duration = Duration::from_secs(30);
+
+/// Once it is charged it does not wait for the percents as well.
+const BATTERY_AGAIN: Duration = Duration::from_secs(30);
 
 /// However far the window is: the clock may be set meanwhile.
 const WINDOW_AGAIN_MAX: Duration = Duration::from_secs(15 * 60);
@@ -137,12 +142,17 @@ pub fn till_free(work: Work, detail: &str) -> Answer {
         Work::Busy => ("the till is busy", BUSY_AGAIN),
         Work::Postpone => ("the till asked for later", POSTPONE_AGAIN),
         Work::NoAnswer => ("the till does not answer", NO_ANSWER_AGAIN),
+        Work::LowBattery => ("the battery is low", BATTERY_AGAIN),
+    };
+    let waiting = match work {
+        Work::LowBattery => Waiting::Battery,
+        Work::Free | Work::Busy | Work::Postpone | Work::NoAnswer => Waiting::Till,
     };
     let detail = match detail {
         "" => what.to_owned(),
         words => format!("{what}: {words}"),
     };
-    Answer::NotYet { waiting: Waiting::Till, detail, again_in }
+    Answer::NotYet { waiting, detail, again_in }
 }
 
 #[cfg(test)]

@@ -48,7 +48,8 @@ pub fn run(config: &Config) -> Result<(), Failure> {
     let Some(identity) = identity(config)? else { return Ok(()) };
     let identity = Arc::new(identity);
     let store = open_store(config)?;
-    let keeper = Keeper::new(store, Arc::clone(&identity), config.state.path().to_owned());
+    let state_dir = config.state.path().to_owned();
+    let keeper = Keeper::new(store, Arc::clone(&identity), state_dir, config.power.clone());
     let stored = keeper.stored().map_err(Failure::NotKept)?;
     let core = Core::restore(profile(config, &identity)?, stored, machine::now());
     if !core.is_erased() {
@@ -257,5 +258,6 @@ fn hands(
     });
     let seal = config.lease.as_ref().and_then(|lease| lease.program.clone()).map(Seal);
     let hands = Hands::new(Box::new(installer), Box::new(pos), downloads, component);
-    Ok(hands.with_backups(backups).with_eraser(eraser(config)).with_seal(seal))
+    let hands = hands.with_backups(backups).with_eraser(eraser(config)).with_seal(seal);
+    Ok(hands.with_supplies(config.power.clone()))
 }

@@ -13,7 +13,7 @@ use shared::digest::PublicKey;
 use shared::document::receipt::Said;
 use shared::durable::{self, Readers};
 use shared::id::OrderId;
-use shared::message::StepState;
+use shared::message::{Battery, StepState};
 use shared::outcome::Outcome;
 use shared::time::UnixTime;
 use tracing::{debug, info, warn};
@@ -47,6 +47,8 @@ pub struct Running {
     pub connected: bool,
     pub outbox_depth: u64,
     pub disk_free_bytes: u64,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub battery: Option<Battery>,
     /// The order that is being carried out, or the last one.
     pub job: Option<Job>,
     #[serde(default)]
@@ -95,6 +97,7 @@ impl StatusFile {
             connected: false,
             outbox_depth: 0,
             disk_free_bytes: 0,
+            battery: None,
             job: read(&path).and_then(|before| before.job),
             worries: Worries::default(),
             lease: Outlook::default(),
@@ -107,7 +110,8 @@ impl StatusFile {
         match input {
             Input::Connected => self.running.connected = true,
             Input::Disconnected { .. } => self.running.connected = false,
-            Input::Store(StoreState { outbox_depth, disk_free_bytes, .. }) => {
+            Input::Store(StoreState { outbox_depth, disk_free_bytes, battery, .. }) => {
+                self.running.battery = *battery;
                 self.running.outbox_depth = *outbox_depth;
                 self.running.disk_free_bytes = *disk_free_bytes;
             }
@@ -337,6 +341,9 @@ impl Overview {
         if let Some(running) = &self.last_told {
             line("connected", if self.agent_runs && running.connected { "yes" } else { "no" });
             line("outbox", &format!("{} records wait", running.outbox_depth));
+            if let Some(battery) = running.battery {
+                line("battery", &battery.to_string());
+            }
             if let Some(job) = &running.job {
                 line("job", &format!("{} at {}: {job}", job.order, job.step));
             }

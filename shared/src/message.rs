@@ -2,6 +2,8 @@
 //!
 //! Unlike documents, messages may gain fields: a reader ignores what it does not know.
 
+use std::fmt;
+
 use serde::{Deserialize, Serialize};
 use serde_bytes::ByteBuf;
 
@@ -182,6 +184,41 @@ pub struct Telemetry {
     pub disk_free_bytes: u64,
     pub orders_refused: u64,
     pub messages_unreadable: u64,
+    /// `None` where the terminal has none, or cannot tell.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub battery: Option<Battery>,
+}
+
+/// What keeps a portable terminal going.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Battery {
+    /// What it holds, 0 to 100.
+    pub percent: u8,
+    /// What it has to hold, on this terminal, before a change disturbs its shop.
+    pub floor_percent: u8,
+    /// It is on mains, or being charged.
+    pub is_powered: bool,
+}
+
+impl Battery {
+    /// A change waits for it to be charged.
+    pub fn is_low(self) -> bool {
+        !self.is_powered && self.percent < self.floor_percent
+    }
+}
+
+impl fmt::Display for Battery {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { percent, floor_percent, is_powered } = self;
+        match (is_powered, self.is_low()) {
+            (true, _) => write!(out, "{percent} %, charged"),
+            (false, false) => write!(out, "{percent} %, not charged"),
+            (false, true) => write!(
+                out,
+                "{percent} %, not charged; changes wait until it holds {floor_percent} % or is charged"
+            ),
+        }
+    }
 }
 
 /// Controller → terminal.

@@ -164,6 +164,8 @@ pub enum Waiting {
     People,
     /// For the end of a freeze, in which nothing may change.
     Freeze,
+    /// For the terminal to be charged: a power cut in the middle would cost more than the wait.
+    Battery,
 }
 
 /// Why an order was refused. Each check has its own word, so that an alarm can tell them apart.

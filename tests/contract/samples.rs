@@ -26,7 +26,7 @@ use shared::id::{BatchId, BindingId, OrderId, RepositoryId};
 use shared::log_tree::{self, Edge};
 use shared::membership::Membership;
 use shared::message::{
-    Ack, Body, Component, Down, Growth, Hello, Locked, LogHead, Parcel, Progress, Record,
+    Ack, Battery, Body, Component, Down, Growth, Hello, Locked, LogHead, Parcel, Progress, Record,
     SignedBytes, Stands, StepState, Suspicion, Telemetry, Up,
 };
 use shared::outcome::{Failure, FailureCode, Outcome, Refusal, Waiting};
@@ -70,6 +70,7 @@ pub(crate) fn up() -> Vec<(&'static str, Up)> {
         disk_free_bytes: 8_000_000_000,
         orders_refused: 1,
         messages_unreadable: 0,
+        battery: Some(Battery { percent: 31, floor_percent: 50, is_powered: false }),
     };
     let waiting = StepState::Waiting { reason: Waiting::Window, detail: detail() };
     let suspicion = |order| {

@@ -1,10 +1,11 @@
 //! An operator's hand on a campaign: how many at once, when, pause, resume and abort.
 
 use anyhow::{Context as _, Result};
-use controller::api::model::{AssignmentState as State, CampaignState};
+use controller::api::model::{AssignmentState as State, CampaignPlan, CampaignState, WhyNot};
+use harness::wait::wait_for;
 use shared::id::CampaignId;
 
-use crate::fleet::{Fleet, GOOD, Look, unix_now};
+use crate::fleet::{Fleet, GOOD, Look, SOON, unix_now};
 
 #[test]
 fn one_at_a_time_means_that_the_next_begins_when_the_one_before_has_said_its_end() {
@@ -160,6 +161,80 @@ fn suspicion() -> Result<()> {
         fleet.wait_until_it_sells(at)?;
     }
     assert_eq!(fleet.version(0)?, "1.0.0", "the suspicious one is as it was");
+    fleet.check_books()
+}
+
+#[test]
+fn a_terminal_with_a_low_battery_waits_for_its_charger() {
+    low_battery().unwrap();
+}
+
+fn low_battery() -> Result<()> {
+    let mut fleet = Fleet::small(&["north"])?;
+    let portable = fleet.open_shop("south")?;
+    fleet.world.terminals[portable].run_on_battery(31, "Discharging")?;
+    fleet.world.enrol_and_start(portable)?;
+    wait_for("it has told what its battery holds", SOON, || {
+        let shown = fleet.world.tillward(&["terminal", "show", "TW-2"]);
+        let shown = shown.map_err(|error| format!("{error:#}"))?;
+        let told = "31 %, not charged: changes wait until it holds 50 % or is charged";
+        if shown.contains(told) { Ok(()) } else { Err(shown) }
+    })?;
+    let release = fleet.world.publish_till(&GOOD)?;
+    let plan = ["campaign", "plan", "--release", &release, "--where", "model=px7"];
+    let plan: CampaignPlan = serde_json::from_value(fleet.world.tillward_json(&plan)?)?;
+    let low = plan.concerns.iter().find(|group| group.reason.code == "battery-low");
+    assert_eq!(low.map(|group| group.terminals), Some(1), "{:?}", plan.concerns);
+    let campaign = fleet.campaign(&release, "model=px7", &["--max-parallel", "9"])?;
+    let waiting =
+        fleet.wait_until(campaign, "the portable one waits, the other is done", |look| {
+            look.states() == [State::Succeeded, State::Waiting]
+        })?;
+    let reason = waiting.terminals[portable].reason.as_ref().context("who waits says why")?;
+    assert_eq!(reason.code, "battery");
+    assert!(reason.detail.contains("it holds 31 %"), "{}", reason.detail);
+    let why = fleet.world.tillward_json(&["campaign", "why", &campaign.to_string()])?;
+    let why: WhyNot = serde_json::from_value(why)?;
+    let counted = why.waiting.iter().find(|it| it.reason.code == "battery");
+    assert_eq!(counted.map(|it| it.terminals), Some(1), "{:?}", why.waiting);
+    fleet.wait_until_it_sells(portable)?;
+    assert_eq!(fleet.version(portable)?, "1.0.0", "its shop was not disturbed");
+    fleet.world.terminals[portable].run_on_battery(31, "Charging")?;
+    assert_eq!(fleet.complete(campaign)?.states(), [State::Succeeded; 2]);
+    fleet.check_once_in_effect(campaign)?;
+    fleet.check_books()
+}
+
+#[test]
+fn whoever_comes_to_be_meant_later_joins_a_continuous_campaign_by_its_gates() {
+    late_joiners().unwrap();
+}
+
+/// One is labelled once the campaign runs, another enrols, and the controller is killed in between.
+fn late_joiners() -> Result<()> {
+    let mut fleet = Fleet::small(&["north", "north", "south"])?;
+    let label = |fleet: &Fleet, serial: &str| {
+        fleet.world.tillward(&["terminal", "label", serial, "ring=early"]).map(|_| ())
+    };
+    label(&fleet, "TW-1")?;
+    let release = fleet.world.publish_till(&GOOD)?;
+    let more = ["--membership", "continuous", "--not-after", "6h"];
+    let campaign = fleet.campaign(&release, "label.ring=early or store=west", &more)?;
+    let done = |fleet: &Fleet, what, count| {
+        fleet.wait_until(campaign, what, |look| {
+            look.campaign.state == CampaignState::Running
+                && look.states() == vec![State::Succeeded; count]
+        })
+    };
+    done(&fleet, "the one that was there has it, and others may still come", 1)?;
+    label(&fleet, "TW-2")?;
+    done(&fleet, "the one that was labelled has it, too", 2)?;
+    fleet.world.restart_controller()?;
+    let late = fleet.open_shop("west")?;
+    fleet.world.enrol_and_start(late)?;
+    done(&fleet, "the one that enrolled has it, too", 3)?;
+    assert_eq!(fleet.version(2)?, "1.0.0", "nobody meant it");
+    fleet.check_once_in_effect(campaign)?;
     fleet.check_books()
 }
 

@@ -89,6 +89,7 @@ impl Disk {
             outbox_depth: self.outbox.len() as u64,
             outbox_dropped: 0,
             disk_free_bytes: 1 << 30,
+            battery: None,
         }
     }
 

@@ -15,7 +15,6 @@ use shared::outcome::{FailureCode, Waiting};
 use super::data::{kept_at, on_disk};
 use super::till::{left_over, not_done, settled};
 use super::{Hands, done};
-use crate::install::slot_dir::RESERVE_BYTES;
 use crate::job::rebind::{Change, RebindAction};
 use crate::job::{Again, Finding, Found, Proof, Reply, Task};
 use crate::pos::{Binding, BindingState, Host, PosError, Tuple};
@@ -235,8 +234,8 @@ impl Errand<'_> {
         let Some(backups) = &self.hands.backups else { return Err(no_backups()) };
         let free = backups.free_bytes();
         let free = free.map_err(|error| Box::new(on_disk(backups.state.path(), &error)))?;
-        if free < RESERVE_BYTES {
-            let detail = format!("{free} bytes are free for the export, not {RESERVE_BYTES}");
+        if free < SLOTS_RESERVE_BYTES {
+            let detail = format!("{free} bytes are free for the export, not {SLOTS_RESERVE_BYTES}");
             return Err(failed(FailureCode::DiskFull, detail, Again::Worthwhile));
         }
         let hosts = self.hands.pos.host_check();

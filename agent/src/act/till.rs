@@ -15,6 +15,7 @@ use crate::machine::Timekeeper;
 use crate::maintenance::Work;
 use crate::pos::protocol;
 use crate::pos::{Binding, Left, PosError, Settled, Suspicion};
+use crate::power::Supplies;
 use crate::stop::Waited;
 
 /// For a new process to answer after a restart, at most. A till on old hardware takes a minute.
@@ -56,7 +57,12 @@ impl Hands {
         self.pos.status().ok()?.suspicion
     }
 
+    /// Asked before a shop is disturbed, and again before each attempt: so it is here that a
+    /// terminal waits for its charger.
     pub(super) fn ask_till(&self) -> Reply {
+        if let Some(detail) = self.supplies.as_ref().and_then(Supplies::keeps_waiting) {
+            return Reply::Till { work: Work::LowBattery, detail };
+        }
         match self.pos.status() {
             Ok(status) => {
                 let work = match status.work {

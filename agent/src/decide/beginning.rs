@@ -42,8 +42,13 @@ pub struct Stored {
 }
 
 /// Until the shell has told: no new work.
-const UNTOLD: StoreState =
-    StoreState { room: Room::Short, outbox_depth: 0, outbox_dropped: 0, disk_free_bytes: 0 };
+const UNTOLD: StoreState = StoreState {
+    room: Room::Short,
+    outbox_depth: 0,
+    outbox_dropped: 0,
+    disk_free_bytes: 0,
+    battery: None,
+};
 
 impl Core {
     /// The agent at its start. Nothing begins before [`super::Input::Started`].

@@ -8,12 +8,12 @@ use shared::digest::Digest;
 use shared::document::Checkpoint;
 use shared::document::roster::Role;
 use shared::log_tree::{self, Span};
-use shared::message::{Down, Growth, Hello, LogHead, SignedBytes, Telemetry};
+use shared::message::{Battery, Down, Growth, Hello, LogHead, SignedBytes, Telemetry};
 use shared::signature::Opened;
 
 use super::effect::{Decision, Effect, Post, Write};
 use super::input::Now;
-use super::{Core, facts};
+use super::{Core, Telling, facts};
 use crate::clock;
 use crate::session::Wish;
 
@@ -231,11 +231,16 @@ impl Core {
         Digest::of_parts(&[b"wipe", &self.profile.challenge_seed.0, &epoch])
     }
 
+    fn telling(&self) -> Telling {
+        let battery_is_low = self.store.battery.is_some_and(Battery::is_low);
+        Telling { counters: self.counters, battery_is_low }
+    }
+
     fn post_telemetry(&mut self, now: Now, out: &mut Decision) {
         let due = match self.telemetry {
             None => self.heard_at.is_some(),
             Some((posted_at, said)) => {
-                let news = said != self.counters;
+                let news = said != self.telling();
                 let every = if news { TELEMETRY_NEWS_EVERY } else { TELEMETRY_EVERY };
                 posted_at + every <= now.uptime
             }
@@ -243,12 +248,13 @@ impl Core {
         if !due || self.stopping {
             return;
         }
-        self.telemetry = Some((now.uptime, self.counters));
+        self.telemetry = Some((now.uptime, self.telling()));
         let telemetry = Telemetry {
             at: self.clock.reading(now).wall,
             disk_free_bytes: self.store.disk_free_bytes,
             orders_refused: self.counters.orders_refused,
             messages_unreadable: self.counters.messages_unreadable,
+            battery: self.store.battery,
         };
         self.post(Post::Telemetry(telemetry), out);
     }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use shared::message::{Component, Down};
+use shared::message::{Battery, Component, Down};
 use shared::time::UnixTime;
 
 use crate::job::{Reply, Ticket};
@@ -64,6 +64,7 @@ pub struct StoreState {
     /// Telemetry that was dropped for lack of room, ever.
     pub outbox_dropped: u64,
     pub disk_free_bytes: u64,
+    pub battery: Option<Battery>,
 }
 
 /// Whether new work may be accepted.

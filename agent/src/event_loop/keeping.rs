@@ -21,6 +21,7 @@ use crate::decide::effect::{Place, Post, Shelf, Write};
 use crate::decide::input::{Room, StoreState};
 use crate::identity::Identity;
 use crate::outbox::Sending;
+use crate::power::{Gauge, Supplies};
 
 /// A commit that fails for want of space or by a hiccup of the disk is tried again this often,
 /// five seconds apart: a minute. After that a restart finds out what is durable.
@@ -45,11 +46,12 @@ pub struct Keeper {
     identity: Arc<Identity>,
     /// On the disk whose free space is told.
     state_dir: PathBuf,
+    gauge: Gauge,
 }
 
 impl Keeper {
-    pub fn new(store: Store, identity: Arc<Identity>, state_dir: PathBuf) -> Self {
-        Self { store, identity, state_dir }
+    pub fn new(store: Store, identity: Arc<Identity>, state_dir: PathBuf, power: Supplies) -> Self {
+        Self { store, identity, state_dir, gauge: Gauge::new(power) }
     }
 
     /// Everything that the store holds, for the start. Blocks.
@@ -91,6 +93,7 @@ impl Keeper {
             outbox_depth: status.depth.records,
             outbox_dropped: status.telemetry_dropped,
             disk_free_bytes: self.disk_free() / DISK_STEP_BYTES * DISK_STEP_BYTES,
+            battery: self.gauge.battery(),
         }
     }
 

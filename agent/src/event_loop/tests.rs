@@ -100,7 +100,7 @@ fn event_loop(directory: &std::path::Path, stop: SignalKind) -> EventLoop {
     let identity = identity(&profile.trust);
     let options = Options::new(Bounds::TERMINAL, machine::uptime).disk_reserve_bytes(0);
     let store = Store::open(&directory.join("queue"), options).unwrap().store;
-    let keeper = Keeper::new(store, Arc::clone(&identity), directory.to_owned());
+    let keeper = Keeper::new(store, Arc::clone(&identity), directory.to_owned(), Supplies::none());
     let core = Core::restore(profile, keeper.stored().unwrap(), machine::now());
     let ring = Arc::new(rustls::crypto::ring::default_provider());
     let tls = rustls::ClientConfig::builder_with_provider(ring)

@@ -20,16 +20,11 @@ use shared::digest::Digest;
 use shared::document::Release;
 use shared::document::release::Artifact;
 use shared::durable;
+use shared::limits::SLOTS_RESERVE_BYTES;
 
 use super::fs::{Disk, Kind, RealDisk};
 use super::{ArtifactBytes, InstallError, Installer, Proof, Slot, SlotName, Slots, is_component};
 use shelf::{CURRENT, Note, PREVIOUS, Shelf, failed};
-
-/// Stays free after everything is unpacked, for the till and for the agent's own books.
-pub const RESERVE_BYTES: u64 = 64 * 1024 * 1024;
-
-/// What a file or directory takes at least.
-const BLOCK_BYTES: u64 = 4096;
 
 /// Versions below one directory.
 #[derive(Debug)]
@@ -47,7 +42,7 @@ impl SlotDir {
             durable::sync_directory(durable::parent_of(&root))
         };
         make().map_err(failed("making", &root))?;
-        Ok(Self { root, disk: RealDisk, reserve_bytes: RESERVE_BYTES })
+        Ok(Self { root, disk: RealDisk, reserve_bytes: SLOTS_RESERVE_BYTES })
     }
 }
 
@@ -74,9 +69,7 @@ impl<D: Disk> Installer for SlotDir<D> {
     }
 
     fn check_room(&self, artifact: &Artifact) -> Result<(), InstallError> {
-        let twice_and_a_bit = artifact.size.saturating_mul(22) / 10;
-        let both = artifact.size.saturating_add(unpacked_bytes(artifact));
-        self.require(twice_and_a_bit.max(both).saturating_add(self.reserve_bytes))
+        self.require(artifact.room_bytes().saturating_add(self.reserve_bytes))
     }
 
     fn stage(
@@ -104,7 +97,7 @@ impl<D: Disk> Installer for SlotDir<D> {
             }
             shelf.retire(&name)?;
         }
-        self.require(unpacked_bytes(signed).saturating_add(self.reserve_bytes / 2))?;
+        self.require(signed.unpacked_bytes().saturating_add(self.reserve_bytes / 2))?;
         let part = shelf.path(&format!("{name}.part"));
         shelf.fill(&part, artifact, signed).inspect_err(|_| {
             // The failure is what counts; a leftover is removed before the next attempt too.
@@ -184,12 +177,6 @@ impl<D: Disk> SlotDir<D> {
         let free = self.disk.free_bytes(&self.root).map_err(failed("measuring", &self.root))?;
         if free < needed { Err(InstallError::NoRoom { needed, free }) } else { Ok(()) }
     }
-}
-
-/// What the unpacked files take, blocks included.
-fn unpacked_bytes(artifact: &Artifact) -> u64 {
-    let blocks = u64::from(artifact.entries).saturating_mul(BLOCK_BYTES);
-    artifact.unpacked_size.saturating_add(blocks)
 }
 
 enum Unverified {

@@ -104,7 +104,7 @@ pub use stop::{
     StopPoint, StopUnit,
 };
 pub use terminal::{
-    Component, Labels, Lifecycle, Presence, Recipient, Revocation, Telemetry, Terminal,
+    Battery, Component, Labels, Lifecycle, Presence, Recipient, Revocation, Telemetry, Terminal,
     TerminalDetail,
 };
 pub use unit::{

@@ -13,8 +13,8 @@ use utoipa_axum::routes;
 
 use super::extract::{Json, Operator, Part, Path, Query, listed};
 use super::model::{
-    Base64, Component, Decision, Labels, Lifecycle, Page, Presence, Problem, Recipient, Revocation,
-    Telemetry, Terminal, TerminalDetail,
+    Base64, Battery, Component, Decision, Labels, Lifecycle, Page, Presence, Problem, Recipient,
+    Revocation, Telemetry, Terminal, TerminalDetail,
 };
 use super::problem::{Code, Refusal};
 use super::{Api, alarms, campaigns, claims, now};
@@ -244,6 +244,12 @@ pub(super) fn shown(terminal: stored::Terminal) -> Terminal {
             disk_free_bytes: telemetry.disk_free_bytes,
             orders_refused: telemetry.orders_refused,
             messages_unreadable: telemetry.messages_unreadable,
+            battery: telemetry.battery.map(|it| Battery {
+                percent: it.percent,
+                floor_percent: it.floor_percent,
+                is_powered: it.is_powered,
+                is_low: it.is_low(),
+            }),
         }),
         serial: terminal.serial,
         store: terminal.store,

@@ -18,6 +18,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use shared::change::Verb;
 use shared::document::Release;
 use shared::id::TerminalId;
+use shared::limits::SLOTS_RESERVE_BYTES;
 use shared::time::UnixTime;
 
 use crate::registry::prospect::Prospect;
@@ -106,6 +107,10 @@ pub enum Concern {
     Suspended,
     /// It will not be able to connect any more while its order is still valid.
     CertificateEnds,
+    /// It waits for its charger before it disturbs its shop.
+    BatteryLow,
+    /// What is to be installed does not fit beside what is there.
+    DiskShort,
 }
 
 impl Concern {
@@ -118,6 +123,8 @@ impl Concern {
             Self::Busy => "busy",
             Self::Suspended => "suspended",
             Self::CertificateEnds => "certificate-ends",
+            Self::BatteryLow => "battery-low",
+            Self::DiskShort => "disk-short",
         }
     }
 
@@ -129,6 +136,8 @@ impl Concern {
             Self::Busy => "have an order of another campaign, which comes to its end first",
             Self::Suspended => "are suspended: they get it, and sell nothing afterwards either",
             Self::CertificateEnds => "have a certificate that ends before these orders do",
+            Self::BatteryLow => "told last of a low battery: they wait until they are charged",
+            Self::DiskShort => "told last of too little free disk for this release",
         }
     }
 
@@ -138,6 +147,8 @@ impl Concern {
             Self::Suspected => Some("look into it: `tillward request suspicions`"),
             Self::NeverSeen | Self::Offline => Some("look at their power and network"),
             Self::CertificateEnds => Some("enrol them again with a new claim before it ends"),
+            Self::BatteryLow => Some("have them put on their chargers"),
+            Self::DiskShort => Some("make room: `tillward terminal show` says what is free"),
             Self::Busy | Self::Suspended => None,
         }
     }
@@ -151,6 +162,8 @@ pub struct Demands<'a> {
     pub release: Option<&'a Release>,
     /// Until when its orders are valid.
     pub not_after: UnixTime,
+    /// It keeps a till from selling when its turn comes.
+    pub disturbs: bool,
 }
 
 impl Demands<'_> {
@@ -178,6 +191,9 @@ impl Demands<'_> {
             Service::Suspended | Service::SuspendedOwing => true,
             Service::InService | Service::Erased => false,
         };
+        let is_short = self.release.zip(it.disk_free_bytes).is_some_and(|(release, free)| {
+            free < release.artifact.room_bytes().saturating_add(SLOTS_RESERVE_BYTES)
+        });
         let found = [
             it.is_frozen.then_some(Concern::Suspected),
             (it.presence == Presence::NeverSeen).then_some(Concern::NeverSeen),
@@ -185,6 +201,8 @@ impl Demands<'_> {
             it.busy_with.map(|_| Concern::Busy),
             is_suspended.then_some(Concern::Suspended),
             ends.then_some(Concern::CertificateEnds),
+            (self.disturbs && it.battery_is_low).then_some(Concern::BatteryLow),
+            is_short.then_some(Concern::DiskShort),
         ];
         found.into_iter().flatten()
     }

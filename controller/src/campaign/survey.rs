@@ -231,8 +231,7 @@ impl Campaigns {
         release: Option<&Release>,
         now: UnixTime,
     ) -> Result<Audience, CampaignError> {
-        let verb = wanted.change.verb();
-        let demands = Demands { verb, release, not_after: now.plus(wanted.lives) };
+        let demands = demands(wanted.change, release, now.plus(wanted.lives));
         let canary: BTreeSet<_> = wanted.policy.canary.iter().copied().collect();
         let ask = selector.ask();
         let ask = Ask { components: ask.components || release.is_some(), busy: true, ..ask };
@@ -293,14 +292,18 @@ pub(super) async fn who_may_join(
         Some(digest) => registry.release(digest).await?.map(|stored| stored.release),
         None => None,
     };
-    let verb = campaign.change.verb();
-    let demands = Demands { verb, release: release.as_ref(), not_after };
+    let demands = demands(&campaign.change, release.as_ref(), not_after);
     let ask = selector.ask();
     let ask = Ask { among, components: ask.components || release.is_some(), ..ask };
     let mut joiners = Vec::new();
     let add = |it: &Prospect| joiners.extend(demands.excluded(it).is_none().then_some(it.id));
     look_over(registry, &selector, &ask, now, add).await?;
     Ok(joiners)
+}
+
+fn demands<'a>(change: &Change, release: Option<&'a Release>, not_after: UnixTime) -> Demands<'a> {
+    let disturbs = Terms::of(change).disturbs != Disturbs::Never;
+    Demands { verb: change.verb(), release, not_after, disturbs }
 }
 
 async fn look_over(

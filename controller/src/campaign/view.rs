@@ -190,6 +190,7 @@ pub fn waiting(reason: Waiting) -> Why {
         Waiting::CoolOff => "while the wipe can still be cancelled",
         Waiting::People => "for somebody to look",
         Waiting::Freeze => "for the end of a freeze",
+        Waiting::Battery => "for the terminal to be charged",
     };
     Why::new(&reason, what)
 }

@@ -22,7 +22,7 @@ use shared::time::UnixTime;
 
 use crate::api::model::{
     Alarm, Approval, Approver, Assignment, AssignmentState, Attachment, AuditEntry, Base64,
-    Binding, BindingTuple, BindingVersion, BrokerStatus, Campaign, CampaignState, Change,
+    Battery, Binding, BindingTuple, BindingVersion, BrokerStatus, Campaign, CampaignState, Change,
     Component, Counted, Finding, Held, How, Lifecycle, LiftWord, NewRequest, PlaceStatus, Plan,
     PlannedFee, PlannedRepository, PlannedSnapshot, PlannedTerminal, Position, Presence,
     ProviderAlert, PurgePlan, PurgeRefused, Reason, Recipient, Registration, RegistrationStatus,
@@ -85,6 +85,12 @@ pub(super) fn terminal(number: u8) -> Terminal {
             disk_free_bytes: 3 << 30,
             orders_refused: 1,
             messages_unreadable: 0,
+            battery: (number != 2).then_some(Battery {
+                percent: 31,
+                floor_percent: 50,
+                is_powered: false,
+                is_low: true,
+            }),
         }),
         recipient: (number == 2).then(|| Recipient {
             recipient: format!("age1{}", "q".repeat(58)),

@@ -16,7 +16,7 @@ use super::failure::{Exit, Failure};
 use super::measure::{ago_text, size_text, time_text};
 use super::print::Print;
 use super::words::{NOTHING, or_nothing, word};
-use crate::api::model::{Component, Terminal, TerminalDetail};
+use crate::api::model::{Battery, Component, Terminal, TerminalDetail};
 
 /// Claim new terminals, and see how the known ones do
 #[derive(Debug, Subcommand)]
@@ -192,6 +192,9 @@ fn show(detail: &TerminalDetail, now: UnixTime, print: &mut Print) {
     if let Some(it) = &terminal.telemetry {
         let (free, ago) = (size_text(it.disk_free_bytes), ago_text(it.at, now));
         print.line(format_args!("  disk free    {free}, {ago}"));
+        if let Some(battery) = &it.battery {
+            print.line(format_args!("  battery      {}", battery_text(battery)));
+        }
         print.line(format_args!(
             "  turned away  {} orders refused, {} messages unreadable",
             it.orders_refused, it.messages_unreadable
@@ -238,6 +241,17 @@ fn show(detail: &TerminalDetail, now: UnixTime, print: &mut Print) {
         ]
     });
     print.table(["campaign", "state", "step", "since", "reason"], rows.collect(), "");
+}
+
+fn battery_text(it: &Battery) -> String {
+    let Battery { percent, floor_percent, is_powered, is_low } = it;
+    let charged = if *is_powered { "charged" } else { "not charged" };
+    match is_low {
+        false => format!("{percent} %, {charged}"),
+        true => format!(
+            "{percent} %, {charged}: changes wait until it holds {floor_percent} % or is charged"
+        ),
+    }
 }
 
 #[cfg(test)]

@@ -80,6 +80,7 @@ mod tests {
             disk_free_bytes: 0,
             orders_refused: 0,
             messages_unreadable: 0,
+            battery: None,
         };
         Record { epoch, seq, previous, body: Body::Telemetry(telemetry) }
     }

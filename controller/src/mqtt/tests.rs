@@ -207,6 +207,7 @@ fn record(seq: u64) -> Up {
         disk_free_bytes: 0,
         orders_refused: 0,
         messages_unreadable: 0,
+        battery: None,
     };
     Up::Record(Record { epoch: 1, seq, previous: 0, body: Body::Telemetry(telemetry) })
 }

@@ -59,6 +59,10 @@ pub struct Prospect {
     pub certificate_expires_at: Option<UnixTime>,
     /// Unknown until its first hello.
     pub agent_version: Option<String>,
+    /// When it told last how it does, as are the next.
+    pub disk_free_bytes: Option<u64>,
+    /// Changes wait for its charger.
+    pub battery_is_low: bool,
     pub is_frozen: bool,
     pub is_quarantined: bool,
     /// `None` if nobody asked.

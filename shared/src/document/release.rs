@@ -31,6 +31,9 @@ pub struct Release {
     pub expires_at: UnixTime,
 }
 
+/// What a file or directory takes on a disk at least.
+const BLOCK_BYTES: u64 = 4096;
+
 /// A tar archive, compressed with zstd.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -41,6 +44,21 @@ pub struct Artifact {
     /// Sum of the sizes of the unpacked files; unpacking stops at one byte more.
     pub unpacked_size: u64,
     pub entries: u32,
+}
+
+impl Artifact {
+    /// What the unpacked files take on a disk, blocks included.
+    pub fn unpacked_bytes(&self) -> u64 {
+        let blocks = u64::from(self.entries).saturating_mul(BLOCK_BYTES);
+        self.unpacked_size.saturating_add(blocks)
+    }
+
+    /// What has to be free before it is fetched, and [`crate::limits::SLOTS_RESERVE_BYTES`] beside
+    /// it.
+    pub fn room_bytes(&self) -> u64 {
+        let twice_and_a_bit = self.size.saturating_mul(22) / 10;
+        twice_and_a_bit.max(self.size.saturating_add(self.unpacked_bytes()))
+    }
 }
 
 /// Whether open batches must be settled before the switch.

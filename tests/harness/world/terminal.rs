@@ -116,7 +116,8 @@ impl Terminal {
              driver = [{:?}, \"driver\", \"--data\", {:?}]\n\n\
              [backup]\nprogram = {:?}\n\n[[backup.paths]]\n\
              name = \"receipts\"\nclass = \"sales\"\npath = {:?}\n\n\
-             [wipe]\nprogram = {:?}\nlifecycle = {:?}\npaths = {:?}\n",
+             [wipe]\nprogram = {:?}\nlifecycle = {:?}\npaths = {:?}\n\n\
+             [power]\nsupplies = {:?}\n",
             self.state(),
             self.shop.model,
             driver,
@@ -126,6 +127,7 @@ impl Terminal {
             programs.eraser()?,
             self.lifecycle(),
             self.records_of_till(),
+            self.supplies(),
         );
         Ok(fs::write(self.configuration(), text)?)
     }
@@ -136,6 +138,20 @@ impl Terminal {
 
     pub fn state(&self) -> PathBuf {
         self.home.join("state")
+    }
+
+    /// Of its own: how this machine is powered is nothing to a terminal in it.
+    fn supplies(&self) -> PathBuf {
+        self.home.join("supplies")
+    }
+
+    /// From now on it runs on a battery that holds this, as Linux would show it.
+    pub fn run_on_battery(&self, percent: u8, status: &str) -> Result<()> {
+        let battery = self.supplies().join("BAT0");
+        fs::create_dir_all(&battery)?;
+        fs::write(battery.join("type"), "Battery\n")?;
+        fs::write(battery.join("capacity"), format!("{percent}\n"))?;
+        Ok(fs::write(battery.join("status"), format!("{status}\n"))?)
     }
 
     pub fn till_directory(&self) -> PathBuf {

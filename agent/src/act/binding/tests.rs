@@ -255,7 +255,7 @@ fn nothing_is_disturbed_where_the_export_would_find_no_room() {
     shop.hands = shop.hands.with_backups(Some(backups));
     let reply = act(&shop, RebindAction::Preflight);
     let (code, again) = (FailureCode::DiskFull, Again::Worthwhile);
-    let detail = format!("0 bytes are free for the export, not {RESERVE_BYTES}");
+    let detail = format!("0 bytes are free for the export, not {SLOTS_RESERVE_BYTES}");
     assert_eq!(reply, Reply::Failed { code, detail, again });
 }
 

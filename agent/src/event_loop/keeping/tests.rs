@@ -42,7 +42,7 @@ fn identity() -> Arc<Identity> {
 fn keeper(directory: &std::path::Path, identity: &Arc<Identity>) -> Keeper {
     let options = Options::new(Bounds::TERMINAL, machine::uptime).disk_reserve_bytes(0);
     let store = Store::open(&directory.join("queue"), options).unwrap().store;
-    Keeper::new(store, Arc::clone(identity), directory.to_owned())
+    Keeper::new(store, Arc::clone(identity), directory.to_owned(), Supplies::none())
 }
 
 fn on_one_thread<T>(test: impl Future<Output = T>) -> T {
@@ -177,6 +177,7 @@ fn an_outbox_that_fills_up_takes_no_new_work_and_still_lets_a_job_go_on() {
             disk_free_bytes: 0,
             orders_refused: 0,
             messages_unreadable: 0,
+            battery: None,
         };
         keeper.commit(&[Write::Post(Post::Telemetry(telemetry))]).await.unwrap();
         assert_eq!(keeper.state().room, Room::Enough);

@@ -82,6 +82,21 @@ pub struct Telemetry {
     pub orders_refused: u64,
     /// Since the agent started.
     pub messages_unreadable: u64,
+    /// `None` where the terminal has none, or cannot tell.
+    pub battery: Option<Battery>,
+}
+
+/// What keeps a portable terminal going.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Battery {
+    /// What it holds, 0 to 100.
+    pub percent: u8,
+    /// What it has to hold before an upgrade, a change of provider or a restore disturbs its shop.
+    pub floor_percent: u8,
+    /// It is on mains, or being charged.
+    pub is_powered: bool,
+    /// Such changes wait for its charger.
+    pub is_low: bool,
 }
 
 /// Why a terminal is listened to no more.

@@ -48,6 +48,8 @@ pub(super) fn prospect(number: u8) -> Prospect {
         last_seen_at: Some(UnixTime(900)),
         certificate_expires_at: Some(NOT_AFTER),
         agent_version: Some("0.1.0".to_owned()),
+        disk_free_bytes: None,
+        battery_is_low: false,
         is_frozen: false,
         is_quarantined: false,
         labels: None,
@@ -66,16 +68,21 @@ fn runs(version: &str, counter: u64) -> Prospect {
     Prospect { components: Some(vec![pos(version, counter)]), ..prospect(1) }
 }
 
+fn of_upgrade(release: &Release) -> Demands<'_> {
+    let (verb, disturbs) = (Verb::Upgrade, true);
+    Demands { verb, release: Some(release), not_after: NOT_AFTER, disturbs }
+}
+
 /// Of an upgrade, as [`release`] says.
 fn excluded(it: &Prospect) -> Option<Excluded> {
     let release = release();
-    let demands = Demands { verb: Verb::Upgrade, release: Some(&release), not_after: NOT_AFTER };
-    demands.excluded(it)
+    of_upgrade(&release).excluded(it)
 }
 
 /// The same terminal, asked for nothing in particular.
 fn excluded_from_ping(it: &Prospect) -> Option<Excluded> {
-    Demands { verb: Verb::Ping, release: None, not_after: NOT_AFTER }.excluded(it)
+    let disturbs = false;
+    Demands { verb: Verb::Ping, release: None, not_after: NOT_AFTER, disturbs }.excluded(it)
 }
 
 #[test]
@@ -127,7 +134,7 @@ fn an_agent_that_does_not_know_a_verb_is_out_of_whatever_asks_for_it() {
 
 fn audience(prospects: &[Prospect], canary: &[TerminalId]) -> Audience {
     let release = release();
-    let demands = Demands { verb: Verb::Upgrade, release: Some(&release), not_after: NOT_AFTER };
+    let demands = of_upgrade(&release);
     let canary = canary.iter().copied().collect();
     let mut audience = Audience::default();
     prospects.iter().for_each(|it| audience.add(it, &demands, &canary));
@@ -139,22 +146,33 @@ fn of_a_member_everything_is_said_that_may_keep_the_change_from_it() {
     let busy_with = Some(CampaignId::from_bytes([1; 16]));
     let ends = Some(UnixTime(NOT_AFTER.0 - 1));
     let [frozen, busy, offline] = [1, 2, 3].map(prospect);
+    let needed = release().artifact.room_bytes() + SLOTS_RESERVE_BYTES;
     let audience = audience(
         &[
             Prospect { is_frozen: true, presence: Presence::NeverSeen, ..frozen },
             Prospect { busy_with, service: Service::SuspendedOwing, ..busy },
             Prospect { presence: Presence::Offline, certificate_expires_at: ends, ..offline },
             prospect(4),
+            Prospect { battery_is_low: true, disk_free_bytes: Some(needed - 1), ..prospect(6) },
+            Prospect { disk_free_bytes: Some(needed), ..prospect(7) },
             Prospect { busy_with, unit: Unit::Revoked, ..prospect(5) },
         ],
         &[],
     );
     let counts: Vec<_> = audience.concerns.iter().map(|(what, of)| (*what, of.count)).collect();
     use Concern as Is;
-    let all =
-        [Is::Suspected, Is::NeverSeen, Is::Offline, Is::Busy, Is::Suspended, Is::CertificateEnds];
+    let all = [
+        Is::Suspected,
+        Is::NeverSeen,
+        Is::Offline,
+        Is::Busy,
+        Is::Suspended,
+        Is::CertificateEnds,
+        Is::BatteryLow,
+        Is::DiskShort,
+    ];
     assert_eq!(counts, all.map(|what| (what, 1)));
-    assert_eq!(audience.members.len(), 4);
+    assert_eq!(audience.members.len(), 6);
     assert_eq!(audience.excluded_counts(), [(Excluded::Revoked, 1)].into());
 }
 

@@ -154,6 +154,7 @@ fn body(number: u8, order: OrderId, word: &Word, seq: u64) -> Body {
             disk_free_bytes: *room,
             orders_refused: 0,
             messages_unreadable: 0,
+            battery: None,
         }),
     }
 }

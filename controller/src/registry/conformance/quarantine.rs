@@ -311,6 +311,7 @@ pub(super) async fn nobody_in_whose_hands_a_terminal_is_can_stop_its_wipe(regist
         disk_free_bytes: 1,
         orders_refused: 0,
         messages_unreadable: 0,
+        battery: None,
     };
     let recipient = Some(SignedBytes::new(vec![1; 200]));
     let all = [

@@ -1,7 +1,7 @@
 //! What terminals say.
 
 use shared::document::receipt::Said;
-use shared::message::{Hello, Locked, SignedBytes, Telemetry};
+use shared::message::{Battery, Hello, Locked, SignedBytes, Telemetry};
 use shared::outcome::Refusal;
 use shared::time::UnixTime;
 
@@ -10,6 +10,7 @@ use crate::campaign::assignment::{AssignmentState, Fact, GivenUp, Standing, Unhe
 use crate::registry::Registry;
 use crate::registry::delivery::{AlarmKind, Heard, Report, Saying};
 use crate::registry::page::Page;
+use crate::registry::prospect::Ask;
 use crate::registry::terminal::Presence;
 
 async fn standing(registry: &dyn Registry) -> Standing {
@@ -214,11 +215,13 @@ pub(super) async fn the_newest_telemetry_counts_in_whatever_order_it_comes(
     registry: &dyn Registry,
 ) {
     enrol(registry, 1, 1).await;
+    let holds = |percent| Battery { percent, floor_percent: 50, is_powered: percent == 0 };
     let telemetry = |at, orders_refused| Telemetry {
         at: UnixTime(at),
         disk_free_bytes: 1 << 30,
         orders_refused,
         messages_unreadable: 2,
+        battery: (orders_refused > 3).then(|| holds(31)),
     };
     let said = [telemetry(50, 9), telemetry(60, 3), telemetry(60, 4), telemetry(60, 3)];
     for (seq, telemetry) in (1..).zip(said) {
@@ -227,6 +230,20 @@ pub(super) async fn the_newest_telemetry_counts_in_whatever_order_it_comes(
     }
     let terminal = registry.terminal(terminal_id(1)).await.expect("it is looked up");
     assert_eq!(terminal.and_then(|it| it.telemetry), Some(telemetry(60, 4)));
+
+    let seen = async || {
+        let found = registry.prospects(&Ask::default(), &Page::first(9)).await.expect("a page");
+        found.first().map(|it| (it.disk_free_bytes, it.battery_is_low))
+    };
+    assert_eq!(seen().await, Some((Some(1 << 30), true)), "whoever plans sees it, too");
+    for (seq, battery) in (5..).zip([Some(holds(50)), Some(holds(0)), None]) {
+        let later = Telemetry { battery, ..telemetry(seq * 20, 0) };
+        let report = Report::Telemetry(later.clone());
+        registry.apply(&[heard(seq.cast_unsigned(), report)]).await.expect("it is applied");
+        let terminal = registry.terminal(terminal_id(1)).await.expect("it is looked up");
+        assert_eq!(terminal.and_then(|it| it.telemetry), Some(later));
+        assert_eq!(seen().await, Some((Some(1 << 30), false)), "{battery:?}");
+    }
 }
 
 pub(super) async fn a_lost_ledger_begins_an_epoch_once(registry: &dyn Registry) {

@@ -150,6 +150,7 @@ impl Code for Waiting {
         Self::CoolOff,
         Self::People,
         Self::Freeze,
+        Self::Battery,
     ];
 
     fn code(self) -> &'static str {
@@ -164,6 +165,7 @@ impl Code for Waiting {
             Self::CoolOff => "cool-off",
             Self::People => "people",
             Self::Freeze => "freeze",
+            Self::Battery => "battery",
         }
     }
 }

@@ -41,7 +41,9 @@ macro_rules! select_prospects {
             $array,
             "(id, serial, model, store, lane, zone, COALESCE(said_zone, zone), unit, service,
                      presence, last_seen_at, certificate_expires_at, agent_version,
-                     CASE WHEN $3 = 1 THEN labels END, CASE WHEN $4 = 1 THEN components END)
+                     CASE WHEN $3 = 1 THEN labels END, CASE WHEN $4 = 1 THEN components END,
+                     disk_free_bytes, CASE WHEN battery_percent < battery_floor_percent
+                         AND battery_is_powered = 0 THEN 1 ELSE 0 END)
                      AS TEXT) AS packed
                  FROM terminals
                  WHERE ",
@@ -130,6 +132,8 @@ struct Packed<'a> {
     agent_version: Option<String>,
     labels: Option<String>,
     components: Option<String>,
+    disk_free_bytes: Option<u64>,
+    battery_is_low: u8,
 }
 
 fn unpacked(page: &str) -> Result<Vec<Prospect>> {
@@ -156,6 +160,8 @@ fn prospect(it: Packed<'_>) -> Result<Prospect> {
         agent_version: it.agent_version,
         labels: it.labels.map(|text| read_json("set of labels", &text)).transpose()?,
         components: it.components.map(|text| read_json("list of components", &text)).transpose()?,
+        disk_free_bytes: it.disk_free_bytes,
+        battery_is_low: it.battery_is_low == 1,
         is_frozen: false,
         is_quarantined: false,
         providers: vec![],

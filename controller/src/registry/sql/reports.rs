@@ -18,7 +18,7 @@ use shared::time::UnixTime;
 
 use super::closed::Closed;
 use super::presence::{self, Known};
-use super::session::{Row, Transaction, int, list, text, time, with_id_list};
+use super::session::{Row, Transaction, int, list, maybe_int, text, time, with_id_list};
 use super::tally::Differences;
 use super::{
     alarms, assignments, backup, bindings, campaigns, deactivations, orders, quarantine, rebinds,
@@ -504,7 +504,8 @@ async fn put_telemetry(
     telemetry: &Telemetry,
 ) -> Result<()> {
     let update = "UPDATE terminals SET telemetry_at = $2, disk_free_bytes = $3,
-             orders_refused = $4, messages_unreadable = $5
+             orders_refused = $4, messages_unreadable = $5, battery_percent = $6,
+             battery_floor_percent = $7, battery_is_powered = $8
          WHERE id = $1 AND (telemetry_at IS NULL
              OR (telemetry_at, disk_free_bytes, orders_refused, messages_unreadable)
                  < ($2, $3, $4, $5))";
@@ -514,6 +515,9 @@ async fn put_telemetry(
         int(telemetry.disk_free_bytes),
         int(telemetry.orders_refused),
         int(telemetry.messages_unreadable),
+        maybe_int(telemetry.battery.map(|it| it.percent)),
+        maybe_int(telemetry.battery.map(|it| it.floor_percent)),
+        maybe_int(telemetry.battery.map(|it| u8::from(it.is_powered))),
     ];
     tx.execute(update, values).await?;
     Ok(())

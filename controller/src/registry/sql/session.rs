@@ -97,6 +97,10 @@ pub(crate) fn int(value: impl TryInto<i64>) -> Value {
     Value::Int(Some(value.try_into().unwrap_or(i64::MAX)))
 }
 
+pub(crate) fn maybe_int(value: Option<impl Into<i64>>) -> Value {
+    Value::Int(value.map(Into::into))
+}
+
 pub(crate) fn time(value: UnixTime) -> Value {
     Value::Int(Some(value.0))
 }

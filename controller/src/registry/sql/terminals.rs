@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use data_encoding::BASE64;
 use shared::id::TerminalId;
-use shared::message::{Component, SignedBytes, Telemetry};
+use shared::message::{Battery, Component, SignedBytes, Telemetry};
 use shared::topic::Shard;
 
 use super::quarantine::terminal_is_quarantined;
@@ -33,7 +33,8 @@ macro_rules! select_terminals {
                  certificate, certificate_expires_at, presence, last_seen_at, working_on,
                  heard_at, agent_version, components, roster_version, outbox_depth,
                  outbox_dropped, said_zone, recipient, telemetry_at, disk_free_bytes,
-                 orders_refused, messages_unreadable, created_at, service, ",
+                 orders_refused, messages_unreadable, battery_percent, battery_floor_percent,
+                 battery_is_powered, created_at, service, ",
             terminal_is_frozen!(),
             ", ",
             place_is_frozen!(),
@@ -119,7 +120,21 @@ fn telemetry(row: &mut Row) -> Result<Option<Telemetry>> {
         Ok(u64::try_from(row.maybe_int()?.unwrap_or_default()).unwrap_or_default())
     };
     let (disk_free_bytes, orders_refused, messages_unreadable) = (number()?, number()?, number()?);
-    Ok(at.map(|at| Telemetry { at, disk_free_bytes, orders_refused, messages_unreadable }))
+    let battery = battery(row)?;
+    let telemetry =
+        |at| Telemetry { at, disk_free_bytes, orders_refused, messages_unreadable, battery };
+    Ok(at.map(telemetry))
+}
+
+/// Its columns are all there or all absent, also where there is other telemetry.
+fn battery(row: &mut Row) -> Result<Option<Battery>> {
+    let mut percent = || -> Result<Option<u8>> {
+        Ok(row.maybe_int()?.and_then(|percent| u8::try_from(percent).ok()))
+    };
+    let (percent, floor_percent) = (percent()?, percent()?);
+    let is_powered = row.maybe_int()?.is_some_and(|flag| flag != 0);
+    let battery = |(percent, floor_percent)| Battery { percent, floor_percent, is_powered };
+    Ok(percent.zip(floor_percent).map(battery))
 }
 
 pub(super) async fn by_id(tx: &mut Transaction, id: TerminalId) -> Result<Option<Terminal>> {
