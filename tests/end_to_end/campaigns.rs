@@ -181,7 +181,8 @@ fn low_battery() -> Result<()> {
         if shown.contains(told) { Ok(()) } else { Err(shown) }
     })?;
     let release = fleet.world.publish_till(&GOOD)?;
-    let plan = ["campaign", "plan", "--release", &release, "--where", "model=px7"];
+    let plan =
+        ["campaign", "plan", "--release", &release, "--where", "model=px7", "--max-parallel", "9"];
     let plan: CampaignPlan = serde_json::from_value(fleet.world.tillward_json(&plan)?)?;
     let low = plan.concerns.iter().find(|group| group.reason.code == "battery-low");
     assert_eq!(low.map(|group| group.terminals), Some(1), "{:?}", plan.concerns);
@@ -218,7 +219,7 @@ fn late_joiners() -> Result<()> {
     };
     label(&fleet, "TW-1")?;
     let release = fleet.world.publish_till(&GOOD)?;
-    let more = ["--membership", "continuous", "--not-after", "6h"];
+    let more = ["--membership", "continuous", "--not-after", "6h", "--max-parallel", "9"];
     let campaign = fleet.campaign(&release, "label.ring=early or store=west", &more)?;
     let done = |fleet: &Fleet, what, count| {
         fleet.wait_until(campaign, what, |look| {

@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 use shared::backup::Newest;
 use shared::document::Profile;
 use shared::document::profile::Replaced;
+use shared::limits::SLOTS_RESERVE_BYTES;
 use shared::outcome::{FailureCode, Waiting};
 
 use super::data::{kept_at, on_disk};

@@ -19,6 +19,7 @@ use crate::act::tests::shop;
 use crate::decide::Profile;
 use crate::identity::{Facts, Identity, TerminalKey};
 use crate::mqtt::Settings;
+use crate::power::Supplies;
 use crate::roster::Trust;
 
 const TERMINAL: TerminalId = TerminalId::from_bytes([1; 16]);

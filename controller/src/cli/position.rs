@@ -1,13 +1,14 @@
 //! `tillward position`: where terminals stand, and which unit fills which place.
 
 use clap::{Args, Subcommand};
-use shared::id::{PositionId, TerminalId};
+use shared::id::PositionId;
 
 use super::client::Client;
 use super::context::ContextArgs;
 use super::failure::{Exit, Failure};
 use super::measure::time_text;
 use super::print::Print;
+use super::terminal::identify;
 use super::words::or_nothing;
 use crate::api::model::{Decision, Filling, NewPosition, Position};
 
@@ -61,7 +62,8 @@ pub(super) struct Set {
 #[derive(Debug, Args)]
 pub(super) struct Fill {
     position: PositionId,
-    terminal: TerminalId,
+    /// Its serial number or id
+    terminal: String,
     /// Print JSON
     #[arg(long)]
     json: bool,
@@ -104,7 +106,7 @@ impl PositionCommand {
                 show(client.set_position(&asked).await?, args.json, print);
             }
             Self::Fill(args) => {
-                let filling = Filling { terminal: args.terminal };
+                let filling = Filling { terminal: identify(&args.terminal, &client).await? };
                 show(
                     client.move_position(args.position, "fill", &filling).await?,
                     args.json,

@@ -20,9 +20,6 @@ use crate::text::is_said;
 const SUSPENDED: &str = "old-suspended";
 const UNTESTED: &str = "untested";
 
-/// More than there are codes.
-const ANSWERS_MAX: usize = 8;
-
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 #[schema(as = ReplacementForm)]
@@ -192,12 +189,15 @@ fn check_answers(
     asks: Asks<'_>,
     say: &mut impl FnMut(&'static str, String),
 ) {
-    if form.answers.len() > ANSWERS_MAX {
-        return say("answers", format!("are more than {ANSWERS_MAX}"));
-    }
     for (code, name) in &form.answers {
         if !is_said(code) || !is_said(name) {
             say("answers", "are empty, too long, or more than one line".to_owned());
+        } else if ![SUSPENDED, UNTESTED].contains(&code.as_str()) {
+            let known = format!("`{SUSPENDED}` and `{UNTESTED}`");
+            say(
+                "answers",
+                format!("name `{code}`, for which nobody can answer: there are {known}"),
+            );
         } else if !asks.is_another(name) {
             say("answers", format!("`{name}` asks for it, and cannot answer for it too"));
         }

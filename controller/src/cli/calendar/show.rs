@@ -118,7 +118,7 @@ fn when_text(it: &CalendarEntry) -> String {
         Some(_) if is_within_a_day(it) => (clock(&it.from), clock(&it.to)),
         Some(_) | None => (time(&it.from), time(&it.to)),
     };
-    let zone = it.zone.as_ref().map_or(String::new(), |zone| format!(" {zone}"));
+    let zone = it.zone.as_ref().map_or(" local".to_owned(), |zone| format!(" {zone}"));
     let repeat = it.repeat.as_ref().map_or(String::new(), |rule| format!(", {rule}"));
     let until = it.until.as_ref().map_or(String::new(), |at| format!(" until {}", time(at)));
     format!("{from} to {to}{zone}{repeat}{until}")

@@ -10,12 +10,13 @@ use shared::digest::Digest;
 use shared::id::TerminalId;
 use shared::window::Window;
 
-use super::super::backup::{snapshot, terminal_id};
+use super::super::backup::snapshot;
 use super::super::campaign::show::summary;
 use super::super::client::Client;
 use super::super::failure::{Exit, Failure};
 use super::super::measure;
 use super::super::print::Print;
+use super::super::terminal::identify;
 use crate::api::model::{Base64, CampaignState, Change, NewCampaign, Restore, SnapshotDetail};
 
 /// What is restored, and where.
@@ -24,9 +25,9 @@ pub(super) struct What {
     /// The digest of the snapshot's manifest, as `tillward backup list` shows it
     #[arg(value_name = "SNAPSHOT", value_parser = snapshot)]
     pub(super) snapshot: Digest,
-    /// Another terminal than the one that saved it
-    #[arg(long, value_name = "TERMINAL", value_parser = terminal_id)]
-    onto: Option<TerminalId>,
+    /// Another terminal than the one that saved it, by its serial number or id
+    #[arg(long, value_name = "TERMINAL")]
+    onto: Option<String>,
     /// Only this data set; may be repeated
     #[arg(long = "data-set", value_name = "NAME")]
     data_sets: Vec<String>,
@@ -50,8 +51,15 @@ fn file(text: &str) -> Result<String, &'static str> {
 
 impl What {
     /// The terminal that restores.
-    pub(super) fn target(&self, of: &SnapshotDetail) -> TerminalId {
-        self.onto.unwrap_or(of.snapshot.terminal)
+    pub(super) async fn target(
+        &self,
+        of: &SnapshotDetail,
+        client: &Client,
+    ) -> Result<TerminalId, Failure> {
+        match &self.onto {
+            Some(onto) => identify(onto, client).await,
+            None => Ok(of.snapshot.terminal),
+        }
     }
 
     pub(super) fn selection(&self) -> Selection {
@@ -121,7 +129,7 @@ impl Start {
         };
         let asked = NewCampaign {
             change: Change::Restore(restore),
-            selector: format!("id={}", self.what.target(&detail)),
+            selector: format!("id={}", self.what.target(&detail, client).await?),
             max_parallel: 1,
             policy: None,
             not_after_s: self.not_after.map(|lifetime| lifetime.as_secs()),

@@ -47,7 +47,8 @@ impl Plan {
     ) -> Result<Exit, Failure> {
         let detail = client.snapshot(self.what.snapshot).await?;
         self.what.check(&detail)?;
-        let terminal = client.terminal(self.what.target(&detail)).await?.terminal;
+        let target = self.what.target(&detail, client).await?;
+        let terminal = client.terminal(target).await?.terminal;
         let concerns = concerns(&detail, &terminal);
         let data_sets = self.what.chosen(&detail, &terminal);
         let file = self.what.file.as_deref();

@@ -161,6 +161,8 @@ fn somebody_else_answers_for_a_suspended_terminal_and_for_what_nobody_has_seen_t
     assert_eq!(fields(&answers(&[("untested", "gil")]), &known), ["old_serial"]);
     let same = answers(&[("untested", "Cora"), ("old-suspended", "gil")]);
     assert_eq!(fields(&same, &known), ["answers"]);
+    let mistyped = answers(&[("untestd", "gil"), ("old-suspended", "gil")]);
+    assert_eq!(fields(&mistyped, &known), ["answers", "new_model"]);
     let both = answers(&[("untested", "gil"), ("old-suspended", "gil")]);
     assert!(check(&both, &known, ASKS, today()).is_ok());
     known.old.as_mut().unwrap().service = Service::Erased;
