@@ -40,6 +40,9 @@ const DECOMMISSIONED: &str = "This till is decommissioned. Enrol it anew to use 
 /// How often a terminal without an identity looks whether it has one.
 const LOOK_EVERY: Duration = Duration::from_secs(5);
 
+/// A till that starts later than the agent, or hangs, is told within two minutes.
+const LOOKS_BETWEEN_TRIES: u32 = 12;
+
 /// For the program that makes backups to say a word, while nothing else happens.
 const PATIENCE: Duration = Duration::from_secs(10);
 
@@ -140,12 +143,19 @@ fn is_decommissioned(config: &Config) -> bool {
     eraser(config).is_some_and(|it| it.is_forgotten())
 }
 
-/// Says so at the till, if there is one, and waits to be enrolled anew or asked to stop.
+/// Says so at the till, once there is one that shows it, and waits to be enrolled anew or asked to
+/// stop.
 fn stay_out_of_service(config: &Config) -> Result<(), Failure> {
     let pos = DriverProgram::new(config.pos.driver.clone());
-    if let Err(error) = pos.show_notice(DECOMMISSIONED) {
-        info!(%error, "the till does not say that it is decommissioned");
-    }
+    let says_so = || match pos.show_notice(DECOMMISSIONED) {
+        Ok(()) => true,
+        Err(error) => {
+            info!(%error, "the till does not say that it is decommissioned");
+            false
+        }
+    };
+    let mut said = says_so();
+    let mut looks = 0_u32;
     let system = |what| move |source| Failure::System { what, source };
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
@@ -157,6 +167,10 @@ fn stay_out_of_service(config: &Config) -> Result<(), Failure> {
         while Identity::load(&identity).is_err() {
             if signals.within(LOOK_EVERY).await {
                 break;
+            }
+            looks = looks.wrapping_add(1);
+            if !said && looks.is_multiple_of(LOOKS_BETWEEN_TRIES) {
+                said = says_so();
             }
         }
         Ok(())

@@ -21,7 +21,7 @@ use shared::signature::PrivateKey;
 use shared::time::UnixTime;
 
 const IN_MEMORY: u64 = 1_000_000;
-const IN_A_FILE: u64 = 5_000;
+const IN_A_FILE: u64 = 20_000;
 
 fn by(number: u64) -> By {
     let why = format!("decision {number}");

@@ -166,6 +166,8 @@ pub enum Waiting {
     Freeze,
     /// For the terminal to be charged: a power cut in the middle would cost more than the wait.
     Battery,
+    /// For room on its disk. Until somebody makes some, nothing is fetched.
+    Disk,
 }
 
 /// Why an order was refused. Each check has its own word, so that an alarm can tell them apart.

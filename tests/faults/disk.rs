@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 /// Where the tools of an administrator are, which is not on everybody's path.
-const TOOLS: &str = "/usr/sbin:/sbin:/usr/bin:/bin";
+pub(crate) const TOOLS: &str = "/usr/sbin:/sbin:/usr/bin:/bin";
 
 /// The file system writes its journal only when it is asked: what survives a cut does not survive
 /// by the chance of its timer.

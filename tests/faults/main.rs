@@ -7,6 +7,7 @@ mod backup_power_cut;
 mod disk;
 mod full_disk;
 mod full_place;
+mod luks;
 mod power_cut;
 mod wiped_disk;
 

@@ -24,6 +24,7 @@ use shared::id::OrderId;
 use shared::queue::{Batch, Bounds, Class, Options, Shelf, Store};
 
 use crate::disk::Disk;
+use crate::luks;
 
 const SOON: Duration = Duration::from_secs(30);
 
@@ -139,11 +140,11 @@ fn erase(wipe: &Value) -> Value {
     said["report"].clone()
 }
 
-fn wipe(directory: &Path, paths: &[PathBuf], devices: &[&Path]) -> Value {
+fn wipe(directory: &Path, keys: &Value, paths: &[PathBuf], devices: &[&Path]) -> Value {
     json!({
         "order": "ord-1",
         "lifecycle": directory.join("lifecycle"),
-        "keys": [],
+        "keys": keys,
         "paths": paths,
         "devices": devices,
         "identity": [directory.join("identity")],
@@ -175,8 +176,40 @@ fn nothing_that_till_and_agent_kept_is_in_the_image_of_the_disk_after_the_wipe()
     drop(disk);
     assert!(!found_in(&image).is_empty(), "the till's part is not all of it");
 
-    let report = erase(&wipe(directory.path(), &[], &[&image]));
+    let report = erase(&wipe(directory.path(), &json!([]), &[], &[&image]));
     assert_eq!(report["verified"], true, "{report:#}");
+    assert_eq!(found_in(&image), Vec::<&str>::new());
+}
+
+/// The same where the disk is encrypted: its keys alone are destroyed, and whoever copied the key
+/// before finds nothing, although no byte of what the till and its agent kept was overwritten.
+#[test]
+fn nothing_that_till_and_agent_kept_can_be_read_from_an_encrypted_disk_once_its_keys_are_gone() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let at = |name: &str| directory.path().join(name);
+    fs::create_dir(at("identity")).expect("an identity");
+    fs::write(at("key"), KEY).expect("a key");
+    fs::copy(at("key"), at("stolen-key")).expect("a thief's copy");
+    let disk = Disk::make(directory.path(), "terminal", 96 << 20);
+    let till = Till::on(disk.path());
+    till.keeps_secrets();
+    fill_spool(&disk.path().join("queue"));
+    till.ends();
+    let image = disk.image.clone();
+    drop(disk);
+    luks::encrypt(&image, &at("key"));
+    assert_eq!(found_in(&image), Vec::<&str>::new(), "it is encrypted");
+    let all: Vec<_> = secrets().map(|(what, _)| what).into();
+    let opened = luks::open_copy(&image, &at("stolen-key")).expect("the key opens it");
+    assert_eq!(found_in(&opened), all, "so that this can fail");
+
+    let other = at("other.img");
+    fs::File::create(&other).and_then(|file| file.set_len(1 << 20)).expect("an image");
+    let keys = json!([{"luks": {"device": &image}}, {"file": {"path": at("key")}}]);
+    let report = erase(&wipe(directory.path(), &keys, &[], &[&other]));
+    assert_eq!(report["verified"], true, "{report:#}");
+    assert!(!at("key").exists(), "the file that held the key");
+    luks::open_copy(&image, &at("stolen-key")).expect_err("no key slot is left");
     assert_eq!(found_in(&image), Vec::<&str>::new());
 }
 

@@ -1,5 +1,7 @@
 //! Actions on the slots that software is installed into.
 
+use std::time::Duration;
+
 use shared::document::Release;
 use shared::outcome::{FailureCode, Waiting};
 use tracing::{info, warn};
@@ -8,6 +10,9 @@ use super::{Hands, chain, done};
 use crate::health::{self, Unhealthy};
 use crate::install::{InstallError, Proof as SlotProof, Slot, SlotName};
 use crate::job::{Again, Finding, Found, Proof, Reply};
+
+/// A disk is not emptied in a hurry.
+const ROOM_AGAIN: Duration = Duration::from_secs(10 * 60);
 
 impl Hands {
     pub(super) fn admit(&self, release: &Release) -> Reply {
@@ -46,6 +51,7 @@ impl Hands {
                     self.make_up_for_a_commit(&release.component, &slot)
                 }
                 Ok(()) => Reply::Done(Proof::default()),
+                Err(InstallError::NoRoom { needed, .. }) => no_room(needed),
                 Err(error) => failed(&error, FailureCode::Internal),
             },
         }
@@ -179,6 +185,14 @@ impl Hands {
 
 pub(super) fn slot_of(release: &Release) -> Result<SlotName, InstallError> {
     SlotName::new(&release.version, &release.artifact.sha256).map_err(InstallError::Version)
+}
+
+/// Nothing was done yet, and whoever makes room mends it. How much is free is left out: it changes
+/// all the time, and each change would be a report.
+fn no_room(needed: u64) -> Reply {
+    let mib = needed.div_ceil(1024 * 1024);
+    let detail = format!("the release needs {mib} MiB of free disk, and there is less");
+    Reply::NotYet { waiting: Waiting::Disk, detail, again_in: Some(ROOM_AGAIN) }
 }
 
 /// A full or failing disk may recover; an unsafe archive stays one.

@@ -178,7 +178,8 @@ fn what_makes_no_sense_here_is_not_begun() {
     assert_eq!(shop.fails(Action::Admit).1, Again::Pointless);
     shop.release.version = "2.0.0".to_owned();
     shop.release.artifact.size = u64::MAX / 4;
-    assert_eq!(shop.fails(Action::Admit), (FailureCode::DiskFull, Again::Worthwhile));
+    let waits = shop.act(Action::Admit);
+    assert!(matches!(waits, Reply::NotYet { waiting: Waiting::Disk, .. }), "{waits:?}");
     std::fs::remove_file(shop.directory.path().join("slots/pos/current")).unwrap();
     assert_eq!(shop.fails(Action::Admit), (FailureCode::NotApplicable, Again::Pointless));
 }
@@ -290,6 +291,27 @@ fn a_till_that_is_waited_for_says_what_is_open_on_it() {
     let left = Left { unsent_reversals: 1, stored_offline: u64::MAX, open_preauthorisations: 9 };
     shop.till.turn(|knobs| knobs.left = left);
     assert_eq!(says(), format!("2 sales are not settled, {} payments not sent", u64::MAX));
+}
+
+#[test]
+fn a_till_is_not_asked_while_the_battery_is_low() {
+    let shop = shop();
+    let supplies = shop.directory.path().join("supplies");
+    let battery = |file: &str, value: &str| {
+        let battery = supplies.join("BAT0");
+        std::fs::create_dir_all(&battery).unwrap();
+        std::fs::write(battery.join(file), value).unwrap();
+    };
+    battery("type", "Battery");
+    battery("capacity", "31");
+    battery("status", "Discharging");
+    let supplies = Supplies { directory: supplies.clone(), floor_percent: 50 };
+    let shop = Shop { hands: shop.hands.with_supplies(supplies), ..shop };
+    let low = "it holds 31 %, is not charged, and is to hold 50 %".to_owned();
+    let says = || shop.act(Action::AskTill);
+    assert_eq!(says(), Reply::Till { work: Work::LowBattery, detail: low });
+    battery("status", "Charging");
+    assert!(matches!(says(), Reply::Till { work: Work::Free, .. }), "{:?}", says());
 }
 
 #[test]

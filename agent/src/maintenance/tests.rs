@@ -46,7 +46,7 @@ fn a_closed_window_is_asked_about_again_when_it_opens_or_sooner() {
 #[test]
 fn only_a_till_that_says_so_is_free() {
     assert_eq!(till_free(Work::Free, "anything"), Answer::Yes);
-    for work in [Work::Busy, Work::Postpone, Work::NoAnswer] {
+    for work in [Work::Busy, Work::Postpone, Work::NoAnswer, Work::LowBattery] {
         assert!(again_in(till_free(work, "")) >= Duration::from_secs(1), "{work:?}");
     }
 }
@@ -60,6 +60,15 @@ fn the_tills_own_words_are_passed_on() {
         (waiting, detail.as_str()),
         (Waiting::Till, "the till asked for later: stocktaking")
     );
+}
+
+#[test]
+fn a_low_battery_is_no_word_of_the_till() {
+    let Answer::NotYet { detail, waiting, .. } = till_free(Work::LowBattery, "it holds 31 %")
+    else {
+        panic!("a terminal that may go out is not free");
+    };
+    assert_eq!((waiting, detail.as_str()), (Waiting::Battery, "the battery is low: it holds 31 %"));
 }
 
 fn daily(text: &str) -> Opening {

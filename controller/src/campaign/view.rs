@@ -191,6 +191,7 @@ pub fn waiting(reason: Waiting) -> Why {
         Waiting::People => "for somebody to look",
         Waiting::Freeze => "for the end of a freeze",
         Waiting::Battery => "for the terminal to be charged",
+        Waiting::Disk => "for room on its disk",
     };
     Why::new(&reason, what)
 }

@@ -1,9 +1,9 @@
 //! `tillward evidence`: what proves what was done, in one file that is checked without a network.
 
 mod check;
+mod gather;
 mod pack;
 
-use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
@@ -18,8 +18,6 @@ use super::context::ContextArgs;
 use super::failure::{Exit, Failure};
 use super::print::Print;
 use super::words::counted;
-use crate::api::model::{Change, OrderEvidence};
-use crate::rebind::draft;
 use check::{Finished, Report};
 
 /// Of more than so many orders nobody reads every fact unasked.
@@ -36,15 +34,16 @@ pub(super) enum EvidenceCommand {
 ///
 /// The signed bytes themselves: rosters, batches with their approvers' signatures, orders, profiles
 /// and the terminals' own receipts, with letters and notices; of terminals that stop, also what
-/// people did and what was owed. Keep the printed head elsewhere: it shows later that nothing was
+/// people did and what was owed, where the unit has been, and its certificate of sanitisation. Keep the printed head elsewhere: it shows later that nothing was
 /// left out or added.
 #[derive(Debug, Args)]
 #[command(after_long_help = "\
 Example:
   tillward evidence export CAMPAIGN --to beta.evidence.tar")]
 pub(super) struct Export {
-    /// An order, or a campaign with all of its orders
-    #[arg(value_name = "ORDER|CAMPAIGN", value_parser = what)]
+    /// An order, a campaign with all of its orders, or a replacement with all that was ordered of
+    /// either terminal since it was asked for
+    #[arg(value_name = "ORDER|CAMPAIGN|NUMBER", value_parser = what)]
     what: What,
     /// The file to write; must not exist yet
     #[arg(long, value_name = "FILE")]
@@ -83,12 +82,19 @@ pub(super) struct Verify {
 enum What {
     Order(OrderId),
     Campaign(CampaignId),
+    /// By its number.
+    Replacement(u64),
 }
 
 fn what(text: &str) -> Result<What, String> {
+    if let Ok(number) = text.parse() {
+        return Ok(What::Replacement(number));
+    }
     let order = text.parse().map(What::Order);
     order.or_else(|_| text.parse().map(What::Campaign)).map_err(|_: shared::id::NotAnId| {
-        "write the id of an order, `ord-…`, or of a campaign, `cmp-…`".to_owned()
+        "write the id of an order, `ord-…`, or of a campaign, `cmp-…`, or the number of a \
+         replacement"
+            .to_owned()
     })
 }
 
@@ -111,13 +117,7 @@ impl Export {
             let what = format!("{} exists already and is left as it is", self.to.display());
             return Err(Failure::because(what).hint("choose another name"));
         }
-        let orders = match self.what {
-            What::Order(order) => vec![order],
-            What::Campaign(id) => {
-                let assignments = client.assignments(id).await?;
-                assignments.into_iter().filter_map(|it| it.order).collect()
-            }
-        };
+        let (orders, mut beside) = gather::orders(client, self.what).await?;
         if orders.is_empty() {
             return Err(Failure::because("nothing was ordered: there is nothing to prove"));
         }
@@ -130,7 +130,7 @@ impl Export {
                 all.push(client.evidence(withdrawal).await?);
             }
         }
-        let beside = beside(client, &all).await?;
+        beside.extend(gather::beside(client, &all).await?);
         let packed = pack::pack(&all, beside).map_err(Failure::new)?;
         replace_file(&self.to, &packed.bytes, Readers::Owner).map_err(Failure::new)?;
         print.line(format_args!("{}", self.to.display()));
@@ -145,50 +145,6 @@ impl Export {
         ));
         Ok(Exit::Done)
     }
-}
-
-/// What else was said of each order and its campaign, by names that no order has.
-async fn beside(client: &Client, all: &[OrderEvidence]) -> Result<Vec<(String, Vec<u8>)>, Failure> {
-    let mut beside = Vec::new();
-    let mut seen = BTreeSet::new();
-    for it in all {
-        if seen.insert(it.campaign) {
-            beside.extend(of_campaign(client, it.campaign).await?);
-        }
-        // One that cannot be read is noticed by whoever verifies; a wipe has a clearance instead.
-        let profile = it.profile.as_ref().and_then(|payload| draft::read(&payload.0).ok());
-        if let Some(profile) = profile {
-            let bindings = client.bindings(Some(profile.position), None).await?;
-            beside.push((format!("orders/{}/bindings.json", it.order), pack::json(&bindings)));
-        }
-    }
-    Ok(beside)
-}
-
-/// For a change of provider and for terminals that stop: who wished for it and how that was
-/// verified, what its plan came to and who answered for what. Of a stop also who was told, what
-/// people did, what was owed, and how it was closed.
-async fn of_campaign(client: &Client, id: CampaignId) -> Result<Vec<(String, Vec<u8>)>, Failure> {
-    let name = |what: &str| format!("campaigns/{id}/{what}.json");
-    let (plan, request, stop) = match client.campaign(id).await?.change {
-        Change::Rebind(change) => {
-            let planned = client.rebind(id).await?.planned;
-            (pack::json(&planned), change.request, None)
-        }
-        Change::Suspend(_) | Change::Resume(_) | Change::Decommission(_) => {
-            let found = client.deactivation(id).await?;
-            (pack::json(&found.planned), found.request, found.stop)
-        }
-        Change::Ping(_)
-        | Change::Backup(_)
-        | Change::Drill(_)
-        | Change::Upgrade(_)
-        | Change::Restore(_) => return Ok(vec![]),
-    };
-    let request = pack::json(&client.request_of(request).await?);
-    let mut beside = vec![(name("plan"), plan), (name("request"), request)];
-    beside.extend(stop.map(|stop| (name("stop"), pack::json(&stop))));
-    Ok(beside)
 }
 
 impl Verify {

@@ -12,7 +12,7 @@ use shared::digest::Digest;
 use shared::document::profile::PROFILE_BYTES_MAX;
 use shared::document::receipt::{Evidence, Receipt, Said};
 use shared::document::roster::Role;
-use shared::document::{Batch, Order, Profile, Release};
+use shared::document::{Batch, Order, Profile, Release, SanitisationCertificate};
 use shared::id::{OrderId, TerminalId};
 use shared::membership::{Proof, profile_holds};
 use shared::outcome::Outcome;
@@ -82,8 +82,8 @@ pub(super) fn check(pack: &Pack, pin: Digest, has_head: bool) -> Result<Report, 
     report
         .not_proven
         .push("that a terminal's key is its own: compare it with what it shows".into());
-    let word = "letters, notices, requests, plans, bindings, checklists and ledgers: they are the \
-                controller's word";
+    let word = "letters, notices, requests, plans, bindings, checklists, ledgers and custody: they \
+                are the controller's word";
     report.not_proven.push(word.into());
     if !has_head {
         let what = "that nothing was left out or added since it was exported: name its head";
@@ -135,6 +135,7 @@ impl OneOrder<'_> {
             proven.push(format!("{}: {line}", order.id));
             self.report.finished.extend(finished);
         }
+        proven.extend(self.certificate(&order)?.map(|line| format!("{}: {line}", order.id)));
         if !has_end {
             let line = format!("{}: what came of it: no receipt of {serial} says so", order.id);
             self.report.not_proven.push(line);
@@ -267,6 +268,24 @@ impl OneOrder<'_> {
                 Err("the release is another one, or too few release keys signed it".to_owned())
             }
         }
+    }
+
+    /// What the controller certified of the terminal's report.
+    fn certificate(&self, order: &Order) -> Result<Option<String>, Wrong> {
+        let Some(bytes) = self.maybe("certificate.cose") else { return Ok(None) };
+        let by_controller = |roster: &ReadRoster| {
+            let keys = KnownKeys::of_roster(&roster.roster);
+            let opened = open::<SanitisationCertificate>(bytes, self.pack.fleet, &keys).ok()?;
+            (opened.signed_by.count(Role::Controller) > 0).then_some(opened.document)
+        };
+        let found = self.rosters.iter().find_map(by_controller);
+        let it = found.ok_or_else(|| "no controller signed the certificate".to_owned())?;
+        if (it.order, it.terminal) != (order.id, order.terminal) {
+            return Err(format!("the certificate is of {} on {}", it.order, it.terminal));
+        }
+        let verified = if it.is_verified() { "and verified" } else { "and NOT VERIFIED" };
+        let at = time_text(it.certified_at);
+        Ok(Some(format!("a controller certified at {at} that it is erased {verified}")))
     }
 
     /// What the terminal said.

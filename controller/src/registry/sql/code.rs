@@ -151,6 +151,7 @@ impl Code for Waiting {
         Self::People,
         Self::Freeze,
         Self::Battery,
+        Self::Disk,
     ];
 
     fn code(self) -> &'static str {
@@ -166,6 +167,7 @@ impl Code for Waiting {
             Self::People => "people",
             Self::Freeze => "freeze",
             Self::Battery => "battery",
+            Self::Disk => "disk",
         }
     }
 }

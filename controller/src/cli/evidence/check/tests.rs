@@ -1,8 +1,10 @@
 //! What a file of evidence proves, and what is named when it cannot be true.
 
+use shared::document::sanitisation::Verification;
 use shared::id::{FleetId, OrderId};
 use shared::signature::Envelope;
 
+use super::super::super::samples;
 use super::super::pack::tests::{FLEET, evidence, key, roster};
 use super::super::pack::{open as open_pack, pack};
 use super::*;
@@ -133,4 +135,35 @@ fn without_its_head_nobody_knows_whether_something_was_left_out() {
     let opened = open_pack(&packed.bytes).expect("it is opened");
     let report = check(&opened, roster().digest(), false).expect("the roster is held");
     assert!(report.not_proven.iter().any(|it| it.contains("left out")), "{report:?}");
+}
+
+#[test]
+fn a_certificate_counts_by_the_controllers_signature_and_for_its_own_order() {
+    let all = evidence();
+    let with = |by: u8, order: OrderId| {
+        let (terminal, verification) = (all[0].terminal, Verification::NotVerified);
+        let certificate = SanitisationCertificate {
+            order,
+            terminal,
+            verification,
+            ..samples::sanitisation_certificate()
+        };
+        let mut signed = Envelope::unsigned(certificate);
+        signed.sign(FLEET, &key(by));
+        let beside = vec![(format!("orders/{}/certificate.cose", all[0].order), signed.to_bytes())];
+        let packed = pack(&all, beside).expect("it is packed");
+        let opened = open_pack(&packed.bytes).expect("it is opened");
+        check(&opened, roster().digest(), true).expect("the roster is the one that is held")
+    };
+    let report = with(21, all[0].order);
+    let is_told = |it: &String| it.contains("that it is erased and NOT VERIFIED");
+    assert!(report.wrong.is_empty() && report.proven.iter().any(is_told), "{report:?}");
+    for (by, order, wrong) in [
+        (31, all[0].order, "no controller signed the certificate"),
+        (21, all[1].order, "the certificate is of"),
+    ] {
+        let report = with(by, order);
+        assert!(report.wrong.iter().any(|it| it.contains(wrong)), "{wrong}: {report:?}");
+        assert!(!report.proven.iter().any(is_told), "{report:?}");
+    }
 }
