@@ -16,9 +16,9 @@ use utoipa_axum::routes;
 
 use super::extract::{Json, Operator, Part, Path, Query, listed};
 use super::model::{
-    Assignment, AssignmentState, Campaign, CampaignState, Change, Decision, Held, MembersMoved,
-    NewCampaign, NewCopy, NotMoved, Page, Problem, Reason, Reprioritise, Resumption, RetryMembers,
-    SkipMembers, Software, Upgrade, Wave, WaveState, WhyNot,
+    Assignment, AssignmentState, Campaign, CampaignState, Change, CopiedCampaign, Decision,
+    DroppedCanary, Held, MembersMoved, NewCampaign, NewCopy, NotMoved, Page, Problem, Reason,
+    Reprioritise, Resumption, RetryMembers, SkipMembers, Software, Upgrade, Wave, WaveState, WhyNot,
 };
 use super::problem::{Code, Refusal};
 use super::{Api, now};
@@ -264,23 +264,30 @@ async fn reprioritise(
 }
 
 /// Create the same again, for the same terminals or for others; it is not started
+///
+/// Who went first in the original and would be no member now is left out of the canary list, and
+/// named in the answer.
 #[utoipa::path(
     post,
     path = "/v1/campaigns/{id}/copy",
     tag = "campaigns",
     params(("id" = String, Path)),
     security(("operator" = [])),
-    responses((status = 201, body = Campaign), (status = "default", body = Problem)),
+    responses((status = 201, body = CopiedCampaign), (status = "default", body = Problem)),
 )]
 async fn copy(
     operator: Operator,
     State(api): State<Arc<Api>>,
     Path(id): Path<CampaignId>,
-    Json(NewCopy { selector, name }): Json<NewCopy>,
-) -> Result<(StatusCode, axum::Json<Campaign>), Refusal> {
-    let as_what = Copy { id: CampaignId::generate(), name, selector, salt: salt() };
-    let copy = api.campaigns.copy(id, as_what, &operator.by(None, now())).await?;
-    Ok((StatusCode::CREATED, axum::Json(shown(&api, copy.id).await?)))
+    Json(NewCopy { selector, name, canary }): Json<NewCopy>,
+) -> Result<(StatusCode, axum::Json<CopiedCampaign>), Refusal> {
+    let as_what = Copy { id: CampaignId::generate(), name, selector, canary, salt: salt() };
+    let copied = api.campaigns.copy(id, as_what, &operator.by(None, now())).await?;
+    let dropped = api.registry.terminals_of(&copied.dropped).await?.into_iter();
+    let canary_dropped =
+        dropped.map(|it| DroppedCanary { terminal: it.id, serial: it.serial }).collect();
+    let campaign = shown(&api, copied.campaign.id).await?;
+    Ok((StatusCode::CREATED, axum::Json(CopiedCampaign { campaign, canary_dropped })))
 }
 
 /// Leave members out, or take them in again

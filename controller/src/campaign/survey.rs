@@ -18,7 +18,7 @@ use super::preflight::rules::{Intended, Start, Warning};
 use super::preflight::transfer::{Bandwidth, Transfer, transfer};
 use super::preflight::{Audience, Demands, of_unit};
 use super::store::StoreStanding;
-use super::{CampaignError, Campaigns, wave};
+use super::{CampaignError, Campaigns, read_selector, wave};
 use crate::calendar::scope::Scope;
 use crate::kind::{self, Disturbs, Terms};
 use crate::registry::calendar::{self, CalendarsOf, Kept};
@@ -256,6 +256,24 @@ impl Campaigns {
         Ok(meant)
     }
 
+    /// Which of these terminals would be members of what is asked for.
+    pub(super) async fn members_among(
+        &self,
+        new: &NewCampaign,
+        terminals: &[TerminalId],
+        now: UnixTime,
+    ) -> Result<BTreeSet<TerminalId>, CampaignError> {
+        if terminals.is_empty() {
+            return Ok(BTreeSet::new());
+        }
+        let selector = read_selector(&new.selector)?;
+        let release = self.release_of(&new.change).await?;
+        let not_after = now.plus(Duration::from_secs(new.lifetime_s));
+        let demands = demands(&new.change, release.as_ref(), not_after);
+        let among = Some(terminals.to_vec());
+        Ok(members(&*self.registry, &selector, &demands, among, now).await?.into_iter().collect())
+    }
+
     async fn look_over(
         &self,
         selector: &Selector,
@@ -293,12 +311,23 @@ pub(super) async fn who_may_join(
         None => None,
     };
     let demands = demands(&campaign.change, release.as_ref(), not_after);
+    members(registry, &selector, &demands, among, now).await
+}
+
+/// Of these terminals, or of all, those that a selector means and that a change can be brought to.
+async fn members(
+    registry: &dyn Registry,
+    selector: &Selector,
+    demands: &Demands<'_>,
+    among: Option<Vec<TerminalId>>,
+    now: UnixTime,
+) -> Result<Vec<TerminalId>, RegistryError> {
     let ask = selector.ask();
-    let ask = Ask { among, components: ask.components || release.is_some(), ..ask };
-    let mut joiners = Vec::new();
-    let add = |it: &Prospect| joiners.extend(demands.excluded(it).is_none().then_some(it.id));
-    look_over(registry, &selector, &ask, now, add).await?;
-    Ok(joiners)
+    let ask = Ask { among, components: ask.components || demands.release.is_some(), ..ask };
+    let mut members = Vec::new();
+    let add = |it: &Prospect| members.extend(demands.excluded(it).is_none().then_some(it.id));
+    look_over(registry, selector, &ask, now, add).await?;
+    Ok(members)
 }
 
 fn demands<'a>(change: &Change, release: Option<&'a Release>, not_after: UnixTime) -> Demands<'a> {
