@@ -406,6 +406,11 @@ impl Policy {
         self.membership == Intake::Continuous
     }
 
+    /// From when on terminals are released of a campaign that is started at this moment.
+    pub fn begins_at(&self, start: UnixTime) -> UnixTime {
+        self.not_before.map_or(start, |at| at.max(start))
+    }
+
     /// What a campaign takes at least, however fast its terminals are.
     pub fn least_time(&self) -> Duration {
         let Some(gate) = &self.gate else { return Duration::ZERO };
