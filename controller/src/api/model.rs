@@ -39,7 +39,7 @@ pub use backup::{
 };
 pub use campaign::{
     Assignment, AssignmentState, Campaign, CampaignState, CopiedCampaign, Decision, DroppedCanary,
-    Held, MembersMoved, NewCampaign, NewCopy, NotMoved, Reason, Reprioritise,
+    Held, HeldExample, MembersMoved, NewCampaign, NewCopy, NotMoved, Reason, Reprioritise,
     Resumption, RetryMembers, SkipMembers, Software, Wave, WaveState, WhyNot,
 };
 pub use change::{Backup, Change, Drill, Ping, Restore, Upgrade};

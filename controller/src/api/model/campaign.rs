@@ -194,6 +194,19 @@ pub struct Held {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<i64>)]
     pub next_at: Option<UnixTime>,
+    /// One of them, in its own words.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub example: Option<HeldExample>,
+}
+
+/// A terminal that waits, shown for all that wait for the same.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct HeldExample {
+    #[schema(value_type = String)]
+    pub terminal: TerminalId,
+    pub serial: String,
+    /// For people; may be empty.
+    pub detail: String,
 }
 
 /// Why nothing moves, or not faster.
