@@ -201,7 +201,17 @@ pub struct Copy {
     pub id: CampaignId,
     pub name: Option<String>,
     pub selector: Option<String>,
+    /// Who is to go first; else those of the original that would still be members.
+    pub canary: Vec<TerminalId>,
     pub salt: Nonce,
+}
+
+/// A copy as it was made.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Copied {
+    pub campaign: Campaign,
+    /// Who went first in the original and would be no member of this one.
+    pub dropped: Vec<TerminalId>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -515,16 +525,18 @@ impl Campaigns {
         Ok(self.registry.reprioritise(&campaign, wish, by).await?)
     }
 
-    /// The same change by the same policy, not started; for others where a selection is given.
+    /// The same change by the same policy, not started; for others where a selection is given. Who
+    /// went first and would be no member now, mostly because it runs the release since, is left
+    /// out of the canary list.
     pub async fn copy(
         &self,
         id: CampaignId,
         as_what: Copy,
         by: &By,
-    ) -> Result<Campaign, CampaignError> {
+    ) -> Result<Copied, CampaignError> {
         let original = self.known(id).await?;
-        let Copy { id: copy, name, selector, salt } = as_what;
-        let new = NewCampaign {
+        let Copy { id: copy, name, selector, canary, salt } = as_what;
+        let mut new = NewCampaign {
             id: copy,
             name: name.or(original.name),
             change: original.change,
@@ -535,7 +547,15 @@ impl Campaigns {
             salt,
             origin: Origin::CopyOf(id),
         };
-        self.create(&new, by).await
+        let mut dropped = Vec::new();
+        if canary.is_empty() {
+            let members = self.members_among(&new, &new.policy.canary, by.at).await?;
+            dropped.extend(new.policy.canary.extract_if(.., |it| !members.contains(it)));
+        } else {
+            new.policy.canary = canary;
+        }
+        let campaign = self.create(&new, by).await?;
+        Ok(Copied { campaign, dropped })
     }
 
     /// Leaves members out, or takes them in again. Gives how many that changed.

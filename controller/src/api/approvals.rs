@@ -204,7 +204,7 @@ fn shown(request: Request) -> Approval {
         terms: words.terms.into_iter().map(term).collect(),
         terminals: document.terminals,
         selector: campaign.selector,
-        requested_at: document.not_before,
+        requested_at: campaign.frozen.map_or(document.not_before, |it| it.started_at),
         created_by: campaign.created_by,
         not_after: document.not_after,
         roster_version: roster,

@@ -16,17 +16,19 @@ use utoipa_axum::routes;
 
 use super::extract::{Json, Operator, Part, Path, Query, listed};
 use super::model::{
-    Assignment, AssignmentState, Campaign, CampaignState, Change, Decision, Held, MembersMoved,
-    NewCampaign, NewCopy, NotMoved, Page, Problem, Reason, Reprioritise, Resumption, RetryMembers,
-    SkipMembers, Software, Upgrade, Wave, WaveState, WhyNot,
+    Assignment, AssignmentState, Campaign, CampaignState, Change, CopiedCampaign, Decision,
+    DroppedCanary, Held, HeldExample, MembersMoved, NewCampaign, NewCopy, NotMoved, Page, Problem,
+    Reason, Reprioritise, Resumption, RetryMembers, SkipMembers, Software, Upgrade, Wave,
+    WaveState, WhyNot,
 };
 use super::problem::{Code, Refusal};
 use super::{Api, now};
 use crate::campaign::approval::ApprovalRefused;
 use crate::campaign::assignment;
+use crate::campaign::plan;
 use crate::campaign::policy::Policy;
 use crate::campaign::state::CampaignState as Stored;
-use crate::campaign::view::{self, Member, Overview, WaveView, Why};
+use crate::campaign::view::{self, Member, Overview, Waits, WaveView, Why};
 use crate::campaign::{CampaignError, Campaigns, Copy, Skip};
 use crate::registry::audit::By;
 use crate::registry::campaign::{NotAgain, Origin, Reprioritised};
@@ -264,23 +266,30 @@ async fn reprioritise(
 }
 
 /// Create the same again, for the same terminals or for others; it is not started
+///
+/// Who went first in the original and would be no member now is left out of the canary list, and
+/// named in the answer.
 #[utoipa::path(
     post,
     path = "/v1/campaigns/{id}/copy",
     tag = "campaigns",
     params(("id" = String, Path)),
     security(("operator" = [])),
-    responses((status = 201, body = Campaign), (status = "default", body = Problem)),
+    responses((status = 201, body = CopiedCampaign), (status = "default", body = Problem)),
 )]
 async fn copy(
     operator: Operator,
     State(api): State<Arc<Api>>,
     Path(id): Path<CampaignId>,
-    Json(NewCopy { selector, name }): Json<NewCopy>,
-) -> Result<(StatusCode, axum::Json<Campaign>), Refusal> {
-    let as_what = Copy { id: CampaignId::generate(), name, selector, salt: salt() };
-    let copy = api.campaigns.copy(id, as_what, &operator.by(None, now())).await?;
-    Ok((StatusCode::CREATED, axum::Json(shown(&api, copy.id).await?)))
+    Json(NewCopy { selector, name, canary }): Json<NewCopy>,
+) -> Result<(StatusCode, axum::Json<CopiedCampaign>), Refusal> {
+    let as_what = Copy { id: CampaignId::generate(), name, selector, canary, salt: salt() };
+    let copied = api.campaigns.copy(id, as_what, &operator.by(None, now())).await?;
+    let dropped = api.registry.terminals_of(&copied.dropped).await?.into_iter();
+    let canary_dropped =
+        dropped.map(|it| DroppedCanary { terminal: it.id, serial: it.serial }).collect();
+    let campaign = shown(&api, copied.campaign.id).await?;
+    Ok((StatusCode::CREATED, axum::Json(CopiedCampaign { campaign, canary_dropped })))
 }
 
 /// Leave members out, or take them in again
@@ -370,7 +379,8 @@ async fn why_not(
     let overview = view::overview(&*api.registry, id, now()).await?;
     let Overview { campaign, tally, waves, .. } =
         overview.ok_or_else(|| Refusal::no("campaign", id))?;
-    let one = match terminal {
+    let mut held = held_back(&campaign);
+    let mut one = match terminal {
         Some(terminal) => {
             let member = view::member(&*api.registry, &campaign, terminal, now()).await?;
             let stranger = CampaignError::Stranger { campaign: id, terminal };
@@ -378,33 +388,64 @@ async fn why_not(
         }
         None => None,
     };
+    if let Some(signed) = signed(&api, &campaign).await? {
+        let reasons = held.iter_mut().map(|held| &mut held.reason);
+        let reasons = reasons.chain(one.as_mut().and_then(|one| one.reason.as_mut()));
+        for reason in reasons.filter(|it| it.code == plan::Held::NotApproved.code()) {
+            reason.detail = format!("{}: {signed}", reason.detail);
+        }
+    }
+    let mut waits = view::waits(&*api.registry, &campaign, now()).await?;
     let unmet: Vec<_> = waves.iter().flat_map(|wave| &wave.unmet).collect();
     let mut waiting: Vec<_> = tally.waiting.iter().collect();
     waiting.sort_by_key(|(why, count)| (std::cmp::Reverse(**count), **why));
-    let waits = |(why, terminals): (&Waiting, &u64)| Held {
-        reason: reason(&view::waiting(*why)),
-        terminals: *terminals,
-        next_at: None,
+    let waits = |(why, terminals): (&Waiting, &u64)| {
+        let shown = waits.remove(why);
+        let next_at = shown.as_ref().and_then(|it| it.next);
+        let example = shown.map(|Waits { terminal, serial, detail, .. }| HeldExample {
+            terminal,
+            serial,
+            detail,
+        });
+        Held { reason: reason(&view::waiting(*why)), terminals: *terminals, next_at, example }
     };
     Ok(axum::Json(WhyNot {
         campaign: id,
         state: campaign_state(campaign.state),
         gate: unmet.iter().map(ToString::to_string).collect(),
         gate_next_at: unmet.iter().filter_map(|unmet| unmet.next()).min(),
-        held: held_back(&campaign),
+        held,
         waiting: waiting.into_iter().map(waits).collect(),
         terminal: one,
     }))
+}
+
+/// `1 of 2 approvers have signed`, while that is waited for and a roster says who they are.
+async fn signed(
+    api: &Api,
+    campaign: &registry::campaign::Campaign,
+) -> Result<Option<String>, Refusal> {
+    if campaign.state != Stored::AwaitingApproval {
+        return Ok(None);
+    }
+    let standing = match api.campaigns.request(campaign.id).await {
+        Ok(request) => request.standing,
+        Err(CampaignError::NoRoster) => return Ok(None),
+        Err(error) => return Err(error.into()),
+    };
+    let (have, needed) = (standing.owners.len(), standing.needed.approvers);
+    Ok(Some(format!("{have} of {needed} approvers have signed")))
 }
 
 /// Why members are not released, most frequent first.
 fn held_back(campaign: &registry::campaign::Campaign) -> Vec<Held> {
     let mut reasons: Vec<_> = campaign.held.iter().map(|(why, count)| (*why, *count)).collect();
     reasons.sort_by_key(|(why, count)| (std::cmp::Reverse(*count), *why));
-    let held = |(why, terminals): (crate::campaign::plan::Held, u64)| Held {
+    let held = |(why, terminals): (plan::Held, u64)| Held {
         reason: reason(&Why::from(why)),
         terminals,
         next_at: campaign.held_next.get(&why).copied(),
+        example: None,
     };
     reasons.into_iter().map(held).collect()
 }
@@ -563,7 +604,7 @@ pub(super) fn assignment(campaign: CampaignId, member: &Member) -> Assignment {
         store: terminal.store.clone(),
         model: terminal.model.clone(),
         state: part.state().map_or(AssignmentState::Held, state),
-        reason: part.why().as_ref().map(reason),
+        reason: member.why().as_ref().map(reason),
         order: match part {
             view::Part::Held(_) => None,
             view::Part::Released(assignment) => Some(assignment.order),

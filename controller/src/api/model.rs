@@ -38,9 +38,9 @@ pub use backup::{
     Coverage, HoldReason, RepositoryObjects, Snapshot, SnapshotDetail, SnapshotState,
 };
 pub use campaign::{
-    Assignment, AssignmentState, Campaign, CampaignState, Decision, Held, MembersMoved,
-    NewCampaign, NewCopy, NotMoved, Reason, Reprioritise, Resumption, RetryMembers, SkipMembers,
-    Software, Wave, WaveState, WhyNot,
+    Assignment, AssignmentState, Campaign, CampaignState, CopiedCampaign, Decision, DroppedCanary,
+    Held, HeldExample, MembersMoved, NewCampaign, NewCopy, NotMoved, Reason, Reprioritise,
+    Resumption, RetryMembers, SkipMembers, Software, Wave, WaveState, WhyNot,
 };
 pub use change::{Backup, Change, Drill, Ping, Restore, Upgrade};
 pub use claim::{Claim, ClaimState, IssuedClaim, NewClaim};

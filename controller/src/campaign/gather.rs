@@ -94,12 +94,8 @@ pub fn opening(
     let Ok(zone) = TimeZone::get(&terminal.zone) else { return (Opening::Open, None) };
     let life = Span { from: now, to: not_after };
     let spread = campaign.policy.spread.unwrap_or_default();
-    match carried::carried(kept, &zone, life, seconds(spread)) {
-        Ok(calendar) => {
-            let window = campaign.change.window();
-            let calendar = calendar.or_else(|| of_window(window, spread));
-            (next(calendar.as_ref(), window, &zone, now, not_after), calendar)
-        }
+    match opens(kept, &zone, campaign.change.window(), spread, life) {
+        Ok(opens) => opens,
         Err(NotCarried::NeverOpens { kind: Kind::Freeze, .. }) => {
             (Opening::Never(Closing::Freeze), None)
         }
@@ -110,6 +106,52 @@ pub fn opening(
             (Opening::Never(Closing::Window), None)
         }
     }
+}
+
+/// The same, of whatever is ordered in this zone for so long.
+pub(super) fn opens(
+    kept: &[Kept],
+    zone: &TimeZone,
+    window: Option<Window>,
+    spread: Duration,
+    life: Span,
+) -> Result<(Opening, Option<Calendar>), NotCarried> {
+    let calendar = carried::carried(kept, zone, life, seconds(spread))?;
+    let calendar = calendar.or_else(|| of_window(window, spread));
+    Ok((next(calendar.as_ref(), window, zone, life.from, life.to), calendar))
+}
+
+/// Stores of which windows and freezes are looked up where it is only to be shown.
+const STORES_SHOWN: usize = 10;
+
+/// When hours let the first of these terminals go on that wait for them, of as few stores as tell
+/// it. Those of which nothing is closed any more are left out.
+pub(super) async fn openings(
+    registry: &dyn Registry,
+    campaign: &Campaign,
+    terminals: &[&Terminal],
+    now: UnixTime,
+) -> Result<BTreeMap<TerminalId, UnixTime>, RegistryError> {
+    let mut openings = BTreeMap::new();
+    let mut by_store = BTreeMap::<&str, Vec<Kept>>::new();
+    for terminal in terminals {
+        let store = terminal.store.as_str();
+        if !by_store.contains_key(store) {
+            if by_store.len() == STORES_SHOWN {
+                continue;
+            }
+            let kept = match campaign.terms().keeps_calendars {
+                true => registry.calendars_of_store(store).await?,
+                false => vec![],
+            };
+            by_store.insert(store, kept);
+        }
+        let (opening, _) = opening(campaign, &by_store[store], terminal, now);
+        if let Opening::At { at, .. } = opening {
+            openings.insert(terminal.id, at);
+        }
+    }
+    Ok(openings)
 }
 
 fn seconds(spread: Duration) -> u32 {

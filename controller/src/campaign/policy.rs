@@ -406,6 +406,11 @@ impl Policy {
         self.membership == Intake::Continuous
     }
 
+    /// From when on terminals are released of a campaign that is started at this moment.
+    pub fn begins_at(&self, start: UnixTime) -> UnixTime {
+        self.not_before.map_or(start, |at| at.max(start))
+    }
+
     /// What a campaign takes at least, however fast its terminals are.
     pub fn least_time(&self) -> Duration {
         let Some(gate) = &self.gate else { return Duration::ZERO };
@@ -505,15 +510,47 @@ impl Named {
     pub fn read(text: &str) -> Result<Self, NotAPolicy> {
         let unreadable = |error: toml::de::Error| NotAPolicy::Unreadable(error.to_string());
         let file: File = toml::from_str(text).map_err(unreadable)?;
-        let File { max_parallel, waves, gate, stop, .. } = file;
-        let File { rate, store_at_once, class, retries_max, spread, .. } = file;
-        if max_parallel == Some(0) {
+        let named = file.named();
+        if named.max_parallel == Some(0) {
             return Err(NotAPolicy::NoPlaces);
         }
-        let said = Policy { waves, gate, stop, rate, store_at_once, class, ..Policy::PLAIN };
-        let policy = Policy { retries_max, spread, ..said };
-        policy.check_form()?;
-        Ok(Self { policy, max_parallel })
+        named.policy.check_form()?;
+        Ok(named)
+    }
+}
+
+impl File {
+    /// Whole on both sides, so that no key is read and then forgotten.
+    fn named(self) -> Named {
+        let Self {
+            max_parallel,
+            membership,
+            waves,
+            gate,
+            stop,
+            rate,
+            store_at_once,
+            class,
+            retries_max,
+            spread,
+        } = self;
+        let policy = Policy {
+            membership,
+            waves,
+            gate,
+            stop,
+            rate,
+            store_at_once,
+            class,
+            retries_max,
+            spread,
+            // What only one campaign can say.
+            canary: vec![],
+            revert_to: None,
+            fallback: None,
+            not_before: None,
+        };
+        Named { policy, max_parallel }
     }
 }
 

@@ -325,6 +325,8 @@ pub struct Audience {
     pub concerns: BTreeMap<Concern, Several>,
     /// How many members stand in each store.
     pub stores: BTreeMap<String, u64>,
+    /// The same, for each zone in which they open windows.
+    pub places: BTreeMap<String, BTreeMap<String, u64>>,
     /// Members of the canary list.
     pub listed: Crowd,
     /// All other members.
@@ -344,9 +346,12 @@ impl Audience {
         for concern in demands.concerns(it) {
             self.concerns.entry(concern).or_default().add(it, component);
         }
-        match self.stores.get_mut(&it.store) {
-            Some(members) => *members += 1,
-            None => drop(self.stores.insert(it.store.clone(), 1)),
+        count(&mut self.stores, &it.store);
+        match self.places.get_mut(&it.opens_in) {
+            Some(stores) => count(stores, &it.store),
+            None => {
+                drop(self.places.insert(it.opens_in.clone(), [(it.store.clone(), 1)].into()));
+            }
         }
         let crowd = if canary.contains(&it.id) { &mut self.listed } else { &mut self.others };
         if !crowd.contains_key(&it.opens_in) {
@@ -356,6 +361,11 @@ impl Audience {
             zone.members += 1;
             zone.seen += u64::from(it.presence != Presence::NeverSeen);
         }
+    }
+
+    /// How many are in.
+    pub fn count(&self) -> u64 {
+        self.members.len() as u64
     }
 
     /// How many are out, for each reason.
@@ -372,6 +382,14 @@ impl Audience {
         let mut zones: Vec<_> = zones.into_iter().collect();
         zones.sort_by(|(a, many), (b, more)| (more, a).cmp(&(many, b)));
         zones
+    }
+}
+
+/// One more there. Most stores are known already, and need no name of their own.
+fn count(members: &mut BTreeMap<String, u64>, store: &str) {
+    match members.get_mut(store) {
+        Some(members) => *members += 1,
+        None => drop(members.insert(store.to_owned(), 1)),
     }
 }
 

@@ -54,6 +54,13 @@ impl Rate {
         u64::try_from(room / self.each()).unwrap_or_default()
     }
 
+    /// How long after the first of so many the last is released, if nobody was before them.
+    pub fn takes(self, terminals: u64) -> Duration {
+        let terminals = i64::try_from(terminals).unwrap_or(i64::MAX);
+        let millis = self.each().saturating_mul(terminals).saturating_sub(self.ahead_max());
+        Duration::from_millis(u64::try_from(millis).unwrap_or_default())
+    }
+
     /// After `released` more.
     pub fn used(self, used: UsedUntil, now: UnixTime, released: u64) -> UsedUntil {
         let released = i64::try_from(released).unwrap_or(i64::MAX);
@@ -151,6 +158,19 @@ mod tests {
         assert_eq!(slow.free(used, NOW.plus(Duration::from_secs(1799))), 0);
         assert_eq!(slow.next(used), NOW.plus(Duration::from_secs(1800)));
         assert_eq!(slow.free(used, NOW.plus(Duration::from_secs(1800))), 1);
+    }
+
+    #[test]
+    fn so_many_take_as_long_as_releasing_them_one_by_one() {
+        for (text, terminals) in [("60/m", 1), ("60/m", 60), ("60/m", 200), ("2/h", 1), ("2/h", 5)]
+        {
+            let (rate, mut used, mut now) = (rate(text), UsedUntil(0), NOW);
+            for _ in 0..terminals {
+                now = now.max(rate.next(used));
+                used = rate.used(used, now, 1);
+            }
+            assert_eq!(rate.takes(terminals), now.since(NOW), "{terminals} at {text}");
+        }
     }
 
     proptest! {

@@ -44,7 +44,7 @@ pub(super) async fn with_members(
         purpose: Purpose::Change,
         issue: Issue::FIRST,
         change: campaign.change,
-        not_before: by.at,
+        not_before: campaign.policy.begins_at(by.at),
         not_after,
     };
     let batch = paper::batch(signer, terms, &tree);

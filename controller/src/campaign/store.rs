@@ -12,6 +12,8 @@ use super::plan::Held;
 /// One store, as it stands now.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct StoreStanding {
+    /// Enrolled terminals, whether they sell or not.
+    pub there: u64,
     /// Terminals on which it can count to sell.
     pub selling: BTreeSet<TerminalId>,
     /// Terminals of which something is expected that disturbs them.
@@ -61,6 +63,7 @@ mod tests {
 
     fn standing(selling: &[u8], disturbed: &[u8]) -> StoreStanding {
         StoreStanding {
+            there: 0,
             selling: ids(selling),
             disturbed: ids(disturbed),
             at_once_max: None,

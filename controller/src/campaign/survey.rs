@@ -11,14 +11,17 @@ use shared::document::Release;
 use shared::id::TerminalId;
 use shared::time::UnixTime;
 
+use super::gather;
+use super::plan::{Closing, Opening};
 use super::policy::Policy;
 use super::preflight::forecast::{Course, Forecast, forecast, time_zone};
-use super::preflight::hours::{self, Places};
-use super::preflight::rules::{Intended, Start, Warning};
+use super::preflight::hours::{self, Hold, Places, Shut};
+use super::preflight::rules::{Intended, Start, Stuck, Warning};
 use super::preflight::transfer::{Bandwidth, Transfer, transfer};
 use super::preflight::{Audience, Demands, of_unit};
 use super::store::StoreStanding;
-use super::{CampaignError, Campaigns, wave};
+use super::{CampaignError, Campaigns, read_selector, wave};
+use crate::calendar::carried::NotCarried;
 use crate::calendar::scope::Scope;
 use crate::kind::{self, Disturbs, Terms};
 use crate::registry::calendar::{self, CalendarsOf, Kept};
@@ -30,6 +33,17 @@ use crate::selector::{Facts, Selector};
 
 /// Stores that are looked at for who sells in them: each takes some statements.
 const STORES_LOOKED_AT: usize = 200;
+
+const DAY: Duration = Duration::from_secs(24 * 3_600);
+
+/// Stores in which a member is the last one that sells.
+struct LastSelling {
+    stores: u64,
+    /// So many were looked at.
+    of: u64,
+    /// In every store one member stands, and nobody else.
+    are_only_tills: bool,
+}
 
 /// What a campaign would be if it were started now.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -98,6 +112,25 @@ impl<'a> Wanted<'a> {
         }
     }
 
+    /// Whom windows and freezes hold for so long.
+    fn shut(&self, entries: &[Kept], places: Places<'_>, life: Span) -> Shut {
+        if entries.is_empty() {
+            return Shut::default();
+        }
+        let spread = self.policy.spread.unwrap_or_default();
+        let life = Span { from: self.policy.begins_at(life.from), ..life };
+        hours::shut(entries, places, |kept, zone| {
+            match gather::opens(kept, zone, self.change.window(), spread, life) {
+                Ok((Opening::Open | Opening::At { .. }, _)) => None,
+                Ok((Opening::Never(Closing::Freeze), _)) => Some(Hold::Freeze),
+                Ok((Opening::Never(Closing::Window), _)) | Err(NotCarried::NeverOpens { .. }) => {
+                    Some(Hold::Window)
+                }
+                Err(NotCarried::TooMany { .. }) => Some(Hold::TooMany),
+            }
+        })
+    }
+
     fn course(&self, release: Option<&Release>) -> Course<'_> {
         let proves_itself_s = release.map_or(0, |release| release.health.stable_s);
         Course {
@@ -130,13 +163,14 @@ impl Campaigns {
         let transfer = self.transfer(release.as_ref(), &audience).await?;
         let mut forecast = forecast(wanted.course(release.as_ref()), &audience, now);
         if let Some(transfer) = &transfer {
-            forecast.over_at = forecast.over_at.max(now.plus(transfer.all.takes()));
+            let begins = wanted.policy.begins_at(now);
+            forecast.over_at = forecast.over_at.max(begins.plus(transfer.all.takes()));
         }
         let intended =
             wanted.intended(&audience, &forecast, transfer.as_ref(), release.as_ref(), now);
         intended.check(started)?;
         let mut warnings = intended.warnings();
-        warnings.extend(self.of_places(&audience, wanted, now).await?);
+        warnings.extend(self.of_places(&audience, wanted, started, now).await?);
         let members = u32::try_from(audience.members.len()).unwrap_or(u32::MAX);
         let approvers = self.approvers(wanted.change.verb(), members).await?;
         let not_after = now.plus(wanted.lives);
@@ -153,27 +187,50 @@ impl Campaigns {
         })
     }
 
-    /// What stands in the way where its members are.
+    /// What stands in the way where its members are; refused is what holds all of them for good.
+    /// Whoever joins later may well stand elsewhere.
     async fn of_places(
         &self,
         audience: &Audience,
         wanted: Wanted<'_>,
+        started: Start,
         now: UnixTime,
-    ) -> Result<Vec<Warning>, RegistryError> {
+    ) -> Result<Vec<Warning>, CampaignError> {
         let terms = Terms::of(wanted.change);
+        let can_be_stuck = !wanted.policy.is_continuous();
         let mut warnings = Vec::new();
         if terms.keeps_calendars {
             let entries = calendar::all(&*self.registry, &CalendarsOf::default()).await?;
             let regions = self.regions(&entries, audience).await?;
-            let places = Places { stores: &audience.stores, regions: &regions };
+            let Audience { stores, places: zones, .. } = audience;
+            let places = Places { stores, zones, regions: &regions };
             let life = Span { from: now, to: now.plus(wanted.lives) };
             let zone = audience.zones().into_iter().find_map(|(zone, _)| time_zone(&zone));
             let zone = zone.unwrap_or(TimeZone::UTC);
             warnings.extend(hours::warnings(&entries, places, &zone, life));
+            let shut = wanted.shut(&entries, places, life);
+            if can_be_stuck && shut.all() == audience.count() {
+                // Another moment of the next day may do.
+                let later = match started {
+                    Start::Now => life,
+                    Start::AnyTime => Span { to: life.to.plus(DAY), ..life },
+                };
+                let still = wanted.shut(&entries, places, later);
+                if still.all() == audience.count() {
+                    return Err(Stuck::Shut(still).into());
+                }
+            }
+            // Freezes have been told one by one.
+            warnings.extend((shut.window + shut.too_many > 0).then_some(Warning::Shut(shut)));
         }
         let has_fallback = wanted.policy.fallback.is_some() || wanted.change.window().is_some();
         if terms.disturbs == Disturbs::InItsTurn && !has_fallback {
-            warnings.extend(self.of_last_selling(audience, now).await?);
+            let LastSelling { stores, of, are_only_tills } =
+                self.last_selling(audience, now).await?;
+            if can_be_stuck && are_only_tills {
+                return Err(Stuck::OnlyTills { members: audience.count() }.into());
+            }
+            warnings.extend((stores > 0).then_some(Warning::LastSelling { stores, of }));
         }
         Ok(warnings)
     }
@@ -195,20 +252,28 @@ impl Campaigns {
         Ok(regions)
     }
 
-    async fn of_last_selling(
+    /// Of the first stores; of all of them for as long as no other terminal stands in any.
+    async fn last_selling(
         &self,
         audience: &Audience,
         now: UnixTime,
-    ) -> Result<Option<Warning>, RegistryError> {
-        let names: Vec<_> = audience.stores.keys().take(STORES_LOOKED_AT).cloned().collect();
-        let standings = self.registry.store_standings(&names, now).await?;
+    ) -> Result<LastSelling, RegistryError> {
+        let names: Vec<_> = audience.stores.keys().cloned().collect();
         let is_member = |id: &TerminalId| audience.members.binary_search(id).is_ok();
-        let is_last = |it: &&StoreStanding| {
+        let is_last = |it: &StoreStanding| {
             it.selling.len() == 1 && it.selling.iter().all(is_member) && !it.has_fallback
         };
-        let stores = standings.values().filter(is_last).count() as u64;
-        let of = names.len() as u64;
-        Ok((stores > 0).then_some(Warning::LastSelling { stores, of }))
+        let mut found = LastSelling { stores: 0, of: 0, are_only_tills: !names.is_empty() };
+        for names in names.chunks(STORES_LOOKED_AT) {
+            let standings = self.registry.store_standings(names, now).await?;
+            found.stores += standings.values().filter(|it| is_last(it)).count() as u64;
+            found.of += names.len() as u64;
+            found.are_only_tills &= standings.values().all(|it| it.there == 1 && is_last(it));
+            if !found.are_only_tills {
+                break;
+            }
+        }
+        Ok(found)
     }
 
     async fn transfer(
@@ -256,6 +321,24 @@ impl Campaigns {
         Ok(meant)
     }
 
+    /// Which of these terminals would be members of what is asked for.
+    pub(super) async fn members_among(
+        &self,
+        new: &NewCampaign,
+        terminals: &[TerminalId],
+        now: UnixTime,
+    ) -> Result<BTreeSet<TerminalId>, CampaignError> {
+        if terminals.is_empty() {
+            return Ok(BTreeSet::new());
+        }
+        let selector = read_selector(&new.selector)?;
+        let release = self.release_of(&new.change).await?;
+        let not_after = now.plus(Duration::from_secs(new.lifetime_s));
+        let demands = demands(&new.change, release.as_ref(), not_after);
+        let among = Some(terminals.to_vec());
+        Ok(members(&*self.registry, &selector, &demands, among, now).await?.into_iter().collect())
+    }
+
     async fn look_over(
         &self,
         selector: &Selector,
@@ -293,12 +376,23 @@ pub(super) async fn who_may_join(
         None => None,
     };
     let demands = demands(&campaign.change, release.as_ref(), not_after);
+    members(registry, &selector, &demands, among, now).await
+}
+
+/// Of these terminals, or of all, those that a selector means and that a change can be brought to.
+async fn members(
+    registry: &dyn Registry,
+    selector: &Selector,
+    demands: &Demands<'_>,
+    among: Option<Vec<TerminalId>>,
+    now: UnixTime,
+) -> Result<Vec<TerminalId>, RegistryError> {
     let ask = selector.ask();
-    let ask = Ask { among, components: ask.components || release.is_some(), ..ask };
-    let mut joiners = Vec::new();
-    let add = |it: &Prospect| joiners.extend(demands.excluded(it).is_none().then_some(it.id));
-    look_over(registry, &selector, &ask, now, add).await?;
-    Ok(joiners)
+    let ask = Ask { among, components: ask.components || demands.release.is_some(), ..ask };
+    let mut members = Vec::new();
+    let add = |it: &Prospect| members.extend(demands.excluded(it).is_none().then_some(it.id));
+    look_over(registry, selector, &ask, now, add).await?;
+    Ok(members)
 }
 
 fn demands<'a>(change: &Change, release: Option<&'a Release>, not_after: UnixTime) -> Demands<'a> {

@@ -14,9 +14,10 @@ use super::gate::{self, Unmet, Verdict};
 use super::gather;
 use super::plan::{self, Held, HeldBy, Room};
 use super::wave;
+use crate::measure::time_text;
 use crate::registry::campaign::{Assignment, Campaign, CampaignTally, WaveStanding};
 use crate::registry::page::Page;
-use crate::registry::terminal::Terminal;
+use crate::registry::terminal::{Presence, Terminal};
 use crate::registry::{Registry, RegistryError};
 use crate::request::RequestState;
 
@@ -70,6 +71,28 @@ impl From<&Failure> for Why {
     fn from(failure: &Failure) -> Self {
         let detail = format!("{}: {}", failure.step, failure.detail);
         Self::new(&failure.code, detail).hint(failure.code.hint())
+    }
+}
+
+impl Member {
+    /// Why it is held back, waits, was refused or did not succeed; and since when nobody has heard
+    /// it, where it is offline and something is still expected of it.
+    pub fn why(&self) -> Option<Why> {
+        let why = self.part.why();
+        let is_over = self.part.state().is_some_and(AssignmentState::is_end);
+        let is_offline = self.terminal.presence == Presence::Offline;
+        let Some(since) = self.terminal.last_seen_at.filter(|_| is_offline && !is_over) else {
+            return why;
+        };
+        let since = format!("offline since {}", time_text(since));
+        Some(match why {
+            Some(Why { code, hint, .. }) if code == Held::Offline.code() => {
+                let detail = format!("it is {since}; its turn comes when it connects");
+                Why { code, detail, hint }
+            }
+            Some(why) => Why { detail: format!("{}; {since}", why.detail), ..why },
+            None => Why::new(&Held::Offline.code(), format!("it is {since}")),
+        })
     }
 }
 
@@ -308,6 +331,59 @@ pub async fn of(
         Member { terminal, part }
     };
     Ok(terminals.into_iter().map(member).collect())
+}
+
+/// One terminal that waits for something, shown for all that do: it has waited longest.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Waits {
+    pub terminal: TerminalId,
+    pub serial: String,
+    /// In its own words; may be empty.
+    pub detail: String,
+    /// When time alone changes that for the first of those that were looked at.
+    pub next: Option<UnixTime>,
+}
+
+/// Terminals that are looked at for what they wait for.
+const WAITING_LOOKED_AT: u32 = 100;
+
+/// Of those that have waited longest, one for each thing that is waited for.
+pub async fn waits(
+    registry: &dyn Registry,
+    campaign: &Campaign,
+    now: UnixTime,
+) -> Result<BTreeMap<Waiting, Waits>, RegistryError> {
+    let (state, far) = (AssignmentState::Waiting, UnixTime(i64::MAX));
+    let found = registry.assignments_since(campaign.id, state, far, WAITING_LOOKED_AT).await?;
+    let ids: Vec<_> = found.iter().map(|it| it.terminal).collect();
+    if ids.is_empty() {
+        return Ok(BTreeMap::new());
+    }
+    let terminals = registry.terminals_of(&ids).await?;
+    let terminals: BTreeMap<_, _> = terminals.iter().map(|it| (it.id, it)).collect();
+    let waiting = found.iter().filter_map(|it| {
+        let StepState::Waiting { reason, detail } = &it.standing.progress.as_ref()?.state else {
+            return None;
+        };
+        Some((*reason, detail, *terminals.get(&it.terminal)?))
+    });
+    let waiting: Vec<_> = waiting.collect();
+    let goes_by_hours = |reason| matches!(reason, Waiting::Window | Waiting::Freeze);
+    let closed = waiting.iter().filter(|(reason, ..)| goes_by_hours(*reason));
+    let closed: Vec<_> = closed.map(|(.., terminal)| *terminal).collect();
+    let openings = gather::openings(registry, campaign, &closed, now).await?;
+    let mut waits = BTreeMap::<_, Waits>::new();
+    for (reason, detail, terminal) in waiting {
+        let opening = openings.get(&terminal.id).filter(|_| goes_by_hours(reason));
+        let shown = waits.entry(reason).or_insert_with(|| Waits {
+            terminal: terminal.id,
+            serial: terminal.serial.clone(),
+            detail: detail.clone(),
+            next: None,
+        });
+        shown.next = [shown.next, opening.copied()].into_iter().flatten().min();
+    }
+    Ok(waits)
 }
 
 /// Whether the request that the campaign carries out is frozen.

@@ -5,7 +5,7 @@ mod decide;
 mod frame;
 mod members;
 mod pace;
-mod plan;
+pub(super) mod plan;
 mod policy;
 mod report;
 pub(super) mod show;

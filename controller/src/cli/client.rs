@@ -26,12 +26,12 @@ use super::context::Context;
 use super::failure::{Exit, Failure};
 use crate::api::model::{
     Alarm, Approval, ApprovalRequest, ArtifactStored, Assignment, AuditCheckpoint, AuditEntry,
-    AuditProof, BackupSchedule, Campaign, CampaignPlan, CampaignReport, Claim, Coverage, Decision,
-    DrillReport, HoldReason, IssuedClaim, Labels, Letter, MemberProfile, MembersMoved,
-    NewBackupSchedule, NewCampaign, NewClaim, NewCopy, NewPurge, NewRebind, NextWave, Notice,
-    OrderEvidence, Page, Plan, PlanRebind, Problem, PurgePlan, RebindShown, Release, Reprioritise,
-    Resumption, RetentionPolicy, RetryMembers, Revocation, SkipMembers, Snapshot, SnapshotDetail,
-    Status, Terminal, TerminalDetail, TerminalRetention, WhyNot,
+    AuditProof, BackupSchedule, Campaign, CampaignPlan, CampaignReport, Claim, CopiedCampaign,
+    Coverage, Decision, DrillReport, HoldReason, IssuedClaim, Labels, Letter, MemberProfile,
+    MembersMoved, NewBackupSchedule, NewCampaign, NewClaim, NewCopy, NewPurge, NewRebind, NextWave,
+    Notice, OrderEvidence, Page, Plan, PlanRebind, Problem, PurgePlan, RebindShown, Release,
+    Reprioritise, Resumption, RetentionPolicy, RetryMembers, Revocation, SkipMembers, Snapshot,
+    SnapshotDetail, Status, Terminal, TerminalDetail, TerminalRetention, WhyNot,
 };
 
 const CONNECT_WITHIN: Duration = Duration::from_secs(10);
@@ -310,7 +310,11 @@ impl Client {
         self.post(&format!("/v1/campaigns/{id}/retry"), asked).await
     }
 
-    pub(super) async fn copy_campaign(&self, id: CampaignId, asked: &NewCopy) -> Answer<Campaign> {
+    pub(super) async fn copy_campaign(
+        &self,
+        id: CampaignId,
+        asked: &NewCopy,
+    ) -> Answer<CopiedCampaign> {
         self.post(&format!("/v1/campaigns/{id}/copy"), asked).await
     }
 

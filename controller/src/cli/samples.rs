@@ -159,7 +159,7 @@ pub(super) fn campaign() -> Campaign {
             (RolledBack, 1),
             (Succeeded, 1),
         ]),
-        held: vec![Held { reason: parallel(), terminals: 1, next_at: None }],
+        held: vec![Held { reason: parallel(), terminals: 1, next_at: None, example: None }],
         created_at: ago(7_200),
         created_by: "ana".to_owned(),
         started_at: Some(ago(3_600)),

@@ -14,6 +14,7 @@ mod cost;
 mod failures;
 mod joining;
 mod on_record;
+mod planned;
 mod rebinds;
 mod replacing;
 mod reports;

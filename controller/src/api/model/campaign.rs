@@ -194,6 +194,19 @@ pub struct Held {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<i64>)]
     pub next_at: Option<UnixTime>,
+    /// One of them, in its own words.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub example: Option<HeldExample>,
+}
+
+/// A terminal that waits, shown for all that wait for the same.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct HeldExample {
+    #[schema(value_type = String)]
+    pub terminal: TerminalId,
+    pub serial: String,
+    /// For people; may be empty.
+    pub detail: String,
 }
 
 /// Why nothing moves, or not faster.
@@ -240,6 +253,26 @@ pub struct NewCopy {
     pub selector: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub name: Option<String>,
+    /// Who is to go first; without it those of the original that would still be members.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schema(value_type = Vec<String>)]
+    pub canary: Vec<TerminalId>,
+}
+
+/// A campaign that was made as a copy of another one.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct CopiedCampaign {
+    #[serde(flatten)]
+    pub campaign: Campaign,
+    /// Who went first in the original and would be no member of this one.
+    pub canary_dropped: Vec<DroppedCanary>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct DroppedCanary {
+    #[schema(value_type = String)]
+    pub terminal: TerminalId,
+    pub serial: String,
 }
 
 /// Has members left out, or taken in again.

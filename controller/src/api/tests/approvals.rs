@@ -98,6 +98,13 @@ async fn two_owners_signatures_start_it_and_each_is_written_down() {
     let signers: Vec<_> = first.signed_by.iter().map(|it| it.owner.as_str()).collect();
     assert_eq!(signers, ["gil"]);
     assert!(first.signed_by[0].counts && first.signed_by[0].imported_by == "ana");
+    let asked_about = request.members[0].terminal;
+    let why = fixture.get(&format!("/v1/campaigns/{id}/why?terminal={asked_about}")).await;
+    let why: Value = why.json().await.unwrap();
+    let reason = &why["terminal"]["reason"];
+    assert_eq!(reason["code"], "not-approved");
+    let detail = reason["detail"].as_str().unwrap();
+    assert!(detail.ends_with(": 1 of 2 approvers have signed"), "{detail}");
 
     for (keys, expected) in [(&[31][..], "exists"), (&[33], "exists"), (&[11], "not-approved")] {
         let refused = bring(&fixture, &id, "signatures", signed(&fixture, &request, keys)).await;

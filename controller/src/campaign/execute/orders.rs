@@ -153,7 +153,9 @@ impl Execute {
             Change::Cancel(Cancel { batch, reason: short_text(reason) })
         };
         let (change, not_before) = match purpose {
-            Purpose::Change => (campaign.change.clone(), frozen.started_at),
+            Purpose::Change => {
+                (campaign.change.clone(), campaign.policy.begins_at(frozen.started_at))
+            }
             Purpose::Cancel => (cancel(&campaign.state_why), campaign.state_at),
             Purpose::Recall => (cancel(WHY_RECALLED), *now),
             Purpose::Withdraw => (cancel(WHY_WITHDRAWN), *now),

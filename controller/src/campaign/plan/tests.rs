@@ -328,6 +328,7 @@ fn store() -> impl Strategy<Value = StoreStanding> {
     let some = || prop::collection::btree_set((0_u8..30).prop_map(terminal), 0..6);
     (some(), some(), prop::option::of(1_u32..4), any::<bool>()).prop_map(
         |(selling, disturbed, at_once_max, has_fallback)| StoreStanding {
+            there: 0,
             selling,
             disturbed,
             at_once_max,

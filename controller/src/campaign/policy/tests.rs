@@ -53,6 +53,39 @@ fn a_policy_is_read_as_people_write_it_and_kept_as_it_was_read() {
 }
 
 #[test]
+fn every_key_of_a_file_comes_into_its_policy() {
+    let every = "
+        max_parallel = 4
+        membership = 'continuous'
+        waves = ['3', 'rest']
+        stop = 'keep'
+        store_at_once = 2
+        rate = '200/h'
+        spread = '30m'
+        class = 'background'
+        retries_max = 5
+    ";
+    let Named { policy, max_parallel } = read(every).unwrap();
+    assert_eq!(max_parallel, Some(4));
+    let expected = Policy {
+        membership: Intake::Continuous,
+        canary: vec![],
+        waves: vec![Share::Count(3), Share::Rest],
+        gate: read("").unwrap().policy.gate,
+        stop: StopPolicy::Keep,
+        revert_to: None,
+        rate: "200/h".parse().ok(),
+        store_at_once: Some(2),
+        fallback: None,
+        class: Some(Class::Background),
+        retries_max: 5,
+        not_before: None,
+        spread: Some(Duration::from_secs(1_800)),
+    };
+    assert_eq!(policy, expected);
+}
+
+#[test]
 fn what_could_never_move_or_never_stop_is_refused_by_name() {
     use NotAPolicy as Not;
     let gated = |from: &str, to: &str| Named::read(&GATE.replace(from, to));

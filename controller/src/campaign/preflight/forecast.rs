@@ -2,9 +2,10 @@
 //!
 //! A lower bound, as far as it is known today: every terminal that has ever connected is there when
 //! it is needed, succeeds at once, and only what has to take time does: a terminal's window opens
-//! in its own zone, a release has to prove itself, a place is taken meanwhile, and a wave soaks.
-//! Whoever was never seen is not counted on where the gate has a deadline for them. Waves are
-//! shuffled, so their zones are taken to be those of all members.
+//! in its own zone, a release has to prove itself, a place is taken meanwhile, no more are let
+//! through than the rate says, and a wave soaks. Nothing is released before the moment that its
+//! operator has named. Whoever was never seen is not counted on where the gate has a deadline for
+//! them. Waves are shuffled, so their zones are taken to be those of all members.
 
 use std::time::Duration;
 
@@ -47,7 +48,8 @@ pub fn forecast(course: Course<'_>, audience: &Audience, start: UnixTime) -> For
     let (listed, others) = (Zones::of(&audience.listed), Zones::of(&audience.others));
     let sizes = wave::sizes(course.policy, audience.members.len());
     let mut waves = Vec::new();
-    let (mut opens_at, mut over_at) = (start, start);
+    let begins = course.policy.begins_at(start);
+    let (mut opens_at, mut over_at) = (begins, begins.plus(course.at_its_rate(audience.count())));
     for (at, size) in sizes.into_iter().enumerate() {
         let zones = if at == 0 && listed.members > 0 { &listed } else { &others };
         let wave = Opened { course, zones, size, at: opens_at };
@@ -66,6 +68,13 @@ struct Opened<'a> {
     zones: &'a Zones,
     size: u32,
     at: UnixTime,
+}
+
+impl Course<'_> {
+    /// How long releasing so many takes at least, by the rate alone.
+    pub fn at_its_rate(&self, terminals: u64) -> Duration {
+        self.policy.rate.map_or(Duration::ZERO, |rate| rate.takes(terminals))
+    }
 }
 
 impl Opened<'_> {
@@ -112,8 +121,10 @@ impl Opened<'_> {
         let rounds = needed.div_ceil(u64::from(self.course.max_parallel.max(1)));
         let rounds = u32::try_from(rounds).unwrap_or(u32::MAX);
         let (open, _) = open?;
-        let last = self.at.plus(self.course.job.saturating_mul(rounds));
-        Some(last.max(open.plus(self.course.job)))
+        let job = self.course.job;
+        let last_place = self.at.plus(job.saturating_mul(rounds));
+        let last_released = self.at.plus(self.course.at_its_rate(needed)).plus(job);
+        Some(last_place.max(last_released).max(open.plus(job)))
     }
 
     /// In a zone that nobody knows it is open: its terminals will know better.
@@ -241,6 +252,33 @@ mod tests {
         let policy = policy(&[Share::Count(10), Share::Rest]);
         let one_by_one = Course { max_parallel: 1, job: HOUR, ..course(&policy) };
         check(one_by_one, &audience(&[("UTC", 20, 20)]), &[(10, 0), (10, 9)], 19);
+    }
+
+    #[test]
+    fn what_its_rate_does_not_let_through_comes_later() {
+        let gated = policy(&[Share::Count(10), Share::Rest]);
+        let rate = "2/h".parse().ok();
+        let slow = Policy { rate, ..gated.clone() };
+        let fleet = audience(&[("UTC", 20, 20)]);
+        // The eighth of ten, which is what the gate waits for, three hours and a half later.
+        check(course(&slow), &fleet, &[(10, 0), (10, 4)], 9);
+        let at_once = Policy { rate: "600/m".parse().ok(), ..gated };
+        check(course(&at_once), &fleet, &[(10, 0), (10, 1)], 1);
+        let one_wave = Policy { rate, ..Policy::PLAIN };
+        check(course(&one_wave), &fleet, &[(20, 0)], 9);
+    }
+
+    #[test]
+    fn who_is_to_begin_later_begins_later() {
+        let gated = policy(&[Share::Count(10), Share::Rest]);
+        let fleet = audience(&[("Europe/Berlin", 20, 20)]);
+        let later = Policy { not_before: Some(noon().plus(HOUR * 30)), ..gated.clone() };
+        check(course(&later), &fleet, &[(10, 30), (10, 31)], 31);
+        // 18:00 of the next day; the window opens at 22:00 in Berlin.
+        let nightly = Course { window: "22:00-06:00".parse().ok(), ..course(&later) };
+        check(nightly, &fleet, &[(10, 30), (10, 34)], 34);
+        let past = Policy { not_before: Some(noon().minus(HOUR)), ..gated };
+        check(course(&past), &fleet, &[(10, 0), (10, 1)], 1);
     }
 
     #[test]

@@ -4,10 +4,12 @@
 //! what stands when its order is made.
 
 use std::collections::BTreeMap;
+use std::fmt;
 
 use jiff::tz::TimeZone;
 use shared::calendar::Span;
 
+use super::forecast::time_zone;
 use super::rules::Warning;
 use crate::calendar::Kind;
 use crate::calendar::scope::Scope;
@@ -17,6 +19,8 @@ use crate::registry::calendar::Kept;
 #[derive(Clone, Copy, Debug)]
 pub struct Places<'a> {
     pub stores: &'a BTreeMap<String, u64>,
+    /// Again, by the zones in which they open windows.
+    pub zones: &'a BTreeMap<String, BTreeMap<String, u64>>,
     pub regions: &'a BTreeMap<String, String>,
 }
 
@@ -55,6 +59,85 @@ pub fn warnings(entries: &[Kept], at: Places<'_>, zone: &TimeZone, life: Span) -
     warnings
 }
 
+/// What keeps orders from a terminal for as long as they are valid.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Hold {
+    Freeze,
+    /// No window opens in time.
+    Window,
+    /// More windows than an order carries.
+    TooMany,
+}
+
+/// How many members each of these holds.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Shut {
+    pub freeze: u64,
+    pub window: u64,
+    pub too_many: u64,
+}
+
+impl Shut {
+    pub fn all(&self) -> u64 {
+        self.freeze + self.window + self.too_many
+    }
+
+    fn add(&mut self, hold: Hold, members: u64) {
+        match hold {
+            Hold::Freeze => self.freeze += members,
+            Hold::Window => self.window += members,
+            Hold::TooMany => self.too_many += members,
+        }
+    }
+}
+
+/// `3 by a freeze, 2 by windows that do not open by then`
+impl fmt::Display for Shut {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let parts = [
+            (self.freeze, "by a freeze"),
+            (self.window, "by windows that do not open by then"),
+            (self.too_many, "by more windows than an order can carry"),
+        ];
+        let said = parts.iter().filter(|(members, _)| *members > 0);
+        let said: Vec<_> = said.map(|(members, what)| format!("{members} {what}")).collect();
+        out.write_str(&said.join(", "))
+    }
+}
+
+/// Members by what holds them for good; `hold` says it of a zone and of what concerns a store in
+/// it, and is asked once for all stores of which the same is kept.
+pub fn shut(
+    entries: &[Kept],
+    at: Places<'_>,
+    hold: impl Fn(&[Kept], &TimeZone) -> Option<Hold>,
+) -> Shut {
+    let mut by_scope = BTreeMap::<_, Vec<&Kept>>::new();
+    for kept in entries {
+        by_scope.entry((kept.scope.word(), kept.scope.subject())).or_default().push(kept);
+    }
+    let mut shut = Shut::default();
+    for (name, stores) in at.zones {
+        // Who is in a zone that this machine does not know opens windows by itself.
+        let Some(zone) = time_zone(name) else { continue };
+        let mut known = BTreeMap::new();
+        for (store, members) in stores {
+            let region = at.regions.get(store).map_or("", String::as_str);
+            let scopes = [("fleet", ""), ("region", region), ("store", store.as_str())];
+            let scopes = scopes.map(|scope| by_scope.get_key_value(&scope));
+            let found =
+                known.entry(scopes.map(|it| it.map(|(scope, _)| *scope))).or_insert_with(|| {
+                    let kept = scopes.iter().flatten().flat_map(|(_, kept)| kept.iter());
+                    hold(&kept.copied().cloned().collect::<Vec<_>>(), &zone)
+                });
+            if let Some(hold) = *found {
+                shut.add(hold, *members);
+            }
+        }
+    }
+    shut
+}
+
 #[cfg(test)]
 mod tests {
     use shared::time::UnixTime;
@@ -87,7 +170,8 @@ mod tests {
         let stores = [("kyoto", 6), ("osaka", 4), ("lisbon", 5)];
         let stores = stores.map(|(name, members)| (name.to_owned(), members)).into();
         let regions = ["kyoto", "osaka"].map(|store| (store.to_owned(), "kansai".to_owned()));
-        let places = Places { stores: &stores, regions: &regions.into() };
+        let zones = BTreeMap::new();
+        let places = Places { stores: &stores, zones: &zones, regions: &regions.into() };
         let tokyo = TimeZone::get("Asia/Tokyo").unwrap();
         let life = Span { from: at("2026-11-30T00:00:00Z"), to: at("2026-12-07T00:00:00Z") };
         let (store, region) =
@@ -109,5 +193,38 @@ mod tests {
         let window = |scope: &Scope| kept(scope.clone(), Kind::Activation, monday, tuesday);
         let hours = said(&[window(&store), window(&region)]);
         assert_eq!(hours, [Warning::Hours { members: 10 }], "each store once");
+    }
+    #[test]
+    fn who_is_held_for_good_is_counted_by_what_holds_and_asked_about_once_for_all_alike() {
+        let count = |stores: &[(&str, u64)]| -> BTreeMap<String, u64> {
+            stores.iter().map(|(store, members)| ((*store).to_owned(), *members)).collect()
+        };
+        let stores = count(&[("kyoto", 6), ("osaka", 4), ("nara", 3), ("lisbon", 5)]);
+        let zones = [
+            ("Asia/Tokyo".to_owned(), count(&[("kyoto", 6), ("osaka", 3), ("nara", 3)])),
+            ("Europe/Lisbon".to_owned(), count(&[("osaka", 1), ("lisbon", 5)])),
+            ("Mars/Olympus".to_owned(), count(&[("kyoto", 9)])),
+        ];
+        let zones = zones.into();
+        let regions = [("kyoto".to_owned(), "kansai".to_owned())].into();
+        let places = Places { stores: &stores, zones: &zones, regions: &regions };
+        let (from, to) = ("2026-12-01T00:00", "2026-12-02T00:00");
+        let region = kept(Scope::Region("kansai".to_owned()), Kind::Freeze, from, to);
+        let store = kept(Scope::Store("osaka".to_owned()), Kind::Activation, from, to);
+        let asked = std::cell::Cell::new(0);
+        let hold = |kept: &[Kept], zone: &TimeZone| {
+            asked.set(asked.get() + 1);
+            match (kept.first()?.entry.kind, zone.iana_name()) {
+                (Kind::Freeze, _) => Some(Hold::Freeze),
+                (_, Some("Asia/Tokyo")) => Some(Hold::Window),
+                (_, _) => Some(Hold::TooMany),
+            }
+        };
+        let found = shut(&[region, store], places, hold);
+        assert_eq!(found, Shut { freeze: 6, window: 3, too_many: 1 });
+        assert_eq!(asked.get(), 5, "once for nara, once for lisbon");
+        let said = "6 by a freeze, 3 by windows that do not open by then, \
+                    1 by more windows than an order can carry";
+        assert_eq!((found.to_string().as_str(), found.all()), (said, 10));
     }
 }

@@ -10,10 +10,12 @@ use shared::time::UnixTime;
 use shared::window::Window;
 
 use super::forecast::{Course, Forecast, time_zone};
+use super::hours::Shut;
 use super::transfer::{Share, Transfer};
 use super::{Audience, InZone};
 use crate::calendar::scope::Scope;
-use crate::campaign::policy::{Gate, StopPolicy};
+use crate::campaign::policy::{Gate, Policy, StopPolicy};
+use crate::campaign::rate::Rate;
 use crate::measure::{duration_text, time_text};
 
 /// Until when something can be done, and what ends then.
@@ -43,6 +45,8 @@ impl fmt::Display for Until {
 /// By which rule a campaign would stand still for ever.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Stuck {
+    #[error("nothing is released before {}, and {until}", time_text(*.not_before))]
+    BeginsTooLate { not_before: UnixTime, until: Until },
     #[error(
         "canary list: of its {listed} terminals {seen} were ever seen, and its gate waits for \
          {needed}"
@@ -62,12 +66,24 @@ pub enum Stuck {
     TooLate { wave: usize, opens_at: UnixTime, until: Until },
     #[error("fetching it takes one terminal {share}, and {until}")]
     TooThin { share: Share, until: Until },
+    #[error(
+        "at {rate} the {needed} terminals that the gate of wave 1 waits for are released by {} at \
+         the earliest, and {until}", time_text(*.released_at)
+    )]
+    TooSlow { rate: Rate, needed: u64, released_at: UnixTime, until: Until },
+    #[error("all of its members are held for as long as its orders are valid: {0}")]
+    Shut(Shut),
+    #[error("each of its {members} members is the only one that sells in its store")]
+    OnlyTills { members: u64 },
 }
 
 impl Stuck {
     /// What to do about it, in the imperative.
     pub fn hint(&self) -> &'static str {
         match self {
+            Self::BeginsTooLate { until: Until::Orders(_), .. } => {
+                "let orders live longer, or leave it out and start the campaign then"
+            }
             Self::CanaryUnseen { .. } => "let terminals go first that are connected",
             Self::Unreachable { .. } => {
                 "set `reach_after` in the policy's gate, or leave them out: `and not \
@@ -79,12 +95,29 @@ impl Stuck {
             Self::TooLate { until: Until::Orders(_), .. } => {
                 "let orders live longer, waves soak for less, or make fewer of them"
             }
-            Self::TooLate { until: Until::Release(_), .. } => {
+            Self::BeginsTooLate { until: Until::Release(_), .. }
+            | Self::TooLate { until: Until::Release(_), .. } => {
                 "sign a release that is valid for longer"
             }
             Self::TooThin { .. } => {
                 "raise the limit (`tillward store set --download-limit`, or `[downloads]` in the \
                  controller's configuration), let orders live longer, or leave those terminals out"
+            }
+            Self::TooSlow { .. } => {
+                "choose a higher rate, let orders live longer, or let the gate wait for fewer \
+                 (`sample_min`)"
+            }
+            Self::Shut(Shut { freeze: 0, window: 0, .. }) => {
+                "keep windows that repeat every week on each terminal's own clock, or let orders \
+                 live for less"
+            }
+            Self::Shut(_) => {
+                "let orders live until something opens, or change what is kept: `tillward \
+                 calendar list`"
+            }
+            Self::OnlyTills { .. } => {
+                "say how those stores sell meanwhile: `--fallback`, `--window`, or `tillward store \
+                 set --fallback`"
             }
         }
     }
@@ -98,6 +131,7 @@ pub struct Intended<'a> {
     pub forecast: &'a Forecast,
     /// Where something limits it.
     pub transfer: Option<&'a Transfer>,
+    /// When its orders begin to live, whenever the first terminal is released.
     pub start: UnixTime,
     /// How long its orders are valid.
     pub lives: Duration,
@@ -115,13 +149,28 @@ pub enum Start {
 impl Intended<'_> {
     /// Refuses what can never make progress.
     pub fn check(&self, start: Start) -> Result<(), Stuck> {
+        self.check_beginning()?;
         if let Some(gate) = &self.course.policy.gate {
             self.check_canary(gate)?;
             self.check_reach(gate)?;
         }
         self.check_window(start)?;
+        self.check_rate()?;
         self.check_waves()?;
         self.check_transfer()
+    }
+
+    /// When the first terminal can be released.
+    fn begins(&self) -> UnixTime {
+        self.course.policy.begins_at(self.start)
+    }
+
+    fn check_beginning(&self) -> Result<(), Stuck> {
+        let until = self.until();
+        match self.course.policy.not_before.filter(|at| *at >= until.at()) {
+            Some(not_before) => Err(Stuck::BeginsTooLate { not_before, until }),
+            None => Ok(()),
+        }
     }
 
     fn check_canary(&self, gate: &Gate) -> Result<(), Stuck> {
@@ -164,12 +213,13 @@ impl Intended<'_> {
     /// A zone in which the window does not open in time for who starts at this moment: the one with
     /// most members.
     fn closed_from(&self, window: Window, start: UnixTime) -> Option<(String, u64)> {
+        let (begins, ends) = (self.course.policy.begins_at(start), start.plus(self.lives));
         // Clocks that are put back make a day of 25 hours.
-        if self.lives > Duration::from_secs(25 * 3_600) {
+        if ends.since(begins) > Duration::from_secs(25 * 3_600) {
             return None;
         }
         let is_closed = |(zone, _): &(String, u64)| {
-            let opens = |zone| window.next_opening(start, &zone) < start.plus(self.lives);
+            let opens = |zone| window.next_opening(begins, &zone) < ends;
             time_zone(zone).is_some_and(|zone| !opens(zone))
         };
         self.audience.zones().into_iter().find(is_closed)
@@ -195,6 +245,22 @@ impl Intended<'_> {
         }
     }
 
+    /// Where not even those are released in time that the first gate waits for, no other wave ever
+    /// begins.
+    fn check_rate(&self) -> Result<(), Stuck> {
+        let Policy { rate: Some(rate), gate: Some(gate), .. } = self.course.policy else {
+            return Ok(());
+        };
+        let [first, _, ..] = self.forecast.waves.as_slice() else { return Ok(()) };
+        let needed = u64::from(gate.sample_min.min(first.size));
+        let released_at = self.begins().plus(self.course.at_its_rate(needed));
+        let until = self.until();
+        match released_at >= until.at() {
+            true => Err(Stuck::TooSlow { rate: *rate, needed, released_at, until }),
+            false => Ok(()),
+        }
+    }
+
     fn check_waves(&self) -> Result<(), Stuck> {
         let until = self.until();
         let waves = self.forecast.waves.iter().enumerate();
@@ -215,7 +281,7 @@ impl Intended<'_> {
     }
 
     fn is_late(&self, share: &Share) -> bool {
-        share.takes() > self.until().at().since(self.start)
+        share.takes() > self.until().at().since(self.begins())
     }
 
     fn until(&self) -> Until {
@@ -251,6 +317,13 @@ impl Intended<'_> {
         }
         if let Some(all) = self.transfer.map(|it| &it.all).filter(|all| self.is_late(all)) {
             warnings.push(Warning::Bandwidth { share: all.clone(), until: self.until() });
+        }
+        if let Some(rate) = policy.rate {
+            let (members, until) = (self.audience.count(), self.until());
+            let over_at = self.begins().plus(self.course.at_its_rate(members));
+            if over_at >= until.at() {
+                warnings.push(Warning::Rate { rate, members, over_at, until });
+            }
         }
         if let until @ Until::Release(_) = self.until() {
             warnings.push(Warning::Release(until));
@@ -336,6 +409,15 @@ pub enum Warning {
         stores: u64,
         of: u64,
     },
+    /// These never get it.
+    Shut(Shut),
+    /// Not everybody can be released in time.
+    Rate {
+        rate: Rate,
+        members: u64,
+        over_at: UnixTime,
+        until: Until,
+    },
     /// Not everybody can have fetched it in time.
     Bandwidth {
         share: Share,
@@ -360,6 +442,8 @@ impl Warning {
             Self::Freeze { .. } => "freeze",
             Self::Hours { .. } => "hours",
             Self::LastSelling { .. } => "last-selling",
+            Self::Shut(_) => "shut",
+            Self::Rate { .. } => "rate",
             Self::Bandwidth { .. } => "bandwidth",
             Self::Release(_) => "release-expires-first",
         }
@@ -426,6 +510,17 @@ impl fmt::Display for Warning {
                 "in {stores} of {of} stores that were looked at a member is the last one that \
                  sells: it waits for a `--fallback`, a `--window`, or `tillward store set \
                  --fallback`"
+            ),
+            Self::Shut(shut) => write!(
+                out,
+                "{} members are held for as long as orders are valid: {shut}; they never get it",
+                shut.all()
+            ),
+            Self::Rate { rate, members, over_at, until } => write!(
+                out,
+                "at {rate} the last of {members} members is released at {} at the earliest, and \
+                 {until}",
+                time_text(*over_at)
             ),
             Self::Bandwidth { share, until } => {
                 write!(out, "fetching it takes {} members {share}, and {until}", share.terminals)

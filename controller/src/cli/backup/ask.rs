@@ -7,6 +7,7 @@ use shared::change::Extent;
 use shared::time::UnixTime;
 use shared::window::Window;
 
+use super::super::campaign::plan::members;
 use super::super::campaign::show::summary;
 use super::super::campaign::watch::Watch;
 use super::super::client::Client;
@@ -97,6 +98,10 @@ impl Whom {
             not_after_s: self.not_after.map(|lifetime| lifetime.as_secs()),
             name: self.name.clone(),
         };
+        if !self.json {
+            members(&client.plan_campaign(&asked).await?, print);
+            print.line("");
+        }
         let campaign = client.begin_campaign(&asked).await?;
         if self.watch {
             return Watch::of(campaign.id, self.json).run(client, print).await;

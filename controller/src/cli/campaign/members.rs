@@ -12,7 +12,9 @@ use super::super::terminal;
 use super::super::words::counted;
 use super::policy::class;
 use super::{campaign_id, show};
-use crate::api::model::{MembersMoved, NewCopy, Reprioritise, RetryMembers, SkipMembers};
+use crate::api::model::{
+    CopiedCampaign, MembersMoved, NewCopy, Reprioritise, RetryMembers, SkipMembers,
+};
 
 /// Leave terminals out; whoever is at it is called back where it still can be
 ///
@@ -86,6 +88,10 @@ pub(crate) struct Clone {
     /// Which terminals; else those that the original means now
     #[arg(long = "where", value_name = "SELECTOR")]
     selector: Option<String>,
+    /// A terminal of the first wave; may be given several times. Else those of the original that
+    /// would still be members
+    #[arg(long, value_name = "SERIAL")]
+    canary: Vec<String>,
     /// What people call it; else as the original
     #[arg(long)]
     name: Option<String>,
@@ -153,15 +159,46 @@ impl Set {
 
 impl Clone {
     pub(crate) async fn run(&self, client: &Client, print: &mut Print) -> Result<Exit, Failure> {
-        let asked = NewCopy { selector: self.selector.clone(), name: self.name.clone() };
-        let campaign = client.copy_campaign(self.campaign, &asked).await?;
+        let canary = identified(&self.canary, client).await?;
+        let (selector, name) = (self.selector.clone(), self.name.clone());
+        let asked = NewCopy { selector, name, canary };
+        let copied = client.copy_campaign(self.campaign, &asked).await?;
         match self.json {
-            true => print.json(&campaign),
-            false => {
-                show::summary(&campaign, print);
-                print.remark(format_args!("\nNext:\n  tillward campaign start {}", campaign.id));
-            }
+            true => print.json(&copied),
+            false => tell_copied(&copied, print),
         }
         Ok(Exit::Done)
+    }
+}
+
+fn tell_copied(copied: &CopiedCampaign, print: &mut Print) {
+    let CopiedCampaign { campaign, canary_dropped } = copied;
+    show::summary(campaign, print);
+    for dropped in canary_dropped {
+        print.warning(format_args!("{} went first, and would be no member now", dropped.serial));
+    }
+    if !canary_dropped.is_empty() && campaign.policy.canary.is_empty() {
+        print.warning("nobody goes before the first wave any more");
+        print.hint("clone it with `--canary` instead, and abort this one");
+    }
+    print.remark(format_args!("\nNext:\n  tillward campaign start {}", campaign.id));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::super::golden;
+    use super::super::super::samples::campaign;
+    use super::*;
+    use crate::api::model::DroppedCanary;
+
+    #[test]
+    fn a_copy_says_who_does_not_go_first_any_more() {
+        let dropped = |number, serial: &str| DroppedCanary {
+            terminal: TerminalId::from_bytes([number; 16]),
+            serial: serial.to_owned(),
+        };
+        let canary_dropped = vec![dropped(1, "PX-1"), dropped(2, "PX-2")];
+        let copied = CopiedCampaign { campaign: campaign(), canary_dropped };
+        golden::check("campaign-clone", &golden::printed(|print| tell_copied(&copied, print)));
     }
 }

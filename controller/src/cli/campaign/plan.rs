@@ -73,7 +73,7 @@ pub(super) fn whole(plan: &CampaignPlan, print: &mut Print) {
 }
 
 /// Who is in and who is out.
-pub(super) fn members(plan: &CampaignPlan, print: &mut Print) {
+pub(in super::super) fn members(plan: &CampaignPlan, print: &mut Print) {
     let shown = plan.sample.len() as u64;
     let of_all = match plan.terminals > shown {
         true => format!("{}, for example", counted(plan.terminals, "terminal")),

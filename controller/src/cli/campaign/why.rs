@@ -10,7 +10,7 @@ use super::super::print::Print;
 use super::super::terminal;
 use super::super::words::{NOTHING, word};
 use super::campaign_id;
-use crate::api::model::{CampaignState, Held, WhyNot};
+use crate::api::model::{CampaignState, Held, HeldExample, WhyNot};
 
 /// Say why nothing moves: counted reasons, and when each will change next
 #[derive(Debug, Args)]
@@ -98,12 +98,25 @@ fn row(of: &str, held: &Held) -> [String; 5] {
         of.to_owned(),
         held.reason.code.clone(),
         held.next_at.map_or_else(|| NOTHING.to_owned(), time_text),
-        held.reason.detail.clone(),
+        with_example(held),
     ]
+}
+
+/// `for the till, e.g. PX-3: 2 sales are not settled`
+fn with_example(held: &Held) -> String {
+    let what = &held.reason.detail;
+    match &held.example {
+        Some(HeldExample { serial, detail, .. }) if !detail.is_empty() => {
+            format!("{what}, e.g. {serial}: {detail}")
+        }
+        Some(HeldExample { serial, .. }) => format!("{what}, e.g. {serial}"),
+        None => what.clone(),
+    }
 }
 
 #[cfg(test)]
 mod tests {
+    use shared::id::TerminalId;
     use shared::time::UnixTime;
 
     use super::super::super::golden;
@@ -120,6 +133,15 @@ mod tests {
             },
             terminals,
             next_at,
+            example: None,
+        };
+        let such_as = |serial: &str, detail: &str, held| Held {
+            example: Some(HeldExample {
+                terminal: TerminalId::from_bytes([3; 16]),
+                serial: serial.to_owned(),
+                detail: detail.to_owned(),
+            }),
+            ..held
         };
         let why = WhyNot {
             campaign: CampaignId::from_bytes([2; 16]),
@@ -131,7 +153,10 @@ mod tests {
                 held("freeze", 3, Some(UnixTime(1_795_341_600)), None),
                 held("offline", 2, None, Some("look at the terminal's power and network")),
             ],
-            waiting: vec![held("till", 1, None, None)],
+            waiting: vec![
+                such_as("PX-3", "2 sales are not settled", held("till", 4, None, None)),
+                such_as("PX-5", "", held("window", 1, Some(UnixTime(1_795_352_400)), None)),
+            ],
             terminal: None,
         };
         golden::check("campaign-why", &golden::printed(|print| tell(&why, print)));

@@ -28,7 +28,7 @@ use crate::registry::release::StoredRelease;
 use crate::registry::terminal::Presence;
 use crate::store::Description;
 
-const STORE: &str = "berlin-1";
+pub(super) const STORE: &str = "berlin-1";
 
 fn succeeded() -> Outcome {
     Outcome::Succeeded { now: "2".to_owned() }
@@ -71,7 +71,7 @@ async fn publish(world: &World, version: &str) -> Digest {
 }
 
 /// An upgrade disturbs the shop in its turn.
-async fn upgrade(world: &World, number: u16, policy: Policy) -> NewCampaign {
+pub(super) async fn upgrade(world: &World, number: u16, policy: Policy) -> NewCampaign {
     let release = publish(world, "2").await;
     let change = Change::Upgrade(Upgrade { release, window: None, backup_within_s: None });
     NewCampaign { change, max_parallel: 9, policy, ..new_campaign(number) }
@@ -133,13 +133,19 @@ async fn somebody_sells_in_the_store_all_the_time_without_a_word_of_how_it_would
 async fn the_only_till_of_a_store_waits_for_somebody_to_say_how_it_sells_meanwhile() {
     let mut world = World::new(1, 1).await;
     rounds(&mut world, 2).await;
+    let said = Description { fallback: Some("by hand".to_owned()), ..Description::default() };
+    let nothing = Description::default();
+    let describe = async |world: &World, version, said| {
+        world.registry.describe_store(STORE, version, said, &by(world.now)).await.unwrap();
+    };
+    describe(&world, 0, &said).await;
     let new = upgrade(&world, 1, Policy::PLAIN).await;
     world.create_and_start(&new).await.unwrap();
+    describe(&world, 1, &nothing).await;
     rounds(&mut world, 10).await;
     assert_eq!(held(&world, 1).await, [(Held::LastSelling, 1)]);
     assert!(Held::LastSelling.hint().is_some_and(|hint| hint.contains("--fallback")));
-    let said = Description { fallback: Some("by hand".to_owned()), ..Description::default() };
-    world.registry.describe_store(STORE, 0, &said, &by(world.now)).await.unwrap();
+    describe(&world, 2, &said).await;
     world.until_over(1, 30).await;
     world.everybody_succeeded_once(1).await;
 }
@@ -162,7 +168,7 @@ async fn a_rate_spreads_releases_over_time() {
     world.everybody_succeeded_once(1).await;
 }
 
-fn freeze(from: UnixTime, lasts: Duration) -> Entry {
+pub(super) fn freeze(from: UnixTime, lasts: Duration) -> Entry {
     let local = |at: UnixTime| {
         let timestamp = jiff::Timestamp::from_second(at.0).unwrap();
         jiff::tz::TimeZone::UTC.to_datetime(timestamp)

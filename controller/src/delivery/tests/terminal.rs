@@ -179,6 +179,8 @@ impl Terminal {
         assert!(!batch.signed_by.is_empty() || may_be_by_an_approver_alone);
         let (order, digest, batch) = (order.document, batch.digest, batch.document);
         assert_eq!((order.terminal, order.batch), (self.id, digest));
+        assert_eq!(order.not_before, batch.not_before);
+        assert!(order.not_before <= now, "it would refuse what it is sent too early");
         let proof = Proof { index: order.index, path: order.path };
         assert!(proof.holds(self.id, batch.terminals, batch.root), "it is a member");
         let life_s_max = match floor::needs_people(batch.change.verb()) {

@@ -116,7 +116,8 @@ pub(super) async fn standings(
         let described = stores::known(tx, name).await?.described;
         let has_fallback = of_a_place || described.fallback.is_some();
         let at_once_max = described.at_once_max;
-        let standing = StoreStanding { selling, disturbed, at_once_max, has_fallback };
+        let there = ids.len() as u64;
+        let standing = StoreStanding { there, selling, disturbed, at_once_max, has_fallback };
         standings.insert(name.clone(), standing);
     }
     Ok(standings)

@@ -181,6 +181,72 @@ fn a_window_that_does_not_open_in_some_zone_while_orders_live_is_refused() {
 }
 
 #[test]
+fn what_is_to_begin_when_its_orders_have_ended_is_refused() {
+    let begins = |hours| {
+        let mut case = Case { window: None, lives: HOUR * 30, ..sound() };
+        case.policy.not_before = Some(noon().plus(HOUR * hours));
+        case
+    };
+    let said = refused(&begins(30), &begins(28));
+    let expected = "nothing is released before 2026-11-23 18:00Z, and its orders are valid until \
+                    2026-11-23 18:00Z";
+    assert_eq!(said, expected);
+    // What comes after it must come in time, too: a wave, a window, and what is fetched.
+    let said = refused(&begins(29), &begins(28));
+    assert!(said.starts_with("wave 2 opens at 2026-11-23 18:00Z"), "{said}");
+    let nightly = |hours, start| {
+        let policy = Policy { not_before: begins(hours).policy.not_before, ..Policy::PLAIN };
+        Case { policy, window: "22:00-23:00".parse().ok(), start, ..begins(hours) }
+    };
+    // At 21:00 UTC the window opens in Berlin, and closes an hour later.
+    let said = refused(&nightly(10, Start::Now), &nightly(9, Start::Now));
+    assert!(said.contains("22:00-23:00 does not open in Europe/Berlin"), "{said}");
+    assert_eq!(nightly(10, Start::AnyTime).check(), Ok(()), "started in the evening it does");
+    let expiring = |hours| Case {
+        release_expires_at: Some(noon().plus(HOUR * 2)),
+        policy: Policy { not_before: Some(noon().plus(HOUR * hours)), ..Policy::PLAIN },
+        window: None,
+        ..sound()
+    };
+    let said = refused(&expiring(2), &expiring(1));
+    assert!(said.ends_with("the release expires at 2026-11-22 14:00Z"), "{said}");
+    let past = Case {
+        policy: Policy { not_before: Some(noon().minus(DAY)), ..sound().policy },
+        ..sound()
+    };
+    assert_eq!((past.check(), past.warned()), (Ok(()), vec![]));
+}
+
+#[test]
+fn a_rate_by_which_the_first_gate_never_has_its_sample_is_refused_and_a_slow_one_is_told() {
+    let case = |rate: &str, hours| {
+        let mut case = Case { window: None, lives: HOUR * hours, ..sound() };
+        case.policy.rate = rate.parse().ok();
+        case
+    };
+    // The third of three that the gate waits for comes two days after the first.
+    let said = refused(&case("1/d", 48), &case("1/h", 48));
+    let expected = "at 1/d the 3 terminals that the gate of wave 1 waits for are released by \
+                    2026-11-24 12:00Z at the earliest, and its orders are valid until \
+                    2026-11-24 12:00Z";
+    assert_eq!(said, expected);
+    // With enough for the sample, it is the next wave that comes too late.
+    let said = refused(&case("1/d", 49), &case("1/d", 50));
+    assert!(said.starts_with("wave 2 opens at 2026-11-24 13:00Z"), "{said}");
+    assert_eq!(case("1/h", 72).warned(), ["rate"], "a hundred take longer");
+    assert_eq!(case("1/h", 120).warned(), Vec::<&str>::new());
+    // One wave waits for nobody, and some of it are released.
+    let mut one = case("1/d", 48);
+    one.policy.waves = vec![];
+    assert_eq!((one.check(), one.warned()), (Ok(()), vec!["one-wave", "rate"]));
+    let warned = one.look(|intended| intended.warnings()[1].to_string());
+    assert!(
+        warned.starts_with("at 1/d the last of 100 members is released at 2027-03-"),
+        "{warned}"
+    );
+}
+
+#[test]
 fn a_wave_that_cannot_open_before_orders_end_is_refused() {
     let lives = |hours| Case { window: None, lives: HOUR * hours, ..sound() };
     let said = refused(&lives(1), &lives(2));
