@@ -174,6 +174,7 @@ pub const CHECKS: &[Check] = checks! {
         a_terminal_in_quarantine_that_nothing_empties_is_an_alarm,
         a_new_claim_and_a_revocation_end_a_quarantine,
         a_terminal_in_quarantine_is_owed_what_empties_it_and_nothing_else,
+        a_terminal_in_quarantine_is_left_alone_while_nothing_empties_it,
         a_wipe_of_a_lost_terminal_waits_for_nothing_but_people,
         nobody_in_whose_hands_a_terminal_is_can_stop_its_wipe,
         an_erased_terminal_gets_no_order_and_is_retired_in_the_end,
