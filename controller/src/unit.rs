@@ -206,7 +206,8 @@ impl UnitEvent {
         }
     }
 
-    fn in_the_past(self) -> &'static str {
+    /// What it did to a unit that was so.
+    pub fn in_the_past(self) -> &'static str {
         match self {
             Self::Allocate => "allocated",
             Self::Ship => "shipped",

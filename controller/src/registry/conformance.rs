@@ -189,6 +189,7 @@ pub const CHECKS: &[Check] = checks! {
         a_unit_that_may_be_another_freezes_its_terminal,
         a_stranger_without_a_terminal_is_an_alarm_until_it_is_looked_after,
         a_closed_unit_is_neither_claimed_nor_enrolled,
+        a_unit_that_is_reported_lost_or_opened_freezes_its_terminal,
         inspections_are_kept_and_the_next_one_is_due_after_the_last;
     stops:
         a_moment_is_announced_once_and_gives_what_is_to_be_done_its_times,

@@ -370,6 +370,33 @@ pub(super) async fn a_closed_unit_is_neither_claimed_nor_enrolled(registry: &dyn
     assert!(matches!(again, Enrolled::Done(it) if it.epoch == 2));
 }
 
+pub(super) async fn a_unit_that_is_reported_lost_or_opened_freezes_its_terminal(
+    registry: &dyn Registry,
+) {
+    let events = [UnitEvent::ReportLost, UnitEvent::ReportTampered];
+    for (number, event) in (1..).zip(events) {
+        let serial = format!("SN-{number:03}");
+        enrol(registry, number, 1).await;
+        add(registry, &[about(&serial)]).await.expect("it is added");
+        move_on(registry, &serial, plain(event), 2).await.expect("it may");
+        assert!(is_frozen(registry, number).await, "{event}");
+        let open = registry.suspicions(false, &Page::first(9)).await.expect("a list");
+        assert_eq!(open.len(), 1, "once, and the one before was lifted");
+        let said = if number == 1 { "lost" } else { "tampered with" };
+        assert_eq!(open[0].note, format!("unit {serial} was reported as {said}"));
+        for who in ["ana", "ben"] {
+            assert!(is_frozen(registry, number).await, "until two have looked");
+            let lifted = registry.lift_suspicion(open[0].number, &by(who, 3)).await;
+            lifted.expect("it is known").expect("they may");
+        }
+        assert!(!is_frozen(registry, number).await);
+    }
+    // What is no terminal has nobody to be kept from anything.
+    add(registry, &[about("PX-1")]).await.expect("it is added");
+    move_on(registry, "PX-1", plain(UnitEvent::ReportLost), 4).await.expect("it may");
+    assert_eq!(registry.fleet_tally().await.expect("it is counted").alarms, 0);
+}
+
 pub(super) async fn inspections_are_kept_and_the_next_one_is_due_after_the_last(
     registry: &dyn Registry,
 ) {
