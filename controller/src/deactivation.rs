@@ -151,6 +151,9 @@ impl DeactivationError {
             Self::Unsound(UnsoundBatch::CoolOff(_)) => {
                 "choose a shorter time in which it may be cancelled: `--cool-off`"
             }
+            Self::Unsound(UnsoundBatch::NoCoolOff) => {
+                "choose a time in which it may be cancelled: `--cool-off`"
+            }
             Self::Unsound(UnsoundBatch::Tests(_)) => {
                 "name the tests, a diagnosis and a sale among them: `--test`"
             }

@@ -468,6 +468,10 @@ fn nobody_can_be_kept_from_cancelling_a_wipe_by_one_that_never_begins() {
     let long = |wipe: &mut Decommission| wipe.cool_off_s = COOL_OFF_S_MAX + 1;
     let wiping = Wiping::of(suspended(), clearance, long);
     refused(&wiping.scene, "a cool-off of years", &wiping.parcel(), Refusal::UnsoundBatch);
+    let none = Wiping::of(suspended(), clearance, |wipe| wipe.cool_off_s = 0);
+    refused(&none.scene, "no cool-off", &none.parcel(), Refusal::UnsoundBatch);
+    let short = Wiping::of(suspended(), clearance, |wipe| wipe.cool_off_s = 1);
+    short.scene.check(&short.parcel()).expect("a second is one");
 }
 
 #[test]
