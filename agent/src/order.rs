@@ -43,7 +43,7 @@ use shared::document::roster::Role;
 use shared::document::{Batch, Clearance, Document, Order, Profile, Release, Roster};
 use shared::floor::{self, Requirement};
 use shared::id::{OrderId, TerminalId};
-use shared::limits::{self, short_text};
+use shared::limits::short_text;
 use shared::membership::Proof;
 use shared::message::{Component, Parcel, SignedBytes};
 use shared::outcome::Refusal;
@@ -283,10 +283,7 @@ fn check_stream(order: &Order, verb: Verb) -> Result<(), Refused> {
 }
 
 fn check_lifetime(batch: &Batch) -> Result<(), Refused> {
-    let life_s_max = match floor::needs_people(batch.change.verb()) {
-        true => limits::APPROVED_ORDER_LIFETIME_S_MAX,
-        false => limits::ROUTINE_ORDER_LIFETIME_S_MAX,
-    };
+    let life_s_max = batch.change.lifetime_s_max();
     let life_s = batch.not_after.since(batch.not_before).as_secs();
     if life_s > life_s_max {
         let detail = format!("{} lives for {life_s} s, more than {life_s_max} s", batch.id);

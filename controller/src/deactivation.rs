@@ -41,7 +41,7 @@ use shared::document::batch::UnsoundBatch;
 use shared::document::clearance::Deregistered;
 use shared::document::{Batch, FORMAT};
 use shared::id::{BatchId, CampaignId, RequestId, TerminalId};
-use shared::limits::{APPROVED_ORDER_LIFETIME_S_MAX, TEXT_BYTES_MAX};
+use shared::limits::TEXT_BYTES_MAX;
 use shared::time::UnixTime;
 use shared::window::Window;
 
@@ -150,6 +150,9 @@ impl DeactivationError {
             }
             Self::Unsound(UnsoundBatch::CoolOff(_)) => {
                 "choose a shorter time in which it may be cancelled: `--cool-off`"
+            }
+            Self::Unsound(UnsoundBatch::NoCoolOff) => {
+                "choose a time in which it may be cancelled: `--cool-off`"
             }
             Self::Unsound(UnsoundBatch::Tests(_)) => {
                 "name the tests, a diagnosis and a sale among them: `--test`"
@@ -464,8 +467,8 @@ impl Deactivations {
         let announcement = self.unannounced(&new, kind, &asked).await?;
         let untold = plan.told.as_ref().and_then(Told::answered);
         let selector = asked.selector.clone();
-        let lifetime_s = new.lifetime_s.unwrap_or(APPROVED_ORDER_LIFETIME_S_MAX);
         let change = change(&new, asked, root, by.at);
+        let lifetime_s = new.lifetime_s.unwrap_or_else(|| change.lifetime_s_max());
         check_change(&change, by.at, lifetime_s)?;
         let members: Vec<_> = facts.iter().map(|it| it.terminal).collect();
         let campaign = NewCampaign {

@@ -11,7 +11,6 @@ use shared::digest::Digest;
 use shared::document::order::Class;
 use shared::floor;
 use shared::id::RepositoryId;
-use shared::limits::{APPROVED_ORDER_LIFETIME_S_MAX, ROUTINE_ORDER_LIFETIME_S_MAX};
 
 /// After the end of its order an accepted job may still be under way, or its terminal may be on
 /// its way back; after this it counts as silent.
@@ -109,10 +108,7 @@ impl Terms {
             wished,
             chosen,
             needs_people,
-            lifetime_s_max: match needs_people {
-                true => APPROVED_ORDER_LIFETIME_S_MAX,
-                false => ROUTINE_ORDER_LIFETIME_S_MAX,
-            },
+            lifetime_s_max: change.lifetime_s_max(),
             patience: patience(change),
             class,
             disturbs,

@@ -571,6 +571,10 @@ pub trait Registry:
     /// epoch, not expired, and of campaigns that are not paused (nor aborted, but for cancelling).
     async fn owed(&self, terminals: &[TerminalId], each: u32, now: UnixTime) -> Result<Vec<Owed>>;
 
+    /// Those of these terminals that are in quarantine while nothing empties them: none of their
+    /// wipes as lost is sent to them, or about to be, and none was accepted.
+    async fn left_alone(&self, terminals: &[TerminalId]) -> Result<Vec<TerminalId>>;
+
     async fn delivered(&self, sent: &[Delivered], now: UnixTime) -> Result<()>;
 
     // ── What terminals say ──

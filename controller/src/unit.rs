@@ -206,7 +206,8 @@ impl UnitEvent {
         }
     }
 
-    fn in_the_past(self) -> &'static str {
+    /// What it did to a unit that was so.
+    pub fn in_the_past(self) -> &'static str {
         match self {
             Self::Allocate => "allocated",
             Self::Ship => "shipped",
@@ -289,6 +290,8 @@ pub enum UnitRefused {
     NotInPlace(&'static str),
     #[error("nobody can have sanitised a unit that is {0}")]
     NotInHand(UnitState),
+    #[error("a unit that is {0} enrols as no terminal")]
+    Closed(UnitState),
     #[error("{name} has said so already")]
     SamePerson { name: String },
 }
@@ -298,7 +301,7 @@ impl UnitRefused {
     pub fn hint(&self) -> &'static str {
         use UnitState as At;
         match self {
-            Self::State { state: At::Disposed, .. } => {
+            Self::State { state: At::Disposed, .. } | Self::Closed(At::Disposed) => {
                 "it is gone for good: if this serial number is back, add it as another unit"
             }
             Self::State { state: At::Tampered, .. } => {
@@ -306,6 +309,14 @@ impl UnitRefused {
                  dispose of it"
             }
             Self::State { state: At::LostStolen, .. } => "say first that it was found",
+            Self::Closed(At::LostStolen) => {
+                "if it was found, say so: `tillward unit move SERIAL found`; it enrols again once \
+                 somebody has it in hand"
+            }
+            Self::Closed(_) => {
+                "whoever has it in hand says so first: `tillward unit move SERIAL \
+                 send-for-repair`, or `await-return`"
+            }
             Self::State { event, .. } => event.needs(),
             Self::NotGraded => "name the accessories that are there, and its condition",
             Self::Damaged => "send it for repair, or dispose of it",

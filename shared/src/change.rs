@@ -11,6 +11,7 @@ use crate::digest::Digest;
 use crate::id::BatchId;
 use crate::time::UnixTime;
 use crate::window::Window;
+use crate::{floor, limits};
 
 pub use deactivate::{Covers, Decommission, Resume, SettlementDelay, Suspend};
 pub use rebind::Rebind;
@@ -165,6 +166,15 @@ impl Change {
     /// else, and they are told nothing else.
     pub fn is_of_lost(&self) -> bool {
         matches!(self, Self::Decommission(wipe) if wipe.is_lost)
+    }
+
+    /// How long orders that bring it may live.
+    pub fn lifetime_s_max(&self) -> u64 {
+        match floor::needs_people(self.verb()) {
+            true if self.is_of_lost() => limits::LOST_WIPE_LIFETIME_S_MAX,
+            true => limits::APPROVED_ORDER_LIFETIME_S_MAX,
+            false => limits::ROUTINE_ORDER_LIFETIME_S_MAX,
+        }
     }
 
     /// Merkle root over what the batch encloses for each member: profiles, or clearances.

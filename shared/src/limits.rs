@@ -43,9 +43,14 @@ pub const ORDERS_IN_FLIGHT_MAX: usize = 8;
 /// Reports that a terminal sends before it has heard an acknowledgement.
 pub const REPORTS_IN_FLIGHT_MAX: usize = 8;
 
-/// An approved (not routine) order may live this long at most: replay protection keeps the ids
-/// of such orders for this time and a week.
+/// An approved (not routine) order may live this long at most, but for a wipe of what is lost:
+/// replay protection keeps the ids of such orders until they are over, and a week.
 pub const APPROVED_ORDER_LIFETIME_S_MAX: u64 = 72 * 3600;
+
+/// A wipe of a terminal that is lost, stolen or tampered with may live this long at most. Such an
+/// order names the challenge and the epoch of one terminal and can be carried out once; theft is
+/// found out late, and a till that was stolen is switched on when whoever has it pleases.
+pub const LOST_WIPE_LIFETIME_S_MAX: u64 = 90 * 24 * 3600;
 
 /// A routine order may live this long at most: a terminal that was in a drawer for a quarter
 /// comes back to no surprises.
@@ -78,6 +83,9 @@ pub fn short_text(text: &str) -> String {
     text[..end].to_owned()
 }
 
+// What takes an order back is routine, and lives as long as the order does.
+const _: () = assert!(LOST_WIPE_LIFETIME_S_MAX <= ROUTINE_ORDER_LIFETIME_S_MAX);
+const _: () = assert!(APPROVED_ORDER_LIFETIME_S_MAX <= ROUTINE_ORDER_LIFETIME_S_MAX);
 const _: () = assert!(DOCUMENT_BYTES_MAX < MESSAGE_BYTES_MAX);
 const _: () = assert!(MESSAGE_BYTES_MAX < PACKET_BYTES_MAX as usize);
 

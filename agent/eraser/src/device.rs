@@ -149,7 +149,12 @@ pub fn look_at(path: &Path) -> Seen {
     });
     match sampled {
         Ok(Sampled { blocks: 0, .. }) => Seen::CannotTell("it has no length".to_owned()),
-        Ok(Sampled { blocks, other: None }) => Seen::Gone(format!("{blocks} blocks read as zeros")),
+        Ok(Sampled { blocks, of, other: None }) if blocks < of => {
+            Seen::Sampled(format!("{blocks} of {of} blocks read as zeros"))
+        }
+        Ok(Sampled { blocks, other: None, .. }) => {
+            Seen::Gone(format!("{blocks} blocks read as zeros"))
+        }
         Ok(Sampled { other: Some(at), .. }) => {
             Seen::StillThere(format!("the block at {at} does not read as zeros"))
         }
@@ -159,21 +164,23 @@ pub fn look_at(path: &Path) -> Seen {
 
 struct Sampled {
     blocks: u64,
+    of: u64,
     /// Where something else than zeros was read.
     other: Option<u64>,
 }
 
 fn sample(file: &File, length: u64) -> io::Result<Sampled> {
     let offsets = offsets(length);
+    let (blocks, of) = (offsets.len() as u64, length.div_ceil(BLOCK_BYTES));
     for at in &offsets {
         let mut block = [0; BLOCK_BYTES as usize];
         let in_it = usize::try_from(BLOCK_BYTES.min(length - at)).unwrap_or(block.len());
         file.read_exact_at(&mut block[..in_it], *at)?;
         if block.iter().any(|byte| *byte != 0) {
-            return Ok(Sampled { blocks: offsets.len() as u64, other: Some(*at) });
+            return Ok(Sampled { blocks, of, other: Some(*at) });
         }
     }
-    Ok(Sampled { blocks: offsets.len() as u64, other: None })
+    Ok(Sampled { blocks, of, other: None })
 }
 
 fn offsets(length: u64) -> Vec<u64> {
@@ -215,6 +222,8 @@ mod tests {
         assert!(outcome.done, "{}", outcome.detail);
         assert_eq!(fs::read(&image).unwrap(), vec![0; 100_000]);
         assert_eq!(look_at(&image), Seen::Gone("25 blocks read as zeros".to_owned()));
+        fs::write(&image, vec![0; 65 * 4096]).unwrap();
+        assert_eq!(look_at(&image), Seen::Sampled("64 of 65 blocks read as zeros".to_owned()));
     }
 
     #[test]

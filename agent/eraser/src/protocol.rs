@@ -136,6 +136,8 @@ pub struct Report {
     pub devices: Vec<DeviceReport>,
     /// Everything asked for was looked for afterwards and is gone: `not_verified` is empty.
     pub verified: bool,
+    /// All of that was looked at: no path, no file with a key, and each device from end to end.
+    pub in_full: bool,
     pub tool: String,
     pub tool_version: String,
     pub method: Method,
@@ -234,7 +236,8 @@ mod tests {
             r#""verified":true,"detail":"d"}],"#,
             r#""paths":[{"path":"/p","removed":true,"verified":true,"detail":"d"}],"#,
             r#""devices":[{"device":"/dev/x","discarded":true,"verified":false,"detail":"d"}],"#,
-            r#""verified":false,"tool":"tillward-erase","tool_version":"1","method":"purge","#,
+            r#""verified":false,"in_full":false,"tool":"tillward-erase","tool_version":"1","#,
+            r#""method":"purge","#,
             r#""not_verified":["why"]}}"#
         );
         let line: Line = serde_json::from_str(text).unwrap();

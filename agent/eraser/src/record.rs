@@ -41,6 +41,8 @@ pub struct Fate {
 pub enum Seen {
     NotLookedFor,
     Gone(String),
+    /// It was looked at in parts, and each of them is gone.
+    Sampled(String),
     StillThere(String),
     CannotTell(String),
 }

@@ -48,6 +48,7 @@ pub fn report(record: &Record) -> Report {
         paths,
         devices,
         verified: not_verified.is_empty(),
+        in_full: not_verified.is_empty() && is_in_full(wipe, record),
         tool: TOOL.to_owned(),
         tool_version: record.tool_version.clone(),
         not_verified,
@@ -59,7 +60,7 @@ fn why_not(fate: &Fate) -> Option<String> {
         return Some(doubt.clone());
     }
     match &fate.seen {
-        Seen::Gone(_) => None,
+        Seen::Gone(_) | Seen::Sampled(_) => None,
         Seen::StillThere(why) | Seen::CannotTell(why) => Some(why.clone()),
         Seen::NotLookedFor => Some("it was not looked for".to_owned()),
     }
@@ -72,11 +73,32 @@ fn not_there(fate: &Fate) -> Option<String> {
 
 fn said(fate: &Fate) -> String {
     match &fate.seen {
-        Seen::Gone(seen) | Seen::StillThere(seen) | Seen::CannotTell(seen) => {
+        Seen::Gone(seen)
+        | Seen::Sampled(seen)
+        | Seen::StillThere(seen)
+        | Seen::CannotTell(seen) => {
             format!("{}; looked for: {seen}", fate.detail)
         }
         Seen::NotLookedFor => fate.detail.clone(),
     }
+}
+
+/// Whether all of what is gone was looked at. Of files only the names are, and of a large device
+/// some blocks.
+fn is_in_full(wipe: &Wipe, record: &Record) -> bool {
+    let is_whole_key = |key: &Key| match key {
+        Key::Luks { header_backups, .. } => header_backups.is_empty(),
+        Key::Program { .. } => true,
+        Key::File { .. } => false,
+    };
+    let is_sampled = |fate: &Fate| matches!(fate.seen, Seen::Sampled(_));
+    wipe.keys.iter().all(is_whole_key)
+        && !record.paths.iter().any(held_something)
+        && !record.devices.iter().any(is_sampled)
+}
+
+fn held_something(path: &Fate) -> bool {
+    path.was_there || path.done
 }
 
 /// Purge only where all that was there was readable by keys alone, and each of them is gone: no
@@ -92,7 +114,7 @@ fn method(wipe: &Wipe, record: &Record, keys: &[KeyReport]) -> Method {
             Key::File { .. } | Key::Program { .. } => false,
         })
     };
-    let in_clear = record.paths.iter().any(|fate| fate.was_there || fate.done)
+    let in_clear = record.paths.iter().any(held_something)
         || !wipe.devices.iter().all(|device| is_luks(device));
     match !keys.is_empty() && keys.iter().all(erased) && !in_clear {
         true => Method::Purge,
@@ -145,6 +167,27 @@ mod tests {
     #[test]
     fn an_encrypted_store_that_lost_its_key_is_purged() {
         expect(&encrypted(), Method::Purge, &[]);
+    }
+
+    #[test]
+    fn what_was_looked_at_by_name_or_in_parts_is_not_verified_in_full() {
+        assert!(report(&encrypted()).in_full);
+        let spoilt: [fn(&mut Record); 5] = [
+            |it| it.devices[0].seen = Seen::Sampled("64 of 65 blocks".to_owned()),
+            |it| it.paths[0] = fate(true, gone()),
+            |it| it.wipe.keys[0] = Key::File { path: "/k".into() },
+            |it| {
+                let (device, header_backups) = ("/dev/x".into(), vec!["/b".into()]);
+                it.wipe.keys[0] = Key::Luks { device, header_backups };
+            },
+            |it| it.keys[0].seen = Seen::CannotTell("it is open".to_owned()),
+        ];
+        for (at, spoil) in spoilt.iter().enumerate() {
+            let mut record = encrypted();
+            spoil(&mut record);
+            let report = report(&record);
+            assert_eq!((report.in_full, report.verified), (false, at < 4), "{report:?}");
+        }
     }
 
     #[test]

@@ -314,6 +314,7 @@ fn bounded(seen: Seen) -> Seen {
     match seen {
         Seen::NotLookedFor => Seen::NotLookedFor,
         Seen::Gone(text) => Seen::Gone(shortened(&text)),
+        Seen::Sampled(text) => Seen::Sampled(shortened(&text)),
         Seen::StillThere(text) => Seen::StillThere(shortened(&text)),
         Seen::CannotTell(text) => Seen::CannotTell(shortened(&text)),
     }

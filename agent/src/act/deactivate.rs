@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 use shared::digest::Digest;
-use shared::document::sanitisation::Summary;
+use shared::document::sanitisation::{Summary, Verification};
 use shared::outcome::FailureCode;
 use shared::owed::{OWED_MAX, Owed, SUSPENDED, SUSPENDED_OWING};
 
@@ -247,7 +247,14 @@ impl Hands {
 fn summary(report: &Value) -> String {
     let said = |name: &str| report[name].as_str().unwrap_or_default();
     let tool = format!("{} {}", said("tool"), said("tool_version"));
-    Summary::note(said("method"), &tool, report["verified"].as_bool() == Some(true))
+    let is = |name: &str| report[name].as_bool() == Some(true);
+    let verification = match (is("verified"), is("in_full")) {
+        (true, true) => Verification::Full,
+        // One that says nothing of it may have looked at parts.
+        (true, false) => Verification::Sampled,
+        (false, _) => Verification::NotVerified,
+    };
+    Summary::note(said("method"), &tool, verification)
 }
 
 /// The same answer in other words.

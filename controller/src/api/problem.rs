@@ -376,6 +376,9 @@ impl From<RegistryError> for Refusal {
             }
             RegistryError::TooManyLabels { .. } => Self::new(Code::Invalid, detail)
                 .hint("take some away: `tillward terminal label TERMINAL KEY-`"),
+            RegistryError::UnitRefused { serial, refused } => {
+                Self::from(refused).about("unit", serial)
+            }
             RegistryError::RosterGap { .. } => Self::new(Code::Invalid, detail),
             RegistryError::Contended | RegistryError::SignedMeanwhile { .. } => {
                 Self::new(Code::Contended, detail)
@@ -473,7 +476,8 @@ impl From<UnitRefused> for Refusal {
             | UnitRefused::PositionTaken { .. }
             | UnitRefused::NotInspected(_)
             | UnitRefused::NotInPlace(_)
-            | UnitRefused::NotInHand(_) => Code::UnitRefused,
+            | UnitRefused::NotInHand(_)
+            | UnitRefused::Closed(_) => Code::UnitRefused,
             UnitRefused::NotErased { .. } => Code::UnitNotErased,
             UnitRefused::SamePerson { .. } => Code::SamePerson,
         };
@@ -577,6 +581,7 @@ impl From<EnrolmentRefused> for Refusal {
             EnrolmentRefused::Claim(ClaimRefusal::Revoked) => Code::Revoked,
             EnrolmentRefused::Claim(ClaimRefusal::PlaceTaken { .. }) => Code::PlaceTaken,
             EnrolmentRefused::Claim(ClaimRefusal::PlaceClosed) => Code::PositionRefused,
+            EnrolmentRefused::Claim(ClaimRefusal::UnitClosed { .. }) => Code::UnitRefused,
             EnrolmentRefused::Authority(
                 error @ (AuthorityError::Unreadable
                 | AuthorityError::OtherKey

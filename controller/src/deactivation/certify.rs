@@ -156,7 +156,8 @@ impl Certify {
             Some(owners.into_iter().map(str::to_owned).collect())
         });
         let (erased, summary) = erased_by(evidence);
-        let is_verified = summary.as_ref().is_some_and(|it| it.is_verified);
+        let verification = summary.as_ref().map_or(Verification::NotVerified, |it| it.verification);
+        let is_verified = verification.is_made();
         let by = SanitisedBy { key: facts.key?.key_id(), store: facts.store.clone() };
         let Known { manufacturer, property_number, responsible, said } = known;
         Some(SanitisationCertificate {
@@ -173,10 +174,7 @@ impl Certify {
             method: summary.as_ref().map_or(Method::Unknown, |it| it.method),
             tool: summary.map_or_else(|| "not said".to_owned(), |it| it.tool),
             erased,
-            verification: match is_verified {
-                true => Verification::Full,
-                false => Verification::NotVerified,
-            },
+            verification,
             verified_by: is_verified.then(|| by.clone()),
             verified_at: is_verified.then_some(receipt.document.at),
             destination: said.destination,

@@ -62,7 +62,9 @@ impl Deliver {
     }
 
     /// Answers hellos: the time, the rosters that are missing, and how far the log has come, which
-    /// one in quarantine is not told. What is owed follows in the next step.
+    /// one in quarantine is not told. What is owed follows in the next step. The time is a word of
+    /// the controller by which a terminal that has locked itself sells again: one in quarantine
+    /// hears it only where something is to empty it.
     pub(super) async fn greet(
         &self,
         hellos: &BTreeMap<TerminalId, &Hello>,
@@ -75,6 +77,12 @@ impl Deliver {
         let newest = self.registry.newest_roster().await?.map_or(0, |roster| roster.version);
         let checkpoint = self.registry.newest_checkpoint().await?;
         let terminals = self.registry.terminals_of(&ids).await?;
+        let quarantined = terminals.iter().filter(|it| it.is_quarantined).map(|it| it.id);
+        let quarantined: Vec<_> = quarantined.collect();
+        let left_alone = match quarantined.is_empty() {
+            true => Vec::new(),
+            false => self.registry.left_alone(&quarantined).await?,
+        };
         for terminal in terminals.iter().filter(|it| it.unit == Unit::Enrolled) {
             let Some(hello) = hellos.get(&terminal.id) else { continue };
             let broker = self.brokers.broker_of(Shard::of(terminal.id));
@@ -86,7 +94,10 @@ impl Deliver {
                 terminal.epoch,
                 broker,
             );
-            let mut answers = vec![Down::FleetTime(time)];
+            let mut answers = match left_alone.contains(&terminal.id) {
+                true => Vec::new(),
+                false => vec![Down::FleetTime(time)],
+            };
             let mut known = hello.roster_version;
             while known < newest {
                 let limit = u32::try_from(ROSTERS_PER_MESSAGE_MAX).unwrap_or(1);

@@ -174,6 +174,7 @@ pub const CHECKS: &[Check] = checks! {
         a_terminal_in_quarantine_that_nothing_empties_is_an_alarm,
         a_new_claim_and_a_revocation_end_a_quarantine,
         a_terminal_in_quarantine_is_owed_what_empties_it_and_nothing_else,
+        a_terminal_in_quarantine_is_left_alone_while_nothing_empties_it,
         a_wipe_of_a_lost_terminal_waits_for_nothing_but_people,
         nobody_in_whose_hands_a_terminal_is_can_stop_its_wipe,
         an_erased_terminal_gets_no_order_and_is_retired_in_the_end,
@@ -187,6 +188,8 @@ pub const CHECKS: &[Check] = checks! {
         one_unit_is_in_service_at_a_position,
         a_unit_that_may_be_another_freezes_its_terminal,
         a_stranger_without_a_terminal_is_an_alarm_until_it_is_looked_after,
+        a_closed_unit_is_neither_claimed_nor_enrolled,
+        a_unit_that_is_reported_lost_or_opened_freezes_its_terminal,
         inspections_are_kept_and_the_next_one_is_due_after_the_last;
     stops:
         a_moment_is_announced_once_and_gives_what_is_to_be_done_its_times,

@@ -65,6 +65,12 @@ pub enum RegistryError {
         #[source]
         refused: crate::campaign::state::Refused,
     },
+    #[error("unit `{serial}` stays as it is")]
+    UnitRefused {
+        serial: String,
+        #[source]
+        refused: crate::unit::UnitRefused,
+    },
     #[error("there is no roster {missing}, so {version} cannot follow it")]
     RosterGap { version: u64, missing: u64 },
 }

@@ -667,6 +667,10 @@ impl<D: Database> Registry for SqlRegistry<D> {
         read!(self, "find what is owed", tx => orders::owed(tx, terminals, each, now))
     }
 
+    async fn left_alone(&self, terminals: &[TerminalId]) -> Result<Vec<TerminalId>> {
+        read!(self, "find what nothing empties", tx => orders::left_alone(tx, terminals))
+    }
+
     async fn delivered(&self, sent: &[Delivered], now: UnixTime) -> Result<()> {
         write!(self, "note what was sent", tx => orders::delivered(tx, sent, now))
     }

@@ -11,6 +11,8 @@ use shared::id::{ClaimId, OrderId, TerminalId};
 use shared::message::{Component, SignedBytes, Telemetry};
 use shared::time::UnixTime;
 
+use crate::unit::UnitState;
+
 /// One physical unit, known by its serial number.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Terminal {
@@ -204,6 +206,8 @@ pub enum ClaimRefusal {
     PlaceTaken { by: TerminalId },
     #[error("its place in the store is closed")]
     PlaceClosed,
+    #[error("its unit is {state} by the list of units")]
+    UnitClosed { state: UnitState },
 }
 
 impl Claim {

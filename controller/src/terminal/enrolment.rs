@@ -25,6 +25,7 @@ use crate::registry::terminal::{
     Certificate, Claim, ClaimRefusal, Enrolled, Enrolment, Service, Terminal, WRONG_GUESSES_MAX,
 };
 use crate::registry::{Registry, RegistryError};
+use crate::unit::UnitRefused;
 
 /// Rosters that are read at once.
 const ROSTERS_PER_PAGE: u32 = 50;
@@ -64,6 +65,9 @@ impl EnrolmentRefused {
             Self::Claim(ClaimRefusal::Revoked) => None,
             Self::Claim(ClaimRefusal::PlaceClosed) => {
                 Some("reopen the position, or make a claim for another lane")
+            }
+            Self::Claim(ClaimRefusal::UnitClosed { state }) => {
+                Some(UnitRefused::Closed(*state).hint())
             }
             Self::Claim(ClaimRefusal::PlaceTaken { .. }) => Some(
                 "claim this one for another lane, or move the one that is there by a new claim",

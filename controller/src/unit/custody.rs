@@ -82,6 +82,8 @@ pub struct Decided {
 enum Sealing {
     /// It is held against the record.
     Compared,
+    /// The same, by who looks at it: what is back at the depot may be without one.
+    ComparedIfSaid,
     /// A new one may be applied.
     Applied,
     Untouched,
@@ -91,18 +93,18 @@ fn sealing(event: UnitEvent) -> Sealing {
     use UnitEvent as On;
     match event {
         On::Receive => Sealing::Compared,
+        On::Return => Sealing::ComparedIfSaid,
         On::Allocate
         | On::Ship
         | On::SendForRepair
         | On::BackFromRepair
         | On::BackInPlace
+        | On::AwaitReturn
         | On::Restock => Sealing::Applied,
         On::Commission
         | On::Suspend
         | On::Resume
         | On::SwapOut
-        | On::AwaitReturn
-        | On::Return
         | On::Dispose
         | On::ReportTampered
         | On::ReportLost
@@ -207,10 +209,12 @@ fn look(unit: &Unit, said: &UnitStep, after: &mut Unit) -> Result<Option<String>
         return Err(UnitRefused::NotLookedAt(said.event));
     }
     let difference = match sealing {
-        Sealing::Compared => {
+        Sealing::Compared | Sealing::ComparedIfSaid => {
             let serial = said.serial.as_ref().filter(|it| **it != unit.about.serial);
             let serial = serial.map(|it| format!("its serial number reads `{it}`"));
-            joined([serial, seal_difference(unit, &said.seal)?])
+            let is_unsaid = sealing == Sealing::ComparedIfSaid && said.seal == SealSeen::Unsaid;
+            let seal = if is_unsaid { None } else { seal_difference(unit, &said.seal)? };
+            joined([serial, seal])
         }
         Sealing::Applied | Sealing::Untouched => None,
     };

@@ -12,7 +12,8 @@ use crate::id::RequestId;
 use crate::time::UnixTime;
 use crate::window::Window;
 
-/// The order of a wipe lives for 72 h at most: with a longer cool-off it would always expire.
+/// The order of a wipe that has a cool-off lives for 72 h at most: with a longer one it would
+/// always expire.
 pub const COOL_OFF_S_MAX: u32 = 48 * 3600;
 
 /// A till that could not settle by then is no longer tried: a long weekend is over.

@@ -55,6 +55,8 @@ pub enum UnsoundBatch {
     NoFallback,
     #[error("a cool-off of {0} s is longer than {COOL_OFF_S_MAX} s")]
     CoolOff(u32),
+    #[error("without a cool-off nobody could cancel the wipe of a terminal that is not lost")]
+    NoCoolOff,
     #[error("nobody is named who accepts that a settlement is delayed, or no reason is")]
     DelayUnanswered,
     #[error(
@@ -94,6 +96,10 @@ impl Batch {
             Change::Resume(resume) => check_tests(&resume.tests),
             Change::Decommission(wipe) if wipe.cool_off_s > COOL_OFF_S_MAX => {
                 Err(UnsoundBatch::CoolOff(wipe.cool_off_s))
+            }
+            // However short it is: whoever asks for none means what is lost.
+            Change::Decommission(wipe) if !wipe.is_lost && wipe.cool_off_s == 0 => {
+                Err(UnsoundBatch::NoCoolOff)
             }
             Change::Decommission(_)
             | Change::Restore(_)

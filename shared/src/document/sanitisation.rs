@@ -103,11 +103,18 @@ pub struct SanitisedBy {
 }
 
 impl SanitisationCertificate {
-    /// Whether all of it was looked for afterwards, and nothing was found.
+    /// Whether it was looked for afterwards, in full or in parts, and nothing was found.
     pub fn is_verified(&self) -> bool {
-        match self.verification {
-            Verification::Full => true,
-            Verification::Sampled | Verification::NotVerified => false,
+        self.verification.is_made()
+    }
+}
+
+impl Verification {
+    /// Whether it was looked for, and nothing was found.
+    pub fn is_made(self) -> bool {
+        match self {
+            Self::Full | Self::Sampled => true,
+            Self::NotVerified => false,
         }
     }
 }
@@ -127,31 +134,41 @@ impl Method {
 pub struct Summary {
     pub method: Method,
     pub tool: String,
-    pub is_verified: bool,
+    pub verification: Verification,
 }
 
-const VERIFIED: &str = ", verified";
+/// Agents that know no other word wrote this of whatever they had verified.
+const SAMPLED: &str = ", verified";
+const IN_FULL: &str = ", verified in full";
 const NOT_VERIFIED: &str = ", not verified";
 
 impl Summary {
-    /// `purge by tillward-erase 0.1.0, verified`.
-    pub fn note(method: &str, tool: &str, is_verified: bool) -> String {
-        let verified = if is_verified { VERIFIED } else { NOT_VERIFIED };
+    /// `purge by tillward-erase 0.1.0, verified in full`.
+    pub fn note(method: &str, tool: &str, verification: Verification) -> String {
+        let verified = match verification {
+            Verification::Full => IN_FULL,
+            Verification::Sampled => SAMPLED,
+            Verification::NotVerified => NOT_VERIFIED,
+        };
         format!("{method} by {tool}{verified}")
     }
 
     pub fn read(note: &str) -> Option<Self> {
         let (method, rest) = note.split_once(" by ")?;
-        let (tool, is_verified) = match rest.strip_suffix(NOT_VERIFIED) {
-            Some(tool) => (tool, false),
-            None => (rest.strip_suffix(VERIFIED)?, true),
-        };
+        let endings = [
+            (NOT_VERIFIED, Verification::NotVerified),
+            (IN_FULL, Verification::Full),
+            (SAMPLED, Verification::Sampled),
+        ];
+        let ending =
+            |(end, is): (&str, Verification)| rest.strip_suffix(end).map(|tool| (tool, is));
+        let (tool, verification) = endings.into_iter().find_map(ending)?;
         let method = match method {
             "clear" => Method::Clear,
             "purge" => Method::Purge,
             _ => return None,
         };
-        Some(Self { method, tool: tool.to_owned(), is_verified })
+        Some(Self { method, tool: tool.to_owned(), verification })
     }
 }
 
@@ -162,12 +179,16 @@ mod tests {
     #[test]
     fn a_summary_reads_back_as_it_was_written_and_nothing_else_does() {
         for (method, word) in [(Method::Clear, "clear"), (Method::Purge, "purge")] {
-            for is_verified in [true, false] {
+            use Verification::{Full, NotVerified, Sampled};
+            for verification in [Full, Sampled, NotVerified] {
                 let tool = "tillward-erase 0.1.0".to_owned();
-                let note = Summary::note(word, &tool, is_verified);
-                assert_eq!(Summary::read(&note), Some(Summary { method, tool, is_verified }));
+                let note = Summary::note(word, &tool, verification);
+                assert_eq!(Summary::read(&note), Some(Summary { method, tool, verification }));
             }
         }
+        // As it was written before there was a word for what is verified in full.
+        let old = Summary::read("purge by tillward-erase 0.1.0, verified").expect("it is read");
+        assert_eq!(old.verification, Verification::Sampled);
         for note in ["", "purge", "purge by x", "burnt by x, verified", "trading is stopped"] {
             assert_eq!(Summary::read(note), None, "{note}");
         }

@@ -440,10 +440,38 @@ fn a_wipe_is_done_once_in_its_time_and_in_its_stream() {
 }
 
 #[test]
+fn a_wipe_of_what_is_lost_waits_for_a_quarter_and_nothing_else_does() {
+    let quarter = limits::LOST_WIPE_LIFETIME_S_MAX;
+    let lives = |life_s: u64, mut it: Wiping| {
+        it.batch.not_after = it.batch.not_before.plus(Duration::from_secs(life_s));
+        it.order = Ceremony::order(1, it.scene.terminal, &it.batch, &it.scene.members);
+        it
+    };
+    let lost = lives(quarter, Wiping::lost());
+    lost.scene.check(&lost.parcel()).expect("it was stolen, and may be switched on any day");
+    for (case, long) in [
+        ("a day more", lives(quarter + 1, Wiping::lost())),
+        ("of one that is not lost", lives(quarter, Wiping::new())),
+    ] {
+        refused(&long.scene, case, &long.parcel(), Refusal::LivesTooLong);
+    }
+    let mut suspended = lives(quarter, Wiping::lost());
+    suspended.batch.change = suspension(|_| {});
+    suspended.order =
+        Ceremony::order(1, suspended.scene.terminal, &suspended.batch, &suspended.scene.members);
+    let parcel = suspended.enclosing(None);
+    refused(&suspended.scene, "a suspension", &parcel, Refusal::LivesTooLong);
+}
+
+#[test]
 fn nobody_can_be_kept_from_cancelling_a_wipe_by_one_that_never_begins() {
     let long = |wipe: &mut Decommission| wipe.cool_off_s = COOL_OFF_S_MAX + 1;
     let wiping = Wiping::of(suspended(), clearance, long);
     refused(&wiping.scene, "a cool-off of years", &wiping.parcel(), Refusal::UnsoundBatch);
+    let none = Wiping::of(suspended(), clearance, |wipe| wipe.cool_off_s = 0);
+    refused(&none.scene, "no cool-off", &none.parcel(), Refusal::UnsoundBatch);
+    let short = Wiping::of(suspended(), clearance, |wipe| wipe.cool_off_s = 1);
+    short.scene.check(&short.parcel()).expect("a second is one");
 }
 
 #[test]

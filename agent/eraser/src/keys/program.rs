@@ -49,7 +49,7 @@ impl KeyStore for KeyProgram<'_> {
                 let detail = format!("its check calls it gone, though to erase it failed: {why}");
                 Ok(Outcome::done(detail, None))
             }
-            Seen::StillThere(_) | Seen::CannotTell(_) | Seen::NotLookedFor => {
+            Seen::Sampled(_) | Seen::StillThere(_) | Seen::CannotTell(_) | Seen::NotLookedFor => {
                 Err(NotDestroyed { why, hint: HINT })
             }
         }

@@ -416,13 +416,26 @@ fn a_version_that_does_not_keep_to_a_suspension_is_stopped_at_once_and_has_faile
 }
 
 #[test]
+fn what_nobody_says_was_looked_at_whole_counts_as_sampled() {
+    let said = |more: &str| {
+        let report = format!(r#"{{"tool":"t","tool_version":"1","method":"clear"{more}}}"#);
+        super::summary(&serde_json::from_str(&report).unwrap())
+    };
+    assert_eq!(said(r#","verified":true,"in_full":true"#), "clear by t 1, verified in full");
+    assert_eq!(said(r#","verified":true,"in_full":false"#), "clear by t 1, verified");
+    assert_eq!(said(r#","verified":true"#), "clear by t 1, verified");
+    assert_eq!(said(r#","verified":false,"in_full":true"#), "clear by t 1, not verified");
+    assert_eq!(said(""), "clear by t 1, not verified");
+}
+
+#[test]
 fn a_wipe_names_its_order_and_keeps_for_last_what_proves_it() {
     let shop = erasable();
     is_done(act(&shop, suspend(), DeactivateAction::Stop));
     let notes = is_done(act(&shop, wipe(false), DeactivateAction::Erase));
     assert!(notes[0].contains("the till says that it has erased"), "{notes:?}");
     assert_eq!(notes[1], "luks /dev/x: destroyed, verified; d");
-    assert_eq!(notes[2], Summary::note("purge", "tillward-erase 0.1.0", true));
+    assert_eq!(notes[2], Summary::note("purge", "tillward-erase 0.1.0", Verification::Sampled));
     let request = was_asked(&shop, "run").expect("the program was run");
     assert_eq!(request["wipe"]["order"], json!(ORDER.to_string()));
     let state = shop.directory.path().join("state");

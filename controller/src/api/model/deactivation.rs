@@ -25,7 +25,8 @@ pub struct NewDeactivation {
     pub wanted: WantedService,
     #[serde(default)]
     pub name: Option<String>,
-    /// How long its orders are valid from now; else three days.
+    /// How long its orders are valid from now; else three days, and 90 for what is lost: as long as
+    /// may be.
     #[serde(default)]
     pub not_after_s: Option<u64>,
     /// Who answers for stores in which nobody sells any more: not whoever asks for it.

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use shared::digest::Digest;
 
-use super::fixture::{Fixture, problem};
+use super::fixture::{Fixture, claim_of, problem};
 use super::requests::{operator, post_as};
 use crate::registry::conformance::enrol;
 
@@ -103,6 +103,25 @@ async fn inspections_are_kept_and_come_due() {
     unknown["colour"] = json!("blue");
     let refused = fixture.post("/v1/units/PX-1/inspections", unknown).await;
     assert_eq!(problem(refused).await, "bad-request");
+}
+
+#[tokio::test]
+async fn a_claim_for_a_closed_unit_is_refused_with_what_to_do_first() {
+    let fixture = Fixture::start().await;
+    add(&fixture, vec![row(1, "PX-1")]).await;
+    assert_eq!(happen(&fixture, "PX-1", json!({ "event": "report-lost" })).await.status(), 200);
+    let claim = claim_of("PX-1", &shared::claim::Seed::new([42; 20]));
+    let refused = fixture.post("/v1/claims", claim.clone()).await;
+    assert_eq!(refused.status(), 409);
+    let refused: Value = refused.json().await.unwrap();
+    assert!(refused["type"].as_str().unwrap().ends_with("unit-refused"), "{refused}");
+    let detail = "unit PX-1: a unit that is lost-stolen enrols as no terminal";
+    assert_eq!(refused["detail"], detail);
+    assert!(refused["hint"].as_str().unwrap().contains("tillward unit move SERIAL found"));
+    for event in ["found", "send-for-repair"] {
+        assert_eq!(happen(&fixture, "PX-1", json!({ "event": event })).await.status(), 200);
+    }
+    assert_eq!(fixture.post("/v1/claims", claim).await.status(), 201, "somebody has it in hand");
 }
 
 #[tokio::test]

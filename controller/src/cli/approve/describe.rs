@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use shared::change::Change;
 use shared::code_words;
 use shared::document::Profile;
 use shared::document::roster::Role;
@@ -14,7 +15,7 @@ use super::super::words::{counted, or_nothing, word};
 use super::checked::Checked;
 use super::figures;
 use crate::api::model::{
-    Approval, CampaignState, CheckedOnSite, PlannedFee, PlannedWord, ServiceWord,
+    Approval, ApprovalMember, CampaignState, CheckedOnSite, PlannedFee, PlannedWord, ServiceWord,
 };
 use crate::campaign::words;
 use crate::provider::fees::Price;
@@ -22,6 +23,11 @@ use crate::rebind::plan::price_text;
 
 /// Stores that are named; the others are counted.
 const STORES_MAX: usize = 8;
+
+/// Terminals that are named; the others are counted.
+const SERIALS_MAX: usize = 25;
+/// On one line.
+const SERIALS_A_LINE: usize = 5;
 
 /// Everything that a signature would cover, from a file that was checked.
 pub(super) fn checked(request: &Checked, now: UnixTime, print: &mut Print) {
@@ -46,6 +52,9 @@ pub(super) fn checked(request: &Checked, now: UnixTime, print: &mut Print) {
     print.line("\nFor so many terminals:\n");
     number(batch.terminals, print);
     print.line(format_args!("\n  stores      {}", stores(request)));
+    for line in serials(&batch.change, &request.request.members) {
+        print.line(format_args!("  {line}"));
+    }
     let from = time_text(batch.not_before);
     print.line(format_args!("  valid       {from} until {}", time_text(batch.not_after)));
     print.line(format_args!("  campaign    {}", request.request.campaign));
@@ -213,6 +222,35 @@ fn stores(request: &Checked) -> String {
     named.join(", ")
 }
 
+/// Whom it is for, where no table says so: their ids are those under the root, the serial numbers
+/// are the controller's word as in all tables.
+fn serials(change: &Change, members: &[ApprovalMember]) -> Vec<String> {
+    let is_named = match change {
+        Change::Suspend(_) | Change::Resume(_) | Change::Restore(_) => true,
+        // Those have their tables, or are about whoever a selector means.
+        Change::Rebind(_)
+        | Change::Decommission(_)
+        | Change::Ping(_)
+        | Change::Backup(_)
+        | Change::Drill(_)
+        | Change::Upgrade(_)
+        | Change::Cancel(_) => false,
+    };
+    if !is_named {
+        return Vec::new();
+    }
+    let mut all: Vec<_> = members.iter().map(|it| words::harmless(&it.serial)).collect();
+    all.sort();
+    let more = all.len().saturating_sub(SERIALS_MAX);
+    all.truncate(SERIALS_MAX);
+    let mut lines: Vec<_> = all.chunks(SERIALS_A_LINE).map(|it| it.join(", ")).collect();
+    if more > 0 {
+        lines.push(format!("and {more} more"));
+    }
+    let names = std::iter::once("serials").chain(std::iter::repeat(""));
+    names.zip(lines).map(|(name, line)| format!("{name:<10}  {line}")).collect()
+}
+
 /// `gil: 1 of 2 needed; han may sign`.
 pub(super) fn progress(request: &Checked) -> String {
     let standing = &request.standing;
@@ -300,6 +338,11 @@ pub(super) fn next(approval: &Approval, print: &mut Print) {
 
 #[cfg(test)]
 mod tests {
+    use shared::backup::{Selection, SnapshotOf};
+    use shared::change::{Ping, Restore};
+    use shared::digest::Digest;
+    use shared::id::{RepositoryId, TerminalId};
+
     use super::super::super::golden;
     use super::super::super::samples::approval;
     use super::*;
@@ -314,6 +357,36 @@ mod tests {
         let unnamed = Approval { name: None, signed_by: Vec::new(), ..approval() };
         let waiting = [approval(), unnamed];
         golden::check("approval-list", &golden::printed(|print| list(&waiting, print)));
+    }
+
+    #[test]
+    fn whom_a_change_without_a_table_is_for_is_named() {
+        let of = SnapshotOf {
+            terminal: TerminalId::from_bytes([1; 16]),
+            repository: RepositoryId::from_bytes([1; 16]),
+            snapshot: Digest([2; 32]),
+            manifest: Digest([3; 32]),
+        };
+        let restore = Restore { of, selection: Selection::Everything, key: None, window: None };
+        let member = |number: u8| ApprovalMember {
+            terminal: TerminalId::from_bytes([number; 16]),
+            serial: format!("PX-{number:02}"),
+            store: "north".to_owned(),
+        };
+        let named = |change: &Change, count: u8| {
+            let members: Vec<_> = (1..=count).rev().map(member).collect();
+            serials(change, &members)
+        };
+        let restore = Change::Restore(restore);
+        assert_eq!(named(&restore, 2), ["serials     PX-01, PX-02"]);
+        let many = named(&restore, 28);
+        golden::check(
+            "approval-serials",
+            &golden::printed(|print| {
+                many.iter().for_each(|line| print.line(line));
+            }),
+        );
+        assert!(named(&Change::Ping(Ping { note: String::new() }), 2).is_empty());
     }
 
     #[test]

@@ -31,7 +31,7 @@ struct Terms {
     /// Say what speaks against it and what must be so by when; nothing is written
     #[arg(long)]
     plan: bool,
-    /// How long approvers and terminals have; else 3 days
+    /// How long approvers and terminals have; else 3 days, and 90 for a wipe of what is lost
     #[arg(long, value_name = "DURATION", value_parser = measure::duration)]
     not_after: Option<Duration>,
     /// What people call it

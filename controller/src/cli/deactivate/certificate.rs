@@ -185,14 +185,21 @@ mod tests {
             (&["gone"], &[]),
         ];
         let mut certificate = samples::sanitisation_certificate();
+        certificate.verification = Verification::Sampled;
         for (erased, expected) in cases {
             certificate.erased = erased.iter().map(|&it| it.to_owned()).collect();
             let digest = Envelope::unsigned(certificate.clone()).digest();
             let told = golden::printed(|print| tell(&certificate, digest, false, print));
-            assert!(told.contains("in full: the terminal looked for all of it"), "{told}");
+            assert!(told.contains("by quick sampling: the terminal looked for it"), "{told}");
             for part in [NAMES, DEVICES, KEYS] {
                 assert_eq!(told.contains(part), expected.contains(&part), "{part}: {told}");
             }
         }
+        certificate.verification = Verification::Full;
+        certificate.erased = vec!["/dev/x: discarded, verified; ".to_owned()];
+        let digest = Envelope::unsigned(certificate.clone()).digest();
+        let told = golden::printed(|print| tell(&certificate, digest, false, print));
+        assert!(told.contains("in full: the terminal looked for all of it, and its devices"));
+        assert!(told.contains("from end to end"), "{told}");
     }
 }

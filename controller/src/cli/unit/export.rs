@@ -14,6 +14,7 @@ use super::super::measure::time_text;
 use super::super::print::Print;
 use super::super::words::{counted, word};
 use crate::api::model::{Document, DocumentKind, Position, Unit, UnitState};
+use crate::provider::model::Model;
 
 /// Write the list of devices that PCI DSS 9.5.1.1 asks for, as CSV
 ///
@@ -51,6 +52,20 @@ struct Listed {
     pts_expires_on: String,
 }
 
+/// What was written down of a model.
+#[derive(Debug)]
+struct Described {
+    manufacturer: Option<String>,
+    form_factor: String,
+}
+
+impl Described {
+    fn of(model: Model) -> Self {
+        let Model { manufacturer, form_factor, .. } = model;
+        Self { manufacturer, form_factor }
+    }
+}
+
 impl Export {
     pub(super) async fn run(&self, client: &Client, print: &mut Print) -> Result<(), Failure> {
         self.may_write()?;
@@ -59,7 +74,7 @@ impl Export {
         let positions = client.positions().await?;
         let models = client.provider_records(DocumentKind::Model).await?;
         let described = models.into_iter().filter_map(|it| match it.document {
-            Document::Model(model) => Some((it.key, model.form_factor)),
+            Document::Model(model) => Some((it.key, Described::of(model))),
             Document::Provider(_)
             | Document::Fees(_)
             | Document::Band(_)
@@ -88,7 +103,7 @@ impl Export {
 fn lines(
     units: &[Unit],
     positions: &[Position],
-    described: &BTreeMap<String, String>,
+    described: &BTreeMap<String, Described>,
 ) -> Vec<Listed> {
     let lanes: BTreeMap<_, _> = positions.iter().map(|it| (it.id, &it.lane)).collect();
     let text = |it: &Option<String>| it.clone().unwrap_or_default();
@@ -96,9 +111,13 @@ fn lines(
     let listed = units.iter().filter(|it| it.state != UnitState::Disposed);
     let line = |it: &Unit| {
         let (about, inspected) = (&it.about, it.inspected.as_ref());
+        let model = described.get(&about.model);
         Listed {
-            make_model: about.model.clone(),
-            description: described.get(&about.model).cloned().unwrap_or_default(),
+            make_model: match model.and_then(|it| it.manufacturer.as_ref()) {
+                Some(make) => format!("{make} {}", about.model),
+                None => about.model.clone(),
+            },
+            description: model.map(|it| it.form_factor.clone()).unwrap_or_default(),
             location: about.store.clone(),
             lane: it
                 .position
@@ -140,7 +159,9 @@ mod tests {
 
     #[test]
     fn the_list_has_a_line_for_each_device_that_is_not_gone() {
-        let described = BTreeMap::from([("px7".to_owned(), "countertop".to_owned())]);
+        let (manufacturer, form_factor) = (Some("Paxton".to_owned()), "countertop".to_owned());
+        let model = Described { manufacturer, form_factor };
+        let described = BTreeMap::from([("px7".to_owned(), model)]);
         let lines = lines(&samples::units(), &samples::positions(), &described);
         golden::check("unit-export", &written(&lines).unwrap());
     }

@@ -22,13 +22,14 @@ use crate::api::model::{
 Events: allocate, ship, receive, commission, suspend, resume, send-for-repair, back-from-repair,
 back-in-place, swap-out, await-return, return, restock, dispose, report-tampered, report-lost, found
 
-`receive` asks for the seal where one is on record. A seal or a serial number that differs freezes
-the unit as tampered, and its terminal until two people have looked. `return` and
-`back-from-repair` ask for the accessories that are there, and for the condition. What has served
-waits for its return, comes back from repair to the depot, goes into stock, to another shop or away
-for good only once it is erased: `tillward unit show` says whether. With all that is on it, it goes
-from repair `back-in-place`, to the lane in which it stood when it was suspended. A unit whose
-terminal signs that it is suspended, or sells again, moves by itself.
+`receive` asks for the seal where one is on record. A seal or a serial number that differs, there or
+on `return`, freezes the unit as tampered, and its terminal until two people have looked; so do
+`report-tampered` and `report-lost`. `return` and `back-from-repair` ask for the accessories that
+are there, and for the condition. What has served waits for its return, comes back from repair to
+the depot, goes into stock, to another shop or away for good only once it is erased:
+`tillward unit show` says whether. With all that is on it, it goes from repair `back-in-place`, to
+the lane in which it stood when it was suspended. A unit whose terminal signs that it is suspended,
+or sells again, moves by itself.
 
 Example:
   tillward unit move PX-1 ship --why 'order 12' --seal BAG-7 --courier parcels --tracking 1Z99

@@ -3,13 +3,14 @@
 use std::time::Duration;
 
 use shared::backup::{Selection, SnapshotOf};
-use shared::change::{Change, Restore, Verb};
+use shared::change::rebind::Reason;
+use shared::change::{Change, Decommission, Restore, Verb};
 use shared::digest::Digest;
 use shared::document::roster::{Role, RosterKey, Thresholds};
 use shared::document::{Batch, FORMAT, Roster};
 use shared::floor::{Requirement, Signers};
-use shared::id::{CampaignId, RepositoryId};
-use shared::limits::APPROVED_ORDER_LIFETIME_S_MAX;
+use shared::id::{CampaignId, RepositoryId, RequestId};
+use shared::limits::{APPROVED_ORDER_LIFETIME_S_MAX, LOST_WIPE_LIFETIME_S_MAX};
 use shared::signature::{Envelope, PrivateKey};
 use shared::time::UnixTime;
 
@@ -270,4 +271,27 @@ async fn what_needs_people_by_itself_lives_no_longer_than_it_is_remembered() {
     let refused = world.create_and_start(&NewCampaign { lifetime_s, ..restore(1) }).await;
     let refused = refused.unwrap_err().to_string();
     assert_eq!(refused, "a life of 259201 s is not possible: choose 60 to 259200");
+}
+
+#[tokio::test]
+async fn a_wipe_of_what_is_lost_alone_may_live_for_a_quarter() {
+    let world = World::new(1, 1).await;
+    let lives_too_long = async |is_lost: bool, lifetime_s: u64| {
+        let change = Change::Decommission(Box::new(Decommission {
+            request: RequestId::from_bytes([1; 16]),
+            reason: Reason::LostStolen,
+            ordered_by: "cora".to_owned(),
+            note: String::new(),
+            cool_off_s: if is_lost { 0 } else { 60 },
+            clearances: Digest([0; 32]),
+            is_lost,
+        }));
+        let new = NewCampaign { change, lifetime_s, ..new_campaign(1) };
+        let checked = world.campaigns.check(&new, world.now).await;
+        matches!(checked, Err(CampaignError::Lifetime { .. }))
+    };
+    let quarter = LOST_WIPE_LIFETIME_S_MAX;
+    assert!(!lives_too_long(true, quarter).await);
+    assert!(lives_too_long(true, quarter + 1).await && lives_too_long(false, quarter).await);
+    assert!(!lives_too_long(false, APPROVED_ORDER_LIFETIME_S_MAX).await);
 }

@@ -1,6 +1,7 @@
 //! Campaigns in fair weather: who is released when, and how each life ends.
 
 use shared::change::Verb;
+use shared::message::Down;
 use shared::outcome::{Failure, FailureCode, Outcome};
 use shared::signature::PrivateKey;
 
@@ -105,8 +106,18 @@ async fn an_order_that_was_not_accepted_before_the_pause_is_sent_after_it() {
     world.everybody_succeeded_once(1).await;
 }
 
+/// Whether the first terminal is told the time when it connects.
+async fn hears_the_time(world: &mut World) -> bool {
+    let now = world.now;
+    let terminal = world.terminal(1);
+    terminal.reconnect();
+    let said = terminal.say(now).into_iter().map(|up| (id(1), up)).collect();
+    let heard = world.hear(said).await;
+    heard.iter().any(|(to, message)| *to == id(1) && matches!(message, Down::FleetTime(_)))
+}
+
 #[tokio::test]
-async fn whoever_is_in_quarantine_is_held_back_by_name_and_told_the_time_alone() {
+async fn whoever_is_in_quarantine_is_held_back_by_name_and_told_no_time_by_which_it_sells() {
     let mut world = World::new(3, 1).await;
     rounds(&mut world, 2).await;
     world.start_campaign(1, 3).await;
@@ -122,12 +133,14 @@ async fn whoever_is_in_quarantine_is_held_back_by_name_and_told_the_time_alone()
     assert_eq!(parts(&world, 1).await[0], Part::Held(Held::Quarantined.into()));
     let held = world.campaign(1).await.held;
     assert_eq!(held.into_iter().collect::<Vec<_>>(), [(Held::Quarantined, 1)]);
-    world.terminal(1).reconnect();
+    assert!(!hears_the_time(&mut world).await, "its lease would let it sell again");
     rounds(&mut world, 3).await;
     assert!(world.terminal(1).carried_out.is_empty());
 
     let paused = world.registry.campaign(lost.id).await.unwrap().unwrap();
     world.registry.move_campaign(&paused, CampaignEvent::Abort, &by).await.unwrap();
+    assert!(hears_the_time(&mut world).await);
+    world.terminal(1).reconnect();
     world.until_over(1, 30).await;
     world.everybody_succeeded_once(1).await;
 }

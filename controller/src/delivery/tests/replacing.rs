@@ -14,7 +14,7 @@ use walk::{Act, Bench, Found};
 
 use shared::change::Verb;
 use shared::document::receipt::Evidence;
-use shared::document::sanitisation::Summary;
+use shared::document::sanitisation::{Summary, Verification};
 use shared::time::UnixTime;
 
 use crate::registry::terminal::Service;
@@ -131,7 +131,7 @@ async fn what_is_not_done_in_one_step_is_caught() {
 
 /// A wipe's receipt says what proves it.
 pub(super) fn evidence(verb: Verb) -> Vec<Evidence> {
-    let note = Summary::note("purge", "tillward-erase 0.1.0", true);
+    let note = Summary::note("purge", "tillward-erase 0.1.0", Verification::Full);
     let piece = Evidence { step: "erase".to_owned(), at: UnixTime(0), note, digest: None };
     if verb == Verb::Decommission { vec![piece] } else { vec![] }
 }

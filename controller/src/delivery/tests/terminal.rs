@@ -10,11 +10,8 @@ use shared::document::order::Stream;
 use shared::document::profile::PROFILE_BYTES_MAX;
 use shared::document::receipt::{Receipt, Said};
 use shared::document::{Batch, Checkpoint, FORMAT, FleetTime, Order, Profile};
-use shared::floor;
 use shared::id::{BatchId, FleetId, OrderId, TerminalId};
-use shared::limits::{
-    APPROVED_ORDER_LIFETIME_S_MAX, REPORTS_IN_FLIGHT_MAX, ROUTINE_ORDER_LIFETIME_S_MAX,
-};
+use shared::limits::REPORTS_IN_FLIGHT_MAX;
 use shared::log_tree::{self, Span};
 use shared::membership::{Proof, profile_holds};
 use shared::message::{
@@ -183,10 +180,7 @@ impl Terminal {
         assert!(order.not_before <= now, "it would refuse what it is sent too early");
         let proof = Proof { index: order.index, path: order.path };
         assert!(proof.holds(self.id, batch.terminals, batch.root), "it is a member");
-        let life_s_max = match floor::needs_people(batch.change.verb()) {
-            true => APPROVED_ORDER_LIFETIME_S_MAX,
-            false => ROUTINE_ORDER_LIFETIME_S_MAX,
-        };
+        let life_s_max = batch.change.lifetime_s_max();
         let life_s = batch.not_after.since(batch.not_before).as_secs();
         assert!(life_s <= life_s_max, "it lives for {life_s} s");
         self.check_profile(parcel, order.index, &batch);

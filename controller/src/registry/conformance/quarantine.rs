@@ -253,6 +253,43 @@ pub(super) async fn a_terminal_in_quarantine_is_owed_what_empties_it_and_nothing
     assert!(issue(registry, &order(20, 1, 11)).await);
 }
 
+pub(super) async fn a_terminal_in_quarantine_is_left_alone_while_nothing_empties_it(
+    registry: &dyn Registry,
+) {
+    enrol(registry, 1, 1).await;
+    enrol(registry, 2, 1).await;
+    let alone = async || {
+        let both = [terminal_id(1), terminal_id(2)];
+        registry.left_alone(&both).await.expect("it is asked")
+    };
+    assert_eq!(alone().await, [], "nobody is in quarantine");
+    let runs = approved(registry, 1, &[1]).await;
+    assert_eq!(alone().await, [], "its order is made as soon as it is heard");
+    assert!(issue(registry, &wipe_order(1, 1)).await);
+    assert_eq!(alone().await, [], "it is owed");
+    let store = suspect(registry, Scope::Store("berlin-1".to_owned())).await;
+    assert_eq!(alone().await, [terminal_id(1)], "it is kept from it");
+    for who in ["ana", "ben"] {
+        let lifted = registry.lift_suspicion(store, &by(who, 27)).await;
+        lifted.expect("it is known").expect("they may");
+    }
+    let paused = moved(registry, &runs, CampaignEvent::Pause).await;
+    assert_eq!(alone().await, [terminal_id(1)], "it is not sent");
+    let runs = moved(registry, &paused, CampaignEvent::Resume).await;
+    let accepted = super::fixture::said(order_id(1, 1, 1), Said::Accepted, 21);
+    registry.apply(&[heard(1, accepted)]).await.expect("it is applied");
+    assert_eq!(alone().await, [], "it is at it");
+    moved(registry, &runs, CampaignEvent::End).await;
+    assert_eq!(alone().await, [], "and stays so");
+    let told = finished(order_id(1, 1, 1), failed(), 30);
+    registry.apply(&[heard(2, told)]).await.expect("it is applied");
+    assert_eq!(alone().await, [terminal_id(1)], "it was not emptied");
+    let second = approved(registry, 2, &[1]).await;
+    assert_eq!(alone().await, [], "it is ordered anew");
+    moved(registry, &second, CampaignEvent::End).await;
+    assert_eq!(alone().await, [terminal_id(1)], "that ran out, too");
+}
+
 /// With which number the cancelling order goes.
 enum Cancelled {
     Routine(u64),
@@ -380,7 +417,9 @@ pub(super) async fn an_erased_terminal_gets_no_order_and_is_retired_in_the_end(
 
 async fn spoke(registry: &dyn Registry) -> Vec<(AlarmKind, String)> {
     let alarms = registry.alarms(&Page::first(9)).await.expect("a list");
-    alarms.into_iter().map(|(_, it)| (it.kind, it.subject)).collect()
+    // What was reported lost is frozen besides.
+    let spoke = alarms.into_iter().filter(|(_, it)| it.kind != AlarmKind::Suspicion);
+    spoke.map(|(_, it)| (it.kind, it.subject)).collect()
 }
 
 pub(super) async fn a_closed_unit_that_speaks_is_an_alarm_until_somebody_has_it(
@@ -402,10 +441,11 @@ pub(super) async fn a_closed_unit_that_speaks_is_an_alarm_until_somebody_has_it(
     }
     let subject = format!("lost-stolen since {}", UnixTime(30));
     assert_eq!(spoke(registry).await, [(AlarmKind::ClosedUnitSpoke, subject)]);
-    assert_eq!(registry.fleet_tally().await.expect("it is told").alarms, 1);
+    // The other one is that its terminal is frozen.
+    assert_eq!(registry.fleet_tally().await.expect("it is told").alarms, 2);
     happens(UnitEvent::Found, 50).await;
     assert_eq!(spoke(registry).await, []);
-    assert_eq!(registry.fleet_tally().await.expect("it is told").alarms, 0);
+    assert_eq!(registry.fleet_tally().await.expect("it is told").alarms, 1);
     // Whoever had it may have done anything to it.
     registry.apply(&[hello(60)]).await.expect("it is applied");
     let subject = format!("tampered since {}", UnixTime(50));

@@ -307,6 +307,13 @@ pub(super) async fn a_swap_that_cannot_be_whole_changes_nothing(registry: &dyn R
     let gone = UnitStep::plain(UnitEvent::ReportLost);
     registry.move_unit("SN-002", &gone, &by("op", 32)).await.expect("known").expect("it may");
     let refused = say(registry, GO_LIVE, 33).await;
+    assert!(matches!(refused, Err(ReplacementRefused::Frozen(_))), "{refused:?}");
+    let open = registry.suspicions(false, &Page::first(9)).await.expect("a list");
+    for who in ["ana", "ben"] {
+        let lifted = registry.lift_suspicion(open[0].number, &by(who, 34)).await;
+        lifted.expect("it is known").expect("they may");
+    }
+    let refused = say(registry, GO_LIVE, 35).await;
     assert!(matches!(refused, Err(ReplacementRefused::Unit { .. })), "{refused:?}");
     assert_eq!(unit(registry, "SN-001").await, UnitState::InService);
     let there = registry.position(position.id).await.expect("it is asked").expect("known");

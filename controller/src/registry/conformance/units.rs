@@ -1,20 +1,23 @@
 //! Units: their lives, who had them in hand, who looked at them, and what does not fit.
 
+use shared::digest::Digest;
 use shared::id::PositionId;
 use shared::time::UnixTime;
 
 use super::fixture::*;
 use super::positions;
-use crate::registry::Registry;
 use crate::registry::delivery::AlarmKind;
 use crate::registry::page::Page;
+use crate::registry::terminal::{ClaimRefusal, Enrolled, NewClaim};
 use crate::registry::unit::{Changed, UnitsOf};
+use crate::registry::{Registry, RegistryError};
 use crate::unit::custody::{UnitMove, UnitStep};
 use crate::unit::import::NewUnit;
 use crate::unit::inspection::{
     Connections, Inspection, NewInspection, SealSeen, SerialSeen, Surface, Verdict,
 };
 use crate::unit::record::{About, Accessory, Condition, INSPECTION_EVERY_DAYS, Money, Unit};
+use crate::unit::remains::NewWord;
 use crate::unit::{UnitEvent, UnitRefused, UnitState};
 
 const DAY: i64 = 86_400;
@@ -282,7 +285,7 @@ fn found(seal: SealSeen) -> NewInspection {
         connections: Connections::AsExpected,
         serial: SerialSeen::Confirmed,
         firmware: Some("3.2".to_owned()),
-        photos: vec![shared::digest::Digest::of(b"photo")],
+        photos: vec![Digest::of(b"photo")],
         note: None,
     }
 }
@@ -322,6 +325,76 @@ pub(super) async fn a_stranger_without_a_terminal_is_an_alarm_until_it_is_looked
         };
         move_on(registry, "PX-1", back, now + 2).await.expect("it may");
     }
+}
+
+pub(super) async fn a_closed_unit_is_neither_claimed_nor_enrolled(registry: &dyn Registry) {
+    enrol(registry, 1, 1).await;
+    add(registry, &[about("SN-001")]).await.expect("it is added");
+    let claims = [claim(1, 2), claim(1, 3), claim(1, 4)];
+    registry.add_claim(&claims[0], &by("op", 2)).await.expect("it is on a shelf");
+    let enrolled = async |at: i64| {
+        let asked = enrolment(claims[0].id, 7);
+        registry.enrol(&asked, &by("enrolment", at)).await.expect("it is decided")
+    };
+    let refused = async |new: &NewClaim, at: i64| match registry.add_claim(new, &by("op", at)).await
+    {
+        Err(RegistryError::UnitRefused { serial, refused }) => (serial, refused),
+        other => panic!("{other:?}"),
+    };
+    for (event, state) in [
+        (UnitEvent::ReportLost, UnitState::LostStolen),
+        (UnitEvent::Found, UnitState::Tampered),
+        (UnitEvent::Dispose, UnitState::Disposed),
+    ] {
+        if event == UnitEvent::Dispose {
+            for who in ["ana", "ben"] {
+                let word = NewWord { reference: "S-1".to_owned(), paper: Digest::of(b"paper") };
+                let said = registry.sanitise_unit("SN-001", &word, &by(who, 10)).await;
+                said.expect("it is on the list").expect("they may");
+            }
+        }
+        move_on(registry, "SN-001", plain(event), 10).await.expect("it may");
+        let closed = ("SN-001".to_owned(), UnitRefused::Closed(state));
+        assert_eq!(refused(&claims[1], 11).await, closed);
+        assert!(!closed.1.hint().is_empty());
+        let refusal = ClaimRefusal::UnitClosed { state };
+        assert_eq!(enrolled(12).await, Enrolled::Refused(refusal));
+    }
+    let terminal = registry.terminal(terminal_id(1)).await.expect("asked").expect("known");
+    assert_eq!(terminal.epoch, 1, "it has not enrolled again");
+    // The same serial number on another device.
+    add(registry, &[about("SN-001")]).await.expect("it is added");
+    registry.add_claim(&claims[2], &by("op", 13)).await.expect("nothing speaks against it");
+    let asked = enrolment(claims[2].id, 8);
+    let again = registry.enrol(&asked, &by("enrolment", 14)).await.expect("it is decided");
+    assert!(matches!(again, Enrolled::Done(it) if it.epoch == 2));
+}
+
+pub(super) async fn a_unit_that_is_reported_lost_or_opened_freezes_its_terminal(
+    registry: &dyn Registry,
+) {
+    let events = [UnitEvent::ReportLost, UnitEvent::ReportTampered];
+    for (number, event) in (1..).zip(events) {
+        let serial = format!("SN-{number:03}");
+        enrol(registry, number, 1).await;
+        add(registry, &[about(&serial)]).await.expect("it is added");
+        move_on(registry, &serial, plain(event), 2).await.expect("it may");
+        assert!(is_frozen(registry, number).await, "{event}");
+        let open = registry.suspicions(false, &Page::first(9)).await.expect("a list");
+        assert_eq!(open.len(), 1, "once, and the one before was lifted");
+        let said = if number == 1 { "lost" } else { "tampered with" };
+        assert_eq!(open[0].note, format!("unit {serial} was reported as {said}"));
+        for who in ["ana", "ben"] {
+            assert!(is_frozen(registry, number).await, "until two have looked");
+            let lifted = registry.lift_suspicion(open[0].number, &by(who, 3)).await;
+            lifted.expect("it is known").expect("they may");
+        }
+        assert!(!is_frozen(registry, number).await);
+    }
+    // What is no terminal has nobody to be kept from anything.
+    add(registry, &[about("PX-1")]).await.expect("it is added");
+    move_on(registry, "PX-1", plain(UnitEvent::ReportLost), 4).await.expect("it may");
+    assert_eq!(registry.fleet_tally().await.expect("it is counted").alarms, 0);
 }
 
 pub(super) async fn inspections_are_kept_and_the_next_one_is_due_after_the_last(

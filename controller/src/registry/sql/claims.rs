@@ -5,7 +5,7 @@ use shared::time::UnixTime;
 
 use super::code::ClaimWord;
 use super::session::{Row, Transaction, code, int, json, maybe_text, text, time};
-use super::{audit, positions, quarantine, terminals};
+use super::{audit, positions, quarantine, terminals, units};
 use crate::position::PositionState;
 use crate::registry::RegistryError;
 use crate::registry::audit::By;
@@ -13,6 +13,7 @@ use crate::registry::page::Page;
 use crate::registry::terminal::{
     Claim, ClaimRefusal, ClaimState, Enrolled, Enrolment, NewClaim, Unit, WRONG_GUESSES_MAX,
 };
+use crate::unit::{UnitRefused, UnitState};
 
 type Result<T> = std::result::Result<T, RegistryError>;
 
@@ -82,6 +83,10 @@ pub(super) async fn page(tx: &mut Transaction, page: &Page<ClaimId>) -> Result<V
 }
 
 pub(super) async fn add(tx: &mut Transaction, new: &NewClaim, by: &By) -> Result<Claim> {
+    if let Some(state) = closed_unit(tx, &new.serial).await? {
+        let (serial, refused) = (new.serial.clone(), UnitRefused::Closed(state));
+        return Err(RegistryError::UnitRefused { serial, refused });
+    }
     let terminal = terminals::announce(tx, new, by.at).await?;
     let replace = "UPDATE claims SET state = $2 WHERE terminal = $1 AND state = $3";
     let values = vec![text(terminal), code(ClaimWord::Replaced), code(ClaimWord::Open)];
@@ -138,6 +143,10 @@ pub(super) async fn enrol(
     if let Err(refusal) = claim.admits(enrolment.spki, by.at) {
         return Ok(Enrolled::Refused(refusal));
     }
+    // It may have been closed since the claim was made, and enrolling would end its quarantine.
+    if let Some(state) = closed_unit(tx, &claim.serial).await? {
+        return Ok(Enrolled::Refused(ClaimRefusal::UnitClosed { state }));
+    }
     match claim.state {
         ClaimState::Used { .. } if terminal.unit == Unit::Revoked => {
             return Ok(Enrolled::Refused(ClaimRefusal::Revoked));
@@ -163,6 +172,12 @@ pub(super) async fn enrol(
     audit::append(tx, by, "terminal-enrolled", terminal.id).await?;
     let terminal = terminals::by_id(tx, claim.terminal).await?.ok_or_else(missing)?;
     Ok(Enrolled::Done(terminal))
+}
+
+/// The state in which nobody should hear from the unit with this serial number.
+async fn closed_unit(tx: &mut Transaction, serial: &str) -> Result<Option<UnitState>> {
+    let unit = units::by_serial(tx, serial).await?;
+    Ok(unit.map(|unit| unit.state).filter(|state| state.is_closed()))
 }
 
 /// Whether the position that the claim names is closed.

@@ -373,6 +373,37 @@ pub(super) async fn owed(
     rows.into_iter().map(owed).collect()
 }
 
+pub(super) async fn left_alone(
+    tx: &mut Transaction,
+    terminals: &[TerminalId],
+) -> Result<Vec<TerminalId>> {
+    // What has accepted its wipe carries it out, heard of or not.
+    let select = with_id_list!(
+        concat!(
+            "SELECT id FROM terminals WHERE service <> 'erased' AND ",
+            terminal_is_quarantined!(),
+            " AND NOT EXISTS (SELECT 1 FROM deactivation_members AS emptied
+                 JOIN campaigns ON campaigns.id = emptied.campaign
+                 LEFT JOIN assignments ON assignments.campaign = emptied.campaign
+                     AND assignments.terminal = emptied.terminal
+                 WHERE emptied.terminal = terminals.id AND ",
+            is_wipe_of_lost!("campaigns.id"),
+            "    AND (assignments.state IN ('accepted', 'waiting', 'working', 'undoing', 'silent')
+                     OR (campaigns.state = 'running'
+                         AND COALESCE(assignments.state, 'ordered') IN ('ordered', 'unanswered')
+                         AND NOT EXISTS (SELECT 1 FROM requests WHERE requests.state = 'frozen'
+                             AND requests.campaign = campaigns.id)
+                         AND NOT EXISTS (SELECT 1 FROM suspicions WHERE ",
+            holds_back!("campaigns.id"),
+            "))))
+                 AND id IN "
+        ),
+        " ORDER BY id"
+    );
+    let rows = tx.rows(select, vec![list(terminals)]).await?;
+    rows.into_iter().map(|mut row| row.parsed("terminal")).collect()
+}
+
 pub(super) async fn delivered(
     tx: &mut Transaction,
     sent: &[Delivered],

@@ -260,6 +260,25 @@ pub(super) async fn move_on(
     step: &UnitStep,
     by: &By,
 ) -> Result<Refused<Changed<UnitMove>>> {
+    let moved = match moved(tx, serial, step, by).await? {
+        Ok(moved) => moved,
+        Err(refused) => return Ok(Err(refused)),
+    };
+    if let Some(difference) = &moved.difference {
+        freeze::freeze(tx, serial, difference, &suspecting(difference, by)).await?;
+    } else if matches!(step.event, UnitEvent::ReportTampered | UnitEvent::ReportLost) {
+        freeze::reported(tx, serial, step.event, by).await?;
+    }
+    Ok(Ok(moved))
+}
+
+/// The same, and nothing is kept from its terminal yet.
+async fn moved(
+    tx: &mut Transaction,
+    serial: &str,
+    step: &UnitStep,
+    by: &By,
+) -> Result<Refused<Changed<UnitMove>>> {
     let before = known(tx, serial).await?;
     let remains = remains::of(tx, &before).await?;
     let Decided { unit, difference } = match custody::decide(&before, step, &remains) {
@@ -294,9 +313,6 @@ pub(super) async fn move_on(
         freeze::end_alarms(tx, serial, by).await?;
     }
     follow::end_alarm(tx, serial, unit.state, by).await?;
-    if let Some(difference) = &difference {
-        freeze::freeze(tx, serial, difference, by).await?;
-    }
     Ok(Ok(Changed { unit, what, difference }))
 }
 
@@ -326,7 +342,8 @@ async fn inspect(
     put(tx, &before, &unit).await?;
     if let Some(difference) = &difference {
         let frozen = suspecting(difference, by);
-        if let Err(refused) = step_unit(tx, serial, UnitEvent::ReportTampered, &frozen).await? {
+        let tampered = UnitStep::plain(UnitEvent::ReportTampered);
+        if let Err(refused) = moved(tx, serial, &tampered, &frozen).await? {
             return Ok(Err(refused));
         }
         freeze::freeze(tx, serial, difference, by).await?;

@@ -74,6 +74,40 @@ fn a_seal_is_applied_where_that_makes_sense_and_nowhere_else() {
 }
 
 #[test]
+fn what_waits_for_its_return_is_sealed_for_the_way() {
+    let waits = sealed(UnitEvent::AwaitReturn, "BAG-2");
+    let waiting = decided(&unit(UnitState::SwappedOut), &waits).unwrap();
+    assert_eq!((waiting.unit.state, waiting.difference), (UnitState::AwaitingReturn, None));
+    assert_eq!(waiting.unit.about.seal.as_deref(), Some("BAG-2"));
+    let read = UnitStep { serial: Some("PX-1".to_owned()), ..waits };
+    let refused = Err(UnitRefused::NotLookedAt(UnitEvent::AwaitReturn));
+    assert_eq!(decided(&unit(UnitState::SwappedOut), &read), refused);
+}
+
+#[test]
+fn a_seal_that_somebody_reads_on_what_is_back_is_held_against_the_record() {
+    let back = |seal| UnitStep { seal, ..graded(UnitEvent::Return, Condition::Good) };
+    let reads = |seal: &str| back(SealSeen::Reads(seal.to_owned()));
+    let away = unit(UnitState::AwaitingReturn);
+    for step in [reads("S-1"), back(SealSeen::Unsaid)] {
+        let returned = decided(&away, &step).unwrap();
+        assert_eq!((returned.unit.state, returned.difference), (UnitState::Returned, None));
+        assert_eq!(returned.unit.about.seal.as_deref(), Some("S-1"));
+    }
+    let other = UnitStep { serial: Some("PX-2".to_owned()), ..back(SealSeen::Unsaid) };
+    for (step, told) in [
+        (reads("S-9"), "its seal reads `S-9`, not `S-1`"),
+        (back(SealSeen::Missing), "its seal `S-1` is missing"),
+        (other, "its serial number reads `PX-2`"),
+    ] {
+        let frozen = decided(&away, &step).unwrap();
+        assert_eq!(frozen.difference.as_deref(), Some(told));
+        assert_eq!(frozen.unit.state, UnitState::Tampered, "{told}");
+        assert_eq!(frozen.unit.about.seal.as_deref(), Some("S-1"), "{told}");
+    }
+}
+
+#[test]
 fn what_comes_back_is_counted_and_graded_and_what_is_damaged_is_not_stock() {
     for (state, event) in [
         (UnitState::AwaitingReturn, UnitEvent::Return),

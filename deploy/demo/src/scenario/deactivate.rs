@@ -354,7 +354,9 @@ fn certificates(stage: &Stage, promises: &mut Promises) -> Result<Vec<(usize, St
             format!("the certificate of {serial} is genuine"),
             verified.map(|_| ()).map_err(|error| format!("{error:#}")),
         );
-        promises.equal("…and says that all was verified", &shown["verification"], &"full".into());
+        // Of its files the names alone are looked for.
+        let sampled = "sampled".into();
+        promises.equal("…and says how it was verified", &shown["verification"], &sampled);
         let digest = shown["digest"].as_str().context("a certificate has a digest")?;
         found.push((at, digest.chars().take(8).collect()));
     }

@@ -16,6 +16,8 @@ pub(super) struct Field {
 
 const NOT_STATED: &str = "not stated";
 const NOT_VERIFIED: &str = "not verified";
+const DEVICES: &str = "parts of its devices, evenly spread, read as zeros";
+const WHOLE_DEVICES: &str = "its devices read as zeros from end to end";
 
 pub(super) fn fields(of: &SanitisationCertificate, digest: Digest) -> Vec<Field> {
     let saved = match of.saved {
@@ -88,24 +90,23 @@ fn verified(of: &SanitisationCertificate) -> Vec<(&'static str, String)> {
 }
 
 fn verification(of: &SanitisationCertificate) -> String {
-    let found = match of.verification {
-        Verification::Full => looked_for(&of.erased),
-        Verification::Sampled => {
-            return "by quick sampling: the terminal tried to read parts of it".to_owned();
-        }
+    let (how, devices) = match of.verification {
+        Verification::Full => ("in full: the terminal looked for all of it", WHOLE_DEVICES),
+        Verification::Sampled => ("by quick sampling: the terminal looked for it", DEVICES),
         Verification::NotVerified => {
             return "NOT VERIFIED: the terminal could not prove all of it".to_owned();
         }
     };
+    let found = looked_for(&of.erased, devices);
     match found.is_empty() {
-        true => "in full: the terminal looked for all of it and found nothing".to_owned(),
-        false => format!("in full: the terminal looked for all of it, and {}", found.join("; ")),
+        true => format!("{how} and found nothing"),
+        false => format!("{how}, and {}", found.join("; ")),
     }
 }
 
 /// What was looked for of each kind of thing, and so is all that is verified of it: see
 /// `deploy/wiping.md`. Kinds are told from the names that the erasing program gives.
-fn looked_for(erased: &[String]) -> Vec<&'static str> {
+fn looked_for(erased: &[String], devices: &'static str) -> Vec<&'static str> {
     let is_any = |is: fn(&str) -> bool| erased.iter().any(|note| is(note));
     let is_key = |note: &str| note.starts_with("luks") || note.starts_with("program");
     let is_device = |note: &str| note.starts_with("/dev/");
@@ -114,7 +115,7 @@ fn looked_for(erased: &[String]) -> Vec<&'static str> {
     };
     let kinds = [
         (is_any(is_key), "its keys open nothing any more"),
-        (is_any(is_device), "parts of its devices, evenly spread, read as zeros"),
+        (is_any(is_device), devices),
         (is_any(is_name), "the names of its files are gone; nobody tried to read their old blocks"),
     ];
     kinds.into_iter().filter(|(is_there, _)| *is_there).map(|(_, said)| said).collect()

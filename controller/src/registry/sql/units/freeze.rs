@@ -7,6 +7,7 @@ use crate::registry::RegistryError;
 use crate::registry::audit::By;
 use crate::registry::delivery::{AlarmKind, AnyAlarm};
 use crate::request::suspicion::{NewSuspicion, Scope};
+use crate::unit::UnitEvent;
 
 type Result<T> = std::result::Result<T, RegistryError>;
 
@@ -29,6 +30,18 @@ pub(super) async fn end_alarms(tx: &mut Transaction, serial: &str, by: &By) -> R
     differences.write(tx).await
 }
 
+/// Somebody has said that it is lost or was opened: whoever has it is sent nothing until two people
+/// have looked. What is no terminal has nobody to be kept from anything.
+pub(super) async fn reported(
+    tx: &mut Transaction,
+    serial: &str,
+    event: UnitEvent,
+    by: &By,
+) -> Result<()> {
+    let note = format!("unit {serial} was {}", event.in_the_past());
+    suspect(tx, serial, note, by).await.map(drop)
+}
+
 /// It may be another unit: nothing is sent to its terminal until two people have looked. Of a unit
 /// that is no terminal an alarm is raised.
 pub(super) async fn freeze(
@@ -38,10 +51,7 @@ pub(super) async fn freeze(
     by: &By,
 ) -> Result<()> {
     let note = format!("unit {serial} may be another one: {difference}");
-    if let Some(terminal) = terminals::by_serial(tx, serial).await? {
-        let scope = Scope::Terminal(terminal.id);
-        let source = format!("unit {serial}, at {}, by {}", by.at, by.who);
-        suspicions::raise(tx, &NewSuspicion { scope, source, note }, by).await?;
+    if suspect(tx, serial, note.clone(), by).await? {
         return Ok(());
     }
     let (kind, subject, at) = (AlarmKind::SuspectedSubstitution, serial.to_owned(), by.at);
@@ -54,4 +64,13 @@ pub(super) async fn freeze(
         differences.alarm();
     }
     differences.write(tx).await
+}
+
+/// Whether it is a terminal at all.
+async fn suspect(tx: &mut Transaction, serial: &str, note: String, by: &By) -> Result<bool> {
+    let Some(terminal) = terminals::by_serial(tx, serial).await? else { return Ok(false) };
+    let scope = Scope::Terminal(terminal.id);
+    let source = format!("unit {serial}, at {}, by {}", by.at, by.who);
+    suspicions::raise(tx, &NewSuspicion { scope, source, note }, by).await?;
+    Ok(true)
 }
