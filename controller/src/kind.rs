@@ -16,6 +16,16 @@ use shared::id::RepositoryId;
 /// its way back; after this it counts as silent.
 const REPORT_PATIENCE: Duration = Duration::from_secs(24 * 3600);
 
+/// Whoever holds its shop comes back by itself within minutes, and tells so as soon as it has a
+/// line: longer than any step from there on may take, and a restart after each.
+const HOLDING_PATIENCE: Duration = Duration::from_secs(2 * 3600);
+
+/// Whoever only fetches may be switched off for the night with its shop.
+const PREPARING_PATIENCE: Duration = Duration::from_secs(13 * 3600);
+
+/// The step of a job from which on its shop does not sell.
+const HOLD: &str = "hold";
+
 /// When a change keeps a till from selling.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Disturbs {
@@ -59,6 +69,16 @@ pub enum Needs {
     Repository(RepositoryId),
 }
 
+/// For how long a terminal that has begun may be away and say nothing, before that is taken for a
+/// bad end. What it says later still counts for more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Silence {
+    /// Before it has disturbed its shop.
+    pub preparing: Duration,
+    /// From then on.
+    pub disturbing: Duration,
+}
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Terms {
     pub wished: Wished,
@@ -69,6 +89,11 @@ pub struct Terms {
     pub lifetime_s_max: u64,
     /// How long after its orders have run out a terminal may still be at it.
     pub patience: Duration,
+    /// How long whoever is at it may be away while its order lives; `None` where nothing is taken
+    /// from that.
+    pub silence: Option<Silence>,
+    /// The step with which it begins to disturb its shop, in the words of the job's table.
+    pub disturbs_from: Option<&'static str>,
     /// Before whom it goes, unless its operator says otherwise.
     pub class: Class,
     pub disturbs: Disturbs,
@@ -110,6 +135,8 @@ impl Terms {
             needs_people,
             lifetime_s_max: change.lifetime_s_max(),
             patience: patience(change),
+            silence: silence(change),
+            disturbs_from: disturbs_from(change),
             class,
             disturbs,
             keeps_calendars: disturbs == Disturbs::InItsTurn,
@@ -120,6 +147,12 @@ impl Terms {
     /// What was taken back when its campaign was stopped is released again once that goes on.
     pub fn comes_again(&self) -> bool {
         !self.needs_people
+    }
+
+    /// Whoever has accepted it and says nothing more may be at it: it goes on by itself at the
+    /// moment for which people have signed it, and what it does keeps it from speaking.
+    pub fn may_begin_unheard(&self) -> bool {
+        self.wished == Wished::ByRequest
     }
 }
 
@@ -182,5 +215,37 @@ fn patience(change: &Change) -> Duration {
         | Change::Resume(_)
         | Change::Decommission(_)
         | Change::Cancel(_) => REPORT_PATIENCE,
+    }
+}
+
+/// Only where nothing else watches over what a terminal does unheard.
+fn silence(change: &Change) -> Option<Silence> {
+    let of = |watched: Duration| Silence {
+        preparing: PREPARING_PATIENCE.saturating_add(watched),
+        disturbing: HOLDING_PATIENCE.saturating_add(watched),
+    };
+    match change {
+        Change::Upgrade(_) | Change::Restore(_) => Some(of(Duration::ZERO)),
+        Change::Rebind(rebind) => Some(of(Duration::from_secs(rebind.watch.at_most_s.into()))),
+        Change::Ping(_)
+        | Change::Backup(_)
+        | Change::Drill(_)
+        | Change::Suspend(_)
+        | Change::Resume(_)
+        | Change::Decommission(_)
+        | Change::Cancel(_) => None,
+    }
+}
+
+fn disturbs_from(change: &Change) -> Option<&'static str> {
+    match change {
+        Change::Upgrade(_) | Change::Restore(_) | Change::Rebind(_) => Some(HOLD),
+        Change::Ping(_)
+        | Change::Backup(_)
+        | Change::Drill(_)
+        | Change::Suspend(_)
+        | Change::Resume(_)
+        | Change::Decommission(_)
+        | Change::Cancel(_) => None,
     }
 }

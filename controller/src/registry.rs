@@ -494,6 +494,18 @@ pub trait Registry:
         limit: u32,
     ) -> Result<Vec<Assignment>>;
 
+    /// Of those that are at it: whose terminals are offline, and have said nothing since before
+    /// this moment, by terminal.
+    async fn assignments_away(
+        &self,
+        campaign: CampaignId,
+        before: UnixTime,
+        page: &Page<TerminalId>,
+    ) -> Result<Vec<Assignment>>;
+
+    /// When anybody was heard last who is online.
+    async fn last_heard(&self) -> Result<Option<UnixTime>>;
+
     /// Orders that their terminals have not accepted for so long that they lend their places:
     /// since before the first moment where they were never sent, since before the second where
     /// they were. Longest first.

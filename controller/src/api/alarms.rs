@@ -93,5 +93,6 @@ fn kind(kind: AlarmKind) -> &'static str {
         AlarmKind::SettlementOverdue => "settlement-overdue",
         AlarmKind::StopLate => "stop-late",
         AlarmKind::DepositOverdue => "deposit-overdue",
+        AlarmKind::CampaignHalted => "campaign-halted",
     }
 }

@@ -256,9 +256,10 @@ async fn reprioritise(
     operator: Operator,
     State(api): State<Arc<Api>>,
     Path(id): Path<CampaignId>,
-    Json(Reprioritise { class, max_parallel, reason }): Json<Reprioritise>,
+    Json(asked): Json<Reprioritise>,
 ) -> Result<axum::Json<Campaign>, Refusal> {
-    let wish = Reprioritised { class, max_parallel };
+    let Reprioritise { class, max_parallel, seen_class, seen_max_parallel, reason } = asked;
+    let wish = Reprioritised { class, max_parallel, seen_class, seen_max_parallel };
     decide(&api, id, &operator, &Decision { reason }, async |campaigns, by| {
         campaigns.reprioritise(id, wish, by).await
     })

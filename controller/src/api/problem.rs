@@ -371,6 +371,11 @@ impl From<RegistryError> for Refusal {
             RegistryError::CampaignMoved { .. } => Self::new(Code::WrongState, detail),
             RegistryError::OtherFailures { bad, .. } => Self::new(Code::WrongState, detail)
                 .hint(format!("look at what has failed, and acknowledge {bad}")),
+            RegistryError::OrdersRanOut { campaign, .. } => Self::new(Code::WrongState, detail)
+                .hint(format!("begin it anew: `tillward campaign clone {campaign}`")),
+            RegistryError::OtherPlace { .. } => {
+                Self::new(Code::WrongState, detail).hint("look at it again, and decide anew")
+            }
             RegistryError::CampaignRefused { refused, .. } => {
                 Self::new(Code::WrongState, format!("{detail}: {refused}"))
             }

@@ -33,10 +33,12 @@ pub enum AssignmentState {
     Undoing,
     /// The order ran out before the terminal accepted it. Not counted as bad: nothing was tried.
     Unreached,
-    /// The terminal accepted the order and said nothing more until well after it ran out. Neither
-    /// a success nor a failure until it speaks.
+    /// The terminal has begun and is away for too long, or until well after the order ran out:
+    /// counted as bad until it speaks.
     Silent,
     Refused,
+    /// The order ran out before the terminal began, by its own word or because nothing was heard
+    /// of it until well after that. Not counted as bad.
     Expired,
     Superseded,
     Cancelled,
@@ -197,6 +199,8 @@ pub struct GivenUp {
 #[serde(rename_all = "kebab-case")]
 pub enum Unheard {
     Unreached,
+    /// It has accepted the order, and not begun.
+    Expired,
     Silent,
 }
 
@@ -339,6 +343,7 @@ impl Standing {
         if let Some(given_up) = self.given_up {
             let state = match given_up.as_what {
                 Unheard::Unreached => State::Unreached,
+                Unheard::Expired => State::Expired,
                 Unheard::Silent => State::Silent,
             };
             return (state, given_up.at);
@@ -366,6 +371,11 @@ impl Standing {
             StepState::Waiting { reason, .. } => Some(*reason),
             StepState::Running | StepState::Undoing { .. } => None,
         }
+    }
+
+    /// Whether it has told of this step.
+    pub fn has_come_to(&self, step: &str) -> bool {
+        self.steps.get(step).is_some()
     }
 
     /// An attempt that is under way after one that has ended badly, which still counts.
@@ -489,6 +499,7 @@ mod tests {
         check(&[progress(1, StepState::Running)], State::Working, 50);
         check(&[given_up(Unheard::Unreached, 60)], State::Unreached, 60);
         check(&[accepted.clone(), given_up(Unheard::Silent, 70)], State::Silent, 70);
+        check(&[accepted.clone(), given_up(Unheard::Expired, 70)], State::Expired, 70);
         check(std::slice::from_ref(&withdrawn), State::Cancelled, 30);
         let halted = Fact::Halted(at(25));
         check(std::slice::from_ref(&halted), State::Ordered, 1);
@@ -551,7 +562,8 @@ mod tests {
             Just(failed("b")),
             Just(Outcome::Expired)
         ];
-        let unheard = prop_oneof![Just(Unheard::Unreached), Just(Unheard::Silent)];
+        let unheard =
+            prop_oneof![Just(Unheard::Unreached), Just(Unheard::Expired), Just(Unheard::Silent)];
         let time = 0_i64..4;
         prop_oneof![
             time.clone().prop_map(|t| Fact::Unanswered(at(t))),

@@ -4,12 +4,12 @@
 //! it has still to look at) is made again after a restart.
 
 mod back;
+mod give_up;
 mod join;
 mod orders;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
 
 use shared::calendar::Calendar;
 use shared::id::{CampaignId, OrderId, TerminalId};
@@ -17,7 +17,7 @@ use shared::time::UnixTime;
 use tracing::{info, warn};
 
 use super::approval;
-use super::assignment::{AssignmentState, Fact, GivenUp, Unheard};
+use super::assignment::{Fact, GivenUp, Unheard};
 use super::frontier::{Frontier, UpTo};
 use super::gate::{self, Verdict};
 use super::gather;
@@ -33,14 +33,8 @@ use crate::registry::campaign::{
 };
 use crate::registry::page::Page;
 use crate::registry::{Registry, RegistryError};
+use give_up::Hearing;
 use orders::{Facts, Wanted};
-
-/// An order that could not be sent for so long lends its place to another terminal, and is not sent
-/// before it has one again.
-const SEND_PATIENCE: Duration = Duration::from_secs(10 * 60);
-
-/// The same of one that was sent and not answered: its terminal may have it, and be at it.
-const ANSWER_PATIENCE: Duration = Duration::from_secs(3600);
 
 /// Assignments that one step deals with for one reason.
 const ASSIGNMENTS_MAX: u32 = 200;
@@ -60,6 +54,7 @@ pub struct Execute {
     /// Poked when orders were made.
     deliver: Poke,
     frontiers: Mutex<BTreeMap<CampaignId, Frontier>>,
+    hearing: Mutex<Hearing>,
 }
 
 /// A campaign in motion, as it stands at this step.
@@ -70,12 +65,15 @@ struct Motion {
     frozen: Frozen,
     waves: Vec<WaveStanding>,
     frontier: Frontier,
+    /// Since when terminals can be heard.
+    heard_since: Option<UnixTime>,
     now: UnixTime,
 }
 
 impl Execute {
     pub fn new(registry: Arc<dyn Registry>, signer: Arc<Signer>, deliver: Poke) -> Self {
-        Self { registry, signer, deliver, frontiers: Mutex::default() }
+        let (frontiers, hearing) = (Mutex::default(), Mutex::default());
+        Self { registry, signer, deliver, frontiers, hearing }
     }
 
     /// Moves every campaign that is in motion. One that cannot be moved does not hold up the
@@ -83,13 +81,14 @@ impl Execute {
     pub async fn step(&self, now: UnixTime) -> Result<Progress> {
         let mut campaigns = self.registry.campaigns_in_motion().await?;
         self.forget_all_but(&campaigns);
+        let heard_since = self.listen(now).await?;
         // Whoever goes before others takes what they share first.
         campaigns.sort_by_key(|it| std::cmp::Reverse(it.class()));
         let mut progress = Progress::Settled;
         let mut first_error = None;
         for campaign in campaigns {
             let id = campaign.id;
-            match self.step_one(campaign, now).await {
+            match self.step_one(campaign, heard_since, now).await {
                 Ok(Progress::Settled) => {}
                 Ok(Progress::MoreToDo) => progress = Progress::MoreToDo,
                 Err(error) => {
@@ -102,7 +101,12 @@ impl Execute {
         first_error.map_or(Ok(progress), Err)
     }
 
-    async fn step_one(&self, campaign: Campaign, now: UnixTime) -> Result<Progress> {
+    async fn step_one(
+        &self,
+        campaign: Campaign,
+        heard_since: Option<UnixTime>,
+        now: UnixTime,
+    ) -> Result<Progress> {
         let Some(frozen) = campaign.frozen else { return Ok(Progress::Settled) };
         let id = campaign.id;
         let waves = self.registry.waves(id).await?;
@@ -119,7 +123,8 @@ impl Execute {
             }
         };
         let is_suspected = view::is_suspected(&*self.registry, &campaign).await?;
-        let mut motion = Motion { campaign, is_suspected, frozen, waves, frontier, now };
+        let mut motion =
+            Motion { campaign, is_suspected, frozen, waves, frontier, heard_since, now };
         let progress = self.move_one(&mut motion).await;
         // After an error it is made anew: what it knew may be half of what happened.
         if progress.is_ok() {
@@ -129,7 +134,11 @@ impl Execute {
     }
 
     async fn move_one(&self, motion: &mut Motion) -> Result<Progress> {
-        self.give_up_waiting(motion).await?;
+        let has_given_up =
+            [self.give_up_waiting(motion).await?, self.give_up_who_is_away(motion).await?];
+        if has_given_up.contains(&true) {
+            self.look_again(motion).await?;
+        }
         let progress = match motion.campaign.state {
             CampaignState::Running => {
                 self.recall(motion).await?;
@@ -194,37 +203,6 @@ impl Execute {
             Err(error) => return Err(error),
         }
         Ok(Progress::MoreToDo)
-    }
-
-    /// Time alone moves an assignment when its terminal does not.
-    async fn give_up_waiting(&self, motion: &Motion) -> Result<()> {
-        use AssignmentState as State;
-        let now = motion.now;
-        let mut rules = vec![];
-        if now < motion.frozen.not_after {
-            let (unsent, sent) = (now.minus(SEND_PATIENCE), now.minus(ANSWER_PATIENCE));
-            let id = motion.campaign.id;
-            let most = ASSIGNMENTS_MAX;
-            let lent = self.registry.assignments_unanswered(id, unsent, sent, most).await?;
-            self.learn(&lent, &[Fact::Unanswered(now)], now).await?;
-        } else {
-            let unreached = Fact::GivenUp(GivenUp { as_what: Unheard::Unreached, at: now });
-            rules.push((State::Ordered, FAR, unreached.clone()));
-            rules.push((State::Unanswered, FAR, unreached));
-        }
-        let patience = motion.campaign.terms().patience;
-        if now >= motion.frozen.not_after.plus(patience) {
-            let silent = Fact::GivenUp(GivenUp { as_what: Unheard::Silent, at: now });
-            for state in [State::Accepted, State::Waiting, State::Working, State::Undoing] {
-                rules.push((state, now.minus(patience), silent.clone()));
-            }
-        }
-        for (state, before, fact) in rules {
-            let id = motion.campaign.id;
-            let found = self.registry.assignments_since(id, state, before, ASSIGNMENTS_MAX).await?;
-            self.learn(&found, &[fact], now).await?;
-        }
-        Ok(())
     }
 
     async fn learn(&self, assignments: &[Assignment], facts: &[Fact], now: UnixTime) -> Result<()> {
@@ -546,8 +524,6 @@ pub(super) fn open_wave(waves: &[WaveStanding]) -> u16 {
     let open = waves.iter().filter(|it| it.opened_at.is_some());
     open.map(|it| it.number).max().unwrap_or_default()
 }
-
-const FAR: UnixTime = UnixTime(i64::MAX);
 
 /// Nothing will be heard of an order that is void and is not made again: it was withdrawn if the
 /// terminal never had it, and otherwise nobody knows.

@@ -64,6 +64,9 @@ pub struct Frontier {
     /// lent their places: so that those who must wait keep nobody behind them waiting.
     pub again_after: Option<TerminalId>,
     pub lent_after: Option<TerminalId>,
+    /// The same of those that are at it and away, and when that is looked at next.
+    pub away_after: Option<TerminalId>,
+    pub away_at: UnixTime,
     /// Up to where it knows the fleet's changes.
     pub up_to: UpTo,
 }
@@ -113,6 +116,8 @@ impl Frontier {
             now: UnixTime(0),
             again_after: None,
             lent_after: None,
+            away_after: None,
+            away_at: UnixTime(0),
             up_to,
         }
     }

@@ -2,7 +2,8 @@
 
 use std::fmt;
 
-/// Draft → Running ⇄ Paused | Halted → Completed | Aborted, and where the roster asks for approvers
+/// Draft → Running ⇄ Paused | Halted → Completed | Aborted, Completed → Running where somebody has
+/// members tried again, and where the roster asks for approvers
 /// Draft → AwaitingApproval → Running.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum CampaignState {
@@ -44,6 +45,8 @@ pub enum CampaignEvent {
     Lapse,
     /// Every member has ended, or its time is over.
     End,
+    /// A person has members tried again.
+    Reopen,
 }
 
 impl CampaignState {
@@ -71,7 +74,7 @@ impl CampaignState {
 }
 
 impl CampaignEvent {
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::Start,
         Self::AskForApproval,
         Self::Approve,
@@ -82,6 +85,7 @@ impl CampaignEvent {
         Self::Cancel,
         Self::Lapse,
         Self::End,
+        Self::Reopen,
     ];
 
     fn in_the_past(self) -> &'static str {
@@ -95,13 +99,14 @@ impl CampaignEvent {
             Self::Cancel => "cancelled",
             Self::Lapse => "given up",
             Self::End => "completed",
+            Self::Reopen => "reopened",
         }
     }
 
     /// The state that it leads to.
     fn leads_to(self) -> CampaignState {
         match self {
-            Self::Start | Self::Approve | Self::Resume => CampaignState::Running,
+            Self::Start | Self::Approve | Self::Resume | Self::Reopen => CampaignState::Running,
             Self::AskForApproval => CampaignState::AwaitingApproval,
             Self::Pause => CampaignState::Paused,
             Self::Trip => CampaignState::Halted,
@@ -123,6 +128,7 @@ impl CampaignEvent {
             Self::Cancel => "approval-cancelled",
             Self::Lapse => "approval-lapsed",
             Self::End => "campaign-completed",
+            Self::Reopen => "campaign-reopened",
         }
     }
 }
@@ -160,7 +166,7 @@ impl fmt::Display for Refused {
 
 pub fn step(state: CampaignState, event: CampaignEvent) -> Result<CampaignState, Refused> {
     use CampaignEvent as On;
-    use CampaignState::{AwaitingApproval, Draft, Halted, Paused, Running};
+    use CampaignState::{AwaitingApproval, Completed, Draft, Halted, Paused, Running};
     let may = match event {
         On::Start | On::AskForApproval => matches!(state, Draft),
         On::Approve | On::Lapse => matches!(state, AwaitingApproval),
@@ -170,6 +176,7 @@ pub fn step(state: CampaignState, event: CampaignEvent) -> Result<CampaignState,
         On::Abort => matches!(state, Draft | AwaitingApproval | Running | Paused | Halted),
         On::Cancel => matches!(state, AwaitingApproval | Running | Paused | Halted),
         On::End => matches!(state, Running | Paused | Halted),
+        On::Reopen => matches!(state, Completed),
     };
     if may { Ok(event.leads_to()) } else { Err(Refused { state, event }) }
 }
@@ -204,6 +211,7 @@ mod tests {
             (Halted, End, Completed),
             (Halted, Abort, Aborted),
             (Halted, Cancel, Aborted),
+            (Completed, Reopen, Running),
         ];
         for state in CampaignState::ALL {
             for event in CampaignEvent::ALL {

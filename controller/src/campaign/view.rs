@@ -171,12 +171,13 @@ pub fn why(standing: &Standing) -> Option<Why> {
             .map(|why| why.hint("look at the terminal's power and network")),
         State::Unreached => plain("the order ran out before the terminal accepted it")
             .map(|why| why.hint("create another campaign for it")),
-        State::Silent => plain("the terminal accepted the order and was not heard any more")
+        State::Silent => plain("the terminal had begun, and was not heard any more")
             .map(|why| why.hint("look at the terminal before anything else")),
         State::Refused => standing.refused.as_ref().map(|it| Why::new(&it.refusal, &*it.detail)),
         State::Waiting | State::Undoing => why_under_way(standing),
         State::Withdrawn => plain(
-            "taken back because the campaign was stopped; its turn comes again when that goes on",
+            "taken back before it began, because the campaign was stopped or somebody found it \
+             suspicious; its turn comes again when that is over",
         ),
         State::Reverted => plain(
             "brought back to what it was when the campaign was stopped; its turn comes again when \
@@ -184,6 +185,10 @@ pub fn why(standing: &Standing) -> Option<Why> {
         ),
         State::Expired | State::Superseded | State::Cancelled => match &standing.ended {
             Some(ended) => why_ended(&ended.outcome),
+            None if state == State::Expired => {
+                plain("the order ran out before the terminal began, and it was not heard any more")
+                    .map(|why| why.hint("look at the terminal's power and network"))
+            }
             None => plain("the campaign was aborted before the terminal had the order"),
         },
         State::Failed | State::RolledBack | State::RollbackFailed => {

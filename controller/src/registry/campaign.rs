@@ -107,6 +107,10 @@ pub struct Besides {
 pub struct Reprioritised {
     pub class: Option<Class>,
     pub max_parallel: Option<u32>,
+    /// What these were when somebody decided: where one that is changed is another by now, nothing
+    /// is.
+    pub seen_class: Option<Class>,
+    pub seen_max_parallel: Option<u32>,
 }
 
 /// Why a member is not tried again.

@@ -217,4 +217,6 @@ pub enum AlarmKind {
     StopLate,
     /// A deposit is held longer than a final settlement takes.
     DepositOverdue,
+    /// Too much of a campaign went wrong: it stands still until somebody has decided.
+    CampaignHalted,
 }

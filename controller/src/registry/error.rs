@@ -1,6 +1,7 @@
 //! What can go wrong with the registry.
 
 use shared::id::{CampaignId, FleetId, TerminalId};
+use shared::time::UnixTime;
 
 use crate::campaign::state::CampaignState;
 
@@ -57,6 +58,10 @@ pub enum RegistryError {
     CampaignMoved { campaign: CampaignId, expected: CampaignState, found: CampaignState },
     #[error("{bad} terminals of {campaign} have ended badly, not {known}")]
     OtherFailures { campaign: CampaignId, known: u64, bad: u64 },
+    #[error("the orders of {campaign} ran out at {at}: nobody can be tried again under them")]
+    OrdersRanOut { campaign: CampaignId, at: UnixTime },
+    #[error("{campaign} is of class `{class}` by now, and at most {max_parallel} at a time")]
+    OtherPlace { campaign: CampaignId, class: &'static str, max_parallel: u32 },
     #[error("somebody else signed the batch of {campaign} at this moment: try again")]
     SignedMeanwhile { campaign: CampaignId },
     #[error("campaign {campaign} stays as it is")]

@@ -614,6 +614,21 @@ impl<D: Database> Registry for SqlRegistry<D> {
         write!(self, "note facts about orders", tx => assignments::learn(tx, facts, at))
     }
 
+    async fn assignments_away(
+        &self,
+        campaign: CampaignId,
+        before: UnixTime,
+        page: &Page<TerminalId>,
+    ) -> Result<Vec<Assignment>> {
+        read!(self, "find who is at it and away", tx => {
+            assignments::away(tx, campaign, before, page)
+        })
+    }
+
+    async fn last_heard(&self) -> Result<Option<UnixTime>> {
+        read!(self, "look when anybody was heard", tx => terminals::last_heard(tx))
+    }
+
     async fn assignments_unanswered(
         &self,
         campaign: CampaignId,

@@ -240,6 +240,13 @@ pub struct Reprioritise {
     pub class: Option<Class>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub max_parallel: Option<u32>,
+    /// What its class was when that was decided: where it is another by now, nothing is changed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>)]
+    pub seen_class: Option<Class>,
+    /// The same of `max_parallel`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub seen_max_parallel: Option<u32>,
     #[serde(default)]
     pub reason: Option<String>,
 }
@@ -376,9 +383,10 @@ pub enum AssignmentState {
     Undoing,
     /// The order ran out before the terminal accepted it.
     Unreached,
-    /// The terminal accepted the order and said nothing more until well after it ran out.
+    /// The terminal has begun and is away for too long; it counts as bad until it speaks.
     Silent,
     Refused,
+    /// The order ran out before the terminal began.
     Expired,
     Superseded,
     Cancelled,

@@ -67,7 +67,8 @@ impl Execute {
         Ok(())
     }
 
-    async fn look_again(&self, motion: &mut Motion) -> Result<()> {
+    /// It may have more members, or have been stopped, by what became known.
+    pub(super) async fn look_again(&self, motion: &mut Motion) -> Result<()> {
         let id = motion.campaign.id;
         motion.waves = self.registry.waves(id).await?;
         if let Some(campaign) = self.registry.campaign(id).await?

@@ -398,6 +398,16 @@ proptest! {
             let by_store = matches!(why.reason, Held::StoreBudget | Held::LastSelling);
             let still = why_held(it, situation, &after).map(|it| it.reason);
             prop_assert!(by_room || by_store || still == Some(why.reason));
+            // Its store gives no more, by a count of its own: it has as many disturbed as it may,
+            // or nobody else sells there.
+            if by_store {
+                let store = &after[&it.store];
+                let others = store.disturbed.iter().filter(|other| *other != id).count();
+                let most = store.at_once_max.map_or(2, |most| most.clamp(1, 2)) as usize;
+                let left = |other: &&TerminalId| *other != id && !store.disturbed.contains(other);
+                let is_last = store.selling.contains(id) && !store.selling.iter().any(|it| left(&it));
+                prop_assert!(others >= most || (is_last && !store.has_fallback));
+            }
         }
     }
 }

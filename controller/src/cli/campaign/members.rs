@@ -41,7 +41,8 @@ pub(crate) struct Skip {
 /// Have terminals tried again that have ended: those that are named, or all that ended badly
 ///
 /// Each as often as the campaign's policy lets it be, whatever becomes of it meanwhile. A failure
-/// counts for the gate until a later attempt has succeeded.
+/// counts for the gate until a later attempt has succeeded. A campaign that is completed goes on for
+/// them, as long as its orders are valid.
 #[derive(Debug, Args)]
 pub(crate) struct Retry {
     /// The campaign
@@ -147,7 +148,9 @@ impl Set {
     pub(crate) async fn run(&self, client: &Client, print: &mut Print) -> Result<Exit, Failure> {
         let Self { class, max_parallel, reason, .. } = self;
         let (class, max_parallel, reason) = (*class, *max_parallel, reason.clone());
-        let asked = Reprioritise { class, max_parallel, reason };
+        let seen = client.campaign(self.campaign).await?;
+        let (seen_class, seen_max_parallel) = (Some(seen.class), Some(seen.max_parallel));
+        let asked = Reprioritise { class, max_parallel, seen_class, seen_max_parallel, reason };
         let campaign = client.reprioritise_campaign(self.campaign, &asked).await?;
         match self.json {
             true => print.json(&campaign),

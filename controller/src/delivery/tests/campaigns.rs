@@ -323,7 +323,7 @@ async fn a_failure_is_shown_with_its_reason_and_what_to_do() {
     let why = part.why().unwrap();
     assert_eq!((why.code.as_str(), why.detail.as_str()), ("disk-full", "fetch: 9 MB are missing"));
     assert_eq!(why.hint, Some(FailureCode::DiskFull.hint()));
-    assert_eq!(part.step(), Some("round 2"));
+    assert_eq!(part.step(), Some("hold"));
     assert_eq!(part.bytes(), (Some(2), Some(3)));
     assert_eq!(world.tally(1).await.bad(), 1);
 }

@@ -11,13 +11,18 @@ use shared::id::OrderId;
 use shared::outcome::{Failure, FailureCode, Outcome, Refusal};
 use shared::time::UnixTime;
 
+use super::control::upgrade;
 use super::world::{World, by, campaign_id, id, new_campaign};
 use crate::campaign::CampaignError;
 use crate::campaign::assignment::{AssignmentState as State, Fact, Refused, Standing};
+use crate::campaign::gate::Trip;
 use crate::campaign::plan::Held;
 use crate::campaign::policy::{Gate, Intake, NotAPolicy, Policy, Share};
 use crate::campaign::state::CampaignState;
+use crate::campaign::view;
 use crate::registry::campaign::NewCampaign;
+use crate::registry::delivery::AlarmKind;
+use crate::registry::page::Page;
 
 const MINUTE: Duration = Duration::from_secs(60);
 
@@ -89,6 +94,121 @@ async fn one_dead_device_does_not_keep_a_campaign_from_its_end() {
     rounds(&mut world, 3).await;
     assert_eq!(world.campaign(1).await.state, CampaignState::Completed);
     assert_eq!(world.states(1).await, [(State::Unreached, 1), (State::Succeeded, 1)]);
+}
+
+/// Time passes in steps in which those that are on say hello.
+async fn hours(world: &mut World, hours: u32) {
+    for _ in 0..4 * hours {
+        world.now = world.now.plus(15 * MINUTE);
+        world.round().await;
+    }
+}
+
+/// An upgrade of ten canaries, and of one more once they have passed.
+async fn ten_canaries(world: &World) {
+    let gate = Gate {
+        sample_min: 3,
+        success_percent_min: 90,
+        soak: 4 * 60 * MINUTE,
+        bad_max: Share::Count(2),
+        reach_percent_min: 90,
+        reach_after: Some(12 * 60 * MINUTE),
+    };
+    let policy = Policy {
+        fallback: Some("by hand".to_owned()),
+        ..after(&[1, 2, 3, 4, 5, 6, 7, 8, 9, 10], gate)
+    };
+    let new = NewCampaign { max_parallel: 20, ..upgrade(world, 1, policy).await };
+    world.create_and_start(&new).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_canary_that_dies_at_its_work_stops_the_campaign() {
+    let mut world = World::new(11, 1).await;
+    rounds(&mut world, 2).await;
+    for number in 1..=7 {
+        world.terminal(number).dies_in_round = Some(3);
+    }
+    ten_canaries(&world).await;
+    rounds(&mut world, 10).await;
+    assert_eq!(world.states(1).await, [(State::Working, 7), (State::Succeeded, 3)]);
+    hours(&mut world, 1).await;
+    assert_eq!(world.campaign(1).await.state, CampaignState::Running, "it may restart yet");
+    hours(&mut world, 2).await;
+    let campaign = world.campaign(1).await;
+    assert_eq!(campaign.state, CampaignState::Halted);
+    assert!(campaign.tripped.is_some_and(|it| matches!(it.trip, Trip::Budget { bad: 7, .. })));
+    assert_eq!(world.states(1).await, [(State::Silent, 7), (State::Succeeded, 3)]);
+    let alarms = world.registry.alarms(&Page::first(9)).await.unwrap();
+    let told = alarms.iter().find(|(_, it)| it.kind == AlarmKind::CampaignHalted);
+    let (_, told) = told.expect("somebody is told");
+    assert_eq!(told.subject, campaign_id(1).to_string());
+    assert!(told.detail.contains("7 ended badly, and 2 may"), "{}", told.detail);
+    let seen = view::member(&*world.registry, &campaign, id(1), world.now).await.unwrap().unwrap();
+    assert_eq!(seen.part.why().unwrap().code, "silent");
+    // Nobody counts on a till that was lost at its work, though it was heard of today.
+    let standings = world.registry.store_standings(&["berlin-1".to_owned()], world.now).await;
+    assert_eq!(standings.unwrap()["berlin-1"].selling.len(), 4);
+
+    // What one says after that is heard.
+    world.terminal(1).is_on = true;
+    world.terminal(1).reconnect();
+    rounds(&mut world, 10).await;
+    let tally = world.tally(1).await;
+    assert_eq!((tally.bad(), tally.late_successes), (6, 1));
+    assert_eq!(world.campaign(1).await.state, CampaignState::Halted, "a person decides");
+    world.campaigns.abort(campaign_id(1), &by(world.now)).await.unwrap();
+    let ended = world.registry.alarms(&Page::first(9)).await.unwrap();
+    assert!(ended.iter().all(|(_, it)| it.kind != AlarmKind::CampaignHalted), "it is decided");
+}
+
+#[tokio::test]
+async fn who_is_switched_off_before_it_disturbs_its_shop_has_the_night() {
+    let mut world = World::new(11, 1).await;
+    rounds(&mut world, 2).await;
+    for number in 1..=3 {
+        world.terminal(number).dies_in_round = Some(2);
+    }
+    ten_canaries(&world).await;
+    rounds(&mut world, 10).await;
+    hours(&mut world, 12).await;
+    assert_eq!(world.states(1).await, [(State::Working, 3), (State::Succeeded, 7)]);
+    hours(&mut world, 2).await;
+    assert_eq!(world.states(1).await, [(State::Silent, 3), (State::Succeeded, 7)]);
+}
+
+#[tokio::test]
+async fn nobody_is_given_up_because_the_server_was_away() {
+    let mut world = World::new(11, 1).await;
+    rounds(&mut world, 2).await;
+    for number in 1..=7 {
+        world.terminal(number).dies_in_round = Some(3);
+    }
+    ten_canaries(&world).await;
+    rounds(&mut world, 10).await;
+    world.away(5 * 3_600);
+    hours(&mut world, 1).await;
+    let states = world.states(1).await;
+    assert_eq!(states, [(State::Working, 7), (State::Succeeded, 3)], "all need time to come back");
+    hours(&mut world, 2).await;
+    assert_eq!(world.campaign(1).await.state, CampaignState::Halted);
+}
+
+#[tokio::test]
+async fn a_device_that_accepted_and_never_began_is_no_failure() {
+    let mut world = World::new(3, 1).await;
+    rounds(&mut world, 2).await;
+    world.terminals.values_mut().for_each(|it| it.may_begin = false);
+    let strict = Gate { bad_max: Share::Count(0), success_percent_min: 100, ..gate() };
+    begin(&world, 1, after(&[1, 2, 3], strict)).await;
+    rounds(&mut world, 5).await;
+    assert_eq!(world.states(1).await, [(State::Accepted, 3)]);
+    world.terminals.values_mut().for_each(|it| it.is_on = false);
+    world.now = world.now.plus(MINUTE * 60 * 24 * 9);
+    rounds(&mut world, 3).await;
+    assert_eq!(world.states(1).await, [(State::Expired, 3)]);
+    assert_eq!(world.tally(1).await.bad(), 0);
+    assert_eq!(world.campaign(1).await.state, CampaignState::Completed);
 }
 
 #[tokio::test]

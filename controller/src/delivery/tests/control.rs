@@ -23,9 +23,12 @@ use crate::campaign::plan::Held;
 use crate::campaign::policy::{Gate, Policy, Share, StopPolicy};
 use crate::campaign::state::CampaignState;
 use crate::campaign::{CampaignError, Retried, Skip};
+use crate::registry::RegistryError;
+use crate::registry::audit::By;
 use crate::registry::campaign::{NewCampaign, NotAgain, Origin, Reprioritised};
 use crate::registry::release::StoredRelease;
 use crate::registry::terminal::Presence;
+use crate::request::suspicion::{NewSuspicion, Scope as SuspicionScope};
 use crate::store::Description;
 
 pub(super) const STORE: &str = "berlin-1";
@@ -285,13 +288,39 @@ async fn what_goes_before_others_is_not_waited_for_by_them_on_the_same_terminal(
     assert_eq!(held(&world, 2).await, [(Held::Busy, 1)]);
     // As urgent as the other, it need not wait for it.
     let seen = world.campaign(2).await;
-    let wish = Reprioritised { class: Some(Class::Security), max_parallel: Some(7) };
+    let wish = Reprioritised {
+        class: Some(Class::Security),
+        max_parallel: Some(7),
+        ..Reprioritised::default()
+    };
     let moved = world.registry.reprioritise(&seen, wish, &by(world.now)).await.unwrap();
     assert_eq!((moved.class(), moved.max_parallel), (Class::Security, 7));
     world.terminal(1).may_begin = true;
     world.until_over(1, 30).await;
     world.until_over(2, 30).await;
     assert_eq!(world.states(2).await, [(State::Succeeded, 1)]);
+}
+
+#[tokio::test]
+async fn of_two_who_change_the_same_at_once_the_second_is_told_and_others_stay_apart() {
+    let mut world = World::new(1, 1).await;
+    rounds(&mut world, 2).await;
+    world.start_campaign(1, 3).await;
+    let seen = world.campaign(1).await;
+    let set = async |wish| world.registry.reprioritise(&seen, wish, &by(world.now)).await;
+    let places = |max_parallel| Reprioritised {
+        max_parallel: Some(max_parallel),
+        seen_max_parallel: Some(3),
+        seen_class: Some(Class::Normal),
+        ..Reprioritised::default()
+    };
+    assert_eq!(set(places(40)).await.unwrap().max_parallel, 40);
+    let late = set(places(7)).await;
+    assert!(matches!(late, Err(RegistryError::OtherPlace { max_parallel: 40, .. })), "{late:?}");
+    // Who changes something else, and saw the old places, changes that alone.
+    let class = Reprioritised { class: Some(Class::Security), max_parallel: None, ..places(0) };
+    let both = set(class).await.unwrap();
+    assert_eq!((both.class(), both.max_parallel), (Class::Security, 40));
 }
 
 fn gate() -> Gate {
@@ -356,10 +385,68 @@ async fn who_is_left_out_while_it_waits_is_called_back_and_taken_in_again_by_a_w
     };
     assert_eq!(retried(&world).await.not[&id(1)], NotAgain::Skipped);
     moved(&world, Skip::Undone).await;
-    assert_eq!(retried(&world).await.again, 1);
+    assert_eq!(retried(&world).await.not[&id(1)], NotAgain::Already, "its turn comes by itself");
     world.terminals.values_mut().for_each(|it| it.may_begin = true);
     world.until_over(1, 60).await;
     assert_eq!(world.states(1).await, [(State::Succeeded, 2)]);
+}
+
+#[tokio::test]
+async fn what_was_called_back_for_a_suspicion_comes_again_once_it_is_lifted() {
+    let mut world = World::new(3, 1).await;
+    world.terminals.values_mut().for_each(|it| it.may_begin = false);
+    rounds(&mut world, 2).await;
+    world.start_campaign(1, 3).await;
+    rounds(&mut world, 6).await;
+    let scope = SuspicionScope::Store(STORE.to_owned());
+    let (source, note) = ("a call".to_owned(), "who was that".to_owned());
+    let new = NewSuspicion { scope, source, note };
+    let raised = world.registry.suspect(&new, &by(world.now)).await.unwrap();
+    rounds(&mut world, 8).await;
+    assert_eq!(world.states(1).await, [(State::Withdrawn, 3)]);
+    assert_eq!(world.campaign(1).await.state, CampaignState::Running, "it is not over");
+    world.terminals.values_mut().for_each(|it| it.may_begin = true);
+    rounds(&mut world, 8).await;
+    assert_eq!(world.states(1).await, [(State::Withdrawn, 3)], "nobody has said that it is fine");
+    for who in ["Ada", "Bo"] {
+        let by = By { who: who.to_owned(), ..by(world.now) };
+        world.registry.lift_suspicion(raised.number, &by).await.unwrap().unwrap();
+    }
+    world.until_over(1, 60).await;
+    assert_eq!(world.states(1).await, [(State::Succeeded, 3)]);
+}
+
+#[tokio::test]
+async fn a_completed_campaign_goes_on_for_whoever_is_tried_again_while_its_orders_live() {
+    let mut world = World::new(2, 1).await;
+    rounds(&mut world, 2).await;
+    world.terminal(1).outcome = failed();
+    world.start_campaign(1, 2).await;
+    world.until_over(1, 30).await;
+    assert_eq!(world.campaign(1).await.state, CampaignState::Completed);
+    let retry = async |world: &World, who| -> Result<Retried, CampaignError> {
+        world.campaigns.retry(campaign_id(1), Some(&[id(who)]), &by(world.now)).await
+    };
+    assert_eq!(retry(&world, 2).await.unwrap().not[&id(2)], NotAgain::Succeeded);
+    assert_eq!(world.campaign(1).await.state, CampaignState::Completed, "for nobody it does not");
+    world.terminal(1).outcome = succeeded();
+    assert_eq!(retry(&world, 1).await.unwrap().again, 1);
+    let campaign = world.campaign(1).await;
+    assert_eq!((campaign.state, campaign.ended_at), (CampaignState::Running, None));
+    world.until_over(1, 30).await;
+    assert_eq!(world.states(1).await, [(State::Succeeded, 2)]);
+
+    world.terminal(1).outcome = failed();
+    world.start_campaign(2, 2).await;
+    world.until_over(2, 30).await;
+    world.now = world.campaign(2).await.frozen.unwrap().not_after;
+    let late = world.campaigns.retry(campaign_id(2), None, &by(world.now)).await;
+    let late = late.unwrap_err();
+    let ran_out = CampaignError::Registry(RegistryError::OrdersRanOut {
+        campaign: campaign_id(2),
+        at: world.now,
+    });
+    assert_eq!(late.to_string(), ran_out.to_string());
 }
 
 #[tokio::test]

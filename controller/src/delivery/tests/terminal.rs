@@ -33,6 +33,8 @@ pub(super) struct Terminal {
     pub(super) is_on: bool,
     /// Whether it begins what it has accepted: its window is open.
     pub(super) may_begin: bool,
+    /// In this round of a job it dies: that is not begun.
+    pub(super) dies_in_round: Option<u64>,
     /// What comes of its jobs.
     pub(super) outcome: Outcome,
     /// How often each order was carried out.
@@ -79,6 +81,7 @@ impl Terminal {
             key,
             is_on: true,
             may_begin: true,
+            dies_in_round: None,
             outcome: Outcome::Succeeded { now: "2".to_owned() },
             carried_out: BTreeMap::new(),
             bound: None,
@@ -269,6 +272,11 @@ impl Terminal {
     }
 
     fn go_on_with(&mut self, id: OrderId, rounds: u64, batch: BatchId, now: UnixTime) {
+        if self.dies_in_round == Some(rounds) {
+            self.jobs.get_mut(&id).expect("it is there").rounds -= 1;
+            (self.is_on, self.dies_in_round) = (false, None);
+            return;
+        }
         let cancelled = self.cancelled.get(&batch).filter(|_| rounds == 1);
         if let Some(reason) = cancelled.cloned() {
             self.finish(id, Outcome::Cancelled { reason }, now);
@@ -281,7 +289,7 @@ impl Terminal {
             self.post(Body::Progress(Progress {
                 order: id,
                 ordinal: rounds,
-                step: format!("round {rounds}"),
+                step: if rounds == 1 { "fetch" } else { "hold" }.to_owned(),
                 state: StepState::Running,
                 at: now,
                 bytes_done: Some(rounds),

@@ -44,6 +44,35 @@ pub(super) async fn raise<Of: Copy + Into<Option<TerminalId>>>(
     Ok(tx.execute(insert, values).await? == 1)
 }
 
+/// Raises an alarm that somebody ends, also where one like it is over.
+pub(super) async fn begin(
+    tx: &mut Transaction,
+    alarm: &AnyAlarm,
+    differences: &mut Differences,
+) -> Result<()> {
+    forget_ended(tx, alarm).await?;
+    if raise(tx, alarm, None).await? {
+        differences.alarm();
+    }
+    Ok(())
+}
+
+/// Ends one that is about no terminal.
+pub(super) async fn end_of_none(
+    tx: &mut Transaction,
+    kind: AlarmKind,
+    subject: &str,
+    at: UnixTime,
+    differences: &mut Differences,
+) -> Result<()> {
+    let end = "UPDATE alarms SET ended_at = $3
+         WHERE terminal IS NULL AND kind = $1 AND subject = $2 AND ended_at IS NULL";
+    for _ in 0..tx.execute(end, vec![code(kind), text(subject), time(at)]).await? {
+        differences.alarm_ended();
+    }
+    Ok(())
+}
+
 /// Gives an alarm that was raised before another time.
 pub(super) async fn redate(tx: &mut Transaction, alarm: &Alarm) -> Result<()> {
     let update = "UPDATE alarms SET at = $4 WHERE terminal = $1 AND kind = $2 AND subject = $3";

@@ -117,6 +117,43 @@ pub(super) async fn unanswered(
     all_rows(tx.rows(select, values).await?)
 }
 
+/// Those that are at it and whose terminals have been offline, and have told of nothing, since
+/// before this moment.
+pub(super) async fn away(
+    tx: &mut Transaction,
+    campaign: CampaignId,
+    before: UnixTime,
+    page: &Page<TerminalId>,
+) -> Result<Vec<Assignment>> {
+    let select = select_assignments!(
+        "WHERE campaign = $1 AND state IN ('working', 'undoing') AND since_at < $2 AND voided = 0
+             AND EXISTS (SELECT 1 FROM terminals WHERE terminals.id = assignments.terminal
+                 AND presence <> 'online' AND (last_seen_at IS NULL OR last_seen_at < $2))
+             AND terminal > $4
+         ORDER BY terminal LIMIT $3"
+    );
+    let after = page.after.map(|id| id.to_string()).unwrap_or_default();
+    let values = vec![text(campaign), time(before), int(page.items()), text(after)];
+    all_rows(tx.rows(select, values).await?)
+}
+
+/// Of these terminals those that were at something when they were given up, and have not been heard
+/// since: nobody knows in what state their tills are.
+pub(super) async fn lost_at_it(
+    tx: &mut Transaction,
+    terminals: &[TerminalId],
+) -> Result<Vec<TerminalId>> {
+    let select = with_id_list!(
+        "SELECT DISTINCT terminal FROM assignments
+             JOIN terminals ON terminals.id = assignments.terminal
+         WHERE assignments.state = 'silent'
+             AND (last_seen_at IS NULL OR last_seen_at < since_at) AND terminal IN ",
+        " ORDER BY terminal"
+    );
+    let rows = tx.rows(select, vec![list(terminals)]).await?;
+    rows.into_iter().map(|mut row: Row| row.parsed("terminal")).collect()
+}
+
 /// Those that have lent their places and whose terminals are there again.
 pub(super) async fn to_grant(
     tx: &mut Transaction,

@@ -7,7 +7,7 @@ use shared::change::Change;
 use shared::codec;
 use shared::digest::Digest;
 use shared::id::{CampaignId, OrderId};
-use shared::limits::DOCUMENT_BYTES_MAX;
+use shared::limits::{DOCUMENT_BYTES_MAX, short_text};
 use shared::time::UnixTime;
 
 use super::code::{self as words, Code as _};
@@ -15,7 +15,7 @@ use super::session::{
     Row, Transaction, bytes, code, int, json, maybe_text, maybe_time, text, time,
 };
 use super::tally::Differences;
-use super::{audit, orders, quarantine, waves};
+use super::{alarms, audit, orders, quarantine, waves};
 use crate::campaign::plan::Held;
 use crate::campaign::rate::UsedUntil;
 use crate::campaign::state::{self, CampaignEvent, CampaignState};
@@ -25,6 +25,7 @@ use crate::registry::audit::By;
 use crate::registry::campaign::{
     AfterStart, Campaign, Frozen, Issue, NewCampaign, Origin, Purpose, Start, StoredBatch,
 };
+use crate::registry::delivery::{AlarmKind, AnyAlarm};
 use crate::registry::page::Page;
 
 type Result<T> = std::result::Result<T, RegistryError>;
@@ -275,7 +276,8 @@ pub(super) async fn move_on(
         | CampaignEvent::Abort
         | CampaignEvent::Cancel
         | CampaignEvent::Lapse
-        | CampaignEvent::End => {}
+        | CampaignEvent::End
+        | CampaignEvent::Reopen => {}
     }
     if found == CampaignState::AwaitingApproval {
         // That nobody had approved it holds nobody back any more.
@@ -283,12 +285,35 @@ pub(super) async fn move_on(
     }
     let mut differences = Differences::default();
     differences.campaign(Some(found), to);
+    tell_of_halt(tx, id, (found, to), by, &mut differences).await?;
     differences.write(tx).await?;
     audit::append(tx, by, event.audited_as(), id).await?;
     if is_of_lost {
         quarantine::moved(tx, id, &quarantined, by).await?;
     }
     known(tx, id).await
+}
+
+/// A campaign that was stopped by itself waits for somebody, and is an alarm until one has decided.
+async fn tell_of_halt(
+    tx: &mut Transaction,
+    id: CampaignId,
+    (from, to): (CampaignState, CampaignState),
+    by: &By,
+    differences: &mut Differences,
+) -> Result<()> {
+    let (kind, subject) = (AlarmKind::CampaignHalted, id.to_string());
+    if from == CampaignState::Halted {
+        alarms::end_of_none(tx, kind, &subject, by.at, differences).await?;
+    }
+    if to == CampaignState::Halted {
+        let detail =
+            format!("{}: look at `tillward campaign report {id}`, then resume or abort it", by.why);
+        let (terminal, detail, at) = (None, short_text(&detail), by.at);
+        let alarm = AnyAlarm { terminal, kind, subject, detail, at, ended_at: None };
+        alarms::begin(tx, &alarm, differences).await?;
+    }
+    Ok(())
 }
 
 /// Whether people end it, and not its time.
@@ -302,7 +327,8 @@ fn is_taken_back(event: CampaignEvent) -> bool {
         | CampaignEvent::Resume
         | CampaignEvent::Trip
         | CampaignEvent::Lapse
-        | CampaignEvent::End => false,
+        | CampaignEvent::End
+        | CampaignEvent::Reopen => false,
     }
 }
 

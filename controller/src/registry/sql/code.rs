@@ -312,6 +312,7 @@ impl Code for AlarmKind {
         Self::SettlementOverdue,
         Self::StopLate,
         Self::DepositOverdue,
+        Self::CampaignHalted,
     ];
 
     fn code(self) -> &'static str {
@@ -346,6 +347,7 @@ impl Code for AlarmKind {
             Self::SettlementOverdue => "settlement-overdue",
             Self::StopLate => "stop-late",
             Self::DepositOverdue => "deposit-overdue",
+            Self::CampaignHalted => "campaign-halted",
         }
     }
 }

@@ -3,13 +3,14 @@
 use std::collections::BTreeMap;
 
 use shared::id::{CampaignId, TerminalId};
+use shared::time::UnixTime;
 
 use super::code::Code as _;
 use super::session::{Row, Transaction, code, int, json, list, text, time, with_id_list};
 use super::tally::Differences;
 use super::{assignments, audit, campaigns, scheduling};
-use crate::campaign::assignment::AssignmentState;
-use crate::campaign::state::CampaignState;
+use crate::campaign::assignment::{AssignmentState, Fact};
+use crate::campaign::state::{CampaignEvent, CampaignState};
 use crate::registry::RegistryError;
 use crate::registry::audit::By;
 use crate::registry::campaign::{Assignment, Campaign, NotAgain, Reprioritised};
@@ -27,7 +28,14 @@ pub(super) async fn reprioritise(
         let (campaign, expected) = (seen.id, seen.state);
         return Err(RegistryError::CampaignMoved { campaign, expected, found: found.state });
     }
-    let Reprioritised { class, max_parallel } = wish;
+    let Reprioritised { class, max_parallel, seen_class, seen_max_parallel } = wish;
+    let is_other = (class.is_some() && seen_class.is_some_and(|it| it != found.class()))
+        || (max_parallel.is_some() && seen_max_parallel.is_some_and(|it| it != found.max_parallel));
+    if is_other {
+        let (campaign, class) = (seen.id, found.class().code());
+        let max_parallel = found.max_parallel;
+        return Err(RegistryError::OtherPlace { campaign, class, max_parallel });
+    }
     let mut policy = found.policy.clone();
     policy.class = class.or(policy.class);
     let class = policy.class.unwrap_or_else(|| found.terms().class);
@@ -118,8 +126,32 @@ pub(super) async fn unskip(
         audit::append(tx, by, "terminal-taken-in", format!("{campaign} {terminal}")).await?;
         back += 1;
     }
+    for it in released {
+        comes_again(tx, &it, by.at, &mut differences).await?;
+    }
     differences.write(tx).await?;
     Ok(back)
+}
+
+/// What was taken back of one terminal, for a reason that holds no longer, comes again as what a
+/// halt has taken back does: where it had not begun, and nobody has it left out.
+async fn comes_again(
+    tx: &mut Transaction,
+    it: &Assignment,
+    at: UnixTime,
+    differences: &mut Differences,
+) -> Result<()> {
+    let recalled = "SELECT 1 FROM assignments JOIN orders ON orders.id = assignments.cancel_order
+         WHERE assignments.order_id = $1 AND orders.purpose = 'recall'";
+    if tx.row(recalled, vec![text(it.order)]).await?.is_none()
+        || !campaigns::known(tx, it.campaign).await?.terms().comes_again()
+        || !skipped(tx, it.campaign, &[it.terminal]).await?.is_empty()
+    {
+        return Ok(());
+    }
+    let mut now = it.standing.clone();
+    now.learn(Fact::Halted(at));
+    assignments::put_standing(tx, it, &now, differences).await
 }
 
 async fn check_open(tx: &mut Transaction, campaign: CampaignId) -> Result<Campaign> {
@@ -143,7 +175,7 @@ pub(super) async fn again(
     ids: &[TerminalId],
     by: &By,
 ) -> Result<BTreeMap<TerminalId, NotAgain>> {
-    let found = check_open(tx, campaign).await?;
+    let found = check_again(tx, campaign, by.at).await?;
     let known = assignments::of(tx, campaign, ids).await?;
     let known: BTreeMap<_, _> = known.into_iter().map(|it| (it.terminal, it)).collect();
     let skipped = skipped(tx, campaign, ids).await?;
@@ -167,7 +199,32 @@ pub(super) async fn again(
         scheduling::pardon(tx, *terminal).await?;
     }
     differences.write(tx).await?;
+    if found.state == CampaignState::Completed && not.len() < ids.len() {
+        campaigns::move_on(tx, campaign, found.state, CampaignEvent::Reopen, by).await?;
+    }
     Ok(not)
+}
+
+/// One that is completed goes on for whoever is tried again, as long as its orders live.
+async fn check_again(
+    tx: &mut Transaction,
+    campaign: CampaignId,
+    now: UnixTime,
+) -> Result<Campaign> {
+    let known = campaigns::known(tx, campaign).await?;
+    let found = match known.state {
+        CampaignState::Completed => known,
+        CampaignState::Draft
+        | CampaignState::AwaitingApproval
+        | CampaignState::Running
+        | CampaignState::Paused
+        | CampaignState::Halted
+        | CampaignState::Aborted => check_open(tx, campaign).await?,
+    };
+    match found.frozen.map(|it| it.not_after) {
+        Some(at) if at <= now => Err(RegistryError::OrdersRanOut { campaign, at }),
+        Some(_) | None => Ok(found),
+    }
 }
 
 fn why_not_again(it: &Assignment, retries_max: u32) -> Option<NotAgain> {

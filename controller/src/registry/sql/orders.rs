@@ -80,15 +80,19 @@ pub(super) async fn issue(
     let mut differences = Differences::default();
     let mut issued = Vec::new();
     let terminals: Vec<_> = orders.iter().map(|order| order.terminal).collect();
-    let frozen = match purpose {
-        Purpose::Change | Purpose::Recall => {
-            let mut frozen = suspicions::frozen_among(tx, campaign, &terminals).await?;
-            frozen.extend(control::skipped(tx, campaign, &terminals).await?);
-            frozen
-        }
+    let (suspected, skipped) = match purpose {
+        Purpose::Change | Purpose::Recall => (
+            suspicions::frozen_among(tx, campaign, &terminals).await?,
+            BTreeSet::from_iter(control::skipped(tx, campaign, &terminals).await?),
+        ),
         // What ends an order is never in the way.
-        Purpose::Cancel | Purpose::Withdraw => BTreeSet::new(),
+        Purpose::Cancel | Purpose::Withdraw => (BTreeSet::new(), BTreeSet::new()),
     };
+    let is_frozen = |it: &TerminalId| suspected.contains(it) || skipped.contains(it);
+    // Once nobody finds it suspicious any more its turn comes again. Whoever is left out is done,
+    // until somebody takes it in again.
+    let comes_again =
+        |it: &TerminalId| known_campaign.terms().comes_again() && !skipped.contains(it);
     let quarantined = match purpose {
         Purpose::Change if !change.is_of_lost() => quarantine::among(tx, &terminals).await?,
         Purpose::Change | Purpose::Cancel | Purpose::Recall | Purpose::Withdraw => Vec::new(),
@@ -103,13 +107,13 @@ pub(super) async fn issue(
         let before = known.get(&order.terminal);
         let wanted = match purpose {
             Purpose::Change => {
-                !frozen.contains(&order.terminal)
+                !is_frozen(&order.terminal)
                     && !quarantined.contains(&order.terminal)
                     && assignments::is_next_attempt(before, order)
                     && admission.as_ref().is_some_and(|it| it.admits(order.terminal, before))
             }
             Purpose::Cancel | Purpose::Withdraw => !is_known(tx, order.id).await?,
-            Purpose::Recall => frozen.contains(&order.terminal) && !is_known(tx, order.id).await?,
+            Purpose::Recall => is_frozen(&order.terminal) && !is_known(tx, order.id).await?,
         };
         if !wanted || !takes_next_number(tx, order, at).await? {
             continue;
@@ -122,10 +126,11 @@ pub(super) async fn issue(
                     admission.take(order.terminal, before);
                 }
             }
-            Purpose::Cancel | Purpose::Recall => assignments::put_cancel_order(tx, order).await?,
-            Purpose::Withdraw => {
+            Purpose::Cancel => assignments::put_cancel_order(tx, order).await?,
+            Purpose::Recall | Purpose::Withdraw => {
                 assignments::put_cancel_order(tx, order).await?;
-                if let Some(before) = before {
+                let is_for_now = purpose == Purpose::Withdraw || comes_again(&order.terminal);
+                if let Some(before) = before.filter(|_| is_for_now) {
                     let mut now = before.standing.clone();
                     now.learn(Fact::Halted(at));
                     assignments::put_standing(tx, before, &now, &mut differences).await?;

@@ -10,7 +10,7 @@ use shared::time::UnixTime;
 
 use super::session::{Row, Transaction, int, list, maybe_time, text, with_id_list};
 use super::tally::{self, Consequences, Differences};
-use super::{campaigns, control, guards, stores, terminals, waves};
+use super::{assignments, campaigns, control, guards, stores, terminals, waves};
 use crate::campaign::frontier::UpTo;
 use crate::campaign::penalty;
 use crate::campaign::store::StoreStanding;
@@ -110,7 +110,10 @@ pub(super) async fn standings(
                 disturbed.insert(terminal);
             }
         }
-        let selling = guards::selling(tx, &there, now).await?;
+        let mut selling = guards::selling(tx, &there, now).await?;
+        for lost in assignments::lost_at_it(tx, &ids).await? {
+            selling.remove(&lost);
+        }
         let fallback = "SELECT id FROM positions WHERE store = $1 AND fallback IS NOT NULL LIMIT 1";
         let of_a_place = tx.row(fallback, vec![text(name)]).await?.is_some();
         let described = stores::known(tx, name).await?.described;

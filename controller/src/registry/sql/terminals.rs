@@ -339,6 +339,15 @@ fn check_labels(terminal: &Terminal, then: &Labels) -> Result<()> {
     }
 }
 
+/// When anybody was heard last who is online.
+pub(super) async fn last_heard(tx: &mut Transaction) -> Result<Option<UnixTime>> {
+    let select = "SELECT last_seen_at FROM terminals
+         WHERE presence = 'online' AND last_seen_at IS NOT NULL
+         ORDER BY last_seen_at DESC LIMIT 1";
+    let row = tx.row(select, vec![]).await?;
+    row.map(|mut row| row.time()).transpose()
+}
+
 pub(super) async fn mark_silent(
     tx: &mut Transaction,
     last_seen_before: UnixTime,
