@@ -405,7 +405,8 @@ proptest! {
                 let others = store.disturbed.iter().filter(|other| *other != id).count();
                 let most = store.at_once_max.map_or(2, |most| most.clamp(1, 2)) as usize;
                 let left = |other: &&TerminalId| *other != id && !store.disturbed.contains(other);
-                let is_last = store.selling.contains(id) && !store.selling.iter().any(|it| left(&it));
+                let sells_on = store.selling.iter().any(|it| left(&it));
+                let is_last = store.selling.contains(id) && !sells_on;
                 prop_assert!(others >= most || (is_last && !store.has_fallback));
             }
         }

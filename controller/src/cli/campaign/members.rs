@@ -41,8 +41,8 @@ pub(crate) struct Skip {
 /// Have terminals tried again that have ended: those that are named, or all that ended badly
 ///
 /// Each as often as the campaign's policy lets it be, whatever becomes of it meanwhile. A failure
-/// counts for the gate until a later attempt has succeeded. A campaign that is completed goes on for
-/// them, as long as its orders are valid.
+/// counts for the gate until a later attempt has succeeded. A completed campaign goes on for these
+/// terminals, as long as its orders are valid.
 #[derive(Debug, Args)]
 pub(crate) struct Retry {
     /// The campaign

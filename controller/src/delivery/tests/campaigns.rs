@@ -156,13 +156,12 @@ async fn what_a_suspicious_terminal_has_accepted_is_taken_back_and_the_others_go
     let scope = Scope::Terminal(id(1));
     let new = NewSuspicion { scope, source: "a call".to_owned(), note: "who?".to_owned() };
     let raised = world.registry.suspect(&new, &by(world.now)).await.unwrap();
-    world.until_over(1, 30).await;
-    assert_eq!(world.campaign(1).await.state, CampaignState::Completed);
-    assert_eq!(world.states(1).await, [(State::Cancelled, 1), (State::Succeeded, 2)]);
+    rounds(&mut world, 20).await;
+    assert_eq!(world.campaign(1).await.state, CampaignState::Running, "its turn comes again");
+    assert_eq!(world.states(1).await, [(State::Withdrawn, 1), (State::Succeeded, 2)]);
     assert!(world.terminal(1).carried_out.is_empty(), "{:?}", world.terminal(1).carried_out);
-    let why = parts(&world, 1).await[0].why().map(|it| it.detail);
-    assert_eq!(why.as_deref(), Some("somebody finds it suspicious, or has it left out"));
-    assert_eq!(world.campaign(1).await.state_why, "3 of 3 attempted, 0 bad");
+    let why = parts(&world, 1).await[0].why().map(|it| it.detail).unwrap();
+    assert!(why.contains("somebody found it suspicious"), "{why}");
     assert!(raised.lifted.is_none());
 }
 
@@ -180,8 +179,8 @@ async fn nothing_is_taken_back_by_the_controller_alone_where_that_takes_an_appro
     rounds(&mut world, 20).await;
     assert_eq!(world.states(1).await, [(State::Accepted, 1)], "it stays with the terminal");
     require_on(&world, Verb::Cancel, 0).await;
-    world.until_over(1, 30).await;
-    assert_eq!(world.states(1).await, [(State::Cancelled, 1)]);
+    rounds(&mut world, 20).await;
+    assert_eq!(world.states(1).await, [(State::Withdrawn, 1)]);
 }
 
 #[tokio::test]
