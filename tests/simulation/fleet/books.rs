@@ -51,6 +51,8 @@ pub(crate) struct Started {
     pub(crate) given: BTreeMap<TillNumber, Given>,
     /// Since when each is ordered that has not answered.
     pub(crate) unanswered: BTreeSet<(UnixTime, TillNumber)>,
+    /// Those that have told that they are at it.
+    pub(crate) at_work: BTreeSet<TillNumber>,
     /// Those that have lent their places.
     pub(crate) lent: BTreeSet<TillNumber>,
     /// Those whose turn comes again.
@@ -100,6 +102,7 @@ impl Started {
             tally: CampaignTally::default(),
             given: BTreeMap::new(),
             unanswered: BTreeSet::new(),
+            at_work: BTreeSet::new(),
             lent: BTreeSet::new(),
             again: BTreeSet::new(),
             frontier,
@@ -144,12 +147,16 @@ impl Started {
             self.unanswered.remove(&(since, till));
         }
         self.lent.remove(&till);
+        self.at_work.remove(&till);
         match to.state_since() {
             (AssignmentState::Ordered, since) => {
                 self.unanswered.insert((since, till));
             }
             (AssignmentState::Unanswered, _) => {
                 self.lent.insert(till);
+            }
+            (AssignmentState::Working | AssignmentState::Undoing, _) => {
+                self.at_work.insert(till);
             }
             (AssignmentState::Withdrawn, _) => {
                 self.again.insert(till);
@@ -211,7 +218,12 @@ impl Books {
                 Presence::Online => Some(now),
                 Presence::Offline | Presence::NeverSeen => terminal.last_seen_at,
             };
-            Terminal { last_seen_at, ..terminal.clone() }.sells(now)
+            // Nobody knows how the till is of one that was lost at its work.
+            let is_lost = self.campaigns.iter().filter_map(|it| it.given.get(till)).any(|it| {
+                let (state, since) = it.standing.state_since();
+                state == AssignmentState::Silent && terminal.last_seen_at < Some(since)
+            });
+            !is_lost && Terminal { last_seen_at, ..terminal.clone() }.sells(now)
         };
         let disturbs = |campaign: &usize| {
             self.campaigns[*campaign].campaign.terms().disturbs != Disturbs::Never

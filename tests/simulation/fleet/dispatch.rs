@@ -114,6 +114,7 @@ impl World {
                 |it: &&(UnixTime, TillNumber)| is_old(it.0) || !started.given[&it.1].was_sent;
             let lent = unsent.filter(is_lent).map(|it| it.1).take(ASSIGNMENTS_MAX).collect();
             self.learn(campaign, lent, &Fact::Unanswered(now));
+            self.give_up_who_is_away(campaign);
             return;
         }
         let patience = started.campaign.terms().patience;
@@ -124,13 +125,39 @@ impl World {
         };
         let never_began = |it| matches!(it, AssignmentState::Ordered | AssignmentState::Unanswered);
         let unreached = in_state(never_began);
-        let silent = match is_over {
-            true => in_state(|it| it.takes_a_place() && it != AssignmentState::Ordered),
-            false => vec![],
+        let (expired, silent) = match is_over {
+            true => (
+                in_state(|it| matches!(it, AssignmentState::Accepted | AssignmentState::Waiting)),
+                in_state(|it| matches!(it, AssignmentState::Working | AssignmentState::Undoing)),
+            ),
+            false => (vec![], vec![]),
         };
-        for (tills, as_what) in [(unreached, Unheard::Unreached), (silent, Unheard::Silent)] {
+        for (tills, as_what) in [
+            (unreached, Unheard::Unreached),
+            (expired, Unheard::Expired),
+            (silent, Unheard::Silent),
+        ] {
             self.learn(campaign, tills, &Fact::GivenUp(GivenUp { as_what, at: now }));
         }
+    }
+
+    /// Whoever has begun and is away for too long counts as a bad end. All that tills tell of their
+    /// work is the step that disturbs their shops.
+    fn give_up_who_is_away(&mut self, campaign: usize) {
+        let (now, started) = (self.now, &self.books.campaigns[campaign]);
+        let silence = started.campaign.terms().silence;
+        let Some(silence) = silence.filter(|_| self.bug != Some(Bug::WaitsForTheDead)) else {
+            return;
+        };
+        let before = now.minus(silence.disturbing);
+        let is_away = |till: &TillNumber| {
+            let terminal = self.books.terminal(*till);
+            let is_old = started.given[till].standing.state_since().1 < before;
+            is_old && terminal.presence != Presence::Online && terminal.last_seen_at < Some(before)
+        };
+        let away = started.at_work.iter().copied().filter(is_away).collect();
+        let silent = Fact::GivenUp(GivenUp { as_what: Unheard::Silent, at: now });
+        self.learn(campaign, away, &silent);
     }
 
     fn move_waves(&mut self, campaign: usize) {

@@ -87,6 +87,11 @@ fn whoever_overtakes_what_goes_first_is_caught() {
 }
 
 #[test]
+fn a_till_that_dies_at_its_work_and_is_waited_for_is_caught() {
+    is_caught(Bug::WaitsForTheDead, "is at it and away");
+}
+
+#[test]
 fn a_till_that_fails_again_and_again_and_is_not_spared_is_caught() {
     is_caught(Bug::SparesNobody, "it has failed three times in a row");
 }

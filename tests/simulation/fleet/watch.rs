@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use controller::campaign::assignment::AssignmentState;
 use controller::campaign::plan::Held;
+use controller::campaign::state::CampaignState;
 use controller::registry::terminal::Presence;
 use shared::document::order::Class;
 use shared::id::OrderId;
@@ -20,6 +21,9 @@ use super::world::Bug;
 use campaign::Watched;
 
 const DAY: Duration = Duration::from_secs(24 * 3_600);
+
+/// Whoever is at it comes back before that, and a quarter of an hour later the controller has looked.
+const AWAY_MAX: Duration = Duration::from_secs(2 * 3_600 + 15 * 60);
 
 /// After so many nobody reads on.
 const BREACHES_MAX: usize = 20;
@@ -35,6 +39,8 @@ pub(crate) struct Watch {
     /// Tills that are at something that disturbs their shops.
     at_work: BTreeSet<TillNumber>,
     begun: BTreeSet<(TillNumber, OrderId)>,
+    /// Since when each is at it, as it has told.
+    told_of_work: BTreeMap<(usize, TillNumber), UnixTime>,
     /// Two controllers have made their plans together.
     pub(crate) lets_overtake: bool,
     pub(crate) breaches: Vec<String>,
@@ -52,6 +58,7 @@ impl Watch {
             failures: vec![(0, UnixTime(0)); tills],
             at_work: BTreeSet::new(),
             begun: BTreeSet::new(),
+            told_of_work: BTreeMap::new(),
             lets_overtake: false,
             breaches: vec![],
             seen: BTreeMap::new(),
@@ -226,6 +233,19 @@ impl Watch {
             true => self.expected[till as usize].remove(&campaign),
             false => self.expected[till as usize].insert(campaign),
         };
+        match to {
+            AssignmentState::Working | AssignmentState::Undoing => {
+                self.told_of_work.entry((campaign, till)).or_insert(now);
+            }
+            _ => {
+                self.told_of_work.remove(&(campaign, till));
+            }
+        }
+        if to == AssignmentState::Silent {
+            // Its store goes on without it.
+            self.at_work.remove(&till);
+            self.saw("a till that was lost at its work");
+        }
         let is_new = from != Some(to);
         if is_new && to.is_bad() {
             let (failures, since) = &mut self.failures[till as usize];
@@ -307,6 +327,25 @@ impl Watch {
                 self.breach(format!("{now}: campaign {campaign} has {taken} at it, of {most}"));
             }
             self.look_for_progress(campaign, now, estate, books);
+        }
+        self.look_for_the_dead(now, books);
+    }
+
+    /// Nobody who holds its shop is waited for over hours, as long as its campaign goes on.
+    fn look_for_the_dead(&mut self, now: UnixTime, books: &Books) {
+        let before = now.minus(AWAY_MAX);
+        let is_dead = |((campaign, till), since): (&(usize, TillNumber), &UnixTime)| {
+            let (terminal, of) = (books.terminal(*till), &books.campaigns[*campaign]);
+            let goes_on =
+                matches!(of.campaign.state, CampaignState::Running | CampaignState::Halted);
+            let is_away = terminal.presence != Presence::Online
+                && terminal.last_seen_at.is_none_or(|at| at < before);
+            goes_on && self.campaigns[*campaign].disturbs && *since < before && is_away
+        };
+        let dead: Vec<_> =
+            self.told_of_work.iter().filter(|it| is_dead(*it)).map(|(it, _)| *it).collect();
+        for (campaign, till) in dead {
+            self.breach(format!("{now}: campaign {campaign}: till {till} is at it and away"));
         }
     }
 }

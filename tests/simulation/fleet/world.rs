@@ -53,6 +53,8 @@ pub(crate) enum Bug {
     OvertakesWhatGoesFirst,
     /// Also not those that fail again and again.
     SparesNobody,
+    /// Whoever dies at its work is waited for until its order runs out.
+    WaitsForTheDead,
 }
 
 #[derive(Clone, Debug)]
