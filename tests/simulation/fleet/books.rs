@@ -230,6 +230,7 @@ impl Books {
         };
         let is_disturbed = |till: &TillNumber| self.open[*till as usize].iter().any(disturbs);
         StoreStanding {
+            there: store.tills.len() as u64,
             selling: store.tills.clone().filter(sells).map(estate::id).collect(),
             disturbed: store.tills.clone().filter(is_disturbed).map(estate::id).collect(),
             at_once_max: store.at_once_max,
