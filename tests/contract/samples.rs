@@ -70,8 +70,10 @@ pub(crate) fn up() -> Vec<(&'static str, Up)> {
         disk_free_bytes: 8_000_000_000,
         orders_refused: 1,
         messages_unreadable: 0,
-        battery: Some(Battery { percent: 31, floor_percent: 50, is_powered: false }),
+        battery: None,
     };
+    let battery = Some(Battery { percent: 31, floor_percent: 50, is_powered: false });
+    let portable = Telemetry { battery, ..telemetry.clone() };
     let waiting = StepState::Waiting { reason: Waiting::Window, detail: detail() };
     let suspicion = |order| {
         let note = "nobody told us of this".to_owned();
@@ -93,6 +95,7 @@ pub(crate) fn up() -> Vec<(&'static str, Up)> {
         ("up-suspicion", record(12, suspicion(Some(ORDER)))),
         ("up-suspicion-of-nothing", record(13, suspicion(None))),
         ("up-telemetry", record(11, Body::Telemetry(telemetry))),
+        ("up-telemetry-battery", record(12, Body::Telemetry(portable))),
         ("up-gone", Up::Gone),
     ]
 }
