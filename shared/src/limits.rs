@@ -119,7 +119,8 @@ pub const CONTROLLER_QUEUE_RECORDS_MAX: u64 = 200_000;
 /// Bytes of these entries.
 pub const CONTROLLER_QUEUE_BYTES_MAX: u64 = 256 * 1024 * 1024;
 
-/// Stays free on a terminal after a release is unpacked, for the till and for the agent's own books.
+/// Stays free on a terminal after a release is unpacked, for the till and for the agent's own
+/// books.
 pub const SLOTS_RESERVE_BYTES: u64 = 64 * 1024 * 1024;
 
 /// File that is given up when the disk is full, so that what runs can be finished and told.

@@ -215,7 +215,8 @@ impl fmt::Display for Battery {
             (false, false) => write!(out, "{percent} %, not charged"),
             (false, true) => write!(
                 out,
-                "{percent} %, not charged; changes wait until it holds {floor_percent} % or is charged"
+                "{percent} %, not charged: changes wait until it holds {floor_percent} % or is \
+                 charged"
             ),
         }
     }

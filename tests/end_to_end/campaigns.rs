@@ -181,8 +181,7 @@ fn low_battery() -> Result<()> {
         if shown.contains(told) { Ok(()) } else { Err(shown) }
     })?;
     let release = fleet.world.publish_till(&GOOD)?;
-    let plan =
-        ["campaign", "plan", "--release", &release, "--where", "model=px7"];
+    let plan = ["campaign", "plan", "--release", &release, "--where", "model=px7"];
     let more = ["--max-parallel", "9", "--fallback", "by hand"];
     let plan = [&plan[..], &more].concat();
     let plan: CampaignPlan = serde_json::from_value(fleet.world.tillward_json(&plan)?)?;

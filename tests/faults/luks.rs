@@ -1,5 +1,5 @@
-//! Disk images encrypted in place by `cryptsetup` in user space: real LUKS 2 devices, also where the
-//! kernel has no dm-crypt.
+//! Disk images encrypted in place by `cryptsetup` in user space: real LUKS 2 devices, also where
+//! the kernel has no dm-crypt.
 
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};

@@ -34,7 +34,9 @@ pub(super) enum EvidenceCommand {
 ///
 /// The signed bytes themselves: rosters, batches with their approvers' signatures, orders, profiles
 /// and the terminals' own receipts, with letters and notices; of terminals that stop, also what
-/// people did and what was owed, where the unit has been, and its certificate of sanitisation. Keep the printed head elsewhere: it shows later that nothing was
+/// people did and what was owed, where the unit has been, and its certificate of sanitisation.
+///
+/// Keep the printed head elsewhere: it shows later that nothing was
 /// left out or added.
 #[derive(Debug, Args)]
 #[command(after_long_help = "\

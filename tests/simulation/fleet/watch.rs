@@ -22,7 +22,8 @@ use campaign::Watched;
 
 const DAY: Duration = Duration::from_secs(24 * 3_600);
 
-/// Whoever is at it comes back before that, and a quarter of an hour later the controller has looked.
+/// Whoever is at it comes back before that, and a quarter of an hour later the controller has
+/// looked.
 const AWAY_MAX: Duration = Duration::from_secs(2 * 3_600 + 15 * 60);
 
 /// After so many nobody reads on.
@@ -233,13 +234,10 @@ impl Watch {
             true => self.expected[till as usize].remove(&campaign),
             false => self.expected[till as usize].insert(campaign),
         };
-        match to {
-            AssignmentState::Working | AssignmentState::Undoing => {
-                self.told_of_work.entry((campaign, till)).or_insert(now);
-            }
-            _ => {
-                self.told_of_work.remove(&(campaign, till));
-            }
+        if matches!(to, AssignmentState::Working | AssignmentState::Undoing) {
+            self.told_of_work.entry((campaign, till)).or_insert(now);
+        } else {
+            self.told_of_work.remove(&(campaign, till));
         }
         if to == AssignmentState::Silent {
             // Its store goes on without it.
