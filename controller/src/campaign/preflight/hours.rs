@@ -194,6 +194,7 @@ mod tests {
         let hours = said(&[window(&store), window(&region)]);
         assert_eq!(hours, [Warning::Hours { members: 10 }], "each store once");
     }
+
     #[test]
     fn who_is_held_for_good_is_counted_by_what_holds_and_asked_about_once_for_all_alike() {
         let count = |stores: &[(&str, u64)]| -> BTreeMap<String, u64> {
