@@ -151,17 +151,21 @@ fn wipe(directory: &Path, keys: &Value, paths: &[PathBuf], devices: &[&Path]) ->
     })
 }
 
-#[test]
-fn nothing_that_till_and_agent_kept_is_in_the_image_of_the_disk_after_the_wipe() {
-    let directory = tempfile::tempdir().expect("a directory");
-    fs::create_dir(directory.path().join("identity")).expect("an identity");
-    let disk = Disk::make(directory.path(), "terminal", 96 << 20);
+/// The image of a disk on which till and agent have kept every secret.
+fn terminal_that_kept_secrets(directory: &Path) -> PathBuf {
+    let disk = Disk::make(directory, "terminal", 96 << 20);
     let till = Till::on(disk.path());
     till.keeps_secrets();
     fill_spool(&disk.path().join("queue"));
     till.ends();
-    let image = disk.image.clone();
-    drop(disk);
+    disk.image.clone()
+}
+
+#[test]
+fn nothing_that_till_and_agent_kept_is_in_the_image_of_the_disk_after_the_wipe() {
+    let directory = tempfile::tempdir().expect("a directory");
+    fs::create_dir(directory.path().join("identity")).expect("an identity");
+    let image = terminal_that_kept_secrets(directory.path());
     let all: Vec<_> = secrets().map(|(what, _)| what).into();
     assert_eq!(found_in(&image), all, "so that this can fail");
 
@@ -190,13 +194,7 @@ fn nothing_that_till_and_agent_kept_can_be_read_from_an_encrypted_disk_once_its_
     fs::create_dir(at("identity")).expect("an identity");
     fs::write(at("key"), KEY).expect("a key");
     fs::copy(at("key"), at("stolen-key")).expect("a thief's copy");
-    let disk = Disk::make(directory.path(), "terminal", 96 << 20);
-    let till = Till::on(disk.path());
-    till.keeps_secrets();
-    fill_spool(&disk.path().join("queue"));
-    till.ends();
-    let image = disk.image.clone();
-    drop(disk);
+    let image = terminal_that_kept_secrets(directory.path());
     luks::encrypt(&image, &at("key"));
     assert_eq!(found_in(&image), Vec::<&str>::new(), "it is encrypted");
     let all: Vec<_> = secrets().map(|(what, _)| what).into();
