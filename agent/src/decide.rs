@@ -8,7 +8,8 @@
 //!
 //! What belongs to one subject is said in one file: [`conversation`] (the controller and its
 //! acknowledgements), [`orders`] (accepting and refusing), [`work`] (the jobs), [`suspicion`]
-//! (people who doubt them), [`lease`] (a terminal that nobody reaches).
+//! (people who doubt them), [`till`] (how it does between changes), [`lease`] (a terminal that
+//! nobody reaches).
 
 mod beginning;
 mod conversation;
@@ -18,6 +19,7 @@ mod lease;
 mod orders;
 mod restraint;
 mod suspicion;
+mod till;
 mod work;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -28,7 +30,7 @@ use shared::digest::{Digest, Nonce};
 use shared::document::Receipt;
 use shared::document::receipt::Said;
 use shared::id::{OrderId, TerminalId};
-use shared::message::{Component, LogHead, SignedBytes};
+use shared::message::{Component, LogHead, SignedBytes, TillHealth};
 use shared::time::UnixTime;
 
 pub use beginning::Stored;
@@ -37,6 +39,7 @@ use effect::{Decision, Effect, Place, Post, Write};
 use input::{Input, Now, StoreState};
 use lease::Keeping;
 use restraint::Restraint;
+use till::TillWatch;
 use work::job::Job;
 
 use crate::clock::{Clock, TimeFloor};
@@ -132,6 +135,7 @@ pub struct Core {
     installed: Vec<Component>,
     store: StoreState,
     counters: Counters,
+    till: TillWatch,
     /// When telemetry was last posted, and what it said.
     telemetry: Option<(Duration, Telling)>,
     stopping: bool,
@@ -152,6 +156,7 @@ struct Counters {
 struct Telling {
     counters: Counters,
     battery_is_low: bool,
+    till: Option<TillHealth>,
 }
 
 impl Core {
@@ -171,7 +176,8 @@ impl Core {
             }
             Input::RecordsSent { seqs } => self.outbox.sent(&seqs, now.uptime),
             Input::Store(state) => self.stored(state, &mut out),
-            Input::Installed(components) => self.installed = components,
+            Input::Installed(components) => self.install(components),
+            Input::TillSeen { instance } => self.till_seen(instance, now),
             Input::Suspected { at, note } => self.suspected(at, &note, now, &mut out),
             Input::LeaseKept { number, came_to } => {
                 self.lease_kept(number, &came_to, now);
@@ -219,6 +225,13 @@ impl Core {
     fn stored(&mut self, state: StoreState, out: &mut Decision) {
         self.store = state;
         self.step_down_if_heard(out);
+    }
+
+    fn install(&mut self, components: Vec<Component>) {
+        if self.installed != components {
+            self.till.renewed();
+        }
+        self.installed = components;
     }
 
     fn stop(&mut self, out: &mut Decision) {

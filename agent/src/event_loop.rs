@@ -127,6 +127,7 @@ impl EventLoop {
             self.carry_out(decision, &mut turn).await?;
             self.status.worries(self.core.worries(machine::now()));
             self.status.lease(self.core.outlook(machine::now()));
+            self.status.till(self.core.till_health());
             self.status.write_if_due(machine::now());
         }
     }
@@ -162,13 +163,13 @@ impl EventLoop {
 
     /// A report of something suspicious that was not seen in this run. Whether it is new is the
     /// core's to know.
-    fn look(&self, turn: &mut Turn) -> Option<Suspicion> {
-        let now = machine::uptime();
-        if turn.looked_at.is_some_and(|at| now < at + LOOK_EVERY) {
+    fn look(&mut self, turn: &mut Turn) -> Option<Suspicion> {
+        let now = machine::now();
+        if turn.looked_at.is_some_and(|at| now.uptime < at + LOOK_EVERY) {
             return None;
         }
-        turn.looked_at = Some(now);
-        if self.core.has_work() {
+        turn.looked_at = Some(now.uptime);
+        if self.core.has_work() || self.core.wants_look(now) {
             self.worker.look_at_till();
         }
         let reported =
@@ -314,6 +315,7 @@ impl From<Told> for Input {
             }
             Told::LeaseKept { number, came_to } => Self::LeaseKept { number, came_to },
             Told::Installed(components) => Self::Installed(components),
+            Told::TillSeen { instance } => Self::TillSeen { instance },
             Told::Suspected(suspicion) => suspicion.into(),
         }
     }

@@ -13,7 +13,7 @@ use shared::digest::PublicKey;
 use shared::document::receipt::Said;
 use shared::durable::{self, Readers};
 use shared::id::OrderId;
-use shared::message::{Battery, StepState};
+use shared::message::{Battery, StepState, TillHealth};
 use shared::outcome::Outcome;
 use shared::time::UnixTime;
 use tracing::{debug, info, warn};
@@ -49,6 +49,9 @@ pub struct Running {
     pub disk_free_bytes: u64,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub battery: Option<Battery>,
+    /// Once the till was asked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub till: Option<TillHealth>,
     /// The order that is being carried out, or the last one.
     pub job: Option<Job>,
     #[serde(default)]
@@ -98,6 +101,7 @@ impl StatusFile {
             outbox_depth: 0,
             disk_free_bytes: 0,
             battery: None,
+            till: None,
             job: read(&path).and_then(|before| before.job),
             worries: Worries::default(),
             lease: Outlook::default(),
@@ -123,6 +127,7 @@ impl StatusFile {
             | Input::ActionProgressed { .. }
             | Input::RecordsSent { .. }
             | Input::Installed(_)
+            | Input::TillSeen { .. }
             | Input::Suspected { .. }
             | Input::LeaseKept { .. }
             | Input::TimerFired
@@ -190,6 +195,15 @@ impl StatusFile {
             (Outlook::Locked { .. }, Outlook::Fine | Outlook::RunsOut { .. }) => warn!("{LOCKED}"),
             (Outlook::Fine, Outlook::Locked { .. }) => info!("the controller was heard: unlocked"),
             (Outlook::Fine | Outlook::RunsOut { .. } | Outlook::Locked { .. }, _) => {}
+        }
+    }
+
+    /// Takes note of how the till does, and says once that it does not answer.
+    pub fn till(&mut self, till: Option<TillHealth>) {
+        let before = std::mem::replace(&mut self.running.till, till);
+        let is_silent = |it: Option<TillHealth>| it.is_some_and(|it| !it.answers);
+        if is_silent(till) && !is_silent(before) {
+            warn!("the till does not answer");
         }
     }
 
@@ -343,6 +357,9 @@ impl Overview {
             line("outbox", &format!("{} records wait", running.outbox_depth));
             if let Some(battery) = running.battery {
                 line("battery", &battery.to_string());
+            }
+            if let Some(till) = running.till {
+                line("till", &till.to_string());
             }
             if let Some(job) = &running.job {
                 line("job", &format!("{} at {}: {job}", job.order, job.step));

@@ -77,6 +77,8 @@ pub struct Silence {
     pub preparing: Duration,
     /// From then on.
     pub disturbing: Duration,
+    /// The step with which it begins to disturb its shop, in the words of the job's table.
+    pub disturbs_from: &'static str,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -92,8 +94,6 @@ pub struct Terms {
     /// How long whoever is at it may be away while its order lives; `None` where nothing is taken
     /// from that.
     pub silence: Option<Silence>,
-    /// The step with which it begins to disturb its shop, in the words of the job's table.
-    pub disturbs_from: Option<&'static str>,
     /// Before whom it goes, unless its operator says otherwise.
     pub class: Class,
     pub disturbs: Disturbs,
@@ -136,7 +136,6 @@ impl Terms {
             lifetime_s_max: change.lifetime_s_max(),
             patience: patience(change),
             silence: silence(change),
-            disturbs_from: disturbs_from(change),
             class,
             disturbs,
             keeps_calendars: disturbs == Disturbs::InItsTurn,
@@ -223,23 +222,11 @@ fn silence(change: &Change) -> Option<Silence> {
     let of = |watched: Duration| Silence {
         preparing: PREPARING_PATIENCE.saturating_add(watched),
         disturbing: HOLDING_PATIENCE.saturating_add(watched),
+        disturbs_from: HOLD,
     };
     match change {
         Change::Upgrade(_) | Change::Restore(_) => Some(of(Duration::ZERO)),
         Change::Rebind(rebind) => Some(of(Duration::from_secs(rebind.watch.at_most_s.into()))),
-        Change::Ping(_)
-        | Change::Backup(_)
-        | Change::Drill(_)
-        | Change::Suspend(_)
-        | Change::Resume(_)
-        | Change::Decommission(_)
-        | Change::Cancel(_) => None,
-    }
-}
-
-fn disturbs_from(change: &Change) -> Option<&'static str> {
-    match change {
-        Change::Upgrade(_) | Change::Restore(_) | Change::Rebind(_) => Some(HOLD),
         Change::Ping(_)
         | Change::Backup(_)
         | Change::Drill(_)

@@ -187,6 +187,37 @@ pub struct Telemetry {
     /// `None` where the terminal has none, or cannot tell.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub battery: Option<Battery>,
+    /// `None` until the agent has looked, and from agents that do not look.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub till: Option<TillHealth>,
+}
+
+/// How the POS application does between changes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TillHealth {
+    /// It answers when it is asked how it does.
+    pub answers: bool,
+    /// How often its process became another within the last day, since its version is what it is,
+    /// and while nothing was done to it: crashes, as a rule.
+    pub restarts: u8,
+}
+
+impl TillHealth {
+    /// It answers, and nothing has ended it.
+    pub fn is_well(self) -> bool {
+        self.answers && self.restarts == 0
+    }
+}
+
+impl fmt::Display for TillHealth {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str(if self.answers { "answers" } else { "does not answer" })?;
+        match self.restarts {
+            0 => Ok(()),
+            1 => out.write_str(", restarted by itself once within a day"),
+            times => write!(out, ", restarted by itself {times} times within a day"),
+        }
+    }
 }
 
 /// What keeps a portable terminal going.

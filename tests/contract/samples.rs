@@ -27,7 +27,7 @@ use shared::log_tree::{self, Edge};
 use shared::membership::Membership;
 use shared::message::{
     Ack, Battery, Body, Component, Down, Growth, Hello, Locked, LogHead, Parcel, Progress, Record,
-    SignedBytes, Stands, StepState, Suspicion, Telemetry, Up,
+    SignedBytes, Stands, StepState, Suspicion, Telemetry, TillHealth, Up,
 };
 use shared::outcome::{Failure, FailureCode, Outcome, Refusal, Waiting};
 use shared::signature::PrivateKey;
@@ -71,9 +71,12 @@ pub(crate) fn up() -> Vec<(&'static str, Up)> {
         orders_refused: 1,
         messages_unreadable: 0,
         battery: None,
+        till: None,
     };
     let battery = Some(Battery { percent: 31, floor_percent: 50, is_powered: false });
     let portable = Telemetry { battery, ..telemetry.clone() };
+    let till = Some(TillHealth { answers: true, restarts: 2 });
+    let looked = Telemetry { till, ..telemetry.clone() };
     let waiting = StepState::Waiting { reason: Waiting::Window, detail: detail() };
     let suspicion = |order| {
         let note = "nobody told us of this".to_owned();
@@ -96,6 +99,7 @@ pub(crate) fn up() -> Vec<(&'static str, Up)> {
         ("up-suspicion-of-nothing", record(13, suspicion(None))),
         ("up-telemetry", record(11, Body::Telemetry(telemetry))),
         ("up-telemetry-battery", record(12, Body::Telemetry(portable))),
+        ("up-telemetry-till", record(12, Body::Telemetry(looked))),
         ("up-gone", Up::Gone),
     ]
 }

@@ -7,6 +7,7 @@ use std::time::Duration;
 use shared::document::Release;
 use shared::document::receipt::{TRADING_GOES_ON, TRADING_HELD};
 use shared::outcome::{FailureCode, Waiting};
+use tracing::debug;
 
 use super::{Hands, done};
 use crate::job::{Again, Finding, Found, HOLD_LEASE, Proof, Reply};
@@ -52,9 +53,15 @@ impl Drop for HoldUnderWay {
 }
 
 impl Hands {
-    /// What a person has reported at the till, if it answers.
-    pub(super) fn suspicion(&self) -> Option<Suspicion> {
-        self.pos.status().ok()?.suspicion
+    /// Which process answers, and what a person has reported there.
+    pub(super) fn look(&self) -> (Option<String>, Option<Suspicion>) {
+        match self.pos.status() {
+            Ok(status) => (Some(status.application.instance), status.suspicion),
+            Err(error) => {
+                debug!(%error, "the till does not say how it does");
+                (None, None)
+            }
+        }
     }
 
     /// Asked before a shop is disturbed, and again before each attempt: so it is here that a

@@ -50,6 +50,10 @@ pub enum Told {
         number: u64,
         came_to: CameTo,
     },
+    /// Which process of the till has answered, if any, and that nothing was done to it meanwhile.
+    TillSeen {
+        instance: Option<String>,
+    },
     /// What the till shows as reported by a person there.
     Suspected(Suspicion),
 }
@@ -63,6 +67,8 @@ pub struct Worker {
     told: Receiver<Told>,
     running: BTreeMap<Ticket, (Action, Stop)>,
     looking: Arc<AtomicBool>,
+    /// An action has begun since the till was looked at last: the look may be older than that.
+    disturbed: bool,
 }
 
 impl Worker {
@@ -76,7 +82,8 @@ impl Worker {
                 work(&own_hands, &task, &stop, &own_tell);
             }
         })?;
-        Ok(Self { hands, tasks, tell, told, running: BTreeMap::new(), looking: Arc::default() })
+        let (running, looking) = (BTreeMap::new(), Arc::default());
+        Ok(Self { hands, tasks, tell, told, running, looking, disturbed: false })
     }
 
     /// Begins an action. It is answered by [`Told::Done`].
@@ -84,6 +91,7 @@ impl Worker {
         let (ticket, action, stop) = (task.ticket, task.action, Stop::new());
         info!(order = %task.order, ?action, ticket = ticket.0, "action begins");
         self.running.insert(ticket, (action, stop.clone()));
+        self.disturbed = true;
         let begun = match action {
             Action::HoldTrading => self.beside(task, stop),
             Action::Admit
@@ -148,15 +156,19 @@ impl Worker {
         }
     }
 
-    /// Looks whether somebody at the till has reported something, when nothing else is done there.
-    /// Answered by [`Told::Suspected`], or not.
-    pub fn look_at_till(&self) {
+    /// Looks how the till does, and whether somebody there has reported something, when nothing
+    /// else is done to it. Answered by [`Told::TillSeen`] unless an action comes between, and by
+    /// [`Told::Suspected`], or not.
+    pub fn look_at_till(&mut self) {
         if !self.running.is_empty() || self.looking.swap(true, Ordering::SeqCst) {
             return;
         }
+        self.disturbed = false;
         let (hands, tell, looking) = self.shared();
         let looks = thread::Builder::new().name("look".to_owned()).spawn(move || {
-            if let Some(suspicion) = hands.suspicion() {
+            let (instance, suspicion) = hands.look();
+            tell.blocking_send(Told::TillSeen { instance }).ok();
+            if let Some(suspicion) = suspicion {
                 tell.blocking_send(Told::Suspected(suspicion)).ok();
             }
             looking.store(false, Ordering::SeqCst);
@@ -179,11 +191,19 @@ impl Worker {
 
     /// The next thing that a thread tells. Nothing is lost when the caller stops waiting.
     pub async fn next(&mut self) -> Told {
-        let told = self.told.recv().await.expect("the worker holds a sender itself");
-        if let Told::Done { ticket, .. } = &told {
-            self.running.remove(ticket);
+        loop {
+            let told = self.told.recv().await.expect("the worker holds a sender itself");
+            match &told {
+                Told::TillSeen { .. } if self.disturbed => continue,
+                Told::Done { ticket, .. } => drop(self.running.remove(ticket)),
+                Told::TillSeen { .. }
+                | Told::Progressed { .. }
+                | Told::Installed(_)
+                | Told::LeaseKept { .. }
+                | Told::Suspected(_) => {}
+            }
+            return told;
         }
-        told
     }
 
     /// Actions that have begun and not ended.
@@ -310,6 +330,8 @@ mod tests {
             till.turn(|knobs| knobs.suspicion = Some(suspicion.clone()));
             let mut worker = Worker::start(shop.hands).unwrap();
             worker.look_at_till();
+            let seen = Told::TillSeen { instance: Some("1".to_owned()) };
+            assert_eq!(worker.next().await, seen);
             assert_eq!(worker.next().await, Told::Suspected(suspicion));
             worker.begin(task(&release, 1, Action::AskTill));
             let asked =
@@ -318,6 +340,20 @@ mod tests {
             let before = asked(&till);
             worker.look_at_till();
             assert_eq!(asked(&till), before, "an action has not been taken note of yet");
+        });
+    }
+
+    #[test]
+    fn a_look_that_an_action_came_between_says_nothing_of_the_till() {
+        on_one_thread(async {
+            let shop = shop();
+            let release = shop.release.clone();
+            let mut worker = Worker::start(shop.hands).unwrap();
+            worker.look_at_till();
+            worker.begin(task(&release, 1, Action::AskTill));
+            assert!(matches!(worker.next().await, Told::Done { ticket: Ticket(1), .. }));
+            worker.begin(task(&release, 2, Action::AskTill));
+            assert!(matches!(worker.next().await, Told::Done { ticket: Ticket(2), .. }));
         });
     }
 

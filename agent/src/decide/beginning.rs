@@ -10,6 +10,7 @@ use super::effect::{Decision, Place, Shelf, Write};
 use super::input::{Now, Room, StoreState};
 use super::lease::Keeping;
 use super::restraint::Restraint;
+use super::till::TillWatch;
 use super::work::job::Job;
 use super::{Core, Counters, Profile};
 use crate::clock::{BUILT_AT, Clock};
@@ -116,6 +117,7 @@ impl Core {
             installed: Vec::new(),
             store: stored.state.unwrap_or(UNTOLD),
             counters: Counters::default(),
+            till: TillWatch::new(),
             telemetry: None,
             stopping: false,
             steps_down: false,

@@ -233,7 +233,7 @@ impl Core {
 
     fn telling(&self) -> Telling {
         let battery_is_low = self.store.battery.is_some_and(Battery::is_low);
-        Telling { counters: self.counters, battery_is_low }
+        Telling { counters: self.counters, battery_is_low, till: self.till.health() }
     }
 
     fn post_telemetry(&mut self, now: Now, out: &mut Decision) {
@@ -242,19 +242,21 @@ impl Core {
             Some((posted_at, said)) => {
                 let news = said != self.telling();
                 let every = if news { TELEMETRY_NEWS_EVERY } else { TELEMETRY_EVERY };
-                posted_at + every <= now.uptime
+                self.till.owes_word() || posted_at + every <= now.uptime
             }
         };
         if !due || self.stopping {
             return;
         }
         self.telemetry = Some((now.uptime, self.telling()));
+        self.till.told();
         let telemetry = Telemetry {
             at: self.clock.reading(now).wall,
             disk_free_bytes: self.store.disk_free_bytes,
             orders_refused: self.counters.orders_refused,
             messages_unreadable: self.counters.messages_unreadable,
             battery: self.store.battery,
+            till: self.till.health(),
         };
         self.post(Post::Telemetry(telemetry), out);
     }

@@ -44,6 +44,9 @@ pub enum Input {
     Store(StoreState),
     /// What is installed; told after start and whenever a slot changed.
     Installed(Vec<Component>),
+    /// The till was asked how it does, and nothing was done to it meanwhile: which process has
+    /// answered, if any. Told after start, and when [`super::Core::wants_look`].
+    TillSeen { instance: Option<String> },
     /// Somebody at this terminal does not believe what is ordered. May come again and again;
     /// `at` tells one report from the next.
     Suspected { at: UnixTime, note: String },

@@ -313,6 +313,7 @@ impl Core {
             Move::Act { ticket, action } => {
                 let (order, subject) = (job.order, Arc::clone(&job.subject));
                 let given = given.expect("gathered above, for an action");
+                self.till.disturbed();
                 out.effects.push(Effect::Act(Task { ticket, order, action, subject, given }));
             }
             Move::StopAct(ticket) => out.effects.push(Effect::StopAct(ticket)),
@@ -372,6 +373,7 @@ impl Core {
     ) {
         let order = job.order;
         out.writes.extend(job.log.remove());
+        self.till.look_soon();
         self.finish(order, outcome, evidence, now, out);
     }
 }

@@ -89,8 +89,9 @@ pub use replacement::{
     ReplacementUnsettled, ReplacementWatch, ReplacementWatched,
 };
 pub use report::{
-    CampaignReport, ReportCoverage, ReportHealth, ReportMoment, ReportPart, ReportPhase,
-    ReportStraggler, ReportVersion,
+    CampaignReport, Condition, ReportCoverage, ReportDiskFree, ReportHealth, ReportMember,
+    ReportMoment, ReportPart, ReportPhase, ReportSign, ReportSince, ReportStraggler,
+    ReportVersion,
 };
 pub use request::{
     Attachment, LiftSuspicion, LiftWord, NewRequest, NewSuspicion, Request, RequestChannel,
@@ -105,7 +106,7 @@ pub use stop::{
 };
 pub use terminal::{
     Battery, Component, Labels, Lifecycle, Presence, Recipient, Revocation, Telemetry, Terminal,
-    TerminalDetail,
+    TerminalDetail, TillHealth,
 };
 pub use unit::{
     InspectionVerdict, NewUnit, NewUnitEvent, NewUnitInspection, NewUnitSanitisation, NewUnits,

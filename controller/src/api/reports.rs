@@ -3,23 +3,27 @@
 use std::sync::Arc;
 
 use axum::extract::State;
-use shared::id::CampaignId;
+use shared::id::{CampaignId, TerminalId};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::campaigns::{campaign_state, reason, software, state};
-use super::extract::{Operator, Path};
+use super::extract::{Operator, Part as PartOf, Path, Query, listed};
 use super::model::{
-    AssignmentState, CampaignReport, Change, Problem, ReportCoverage, ReportHealth, ReportMoment,
-    ReportPart, ReportPhase, ReportStraggler, ReportVersion,
+    AssignmentState, CampaignReport, Change, Condition, Page, Problem, ReportCoverage,
+    ReportDiskFree, ReportHealth, ReportMember, ReportMoment, ReportPart, ReportPhase, ReportSign,
+    ReportSince, ReportStraggler, ReportVersion,
 };
 use super::problem::Refusal;
+use super::terminals::{presence, till_health};
 use super::{Api, now};
-use crate::campaign::report::{Coverage, Health, Moved, Part, Phase, Straggler};
-use crate::campaign::review::{Review, review};
+use crate::campaign::report::health::{Compared, DiskFree, Health, Sign};
+use crate::campaign::report::{Coverage, Moved, Part, Phase, Since, Straggler};
+use crate::campaign::review::{Review, installed, review};
+use crate::registry::released;
 
 pub(super) fn routes() -> OpenApiRouter<Arc<Api>> {
-    OpenApiRouter::new().routes(routes!(report))
+    OpenApiRouter::new().routes(routes!(report)).routes(routes!(members))
 }
 
 /// What a campaign has come to
@@ -73,6 +77,7 @@ async fn report(
         waiting: held.into_iter().map(straggler).collect(),
         phases: report.phases.into_iter().map(phase).collect(),
         versions: report.moved.into_iter().map(version).collect(),
+        since: since(report.since),
         health: health(report.health),
         bytes_fetched: report.bytes_fetched,
         time_line: report.time_line.into_iter().map(moment).collect(),
@@ -80,6 +85,42 @@ async fn report(
         late_successes: tally.late_successes,
         contradictions: tally.contradictions,
     }))
+}
+
+/// How each terminal of a report did before, and does now
+///
+/// Of those that the campaign was released to.
+#[utoipa::path(
+    get,
+    path = "/v1/campaigns/{id}/report/terminals",
+    tag = "campaigns",
+    params(("id" = String, Path), PartOf),
+    security(("operator" = [])),
+    responses((status = 200, body = Page<ReportMember>), (status = "default", body = Problem)),
+)]
+async fn members(
+    _: Operator,
+    State(api): State<Arc<Api>>,
+    Path(id): Path<CampaignId>,
+    Query(part): Query<PartOf>,
+) -> Result<axum::Json<Page<ReportMember>>, Refusal> {
+    let page = part.page::<TerminalId>()?;
+    let campaign = api.registry.campaign(id).await?;
+    let campaign = campaign.ok_or_else(|| Refusal::no("campaign", id))?;
+    let installed = installed(&*api.registry, &campaign.change).await?;
+    let member = |it: released::Released| {
+        let versions = installed.as_ref().map(|installed| installed.versions(&it));
+        let [version_before, version_now] = versions.unwrap_or_default();
+        ReportMember {
+            terminal: it.terminal,
+            version_before,
+            version_now,
+            before: it.was.map(condition),
+            now: condition(it.is),
+        }
+    };
+    let found = api.registry.released(id, &page).await?;
+    Ok(listed(found, page.limit, |it| it.terminal.to_string(), member))
 }
 
 fn coverage(of: Coverage) -> ReportCoverage {
@@ -110,8 +151,35 @@ fn version((Moved { before, after }, terminals): (Moved, u64)) -> ReportVersion 
     ReportVersion { before, after, terminals }
 }
 
-fn health(Health { as_brought, other_version, offline }: Health) -> ReportHealth {
-    ReportHealth { as_brought, other_version, offline }
+fn since(Since { as_brought, other_version, offline }: Since) -> ReportSince {
+    ReportSince { as_brought, other_version, offline }
+}
+
+fn health(Health { signs, disk_free }: Health) -> ReportHealth {
+    ReportHealth {
+        signs: signs.into_iter().map(sign).collect(),
+        disk_free: disk_free.map(disk),
+    }
+}
+
+fn sign((sign, of): (Sign, Compared)) -> ReportSign {
+    let Compared { terminals: compared, before, now, worse, better } = of;
+    ReportSign { sign: sign.as_str().to_owned(), compared, before, now, worse, better }
+}
+
+fn disk(of: DiskFree) -> ReportDiskFree {
+    let DiskFree { terminals: compared, median_before, median_now, least_before, least_now } = of;
+    ReportDiskFree { compared, median_before, median_now, least_before, least_now }
+}
+
+fn condition(it: released::Condition) -> Condition {
+    Condition {
+        presence: presence(it.presence),
+        told_at: it.told_at,
+        disk_free_bytes: it.disk_free_bytes,
+        battery_is_low: it.battery_is_low,
+        till: it.till.map(till_health),
+    }
 }
 
 fn moment(Part { from, succeeded, bad }: Part) -> ReportMoment {

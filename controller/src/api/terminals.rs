@@ -6,6 +6,7 @@ use axum::extract::State;
 use serde::Deserialize;
 use shared::document::RecipientStatement;
 use shared::id::TerminalId;
+use shared::message;
 use shared::signature::Envelope;
 use tracing::warn;
 use utoipa_axum::router::OpenApiRouter;
@@ -14,7 +15,7 @@ use utoipa_axum::routes;
 use super::extract::{Json, Operator, Part, Path, Query, listed};
 use super::model::{
     Base64, Battery, Component, Decision, Labels, Lifecycle, Page, Presence, Problem, Recipient,
-    Revocation, Telemetry, Terminal, TerminalDetail,
+    Revocation, Telemetry, Terminal, TerminalDetail, TillHealth,
 };
 use super::problem::{Code, Refusal};
 use super::{Api, alarms, campaigns, claims, now};
@@ -208,7 +209,12 @@ pub(super) fn lifecycle(unit: stored::Unit) -> Lifecycle {
     }
 }
 
-fn presence(presence: stored::Presence) -> Presence {
+pub(super) fn till_health(it: message::TillHealth) -> TillHealth {
+    let message::TillHealth { answers, restarts } = it;
+    TillHealth { answers, restarts }
+}
+
+pub(super) fn presence(presence: stored::Presence) -> Presence {
     match presence {
         stored::Presence::NeverSeen => Presence::NeverSeen,
         stored::Presence::Online => Presence::Online,
@@ -250,6 +256,7 @@ pub(super) fn shown(terminal: stored::Terminal) -> Terminal {
                 is_powered: it.is_powered,
                 is_low: it.is_low(),
             }),
+            till: telemetry.till.map(till_health),
         }),
         serial: terminal.serial,
         store: terminal.store,

@@ -14,6 +14,7 @@ pub mod transfer;
 
 use std::cmp::Ordering;
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::AddAssign;
 
 use shared::change::Verb;
 use shared::document::Release;
@@ -304,16 +305,46 @@ impl Several {
     }
 }
 
-/// Members that open windows in one zone.
+/// Members, counted.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct InZone {
+pub struct Heads {
     pub members: u64,
     /// Of these, those that have ever connected.
     pub seen: u64,
 }
 
-/// By the names of their zones.
-pub type Crowd = BTreeMap<String, InZone>;
+impl AddAssign for Heads {
+    fn add_assign(&mut self, more: Self) {
+        self.members += more.members;
+        self.seen += more.seen;
+    }
+}
+
+/// Members of one store that open windows in one zone, or of several such.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Present {
+    /// Those of the canary list.
+    pub listed: Heads,
+    pub others: Heads,
+}
+
+impl Present {
+    pub fn all(self) -> Heads {
+        let mut all = self.listed;
+        all += self.others;
+        all
+    }
+}
+
+impl AddAssign for Present {
+    fn add_assign(&mut self, more: Self) {
+        self.listed += more.listed;
+        self.others += more.others;
+    }
+}
+
+/// By the zones in which they open windows, and there by their stores.
+pub type Places = BTreeMap<String, BTreeMap<String, Present>>;
 
 /// Everybody whom a selector means, by what becomes of them.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -323,14 +354,7 @@ pub struct Audience {
     pub sample: Several,
     pub excluded: BTreeMap<Excluded, Several>,
     pub concerns: BTreeMap<Concern, Several>,
-    /// How many members stand in each store.
-    pub stores: BTreeMap<String, u64>,
-    /// The same, for each zone in which they open windows.
-    pub places: BTreeMap<String, BTreeMap<String, u64>>,
-    /// Members of the canary list.
-    pub listed: Crowd,
-    /// All other members.
-    pub others: Crowd,
+    pub places: Places,
 }
 
 impl Audience {
@@ -346,21 +370,44 @@ impl Audience {
         for concern in demands.concerns(it) {
             self.concerns.entry(concern).or_default().add(it, component);
         }
-        count(&mut self.stores, &it.store);
-        match self.places.get_mut(&it.opens_in) {
-            Some(stores) => count(stores, &it.store),
-            None => {
-                drop(self.places.insert(it.opens_in.clone(), [(it.store.clone(), 1)].into()));
+        let present = self.place(&it.opens_in, &it.store);
+        let heads = match canary.contains(&it.id) {
+            true => &mut present.listed,
+            false => &mut present.others,
+        };
+        let seen = u64::from(it.presence != Presence::NeverSeen);
+        *heads += Heads { members: 1, seen };
+    }
+
+    /// Most are known already, and need no names of their own.
+    fn place(&mut self, zone: &str, store: &str) -> &mut Present {
+        if !self.places.contains_key(zone) {
+            self.places.insert(zone.to_owned(), BTreeMap::new());
+        }
+        let stores = self.places.get_mut(zone).expect("it was put there");
+        if !stores.contains_key(store) {
+            stores.insert(store.to_owned(), Present::default());
+        }
+        stores.get_mut(store).expect("it was put there")
+    }
+
+    /// All members.
+    pub fn present(&self) -> Present {
+        let mut all = Present::default();
+        self.places.values().flat_map(BTreeMap::values).for_each(|it| all += *it);
+        all
+    }
+
+    /// How many members stand in each store.
+    pub fn stores(&self) -> BTreeMap<String, u64> {
+        let mut stores = BTreeMap::new();
+        for (store, present) in self.places.values().flatten() {
+            match stores.get_mut(store) {
+                Some(members) => *members += present.all().members,
+                None => drop(stores.insert(store.clone(), present.all().members)),
             }
         }
-        let crowd = if canary.contains(&it.id) { &mut self.listed } else { &mut self.others };
-        if !crowd.contains_key(&it.opens_in) {
-            crowd.insert(it.opens_in.clone(), InZone::default());
-        }
-        if let Some(zone) = crowd.get_mut(&it.opens_in) {
-            zone.members += 1;
-            zone.seen += u64::from(it.presence != Presence::NeverSeen);
-        }
+        stores
     }
 
     /// How many are in.
@@ -375,21 +422,13 @@ impl Audience {
 
     /// Of all members, most in one zone first.
     pub fn zones(&self) -> Vec<(String, u64)> {
-        let mut zones = BTreeMap::<_, u64>::new();
-        for (zone, count) in self.listed.iter().chain(&self.others) {
-            *zones.entry(zone.clone()).or_default() += count.members;
-        }
-        let mut zones: Vec<_> = zones.into_iter().collect();
+        let members = |stores: &BTreeMap<String, Present>| -> u64 {
+            stores.values().map(|it| it.all().members).sum()
+        };
+        let zones = self.places.iter().map(|(zone, stores)| (zone.clone(), members(stores)));
+        let mut zones: Vec<_> = zones.collect();
         zones.sort_by(|(a, many), (b, more)| (more, a).cmp(&(many, b)));
         zones
-    }
-}
-
-/// One more there. Most stores are known already, and need no name of their own.
-fn count(members: &mut BTreeMap<String, u64>, store: &str) {
-    match members.get_mut(store) {
-        Some(members) => *members += 1,
-        None => drop(members.insert(store.to_owned(), 1)),
     }
 }
 

@@ -1,6 +1,8 @@
 //! What a campaign has come to: whom it reached, what became of them, how long each step took and
 //! who is still missing. Pure: members come in one by one, the report goes out.
 
+pub mod health;
+
 use std::collections::BTreeMap;
 
 use shared::id::TerminalId;
@@ -10,6 +12,7 @@ use shared::time::UnixTime;
 
 use super::assignment::{AssignmentState, Standing};
 use super::view::{self, Why};
+use health::{Comparing, Health};
 use crate::registry::released::Released;
 use crate::registry::terminal::Presence;
 
@@ -27,6 +30,17 @@ const PARTS_S: [i64; 8] = [60, 300, 900, 3_600, 4 * 3_600, 86_400, 7 * 86_400, 2
 pub struct Installed {
     pub component: String,
     pub artifact_bytes: u64,
+}
+
+impl Installed {
+    /// Of its component: what ran when the terminal was released, and what it said last.
+    pub fn versions(&self, it: &Released) -> [Option<String>; 2] {
+        let version = |of: &Option<Vec<Component>>| {
+            let found = of.iter().flatten().find(|it| it.name == self.component);
+            found.map(|it| it.version.clone())
+        };
+        [version(&it.ran), version(&it.runs)]
+    }
 }
 
 /// How many of some members came how far.
@@ -103,9 +117,9 @@ pub struct Moved {
     pub after: Option<String>,
 }
 
-/// How those are that have succeeded, by what they have said since.
+/// What those run that have succeeded, by what they have said since.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Health {
+pub struct Since {
     /// They still run what they were brought.
     pub as_brought: u64,
     /// They say that they run something else by now.
@@ -135,6 +149,7 @@ pub struct Report {
     /// In the order in which they are gone through.
     pub phases: Vec<Phase>,
     pub moved: BTreeMap<Moved, u64>,
+    pub since: Since,
     pub health: Health,
     pub bytes_fetched: u64,
     pub time_line: Vec<Part>,
@@ -156,7 +171,8 @@ pub struct Gathering {
     stragglers_count: u64,
     phases: BTreeMap<String, Durations>,
     moved: BTreeMap<Moved, u64>,
-    health: Health,
+    since: Since,
+    comparing: Comparing,
     bytes_fetched: u64,
     ends: Vec<(UnixTime, End)>,
 }
@@ -196,7 +212,8 @@ impl Gathering {
             stragglers_count: 0,
             phases: BTreeMap::new(),
             moved: BTreeMap::new(),
-            health: Health::default(),
+            since: Since::default(),
+            comparing: Comparing::default(),
             bytes_fetched: 0,
             ends: Vec::new(),
         }
@@ -215,6 +232,7 @@ impl Gathering {
         self.add_straggler(it);
         self.add_phases(standing);
         self.add_versions(it);
+        self.comparing.add(it);
         self.bytes_fetched += self.fetched(standing);
         let (state, at) = standing.state_since();
         let at = at.clamp(self.within.0, self.within.1);
@@ -244,7 +262,7 @@ impl Gathering {
             state: Some(state),
             why: view::why(&it.standing),
             since: Some(since),
-            offline_since: it.last_seen_at.filter(|_| it.presence == Presence::Offline),
+            offline_since: it.last_seen_at.filter(|_| it.is.presence == Presence::Offline),
         };
         self.stragglers.insert(key, straggler);
         if self.stragglers.len() > STRAGGLERS_MAX {
@@ -279,11 +297,7 @@ impl Gathering {
 
     fn add_versions(&mut self, it: &Released) {
         let Some(installed) = &self.installed else { return };
-        let version = |of: &Option<Vec<Component>>| {
-            let found = of.iter().flatten().find(|it| it.name == installed.component);
-            found.map(|it| it.version.clone())
-        };
-        let runs = version(&it.runs);
+        let [ran, runs] = installed.versions(it);
         let brought = match it.standing.ended.as_ref().map(|ended| &ended.outcome) {
             Some(Outcome::Succeeded { now }) => Some(now.clone()),
             Some(
@@ -297,11 +311,11 @@ impl Gathering {
             | None => None,
         };
         if let Some(brought) = &brought {
-            self.health.as_brought += u64::from(runs.as_ref() == Some(brought));
-            self.health.other_version += u64::from(runs.as_ref().is_some_and(|it| it != brought));
-            self.health.offline += u64::from(it.presence != Presence::Online);
+            self.since.as_brought += u64::from(runs.as_ref() == Some(brought));
+            self.since.other_version += u64::from(runs.as_ref().is_some_and(|it| it != brought));
+            self.since.offline += u64::from(it.is.presence != Presence::Online);
         }
-        let moved = Moved { before: version(&it.ran), after: brought.or(runs) };
+        let moved = Moved { before: ran, after: brought.or(runs) };
         *self.moved.entry(moved).or_default() += 1;
     }
 
@@ -334,7 +348,8 @@ impl Gathering {
             stragglers_count: self.stragglers_count,
             phases: phases.into_iter().map(|(step, of)| phase(step, of.each)).collect(),
             moved: self.moved,
-            health: self.health,
+            since: self.since,
+            health: self.comparing.health(),
             bytes_fetched: self.bytes_fetched,
             time_line,
             part_s,

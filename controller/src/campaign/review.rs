@@ -60,7 +60,8 @@ pub async fn review(
     }))
 }
 
-async fn installed(
+/// What an upgrade installs.
+pub async fn installed(
     registry: &dyn Registry,
     change: &Change,
 ) -> Result<Option<Installed>, RegistryError> {

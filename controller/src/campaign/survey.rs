@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use jiff::tz::TimeZone;
-use shared::calendar::Span;
+use shared::calendar::{Calendar, Span};
 use shared::change::Change;
 use shared::document::Release;
 use shared::id::TerminalId;
@@ -14,8 +14,8 @@ use shared::time::UnixTime;
 use super::gather;
 use super::plan::{Closing, Opening};
 use super::policy::Policy;
-use super::preflight::forecast::{Course, Forecast, forecast, time_zone};
-use super::preflight::hours::{self, Hold, Places, Shut};
+use super::preflight::forecast::{Course, Forecast, Group, Opens, forecast, time_zone};
+use super::preflight::hours::{self, Alike, Hold, Shut, Stores};
 use super::preflight::rules::{Intended, Start, Stuck, Warning};
 use super::preflight::transfer::{Bandwidth, Transfer, transfer};
 use super::preflight::{Audience, Demands, of_unit};
@@ -24,7 +24,7 @@ use super::{CampaignError, Campaigns, read_selector, wave};
 use crate::calendar::carried::NotCarried;
 use crate::calendar::scope::Scope;
 use crate::kind::{self, Disturbs, Terms};
-use crate::registry::calendar::{self, CalendarsOf, Kept};
+use crate::registry::calendar::{self, CalendarsOf};
 use crate::registry::campaign::{Campaign, NewCampaign};
 use crate::registry::page::{PAGE_ITEMS_MAX, Page};
 use crate::registry::prospect::{Ask, PROSPECTS_MAX, Prospect};
@@ -43,6 +43,14 @@ struct LastSelling {
     of: u64,
     /// In every store one member stands, and nobody else.
     are_only_tills: bool,
+}
+
+/// What people keep of the stores in which members are.
+#[derive(Debug, Default)]
+struct Kept {
+    entries: Vec<calendar::Kept>,
+    /// Where an entry asks for them.
+    regions: BTreeMap<String, String>,
 }
 
 /// What a campaign would be if it were started now.
@@ -93,42 +101,43 @@ impl<'a> Wanted<'a> {
         }
     }
 
-    fn intended<'b>(
-        &'b self,
-        audience: &'b Audience,
-        forecast: &'b Forecast,
-        transfer: Option<&'b Transfer>,
-        release: Option<&Release>,
-        start: UnixTime,
-    ) -> Intended<'b> {
-        Intended {
-            course: self.course(release),
-            audience,
-            forecast,
-            transfer,
-            start,
-            lives: self.lives,
-            release_expires_at: release.map(|release| release.expires_at),
+    /// What holds these for so long.
+    fn hold(&self, alike: &Alike, life: Span) -> Option<Hold> {
+        let life = Span { from: self.policy.begins_at(life.from), ..life };
+        match self.opens(alike, life)? {
+            Ok((Opening::Open | Opening::At { .. }, _)) => None,
+            Ok((Opening::Never(Closing::Freeze), _)) => Some(Hold::Freeze),
+            Ok((Opening::Never(Closing::Window), _)) | Err(NotCarried::NeverOpens { .. }) => {
+                Some(Hold::Window)
+            }
+            Err(NotCarried::TooMany { .. }) => Some(Hold::TooMany),
         }
     }
 
-    /// Whom windows and freezes hold for so long.
-    fn shut(&self, entries: &[Kept], places: Places<'_>, life: Span) -> Shut {
-        if entries.is_empty() {
-            return Shut::default();
-        }
-        let spread = self.policy.spread.unwrap_or_default();
-        let life = Span { from: self.policy.begins_at(life.from), ..life };
-        hours::shut(entries, places, |kept, zone| {
-            match gather::opens(kept, zone, self.change.window(), spread, life) {
-                Ok((Opening::Open | Opening::At { .. }, _)) => None,
-                Ok((Opening::Never(Closing::Freeze), _)) => Some(Hold::Freeze),
-                Ok((Opening::Never(Closing::Window), _)) | Err(NotCarried::NeverOpens { .. }) => {
-                    Some(Hold::Window)
-                }
-                Err(NotCarried::TooMany { .. }) => Some(Hold::TooMany),
+    /// When the shops of these may be disturbed, as it is kept today.
+    fn group(&self, alike: &Alike, life: Span) -> Group {
+        let (window, zone) = (self.change.window(), alike.zone.clone());
+        let opens = match self.opens(alike, life) {
+            _ if alike.kept.is_empty() => Opens::of(window, zone),
+            Some(Ok((_, Some(calendar)))) => {
+                let zone = zone.unwrap_or(TimeZone::UTC);
+                Opens::Kept { calendar, window, zone, until: life.to }
             }
-        })
+            None | Some(Ok((_, None))) => Opens::of(window, zone),
+            Some(Err(NotCarried::NeverOpens { .. } | NotCarried::TooMany { .. })) => Opens::Never,
+        };
+        Group { opens, present: alike.present }
+    }
+
+    /// `None` of a zone that this machine does not know.
+    fn opens(
+        &self,
+        alike: &Alike,
+        life: Span,
+    ) -> Option<Result<(Opening, Option<Calendar>), NotCarried>> {
+        let zone = alike.zone.as_ref()?;
+        let spread = self.policy.spread.unwrap_or_default();
+        Some(gather::opens(&alike.kept, zone, self.change.window(), spread, life))
     }
 
     fn course(&self, release: Option<&Release>) -> Course<'_> {
@@ -136,7 +145,6 @@ impl<'a> Wanted<'a> {
         Course {
             policy: self.policy,
             max_parallel: self.max_parallel,
-            window: self.change.window(),
             job: Duration::from_secs(proves_itself_s.into()),
         }
     }
@@ -160,90 +168,100 @@ impl Campaigns {
         let release = self.release_of(wanted.change).await?;
         let audience = self.survey(selector, wanted, release.as_ref(), now).await?;
         wave::check_canary(wanted.policy, &audience.members)?;
-        let transfer = self.transfer(release.as_ref(), &audience).await?;
-        let mut forecast = forecast(wanted.course(release.as_ref()), &audience, now);
-        if let Some(transfer) = &transfer {
-            let begins = wanted.policy.begins_at(now);
-            forecast.over_at = forecast.over_at.max(begins.plus(transfer.all.takes()));
-        }
-        let intended =
-            wanted.intended(&audience, &forecast, transfer.as_ref(), release.as_ref(), now);
+        let stores = audience.stores();
+        let transfer = self.transfer(release.as_ref(), &stores).await?;
+        let Kept { entries, regions } = self.kept(wanted.change, &stores).await?;
+        let life = Span { from: now, to: now.plus(wanted.lives) };
+        let course = wanted.course(release.as_ref());
+        let foresee = |all: &[Alike]| {
+            let groups: Vec<_> = all.iter().map(|alike| wanted.group(alike, life)).collect();
+            let mut forecast = forecast(course, &groups, now);
+            if let Some(transfer) = &transfer {
+                let begins = wanted.policy.begins_at(now);
+                forecast.over_at = forecast.over_at.max(begins.plus(transfer.all.takes()));
+            }
+            forecast
+        };
+        let open = foresee(&hours::alike(&[], &audience.places, &regions));
+        let alike = hours::alike(&entries, &audience.places, &regions);
+        let kept = if entries.is_empty() { open.clone() } else { foresee(&alike) };
+        let intended = Intended {
+            course,
+            window: wanted.change.window(),
+            audience: &audience,
+            forecast: &open,
+            kept: &kept,
+            transfer: transfer.as_ref(),
+            start: now,
+            lives: wanted.lives,
+            release_expires_at: release.as_ref().map(|release| release.expires_at),
+        };
         intended.check(started)?;
         let mut warnings = intended.warnings();
-        warnings.extend(self.of_places(&audience, wanted, started, now).await?);
+        let zone = audience.zones().into_iter().find_map(|(zone, _)| time_zone(&zone));
+        let zone = zone.unwrap_or(TimeZone::UTC);
+        let at = Stores { members: &stores, regions: &regions };
+        warnings.extend(hours::warnings(&entries, at, &zone, life));
+        warnings.extend(held(wanted, &alike, life, started)?);
+        warnings.extend(self.of_last_tills(&audience, &stores, wanted, now).await?);
         let members = u32::try_from(audience.members.len()).unwrap_or(u32::MAX);
         let approvers = self.approvers(wanted.change.verb(), members).await?;
-        let not_after = now.plus(wanted.lives);
         Ok(Planned {
-            audience,
             is_continuous: wanted.policy.is_continuous(),
-            forecast,
+            forecast: kept,
+            audience,
             transfer,
             start: now,
-            not_after,
+            not_after: life.to,
             approvers,
             release,
             warnings,
         })
     }
 
-    /// What stands in the way where its members are; refused is what holds all of them for good.
-    /// Whoever joins later may well stand elsewhere.
-    async fn of_places(
+    /// What people keep of these stores, where the change goes by it.
+    async fn kept(
+        &self,
+        change: &Change,
+        stores: &BTreeMap<String, u64>,
+    ) -> Result<Kept, RegistryError> {
+        if !Terms::of(change).keeps_calendars {
+            return Ok(Kept::default());
+        }
+        let entries = calendar::all(&*self.registry, &CalendarsOf::default()).await?;
+        let regions = self.regions(&entries, stores).await?;
+        Ok(Kept { entries, regions })
+    }
+
+    /// Where a member is the last one that sells; refused is where nobody else is there.
+    async fn of_last_tills(
         &self,
         audience: &Audience,
+        stores: &BTreeMap<String, u64>,
         wanted: Wanted<'_>,
-        started: Start,
         now: UnixTime,
-    ) -> Result<Vec<Warning>, CampaignError> {
-        let terms = Terms::of(wanted.change);
-        let can_be_stuck = !wanted.policy.is_continuous();
-        let mut warnings = Vec::new();
-        if terms.keeps_calendars {
-            let entries = calendar::all(&*self.registry, &CalendarsOf::default()).await?;
-            let regions = self.regions(&entries, audience).await?;
-            let Audience { stores, places: zones, .. } = audience;
-            let places = Places { stores, zones, regions: &regions };
-            let life = Span { from: now, to: now.plus(wanted.lives) };
-            let zone = audience.zones().into_iter().find_map(|(zone, _)| time_zone(&zone));
-            let zone = zone.unwrap_or(TimeZone::UTC);
-            warnings.extend(hours::warnings(&entries, places, &zone, life));
-            let shut = wanted.shut(&entries, places, life);
-            if can_be_stuck && shut.all() == audience.count() {
-                // Another moment of the next day may do.
-                let later = match started {
-                    Start::Now => life,
-                    Start::AnyTime => Span { to: life.to.plus(DAY), ..life },
-                };
-                let still = wanted.shut(&entries, places, later);
-                if still.all() == audience.count() {
-                    return Err(Stuck::Shut(still).into());
-                }
-            }
-            // Freezes have been told one by one.
-            warnings.extend((shut.window + shut.too_many > 0).then_some(Warning::Shut(shut)));
-        }
+    ) -> Result<Option<Warning>, CampaignError> {
         let has_fallback = wanted.policy.fallback.is_some() || wanted.change.window().is_some();
-        if terms.disturbs == Disturbs::InItsTurn && !has_fallback {
-            let LastSelling { stores, of, are_only_tills } =
-                self.last_selling(audience, now).await?;
-            if can_be_stuck && are_only_tills {
-                return Err(Stuck::OnlyTills { members: audience.count() }.into());
-            }
-            warnings.extend((stores > 0).then_some(Warning::LastSelling { stores, of }));
+        if Terms::of(wanted.change).disturbs != Disturbs::InItsTurn || has_fallback {
+            return Ok(None);
         }
-        Ok(warnings)
+        let LastSelling { stores, of, are_only_tills } =
+            self.last_selling(audience, stores, now).await?;
+        if are_only_tills && !wanted.policy.is_continuous() {
+            return Err(Stuck::OnlyTills { members: audience.count() }.into());
+        }
+        Ok((stores > 0).then_some(Warning::LastSelling { stores, of }))
     }
 
     /// Of the stores in which members are, where an entry asks for it.
     async fn regions(
         &self,
-        entries: &[Kept],
-        audience: &Audience,
+        entries: &[calendar::Kept],
+        stores: &BTreeMap<String, u64>,
     ) -> Result<BTreeMap<String, String>, RegistryError> {
         let mut regions = BTreeMap::new();
         if entries.iter().any(|kept| matches!(kept.scope, Scope::Region(_))) {
-            let names: Vec<_> = audience.stores.keys().cloned().collect();
+            let names: Vec<_> = stores.keys().cloned().collect();
             for names in names.chunks(PAGE_ITEMS_MAX as usize) {
                 let stores = self.registry.stores_of(names).await?.into_iter();
                 regions.extend(stores.filter_map(|it| Some((it.name, it.described.region?))));
@@ -256,9 +274,10 @@ impl Campaigns {
     async fn last_selling(
         &self,
         audience: &Audience,
+        stores: &BTreeMap<String, u64>,
         now: UnixTime,
     ) -> Result<LastSelling, RegistryError> {
-        let names: Vec<_> = audience.stores.keys().cloned().collect();
+        let names: Vec<_> = stores.keys().cloned().collect();
         let is_member = |id: &TerminalId| audience.members.binary_search(id).is_ok();
         let is_last = |it: &StoreStanding| {
             it.selling.len() == 1 && it.selling.iter().all(is_member) && !it.has_fallback
@@ -279,12 +298,12 @@ impl Campaigns {
     async fn transfer(
         &self,
         release: Option<&Release>,
-        audience: &Audience,
+        members: &BTreeMap<String, u64>,
     ) -> Result<Option<Transfer>, RegistryError> {
         let Some(release) = release else { return Ok(None) };
         let stores = self.registry.download_limits().await?;
         let bandwidth = Bandwidth { limits: self.downloads, stores };
-        Ok(transfer(release.artifact.size, &audience.stores, &bandwidth))
+        Ok(transfer(release.artifact.size, members, &bandwidth))
     }
 
     /// Everybody whom the selector means, by what would become of them; at least one is a member,
@@ -357,6 +376,35 @@ impl Campaigns {
         let stored = self.registry.release(digest).await?;
         Ok(Some(stored.ok_or(CampaignError::NoRelease(digest))?.release))
     }
+}
+
+/// Whom windows and freezes hold for as long as orders are valid. Refused is what holds all of them
+/// for good; whoever joins later may well stand elsewhere.
+fn held(
+    wanted: Wanted<'_>,
+    all: &[Alike],
+    life: Span,
+    started: Start,
+) -> Result<Option<Warning>, Stuck> {
+    if all.iter().all(|alike| alike.kept.is_empty()) {
+        return Ok(None);
+    }
+    let shut = |life| hours::shut(all, |alike| wanted.hold(alike, life));
+    let members: u64 = all.iter().map(|alike| alike.present.all().members).sum();
+    let now = shut(life);
+    if !wanted.policy.is_continuous() && now.all() == members {
+        // Another moment of the next day may do.
+        let later = match started {
+            Start::Now => life,
+            Start::AnyTime => Span { to: life.to.plus(DAY), ..life },
+        };
+        let still = shut(later);
+        if still.all() == members {
+            return Err(Stuck::Shut(still));
+        }
+    }
+    // Freezes are told one by one.
+    Ok((now.window + now.too_many > 0).then_some(Warning::Shut(now)))
 }
 
 /// Of these terminals, or of all, whoever would become a member of a running campaign now.

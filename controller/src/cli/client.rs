@@ -30,7 +30,7 @@ use crate::api::model::{
     Coverage, Decision, DrillReport, HoldReason, IssuedClaim, Labels, Letter, MemberProfile,
     MembersMoved, NewBackupSchedule, NewCampaign, NewClaim, NewCopy, NewPurge, NewRebind, NextWave,
     Notice, OrderEvidence, Page, Plan, PlanRebind, Problem, PurgePlan, RebindShown, Release,
-    Reprioritise, Resumption, RetentionPolicy, RetryMembers, Revocation, SkipMembers, Snapshot,
+    ReportMember, Reprioritise, Resumption, RetentionPolicy, RetryMembers, Revocation, SkipMembers, Snapshot,
     SnapshotDetail, Status, Terminal, TerminalDetail, TerminalRetention, WhyNot,
 };
 
@@ -230,6 +230,10 @@ impl Client {
 
     pub(super) async fn campaign_report(&self, id: CampaignId) -> Answer<CampaignReport> {
         self.get(&format!("/v1/campaigns/{id}/report"), &[]).await
+    }
+
+    pub(super) async fn report_members(&self, id: CampaignId) -> Answer<Vec<ReportMember>> {
+        self.list(&format!("/v1/campaigns/{id}/report/terminals"), &[]).await
     }
 
     pub(super) async fn assignments(&self, id: CampaignId) -> Answer<Vec<Assignment>> {

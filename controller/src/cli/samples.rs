@@ -29,7 +29,7 @@ use crate::api::model::{
     Release, ReleaseArtifact, RepositoryRetention, RepositoryState, Request, RequestChannel,
     RequestKind, RetainedSnapshot, RetentionPolicy, Review, Signer, SnapshotState, Software,
     Status, StayReason, Suspicion, Telemetry, Term, Terminal, TerminalCounts, TerminalRetention,
-    Upgrade, Verification, VerificationMethod, Wave, WaveState, Weight,
+    TillHealth, Upgrade, Verification, VerificationMethod, Wave, WaveState, Weight,
 };
 use crate::campaign::policy::Named;
 use crate::provider::alerts::What;
@@ -91,6 +91,7 @@ pub(super) fn terminal(number: u8) -> Terminal {
                 is_powered: false,
                 is_low: true,
             }),
+            till: (number != 2).then_some(TillHealth { answers: true, restarts: 2 }),
         }),
         recipient: (number == 2).then(|| Recipient {
             recipient: format!("age1{}", "q".repeat(58)),

@@ -8,6 +8,7 @@ mod revoke;
 
 use clap::{Args, Subcommand};
 use shared::id::TerminalId;
+use shared::message;
 use shared::time::UnixTime;
 
 use super::client::Client;
@@ -16,7 +17,7 @@ use super::failure::{Exit, Failure};
 use super::measure::{ago_text, size_text, time_text};
 use super::print::Print;
 use super::words::{NOTHING, or_nothing, word};
-use crate::api::model::{Battery, Component, Terminal, TerminalDetail};
+use crate::api::model::{Battery, Component, Terminal, TerminalDetail, TillHealth};
 
 /// Claim new terminals, and see how the known ones do
 #[derive(Debug, Subcommand)]
@@ -195,6 +196,9 @@ fn show(detail: &TerminalDetail, now: UnixTime, print: &mut Print) {
         if let Some(battery) = &it.battery {
             print.line(format_args!("  battery      {}", battery_text(battery)));
         }
+        if let Some(till) = it.till {
+            print.line(format_args!("  till         {}", till_text(till)));
+        }
         print.line(format_args!(
             "  turned away  {} orders refused, {} messages unreadable",
             it.orders_refused, it.messages_unreadable
@@ -243,15 +247,16 @@ fn show(detail: &TerminalDetail, now: UnixTime, print: &mut Print) {
     print.table(["campaign", "state", "step", "since", "reason"], rows.collect(), "");
 }
 
+/// As the terminal's own status says it.
 fn battery_text(it: &Battery) -> String {
-    let Battery { percent, floor_percent, is_powered, is_low } = it;
-    let charged = if *is_powered { "charged" } else { "not charged" };
-    match is_low {
-        false => format!("{percent} %, {charged}"),
-        true => format!(
-            "{percent} %, {charged}: changes wait until it holds {floor_percent} % or is charged"
-        ),
-    }
+    let Battery { percent, floor_percent, is_powered, is_low: _ } = *it;
+    message::Battery { percent, floor_percent, is_powered }.to_string()
+}
+
+/// As the terminal's own status says it.
+pub(super) fn till_text(it: TillHealth) -> String {
+    let TillHealth { answers, restarts } = it;
+    message::TillHealth { answers, restarts }.to_string()
 }
 
 #[cfg(test)]

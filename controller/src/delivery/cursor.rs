@@ -81,6 +81,7 @@ mod tests {
             orders_refused: 0,
             messages_unreadable: 0,
             battery: None,
+            till: None,
         };
         Record { epoch, seq, previous, body: Body::Telemetry(telemetry) }
     }

@@ -208,6 +208,7 @@ fn record(seq: u64) -> Up {
         orders_refused: 0,
         messages_unreadable: 0,
         battery: None,
+        till: None,
     };
     Up::Record(Record { epoch: 1, seq, previous: 0, body: Body::Telemetry(telemetry) })
 }

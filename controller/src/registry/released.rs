@@ -2,7 +2,7 @@
 
 use async_trait::async_trait;
 use shared::id::{CampaignId, TerminalId};
-use shared::message::Component;
+use shared::message::{Component, TillHealth};
 use shared::time::UnixTime;
 
 use super::RegistryError;
@@ -17,7 +17,6 @@ pub struct Released {
     pub serial: String,
     pub store: String,
     pub model: String,
-    pub presence: Presence,
     pub last_seen_at: Option<UnixTime>,
     /// Of the campaign, from 0.
     pub wave: u16,
@@ -27,6 +26,22 @@ pub struct Released {
     pub ran: Option<Vec<Component>>,
     /// What it said last.
     pub runs: Option<Vec<Component>>,
+    /// How it did when it was released; `None` where it was released by an earlier build.
+    pub was: Option<Condition>,
+    pub is: Condition,
+}
+
+/// How a terminal does: whether it is heard, and what it told last, which may be long ago.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Condition {
+    pub presence: Presence,
+    /// When it told the rest, by its own clock; `None` where it has told nothing.
+    pub told_at: Option<UnixTime>,
+    pub disk_free_bytes: Option<u64>,
+    /// `None` where it has no battery, or cannot tell.
+    pub battery_is_low: Option<bool>,
+    /// `None` where its agent does not look.
+    pub till: Option<TillHealth>,
 }
 
 #[async_trait]

@@ -178,6 +178,7 @@ fn an_outbox_that_fills_up_takes_no_new_work_and_still_lets_a_job_go_on() {
             orders_refused: 0,
             messages_unreadable: 0,
             battery: None,
+            till: None,
         };
         keeper.commit(&[Write::Post(Post::Telemetry(telemetry))]).await.unwrap();
         assert_eq!(keeper.state().room, Room::Enough);

@@ -7,7 +7,7 @@ use shared::id::{CampaignId, TerminalId};
 use shared::time::UnixTime;
 use utoipa::ToSchema;
 
-use super::{AssignmentState, CampaignState, Reason, Software};
+use super::{AssignmentState, CampaignState, Presence, Reason, Software, TillHealth};
 
 /// What a campaign has come to, over all members that it was released to.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -42,6 +42,7 @@ pub struct CampaignReport {
     pub phases: Vec<ReportPhase>,
     /// Of the component that an upgrade installs.
     pub versions: Vec<ReportVersion>,
+    pub since: ReportSince,
     pub health: ReportHealth,
     pub bytes_fetched: u64,
     /// Without a gap, from the first end to the last.
@@ -117,13 +118,72 @@ pub struct ReportVersion {
     pub terminals: u64,
 }
 
-/// How those are that have succeeded, by what they have said since.
+/// What those run that have succeeded with an upgrade, by what they have said since.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-pub struct ReportHealth {
+pub struct ReportSince {
     pub as_brought: u64,
     /// They say that they run something else by now.
     pub other_version: u64,
     pub offline: u64,
+}
+
+/// How those that succeeded or ended badly did when they were released, and do now.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct ReportHealth {
+    /// What is known of nobody is missing.
+    pub signs: Vec<ReportSign>,
+    pub disk_free: Option<ReportDiskFree>,
+}
+
+/// What a terminal may show that it should not: `offline`, `till-silent`, `till-restarts` (by
+/// itself, within a day, of one version) or `battery-low`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct ReportSign {
+    pub sign: String,
+    /// Of so many it is known before and now; all but `offline` only of those that have told how
+    /// they do since the change has ended.
+    pub compared: u64,
+    pub before: u64,
+    pub now: u64,
+    /// Those that show it and did not.
+    pub worse: u64,
+    /// Those that did and do no more.
+    pub better: u64,
+}
+
+/// In bytes, of the terminals that have told it before and since.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct ReportDiskFree {
+    pub compared: u64,
+    pub median_before: u64,
+    pub median_now: u64,
+    pub least_before: u64,
+    pub least_now: u64,
+}
+
+/// One terminal of a report, before and now.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct ReportMember {
+    #[schema(value_type = String)]
+    pub terminal: TerminalId,
+    /// Of the component that an upgrade installs: when it was released, and what it said last.
+    pub version_before: Option<String>,
+    pub version_now: Option<String>,
+    /// When it was released; `null` where it was released by an earlier build.
+    pub before: Option<Condition>,
+    pub now: Condition,
+}
+
+/// How a terminal does: whether it is heard, and what it told last.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Condition {
+    pub presence: Presence,
+    /// When it told the rest, by its own clock.
+    #[schema(value_type = Option<i64>)]
+    pub told_at: Option<UnixTime>,
+    pub disk_free_bytes: Option<u64>,
+    pub battery_is_low: Option<bool>,
+    pub till: Option<TillHealth>,
 }
 
 /// Ends within one part of the time line.

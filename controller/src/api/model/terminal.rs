@@ -84,6 +84,18 @@ pub struct Telemetry {
     pub messages_unreadable: u64,
     /// `None` where the terminal has none, or cannot tell.
     pub battery: Option<Battery>,
+    /// `None` until its agent has looked.
+    pub till: Option<TillHealth>,
+}
+
+/// How the POS application does between changes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct TillHealth {
+    /// It answers when it is asked how it does.
+    pub answers: bool,
+    /// How often its process became another within a day, of this version, while nothing was done
+    /// to it.
+    pub restarts: u8,
 }
 
 /// What keeps a portable terminal going.

@@ -9,6 +9,7 @@ use tracing::info;
 use super::super::assignment::{AssignmentState, Fact, GivenUp, Unheard};
 use super::{ASSIGNMENTS_MAX, Execute, Motion, Result, behind};
 use crate::delivery::presence::SILENT_AFTER;
+use crate::kind::Silence;
 use crate::registry::campaign::Assignment;
 use crate::registry::page::Page;
 
@@ -82,9 +83,10 @@ impl Execute {
         for state in [AssignmentState::Accepted, AssignmentState::Waiting].into_iter().chain(at_it)
         {
             let as_what = |it: &Assignment| {
+                let disturbs = |of: Silence| it.standing.has_come_to(of.disturbs_from);
                 let has_begun = at_it.contains(&state)
                     || terms.may_begin_unheard()
-                    || terms.disturbs_from.is_some_and(|step| it.standing.has_come_to(step));
+                    || terms.silence.is_some_and(disturbs);
                 if has_begun { Unheard::Silent } else { Unheard::Expired }
             };
             has_given_up |= self.give_up(motion, state, before, as_what).await?;
@@ -132,12 +134,11 @@ impl Execute {
             has_given_up |= !away.is_empty();
             self.learn(&away, std::slice::from_ref(&silent), now).await?;
         }
-        if let (Some(before), Some(step)) = (is_heard_for(silence.disturbing), terms.disturbs_from)
-        {
+        if let Some(before) = is_heard_for(silence.disturbing) {
             let page = Page { after: motion.frontier.away_after, limit: ASSIGNMENTS_MAX };
             let mut away = self.registry.assignments_away(id, before, &page).await?;
             motion.frontier.away_after = behind(&away);
-            away.retain(|it| it.standing.has_come_to(step));
+            away.retain(|it| it.standing.has_come_to(silence.disturbs_from));
             if !away.is_empty() {
                 info!(campaign = %id, count = away.len(), "terminals are away from their work");
             }

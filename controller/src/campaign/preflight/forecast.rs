@@ -2,19 +2,21 @@
 //!
 //! A lower bound, as far as it is known today: every terminal that has ever connected is there when
 //! it is needed, succeeds at once, and only what has to take time does: a terminal's window opens
-//! in its own zone, a release has to prove itself, a place is taken meanwhile, no more are let
-//! through than the rate says, and a wave soaks. Nothing is released before the moment that its
-//! operator has named. Whoever was never seen is not counted on where the gate has a deadline for
-//! them. Waves are shuffled, so their zones are taken to be those of all members.
+//! in its own zone, its store is not frozen and within its hours, a release has to prove itself, a
+//! place is taken meanwhile, no more are let through than the rate says, and a wave soaks. Nothing
+//! is released before the moment that its operator has named. Whoever was never seen is not counted
+//! on where the gate has a deadline for them. Waves are shuffled, so they are taken to be made up as
+//! all members are.
 
 use std::time::Duration;
 
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
+use shared::calendar::{Calendar, Jitter, Part};
 use shared::time::UnixTime;
 use shared::window::Window;
 
-use super::{Audience, Crowd, InZone};
+use super::{Heads, Present};
 use crate::campaign::policy::{Gate, Policy};
 use crate::campaign::wave;
 
@@ -23,10 +25,50 @@ use crate::campaign::wave;
 pub struct Course<'a> {
     pub policy: &'a Policy,
     pub max_parallel: u32,
-    /// The change's own.
-    pub window: Option<Window>,
     /// For how long a terminal takes a place, at the very least.
     pub job: Duration,
+}
+
+/// Members whose shops may be disturbed at the same moments.
+#[derive(Clone, Debug)]
+pub struct Group {
+    pub opens: Opens,
+    pub present: Present,
+}
+
+/// When they may be.
+#[derive(Clone, Debug)]
+pub enum Opens {
+    /// As far as is known here.
+    Always,
+    /// By the change's own window.
+    Daily(Window, TimeZone),
+    /// By what is kept of their stores, too, for as long as orders are valid.
+    Kept { calendar: Calendar, window: Option<Window>, zone: TimeZone, until: UnixTime },
+    Never,
+}
+
+impl Opens {
+    /// By the change's own window alone. In a zone that nobody here knows it is open: its terminals
+    /// will know better.
+    pub fn of(window: Option<Window>, zone: Option<TimeZone>) -> Self {
+        match window.zip(zone) {
+            Some((window, zone)) => Self::Daily(window, zone),
+            None => Self::Always,
+        }
+    }
+
+    fn next(&self, at: UnixTime) -> Option<UnixTime> {
+        match self {
+            Self::Always => Some(at),
+            Self::Daily(window, zone) => Some(window.next_opening(at, zone)),
+            Self::Kept { calendar, window, zone, until } => {
+                let hours = calendar.hours(Part::Activation, zone, Jitter::NONE);
+                hours.within(*window).next_opening(at, *until)
+            }
+            Self::Never => None,
+        }
+    }
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -44,15 +86,17 @@ pub struct ForeseenWave {
 }
 
 /// Of a campaign over these members that is started at this moment.
-pub fn forecast(course: Course<'_>, audience: &Audience, start: UnixTime) -> Forecast {
-    let (listed, others) = (Zones::of(&audience.listed), Zones::of(&audience.others));
-    let sizes = wave::sizes(course.policy, audience.members.len());
+pub fn forecast(course: Course<'_>, groups: &[Group], start: UnixTime) -> Forecast {
+    let listed = Crowd::of(groups, |it| it.listed);
+    let others = Crowd::of(groups, |it| it.others);
+    let all = listed.members + others.members;
+    let sizes = wave::sizes(course.policy, usize::try_from(all).unwrap_or(usize::MAX));
     let mut waves = Vec::new();
     let begins = course.policy.begins_at(start);
-    let (mut opens_at, mut over_at) = (begins, begins.plus(course.at_its_rate(audience.count())));
+    let (mut opens_at, mut over_at) = (begins, begins.plus(course.at_its_rate(all)));
     for (at, size) in sizes.into_iter().enumerate() {
-        let zones = if at == 0 && listed.members > 0 { &listed } else { &others };
-        let wave = Opened { course, zones, size, at: opens_at };
+        let crowd = if at == 0 && listed.members > 0 { &listed } else { &others };
+        let wave = Opened { course, crowd, size, at: opens_at };
         waves.push(ForeseenWave { size, opens_at });
         over_at = over_at.max(wave.over_at());
         if let Some(gate) = &course.policy.gate {
@@ -65,7 +109,7 @@ pub fn forecast(course: Course<'_>, audience: &Audience, start: UnixTime) -> For
 /// A wave that opens at this moment.
 struct Opened<'a> {
     course: Course<'a>,
-    zones: &'a Zones,
+    crowd: &'a Crowd<'a>,
     size: u32,
     at: UnixTime,
 }
@@ -82,9 +126,9 @@ impl Opened<'_> {
     fn reached_at(&self, gate: &Gate) -> UnixTime {
         let size = u64::from(self.size);
         let part = |needed: u64| {
-            let seen = self.attempted_at(needed, |zone| zone.seen);
+            let seen = self.attempted_at(needed, |heads| heads.seen);
             // Who was never seen may connect at this moment: later than that is not certain.
-            (seen, self.attempted_at(needed, |zone| zone.members).unwrap_or(self.at))
+            (seen, self.attempted_at(needed, |heads| heads.members).unwrap_or(self.at))
         };
         let (_, sample) = part(u64::from(gate.sample_min).min(size));
         let (seen, at_all) = part((size * u64::from(gate.reach_percent_min)).div_ceil(100));
@@ -98,21 +142,21 @@ impl Opened<'_> {
     }
 
     fn over_at(&self) -> UnixTime {
-        let all = self.attempted_at(self.size.into(), |zone| zone.members);
+        // Whose shops are closed until the orders end are not waited for.
+        let members = |heads: &Heads| heads.members;
+        let there = self.openings(members).iter().map(|(_, count)| count).sum::<u64>();
+        let of_all = u128::from(self.size) * u128::from(there);
+        let needed = of_all / u128::from(self.crowd.members.max(1));
+        let all = self.attempted_at(u64::try_from(needed).unwrap_or(u64::MAX), members);
         all.unwrap_or(self.at)
     }
 
     /// When so many can have been attempted, of those that are counted; `None` if that is more than
     /// there are.
-    fn attempted_at(&self, needed: u64, counted: impl Fn(&InZone) -> u64) -> Option<UnixTime> {
-        let mut openings: Vec<_> = self
-            .zones
-            .each
-            .iter()
-            .map(|(zone, count)| (self.opening(zone.as_ref()), counted(count)))
-            .collect();
+    fn attempted_at(&self, needed: u64, counted: impl Fn(&Heads) -> u64) -> Option<UnixTime> {
+        let mut openings = self.openings(counted);
         openings.sort_unstable();
-        let of_all = u128::from(needed) * u128::from(self.zones.members);
+        let of_all = u128::from(needed) * u128::from(self.crowd.members);
         let mut there = 0_u128;
         let open = openings.into_iter().find(|(_, count)| {
             there += u128::from(*count) * u128::from(self.size);
@@ -127,24 +171,24 @@ impl Opened<'_> {
         Some(last_place.max(last_released).max(open.plus(job)))
     }
 
-    /// In a zone that nobody knows it is open: its terminals will know better.
-    fn opening(&self, zone: Option<&TimeZone>) -> UnixTime {
-        match (self.course.window, zone) {
-            (Some(window), Some(zone)) => window.next_opening(self.at, zone),
-            (None, _) | (_, None) => self.at,
-        }
+    /// When shops open that are opened at all, and how many members are there.
+    fn openings(&self, counted: impl Fn(&Heads) -> u64) -> Vec<(UnixTime, u64)> {
+        let each = self.crowd.each.iter();
+        each.filter_map(|(opens, heads)| Some((opens.next(self.at)?, counted(heads)))).collect()
     }
 }
 
-struct Zones {
-    each: Vec<(Option<TimeZone>, InZone)>,
+/// From among whom a wave is.
+struct Crowd<'a> {
+    each: Vec<(&'a Opens, Heads)>,
     members: u64,
 }
 
-impl Zones {
-    fn of(crowd: &Crowd) -> Self {
-        let each: Vec<_> = crowd.iter().map(|(zone, count)| (time_zone(zone), *count)).collect();
-        let members = each.iter().map(|(_, count)| count.members).sum();
+impl<'a> Crowd<'a> {
+    fn of(groups: &'a [Group], part: impl Fn(&Present) -> Heads) -> Self {
+        let each = groups.iter().map(|it| (&it.opens, part(&it.present)));
+        let each: Vec<_> = each.filter(|(_, heads)| heads.members > 0).collect();
+        let members = each.iter().map(|(_, heads)| heads.members).sum();
         Self { each, members }
     }
 }
@@ -164,7 +208,7 @@ pub fn local_text(at: UnixTime, zone: &str) -> Option<String> {
 mod tests {
     use super::*;
     use crate::campaign::policy::Share;
-    use shared::id::TerminalId;
+    use shared::calendar::Span;
 
     const HOUR: Duration = Duration::from_secs(3_600);
 
@@ -177,17 +221,22 @@ mod tests {
         UnixTime(text.parse::<Timestamp>().expect("a test's own time").as_second())
     }
 
-    fn audience(zones: &[(&str, u64, u64)]) -> Audience {
-        let zone = |(name, members, seen): &(&str, u64, u64)| {
-            ((*name).to_owned(), InZone { members: *members, seen: *seen })
+    /// Members by zone, and those of them that were seen.
+    type Fleet = Vec<(String, u64, u64)>;
+
+    fn fleet(zones: &[(&str, u64, u64)]) -> Fleet {
+        zones.iter().map(|(name, members, seen)| ((*name).to_owned(), *members, *seen)).collect()
+    }
+
+    fn groups(fleet: &Fleet, window: Option<Window>) -> Vec<Group> {
+        let group = |(zone, members, seen): &(String, u64, u64)| Group {
+            opens: Opens::of(window, time_zone(zone)),
+            present: Present {
+                others: Heads { members: *members, seen: *seen },
+                ..Present::default()
+            },
         };
-        let members: u64 = zones.iter().map(|(_, members, _)| members).sum();
-        let id = |number: u64| TerminalId::from_bytes(u128::from(number).to_be_bytes());
-        Audience {
-            members: (0..members).map(id).collect(),
-            others: zones.iter().map(zone).collect(),
-            ..Audience::default()
-        }
+        fleet.iter().map(group).collect()
     }
 
     fn policy(waves: &[Share]) -> Policy {
@@ -203,13 +252,23 @@ mod tests {
     }
 
     fn course(policy: &Policy) -> Course<'_> {
-        Course { policy, max_parallel: 100, window: None, job: Duration::ZERO }
+        Course { policy, max_parallel: 100, job: Duration::ZERO }
     }
 
     /// Sizes of the waves, hours from noon to where each opens, and to the end.
     #[track_caller]
-    fn check(course: Course<'_>, audience: &Audience, waves: &[(u32, u64)], over: u64) {
-        let Forecast { waves: found, over_at } = forecast(course, audience, noon());
+    fn check(course: Course<'_>, fleet: &Fleet, waves: &[(u32, u64)], over: u64) {
+        check_groups(course, &groups(fleet, None), waves, over);
+    }
+
+    #[track_caller]
+    fn check_nightly(course: Course<'_>, fleet: &Fleet, waves: &[(u32, u64)], over: u64) {
+        check_groups(course, &groups(fleet, "22:00-06:00".parse().ok()), waves, over);
+    }
+
+    #[track_caller]
+    fn check_groups(course: Course<'_>, groups: &[Group], waves: &[(u32, u64)], over: u64) {
+        let Forecast { waves: found, over_at } = forecast(course, groups, noon());
         let hours = |at: UnixTime| at.since(noon()).as_secs() / 3_600;
         let found: Vec<_> = found.iter().map(|it| (it.size, hours(it.opens_at))).collect();
         assert_eq!((found.as_slice(), hours(over_at)), (waves, over));
@@ -218,7 +277,7 @@ mod tests {
     #[test]
     fn a_wave_opens_once_those_before_it_have_soaked() {
         let policy = policy(&[Share::Count(2), Share::Percent(20), Share::Rest]);
-        let fleet = audience(&[("UTC", 100, 100)]);
+        let fleet = fleet(&[("UTC", 100, 100)]);
         check(course(&policy), &fleet, &[(2, 0), (20, 1), (78, 2)], 2);
         check(course(&Policy::PLAIN), &fleet, &[(100, 0)], 0);
     }
@@ -226,32 +285,52 @@ mod tests {
     #[test]
     fn windows_open_when_it_is_night_where_a_terminal_stands() {
         let policy = policy(&[Share::Percent(50), Share::Rest]);
-        let window = "22:00-06:00".parse().ok();
-        let nightly = Course { window, ..course(&policy) };
+        let plain = course(&policy);
         // 22:00 in Shanghai is 14:00 UTC, in Berlin 21:00.
-        let fleet = |there: u64| {
+        let mixed = |there: u64| {
             let here = 100 - there;
-            audience(&[("Asia/Shanghai", there, there), ("Europe/Berlin", here, here)])
+            fleet(&[("Asia/Shanghai", there, there), ("Europe/Berlin", here, here)])
         };
-        check(nightly, &fleet(90), &[(50, 0), (50, 3)], 9);
-        check(nightly, &fleet(10), &[(50, 0), (50, 10)], 26);
-        let unknown = audience(&[("Mars/Olympus", 9, 9)]);
-        check(nightly, &unknown, &[(5, 0), (4, 1)], 1);
+        check_nightly(plain, &mixed(90), &[(50, 0), (50, 3)], 9);
+        check_nightly(plain, &mixed(10), &[(50, 0), (50, 10)], 26);
+        let unknown = fleet(&[("Mars/Olympus", 9, 9)]);
+        check_nightly(plain, &unknown, &[(5, 0), (4, 1)], 1);
+    }
+
+    #[test]
+    fn what_people_keep_of_stores_is_counted_for_as_long_as_orders_live() {
+        let policy = policy(&[Share::Percent(50), Share::Rest]);
+        let heads = Heads { members: 50, seen: 50 };
+        let group = |opens| Group { opens, present: Present { others: heads, ..Present::default() } };
+        let frozen = |days: u32| {
+            let freezes = vec![Span { from: noon().minus(HOUR), to: noon().plus(HOUR * 24 * days) }];
+            let (download, activation) = (vec![], vec![]);
+            let calendar = Calendar { download, activation, freezes, spread_s: 0 };
+            let until = noon().plus(HOUR * 24 * 7);
+            group(Opens::Kept { calendar, window: None, zone: TimeZone::UTC, until })
+        };
+        let free = || group(Opens::Always);
+        check_groups(course(&policy), &[free(), free()], &[(50, 0), (50, 1)], 1);
+        // The gate waits for 40 of 50, and half of each wave is in a store that is frozen.
+        check_groups(course(&policy), &[free(), frozen(2)], &[(50, 0), (50, 49)], 49);
+        // Nobody counts on whose shop stays closed: the gate does without them after a day.
+        check_groups(course(&policy), &[free(), frozen(9)], &[(50, 0), (50, 25)], 25);
+        check_groups(course(&policy), &[free(), group(Opens::Never)], &[(50, 0), (50, 25)], 25);
     }
 
     #[test]
     fn nobody_counts_on_who_was_never_seen_until_the_gate_does_without_them() {
         let policy = policy(&[Share::Count(10), Share::Rest]);
-        let fleet = |seen: u64| audience(&[("UTC", 100, seen)]);
-        check(course(&policy), &fleet(80), &[(10, 0), (90, 1)], 1);
-        check(course(&policy), &fleet(79), &[(10, 0), (90, 25)], 25);
+        let of = |seen: u64| fleet(&[("UTC", 100, seen)]);
+        check(course(&policy), &of(80), &[(10, 0), (90, 1)], 1);
+        check(course(&policy), &of(79), &[(10, 0), (90, 25)], 25);
     }
 
     #[test]
     fn who_has_no_place_waits_for_those_that_prove_themselves() {
         let policy = policy(&[Share::Count(10), Share::Rest]);
         let one_by_one = Course { max_parallel: 1, job: HOUR, ..course(&policy) };
-        check(one_by_one, &audience(&[("UTC", 20, 20)]), &[(10, 0), (10, 9)], 19);
+        check(one_by_one, &fleet(&[("UTC", 20, 20)]), &[(10, 0), (10, 9)], 19);
     }
 
     #[test]
@@ -259,7 +338,7 @@ mod tests {
         let gated = policy(&[Share::Count(10), Share::Rest]);
         let rate = "2/h".parse().ok();
         let slow = Policy { rate, ..gated.clone() };
-        let fleet = audience(&[("UTC", 20, 20)]);
+        let fleet = fleet(&[("UTC", 20, 20)]);
         // The eighth of ten, which is what the gate waits for, three hours and a half later.
         check(course(&slow), &fleet, &[(10, 0), (10, 4)], 9);
         let at_once = Policy { rate: "600/m".parse().ok(), ..gated };
@@ -271,12 +350,11 @@ mod tests {
     #[test]
     fn who_is_to_begin_later_begins_later() {
         let gated = policy(&[Share::Count(10), Share::Rest]);
-        let fleet = audience(&[("Europe/Berlin", 20, 20)]);
+        let fleet = fleet(&[("Europe/Berlin", 20, 20)]);
         let later = Policy { not_before: Some(noon().plus(HOUR * 30)), ..gated.clone() };
         check(course(&later), &fleet, &[(10, 30), (10, 31)], 31);
         // 18:00 of the next day; the window opens at 22:00 in Berlin.
-        let nightly = Course { window: "22:00-06:00".parse().ok(), ..course(&later) };
-        check(nightly, &fleet, &[(10, 30), (10, 34)], 34);
+        check_nightly(course(&later), &fleet, &[(10, 30), (10, 34)], 34);
         let past = Policy { not_before: Some(noon().minus(HOUR)), ..gated };
         check(course(&past), &fleet, &[(10, 0), (10, 1)], 1);
     }

@@ -1,7 +1,7 @@
 //! What windows and freezes, as people keep them, mean for whoever would be a member. Pure.
 //!
-//! They are said beside the dates of a plan, which do not count them in: what a terminal goes by is
-//! what stands when its order is made.
+//! They are told as they stand today. What a terminal goes by is what stands when its order is
+//! made.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -11,20 +11,19 @@ use shared::calendar::Span;
 
 use super::forecast::time_zone;
 use super::rules::Warning;
+use super::{Places, Present};
 use crate::calendar::Kind;
 use crate::calendar::scope::Scope;
 use crate::registry::calendar::Kept;
 
 /// Members by their stores, and in which region these are, where somebody has said so.
 #[derive(Clone, Copy, Debug)]
-pub struct Places<'a> {
-    pub stores: &'a BTreeMap<String, u64>,
-    /// Again, by the zones in which they open windows.
-    pub zones: &'a BTreeMap<String, BTreeMap<String, u64>>,
+pub struct Stores<'a> {
+    pub members: &'a BTreeMap<String, u64>,
     pub regions: &'a BTreeMap<String, String>,
 }
 
-impl Places<'_> {
+impl Stores<'_> {
     fn concerns(&self, scope: &Scope, store: &str) -> bool {
         match scope {
             Scope::Fleet => true,
@@ -34,16 +33,16 @@ impl Places<'_> {
     }
 
     /// Members in stores of which this holds.
-    fn members(&self, is_meant: impl Fn(&str) -> bool) -> u64 {
-        self.stores.iter().filter(|(store, _)| is_meant(store)).map(|(_, members)| members).sum()
+    fn count(&self, is_meant: impl Fn(&str) -> bool) -> u64 {
+        self.members.iter().filter(|(store, _)| is_meant(store)).map(|(_, members)| members).sum()
     }
 }
 
 /// Of whatever stands while orders are valid; entries on each terminal's clock are read in `zone`.
-pub fn warnings(entries: &[Kept], at: Places<'_>, zone: &TimeZone, life: Span) -> Vec<Warning> {
+pub fn warnings(entries: &[Kept], at: Stores<'_>, zone: &TimeZone, life: Span) -> Vec<Warning> {
     let freeze = |kept: &Kept| {
         let span = *kept.entry.freezes(zone, life).first()?;
-        let members = at.members(|store| at.concerns(&kept.scope, store));
+        let members = at.count(|store| at.concerns(&kept.scope, store));
         let (uid, scope) = (kept.entry.uid.clone(), kept.scope.clone());
         let is_endless = span.from <= life.from && life.to <= span.to;
         let until = (!is_endless).then_some(span.to);
@@ -54,9 +53,43 @@ pub fn warnings(entries: &[Kept], at: Places<'_>, zone: &TimeZone, life: Span) -
         entries.iter().filter(|it| of_kind(it, true)).filter_map(freeze).collect();
     let windows: Vec<_> = entries.iter().filter(|it| of_kind(it, false)).collect();
     let has_hours = |store: &str| windows.iter().any(|kept| at.concerns(&kept.scope, store));
-    let members = at.members(has_hours);
+    let members = at.count(has_hours);
     warnings.extend((members > 0).then_some(Warning::Hours { members }));
     warnings
+}
+
+/// Members whose shops may be disturbed at the same moments.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Alike {
+    /// `None` of one that this machine does not know: who is there opens windows by itself.
+    pub zone: Option<TimeZone>,
+    /// What concerns their stores.
+    pub kept: Vec<Kept>,
+    pub present: Present,
+}
+
+/// All members, by zone and by what is kept of their stores.
+pub fn alike(entries: &[Kept], places: &Places, regions: &BTreeMap<String, String>) -> Vec<Alike> {
+    let mut by_scope = BTreeMap::<_, Vec<&Kept>>::new();
+    for kept in entries {
+        by_scope.entry((kept.scope.word(), kept.scope.subject())).or_default().push(kept);
+    }
+    let mut all = Vec::new();
+    for (name, stores) in places {
+        let mut known = BTreeMap::<_, Present>::new();
+        for (store, present) in stores {
+            let region = regions.get(store).map_or("", String::as_str);
+            let scopes = [("fleet", ""), ("region", region), ("store", store.as_str())];
+            let scopes = scopes.map(|scope| by_scope.get_key_value(&scope).map(|(at, _)| *at));
+            *known.entry(scopes).or_default() += *present;
+        }
+        let zone = time_zone(name);
+        all.extend(known.into_iter().map(|(scopes, present)| {
+            let kept = scopes.iter().flatten().flat_map(|scope| &by_scope[scope]);
+            Alike { zone: zone.clone(), kept: kept.copied().cloned().collect(), present }
+        }));
+    }
+    all
 }
 
 /// What keeps orders from a terminal for as long as they are valid.
@@ -105,34 +138,12 @@ impl fmt::Display for Shut {
     }
 }
 
-/// Members by what holds them for good; `hold` says it of a zone and of what concerns a store in
-/// it, and is asked once for all stores of which the same is kept.
-pub fn shut(
-    entries: &[Kept],
-    at: Places<'_>,
-    hold: impl Fn(&[Kept], &TimeZone) -> Option<Hold>,
-) -> Shut {
-    let mut by_scope = BTreeMap::<_, Vec<&Kept>>::new();
-    for kept in entries {
-        by_scope.entry((kept.scope.word(), kept.scope.subject())).or_default().push(kept);
-    }
+/// Members by what holds them for good, as `hold` says of each.
+pub fn shut(all: &[Alike], hold: impl Fn(&Alike) -> Option<Hold>) -> Shut {
     let mut shut = Shut::default();
-    for (name, stores) in at.zones {
-        // Who is in a zone that this machine does not know opens windows by itself.
-        let Some(zone) = time_zone(name) else { continue };
-        let mut known = BTreeMap::new();
-        for (store, members) in stores {
-            let region = at.regions.get(store).map_or("", String::as_str);
-            let scopes = [("fleet", ""), ("region", region), ("store", store.as_str())];
-            let scopes = scopes.map(|scope| by_scope.get_key_value(&scope));
-            let found =
-                known.entry(scopes.map(|it| it.map(|(scope, _)| *scope))).or_insert_with(|| {
-                    let kept = scopes.iter().flatten().flat_map(|(_, kept)| kept.iter());
-                    hold(&kept.copied().cloned().collect::<Vec<_>>(), &zone)
-                });
-            if let Some(hold) = *found {
-                shut.add(hold, *members);
-            }
+    for alike in all {
+        if let Some(hold) = hold(alike) {
+            shut.add(hold, alike.present.all().members);
         }
     }
     shut
@@ -144,6 +155,7 @@ mod tests {
 
     use super::*;
     use crate::calendar::{Clock, Entry};
+    use crate::campaign::preflight::Heads;
 
     fn kept(scope: Scope, kind: Kind, from: &str, to: &str) -> Kept {
         let entry = Entry {
@@ -170,8 +182,7 @@ mod tests {
         let stores = [("kyoto", 6), ("osaka", 4), ("lisbon", 5)];
         let stores = stores.map(|(name, members)| (name.to_owned(), members)).into();
         let regions = ["kyoto", "osaka"].map(|store| (store.to_owned(), "kansai".to_owned()));
-        let zones = BTreeMap::new();
-        let places = Places { stores: &stores, zones: &zones, regions: &regions.into() };
+        let places = Stores { members: &stores, regions: &regions.into() };
         let tokyo = TimeZone::get("Asia/Tokyo").unwrap();
         let life = Span { from: at("2026-11-30T00:00:00Z"), to: at("2026-12-07T00:00:00Z") };
         let (store, region) =
@@ -196,36 +207,51 @@ mod tests {
     }
 
     #[test]
-    fn who_is_held_for_good_is_counted_by_what_holds_and_asked_about_once_for_all_alike() {
-        let count = |stores: &[(&str, u64)]| -> BTreeMap<String, u64> {
-            stores.iter().map(|(store, members)| ((*store).to_owned(), *members)).collect()
+    fn members_are_alike_by_zone_and_by_what_is_kept_of_their_stores() {
+        let count = |stores: &[(&str, u64)]| -> BTreeMap<String, Present> {
+            let heads = |members| Heads { members, seen: members };
+            let present = |members| Present { listed: heads(1), others: heads(members - 1) };
+            stores.iter().map(|(store, members)| ((*store).to_owned(), present(*members))).collect()
         };
-        let stores = count(&[("kyoto", 6), ("osaka", 4), ("nara", 3), ("lisbon", 5)]);
-        let zones = [
-            ("Asia/Tokyo".to_owned(), count(&[("kyoto", 6), ("osaka", 3), ("nara", 3)])),
+        let places = [
+            ("Asia/Tokyo".to_owned(), count(&[("kyoto", 6), ("osaka", 3), ("nara", 3), ("kobe", 2)])),
             ("Europe/Lisbon".to_owned(), count(&[("osaka", 1), ("lisbon", 5)])),
             ("Mars/Olympus".to_owned(), count(&[("kyoto", 9)])),
         ];
-        let zones = zones.into();
+        let places = places.into();
         let regions = [("kyoto".to_owned(), "kansai".to_owned())].into();
-        let places = Places { stores: &stores, zones: &zones, regions: &regions };
         let (from, to) = ("2026-12-01T00:00", "2026-12-02T00:00");
         let region = kept(Scope::Region("kansai".to_owned()), Kind::Freeze, from, to);
         let store = kept(Scope::Store("osaka".to_owned()), Kind::Activation, from, to);
-        let asked = std::cell::Cell::new(0);
-        let hold = |kept: &[Kept], zone: &TimeZone| {
-            asked.set(asked.get() + 1);
-            match (kept.first()?.entry.kind, zone.iana_name()) {
-                (Kind::Freeze, _) => Some(Hold::Freeze),
-                (_, Some("Asia/Tokyo")) => Some(Hold::Window),
-                (_, _) => Some(Hold::TooMany),
-            }
+        let all = alike(&[region, store], &places, &regions);
+        let told: Vec<_> = all
+            .iter()
+            .map(|it| {
+                let zone = it.zone.as_ref().and_then(TimeZone::iana_name);
+                (zone, it.kept.len(), it.present.listed.members, it.present.all().members)
+            })
+            .collect();
+        let (tokyo, lisbon) = (Some("Asia/Tokyo"), Some("Europe/Lisbon"));
+        let expected = [
+            (tokyo, 0, 2, 5),
+            (tokyo, 1, 1, 3),
+            (tokyo, 1, 1, 6),
+            (lisbon, 0, 1, 5),
+            (lisbon, 1, 1, 1),
+            (None, 1, 1, 9),
+        ];
+        assert_eq!(told, expected);
+        let hold = |it: &Alike| match (it.kept.first()?.entry.kind, it.zone.as_ref()?.iana_name()) {
+            (Kind::Freeze, _) => Some(Hold::Freeze),
+            (_, Some("Asia/Tokyo")) => Some(Hold::Window),
+            (_, _) => Some(Hold::TooMany),
         };
-        let found = shut(&[region, store], places, hold);
+        let found = shut(&all, hold);
         assert_eq!(found, Shut { freeze: 6, window: 3, too_many: 1 });
-        assert_eq!(asked.get(), 5, "once for nara, once for lisbon");
         let said = "6 by a freeze, 3 by windows that do not open by then, \
                     1 by more windows than an order can carry";
         assert_eq!((found.to_string().as_str(), found.all()), (said, 10));
+        let plain = alike(&[], &places, &regions);
+        assert_eq!(plain.len(), 3, "by zone alone where nothing is kept");
     }
 }

@@ -12,7 +12,7 @@ use shared::window::Window;
 use super::forecast::{Course, Forecast, time_zone};
 use super::hours::Shut;
 use super::transfer::{Share, Transfer};
-use super::{Audience, InZone};
+use super::{Audience, Heads};
 use crate::calendar::scope::Scope;
 use crate::campaign::policy::{Gate, Policy, StopPolicy};
 use crate::campaign::rate::Rate;
@@ -127,8 +127,14 @@ impl Stuck {
 #[derive(Clone, Copy, Debug)]
 pub struct Intended<'a> {
     pub course: Course<'a>,
+    /// The change's own.
+    pub window: Option<Window>,
     pub audience: &'a Audience,
+    /// Where nothing that people keep of their stores is counted in: that may be lifted any time,
+    /// and nothing is refused for its sake.
     pub forecast: &'a Forecast,
+    /// As it stands.
+    pub kept: &'a Forecast,
     /// Where something limits it.
     pub transfer: Option<&'a Transfer>,
     /// When its orders begin to live, whenever the first terminal is released.
@@ -174,7 +180,7 @@ impl Intended<'_> {
     }
 
     fn check_canary(&self, gate: &Gate) -> Result<(), Stuck> {
-        let InZone { members: listed, seen } = sum(self.audience.listed.values());
+        let Heads { members: listed, seen } = self.audience.present().listed;
         let sample = u64::from(gate.sample_min).min(listed);
         let reach = match gate.reach_after {
             Some(_) => 0,
@@ -191,7 +197,7 @@ impl Intended<'_> {
 
     /// Where fewer were seen than is asked of each wave, at least one wave never gets there.
     fn check_reach(&self, gate: &Gate) -> Result<(), Stuck> {
-        let InZone { members, seen } = self.all();
+        let Heads { members, seen } = self.audience.present().all();
         let percent_min = gate.reach_percent_min;
         let is_short = seen * 100 < members * u64::from(percent_min);
         match is_short && gate.reach_after.is_none() && self.forecast.waves.len() > 1 {
@@ -201,7 +207,7 @@ impl Intended<'_> {
     }
 
     fn check_window(&self, start: Start) -> Result<(), Stuck> {
-        let Some(window) = self.course.window else { return Ok(()) };
+        let Some(window) = self.window else { return Ok(()) };
         let closed = match start {
             Start::Now => self.closed_from(window, self.start),
             Start::AnyTime => self.closed_always(window),
@@ -262,14 +268,19 @@ impl Intended<'_> {
     }
 
     fn check_waves(&self) -> Result<(), Stuck> {
-        let until = self.until();
-        let waves = self.forecast.waves.iter().enumerate();
-        match waves.skip(1).find(|(_, wave)| wave.opens_at >= until.at()) {
-            Some((at, wave)) => {
-                Err(Stuck::TooLate { wave: at + 1, opens_at: wave.opens_at, until })
+        match self.late_wave(self.forecast) {
+            Some((wave, opens_at)) => {
+                Err(Stuck::TooLate { wave, opens_at, until: self.until() })
             }
             None => Ok(()),
         }
+    }
+
+    /// The first wave that opens when nothing can be done any more, counted from 1.
+    fn late_wave(&self, forecast: &Forecast) -> Option<(usize, UnixTime)> {
+        let until = self.until().at();
+        let waves = forecast.waves.iter().map(|wave| wave.opens_at);
+        (1..).zip(waves).skip(1).find(|(_, opens_at)| *opens_at >= until)
     }
 
     /// Where one terminal cannot fetch it in time, its store never does.
@@ -292,10 +303,6 @@ impl Intended<'_> {
         }
     }
 
-    fn all(&self) -> InZone {
-        sum(self.audience.listed.values().chain(self.audience.others.values()))
-    }
-
     /// What goes on, but not as somebody may think.
     pub fn warnings(&self) -> Vec<Warning> {
         let mut warnings = Vec::new();
@@ -307,7 +314,7 @@ impl Intended<'_> {
             }
             None => {}
         }
-        if let Some(window) = self.course.window {
+        if let Some(window) = self.window {
             if window.from_min == window.to_min {
                 warnings.push(Warning::WholeDay(window));
             }
@@ -325,6 +332,9 @@ impl Intended<'_> {
                 warnings.push(Warning::Rate { rate, members, over_at, until });
             }
         }
+        if let Some((wave, opens_at)) = self.late_wave(self.kept) {
+            warnings.push(Warning::LateWave { wave, opens_at, until: self.until() });
+        }
         if let until @ Until::Release(_) = self.until() {
             warnings.push(Warning::Release(until));
         }
@@ -337,7 +347,7 @@ impl Intended<'_> {
         let (cut, largest) = (sizes.len(), sizes.iter().copied().max().unwrap_or_default());
         let named = policy.waves.len() + usize::from(!policy.canary.is_empty());
         let hopeless = |size: u64| size * u64::from(100 - gate.success_percent_min) / 100;
-        let InZone { members, seen } = self.all();
+        let Heads { members, seen } = self.audience.present().all();
         let [one, own_sample, no_deadline, budget, unseen] = [
             cut == 1,
             u64::from(gate.sample_min) > largest,
@@ -355,12 +365,6 @@ impl Intended<'_> {
         ];
         found.into_iter().flatten().collect()
     }
-}
-
-fn sum<'a>(zones: impl Iterator<Item = &'a InZone>) -> InZone {
-    let add =
-        |a: InZone, b: &InZone| InZone { members: a.members + b.members, seen: a.seen + b.seen };
-    zones.fold(InZone::default(), add)
 }
 
 /// A rule that means nothing here, or does what nobody may expect.
@@ -399,6 +403,12 @@ pub enum Warning {
         members: u64,
         from: UnixTime,
         until: Option<UnixTime>,
+    },
+    /// As windows and freezes stand.
+    LateWave {
+        wave: usize,
+        opens_at: UnixTime,
+        until: Until,
     },
     /// People keep hours for them.
     Hours {
@@ -440,6 +450,7 @@ impl Warning {
             Self::WholeDay(_) => "whole-day",
             Self::StartedNow { .. } => "closed-if-started-now",
             Self::Freeze { .. } => "freeze",
+            Self::LateWave { .. } => "late-wave",
             Self::Hours { .. } => "hours",
             Self::LastSelling { .. } => "last-selling",
             Self::Shut(_) => "shut",
@@ -503,7 +514,13 @@ impl fmt::Display for Warning {
             Self::Hours { members } => write!(
                 out,
                 "{members} members go by windows that people keep (`tillward calendar list`): \
-                 the dates do not count these in"
+                 the dates count them as they stand today"
+            ),
+            Self::LateWave { wave, opens_at, until } => write!(
+                out,
+                "as windows and freezes stand today, wave {wave} opens at {} at the earliest, and \
+                 {until}: it is never begun unless they change",
+                time_text(*opens_at)
             ),
             Self::LastSelling { stores, of } => write!(
                 out,

@@ -197,10 +197,15 @@ fn members_are_counted_by_the_zone_in_which_they_open_windows() {
     let never = Prospect { presence: Presence::NeverSeen, ..there(3) };
     let prospects = [prospect(1), there(2), never, there(4)];
     let audience = audience(&prospects, &[prospects[0].id, prospects[1].id]);
-    let shanghai = |members, seen| ("Asia/Shanghai".to_owned(), InZone { members, seen });
-    let berlin = ("Europe/Berlin".to_owned(), InZone { members: 1, seen: 1 });
-    assert_eq!(audience.listed, [shanghai(1, 1), berlin].into());
-    assert_eq!(audience.others, [shanghai(2, 1)].into());
+    let heads = |members, seen| Heads { members, seen };
+    let store = &prospects[0].store;
+    let shanghai = Present { listed: heads(1, 1), others: heads(2, 1) };
+    let berlin = Present { listed: heads(1, 1), others: heads(0, 0) };
+    let place = |zone: &str, present| (zone.to_owned(), [(store.clone(), present)].into());
+    let places = [place("Asia/Shanghai", shanghai), place("Europe/Berlin", berlin)];
+    assert_eq!(audience.places, places.into());
+    assert_eq!(audience.present(), Present { listed: heads(2, 2), others: heads(2, 1) });
+    assert_eq!(audience.stores(), [(store.clone(), 4)].into());
     let all = [("Asia/Shanghai".to_owned(), 3), ("Europe/Berlin".to_owned(), 1)];
     assert_eq!(audience.zones(), all);
 }

@@ -1,11 +1,13 @@
 //! Reports over a few members.
 
 use shared::id::OrderId;
-use shared::message::{Progress, StepState};
+use shared::message::{Progress, StepState, TillHealth};
 use shared::outcome::{Failure, FailureCode, Waiting};
 
+use super::health::{Compared, DiskFree, Sign};
 use super::*;
 use crate::campaign::assignment::{Ended, Fact, GivenUp, Unheard};
+use crate::registry::released::Condition;
 
 const START: UnixTime = UnixTime(1_000_000);
 const NOW: UnixTime = UnixTime(1_100_000);
@@ -32,13 +34,28 @@ fn member(number: u8, facts: &[Fact]) -> Released {
         serial: format!("PX-{number}"),
         store: "north".to_owned(),
         model: "px7".to_owned(),
-        presence: Presence::Online,
         last_seen_at: Some(at(500)),
         wave: 0,
         standing,
         ran: pos("1.0.0"),
         runs: pos("1.0.0"),
+        was: Some(online(None)),
+        is: online(None),
     }
+}
+
+fn online(told_at: Option<UnixTime>) -> Condition {
+    Condition {
+        presence: Presence::Online,
+        told_at,
+        disk_free_bytes: None,
+        battery_is_low: None,
+        till: None,
+    }
+}
+
+fn gone(it: Released) -> Released {
+    Released { is: Condition { presence: Presence::Offline, ..it.is }, ..it }
 }
 
 fn step(name: &str, second: i64, bytes_done: Option<u64>) -> Fact {
@@ -108,11 +125,10 @@ fn each_member_is_counted_once_in_total_by_wave_by_store_and_by_model() {
 #[test]
 fn who_is_missing_is_told_with_what_keeps_it_longest_first() {
     let waiting = StepState::Waiting { reason: Waiting::Till, detail: "1 open check".to_owned() };
-    let offline = |it: Released| Released { presence: Presence::Offline, ..it };
     let report = report(&[
         member(1, &[succeeded(60)]),
         member(2, &[in_state("till", 300, waiting, None)]),
-        offline(member(3, &[Fact::Accepted(at(100))])),
+        gone(member(3, &[Fact::Accepted(at(100))])),
     ]);
     assert_eq!(report.stragglers_count, 2);
     let [first, second] = report.stragglers.as_slice() else { panic!("{:?}", report.stragglers) };
@@ -163,13 +179,12 @@ fn a_step_lasts_until_the_next_one_and_percentiles_are_of_those_that_went_throug
 fn what_ran_before_and_runs_now_is_told_of_the_component_that_is_installed() {
     let now = |version: &str, it: Released| Released { runs: pos(version), ..it };
     let unknown = Released { ran: None, ..member(4, &[]) };
-    let offline = Released { presence: Presence::Offline, ..member(5, &[succeeded(9)]) };
     let report = report(&[
         now("2.0.0", member(1, &[succeeded(60)])),
         now("2.1.0", member(2, &[succeeded(60)])),
         member(3, &[rolled_back(60, FailureCode::HealthNotProven)]),
         unknown,
-        now("2.0.0", offline),
+        now("2.0.0", gone(member(5, &[succeeded(9)]))),
     ]);
     let moved = |before: Option<&str>, after: &str| Moved {
         before: before.map(str::to_owned),
@@ -181,7 +196,7 @@ fn what_ran_before_and_runs_now_is_told_of_the_component_that_is_installed() {
         (moved(Some("1.0.0"), "2.0.0"), 3),
     ];
     assert_eq!(report.moved, expected.into());
-    assert_eq!(report.health, Health { as_brought: 2, other_version: 1, offline: 1 });
+    assert_eq!(report.since, Since { as_brought: 2, other_version: 1, offline: 1 });
 }
 
 #[test]
@@ -209,4 +224,66 @@ fn a_time_line_has_no_gap_and_no_more_parts_than_can_be_told_apart() {
     let long = report(&[member(1, &[succeeded(0)]), member(2, &[succeeded(90_000)])]);
     assert_eq!((long.part_s, long.time_line.len()), (3_600, 26));
     assert_eq!(report(&[]).time_line, []);
+}
+
+#[test]
+fn how_terminals_did_before_is_compared_with_what_they_have_told_since() {
+    let till = |answers, restarts| Some(TillHealth { answers, restarts });
+    let (was, is) = (online(Some(at(0))), online(Some(at(60))));
+    let with = |number: u8, facts: &[Fact], was, is| Released {
+        was: Some(was),
+        is,
+        ..member(number, facts)
+    };
+    let done = [succeeded(60)];
+    let report = report(&[
+        // It crashes since.
+        with(
+            1,
+            &done,
+            Condition { till: till(true, 0), disk_free_bytes: Some(300), ..was },
+            Condition { till: till(true, 4), disk_free_bytes: Some(100), ..is },
+        ),
+        // It has crashed before, and was taken back.
+        with(
+            2,
+            &[rolled_back(60, FailureCode::HealthNotProven)],
+            Condition { till: till(true, 1), battery_is_low: Some(true), ..was },
+            Condition { till: till(false, 0), battery_is_low: Some(false), ..is },
+        ),
+        // What it told is older than the end.
+        with(
+            3,
+            &[succeeded(61)],
+            Condition { till: till(true, 0), disk_free_bytes: Some(9), ..was },
+            Condition { till: till(true, 0), disk_free_bytes: Some(9), ..is },
+        ),
+        // Its agent does not look.
+        gone(with(4, &done, was, is)),
+        // Under way, and released by an earlier build.
+        gone(member(5, &[])),
+        Released { was: None, ..gone(member(6, &done)) },
+    ]);
+    let of = |terminals, [before, now, worse, better]: [u64; 4]| Compared {
+        terminals,
+        before,
+        now,
+        worse,
+        better,
+    };
+    let signs = [
+        (Sign::Offline, of(4, [0, 1, 1, 0])),
+        (Sign::TillSilent, of(2, [0, 1, 1, 0])),
+        (Sign::TillRestarts, of(2, [1, 1, 1, 1])),
+        (Sign::BatteryLow, of(1, [1, 0, 0, 1])),
+    ];
+    let disk_free = DiskFree {
+        terminals: 1,
+        median_before: 300,
+        median_now: 100,
+        least_before: 300,
+        least_now: 100,
+    };
+    assert_eq!(report.health, Health { signs: signs.into(), disk_free: Some(disk_free) });
+    assert_eq!(super::tests::report(&[]).health, Health::default());
 }

@@ -2,6 +2,7 @@
 
 mod page;
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -14,10 +15,12 @@ use super::super::client::Client;
 use super::super::failure::{Exit, Failure};
 use super::super::measure::{ago_text, rough_text, size_text, time_text};
 use super::super::print::Print;
+use super::super::terminal::till_text;
 use super::super::words::{counted, or_nothing, word};
 use super::campaign_id;
 use crate::api::model::{
-    Assignment, CampaignReport, ReportCoverage, ReportHealth, ReportPart, ReportStraggler,
+    Assignment, CampaignReport, Condition, Presence, ReportCoverage, ReportDiskFree, ReportHealth,
+    ReportMember, ReportPart, ReportSince, ReportStraggler,
 };
 
 /// Rows of what there may be many of; `--json` has more, `--csv` every terminal.
@@ -52,7 +55,8 @@ impl Report {
         let report = client.campaign_report(self.campaign).await?;
         if let Some(file) = &self.csv {
             let members = client.assignments(self.campaign).await?;
-            write(file, &table(&members).map_err(Failure::new)?)?;
+            let conditions = client.report_members(self.campaign).await?;
+            write(file, &table(&members, &conditions).map_err(Failure::new)?)?;
         }
         if let Some(file) = &self.html {
             write(file, &page::page(&report))?;
@@ -79,7 +83,7 @@ fn whole(report: &CampaignReport, now: UnixTime, print: &mut Print) {
     print.line(format_args!("  attempted {}", attempted(&report.total)));
     if report.software.is_some() {
         print.line(format_args!("  fetched   {}", size_text(report.bytes_fetched)));
-        print.line(format_args!("  since     {}", since(report.health)));
+        print.line(format_args!("  since     {}", since(report.since)));
     }
     let parts = [("wave", &report.waves), ("store", &report.stores), ("model", &report.models)];
     for (by, parts) in parts.into_iter().filter(|(_, parts)| !parts.is_empty()) {
@@ -107,7 +111,46 @@ fn whole(report: &CampaignReport, now: UnixTime, print: &mut Print) {
         });
         print.table(["version before", "after", "terminals"], rows.collect(), "");
     }
+    health(&report.health, print);
     missing(report, now, print);
+}
+
+fn health(of: &ReportHealth, print: &mut Print) {
+    if !of.signs.is_empty() {
+        print.line("");
+        let rows = of.signs.iter().map(|it| {
+            let numbers = [it.before, it.now, it.worse, it.better, it.compared];
+            let [before, now, worse, better, compared] = numbers.map(|it| it.to_string());
+            [sign(&it.sign).to_owned(), before, now, worse, better, compared]
+        });
+        let header = ["how those tried do", "before", "now", "worse", "better", "of"];
+        print.table(header, rows.collect(), "");
+    }
+    if let Some(it) = &of.disk_free {
+        print.line(disk(it));
+    }
+}
+
+/// `disk free: median 3.0 GiB before, 2.8 GiB now; least 212 MiB before, 90 MiB now (381 terminals)`
+fn disk(it: &ReportDiskFree) -> String {
+    let ReportDiskFree { compared, median_before, median_now, least_before, least_now } = *it;
+    let sizes = [median_before, median_now, least_before, least_now].map(size_text);
+    let [median_before, median_now, least_before, least_now] = sizes;
+    let of = counted(compared, "terminal");
+    format!(
+        "disk free: median {median_before} before, {median_now} now; least {least_before} before, \
+         {least_now} now ({of})"
+    )
+}
+
+/// A newer controller may know of others.
+fn sign(sign: &str) -> &str {
+    match sign {
+        "till-silent" => "till does not answer",
+        "till-restarts" => "till restarts by itself",
+        "battery-low" => "battery low",
+        other => other,
+    }
 }
 
 fn title(report: &CampaignReport) -> String {
@@ -147,8 +190,8 @@ fn percent(part: u64, whole: u64) -> String {
     }
 }
 
-fn since(health: ReportHealth) -> String {
-    let ReportHealth { as_brought, other_version, offline } = health;
+fn since(since: ReportSince) -> String {
+    let ReportSince { as_brought, other_version, offline } = since;
     format!("{as_brought} still run it, {other_version} something else, {offline} are offline")
 }
 
@@ -217,11 +260,23 @@ fn blocked(it: &ReportStraggler, now: UnixTime) -> String {
 }
 
 /// One member a line.
-fn table(members: &[Assignment]) -> Result<String, csv::Error> {
+fn table(members: &[Assignment], conditions: &[ReportMember]) -> Result<String, csv::Error> {
+    let conditions: BTreeMap<_, _> = conditions.iter().map(|it| (it.terminal, it)).collect();
     let mut writer = csv::Writer::from_writer(Vec::new());
     writer.write_record([
         "terminal", "serial", "store", "model", "state", "code", "reason", "step", "version",
         "since",
+        "version_before",
+        "version_last_told",
+        "online_before",
+        "online_now",
+        "till_before",
+        "till_now",
+        "disk_free_before",
+        "disk_free_now",
+        "battery_before",
+        "battery_now",
+        "told_at",
     ])?;
     for it in members {
         let (code, detail) = match &it.reason {
@@ -232,7 +287,8 @@ fn table(members: &[Assignment]) -> Result<String, csv::Error> {
         let since = it.updated_at.map(|at| at.to_string()).unwrap_or_default();
         let said = [&it.serial, &it.store, &it.model].map(|text| as_text(text));
         let [serial, store, model] = &said;
-        writer.write_record([
+        let condition = conditions.get(&it.terminal).map(|it| condition(it)).unwrap_or_default();
+        let record = [
             it.terminal.to_string().as_str(),
             serial,
             store,
@@ -243,10 +299,40 @@ fn table(members: &[Assignment]) -> Result<String, csv::Error> {
             &as_text(step.unwrap_or_default()),
             &as_text(version.unwrap_or_default()),
             &since,
-        ])?;
+        ];
+        writer.write_record(record.into_iter().chain(condition.iter().map(String::as_str)))?;
     }
     let bytes = writer.into_inner().map_err(|error| error.into_error())?;
     Ok(String::from_utf8_lossy(&bytes).into_owned())
+}
+
+/// The last columns of a member that was released.
+fn condition(it: &ReportMember) -> [String; 11] {
+    let text = |of: &Option<String>| as_text(of.as_deref().unwrap_or_default());
+    let both = |told: fn(&Condition) -> String| {
+        [it.before.as_ref().map(told).unwrap_or_default(), told(&it.now)]
+    };
+    let [online_before, online_now] = both(|it| (it.presence == Presence::Online).to_string());
+    let [till_before, till_now] = both(|it| it.till.map(till_text).unwrap_or_default());
+    let [disk_before, disk_now] =
+        both(|it| it.disk_free_bytes.map(|bytes| bytes.to_string()).unwrap_or_default());
+    let [battery_before, battery_now] = both(|it| match it.battery_is_low {
+        None => String::new(),
+        Some(is_low) => if is_low { "low" } else { "enough" }.to_owned(),
+    });
+    [
+        text(&it.version_before),
+        text(&it.version_now),
+        online_before,
+        online_now,
+        till_before,
+        till_now,
+        disk_before,
+        disk_now,
+        battery_before,
+        battery_now,
+        it.now.told_at.map(|at| at.to_string()).unwrap_or_default(),
+    ]
 }
 
 /// What a terminal said is never taken for a formula where the table is opened.
@@ -262,7 +348,7 @@ mod tests {
     use super::super::super::golden;
     use super::super::super::samples::{NOW, assignments, campaign_report};
     use super::*;
-    use crate::api::model::Reason;
+    use crate::api::model::{Reason, TillHealth};
 
     #[test]
     fn a_report_says_how_it_went_by_wave_store_and_model_and_who_is_missing() {
@@ -285,6 +371,7 @@ mod tests {
             waiting: vec![],
             phases: vec![],
             versions: vec![],
+            since: ReportSince::default(),
             health: ReportHealth::default(),
             bytes_fetched: 0,
             time_line: vec![],
@@ -303,7 +390,22 @@ mod tests {
             detail: "1 open check, \"A7\"".to_owned(),
             hint: None,
         });
-        let written = table(&members).unwrap();
+        let at = |presence, till, disk_free_bytes| Condition {
+            presence,
+            told_at: Some(NOW),
+            disk_free_bytes: Some(disk_free_bytes),
+            battery_is_low: Some(false),
+            till,
+        };
+        let till = |restarts| Some(TillHealth { answers: true, restarts });
+        let released = ReportMember {
+            terminal: members[0].terminal,
+            version_before: Some("1.0.0".to_owned()),
+            version_now: Some("=2".to_owned()),
+            before: Some(at(Presence::Online, till(0), 1 << 30)),
+            now: at(Presence::Offline, till(3), 1 << 29),
+        };
+        let written = table(&members, &[released]).unwrap();
         golden::check("campaign-report-csv", &written);
         assert_eq!(written.lines().count(), members.len() + 1);
         let mut reader = csv::Reader::from_reader(written.as_bytes());

@@ -8,8 +8,9 @@ use shared::time::UnixTime;
 use super::{NOW, ago, terminal_id};
 use crate::api::model::{
     AssignmentState, CampaignPlan, CampaignReport, CampaignState, PlannedBytes, PlannedGroup,
-    PlannedMember, PlannedWave, PlannedZone, Reason, ReportCoverage, ReportHealth, ReportMoment,
-    ReportPart, ReportPhase, ReportStraggler, ReportVersion, Software,
+    PlannedMember, PlannedWave, PlannedZone, Reason, ReportCoverage, ReportDiskFree,
+    ReportHealth, ReportMoment, ReportPart, ReportPhase, ReportSign, ReportSince, ReportStraggler,
+    ReportVersion, Software,
 };
 use crate::campaign::preflight::{Concern, Excluded};
 
@@ -145,12 +146,39 @@ pub(crate) fn campaign_report() -> CampaignReport {
             version(Some("1.0.0"), "1.0.0", 21),
             version(Some("1.0.0"), "2.0.0", 378),
         ],
-        health: ReportHealth { as_brought: 380, other_version: 1, offline: 9 },
+        since: ReportSince { as_brought: 380, other_version: 1, offline: 9 },
+        health: health(),
         bytes_fetched: 399 * (13 << 20),
         time_line: time_line(),
         part_s: 4 * 3_600,
         late_successes: 0,
         contradictions: 0,
+    }
+}
+
+fn health() -> ReportHealth {
+    let sign = |sign: &str, [compared, before, now, worse, better]: [u64; 5]| ReportSign {
+        sign: sign.to_owned(),
+        compared,
+        before,
+        now,
+        worse,
+        better,
+    };
+    ReportHealth {
+        signs: vec![
+            sign("offline", [384, 2, 9, 8, 1]),
+            sign("till-silent", [372, 0, 1, 1, 0]),
+            sign("till-restarts", [372, 14, 3, 2, 13]),
+            sign("battery-low", [41, 5, 6, 2, 1]),
+        ],
+        disk_free: Some(ReportDiskFree {
+            compared: 372,
+            median_before: 3 << 30,
+            median_now: 2_900 << 20,
+            least_before: 212 << 20,
+            least_now: 90 << 20,
+        }),
     }
 }
 

@@ -64,9 +64,9 @@ async fn enrol(registry: &dyn Registry, number: u16) {
     let enrolment = Enrolment { claim: id, spki, public_key, certificate };
     registry.enrol(&enrolment, &by(NOW)).await.unwrap();
     let (disk_free_bytes, orders_refused, messages_unreadable) = (1, 0, 0);
-    let battery = None;
+    let (battery, till) = (None, None);
     let telemetry =
-        Telemetry { at: NOW, disk_free_bytes, orders_refused, messages_unreadable, battery };
+        Telemetry { at: NOW, disk_free_bytes, orders_refused, messages_unreadable, battery, till };
     let heard = says(terminal(number), 1, Report::Telemetry(telemetry));
     registry.apply(&[heard]).await.unwrap();
 }

@@ -155,6 +155,7 @@ fn body(number: u8, order: OrderId, word: &Word, seq: u64) -> Body {
             orders_refused: 0,
             messages_unreadable: 0,
             battery: None,
+            till: None,
         }),
     }
 }

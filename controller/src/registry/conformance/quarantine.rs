@@ -349,6 +349,7 @@ pub(super) async fn nobody_in_whose_hands_a_terminal_is_can_stop_its_wipe(regist
         orders_refused: 0,
         messages_unreadable: 0,
         battery: None,
+        till: None,
     };
     let recipient = Some(SignedBytes::new(vec![1; 200]));
     let all = [

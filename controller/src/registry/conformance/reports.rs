@@ -1,7 +1,7 @@
 //! What terminals say.
 
 use shared::document::receipt::Said;
-use shared::message::{Battery, Hello, Locked, SignedBytes, Telemetry};
+use shared::message::{Battery, Hello, Locked, SignedBytes, Telemetry, TillHealth};
 use shared::outcome::Refusal;
 use shared::time::UnixTime;
 
@@ -222,6 +222,7 @@ pub(super) async fn the_newest_telemetry_counts_in_whatever_order_it_comes(
         orders_refused,
         messages_unreadable: 2,
         battery: (orders_refused > 3).then(|| holds(31)),
+        till: (orders_refused == 4).then_some(TillHealth { answers: true, restarts: 9 }),
     };
     let said = [telemetry(50, 9), telemetry(60, 3), telemetry(60, 4), telemetry(60, 3)];
     for (seq, telemetry) in (1..).zip(said) {

@@ -42,9 +42,9 @@ macro_rules! select_prospects {
             "(id, serial, model, store, lane, zone, COALESCE(said_zone, zone), unit, service,
                      presence, last_seen_at, certificate_expires_at, agent_version,
                      CASE WHEN $3 = 1 THEN labels END, CASE WHEN $4 = 1 THEN components END,
-                     disk_free_bytes, CASE WHEN battery_percent < battery_floor_percent
-                         AND battery_is_powered = 0 THEN 1 ELSE 0 END)
-                     AS TEXT) AS packed
+                     disk_free_bytes, COALESCE(",
+            battery_is_low!(),
+            ", 0)) AS TEXT) AS packed
                  FROM terminals
                  WHERE ",
             $keyed,

@@ -505,7 +505,8 @@ async fn put_telemetry(
 ) -> Result<()> {
     let update = "UPDATE terminals SET telemetry_at = $2, disk_free_bytes = $3,
              orders_refused = $4, messages_unreadable = $5, battery_percent = $6,
-             battery_floor_percent = $7, battery_is_powered = $8
+             battery_floor_percent = $7, battery_is_powered = $8, till_answers = $9,
+             till_restarts = $10
          WHERE id = $1 AND (telemetry_at IS NULL
              OR (telemetry_at, disk_free_bytes, orders_refused, messages_unreadable)
                  < ($2, $3, $4, $5))";
@@ -518,6 +519,8 @@ async fn put_telemetry(
         maybe_int(telemetry.battery.map(|it| it.percent)),
         maybe_int(telemetry.battery.map(|it| it.floor_percent)),
         maybe_int(telemetry.battery.map(|it| u8::from(it.is_powered))),
+        maybe_int(telemetry.till.map(|it| u8::from(it.answers))),
+        maybe_int(telemetry.till.map(|it| it.restarts)),
     ];
     tx.execute(update, values).await?;
     Ok(())

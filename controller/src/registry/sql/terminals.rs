@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use data_encoding::BASE64;
 use shared::id::TerminalId;
-use shared::message::{Battery, Component, SignedBytes, Telemetry};
+use shared::message::{Battery, Component, SignedBytes, Telemetry, TillHealth};
 use shared::topic::Shard;
 
 use super::quarantine::terminal_is_quarantined;
@@ -25,6 +25,17 @@ use shared::time::UnixTime;
 
 type Result<T> = std::result::Result<T, RegistryError>;
 
+/// Whether a row of terminals tells of a battery that keeps changes waiting, as
+/// [`Battery::is_low`] decides; NULL where it tells of none.
+macro_rules! battery_is_low {
+    () => {
+        "CASE WHEN battery_percent IS NOT NULL THEN
+             CASE WHEN battery_percent < battery_floor_percent AND battery_is_powered = 0
+                 THEN 1 ELSE 0 END END"
+    };
+}
+pub(super) use battery_is_low;
+
 /// All columns of a terminal, in the order in which [`terminal`] takes them.
 macro_rules! select_terminals {
     ($tail:literal) => {
@@ -34,7 +45,7 @@ macro_rules! select_terminals {
                  heard_at, agent_version, components, roster_version, outbox_depth,
                  outbox_dropped, said_zone, recipient, telemetry_at, disk_free_bytes,
                  orders_refused, messages_unreadable, battery_percent, battery_floor_percent,
-                 battery_is_powered, created_at, service, ",
+                 battery_is_powered, till_answers, till_restarts, created_at, service, ",
             terminal_is_frozen!(),
             ", ",
             place_is_frozen!(),
@@ -120,10 +131,18 @@ fn telemetry(row: &mut Row) -> Result<Option<Telemetry>> {
         Ok(u64::try_from(row.maybe_int()?.unwrap_or_default()).unwrap_or_default())
     };
     let (disk_free_bytes, orders_refused, messages_unreadable) = (number()?, number()?, number()?);
-    let battery = battery(row)?;
+    let (battery, till) = (battery(row)?, till_health(row)?);
     let telemetry =
-        |at| Telemetry { at, disk_free_bytes, orders_refused, messages_unreadable, battery };
+        |at| Telemetry { at, disk_free_bytes, orders_refused, messages_unreadable, battery, till };
     Ok(at.map(telemetry))
+}
+
+/// Its columns are all there or all absent, also where there is other telemetry.
+pub(super) fn till_health(row: &mut Row) -> Result<Option<TillHealth>> {
+    let answers = row.maybe_int()?.map(|flag| flag != 0);
+    let restarts = row.maybe_int()?.and_then(|restarts| u8::try_from(restarts).ok());
+    let health = |(answers, restarts)| TillHealth { answers, restarts };
+    Ok(answers.zip(restarts).map(health))
 }
 
 /// Its columns are all there or all absent, also where there is other telemetry.

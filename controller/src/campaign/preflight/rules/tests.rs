@@ -1,17 +1,22 @@
 //! Each campaign that would stand still for ever, beside its twin that goes on.
 
+use std::collections::BTreeMap;
+
 use jiff::Timestamp;
 use shared::id::TerminalId;
 
 use super::super::transfer::{Bandwidth, transfer};
 use super::*;
 use crate::campaign::policy::{Policy, Share};
-use crate::campaign::preflight::Crowd;
-use crate::campaign::preflight::forecast::forecast;
+use crate::campaign::preflight::forecast::{Group, Opens, forecast};
+use crate::campaign::preflight::{Places, Present};
 use crate::pacing::Limits;
 
 const HOUR: Duration = Duration::from_secs(3_600);
 const DAY: Duration = Duration::from_secs(24 * 3_600);
+
+/// By the names of their zones.
+type Crowd = BTreeMap<String, Heads>;
 
 /// What a case differs in.
 #[derive(Clone)]
@@ -19,6 +24,8 @@ struct Case {
     policy: Policy,
     listed: Crowd,
     others: Crowd,
+    /// What is kept of all stores, as a window.
+    kept: Option<Window>,
     window: Option<Window>,
     lives: Duration,
     release_expires_at: Option<UnixTime>,
@@ -32,7 +39,7 @@ fn noon() -> UnixTime {
 
 fn crowd(zones: &[(&str, u64, u64)]) -> Crowd {
     let zone = |(name, members, seen): &(&str, u64, u64)| {
-        ((*name).to_owned(), InZone { members: *members, seen: *seen })
+        ((*name).to_owned(), Heads { members: *members, seen: *seen })
     };
     zones.iter().map(zone).collect()
 }
@@ -58,6 +65,7 @@ fn sound() -> Case {
         },
         listed: Crowd::new(),
         others: crowd(&[("Europe/Berlin", 100, 100)]),
+        kept: None,
         window: "22:00-06:00".parse().ok(),
         lives: DAY * 7,
         release_expires_at: None,
@@ -73,20 +81,40 @@ fn with_gate(gate: Gate) -> Case {
 
 impl Case {
     fn look<T>(&self, look: impl FnOnce(Intended<'_>) -> T) -> T {
-        let Self { policy, listed, others, window, lives, release_expires_at, .. } = self.clone();
-        let InZone { members, .. } = sum(listed.values().chain(others.values()));
+        let Self { policy, listed, others, kept, window, lives, release_expires_at, .. } =
+            self.clone();
+        let mut places = Places::new();
+        for (zone, heads) in &listed {
+            let stores = places.entry(zone.clone()).or_default();
+            stores.entry("north".to_owned()).or_default().listed = *heads;
+        }
+        for (zone, heads) in &others {
+            let stores = places.entry(zone.clone()).or_default();
+            stores.entry("north".to_owned()).or_default().others = *heads;
+        }
+        let audience = Audience { places, ..Audience::default() };
+        let Present { listed, .. } = audience.present();
         let id = |number: u64| TerminalId::from_bytes(u128::from(number).to_be_bytes());
-        let members: Vec<_> = (0..members).map(id).collect();
-        let first = usize::try_from(sum(listed.values()).members).unwrap();
+        let members: Vec<_> = (0..audience.present().all().members).map(id).collect();
+        let first = usize::try_from(listed.members).unwrap();
         let policy = Policy { canary: members[..first].to_vec(), ..policy };
-        let audience = Audience { members, listed, others, ..Audience::default() };
-        let course =
-            Course { policy: &policy, max_parallel: 10, window, job: Duration::from_secs(10) };
-        let forecast = forecast(course, &audience, noon());
+        let audience = Audience { members, ..audience };
+        let course = Course { policy: &policy, max_parallel: 10, job: Duration::from_secs(10) };
+        let groups = |window: Option<Window>| -> Vec<Group> {
+            let group = |(zone, stores): (&String, &BTreeMap<String, Present>)| Group {
+                opens: Opens::of(window, time_zone(zone)),
+                present: stores["north"],
+            };
+            audience.places.iter().map(group).collect()
+        };
+        let open = forecast(course, &groups(window), noon());
+        let kept = forecast(course, &groups(kept.or(window)), noon());
         look(Intended {
             course,
+            window,
             audience: &audience,
-            forecast: &forecast,
+            forecast: &open,
+            kept: &kept,
             transfer: self.transfer.as_ref(),
             start: noon(),
             lives,

@@ -2,8 +2,10 @@
 
 use super::super::super::measure::{duration_text, size_text, time_text};
 use super::super::super::words::{or_nothing, word};
-use super::{attempted, bad, in_order, seconds, since, times, title};
-use crate::api::model::{CampaignReport, ReportCoverage, ReportPart, ReportStraggler};
+use super::{attempted, bad, disk, in_order, seconds, sign, since, times, title};
+use crate::api::model::{
+    CampaignReport, ReportCoverage, ReportHealth, ReportPart, ReportStraggler,
+};
 use crate::chart::{self, Bar, Part, Range};
 use crate::sheet::Sheet;
 
@@ -25,6 +27,11 @@ const ENDS: [Part; 6] = [
     Part { name: "not released", colour: "#e8eaed" },
 ];
 
+const SHOWN: [Part; 2] = [
+    Part { name: "show it", colour: "#c1121f" },
+    Part { name: "do not", colour: "#d3e3ec" },
+];
+
 const SPANS: [Part; 3] = [
     Part { name: "half of the terminals", colour: "#2a6f97" },
     Part { name: "90 %", colour: "#89b6d0" },
@@ -39,9 +46,9 @@ pub(super) fn page(report: &CampaignReport) -> String {
         .picture(whole(report), "All members, by what became of them");
     if report.software.is_some() {
         let fetched = size_text(report.bytes_fetched);
-        let health = since(report.health);
+        let since = since(report.since);
         sheet = sheet
-            .paragraph(format!("Terminals fetched {fetched}. Of those that succeeded, {health}."));
+            .paragraph(format!("Terminals fetched {fetched}. Of those that succeeded, {since}."));
     }
     sheet = time_line(sheet, report);
     sheet = part(sheet, ["Waves", "Wave"], &report.waves);
@@ -50,6 +57,7 @@ pub(super) fn page(report: &CampaignReport) -> String {
     sheet = part(sheet, ["Models", "Model"], &report.models);
     sheet = failures(sheet, report);
     sheet = versions(sheet, report);
+    sheet = health(sheet, &report.health);
     let missing = [
         ("Released, and missing", &report.stragglers, report.stragglers_count),
         ("Not released yet", &report.waiting, report.held),
@@ -148,6 +156,37 @@ fn versions(sheet: Sheet, report: &CampaignReport) -> Sheet {
         vec![before, after, it.terminals.to_string()]
     });
     sheet.heading("Versions").table(&["Before", "After", "Terminals"], rows.collect())
+}
+
+fn health(mut sheet: Sheet, of: &ReportHealth) -> Sheet {
+    if !of.signs.is_empty() {
+        let rows = of.signs.iter().map(|it| {
+            let numbers = [it.before, it.now, it.worse, it.better, it.compared];
+            let numbers = numbers.map(|it| it.to_string());
+            [vec![upper(sign(&it.sign))], numbers.to_vec()].concat()
+        });
+        let header = ["Sign", "Before", "Now", "Worse", "Better", "Terminals compared"];
+        let bar = |name: &str, of: u64, all: u64| Bar {
+            name: name.to_owned(),
+            parts: vec![of, all.saturating_sub(of)],
+        };
+        let bars = of.signs.iter().flat_map(|it| {
+            let name = upper(sign(&it.sign));
+            [
+                bar(&format!("{name}, before"), it.before, it.compared),
+                bar(&format!("{name}, now"), it.now, it.compared),
+            ]
+        });
+        let bars: Vec<_> = bars.collect();
+        sheet = sheet
+            .heading("Health before and now")
+            .picture(chart::parts_of_wholes(&SHOWN, &bars), "Of the terminals that were tried")
+            .table(&header, rows.collect());
+    }
+    match &of.disk_free {
+        Some(it) => sheet.paragraph(format!("{}.", upper(&disk(it)))),
+        None => sheet,
+    }
 }
 
 fn stragglers(sheet: Sheet, heading: &str, some: &[ReportStraggler], count: u64) -> Sheet {
