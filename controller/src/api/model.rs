@@ -89,7 +89,7 @@ pub use replacement::{
     ReplacementUnsettled, ReplacementWatch, ReplacementWatched,
 };
 pub use report::{
-    CampaignReport, Condition, ReportCoverage, ReportDiskFree, ReportHealth, ReportMember,
+    CampaignReport, Condition, ReportCoverage, ReportDecision, ReportDiskFree, ReportHealth, ReportMember,
     ReportMoment, ReportPart, ReportPhase, ReportSign, ReportSince, ReportStraggler,
     ReportVersion,
 };

@@ -11,7 +11,7 @@ use super::campaigns::{campaign_state, reason, software, state};
 use super::extract::{Operator, Part as PartOf, Path, Query, listed};
 use super::model::{
     AssignmentState, CampaignReport, Change, Condition, Page, Problem, ReportCoverage,
-    ReportDiskFree, ReportHealth, ReportMember, ReportMoment, ReportPart, ReportPhase, ReportSign,
+    ReportDecision, ReportDiskFree, ReportHealth, ReportMember, ReportMoment, ReportPart, ReportPhase, ReportSign,
     ReportSince, ReportStraggler, ReportVersion,
 };
 use super::problem::Refusal;
@@ -20,6 +20,7 @@ use super::{Api, now};
 use crate::campaign::report::health::{Compared, DiskFree, Health, Sign};
 use crate::campaign::report::{Coverage, Moved, Part, Phase, Since, Straggler};
 use crate::campaign::review::{Review, installed, review};
+use crate::registry::audit::AuditEntry;
 use crate::registry::released;
 
 pub(super) fn routes() -> OpenApiRouter<Arc<Api>> {
@@ -45,7 +46,7 @@ async fn report(
 ) -> Result<axum::Json<CampaignReport>, Refusal> {
     let now = now();
     let review = review(&*api.registry, id, now).await?;
-    let Review { campaign, tally, waves, report, held, held_count, .. } =
+    let Review { campaign, tally, waves, report, held, held_count, decisions, .. } =
         review.ok_or_else(|| Refusal::no("campaign", id))?;
     // A cancellation is part of a campaign and never one.
     let change = Change::try_from(campaign.change).map_err(|_| Refusal::no("campaign", id))?;
@@ -82,6 +83,7 @@ async fn report(
         bytes_fetched: report.bytes_fetched,
         time_line: report.time_line.into_iter().map(moment).collect(),
         part_s: report.part_s,
+        decisions: decisions.into_iter().map(decision).collect(),
         late_successes: tally.late_successes,
         contradictions: tally.contradictions,
     }))
@@ -180,6 +182,10 @@ fn condition(it: released::Condition) -> Condition {
         battery_is_low: it.battery_is_low,
         till: it.till.map(till_health),
     }
+}
+
+fn decision(AuditEntry { at, who, what, detail: why, .. }: AuditEntry) -> ReportDecision {
+    ReportDecision { at, who, what, why }
 }
 
 fn moment(Part { from, succeeded, bad }: Part) -> ReportMoment {

@@ -11,6 +11,7 @@ use super::report::{Gathering, Installed, Report, STRAGGLERS_MAX, Straggler};
 use super::view::{self, Member};
 use super::wave;
 use crate::kind;
+use crate::registry::audit::AuditEntry;
 use crate::registry::campaign::{Campaign, CampaignTally, WaveStanding};
 use crate::registry::page::{PAGE_ITEMS_MAX, Page};
 use crate::registry::terminal::Presence;
@@ -27,7 +28,12 @@ pub struct Review {
     /// Some of the members that were not released, in the order of their turn.
     pub held: Vec<Straggler>,
     pub held_count: u64,
+    /// What was decided about it, the oldest first, at most [`DECISIONS_MAX`] of them.
+    pub decisions: Vec<AuditEntry>,
 }
+
+/// The newest of more are in the audit log.
+pub const DECISIONS_MAX: u32 = 100;
 
 /// `None` of a campaign that there is not.
 pub async fn review(
@@ -54,6 +60,7 @@ pub async fn review(
         tally: registry.campaign_tally(id).await?,
         waves: registry.waves(id).await?,
         report: gathering.report(),
+        decisions: registry.audit_of_campaign(id, &Page::first(DECISIONS_MAX)).await?,
         campaign,
         held,
         held_count,

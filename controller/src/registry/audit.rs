@@ -12,12 +12,14 @@ use async_trait::async_trait;
 use serde::Serialize;
 use shared::codec;
 use shared::digest::Digest;
+use shared::id::CampaignId;
 use shared::log_tree::{self, At};
 use shared::message::SignedBytes;
 use shared::time::UnixTime;
 
 use super::RegistryError;
 use super::delivery::AnyAlarm;
+use super::page::Page;
 
 /// Who does something, when and why. Written down in the same transaction as what it does.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -121,6 +123,13 @@ pub trait AuditRegistry {
 
     /// Those of these subtrees that are kept.
     async fn audit_nodes(&self, of: &[At]) -> Result<BTreeMap<At, Digest>, RegistryError>;
+
+    /// What was decided about a campaign, oldest first.
+    async fn audit_of_campaign(
+        &self,
+        campaign: CampaignId,
+        page: &Page<u64>,
+    ) -> Result<Vec<AuditEntry>, RegistryError>;
 
     /// Raises an alarm that nothing which is applied raises; gives whether it is new.
     async fn raise_alarm(&self, alarm: &AnyAlarm) -> Result<bool, RegistryError>;

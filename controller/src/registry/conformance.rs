@@ -81,6 +81,7 @@ pub const CHECKS: &[Check] = checks! {
     released:
         who_was_released_is_listed_with_what_it_ran_before_and_runs_now,
         how_a_terminal_did_when_it_was_released_is_kept_beside_how_it_does,
+        what_was_decided_about_a_campaign_is_told_in_its_order,
         when_each_step_was_first_heard_of_is_kept;
     campaigns:
         a_campaign_keeps_what_it_was_created_with,

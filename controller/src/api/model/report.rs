@@ -49,6 +49,9 @@ pub struct CampaignReport {
     pub time_line: Vec<ReportMoment>,
     /// How long each part of the time line is, in seconds.
     pub part_s: u64,
+    /// What was decided about it, and by whom, the oldest first: when it was started, what stopped
+    /// it, and who has acknowledged what.
+    pub decisions: Vec<ReportDecision>,
     /// Terminals that succeeded after they had been given up, or had told a failure.
     pub late_successes: u64,
     /// Terminals that told two different ends.
@@ -184,6 +187,18 @@ pub struct Condition {
     pub disk_free_bytes: Option<u64>,
     pub battery_is_low: Option<bool>,
     pub till: Option<TillHealth>,
+}
+
+/// An entry of the audit log.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct ReportDecision {
+    #[schema(value_type = i64)]
+    pub at: UnixTime,
+    /// An operator, or the part of the controller that acts.
+    pub who: String,
+    /// For example `campaign-tripped`.
+    pub what: String,
+    pub why: String,
 }
 
 /// Ends within one part of the time line.

@@ -112,6 +112,14 @@ fn whole(report: &CampaignReport, now: UnixTime, print: &mut Print) {
         print.table(["version before", "after", "terminals"], rows.collect(), "");
     }
     health(&report.health, print);
+    if !report.decisions.is_empty() {
+        print.line("");
+        let rows = report.decisions.iter().map(|it| {
+            let why = or_nothing(Some(&it.why).filter(|why| !why.is_empty()));
+            [time_text(it.at), it.who.clone(), decided(&it.what), why]
+        });
+        print.table(["decided", "by", "campaign", "why"], rows.collect(), "");
+    }
     missing(report, now, print);
 }
 
@@ -141,6 +149,11 @@ fn disk(it: &ReportDiskFree) -> String {
         "disk free: median {median_before} before, {median_now} now; least {least_before} before, \
          {least_now} now ({of})"
     )
+}
+
+/// `tripped`, of `campaign-tripped`.
+fn decided(what: &str) -> String {
+    what.strip_prefix("campaign-").unwrap_or(what).replace('-', " ")
 }
 
 /// A newer controller may know of others.
@@ -375,6 +388,7 @@ mod tests {
             health: ReportHealth::default(),
             bytes_fetched: 0,
             time_line: vec![],
+            decisions: vec![],
             ..campaign_report()
         };
         let show = |print: &mut Print| whole(&report, NOW, print);

@@ -8,7 +8,7 @@ use shared::time::UnixTime;
 use super::{NOW, ago, terminal_id};
 use crate::api::model::{
     AssignmentState, CampaignPlan, CampaignReport, CampaignState, PlannedBytes, PlannedGroup,
-    PlannedMember, PlannedWave, PlannedZone, Reason, ReportCoverage, ReportDiskFree,
+    PlannedMember, PlannedWave, PlannedZone, Reason, ReportCoverage, ReportDecision, ReportDiskFree,
     ReportHealth, ReportMoment, ReportPart, ReportPhase, ReportSign, ReportSince, ReportStraggler,
     ReportVersion, Software,
 };
@@ -150,10 +150,26 @@ pub(crate) fn campaign_report() -> CampaignReport {
         health: health(),
         bytes_fetched: 399 * (13 << 20),
         time_line: time_line(),
+        decisions: decisions(),
         part_s: 4 * 3_600,
         late_successes: 0,
         contradictions: 0,
     }
+}
+
+fn decisions() -> Vec<ReportDecision> {
+    let decision = |hour: i64, who: &str, what: &str, why: &str| ReportDecision {
+        at: UnixTime(NOW.0 - 40 * HOUR + hour * HOUR),
+        who: who.to_owned(),
+        what: what.to_owned(),
+        why: why.to_owned(),
+    };
+    vec![
+        decision(0, "operator-1", "campaign-created", ""),
+        decision(1, "operator-1", "campaign-started", "winter release"),
+        decision(9, "campaign-plan", "campaign-tripped", "wave 2: 3 of 40 ended badly"),
+        decision(20, "operator-2", "campaign-resumed", "3 bad ends acknowledged; a bad batch of SIMs"),
+    ]
 }
 
 fn health() -> ReportHealth {

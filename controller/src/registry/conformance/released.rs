@@ -107,6 +107,23 @@ pub(super) async fn how_a_terminal_did_when_it_was_released_is_kept_beside_how_i
     assert_eq!((found[0].is.till, found[0].is.battery_is_low), (None, None));
 }
 
+pub(super) async fn what_was_decided_about_a_campaign_is_told_in_its_order(
+    registry: &dyn Registry,
+) {
+    enrol(registry, 1, 1).await;
+    start(registry, 1, &[1]).await;
+    start(registry, 2, &[1]).await;
+    registry.note("order-refused", &campaign_id(1).to_string(), &by("op", 20)).await.expect("it is noted");
+    let of = async |page| {
+        let found = registry.audit_of_campaign(campaign_id(1), &page).await.expect("it is read");
+        found.into_iter().map(|it| (it.seq, it.what)).collect::<Vec<_>>()
+    };
+    let told = of(Page::first(9)).await;
+    let whats: Vec<_> = told.iter().map(|(_, what)| what.as_str()).collect();
+    assert_eq!(whats, ["campaign-created", "campaign-started"]);
+    assert_eq!(of(Page::after(told[0].0, 9)).await, told[1..]);
+}
+
 pub(super) async fn when_each_step_was_first_heard_of_is_kept(registry: &dyn Registry) {
     let order = one_order(registry).await;
     let told = [(2, "verify"), (1, "fetch"), (3, "fetch")];

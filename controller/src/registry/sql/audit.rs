@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use async_trait::async_trait;
 use shared::digest::Digest;
+use shared::id::CampaignId;
 use shared::log_tree::At;
 
 use super::session::{
@@ -35,6 +36,14 @@ impl<D: Database> AuditRegistry for SqlRegistry<D> {
         checkpoint: &StoredCheckpoint,
     ) -> Result<bool> {
         write!(self, "grow the tree of the audit log", tx => grow(tx, from, nodes, checkpoint))
+    }
+
+    async fn audit_of_campaign(
+        &self,
+        campaign: CampaignId,
+        page: &Page<u64>,
+    ) -> Result<Vec<AuditEntry>> {
+        read!(self, "read what was decided about a campaign", tx => of_campaign(tx, campaign, page))
     }
 
     async fn audit_nodes(&self, of: &[At]) -> Result<BTreeMap<At, Digest>> {
@@ -153,17 +162,31 @@ pub(super) async fn page(tx: &mut Transaction, page: &Page<u64>) -> Result<Vec<A
     let select = "SELECT seq, at, who, what, object, detail, previous, digest FROM audit
          WHERE seq > $1 ORDER BY seq LIMIT $2";
     let rows = tx.rows(select, vec![int(page.after.unwrap_or(0)), int(page.items())]).await?;
-    let entry = |mut row: super::session::Row| {
-        Ok(AuditEntry {
-            seq: row.number()?,
-            at: row.time()?,
-            who: row.text()?,
-            what: row.text()?,
-            object: row.text()?,
-            detail: row.text()?,
-            previous: row.parsed("digest")?,
-            digest: row.parsed("digest")?,
-        })
-    };
     rows.into_iter().map(entry).collect()
+}
+
+/// By the index of those entries, whose condition this repeats.
+async fn of_campaign(
+    tx: &mut Transaction,
+    campaign: CampaignId,
+    page: &Page<u64>,
+) -> Result<Vec<AuditEntry>> {
+    let select = "SELECT seq, at, who, what, object, detail, previous, digest FROM audit
+         WHERE object = $1 AND seq > $2 AND substr(what, 1, 9) = 'campaign-'
+         ORDER BY seq LIMIT $3";
+    let values = vec![text(campaign), int(page.after.unwrap_or(0)), int(page.items())];
+    tx.rows(select, values).await?.into_iter().map(entry).collect()
+}
+
+fn entry(mut row: Row) -> Result<AuditEntry> {
+    Ok(AuditEntry {
+        seq: row.number()?,
+        at: row.time()?,
+        who: row.text()?,
+        what: row.text()?,
+        object: row.text()?,
+        detail: row.text()?,
+        previous: row.parsed("digest")?,
+        digest: row.parsed("digest")?,
+    })
 }

@@ -2,7 +2,7 @@
 
 use super::super::super::measure::{duration_text, size_text, time_text};
 use super::super::super::words::{or_nothing, word};
-use super::{attempted, bad, disk, in_order, seconds, sign, since, times, title};
+use super::{attempted, bad, decided, disk, in_order, seconds, sign, since, times, title};
 use crate::api::model::{
     CampaignReport, ReportCoverage, ReportHealth, ReportPart, ReportStraggler,
 };
@@ -58,6 +58,7 @@ pub(super) fn page(report: &CampaignReport) -> String {
     sheet = failures(sheet, report);
     sheet = versions(sheet, report);
     sheet = health(sheet, &report.health);
+    sheet = decisions(sheet, report);
     let missing = [
         ("Released, and missing", &report.stragglers, report.stragglers_count),
         ("Not released yet", &report.waiting, report.held),
@@ -156,6 +157,17 @@ fn versions(sheet: Sheet, report: &CampaignReport) -> Sheet {
         vec![before, after, it.terminals.to_string()]
     });
     sheet.heading("Versions").table(&["Before", "After", "Terminals"], rows.collect())
+}
+
+fn decisions(sheet: Sheet, report: &CampaignReport) -> Sheet {
+    if report.decisions.is_empty() {
+        return sheet;
+    }
+    let rows = report.decisions.iter().map(|it| {
+        let what = upper(&decided(&it.what));
+        vec![time_text(it.at), it.who.clone(), what, it.why.clone()]
+    });
+    sheet.heading("What was decided").table(&["When", "By", "Campaign", "Why"], rows.collect())
 }
 
 fn health(mut sheet: Sheet, of: &ReportHealth) -> Sheet {
