@@ -216,6 +216,7 @@ impl EventLoop {
             | Input::RecordsSent { .. }
             | Input::Store(_)
             | Input::Installed(_)
+            | Input::TillSeen { .. }
             | Input::TimerFired => {}
         }
     }

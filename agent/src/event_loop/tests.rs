@@ -179,7 +179,7 @@ fn an_agent_that_cannot_connect_goes_on_trying() {
 fn a_report_that_lies_there_is_found_once_and_a_newer_one_again() {
     on_one_thread(async {
         let directory = tempfile::tempdir().unwrap();
-        let event_loop = event_loop(directory.path(), SignalKind::user_defined2());
+        let mut event_loop = event_loop(directory.path(), SignalKind::user_defined2());
         let mut turn = Turn::default();
         assert_eq!(event_loop.look(&mut turn), None);
         for at in [5, 6] {

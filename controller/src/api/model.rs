@@ -89,8 +89,8 @@ pub use replacement::{
     ReplacementUnsettled, ReplacementWatch, ReplacementWatched,
 };
 pub use report::{
-    CampaignReport, Condition, ReportCoverage, ReportDecision, ReportDiskFree, ReportHealth, ReportMember,
-    ReportMoment, ReportPart, ReportPhase, ReportSign, ReportSince, ReportStraggler,
+    CampaignReport, Condition, ReportCoverage, ReportDecision, ReportDiskFree, ReportHealth,
+    ReportMember, ReportMoment, ReportPart, ReportPhase, ReportSign, ReportSince, ReportStraggler,
     ReportVersion,
 };
 pub use request::{

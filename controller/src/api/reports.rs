@@ -11,8 +11,8 @@ use super::campaigns::{campaign_state, reason, software, state};
 use super::extract::{Operator, Part as PartOf, Path, Query, listed};
 use super::model::{
     AssignmentState, CampaignReport, Change, Condition, Page, Problem, ReportCoverage,
-    ReportDecision, ReportDiskFree, ReportHealth, ReportMember, ReportMoment, ReportPart, ReportPhase, ReportSign,
-    ReportSince, ReportStraggler, ReportVersion,
+    ReportDecision, ReportDiskFree, ReportHealth, ReportMember, ReportMoment, ReportPart,
+    ReportPhase, ReportSign, ReportSince, ReportStraggler, ReportVersion,
 };
 use super::problem::Refusal;
 use super::terminals::{presence, till_health};
@@ -158,10 +158,7 @@ fn since(Since { as_brought, other_version, offline }: Since) -> ReportSince {
 }
 
 fn health(Health { signs, disk_free }: Health) -> ReportHealth {
-    ReportHealth {
-        signs: signs.into_iter().map(sign).collect(),
-        disk_free: disk_free.map(disk),
-    }
+    ReportHealth { signs: signs.into_iter().map(sign).collect(), disk_free: disk_free.map(disk) }
 }
 
 fn sign((sign, of): (Sign, Compared)) -> ReportSign {

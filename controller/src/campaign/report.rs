@@ -12,9 +12,9 @@ use shared::time::UnixTime;
 
 use super::assignment::{AssignmentState, Standing};
 use super::view::{self, Why};
-use health::{Comparing, Health};
 use crate::registry::released::Released;
 use crate::registry::terminal::Presence;
+use health::{Comparing, Health};
 
 /// Stragglers that are shown one by one, those that wait longest first; the others are counted.
 pub const STRAGGLERS_MAX: usize = 100;

@@ -15,7 +15,7 @@ use super::gather;
 use super::plan::{Closing, Opening};
 use super::policy::Policy;
 use super::preflight::forecast::{Course, Forecast, Group, Opens, forecast, time_zone};
-use super::preflight::hours::{self, Alike, Hold, Shut, Stores};
+use super::preflight::hours::{self, Alike, Hold, Stores};
 use super::preflight::rules::{Intended, Start, Stuck, Warning};
 use super::preflight::transfer::{Bandwidth, Transfer, transfer};
 use super::preflight::{Audience, Demands, of_unit};

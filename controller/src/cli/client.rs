@@ -30,8 +30,8 @@ use crate::api::model::{
     Coverage, Decision, DrillReport, HoldReason, IssuedClaim, Labels, Letter, MemberProfile,
     MembersMoved, NewBackupSchedule, NewCampaign, NewClaim, NewCopy, NewPurge, NewRebind, NextWave,
     Notice, OrderEvidence, Page, Plan, PlanRebind, Problem, PurgePlan, RebindShown, Release,
-    ReportMember, Reprioritise, Resumption, RetentionPolicy, RetryMembers, Revocation, SkipMembers, Snapshot,
-    SnapshotDetail, Status, Terminal, TerminalDetail, TerminalRetention, WhyNot,
+    ReportMember, Reprioritise, Resumption, RetentionPolicy, RetryMembers, Revocation, SkipMembers,
+    Snapshot, SnapshotDetail, Status, Terminal, TerminalDetail, TerminalRetention, WhyNot,
 };
 
 const CONNECT_WITHIN: Duration = Duration::from_secs(10);

@@ -44,7 +44,12 @@ pub enum Opens {
     /// By the change's own window.
     Daily(Window, TimeZone),
     /// By what is kept of their stores, too, for as long as orders are valid.
-    Kept { calendar: Calendar, window: Option<Window>, zone: TimeZone, until: UnixTime },
+    Kept {
+        calendar: Calendar,
+        window: Option<Window>,
+        zone: TimeZone,
+        until: UnixTime,
+    },
     Never,
 }
 
@@ -301,9 +306,11 @@ mod tests {
     fn what_people_keep_of_stores_is_counted_for_as_long_as_orders_live() {
         let policy = policy(&[Share::Percent(50), Share::Rest]);
         let heads = Heads { members: 50, seen: 50 };
-        let group = |opens| Group { opens, present: Present { others: heads, ..Present::default() } };
+        let group =
+            |opens| Group { opens, present: Present { others: heads, ..Present::default() } };
         let frozen = |days: u32| {
-            let freezes = vec![Span { from: noon().minus(HOUR), to: noon().plus(HOUR * 24 * days) }];
+            let freezes =
+                vec![Span { from: noon().minus(HOUR), to: noon().plus(HOUR * 24 * days) }];
             let (download, activation) = (vec![], vec![]);
             let calendar = Calendar { download, activation, freezes, spread_s: 0 };
             let until = noon().plus(HOUR * 24 * 7);

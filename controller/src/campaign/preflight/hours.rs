@@ -214,7 +214,10 @@ mod tests {
             stores.iter().map(|(store, members)| ((*store).to_owned(), present(*members))).collect()
         };
         let places = [
-            ("Asia/Tokyo".to_owned(), count(&[("kyoto", 6), ("osaka", 3), ("nara", 3), ("kobe", 2)])),
+            (
+                "Asia/Tokyo".to_owned(),
+                count(&[("kyoto", 6), ("osaka", 3), ("nara", 3), ("kobe", 2)]),
+            ),
             ("Europe/Lisbon".to_owned(), count(&[("osaka", 1), ("lisbon", 5)])),
             ("Mars/Olympus".to_owned(), count(&[("kyoto", 9)])),
         ];

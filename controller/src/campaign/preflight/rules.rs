@@ -269,9 +269,7 @@ impl Intended<'_> {
 
     fn check_waves(&self) -> Result<(), Stuck> {
         match self.late_wave(self.forecast) {
-            Some((wave, opens_at)) => {
-                Err(Stuck::TooLate { wave, opens_at, until: self.until() })
-            }
+            Some((wave, opens_at)) => Err(Stuck::TooLate { wave, opens_at, until: self.until() }),
             None => Ok(()),
         }
     }

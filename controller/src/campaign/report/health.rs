@@ -18,8 +18,7 @@ pub enum Sign {
 }
 
 impl Sign {
-    const ALL: [Self; 4] =
-        [Self::Offline, Self::TillSilent, Self::TillRestarts, Self::BatteryLow];
+    const ALL: [Self; 4] = [Self::Offline, Self::TillSilent, Self::TillRestarts, Self::BatteryLow];
 
     pub fn as_str(self) -> &'static str {
         match self {

@@ -277,7 +277,15 @@ fn table(members: &[Assignment], conditions: &[ReportMember]) -> Result<String, 
     let conditions: BTreeMap<_, _> = conditions.iter().map(|it| (it.terminal, it)).collect();
     let mut writer = csv::Writer::from_writer(Vec::new());
     writer.write_record([
-        "terminal", "serial", "store", "model", "state", "code", "reason", "step", "version",
+        "terminal",
+        "serial",
+        "store",
+        "model",
+        "state",
+        "code",
+        "reason",
+        "step",
+        "version",
         "since",
         "version_before",
         "version_last_told",
@@ -292,28 +300,23 @@ fn table(members: &[Assignment], conditions: &[ReportMember]) -> Result<String, 
         "told_at",
     ])?;
     for it in members {
-        let (code, detail) = match &it.reason {
-            Some(reason) => (reason.code.as_str(), reason.detail.as_str()),
-            None => ("", ""),
-        };
-        let (step, version) = (it.step.as_deref(), it.version_now.as_deref());
-        let since = it.updated_at.map(|at| at.to_string()).unwrap_or_default();
-        let said = [&it.serial, &it.store, &it.model].map(|text| as_text(text));
-        let [serial, store, model] = &said;
-        let condition = conditions.get(&it.terminal).map(|it| condition(it)).unwrap_or_default();
-        let record = [
-            it.terminal.to_string().as_str(),
-            serial,
-            store,
-            model,
-            &word(&it.state),
-            &as_text(code),
-            &as_text(detail),
-            &as_text(step.unwrap_or_default()),
-            &as_text(version.unwrap_or_default()),
-            &since,
+        let reason = it.reason.as_ref();
+        let (code, detail) =
+            reason.map(|it| (it.code.as_str(), it.detail.as_str())).unwrap_or_default();
+        let row = [
+            it.terminal.to_string(),
+            as_text(&it.serial),
+            as_text(&it.store),
+            as_text(&it.model),
+            word(&it.state),
+            as_text(code),
+            as_text(detail),
+            as_text(it.step.as_deref().unwrap_or_default()),
+            as_text(it.version_now.as_deref().unwrap_or_default()),
+            it.updated_at.map(|at| at.to_string()).unwrap_or_default(),
         ];
-        writer.write_record(record.into_iter().chain(condition.iter().map(String::as_str)))?;
+        let condition = conditions.get(&it.terminal).map(|it| condition(it)).unwrap_or_default();
+        writer.write_record(row.iter().chain(&condition))?;
     }
     let bytes = writer.into_inner().map_err(|error| error.into_error())?;
     Ok(String::from_utf8_lossy(&bytes).into_owned())

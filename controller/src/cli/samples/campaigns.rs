@@ -8,9 +8,9 @@ use shared::time::UnixTime;
 use super::{NOW, ago, terminal_id};
 use crate::api::model::{
     AssignmentState, CampaignPlan, CampaignReport, CampaignState, PlannedBytes, PlannedGroup,
-    PlannedMember, PlannedWave, PlannedZone, Reason, ReportCoverage, ReportDecision, ReportDiskFree,
-    ReportHealth, ReportMoment, ReportPart, ReportPhase, ReportSign, ReportSince, ReportStraggler,
-    ReportVersion, Software,
+    PlannedMember, PlannedWave, PlannedZone, Reason, ReportCoverage, ReportDecision,
+    ReportDiskFree, ReportHealth, ReportMoment, ReportPart, ReportPhase, ReportSign, ReportSince,
+    ReportStraggler, ReportVersion, Software,
 };
 use crate::campaign::preflight::{Concern, Excluded};
 
@@ -168,7 +168,12 @@ fn decisions() -> Vec<ReportDecision> {
         decision(0, "operator-1", "campaign-created", ""),
         decision(1, "operator-1", "campaign-started", "winter release"),
         decision(9, "campaign-plan", "campaign-tripped", "wave 2: 3 of 40 ended badly"),
-        decision(20, "operator-2", "campaign-resumed", "3 bad ends acknowledged; a bad batch of SIMs"),
+        decision(
+            20,
+            "operator-2",
+            "campaign-resumed",
+            "3 bad ends acknowledged; a bad batch of SIMs",
+        ),
     ]
 }
 

@@ -6,8 +6,8 @@ use shared::time::UnixTime;
 use super::fixture::*;
 use crate::campaign::assignment::AssignmentState;
 use crate::registry::Registry;
-use crate::registry::page::Page;
 use crate::registry::delivery::Report;
+use crate::registry::page::Page;
 use crate::registry::released::{Condition, Released};
 use crate::registry::terminal::Presence;
 
@@ -113,7 +113,10 @@ pub(super) async fn what_was_decided_about_a_campaign_is_told_in_its_order(
     enrol(registry, 1, 1).await;
     start(registry, 1, &[1]).await;
     start(registry, 2, &[1]).await;
-    registry.note("order-refused", &campaign_id(1).to_string(), &by("op", 20)).await.expect("it is noted");
+    registry
+        .note("order-refused", &campaign_id(1).to_string(), &by("op", 20))
+        .await
+        .expect("it is noted");
     let of = async |page| {
         let found = registry.audit_of_campaign(campaign_id(1), &page).await.expect("it is read");
         found.into_iter().map(|it| (it.seq, it.what)).collect::<Vec<_>>()

@@ -10,6 +10,7 @@ use super::session::{
 };
 use super::suspicions::holds_back;
 use super::tally::Differences;
+use super::terminals::battery_is_low;
 use super::{orders, scheduling};
 use crate::campaign::assignment::{AssignmentState, Fact, Standing};
 use crate::registry::RegistryError;
@@ -339,7 +340,8 @@ pub(super) async fn put_attempt(
     let scope = (order.campaign, order.wave);
     let known = before.map(|it| &it.standing);
     differences.assignment(scope, order.terminal, known, &standing);
-    let upsert = concat!("INSERT INTO assignments (campaign, terminal, order_id, attempt, epoch, state,
+    let upsert = concat!(
+        "INSERT INTO assignments (campaign, terminal, order_id, attempt, epoch, state,
              since_at, ended, voided, standing, issue, wave, ran, was_presence, was_told_at,
              was_disk_free_bytes, was_battery_low, was_till_answers, was_till_restarts)
          SELECT $1, $2, $3, $4, $5, $6, $7, 0, 0, $8, $9, $10, components, presence, telemetry_at,
@@ -348,7 +350,8 @@ pub(super) async fn put_attempt(
         ", till_answers, till_restarts FROM terminals WHERE id = $2
          ON CONFLICT (campaign, terminal) DO UPDATE SET order_id = $3, attempt = $4, epoch = $5,
              state = $6, since_at = $7, ended = 0, voided = 0, standing = $8, issue = $9,
-             cancel_order = NULL, again = 0, retries = assignments.retries + $11";
+             cancel_order = NULL, again = 0, retries = assignments.retries + $11"
+    );
     let (state, since) = standing.state_since();
     let values = vec![
         text(order.campaign),

@@ -16,6 +16,7 @@ use super::quarantine::terminal_is_quarantined;
 use super::session::{
     Access, Database, Row, Sql, Transaction, flag, int, list, maybe_text, text, with_id_list,
 };
+use super::terminals::battery_is_low;
 use super::{SqlRegistry, finish, positions, read, transaction};
 use crate::registry::RegistryError;
 use crate::registry::page::{PAGE_ITEMS_MAX, Page};

@@ -27,10 +27,8 @@ const ENDS: [Part; 6] = [
     Part { name: "not released", colour: "#e8eaed" },
 ];
 
-const SHOWN: [Part; 2] = [
-    Part { name: "show it", colour: "#c1121f" },
-    Part { name: "do not", colour: "#d3e3ec" },
-];
+const SHOWN: [Part; 2] =
+    [Part { name: "show it", colour: "#c1121f" }, Part { name: "do not", colour: "#d3e3ec" }];
 
 const SPANS: [Part; 3] = [
     Part { name: "half of the terminals", colour: "#2a6f97" },
