@@ -181,7 +181,8 @@ fn health(mut sheet: Sheet, of: &ReportHealth) -> Sheet {
             parts: vec![of, all.saturating_sub(of)],
         };
         let bars = of.signs.iter().flat_map(|it| {
-            let name = upper(sign(&it.sign));
+            // As long as a picture has room for.
+            let name = upper(&it.sign.replace('-', " "));
             [
                 bar(&format!("{name}, before"), it.before, it.compared),
                 bar(&format!("{name}, now"), it.now, it.compared),
