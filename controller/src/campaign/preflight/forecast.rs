@@ -4,9 +4,9 @@
 //! it is needed, succeeds at once, and only what has to take time does: a terminal's window opens
 //! in its own zone, its store is not frozen and within its hours, a release has to prove itself, a
 //! place is taken meanwhile, no more are let through than the rate says, and a wave soaks. Nothing
-//! is released before the moment that its operator has named. Whoever was never seen is not counted
-//! on where the gate has a deadline for them. Waves are shuffled, so they are taken to be made up as
-//! all members are.
+//! is released before the moment that its operator has named. Whoever was never seen is not
+//! counted on where the gate has a deadline for them. Waves are shuffled, so they are taken to be
+//! made up as all members are.
 
 use std::time::Duration;
 

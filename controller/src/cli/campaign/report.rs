@@ -139,7 +139,7 @@ fn health(of: &ReportHealth, print: &mut Print) {
     }
 }
 
-/// `disk free: median 3.0 GiB before, 2.8 GiB now; least 212 MiB before, 90 MiB now (381 terminals)`
+/// `disk free: median 3.0 GiB before, 2.8 GiB now; least 212 MiB before, 90 MiB now (9 terminals)`
 fn disk(it: &ReportDiskFree) -> String {
     let ReportDiskFree { compared, median_before, median_now, least_before, least_now } = *it;
     let sizes = [median_before, median_now, least_before, least_now].map(size_text);
