@@ -1,7 +1,9 @@
 //! An operator's hand on a campaign: how many at once, when, pause, resume and abort.
 
 use anyhow::{Context as _, Result};
-use controller::api::model::{AssignmentState as State, CampaignPlan, CampaignState, WhyNot};
+use controller::api::model::{
+    AssignmentState as State, CampaignPlan, CampaignReport, CampaignState, ReportSign, WhyNot,
+};
 use harness::wait::wait_for;
 use shared::id::CampaignId;
 
@@ -203,6 +205,59 @@ fn low_battery() -> Result<()> {
     assert_eq!(fleet.version(portable)?, "1.0.0", "its shop was not disturbed");
     fleet.world.terminals[portable].run_on_battery(31, "Charging")?;
     assert_eq!(fleet.complete(campaign)?.states(), [State::Succeeded; 2]);
+    fleet.check_once_in_effect(campaign)?;
+    fleet.check_books()
+}
+
+#[test]
+fn a_report_compares_how_tills_did_when_they_were_released_with_what_they_told_since() {
+    health_before_and_after().unwrap();
+}
+
+fn health_before_and_after() -> Result<()> {
+    let mut fleet = Fleet::small(&["north", "south"])?;
+    wait_for("both have told that their tills answer", SOON, || {
+        for serial in ["TW-1", "TW-2"] {
+            let shown = fleet.terminal(serial).map_err(|error| format!("{error:#}"))?;
+            match shown.terminal.telemetry.as_ref().and_then(|it| it.till) {
+                Some(till) if till.answers => {}
+                other => return Err(format!("{serial}: {other:?}")),
+            }
+        }
+        Ok(())
+    })?;
+    let release = fleet.world.publish_till(&GOOD)?;
+    let campaign = fleet.campaign(&release, "model=px7", &["--max-parallel", "9"])?;
+    assert_eq!(fleet.complete(campaign)?.states(), [State::Succeeded; 2]);
+    let id = campaign.to_string();
+    let both_well = ReportSign {
+        sign: "till-silent".to_owned(),
+        compared: 2,
+        before: 0,
+        now: 0,
+        worse: 0,
+        better: 0,
+    };
+    wait_for("both have told since how they do", SOON, || {
+        let report = fleet.world.tillward_json(&["campaign", "report", &id]);
+        let report = report.map_err(|error| format!("{error:#}"))?;
+        let report: CampaignReport =
+            serde_json::from_value(report).map_err(|error| error.to_string())?;
+        let disk = report.health.disk_free.map(|it| it.compared);
+        match report.health.signs.contains(&both_well) && disk == Some(2) {
+            true => Ok(()),
+            false => Err(format!("{:?}", report.health)),
+        }
+    })?;
+    let table = tempfile::NamedTempFile::new()?;
+    let path = table.path().to_str().context("its path is text")?;
+    let shown = fleet.world.tillward(&["campaign", "report", &id, "--csv", path])?;
+    assert!(shown.contains("till does not answer") && shown.contains("completed"), "{shown}");
+    let table = std::fs::read_to_string(path)?;
+    for line in table.lines().skip(1) {
+        assert!(line.contains(",1.0.0,2.0.0,true,true,answers,answers,"), "{table}");
+    }
+    assert_eq!(table.lines().count(), 3);
     fleet.check_once_in_effect(campaign)?;
     fleet.check_books()
 }
