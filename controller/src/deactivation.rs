@@ -2,7 +2,8 @@
 //!
 //! [`plan`] says what speaks against it, [`risk`] who may not stop in time, [`overdue`] what is
 //! late of a case, and [`validity`] whether what a terminal sold by is valid yet; all are pure, and
-//! [`gather`] looks up what the last needs. [`watch`] raises alarms. [`stops`] is what people do
+//! [`gather`] looks up what the last needs. [`parties`] says where a terminal has to be deregistered
+//! before it is wiped, also pure. [`watch`] raises alarms. [`stops`] is what people do
 //! beside it: they tell parties ([`notice`], [`letter`], [`handover`]), tick off what is to be done
 //! ([`checklist`]), enter what is owed ([`ledger`]) and close the case ([`closing`]). [`certify`]
 //! writes the certificate of each terminal that has signed that it is erased, with what people said
@@ -22,6 +23,7 @@ pub mod letter;
 pub mod notice;
 pub mod overdue;
 pub mod particulars;
+pub mod parties;
 pub mod plan;
 pub mod risk;
 #[cfg(test)]
@@ -63,7 +65,8 @@ use crate::selector::Selector;
 use crate::text::is_said;
 use checklist::generated;
 use notice::{Answer, StopKind, Told, is_emergency};
-use plan::{CHECKED, Plan, Step};
+use parties::{Party, Word};
+use plan::{CHECKED, Obstacle, Plan, Step};
 use validity::Minimums;
 
 /// Why a change of service was not begun.
@@ -103,8 +106,13 @@ pub enum DeactivationError {
     TooManyParties(usize),
     #[error("{with} does not call it {reference} by what is written down")]
     NotDeregistered { with: String, reference: String },
-    #[error("a party and its reference have 1 to {TEXT_BYTES_MAX} printable characters")]
+    #[error(
+        "a party and its reference have 1 to {TEXT_BYTES_MAX} printable characters, and no \
+         reference reads as a statement that none is needed"
+    )]
     NotAReference,
+    #[error("nobody says why there is nothing to deregister")]
+    NoReason,
     #[error(transparent)]
     NotBegun(#[from] NotBegun),
     #[error(transparent)]
@@ -119,7 +127,7 @@ impl DeactivationError {
         let fixed = match self {
             Self::Planned(plan) => {
                 let found = plan.open_findings();
-                let hints = plan.open().into_keys().map(|it| it.hint());
+                let hints = plan.open_obstacles().into_iter().map(Obstacle::hint);
                 let hints = hints.chain(plan.told.as_ref().and_then(Told::hint));
                 let hints: BTreeSet<_> = hints.chain(found.iter().map(validity::hint)).collect();
                 return Some(hints.into_iter().collect::<Vec<_>>().join("; "));
@@ -166,6 +174,7 @@ impl DeactivationError {
                  --withdraw`"
             }
             Self::NotDeregistered { .. } => "look at what is: `tillward deactivate show`",
+            Self::NoReason => "say why: `--none-needed WHY`",
             Self::NotBegun(why) => why.hint(),
             Self::Campaign(error) => return error.hint().map(str::to_owned),
             Self::Unsound(_) | Self::NotAReference | Self::Registry(_) => return None,
@@ -175,13 +184,13 @@ impl DeactivationError {
 }
 
 fn obstacles(plan: &Plan) -> String {
-    let each = plan.open().into_iter().map(|(obstacle, serials)| {
+    let each = plan.open().into_iter().map(|(detail, serials)| {
         let some: Vec<_> = serials.iter().take(8).copied().collect();
         let more = match serials.len().saturating_sub(some.len()) {
             0 => String::new(),
             more => format!(" and {more} more"),
         };
-        format!("{}{more}: {}", some.join(", "), obstacle.detail())
+        format!("{}{more}: {detail}", some.join(", "))
     });
     let told = plan.told.as_ref().filter(|it| !it.is_enough());
     let told = told.into_iter().flat_map(|it| &it.lacking);
@@ -507,15 +516,23 @@ impl Deactivations {
         Ok(self.campaigns.start(campaign.id, by).await?)
     }
 
-    /// Writes down that a provider or a registry no longer knows a terminal.
+    /// Writes down that a provider or a registry no longer knows a terminal, or that somebody says
+    /// that there is nothing to deregister there.
     pub async fn deregister(
         &self,
         terminal: TerminalId,
-        told: &Deregistered,
+        (party, word): (&Party, &Word),
         by: &By,
     ) -> Result<(), DeactivationError> {
-        if !is_said(&told.with) || !is_said(&told.reference) {
+        let told = Deregistered { with: party.to_string(), reference: word.to_string() };
+        let is_passed_off = matches!(word, Word::Reference(text) if !parties::is_reference(text));
+        if !is_said(&told.with) || !is_said(&told.reference) || is_passed_off {
             return Err(DeactivationError::NotAReference);
+        }
+        if let Word::NoneNeeded { why, .. } = word
+            && why.trim().is_empty()
+        {
+            return Err(DeactivationError::NoReason);
         }
         let facts = self.registry.service_facts(&[terminal]).await?.pop();
         if let Some(facts) = facts {
@@ -529,7 +546,7 @@ impl Deactivations {
                 return Err(DeactivationError::TooManyParties(then.len()));
             }
         }
-        Ok(self.registry.put_deregistration(terminal, told, by).await?)
+        Ok(self.registry.put_deregistration(terminal, &told, by).await?)
     }
 
     /// Whether it is in the wrong hands, or in none, by what people have said.
@@ -544,13 +561,14 @@ impl Deactivations {
     pub async fn withdraw_deregistration(
         &self,
         terminal: TerminalId,
-        told: &Deregistered,
+        (party, word): (&Party, &Word),
         by: &By,
     ) -> Result<(), DeactivationError> {
-        match self.registry.withdraw_deregistration(terminal, told, by).await? {
+        let told = Deregistered { with: party.to_string(), reference: word.to_string() };
+        match self.registry.withdraw_deregistration(terminal, &told, by).await? {
             true => Ok(()),
             false => {
-                let Deregistered { with, reference } = told.clone();
+                let Deregistered { with, reference } = told;
                 Err(DeactivationError::NotDeregistered { with, reference })
             }
         }

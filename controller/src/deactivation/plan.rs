@@ -3,7 +3,7 @@
 //!
 //! Terminals judge by their own books too; here people are told before they sign.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -12,6 +12,7 @@ use shared::step_names::ERASE;
 use shared::time::UnixTime;
 
 use super::notice::Told;
+use super::parties;
 use crate::campaign::assignment::AssignmentState;
 use crate::finding::{self, Finding};
 use crate::registry::deactivation::ServiceFacts;
@@ -84,7 +85,7 @@ impl Obstacle {
             Self::NoChallenge => "it has not told what a wipe of it must name",
             Self::NotSaved => "no snapshot of it is verified in both places",
             Self::SavedTooEarly => "its newest verified snapshot is older than its last sale",
-            Self::NotDeregistered => "nobody wrote down that its provider has deregistered it",
+            Self::NotDeregistered => "nobody wrote down that it is deregistered with",
             Self::LastInStore => "nobody in its store would sell any more",
             Self::Replaced => "another terminal has its place",
         }
@@ -104,7 +105,8 @@ impl Obstacle {
                 "wait until its backup is verified: `tillward backup show`"
             }
             Self::NotDeregistered => {
-                "deregister it, then write that down: `tillward deactivate deregister`"
+                "deregister it with each provider and a registry, then write that down: `tillward \
+                 deactivate deregister`; where there is nothing to deregister: `--none-needed WHY`"
             }
             Self::LastInStore => {
                 "name who answers for closing the store's tills: `--close-store NAME`"
@@ -124,9 +126,24 @@ pub struct Part {
     pub serial: String,
     pub store: String,
     pub obstacles: Vec<Obstacle>,
+    /// With whom nobody has deregistered it, where it is to be wiped.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub not_deregistered: Vec<String>,
     /// The order by which it stopped, where it is to sell again.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub suspended_by: Option<OrderId>,
+}
+
+impl Part {
+    /// Why this one cannot take part, in words.
+    pub fn detail(&self, obstacle: Obstacle) -> String {
+        match (obstacle, self.not_deregistered.as_slice()) {
+            (Obstacle::NotDeregistered, lacking @ [_, ..]) => {
+                format!("{} {}", obstacle.detail(), lacking.join(", "))
+            }
+            (obstacle, _) => obstacle.detail().to_owned(),
+        }
+    }
 }
 
 /// What has to be so by when, and whether it is late.
@@ -194,15 +211,21 @@ impl Plan {
         self.close_store.as_deref().filter(|_| obstacle == Obstacle::LastInStore)
     }
 
-    /// Terminals by what speaks against them and nobody answers for.
-    pub fn open(&self) -> BTreeMap<Obstacle, Vec<&str>> {
+    /// Terminals by what speaks against them and nobody answers for, in words.
+    pub fn open(&self) -> Vec<(String, Vec<&str>)> {
         let mut open: BTreeMap<_, Vec<_>> = BTreeMap::new();
         for part in &self.terminals {
             for obstacle in part.obstacles.iter().filter(|it| self.answer(**it).is_none()) {
-                open.entry(*obstacle).or_default().push(part.serial.as_str());
+                let found = (*obstacle, part.detail(*obstacle));
+                open.entry(found).or_default().push(part.serial.as_str());
             }
         }
-        open
+        open.into_iter().map(|((_, detail), serials)| (detail, serials)).collect()
+    }
+
+    pub fn open_obstacles(&self) -> BTreeSet<Obstacle> {
+        let all = self.terminals.iter().flat_map(|part| &part.obstacles).copied();
+        all.filter(|it| self.answer(*it).is_none()).collect()
     }
 }
 
@@ -226,7 +249,13 @@ pub fn plan(
             Step::Resume => it.stopped_by.or(it.service_order),
             Step::Suspend { .. } | Step::Settle | Step::Wipe { .. } => None,
         };
-        Part { terminal, serial, store, obstacles, suspended_by }
+        let not_deregistered = match step {
+            Step::Wipe { is_lost: false } => parties::lacking(&it.bound_with, &it.deregistered),
+            Step::Wipe { is_lost: true } | Step::Suspend { .. } | Step::Settle | Step::Resume => {
+                Vec::new()
+            }
+        };
+        Part { terminal, serial, store, obstacles, not_deregistered, suspended_by }
     };
     let mut terminals: Vec<_> = facts.iter().map(part).collect();
     terminals.sort_by(|a, b| a.serial.cmp(&b.serial));
@@ -320,7 +349,7 @@ fn what_a_wipe_lacks(it: &ServiceFacts) -> Vec<Obstacle> {
         }
         (Some(_), _) => {}
     }
-    if it.deregistered.is_empty() {
+    if !parties::lacking(&it.bound_with, &it.deregistered).is_empty() {
         found.push(Obstacle::NotDeregistered);
     }
     found
@@ -423,6 +452,7 @@ pub(super) mod samples {
             owing: None,
             challenge: Some(Digest([7; 32])),
             saved: None,
+            bound_with: BTreeSet::new(),
             deregistered: Vec::new(),
             is_frozen: false,
             is_place_frozen: false,

@@ -14,6 +14,7 @@ use shared::document::clearance::Deregistered;
 use shared::message::Component;
 use shared::time::UnixTime;
 
+use super::parties::Word;
 use crate::finding::{Finding, Weight};
 use crate::position::binding::RegistrationStatus;
 use crate::provider::compatibility::range::{Fit, NotARange, Range};
@@ -108,8 +109,11 @@ pub fn look(
 
 fn bindings(it: &Facts, now: UnixTime, found: &mut Vec<Finding>) {
     for Deregistered { with, reference } in &it.deregistered {
-        let detail = format!("{with} no longer knows it, by {reference}");
-        found.push(Doubt::Deregistered.about(&it.serial, detail));
+        // That there is nothing to deregister says nothing of who knows it.
+        if let Word::Reference(reference) = Word::read(reference) {
+            let detail = format!("{with} no longer knows it, by {reference}");
+            found.push(Doubt::Deregistered.about(&it.serial, detail));
+        }
     }
     let Known::Is(active) = &it.active else {
         let detail = "not known: what it is bound to, and so neither licence nor contract";

@@ -1,7 +1,7 @@
 //! Suspensions, returns to service and wipes as they are stored, and what is known of the terminals
 //! that they are about.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
@@ -90,6 +90,8 @@ pub struct ServiceFacts {
     pub challenge: Option<Digest>,
     /// Of its newest snapshot that is verified in both places, and when that was taken.
     pub saved: Option<(Digest, UnixTime)>,
+    /// The providers that know it by the bindings of its place; empty where none is known.
+    pub bound_with: BTreeSet<String>,
     pub deregistered: Vec<Deregistered>,
     pub is_frozen: bool,
     /// Its store or its merchant is.

@@ -17,6 +17,7 @@ mod closed;
 mod code;
 mod control;
 mod deactivations;
+mod deregistrations;
 mod fleet;
 #[cfg(test)]
 pub(crate) mod fuse;

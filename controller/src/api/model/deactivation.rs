@@ -291,10 +291,18 @@ pub struct OwedOfBinding {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Deregistration {
-    /// The provider's or registry's name.
+    /// The provider's key, or the registry's name.
     pub with: String,
+    /// It is a registry of terminals: a scheme's, or a country's.
+    #[serde(default)]
+    pub registry: bool,
     /// Theirs.
-    pub reference: String,
+    #[serde(default)]
+    pub reference: Option<String>,
+    /// Why there is nothing to deregister there, in place of a reference, by the name of whoever
+    /// asks.
+    #[serde(default)]
+    pub none_needed: Option<String>,
     /// It was written down by mistake, with exactly this reference.
     #[serde(default)]
     pub withdraw: bool,

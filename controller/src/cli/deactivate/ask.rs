@@ -138,8 +138,8 @@ pub(in super::super) struct Resume {
 
 /// Erase everything on terminals, for good
 ///
-/// Only of terminals that are suspended, saved in both places and deregistered; or, with `--lost`,
-/// of those in the wrong hands. Each has accepted nothing before its approvers have signed for what
+/// Only of terminals that are suspended, saved in both places and deregistered with their providers
+/// and a registry; or, with `--lost`, of those in the wrong hands. Each has accepted nothing before its approvers have signed for what
 /// it itself told, and waits for the cool-off, in which any one approver can cancel.
 #[derive(Debug, Args)]
 #[command(after_long_help = "\
@@ -162,20 +162,25 @@ pub(in super::super) struct Wipe {
 }
 
 /// Write down that a provider or a registry no longer knows a terminal
+///
+/// Before it is wiped, each provider that knows it by the bindings of its place has to have said so,
+/// and a registry of terminals, a scheme's or a country's; where no binding is known, anybody of
+/// these. `--none-needed` says that there is nothing to deregister, in your name: approvers read it
+/// before they sign, and it is in the certificate.
 #[derive(Debug, Args)]
 #[command(after_long_help = "\
 Example:
   tillward deactivate deregister PX-1 --with alpha --reference D-2026-117
+  tillward deactivate deregister PX-1 --registry unionpay --reference U-2026-3
+  tillward deactivate deregister PX-1 --registry DE --none-needed 'There is no registry in Germany.'
   tillward deactivate deregister PX-1 --with alpha --reference D-2026-117 --withdraw")]
 pub(in super::super) struct Deregister {
     /// Its id (`trm-…`) or its serial number
     terminal: String,
-    /// The provider or registry
-    #[arg(long, value_name = "NAME")]
-    with: String,
-    /// What they call it
-    #[arg(long, value_name = "TEXT")]
-    reference: String,
+    #[command(flatten)]
+    party: WithWhom,
+    #[command(flatten)]
+    word: ByWhat,
     /// It was written down by mistake: take it back
     #[arg(long)]
     withdraw: bool,
@@ -185,6 +190,28 @@ pub(in super::super) struct Deregister {
     /// Print JSON
     #[arg(long)]
     json: bool,
+}
+
+#[derive(Debug, Args)]
+#[group(required = true, multiple = false)]
+struct WithWhom {
+    /// The provider, as bindings name it
+    #[arg(long, value_name = "PROVIDER")]
+    with: Option<String>,
+    /// The registry of terminals: a scheme's, or a country's
+    #[arg(long, value_name = "NAME")]
+    registry: Option<String>,
+}
+
+#[derive(Debug, Args)]
+#[group(required = true, multiple = false)]
+struct ByWhat {
+    /// What they call it
+    #[arg(long, value_name = "TEXT")]
+    reference: Option<String>,
+    /// Why there is nothing to deregister there; you answer for it
+    #[arg(long, value_name = "WHY")]
+    none_needed: Option<String>,
 }
 
 /// What people answer for by name.
@@ -291,22 +318,30 @@ impl Wipe {
 impl Deregister {
     pub(super) async fn run(&self, client: &Client, print: &mut Print) -> Result<Exit, Failure> {
         let id = terminal::identify(&self.terminal, client).await?;
+        let WithWhom { with, registry } = &self.party;
+        let ByWhat { reference, none_needed } = &self.word;
+        let with = with.as_ref().or(registry.as_ref()).cloned().unwrap_or_default();
         let told = Deregistration {
-            with: self.with.clone(),
-            reference: self.reference.clone(),
+            with: with.clone(),
+            registry: registry.is_some(),
+            reference: reference.clone(),
+            none_needed: none_needed.clone(),
             withdraw: self.withdraw,
             reason: self.reason.clone(),
         };
         let terminal = client.deregister(id, &told).await?;
+        let is = match (self.withdraw, none_needed.is_some()) {
+            (false, false) => "is deregistered",
+            (true, false) => "is no longer deregistered",
+            (false, true) => "need not be deregistered",
+            (true, true) => "has to be deregistered",
+        };
+        let word = reference.as_ref().or(none_needed.as_ref()).map_or("", String::as_str);
         match self.json {
             true => print.json(&terminal),
-            false => print.line(format_args!(
-                "{} is {} with {} ({})",
-                terminal.serial,
-                if self.withdraw { "no longer deregistered" } else { "deregistered" },
-                self.with,
-                self.reference
-            )),
+            false => {
+                print.line(format_args!("{} {is} with {with} ({word})", terminal.serial));
+            }
         }
         Ok(Exit::Done)
     }

@@ -12,13 +12,18 @@ const HOUR: Duration = Duration::from_secs(3600);
 
 /// Everything is so that a wipe needs.
 fn cleared() -> ServiceFacts {
-    let deregistered = vec![Deregistered { with: "alpha".to_owned(), reference: "D-1".to_owned() }];
+    let told = [("alpha", "D-1"), ("registry unionpay", "U-1")];
+    let told = told.map(|(with, reference)| Deregistered {
+        with: with.to_owned(),
+        reference: reference.to_owned(),
+    });
     ServiceFacts {
         service: Service::Suspended,
         service_order: Some(OrderId::from_bytes([2; 16])),
         service_at: Some(NOW),
         saved: Some((Digest([3; 32]), NOW.minus(HOUR))),
-        deregistered,
+        bound_with: BTreeSet::from(["alpha".to_owned()]),
+        deregistered: told.to_vec(),
         ..selling()
     }
 }
@@ -78,11 +83,25 @@ fn nothing_is_wiped_that_is_not_saved_deregistered_and_asked_for_what_it_told() 
     };
     assert_eq!(lacks(a_day_before), [SavedTooEarly]);
     assert_eq!(lacks(|it| it.deregistered.clear()), [NotDeregistered]);
+    assert_eq!(lacks(|it| drop(it.deregistered.pop())), [NotDeregistered]);
+    assert_eq!(lacks(|it| it.bound_with.extend(["beta".to_owned()])), [NotDeregistered]);
     assert_eq!(lacks(|it| it.challenge = None), [NoChallenge]);
     // One in the wrong hands needs only what binds the approval to it.
     let lost = ServiceFacts { challenge: None, ..selling() };
     assert_eq!(found(WIPE_LOST, lost), [NoChallenge]);
     assert_eq!(found(WIPE_LOST, selling()), []);
+}
+
+#[test]
+fn a_refusal_names_with_whom_each_terminal_is_not_deregistered() {
+    let px2 = ServiceFacts { serial: "PX-2".to_owned(), deregistered: vec![], ..cleared() };
+    let mut px3 = ServiceFacts { serial: "PX-3".to_owned(), ..cleared() };
+    px3.deregistered.pop();
+    let plan = plan(WIPE, &[cleared(), px2, px3], &BTreeMap::new(), None, NOW);
+    let said = |lacking: &str| format!("nobody wrote down that it is deregistered with {lacking}");
+    let open = [(said("a registry"), vec!["PX-3"]), (said("alpha, a registry"), vec!["PX-2"])];
+    assert_eq!(plan.open(), open);
+    assert_eq!(plan.open_obstacles(), BTreeSet::from([Obstacle::NotDeregistered]));
 }
 
 #[test]

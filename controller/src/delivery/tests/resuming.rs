@@ -6,7 +6,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use shared::change::rebind::{Reason, Test, TestKind};
-use shared::document::clearance::Deregistered;
 use shared::id::RequestId;
 use shared::time::UnixTime;
 
@@ -131,9 +130,8 @@ async fn a_terminal_that_its_provider_has_forgotten_does_not_sell_again() {
     let Wanted::Resume(resume) = &mut new.wanted else { panic!("it is one") };
     resume.at_least = BTreeMap::from([("pos".to_owned(), "99.0".to_owned())]);
     resume.overrides = BTreeMap::from([("deregistered".to_owned(), "Bo".to_owned())]);
-    let (with, reference) = ("alpha".to_owned(), "D-1".to_owned());
-    let told = Deregistered { with, reference };
-    deactivations(&world).deregister(id(1), &told, &by(world.now)).await.unwrap();
+    let told = (&Party::Provider("alpha".to_owned()), &Word::Reference("D-1".to_owned()));
+    deactivations(&world).deregister(id(1), told, &by(world.now)).await.unwrap();
     let refused = deactivations(&world).create(new.clone(), &by(world.now)).await.unwrap_err();
     assert_eq!(codes(&refused), ["deregistered"], "nobody answers for that");
     let DeactivationError::Planned(plan) = refused else { panic!("{refused}") };

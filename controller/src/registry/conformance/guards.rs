@@ -3,18 +3,22 @@
 use futures::future::join;
 use shared::change::Change;
 use shared::document::clearance::Deregistered;
+use shared::id::BindingId;
 use shared::time::UnixTime;
 
 use super::fixture::*;
 use super::followed::{ordered, resume, suspend, wipe};
+use super::positions::tuple;
 use super::replacements::{GO_LIVE, begin, commissioned, say, shop};
 use super::requests::{accepted_to, request_id};
 use crate::campaign::state::CampaignEvent;
+use crate::position::binding::{BindingEvent, BindingPolicy};
 use crate::registry::Registry;
 use crate::registry::campaign::{AfterStart, NewCampaign};
 use crate::registry::deactivation::NewDeactivation;
 use crate::registry::delivery::{AlarmKind, AnyAlarm, Heard, Saying};
 use crate::registry::page::Page;
+use crate::registry::position::NewBinding;
 use crate::registry::rebind::NotBegun;
 use crate::replacement::ReplacementState;
 use crate::replacement::refused::ReplacementRefused;
@@ -231,4 +235,32 @@ pub(super) async fn a_deregistration_is_taken_back_by_its_own_reference(registry
     let said: Vec<_> = log.iter().filter(|it| it.what == "deregistration-withdrawn").collect();
     assert_eq!(said.len(), 1);
     assert_eq!(said[0].object, format!("{} alpha D-1", terminal_id(1)));
+}
+
+pub(super) async fn a_terminal_is_bound_by_its_place_and_by_what_that_was_at_its_swap(
+    registry: &dyn Registry,
+) {
+    let (position, new) = shop(registry).await;
+    let both = [terminal_id(1), terminal_id(2)];
+    let bound = async || {
+        let facts = registry.service_facts(&both).await.expect("it is read");
+        facts.into_iter().map(|it| it.bound_with.into_iter().collect()).collect::<Vec<Vec<_>>>()
+    };
+    let bind = async |number: u8, provider: &str, at: i64| {
+        let (id, provider) = (BindingId::from_bytes([number; 16]), provider.to_owned());
+        let tuple = tuple(&format!("T-{number}"));
+        let new = NewBinding { id, position: position.id, provider, tuple };
+        registry.add_binding(&new, &by("op", at)).await.expect("it is known").expect("it is made");
+        let policy = BindingPolicy { one_active: false };
+        let moved = registry.move_bindings(&[(id, BindingEvent::Adopt)], policy, &by("op", at));
+        moved.await.expect("it is known").expect("it is in force");
+    };
+    assert_eq!(bound().await, [Vec::<String>::new()]);
+    bind(1, "alpha", 11).await;
+    assert_eq!(bound().await, [["alpha"]]);
+    begin(registry, &new).await.expect("it is begun");
+    commissioned(registry).await;
+    say(registry, GO_LIVE, 30).await.expect("it was given up");
+    bind(2, "beta", 40).await;
+    assert_eq!(bound().await, [vec!["alpha"], vec!["alpha", "beta"]]);
 }
