@@ -2,8 +2,8 @@
 //!
 //! [`plan`] says what speaks against it, [`risk`] who may not stop in time, [`overdue`] what is
 //! late of a case, and [`validity`] whether what a terminal sold by is valid yet; all are pure, and
-//! [`gather`] looks up what the last needs. [`parties`] says where a terminal has to be deregistered
-//! before it is wiped, also pure. [`watch`] raises alarms. [`stops`] is what people do
+//! [`gather`] looks up what the last needs. [`parties`] says where a terminal has to be
+//! deregistered before it is wiped, also pure. [`watch`] raises alarms. [`stops`] is what people do
 //! beside it: they tell parties ([`notice`], [`letter`], [`handover`]), tick off what is to be done
 //! ([`checklist`]), enter what is owed ([`ledger`]) and close the case ([`closing`]). [`certify`]
 //! writes the certificate of each terminal that has signed that it is erased, with what people said

@@ -29,7 +29,7 @@ use crate::campaign::view::{self, Member, Part as Standing};
 use crate::deactivation::downtime::downtime;
 use crate::deactivation::notice::{Answer, Told};
 use crate::deactivation::parties::{Party, Word};
-use crate::deactivation::plan::{self, Obstacle, Part, Plan};
+use crate::deactivation::plan::{self, Obstacle, Plan};
 use crate::deactivation::validity;
 use crate::deactivation::{
     Checked, DeactivationError, Deactivations, Kept, NewChange, Resumption, Wanted, watch,
@@ -263,7 +263,7 @@ fn read(asked: NewDeactivation) -> NewChange {
 }
 
 fn plan_shown(plan: &Plan) -> ServicePlan {
-    let obstacle = |part: &Part, it: &Obstacle| ServiceObstacle {
+    let obstacle = |part: &plan::Part, it: &Obstacle| ServiceObstacle {
         code: word(it),
         detail: part.detail(*it),
         hint: it.hint().to_owned(),
@@ -502,6 +502,7 @@ impl From<DeactivationError> for Refusal {
             | DeactivationError::LostWaits(_)
             | DeactivationError::NobodyOwes
             | DeactivationError::NotAReference
+            | DeactivationError::NoReason
             | DeactivationError::NoAnswer
             | DeactivationError::NotAVersion(_)
             | DeactivationError::Unchecked(_)

@@ -104,8 +104,8 @@ pub use stop::{
     StopPoint, StopUnit,
 };
 pub use terminal::{
-    Battery, Component, Labels, Lifecycle, Presence, Recipient, Revocation, Telemetry, Terminal,
-    TerminalDetail,
+    Battery, Component, Labels, Lifecycle, NewPaymentKeys, PaymentKeyKind, PaymentKeys, Presence,
+    Recipient, Revocation, Telemetry, Terminal, TerminalDetail,
 };
 pub use unit::{
     InspectionVerdict, NewUnit, NewUnitEvent, NewUnitInspection, NewUnitSanitisation, NewUnits,

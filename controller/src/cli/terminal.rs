@@ -1,6 +1,7 @@
 //! `tillward terminal`: claims for new terminals, and what the known ones say.
 
 pub(super) mod claim;
+mod keys;
 mod label;
 mod pardon;
 mod recipient;
@@ -26,6 +27,7 @@ pub(super) enum TerminalCommand {
     List(List),
     Show(Show),
     Label(label::LabelTerminal),
+    Keys(keys::Keys),
     Pardon(pardon::Pardon),
     Revoke(revoke::RevokeTerminal),
     Recipient(recipient::WriteRecipient),
@@ -86,6 +88,7 @@ impl TerminalCommand {
             }
             Self::Revoke(args) => args.run(&client()?, now, print).await,
             Self::Label(args) => args.run(&client()?, now, print).await,
+            Self::Keys(args) => args.run(&client()?, print).await,
             Self::Pardon(args) => args.run(&client()?, now, print).await,
             Self::Recipient(args) => args.run(&client()?, print).await,
         }

@@ -136,7 +136,9 @@ pub fn lacking(providers: &BTreeSet<String>, told: &[Deregistered]) -> Vec<Strin
 
 #[cfg(test)]
 mod tests {
-    use super::BindingState::{Active, Draft, Failed, Registered, Retired, Retiring, Staged, Standby};
+    use super::BindingState::{
+        Active, Draft, Failed, Registered, Retired, Retiring, Staged, Standby,
+    };
     use super::*;
 
     fn told(with: &str) -> Deregistered {

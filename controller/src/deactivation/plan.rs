@@ -454,6 +454,7 @@ pub(super) mod samples {
             saved: None,
             bound_with: BTreeSet::new(),
             deregistered: Vec::new(),
+            keys: Vec::new(),
             is_frozen: false,
             is_place_frozen: false,
             is_replaced: false,

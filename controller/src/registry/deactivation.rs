@@ -21,6 +21,8 @@ use super::page::Page;
 use super::rebind::NotBegun;
 use super::stop::NewAnnouncement;
 use super::terminal::{Presence, Service, Unit};
+use crate::deactivation::validity::Brought;
+use crate::terminal::keys::{KeyWord, NewKeyWord};
 
 type Result<T> = std::result::Result<T, RegistryError>;
 
@@ -93,6 +95,8 @@ pub struct ServiceFacts {
     /// The providers that know it by the bindings of its place; empty where none is known.
     pub bound_with: BTreeSet<String>,
     pub deregistered: Vec<Deregistered>,
+    /// What people say of its payment keys, since it enrolled last.
+    pub keys: Vec<KeyWord>,
     pub is_frozen: bool,
     /// Its store or its merchant is.
     pub is_place_frozen: bool,
@@ -180,6 +184,19 @@ pub trait DeactivationRegistry {
         told: &Deregistered,
         by: &By,
     ) -> Result<bool>;
+
+    /// Writes down what somebody says of its payment keys, in place of what was said before of
+    /// these kinds; gives all that is said then.
+    async fn put_keys(
+        &self,
+        terminal: TerminalId,
+        said: &NewKeyWord,
+        by: &By,
+    ) -> Result<Vec<KeyWord>>;
+
+    /// By each component what the campaign that was completed last has brought to terminals of this
+    /// model in this store.
+    async fn brought_to(&self, store: &str, model: &str) -> Result<Vec<Brought>>;
 
     /// By id, of this page of terminals that have none; those that have signed no success are left
     /// out. With it the last of the page, from which the next one goes on.

@@ -10,6 +10,7 @@ mod assignments;
 mod audit;
 mod backup;
 mod bindings;
+mod brought;
 mod calendars;
 mod campaigns;
 mod claims;
@@ -22,6 +23,7 @@ mod fleet;
 #[cfg(test)]
 pub(crate) mod fuse;
 mod guards;
+mod keys;
 mod members;
 mod notices;
 mod orders;

@@ -100,7 +100,8 @@ pub(in super::super) struct Settle {
 /// Let suspended terminals sell again, once they have passed their tests
 ///
 /// What they sold by has to be valid yet: binding, registration, licence, contract, certificates,
-/// versions. What nobody has told is unknown, and somebody answers for it by name.
+/// payment keys (`tillward terminal keys`), and versions no older than what campaigns have brought
+/// to their peers. What nobody has told is unknown, and somebody answers for it by name.
 #[derive(Debug, Args)]
 #[command(after_long_help = "\
 Example:
@@ -124,7 +125,7 @@ pub(in super::super) struct Resume {
     #[arg(long, value_name = "HH:MM-HH:MM")]
     window: Option<Window>,
     /// The lowest version of a component with which a terminal sells again; below it, it is
-    /// upgraded first
+    /// upgraded first. Besides what campaigns have brought to its model in its store
     #[arg(long, value_name = "COMPONENT=VERSION", value_parser = pair)]
     at_least: Vec<(String, String)>,
     /// Who answers for a finding of the plan, by its code: somebody else than who asks for it
@@ -139,8 +140,9 @@ pub(in super::super) struct Resume {
 /// Erase everything on terminals, for good
 ///
 /// Only of terminals that are suspended, saved in both places and deregistered with their providers
-/// and a registry; or, with `--lost`, of those in the wrong hands. Each has accepted nothing before its approvers have signed for what
-/// it itself told, and waits for the cool-off, in which any one approver can cancel.
+/// and a registry; or, with `--lost`, of those in the wrong hands. Each has accepted nothing before
+/// its approvers have signed for what it itself told, and waits for the cool-off, in which any one
+/// approver can cancel.
 #[derive(Debug, Args)]
 #[command(after_long_help = "\
 Example:
@@ -163,10 +165,10 @@ pub(in super::super) struct Wipe {
 
 /// Write down that a provider or a registry no longer knows a terminal
 ///
-/// Before it is wiped, each provider that knows it by the bindings of its place has to have said so,
-/// and a registry of terminals, a scheme's or a country's; where no binding is known, anybody of
-/// these. `--none-needed` says that there is nothing to deregister, in your name: approvers read it
-/// before they sign, and it is in the certificate.
+/// Before it is wiped, each provider that knows it by the bindings of its place has to have said
+/// so, and a registry of terminals, a scheme's or a country's; where no binding is known, anybody
+/// of these. `--none-needed` says that there is nothing to deregister, in your name: approvers read
+/// it before they sign, and it is in the certificate.
 #[derive(Debug, Args)]
 #[command(after_long_help = "\
 Example:

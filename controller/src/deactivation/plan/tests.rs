@@ -129,7 +129,7 @@ fn the_last_selling_terminal_of_a_store_is_stopped_only_when_somebody_answers_fo
     let besides = BTreeMap::from([("north".to_owned(), 0)]);
     let blocked = plan(SUSPEND, &[selling()], &besides, None, NOW);
     assert!(blocked.is_blocked());
-    assert_eq!(blocked.open(), BTreeMap::from([(Obstacle::LastInStore, vec!["PX-1"])]));
+    assert_eq!(blocked.open(), [(Obstacle::LastInStore.detail().to_owned(), vec!["PX-1"])]);
     let answered = plan(SUSPEND, &[selling()], &besides, Some("gil".to_owned()), NOW);
     assert!(!answered.is_blocked());
     assert!(answered.open().is_empty());

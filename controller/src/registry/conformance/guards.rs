@@ -252,8 +252,9 @@ pub(super) async fn a_terminal_is_bound_by_its_place_and_by_what_that_was_at_its
         let new = NewBinding { id, position: position.id, provider, tuple };
         registry.add_binding(&new, &by("op", at)).await.expect("it is known").expect("it is made");
         let policy = BindingPolicy { one_active: false };
-        let moved = registry.move_bindings(&[(id, BindingEvent::Adopt)], policy, &by("op", at));
-        moved.await.expect("it is known").expect("it is in force");
+        let adopt = [(id, BindingEvent::Adopt)];
+        let moved = registry.move_bindings(&adopt, policy, &by("op", at)).await;
+        moved.expect("it is known").expect("it is in force");
     };
     assert_eq!(bound().await, [Vec::<String>::new()]);
     bind(1, "alpha", 11).await;

@@ -1,7 +1,5 @@
 //! What has served is returned only once it is erased, or two people answer for it.
 
-use std::collections::BTreeSet;
-
 use shared::digest::{Digest, PublicKey};
 use shared::document::sanitisation::{Method, SanitisedBy, Verification};
 use shared::document::{FORMAT, SanitisationCertificate};
@@ -54,7 +52,6 @@ async fn certify(registry: &dyn Registry, order: OrderId, is_verified: bool) -> 
         approved_by: vec![],
         saved: None,
         saved_in: vec![],
-        bound_with: BTreeSet::new(),
         deregistered: vec![],
         certified_at: UnixTime(50),
     });

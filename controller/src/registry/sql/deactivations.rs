@@ -25,10 +25,11 @@ use super::session::{
 use super::suspicions::{place_is_frozen, terminal_is_frozen};
 use super::tally::Differences;
 use super::{
-    SqlRegistry, alarms, audit, campaigns, deregistrations, finish, guards, quarantine, read, receipts, requests,
+    SqlRegistry, alarms, audit, brought, campaigns, deregistrations, finish, guards, keys, quarantine, read, receipts, requests,
     stops, terminals, transaction, units, write,
 };
 use crate::campaign::state::CampaignState;
+use crate::deactivation::validity::Brought;
 use crate::deactivation::watch;
 use crate::registry::RegistryError;
 use crate::registry::audit::By;
@@ -42,6 +43,7 @@ use crate::registry::page::Page;
 use crate::registry::rebind::NotBegun;
 use crate::registry::terminal::Service;
 use crate::request::{RequestKind, RequestState};
+use crate::terminal::keys::{KeyWord, NewKeyWord};
 
 /// Terminals in one transaction.
 const RETIRED_MAX: u32 = 100;
@@ -105,6 +107,19 @@ impl<D: Database> DeactivationRegistry for SqlRegistry<D> {
         write!(self, "take back a deregistration", tx => {
             deregistrations::withdraw(tx, terminal, told, by)
         })
+    }
+
+    async fn put_keys(
+        &self,
+        terminal: TerminalId,
+        said: &NewKeyWord,
+        by: &By,
+    ) -> Result<Vec<KeyWord>> {
+        write!(self, "note what is said of keys", tx => keys::put(tx, terminal, said, by))
+    }
+
+    async fn brought_to(&self, store: &str, model: &str) -> Result<Vec<Brought>> {
+        read!(self, "look what campaigns have brought", tx => brought::to(tx, store, model))
     }
 
     async fn uncertified(
@@ -379,12 +394,14 @@ async fn facts(tx: &mut Transaction, ids: &[TerminalId]) -> Result<Vec<ServiceFa
             saved: None,
             bound_with: BTreeSet::new(),
             deregistered: Vec::new(),
+            keys: Vec::new(),
         });
     }
     for it in &mut all {
         it.saved = saved(tx, it).await?;
         it.bound_with = deregistrations::bound_with(tx, it.terminal).await?;
         it.deregistered = deregistrations::of(tx, it.terminal, it.epoch).await?;
+        it.keys = keys::of(tx, it.terminal, it.epoch).await?;
     }
     Ok(all)
 }

@@ -106,10 +106,7 @@ pub(super) async fn bound_with(
     }
 }
 
-async fn bindings(
-    tx: &mut Transaction,
-    position: impl std::fmt::Display,
-) -> Result<Vec<Bound>> {
+async fn bindings(tx: &mut Transaction, position: impl std::fmt::Display) -> Result<Vec<Bound>> {
     let select = "SELECT provider, state, state_at, created_at FROM bindings
          WHERE position = $1 ORDER BY id";
     let rows = tx.rows(select, vec![text(position)]).await?;

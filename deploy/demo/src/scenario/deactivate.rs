@@ -60,8 +60,12 @@ fn play(stage: &mut Stage, promises: &mut Promises) -> Result<Section> {
     stage.tell.step("the holiday is over: somebody has looked at the till, and it is tested");
     let resume = wish(stage, "resume", "business", HOLIDAY)?;
     let checked = ["--checked", "screen,printer,reader,scanner,battery", "--checked-by", "Tess"];
-    // Unless providers were described before, nobody knows what this till is bound to.
-    let vouched = ["--vouch", "Bo"];
+    let serial = stage.world.terminals[HOLIDAY].shop.serial.clone();
+    let keys = ["--kind", "pin,sred", "--until", "2099-12-31", "--said-by", "Kim"];
+    stage.operator(&[&["terminal", "keys", &serial], &keys[..]].concat())?;
+    // Unless providers were described before, nobody knows what this till is bound to; and where
+    // upgrades went before, it may have missed one.
+    let vouched = ["--vouch", "Bo", "--override", "behind-peers=Bo"];
     let words = [&["resume", "--request", &resume], &checked[..], &vouched].concat();
     let campaign = approved(stage, &words)?;
     replace::take_over(stage, &case, promises)?;
