@@ -19,6 +19,7 @@ mod downloads;
 mod enrol;
 mod evidence;
 mod extract;
+mod keys;
 mod listener;
 pub mod model;
 mod notices;
@@ -178,6 +179,7 @@ fn operations() -> OpenApiRouter<Arc<Api>> {
         .merge(approvals::routes())
         .merge(rosters::routes())
         .merge(stores::routes())
+        .merge(keys::routes())
         .merge(positions::routes())
         .merge(bindings::routes())
         .merge(calendars::routes())

@@ -2,7 +2,8 @@
 //!
 //! [`plan`] says what speaks against it, [`risk`] who may not stop in time, [`overdue`] what is
 //! late of a case, and [`validity`] whether what a terminal sold by is valid yet; all are pure, and
-//! [`gather`] looks up what the last needs. [`watch`] raises alarms. [`stops`] is what people do
+//! [`gather`] looks up what the last needs. [`parties`] says where a terminal has to be
+//! deregistered before it is wiped, also pure. [`watch`] raises alarms. [`stops`] is what people do
 //! beside it: they tell parties ([`notice`], [`letter`], [`handover`]), tick off what is to be done
 //! ([`checklist`]), enter what is owed ([`ledger`]) and close the case ([`closing`]). [`certify`]
 //! writes the certificate of each terminal that has signed that it is erased, with what people said
@@ -22,6 +23,7 @@ pub mod letter;
 pub mod notice;
 pub mod overdue;
 pub mod particulars;
+pub mod parties;
 pub mod plan;
 pub mod risk;
 #[cfg(test)]
@@ -63,7 +65,8 @@ use crate::selector::Selector;
 use crate::text::is_said;
 use checklist::generated;
 use notice::{Answer, StopKind, Told, is_emergency};
-use plan::{CHECKED, Plan, Step};
+use parties::{Party, Word};
+use plan::{CHECKED, Obstacle, Plan, Step};
 use validity::Minimums;
 
 /// Why a change of service was not begun.
@@ -103,8 +106,13 @@ pub enum DeactivationError {
     TooManyParties(usize),
     #[error("{with} does not call it {reference} by what is written down")]
     NotDeregistered { with: String, reference: String },
-    #[error("a party and its reference have 1 to {TEXT_BYTES_MAX} printable characters")]
+    #[error(
+        "a party and its reference have 1 to {TEXT_BYTES_MAX} printable characters, and no \
+         reference reads as a statement that none is needed"
+    )]
     NotAReference,
+    #[error("nobody says why there is nothing to deregister")]
+    NoReason,
     #[error(transparent)]
     NotBegun(#[from] NotBegun),
     #[error(transparent)]
@@ -119,7 +127,7 @@ impl DeactivationError {
         let fixed = match self {
             Self::Planned(plan) => {
                 let found = plan.open_findings();
-                let hints = plan.open().into_keys().map(|it| it.hint());
+                let hints = plan.open_obstacles().into_iter().map(Obstacle::hint);
                 let hints = hints.chain(plan.told.as_ref().and_then(Told::hint));
                 let hints: BTreeSet<_> = hints.chain(found.iter().map(validity::hint)).collect();
                 return Some(hints.into_iter().collect::<Vec<_>>().join("; "));
@@ -145,6 +153,12 @@ impl DeactivationError {
                 "choose when it is due after the time in which it is tried: `--delay-after`, \
                  `--delay-until`"
             }
+            Self::Unsound(UnsoundBatch::GivenUpMany(_)) => {
+                "ask for each of them by itself: one terminal is given up for one other"
+            }
+            Self::Unsound(UnsoundBatch::GivenUpReturns(_)) => {
+                "leave out either `--given-up` or `--resume-expected`"
+            }
             Self::Unsound(UnsoundBatch::CutOff { .. }) => {
                 "choose a cut-off within three days: approvals live no longer"
             }
@@ -166,6 +180,7 @@ impl DeactivationError {
                  --withdraw`"
             }
             Self::NotDeregistered { .. } => "look at what is: `tillward deactivate show`",
+            Self::NoReason => "say why: `--none-needed WHY`",
             Self::NotBegun(why) => why.hint(),
             Self::Campaign(error) => return error.hint().map(str::to_owned),
             Self::Unsound(_) | Self::NotAReference | Self::Registry(_) => return None,
@@ -175,13 +190,13 @@ impl DeactivationError {
 }
 
 fn obstacles(plan: &Plan) -> String {
-    let each = plan.open().into_iter().map(|(obstacle, serials)| {
+    let each = plan.open().into_iter().map(|(detail, serials)| {
         let some: Vec<_> = serials.iter().take(8).copied().collect();
         let more = match serials.len().saturating_sub(some.len()) {
             0 => String::new(),
             more => format!(" and {more} more"),
         };
-        format!("{}{more}: {}", some.join(", "), obstacle.detail())
+        format!("{}{more}: {detail}", some.join(", "))
     });
     let told = plan.told.as_ref().filter(|it| !it.is_enough());
     let told = told.into_iter().flat_map(|it| &it.lacking);
@@ -224,6 +239,8 @@ pub enum Wanted {
         cut_off: UnixTime,
         resume_expected: Option<UnixTime>,
         delay: Option<SettlementDelay>,
+        /// The terminal answers nobody: its order waits until it is heard again.
+        is_given_up: bool,
     },
     /// Of the request's terminals those that are suspended and owe something: they settle, however
     /// long that takes, and are saved anew.
@@ -261,7 +278,9 @@ pub struct Checked {
 impl Wanted {
     fn step(&self) -> Step {
         match self {
-            Self::Suspend { cut_off, .. } => Step::Suspend { cut_off: *cut_off },
+            Self::Suspend { cut_off, is_given_up, .. } => {
+                Step::Suspend { cut_off: *cut_off, is_given_up: *is_given_up }
+            }
             Self::Settle { .. } => Step::Settle,
             Self::Resume(_) => Step::Resume,
             Self::Wipe { is_lost, .. } => Step::Wipe { is_lost: *is_lost },
@@ -507,15 +526,23 @@ impl Deactivations {
         Ok(self.campaigns.start(campaign.id, by).await?)
     }
 
-    /// Writes down that a provider or a registry no longer knows a terminal.
+    /// Writes down that a provider or a registry no longer knows a terminal, or that somebody says
+    /// that there is nothing to deregister there.
     pub async fn deregister(
         &self,
         terminal: TerminalId,
-        told: &Deregistered,
+        (party, word): (&Party, &Word),
         by: &By,
     ) -> Result<(), DeactivationError> {
-        if !is_said(&told.with) || !is_said(&told.reference) {
+        let told = Deregistered { with: party.to_string(), reference: word.to_string() };
+        let is_passed_off = matches!(word, Word::Reference(text) if !parties::is_reference(text));
+        if !is_said(&told.with) || !is_said(&told.reference) || is_passed_off {
             return Err(DeactivationError::NotAReference);
+        }
+        if let Word::NoneNeeded { why, .. } = word
+            && why.trim().is_empty()
+        {
+            return Err(DeactivationError::NoReason);
         }
         let facts = self.registry.service_facts(&[terminal]).await?.pop();
         if let Some(facts) = facts {
@@ -529,14 +556,16 @@ impl Deactivations {
                 return Err(DeactivationError::TooManyParties(then.len()));
             }
         }
-        Ok(self.registry.put_deregistration(terminal, told, by).await?)
+        Ok(self.registry.put_deregistration(terminal, &told, by).await?)
     }
 
     /// Whether it is in the wrong hands, or in none, by what people have said.
     async fn is_gone(&self, facts: &ServiceFacts) -> Result<bool, RegistryError> {
         let terminal = self.registry.terminal(facts.terminal).await?;
         let unit = self.registry.unit(&facts.serial).await?;
-        Ok(terminal.is_some_and(|it| it.is_quarantined || it.unit == Unit::Revoked)
+        // Another one has the place of what answers nobody.
+        Ok(facts.is_replaced
+            || terminal.is_some_and(|it| it.is_quarantined || it.unit == Unit::Revoked)
             || unit.is_some_and(|it| it.state.is_closed()))
     }
 
@@ -544,13 +573,14 @@ impl Deactivations {
     pub async fn withdraw_deregistration(
         &self,
         terminal: TerminalId,
-        told: &Deregistered,
+        (party, word): (&Party, &Word),
         by: &By,
     ) -> Result<(), DeactivationError> {
-        match self.registry.withdraw_deregistration(terminal, told, by).await? {
+        let told = Deregistered { with: party.to_string(), reference: word.to_string() };
+        match self.registry.withdraw_deregistration(terminal, &told, by).await? {
             true => Ok(()),
             false => {
-                let Deregistered { with, reference } = told.clone();
+                let Deregistered { with, reference } = told;
                 Err(DeactivationError::NotDeregistered { with, reference })
             }
         }
@@ -561,7 +591,7 @@ impl Deactivations {
 fn change(new: &NewChange, asked: Asked, clearances: Digest, now: UnixTime) -> Change {
     let Asked { requester: ordered_by, reason, note, fallback, .. } = asked;
     let request = new.request;
-    let suspend = |cut_off, resume_expected, delay| Suspend {
+    let suspend = |cut_off, resume_expected, delay, is_given_up| Suspend {
         request,
         reason,
         ordered_by: ordered_by.clone(),
@@ -570,14 +600,15 @@ fn change(new: &NewChange, asked: Asked, clearances: Digest, now: UnixTime) -> C
         fallback: fallback.clone().unwrap_or_default(),
         resume_expected,
         delay,
+        is_given_up,
     };
     match new.wanted.clone() {
-        Wanted::Suspend { cut_off, resume_expected, delay } => {
-            Change::Suspend(Box::new(suspend(cut_off, resume_expected, delay)))
+        Wanted::Suspend { cut_off, resume_expected, delay, is_given_up } => {
+            Change::Suspend(Box::new(suspend(cut_off, resume_expected, delay, is_given_up)))
         }
         // It stands still already.
         Wanted::Settle { resume_expected } => {
-            Change::Suspend(Box::new(suspend(now, resume_expected, None)))
+            Change::Suspend(Box::new(suspend(now, resume_expected, None, false)))
         }
         Wanted::Resume(Resumption { tests, window, .. }) => {
             let resume = Resume { request, reason, ordered_by, note, tests, window };

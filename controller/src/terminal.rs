@@ -2,5 +2,6 @@
 
 pub mod certificate;
 pub mod enrolment;
+pub mod keys;
 pub mod label;
 pub mod nonce;

@@ -152,12 +152,15 @@ fn whole_life() -> Result<()> {
     ensure!(early.is_err_and(|it| it.to_string().contains("deregistered")), "not deregistered");
     let told = ["--with", "alpha", "--reference", "D-2026-117"];
     fleet.world.tillward(&[&["deactivate", "deregister", &serial], &told[..]].concat())?;
+    let told = ["--registry", "of-cards", "--none-needed", "There is none here."];
+    fleet.world.tillward(&[&["deactivate", "deregister", &serial], &told[..]].concat())?;
     let books = fleet.world.audit()?;
     ensure!(books["total"]["tests_left"] == 0, "{books:#}");
     fleet.check_books()?;
 
     let (campaign, shown) = approved(&fleet, &wipe)?;
     ensure!(shown.contains("ERASE EVERYTHING") && shown.contains("D-2026-117"), "{shown}");
+    ensure!(shown.contains("of-cards") && shown.contains("none needed"), "{shown}");
     succeeded(&mut fleet, campaign)?;
     is_empty(&fleet, 0)?;
     is_certified(&fleet, &serial, "D-2026-117")?;

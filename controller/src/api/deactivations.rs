@@ -7,7 +7,6 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use serde::Serialize;
 use shared::change::Change as Signed;
-use shared::document::clearance::Deregistered;
 use shared::document::{Receipt, SanitisationCertificate};
 use shared::id::{CampaignId, OrderId, TerminalId};
 use shared::message::SignedBytes;
@@ -29,6 +28,7 @@ use super::{Api, campaigns, now, stops, terminals};
 use crate::campaign::view::{self, Member, Part as Standing};
 use crate::deactivation::downtime::downtime;
 use crate::deactivation::notice::{Answer, Told};
+use crate::deactivation::parties::{Party, Word};
 use crate::deactivation::plan::{self, Obstacle, Plan};
 use crate::deactivation::validity;
 use crate::deactivation::{
@@ -170,10 +170,23 @@ async fn deregister(
 ) -> Result<axum::Json<Terminal>, Refusal> {
     let by = operator.by(told.reason.as_deref(), now());
     let is_withdrawn = told.withdraw;
-    let told = Deregistered { with: told.with, reference: told.reference };
+    let party = match told.registry {
+        true => Party::Registry(told.with),
+        false => Party::read(&told.with),
+    };
+    let word = match (told.reference, told.none_needed) {
+        // What somebody else has stated is taken back by how it is shown.
+        (Some(reference), None) if is_withdrawn => Word::read(&reference),
+        (Some(reference), None) => Word::Reference(reference),
+        (None, Some(why)) => Word::NoneNeeded { why, by: by.who.clone() },
+        (Some(_), Some(_)) | (None, None) => {
+            let detail = "name either its reference, or why none is needed";
+            return Err(Refusal::new(Code::Invalid, detail));
+        }
+    };
     match is_withdrawn {
-        true => deactivations(&api).withdraw_deregistration(id, &told, &by).await?,
-        false => deactivations(&api).deregister(id, &told, &by).await?,
+        true => deactivations(&api).withdraw_deregistration(id, (&party, &word), &by).await?,
+        false => deactivations(&api).deregister(id, (&party, &word), &by).await?,
     }
     let terminal = api.registry.terminal(id).await?;
     Ok(axum::Json(terminals::shown(terminal.ok_or_else(|| Refusal::no("terminal", id))?)))
@@ -237,6 +250,7 @@ fn read(asked: NewDeactivation) -> NewChange {
             cut_off: it.cut_off,
             resume_expected: it.resume_expected,
             delay: it.delay,
+            is_given_up: it.given_up,
         },
         WantedService::Settle(it) => Wanted::Settle { resume_expected: it.resume_expected },
         WantedService::Resume(it) => {
@@ -250,9 +264,9 @@ fn read(asked: NewDeactivation) -> NewChange {
 }
 
 fn plan_shown(plan: &Plan) -> ServicePlan {
-    let obstacle = |it: &Obstacle| ServiceObstacle {
+    let obstacle = |part: &plan::Part, it: &Obstacle| ServiceObstacle {
         code: word(it),
-        detail: it.detail().to_owned(),
+        detail: part.detail(*it),
         hint: it.hint().to_owned(),
         answered_by: plan.answer(*it).map(str::to_owned),
     };
@@ -260,7 +274,7 @@ fn plan_shown(plan: &Plan) -> ServicePlan {
         terminal: part.terminal,
         serial: part.serial.clone(),
         store: part.store.clone(),
-        obstacles: part.obstacles.iter().map(obstacle).collect(),
+        obstacles: part.obstacles.iter().map(|it| obstacle(part, it)).collect(),
     });
     let deadlines = plan.deadlines.iter().map(|it| ServiceDeadline {
         what: word(&it.what),
@@ -489,6 +503,7 @@ impl From<DeactivationError> for Refusal {
             | DeactivationError::LostWaits(_)
             | DeactivationError::NobodyOwes
             | DeactivationError::NotAReference
+            | DeactivationError::NoReason
             | DeactivationError::NoAnswer
             | DeactivationError::NotAVersion(_)
             | DeactivationError::Unchecked(_)

@@ -1,6 +1,7 @@
 //! `tillward terminal`: claims for new terminals, and what the known ones say.
 
 pub(super) mod claim;
+mod keys;
 mod label;
 mod pardon;
 mod recipient;
@@ -27,6 +28,7 @@ pub(super) enum TerminalCommand {
     List(List),
     Show(Show),
     Label(label::LabelTerminal),
+    Keys(keys::Keys),
     Pardon(pardon::Pardon),
     Revoke(revoke::RevokeTerminal),
     Recipient(recipient::WriteRecipient),
@@ -87,6 +89,7 @@ impl TerminalCommand {
             }
             Self::Revoke(args) => args.run(&client()?, now, print).await,
             Self::Label(args) => args.run(&client()?, now, print).await,
+            Self::Keys(args) => args.run(&client()?, print).await,
             Self::Pardon(args) => args.run(&client()?, now, print).await,
             Self::Recipient(args) => args.run(&client()?, print).await,
         }
@@ -224,7 +227,7 @@ fn show(detail: &TerminalDetail, now: UnixTime, print: &mut Print) {
         print.hint("look into it: `tillward request suspicions`; two people lift it");
     }
     if terminal.is_quarantined {
-        print.warning("it is in quarantine: it is sent what empties it, and nothing else");
+        print.warning("it is in quarantine: it is sent what stops or empties it, and nothing else");
         print.hint(
             "if it was found, `tillward campaign abort` what empties it, or enrol it anew; a wipe \
              that ran out (`tillward alarms`) is taken back by asking for another and aborting \

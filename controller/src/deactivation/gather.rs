@@ -3,11 +3,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use shared::document::clearance::Deregistered;
 use shared::id::TerminalId;
 use shared::time::UnixTime;
 
-use super::validity::{Active, Described, Facts};
+use super::validity::{Active, Brought, Described, Facts};
 use crate::on_record;
 use crate::position::Position;
 use crate::position::binding::{Binding, BindingState};
@@ -31,6 +30,8 @@ struct Look<'a> {
     matrix: Vec<Row>,
     /// By key, as they were asked for.
     described: BTreeMap<String, Known<Described>>,
+    /// By store and model, as they were asked for.
+    brought: BTreeMap<(String, String), Vec<Brought>>,
 }
 
 /// Of these terminals, by id.
@@ -42,18 +43,17 @@ pub(super) async fn facts(
 ) -> Result<Vec<Facts>, RegistryError> {
     let contracts = on_record::contracts(registry, asks).await?;
     let matrix = on_record::matrix(registry).await?;
-    let described = BTreeMap::new();
-    let mut look = Look { registry, asks, at, contracts, matrix, described };
+    let (described, brought) = (BTreeMap::new(), BTreeMap::new());
+    let mut look = Look { registry, asks, at, contracts, matrix, described, brought };
     let mut facts = Vec::new();
     for some in members.chunks(PAGE_ITEMS_MAX as usize) {
-        let deregistered: BTreeMap<_, _> =
-            some.iter().map(|it| (it.terminal, it.deregistered.as_slice())).collect();
+        let known: BTreeMap<_, _> = some.iter().map(|it| (it.terminal, it)).collect();
         let ids: Vec<TerminalId> = some.iter().map(|it| it.terminal).collect();
         let terminals = registry.terminals_of(&ids).await?;
         let positions = on_record::positions(registry, &terminals).await?;
         for it in &terminals {
-            let deregistered = deregistered.get(&it.id).copied().unwrap_or_default();
-            facts.push(look.at_terminal(it, positions.get(&it.id), deregistered).await?);
+            let Some(known) = known.get(&it.id) else { continue };
+            facts.push(look.at_terminal(it, positions.get(&it.id), known).await?);
         }
     }
     Ok(facts)
@@ -64,7 +64,7 @@ impl Look<'_> {
         &mut self,
         terminal: &Terminal,
         position: Option<&Position>,
-        deregistered: &[Deregistered],
+        known: &ServiceFacts,
     ) -> Result<Facts, RegistryError> {
         let active = match position {
             Some(position) => self.active(position).await?,
@@ -78,14 +78,26 @@ impl Look<'_> {
         Ok(Facts {
             serial: terminal.serial.clone(),
             active,
-            deregistered: deregistered.to_vec(),
+            deregistered: known.deregistered.clone(),
             certificate_ends_at: terminal.certificate.map(|it| it.expires_at),
+            keys: known.keys.clone(),
+            brought: self.brought(terminal).await?,
             compatible,
             components: match &terminal.said {
                 Some(said) => Known::Is(said.components.clone()),
                 None => Known::Unknown,
             },
         })
+    }
+
+    async fn brought(&mut self, to: &Terminal) -> Result<Vec<Brought>, RegistryError> {
+        let place = (to.store.clone(), to.model.clone());
+        if let Some(found) = self.brought.get(&place) {
+            return Ok(found.clone());
+        }
+        let found = self.registry.brought_to(&to.store, &to.model).await?;
+        self.brought.insert(place, found.clone());
+        Ok(found)
     }
 
     async fn active(&mut self, position: &Position) -> Result<Known<Vec<Active>>, RegistryError> {

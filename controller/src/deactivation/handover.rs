@@ -3,7 +3,7 @@
 //!
 //! What nobody knows is said to be unknown; it is never left out.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use shared::digest::Digest;
 use shared::document::clearance::Deregistered;
@@ -11,6 +11,7 @@ use shared::id::RequestId;
 use shared::time::UnixTime;
 
 use super::notice::StopKind;
+use super::parties;
 use crate::money::text;
 use crate::registry::terminal::Service;
 use crate::request::{Asked, Attachment};
@@ -33,6 +34,8 @@ pub struct Row {
     pub saved: Option<Saved>,
     pub service: Service,
     pub service_at: Option<UnixTime>,
+    /// The providers with which it has to be deregistered.
+    pub bound_with: BTreeSet<String>,
     pub deregistered: Vec<Deregistered>,
     /// As it stands on the list of units; `None` where it does not.
     pub unit: Option<About>,
@@ -161,11 +164,12 @@ fn open_items(kind: StopKind, row: &Row, zone: &str) -> String {
         }
     }
     // What only pauses stays registered.
-    if row.deregistered.is_empty() && kind == StopKind::Decommission {
-        open.push("not deregistered".to_owned());
+    let lacking = parties::lacking(&row.bound_with, &row.deregistered);
+    if !lacking.is_empty() && kind == StopKind::Decommission {
+        open.push(format!("not deregistered with {}", lacking.join(", ")));
     }
     let told = row.deregistered.iter();
-    open.extend(told.map(|it| format!("deregistered with {} ({})", it.with, it.reference)));
+    open.extend(told.map(|it| format!("deregistered with {}", parties::words(it))));
     open.join("; ")
 }
 
@@ -262,6 +266,7 @@ pub(super) mod tests {
             }),
             service: Service::InService,
             service_at: None,
+            bound_with: BTreeSet::from(["alpha".to_owned()]),
             deregistered: vec![],
             unit: Some(samples::about(serial)),
         }
@@ -303,7 +308,7 @@ pub(super) mod tests {
         }
         assert!(text.contains("a batch was open at"), "{text}");
         assert!(text.contains("has to pay 5.00 EUR") && !text.contains("USD"), "{text}");
-        assert!(text.contains("not deregistered"), "{text}");
+        assert!(text.contains("not deregistered with alpha, a registry"), "{text}");
         assert!(text.contains("contract (") && text.contains("stock is counted (tess)"), "{text}");
     }
 
@@ -313,6 +318,7 @@ pub(super) mod tests {
             lane: None,
             zone: "nowhere".to_owned(),
             bound: vec![],
+            bound_with: BTreeSet::new(),
             saved: None,
             unit: None,
             ..row("PX-2")
@@ -322,7 +328,7 @@ pub(super) mod tests {
             "Stops:         2026-12-04 14:00 (UTC)",
             "Known as:      not known",
             "Saved:         nothing that is verified in both places",
-            "Open items:    payments: not known; not deregistered",
+            "Open items:    payments: not known; not deregistered with a",
             "Belongs to it: not known",
             "nothing was entered",
         ] {
@@ -332,16 +338,21 @@ pub(super) mod tests {
 
     #[test]
     fn a_terminal_that_has_stopped_owes_nothing_by_its_own_word() {
-        let told = vec![Deregistered { with: "alpha".to_owned(), reference: "D-1".to_owned() }];
+        let told = [("alpha", "D-1"), ("registry DE", "none needed: there is none, says ana")];
+        let told = told.map(|(with, reference)| Deregistered {
+            with: with.to_owned(),
+            reference: reference.to_owned(),
+        });
         let stopped = Row {
             service: Service::Suspended,
             service_at: Some(CUT_OFF),
-            deregistered: told,
+            deregistered: told.to_vec(),
             ..row("PX-1")
         };
         let text = said(&[stopped], &[("EUR", 0)]);
         let expected = "none: it has signed that it settled, at 2026-12-04 15:00 (Europe/Berlin); \
-                        deregistered with alpha (D-1)";
+                        deregistered with alpha (D-1); deregistered with registry DE: none \
+                        needed, says ana: there is none";
         let line = text.split_whitespace().collect::<Vec<_>>().join(" ");
         assert!(line.contains(expected), "{text}");
         assert!(text.contains("balanced"), "{text}");

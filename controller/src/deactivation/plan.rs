@@ -3,7 +3,7 @@
 //!
 //! Terminals judge by their own books too; here people are told before they sign.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -12,10 +12,11 @@ use shared::step_names::ERASE;
 use shared::time::UnixTime;
 
 use super::notice::Told;
+use super::parties;
 use crate::campaign::assignment::AssignmentState;
 use crate::finding::{self, Finding};
 use crate::registry::deactivation::ServiceFacts;
-use crate::registry::terminal::{Service, Unit};
+use crate::registry::terminal::{Presence, Service, Unit};
 
 /// What shops owe is to be cleared, and their data saved, so long before the cut-off: who stops on
 /// a Friday at 15:00 has that behind them on Wednesday at 9:00.
@@ -35,6 +36,8 @@ pub const CHECKED: [&str; 5] = ["screen", "printer", "reader", "scanner", "batte
 pub enum Step {
     Suspend {
         cut_off: UnixTime,
+        /// It answers nobody, and its order waits until it is heard again.
+        is_given_up: bool,
     },
     /// What is suspended and owes something settles, and is saved anew.
     Settle,
@@ -69,6 +72,8 @@ pub enum Obstacle {
     LastInStore,
     /// Another terminal has its place: the two would sell there.
     Replaced,
+    /// No replacement is about it: nobody has given it up.
+    NotGivenUp,
 }
 
 impl Obstacle {
@@ -84,9 +89,10 @@ impl Obstacle {
             Self::NoChallenge => "it has not told what a wipe of it must name",
             Self::NotSaved => "no snapshot of it is verified in both places",
             Self::SavedTooEarly => "its newest verified snapshot is older than its last sale",
-            Self::NotDeregistered => "nobody wrote down that its provider has deregistered it",
+            Self::NotDeregistered => "nobody wrote down that it is deregistered with",
             Self::LastInStore => "nobody in its store would sell any more",
             Self::Replaced => "another terminal has its place",
+            Self::NotGivenUp => "it answers, or no replacement is about it: nobody has given it up",
         }
     }
 
@@ -104,10 +110,15 @@ impl Obstacle {
                 "wait until its backup is verified: `tillward backup show`"
             }
             Self::NotDeregistered => {
-                "deregister it, then write that down: `tillward deactivate deregister`"
+                "deregister it with each provider and a registry, then write that down: `tillward \
+                 deactivate deregister`; where there is nothing to deregister: `--none-needed WHY`"
             }
             Self::LastInStore => {
                 "name who answers for closing the store's tills: `--close-store NAME`"
+            }
+            Self::NotGivenUp => {
+                "suspend it without `--given-up`; where it is dead begin with `tillward replace \
+                 new`"
             }
             Self::Replaced => {
                 "decommission it: `tillward deactivate wipe`; to sell elsewhere it is enrolled \
@@ -124,9 +135,24 @@ pub struct Part {
     pub serial: String,
     pub store: String,
     pub obstacles: Vec<Obstacle>,
+    /// With whom nobody has deregistered it, where it is to be wiped.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub not_deregistered: Vec<String>,
     /// The order by which it stopped, where it is to sell again.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub suspended_by: Option<OrderId>,
+}
+
+impl Part {
+    /// Why this one cannot take part, in words.
+    pub fn detail(&self, obstacle: Obstacle) -> String {
+        match (obstacle, self.not_deregistered.as_slice()) {
+            (Obstacle::NotDeregistered, lacking @ [_, ..]) => {
+                format!("{} {}", obstacle.detail(), lacking.join(", "))
+            }
+            (obstacle, _) => obstacle.detail().to_owned(),
+        }
+    }
 }
 
 /// What has to be so by when, and whether it is late.
@@ -194,15 +220,21 @@ impl Plan {
         self.close_store.as_deref().filter(|_| obstacle == Obstacle::LastInStore)
     }
 
-    /// Terminals by what speaks against them and nobody answers for.
-    pub fn open(&self) -> BTreeMap<Obstacle, Vec<&str>> {
+    /// Terminals by what speaks against them and nobody answers for, in words.
+    pub fn open(&self) -> Vec<(String, Vec<&str>)> {
         let mut open: BTreeMap<_, Vec<_>> = BTreeMap::new();
         for part in &self.terminals {
             for obstacle in part.obstacles.iter().filter(|it| self.answer(**it).is_none()) {
-                open.entry(*obstacle).or_default().push(part.serial.as_str());
+                let found = (*obstacle, part.detail(*obstacle));
+                open.entry(found).or_default().push(part.serial.as_str());
             }
         }
-        open
+        open.into_iter().map(|((_, detail), serials)| (detail, serials)).collect()
+    }
+
+    pub fn open_obstacles(&self) -> BTreeSet<Obstacle> {
+        let all = self.terminals.iter().flat_map(|part| &part.obstacles).copied();
+        all.filter(|it| self.answer(*it).is_none()).collect()
     }
 }
 
@@ -226,12 +258,19 @@ pub fn plan(
             Step::Resume => it.stopped_by.or(it.service_order),
             Step::Suspend { .. } | Step::Settle | Step::Wipe { .. } => None,
         };
-        Part { terminal, serial, store, obstacles, suspended_by }
+        let not_deregistered = match step {
+            Step::Wipe { is_lost: false } => parties::lacking(&it.bound_with, &it.deregistered),
+            Step::Wipe { is_lost: true } | Step::Suspend { .. } | Step::Settle | Step::Resume => {
+                Vec::new()
+            }
+        };
+        Part { terminal, serial, store, obstacles, not_deregistered, suspended_by }
     };
     let mut terminals: Vec<_> = facts.iter().map(part).collect();
     terminals.sort_by(|a, b| a.serial.cmp(&b.serial));
     let deadlines = match step {
-        Step::Suspend { cut_off } => deadlines(cut_off, now).into(),
+        Step::Suspend { is_given_up: true, .. } => Vec::new(),
+        Step::Suspend { cut_off, .. } => deadlines(cut_off, now).into(),
         Step::Settle | Step::Resume | Step::Wipe { .. } => Vec::new(),
     };
     Plan {
@@ -276,6 +315,11 @@ fn obstacles(step: Step, it: &ServiceFacts) -> Vec<Obstacle> {
     found.extend(wrong_service(step, it.service));
     match step {
         Step::Resume if it.is_replaced => found.push(Obstacle::Replaced),
+        Step::Suspend { is_given_up: true, .. }
+            if !it.is_being_replaced || it.presence == Presence::Online =>
+        {
+            found.push(Obstacle::NotGivenUp);
+        }
         Step::Suspend { .. } | Step::Settle | Step::Resume => {}
         Step::Wipe { is_lost } => {
             if it.challenge.is_none() {
@@ -320,7 +364,7 @@ fn what_a_wipe_lacks(it: &ServiceFacts) -> Vec<Obstacle> {
         }
         (Some(_), _) => {}
     }
-    if it.deregistered.is_empty() {
+    if !parties::lacking(&it.bound_with, &it.deregistered).is_empty() {
         found.push(Obstacle::NotDeregistered);
     }
     found
@@ -403,7 +447,6 @@ pub(super) mod samples {
     use shared::digest::Digest;
 
     use super::*;
-    use crate::registry::terminal::Presence;
 
     pub(in super::super) fn selling() -> ServiceFacts {
         ServiceFacts {
@@ -423,10 +466,13 @@ pub(super) mod samples {
             owing: None,
             challenge: Some(Digest([7; 32])),
             saved: None,
+            bound_with: BTreeSet::new(),
             deregistered: Vec::new(),
+            keys: Vec::new(),
             is_frozen: false,
             is_place_frozen: false,
             is_replaced: false,
+            is_being_replaced: false,
         }
     }
 }

@@ -258,6 +258,7 @@ impl Stops {
                 saved,
                 service: it.service,
                 service_at: it.service_at,
+                bound_with: it.bound_with,
                 deregistered: it.deregistered,
                 unit: unit.map(|unit| unit.about),
             });

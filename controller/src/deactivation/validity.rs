@@ -1,5 +1,5 @@
 //! Whether what a terminal sold by before it stood still is valid yet: binding, registration,
-//! licence, contract, certificates and versions. Pure.
+//! licence, contract, certificates, payment keys and versions. Pure.
 //!
 //! It decides as a change of provider decides. What is known to be over blocks; what nobody has
 //! told is unknown, and somebody answers for it by name; so does somebody for what is short of
@@ -7,13 +7,16 @@
 
 mod doubt;
 
+use std::cmp::Ordering;
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use shared::document::clearance::Deregistered;
+use shared::id::CampaignId;
 use shared::message::Component;
 use shared::time::UnixTime;
 
+use super::parties::Word;
 use crate::finding::{Finding, Weight};
 use crate::position::binding::RegistrationStatus;
 use crate::provider::compatibility::range::{Fit, NotARange, Range};
@@ -23,6 +26,8 @@ use crate::provider::record::Certificate;
 use crate::provider::target::WhyNot;
 use crate::rebind::facts::{Compatibility, Known};
 use crate::request::Attachment;
+use crate::terminal::keys::KeyWord;
+use crate::version::order;
 pub use doubt::Doubt;
 
 /// A certificate that ends sooner is not renewed in time by people who have other things to do.
@@ -39,10 +44,24 @@ pub struct Facts {
     pub deregistered: Vec<Deregistered>,
     /// When its own certificate ends.
     pub certificate_ends_at: Option<UnixTime>,
+    /// What people say of its payment keys; nothing where nobody has.
+    pub keys: Vec<KeyWord>,
+    /// What campaigns have brought to its model in its store, by component.
+    pub brought: Vec<Brought>,
     /// With the provider of its first active binding.
     pub compatible: Compatibility,
     /// What runs there, by its own word; unknown where it has said nothing yet.
     pub components: Known<Vec<Component>>,
+}
+
+/// What terminals of one model in one store have to run: the release that the campaign which was
+/// completed last has brought there.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Brought {
+    pub component: String,
+    pub version: String,
+    pub security_counter: u64,
+    pub campaign: CampaignId,
 }
 
 /// A binding with which its shop sold, and will again.
@@ -91,6 +110,8 @@ pub fn look(
     for it in terminals {
         bindings(it, now, &mut found);
         certificate(it, now, &mut found);
+        keys(it, now, &mut found);
+        behind(it, &mut found);
         versions(it, at_least, &mut found);
     }
     for paper in papers {
@@ -108,8 +129,11 @@ pub fn look(
 
 fn bindings(it: &Facts, now: UnixTime, found: &mut Vec<Finding>) {
     for Deregistered { with, reference } in &it.deregistered {
-        let detail = format!("{with} no longer knows it, by {reference}");
-        found.push(Doubt::Deregistered.about(&it.serial, detail));
+        // That there is nothing to deregister says nothing of who knows it.
+        if let Word::Reference(reference) = Word::read(reference) {
+            let detail = format!("{with} no longer knows it, by {reference}");
+            found.push(Doubt::Deregistered.about(&it.serial, detail));
+        }
     }
     let Known::Is(active) = &it.active else {
         let detail = "not known: what it is bound to, and so neither licence nor contract";
@@ -213,6 +237,63 @@ fn certificate(it: &Facts, now: UnixTime, found: &mut Vec<Finding>) {
     }
 }
 
+fn keys(it: &Facts, now: UnixTime, found: &mut Vec<Finding>) {
+    if it.keys.is_empty() {
+        let detail = "not known: whether its payment keys are good, and until when";
+        found.push(Doubt::KeysUnknown.about(&it.serial, detail));
+    }
+    let (today, soon) = (Day::of(now), Day::of(now.plus(RENEWED_BEFORE)));
+    for KeyWord { kind, until, said_by, .. } in &it.keys {
+        let (doubt, detail) = match until {
+            None => (Doubt::KeysEnded, format!("its {kind} keys are gone, says {said_by}")),
+            Some(day) if *day < today => {
+                (Doubt::KeysEnded, format!("its {kind} keys were good until {day}, says {said_by}"))
+            }
+            Some(day) if *day < soon => {
+                (Doubt::KeysEnd, format!("its {kind} keys are good until {day}, says {said_by}"))
+            }
+            Some(_) => continue,
+        };
+        found.push(doubt.about(&it.serial, detail));
+    }
+}
+
+/// What its peers run, it runs: they got it while it stood still.
+fn behind(it: &Facts, found: &mut Vec<Finding>) {
+    for Brought { component, version, security_counter, campaign } in &it.brought {
+        let peers = format!("{campaign} has brought {version} to its model in its store");
+        let Some(own) = component_of(it, component) else {
+            let detail = format!("not known: which {component} it runs, and {peers}");
+            found.push(Doubt::VersionUnknown.about(&it.serial, detail));
+            continue;
+        };
+        let of = order(&own.version, version);
+        let is_older = of == Some(Ordering::Less) || own.security_counter < *security_counter;
+        if is_older {
+            let (runs, counter) = (&own.version, own.security_counter);
+            let counters = match of {
+                Some(Ordering::Less) => String::new(),
+                Some(Ordering::Equal | Ordering::Greater) | None => {
+                    format!(" (security counter {security_counter}, and its own is {counter})")
+                }
+            };
+            let detail = format!("it runs {component} {runs}, and {peers}{counters}");
+            found.push(Doubt::BehindPeers.about(&it.serial, detail));
+        } else if of.is_none() && own.version != *version {
+            let detail =
+                format!("not known: whether {component} {} is older: {peers}", own.version);
+            found.push(Doubt::VersionUnknown.about(&it.serial, detail));
+        }
+    }
+}
+
+fn component_of<'a>(it: &'a Facts, name: &str) -> Option<&'a Component> {
+    match &it.components {
+        Known::Unknown => None,
+        Known::Is(told) => told.iter().find(|it| it.name == name),
+    }
+}
+
 fn versions(it: &Facts, at_least: &BTreeMap<String, Range>, found: &mut Vec<Finding>) {
     match &it.compatible {
         Compatibility::Certified | Compatibility::Tested => {}
@@ -230,11 +311,7 @@ fn versions(it: &Facts, at_least: &BTreeMap<String, Range>, found: &mut Vec<Find
         }
     }
     for (name, range) in at_least {
-        let told = match &it.components {
-            Known::Unknown => None,
-            Known::Is(told) => told.iter().find(|it| it.name == *name),
-        };
-        let version = told.map(|it| it.version.as_str());
+        let version = component_of(it, name).map(|it| it.version.as_str());
         match range.holds(version) {
             Fit::Yes => {}
             Fit::No => {

@@ -1,7 +1,7 @@
 //! Suspensions, returns to service and wipes as they are stored, and what is known of the terminals
 //! that they are about.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
@@ -21,6 +21,8 @@ use super::page::Page;
 use super::rebind::NotBegun;
 use super::stop::NewAnnouncement;
 use super::terminal::{Presence, Service, Unit};
+use crate::deactivation::validity::Brought;
+use crate::terminal::keys::{KeyWord, NewKeyWord};
 
 type Result<T> = std::result::Result<T, RegistryError>;
 
@@ -90,12 +92,18 @@ pub struct ServiceFacts {
     pub challenge: Option<Digest>,
     /// Of its newest snapshot that is verified in both places, and when that was taken.
     pub saved: Option<(Digest, UnixTime)>,
+    /// The providers that know it by the bindings of its place; empty where none is known.
+    pub bound_with: BTreeSet<String>,
     pub deregistered: Vec<Deregistered>,
+    /// What people say of its payment keys, since it enrolled last.
+    pub keys: Vec<KeyWord>,
     pub is_frozen: bool,
     /// Its store or its merchant is.
     pub is_place_frozen: bool,
     /// Another terminal has its place, and nobody has enrolled it anew since.
     pub is_replaced: bool,
+    /// A replacement is to put another terminal into its place, or has; it was not cancelled.
+    pub is_being_replaced: bool,
 }
 
 /// What a suspended terminal has not sent or settled, by its own signed word, and what people have
@@ -178,6 +186,19 @@ pub trait DeactivationRegistry {
         told: &Deregistered,
         by: &By,
     ) -> Result<bool>;
+
+    /// Writes down what somebody says of its payment keys, in place of what was said before of
+    /// these kinds; gives all that is said then.
+    async fn put_keys(
+        &self,
+        terminal: TerminalId,
+        said: &NewKeyWord,
+        by: &By,
+    ) -> Result<Vec<KeyWord>>;
+
+    /// By each component what the campaign that was completed last has brought to terminals of this
+    /// model in this store.
+    async fn brought_to(&self, store: &str, model: &str) -> Result<Vec<Brought>>;
 
     /// By id, of this page of terminals that have none; those that have signed no success are left
     /// out. With it the last of the page, from which the next one goes on.

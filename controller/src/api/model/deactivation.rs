@@ -70,6 +70,10 @@ pub struct SuspendWish {
     #[serde(default)]
     #[schema(value_type = Option<Object>)]
     pub delay: Option<SettlementDelay>,
+    /// The one terminal of the request answers nobody, and a replacement is about it: its order
+    /// waits for it for 90 days.
+    #[serde(default)]
+    pub given_up: bool,
 }
 
 /// Settle what suspended terminals owe, and save them anew: those of the request that owe any.
@@ -291,10 +295,18 @@ pub struct OwedOfBinding {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Deregistration {
-    /// The provider's or registry's name.
+    /// The provider's key, or the registry's name.
     pub with: String,
+    /// It is a registry of terminals: a scheme's, or a country's.
+    #[serde(default)]
+    pub registry: bool,
     /// Theirs.
-    pub reference: String,
+    #[serde(default)]
+    pub reference: Option<String>,
+    /// Why there is nothing to deregister there, in place of a reference, by the name of whoever
+    /// asks.
+    #[serde(default)]
+    pub none_needed: Option<String>,
     /// It was written down by mistake, with exactly this reference.
     #[serde(default)]
     pub withdraw: bool,

@@ -1,7 +1,7 @@
 //! Terminals. What kind of life it leads, whether it can be reached and what it works on are
 //! three questions with three answers.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 use shared::digest::PublicKey;
@@ -11,6 +11,8 @@ use utoipa::ToSchema;
 
 use super::campaign::Assignment;
 use super::{Alarm, Base64};
+use crate::provider::day::Day;
+pub use crate::terminal::keys::KeyKind as PaymentKeyKind;
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Terminal {
@@ -125,6 +127,37 @@ pub struct Revocation {
 pub struct Labels {
     /// One whose value is `null` is taken away; one that is left out stays as it is.
     pub labels: BTreeMap<String, Option<String>>,
+    /// Kept in the audit trail.
+    #[serde(default)]
+    pub reason: Option<String>,
+}
+
+/// What somebody says of a terminal's payment keys of one kind.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct PaymentKeys {
+    pub kind: PaymentKeyKind,
+    /// The last day on which they are good; without it they are gone.
+    pub until: Option<Day>,
+    pub said_by: String,
+    #[schema(value_type = i64)]
+    pub recorded_at: UnixTime,
+    pub recorded_by: String,
+}
+
+/// What somebody says of a terminal's payment keys: either until when they are good, or that they
+/// are gone.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct NewPaymentKeys {
+    pub kinds: BTreeSet<PaymentKeyKind>,
+    /// The last day on which they are good.
+    #[serde(default)]
+    pub until: Option<Day>,
+    /// They are erased, or nobody may rely on them.
+    #[serde(default)]
+    pub gone: bool,
+    /// Whoever loads the keys, or looks after them.
+    pub said_by: String,
     /// Kept in the audit trail.
     #[serde(default)]
     pub reason: Option<String>,

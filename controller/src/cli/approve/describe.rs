@@ -18,6 +18,7 @@ use crate::api::model::{
     Approval, ApprovalMember, CampaignState, CheckedOnSite, PlannedFee, PlannedWord, ServiceWord,
 };
 use crate::campaign::words;
+use crate::deactivation::parties;
 use crate::provider::fees::Price;
 use crate::rebind::plan::price_text;
 
@@ -149,7 +150,7 @@ fn clearances(request: &Checked, print: &mut Print) {
     let batch = request.batch.digest();
     let rows = request.clearances.iter().map(|(terminal, it)| {
         let serial = serials.get(terminal).copied().unwrap_or_default();
-        let deregistered = it.deregistered.iter().map(|it| format!("{} {}", it.with, it.reference));
+        let deregistered = it.deregistered.iter().map(parties::words);
         let deregistered = deregistered.collect::<Vec<_>>().join(", ");
         let none = |text: String| if text.is_empty() { "NOTHING".to_owned() } else { text };
         [

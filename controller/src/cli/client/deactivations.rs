@@ -4,8 +4,8 @@ use shared::id::{CampaignId, TerminalId};
 
 use super::{Answer, Client};
 use crate::api::model::{
-    Deactivation, DeactivationSummary, Deregistration, NewDeactivation, Sanitisation, ServicePlan,
-    Terminal,
+    Deactivation, DeactivationSummary, Deregistration, NewDeactivation, NewPaymentKeys,
+    PaymentKeys, Sanitisation, ServicePlan, Terminal,
 };
 
 impl Client {
@@ -29,6 +29,18 @@ impl Client {
 
     pub(in super::super) async fn deactivations(&self) -> Answer<Vec<DeactivationSummary>> {
         self.list("/v1/deactivations", &[]).await
+    }
+
+    pub(in super::super) async fn payment_keys(&self, id: TerminalId) -> Answer<Vec<PaymentKeys>> {
+        self.get(&format!("/v1/terminals/{id}/payment-keys"), &[]).await
+    }
+
+    pub(in super::super) async fn say_payment_keys(
+        &self,
+        id: TerminalId,
+        said: &NewPaymentKeys,
+    ) -> Answer<Vec<PaymentKeys>> {
+        self.post(&format!("/v1/terminals/{id}/payment-keys"), said).await
     }
 
     pub(in super::super) async fn deregister(

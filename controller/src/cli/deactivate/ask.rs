@@ -31,7 +31,7 @@ struct Terms {
     /// Say what speaks against it and what must be so by when; nothing is written
     #[arg(long)]
     plan: bool,
-    /// How long approvers and terminals have; else 3 days, and 90 for a wipe of what is lost
+    /// How long approvers and terminals have; else 3 days, and 90 for what is lost or given up
     #[arg(long, value_name = "DURATION", value_parser = measure::duration)]
     not_after: Option<Duration>,
     /// What people call it
@@ -76,6 +76,10 @@ pub(in super::super) struct Suspend {
     /// Why they need not know
     #[arg(long, value_name = "TEXT", requires = "untold_by")]
     untold_why: Option<String>,
+    /// The terminal answers nobody, and a replacement is about it: its order waits for 90 days, and
+    /// stops it as soon as it is heard again
+    #[arg(long, conflicts_with = "resume_expected")]
+    given_up: bool,
     #[command(flatten)]
     delay: Delay,
 }
@@ -100,7 +104,8 @@ pub(in super::super) struct Settle {
 /// Let suspended terminals sell again, once they have passed their tests
 ///
 /// What they sold by has to be valid yet: binding, registration, licence, contract, certificates,
-/// versions. What nobody has told is unknown, and somebody answers for it by name.
+/// payment keys (`tillward terminal keys`), and versions no older than what campaigns have brought
+/// to their peers. What nobody has told is unknown, and somebody answers for it by name.
 #[derive(Debug, Args)]
 #[command(after_long_help = "\
 Example:
@@ -124,7 +129,7 @@ pub(in super::super) struct Resume {
     #[arg(long, value_name = "HH:MM-HH:MM")]
     window: Option<Window>,
     /// The lowest version of a component with which a terminal sells again; below it, it is
-    /// upgraded first
+    /// upgraded first. Besides what campaigns have brought to its model in its store
     #[arg(long, value_name = "COMPONENT=VERSION", value_parser = pair)]
     at_least: Vec<(String, String)>,
     /// Who answers for a finding of the plan, by its code: somebody else than who asks for it
@@ -138,9 +143,10 @@ pub(in super::super) struct Resume {
 
 /// Erase everything on terminals, for good
 ///
-/// Only of terminals that are suspended, saved in both places and deregistered; or, with `--lost`,
-/// of those in the wrong hands. Each has accepted nothing before its approvers have signed for what
-/// it itself told, and waits for the cool-off, in which any one approver can cancel.
+/// Only of terminals that are suspended, saved in both places and deregistered with their providers
+/// and a registry; or, with `--lost`, of those in the wrong hands. Each has accepted nothing before
+/// its approvers have signed for what it itself told, and waits for the cool-off, in which any one
+/// approver can cancel.
 #[derive(Debug, Args)]
 #[command(after_long_help = "\
 Example:
@@ -162,20 +168,25 @@ pub(in super::super) struct Wipe {
 }
 
 /// Write down that a provider or a registry no longer knows a terminal
+///
+/// Before it is wiped, each provider that knows it by the bindings of its place has to have said
+/// so, and a registry of terminals, a scheme's or a country's; where no binding is known, anybody
+/// of these. `--none-needed` says that there is nothing to deregister, in your name: approvers read
+/// it before they sign, and it is in the certificate.
 #[derive(Debug, Args)]
 #[command(after_long_help = "\
 Example:
   tillward deactivate deregister PX-1 --with alpha --reference D-2026-117
+  tillward deactivate deregister PX-1 --registry unionpay --reference U-2026-3
+  tillward deactivate deregister PX-1 --registry DE --none-needed 'There is no registry in Germany.'
   tillward deactivate deregister PX-1 --with alpha --reference D-2026-117 --withdraw")]
 pub(in super::super) struct Deregister {
     /// Its id (`trm-…`) or its serial number
     terminal: String,
-    /// The provider or registry
-    #[arg(long, value_name = "NAME")]
-    with: String,
-    /// What they call it
-    #[arg(long, value_name = "TEXT")]
-    reference: String,
+    #[command(flatten)]
+    party: WithWhom,
+    #[command(flatten)]
+    word: ByWhat,
     /// It was written down by mistake: take it back
     #[arg(long)]
     withdraw: bool,
@@ -185,6 +196,28 @@ pub(in super::super) struct Deregister {
     /// Print JSON
     #[arg(long)]
     json: bool,
+}
+
+#[derive(Debug, Args)]
+#[group(required = true, multiple = false)]
+struct WithWhom {
+    /// The provider, as bindings name it
+    #[arg(long, value_name = "PROVIDER")]
+    with: Option<String>,
+    /// The registry of terminals: a scheme's, or a country's
+    #[arg(long, value_name = "NAME")]
+    registry: Option<String>,
+}
+
+#[derive(Debug, Args)]
+#[group(required = true, multiple = false)]
+struct ByWhat {
+    /// What they call it
+    #[arg(long, value_name = "TEXT")]
+    reference: Option<String>,
+    /// Why there is nothing to deregister there; you answer for it
+    #[arg(long, value_name = "WHY")]
+    none_needed: Option<String>,
 }
 
 /// What people answer for by name.
@@ -238,7 +271,9 @@ impl Suspend {
     pub(super) async fn run(&self, client: &Client, print: &mut Print) -> Result<Exit, Failure> {
         let (cut_off, resume_expected) = (self.cut_off, self.resume_expected);
         let delay = self.delay.wish();
-        let wanted = WantedService::Suspend(SuspendWish { cut_off, resume_expected, delay });
+        let given_up = self.given_up;
+        let wish = SuspendWish { cut_off, resume_expected, delay, given_up };
+        let wanted = WantedService::Suspend(wish);
         let untold = self.untold_by.clone().zip(self.untold_why.clone());
         let untold = untold.map(|(by, why)| Untold { by, why });
         let answered = Answered { close_store: self.close_store.clone(), untold };
@@ -291,22 +326,30 @@ impl Wipe {
 impl Deregister {
     pub(super) async fn run(&self, client: &Client, print: &mut Print) -> Result<Exit, Failure> {
         let id = terminal::identify(&self.terminal, client).await?;
+        let WithWhom { with, registry } = &self.party;
+        let ByWhat { reference, none_needed } = &self.word;
+        let with = with.as_ref().or(registry.as_ref()).cloned().unwrap_or_default();
         let told = Deregistration {
-            with: self.with.clone(),
-            reference: self.reference.clone(),
+            with: with.clone(),
+            registry: registry.is_some(),
+            reference: reference.clone(),
+            none_needed: none_needed.clone(),
             withdraw: self.withdraw,
             reason: self.reason.clone(),
         };
         let terminal = client.deregister(id, &told).await?;
+        let is = match (self.withdraw, none_needed.is_some()) {
+            (false, false) => "is deregistered",
+            (true, false) => "is no longer deregistered",
+            (false, true) => "need not be deregistered",
+            (true, true) => "has to be deregistered",
+        };
+        let word = reference.as_ref().or(none_needed.as_ref()).map_or("", String::as_str);
         match self.json {
             true => print.json(&terminal),
-            false => print.line(format_args!(
-                "{} is {} with {} ({})",
-                terminal.serial,
-                if self.withdraw { "no longer deregistered" } else { "deregistered" },
-                self.with,
-                self.reference
-            )),
+            false => {
+                print.line(format_args!("{} {is} with {with} ({word})", terminal.serial));
+            }
         }
         Ok(Exit::Done)
     }

@@ -25,7 +25,7 @@ use super::super::roster::ReadRoster;
 use super::super::words::counted;
 use super::pack::{About, Pack};
 use crate::campaign::words;
-use crate::deactivation::clearance;
+use crate::deactivation::{clearance, parties};
 
 /// In words, for people.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
@@ -378,7 +378,7 @@ fn clearance(
         return Err("the clearance is another terminal's".to_owned());
     }
     let saved = it.manifest.map_or_else(|| "nothing".to_owned(), |it| format!("snapshot {it}"));
-    let parties = it.deregistered.iter().map(|it| format!("{} ({})", it.with, it.reference));
+    let parties = it.deregistered.iter().map(parties::words);
     let parties = words::harmless(&parties.collect::<Vec<_>>().join(", "));
     Ok(format!("they signed for what it had told; saved is {saved}, deregistered with {parties}"))
 }

@@ -368,10 +368,13 @@ pub(in super::super) fn sanitisation_certificate() -> SanitisationCertificate {
         approved_by: vec!["gil".to_owned(), "han".to_owned()],
         saved: Some(Digest([8; 32])),
         saved_in: vec!["first (eu-1)".to_owned(), "second (eu-2)".to_owned()],
-        deregistered: vec![Deregistered {
-            with: "alpha".to_owned(),
-            reference: "D-2026-117".to_owned(),
-        }],
+        deregistered: vec![
+            Deregistered { with: "alpha".to_owned(), reference: "D-2026-117".to_owned() },
+            Deregistered {
+                with: "registry DE".to_owned(),
+                reference: "none needed: there is no registry in Germany, says ana".to_owned(),
+            },
+        ],
         certified_at: NOW,
     }
 }

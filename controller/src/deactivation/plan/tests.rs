@@ -12,13 +12,18 @@ const HOUR: Duration = Duration::from_secs(3600);
 
 /// Everything is so that a wipe needs.
 fn cleared() -> ServiceFacts {
-    let deregistered = vec![Deregistered { with: "alpha".to_owned(), reference: "D-1".to_owned() }];
+    let told = [("alpha", "D-1"), ("registry unionpay", "U-1")];
+    let told = told.map(|(with, reference)| Deregistered {
+        with: with.to_owned(),
+        reference: reference.to_owned(),
+    });
     ServiceFacts {
         service: Service::Suspended,
         service_order: Some(OrderId::from_bytes([2; 16])),
         service_at: Some(NOW),
         saved: Some((Digest([3; 32]), NOW.minus(HOUR))),
-        deregistered,
+        bound_with: BTreeSet::from(["alpha".to_owned()]),
+        deregistered: told.to_vec(),
         ..selling()
     }
 }
@@ -28,7 +33,8 @@ fn found(step: Step, facts: ServiceFacts) -> Vec<Obstacle> {
     plan(step, &[facts], &besides, None, NOW).terminals.remove(0).obstacles
 }
 
-const SUSPEND: Step = Step::Suspend { cut_off: NOW };
+const SUSPEND: Step = Step::Suspend { cut_off: NOW, is_given_up: false };
+const GIVEN_UP: Step = Step::Suspend { cut_off: NOW, is_given_up: true };
 const WIPE: Step = Step::Wipe { is_lost: false };
 const WIPE_LOST: Step = Step::Wipe { is_lost: true };
 
@@ -78,11 +84,36 @@ fn nothing_is_wiped_that_is_not_saved_deregistered_and_asked_for_what_it_told() 
     };
     assert_eq!(lacks(a_day_before), [SavedTooEarly]);
     assert_eq!(lacks(|it| it.deregistered.clear()), [NotDeregistered]);
+    assert_eq!(lacks(|it| drop(it.deregistered.pop())), [NotDeregistered]);
+    assert_eq!(lacks(|it| it.bound_with.extend(["beta".to_owned()])), [NotDeregistered]);
     assert_eq!(lacks(|it| it.challenge = None), [NoChallenge]);
     // One in the wrong hands needs only what binds the approval to it.
     let lost = ServiceFacts { challenge: None, ..selling() };
     assert_eq!(found(WIPE_LOST, lost), [NoChallenge]);
     assert_eq!(found(WIPE_LOST, selling()), []);
+}
+
+#[test]
+fn only_what_answers_nobody_and_is_being_replaced_is_given_up() {
+    let with = |presence, is_being_replaced| {
+        found(GIVEN_UP, ServiceFacts { presence, is_being_replaced, ..selling() })
+    };
+    assert_eq!(with(Presence::Offline, true), []);
+    assert_eq!(with(Presence::NeverSeen, true), []);
+    assert_eq!(with(Presence::Online, true), [Obstacle::NotGivenUp]);
+    assert_eq!(with(Presence::Offline, false), [Obstacle::NotGivenUp]);
+}
+
+#[test]
+fn a_refusal_names_with_whom_each_terminal_is_not_deregistered() {
+    let px2 = ServiceFacts { serial: "PX-2".to_owned(), deregistered: vec![], ..cleared() };
+    let mut px3 = ServiceFacts { serial: "PX-3".to_owned(), ..cleared() };
+    px3.deregistered.pop();
+    let plan = plan(WIPE, &[cleared(), px2, px3], &BTreeMap::new(), None, NOW);
+    let said = |lacking: &str| format!("nobody wrote down that it is deregistered with {lacking}");
+    let open = [(said("a registry"), vec!["PX-3"]), (said("alpha, a registry"), vec!["PX-2"])];
+    assert_eq!(plan.open(), open);
+    assert_eq!(plan.open_obstacles(), BTreeSet::from([Obstacle::NotDeregistered]));
 }
 
 #[test]
@@ -110,7 +141,7 @@ fn the_last_selling_terminal_of_a_store_is_stopped_only_when_somebody_answers_fo
     let besides = BTreeMap::from([("north".to_owned(), 0)]);
     let blocked = plan(SUSPEND, &[selling()], &besides, None, NOW);
     assert!(blocked.is_blocked());
-    assert_eq!(blocked.open(), BTreeMap::from([(Obstacle::LastInStore, vec!["PX-1"])]));
+    assert_eq!(blocked.open(), [(Obstacle::LastInStore.detail().to_owned(), vec!["PX-1"])]);
     let answered = plan(SUSPEND, &[selling()], &besides, Some("gil".to_owned()), NOW);
     assert!(!answered.is_blocked());
     assert!(answered.open().is_empty());

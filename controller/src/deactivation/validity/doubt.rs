@@ -20,6 +20,10 @@ pub enum Doubt {
     ContractUnknown,
     CertificateEnded,
     CertificateEnds,
+    KeysEnded,
+    KeysEnd,
+    KeysUnknown,
+    BehindPeers,
     BelowMinimum,
     VersionUnknown,
     Incompatible,
@@ -28,7 +32,7 @@ pub enum Doubt {
 }
 
 impl Doubt {
-    pub const ALL: [Self; 20] = [
+    pub const ALL: [Self; 24] = [
         Self::BindingUnknown,
         Self::NoActiveBinding,
         Self::Deregistered,
@@ -44,6 +48,10 @@ impl Doubt {
         Self::ContractUnknown,
         Self::CertificateEnded,
         Self::CertificateEnds,
+        Self::KeysEnded,
+        Self::KeysEnd,
+        Self::KeysUnknown,
+        Self::BehindPeers,
         Self::BelowMinimum,
         Self::VersionUnknown,
         Self::Incompatible,
@@ -68,6 +76,10 @@ impl Doubt {
             Self::ContractUnknown => "contract-unknown",
             Self::CertificateEnded => "certificate-ended",
             Self::CertificateEnds => "certificate-ends",
+            Self::KeysEnded => "keys-ended",
+            Self::KeysEnd => "keys-end",
+            Self::KeysUnknown => "keys-unknown",
+            Self::BehindPeers => "behind-peers",
             Self::BelowMinimum => "below-minimum",
             Self::VersionUnknown => "version-unknown",
             Self::Incompatible => "incompatible",
@@ -88,6 +100,7 @@ impl Doubt {
             | Self::RegistrationEnded
             | Self::LicenceLapsed
             | Self::CertificateEnded
+            | Self::KeysEnded
             | Self::BelowMinimum
             | Self::Incompatible
             | Self::PaperExpired => Weight::Blocks,
@@ -95,12 +108,15 @@ impl Doubt {
             | Self::IndirectClearing
             | Self::ProviderCertificateLapsed
             | Self::NoContract
-            | Self::CertificateEnds => Weight::NeedsName,
+            | Self::CertificateEnds
+            | Self::KeysEnd
+            | Self::BehindPeers => Weight::NeedsName,
             Self::BindingUnknown
             | Self::RegistrationUnknown
             | Self::ProviderUnknown
             | Self::LicenceUnknown
             | Self::ContractUnknown
+            | Self::KeysUnknown
             | Self::VersionUnknown
             | Self::Untested => Weight::Unknown,
         }
@@ -151,6 +167,21 @@ impl Doubt {
             }
             Self::CertificateEnds => {
                 "enrol it anew first, or name who sees to that: `--override certificate-ends=NAME`"
+            }
+            Self::KeysEnded => {
+                "have new keys loaded, then write down until when they are good: `tillward \
+                 terminal keys --until DAY`"
+            }
+            Self::KeysEnd => {
+                "have new keys loaded first, or name who sees to that: `--override keys-end=NAME`"
+            }
+            Self::KeysUnknown => {
+                "ask whoever loads its keys, then `tillward terminal keys --until DAY`; or \
+                 `--vouch NAME`"
+            }
+            Self::BehindPeers => {
+                "upgrade it first, with `tillward campaign create --release`: it stays suspended \
+                 meanwhile; or name who answers: `--override behind-peers=NAME`"
             }
             Self::BelowMinimum => {
                 "upgrade it first, with an ordinary campaign: it stays suspended meanwhile"

@@ -4,6 +4,7 @@ use shared::digest::Digest;
 
 use super::*;
 use crate::provider::samples::day;
+use crate::terminal::keys::KeyKind;
 
 fn noon(text: &str) -> UnixTime {
     let noon: jiff::Timestamp = format!("{text}T12:00:00Z").parse().unwrap();
@@ -44,6 +45,11 @@ fn active() -> Active {
     }
 }
 
+fn good_until(kind: KeyKind, until: Option<&str>) -> KeyWord {
+    let (recorded_at, recorded_by) = (now(), "ana".to_owned());
+    KeyWord { kind, until: until.map(day), said_by: "Kim".to_owned(), recorded_at, recorded_by }
+}
+
 /// Everything is on record, and valid on its last day.
 fn valid() -> Facts {
     let (name, version) = ("pos".to_owned(), "2.0.0".to_owned());
@@ -52,6 +58,8 @@ fn valid() -> Facts {
         active: Known::Is(vec![active()]),
         deregistered: vec![],
         certificate_ends_at: Some(now().plus(RENEWED_BEFORE)),
+        keys: vec![good_until(KeyKind::Pin, Some("2026-12-11"))],
+        brought: vec![],
         compatible: Compatibility::Tested,
         components: Known::Is(vec![Component { name, version, security_counter: 1 }]),
     }
@@ -151,6 +159,58 @@ fn a_terminals_own_certificate_lasts_until_somebody_has_renewed_it() {
     ] {
         is(Facts { certificate_ends_at: ends_at, ..valid() }, &doubts);
     }
+}
+
+#[test]
+fn payment_keys_last_until_the_day_that_somebody_has_named() {
+    let second = ("2026-12-31", KeyKind::Sred);
+    for (until, doubts) in [
+        (Some("2026-12-11"), vec![]),
+        (Some("2026-12-10"), vec![Doubt::KeysEnd]),
+        (Some("2026-12-04"), vec![Doubt::KeysEnd]),
+        (Some("2026-12-03"), vec![Doubt::KeysEnded]),
+        // Erased, or known to somebody else.
+        (None, vec![Doubt::KeysEnded]),
+    ] {
+        let keys = vec![good_until(KeyKind::Pin, until), good_until(second.1, Some(second.0))];
+        is(Facts { keys, ..valid() }, &doubts);
+    }
+    is(Facts { keys: vec![], ..valid() }, &[Doubt::KeysUnknown]);
+    let keys = vec![good_until(KeyKind::Dukpt, Some("2026-12-03"))];
+    let detail = &found(Facts { keys, ..valid() })[0].detail;
+    assert_eq!(detail, "its dukpt keys were good until 2026-12-03, says Kim");
+}
+
+#[test]
+fn whoever_stood_still_runs_no_less_than_its_peers() {
+    let campaign = CampaignId::from_bytes([7; 16]);
+    let brought = |component: &str, version: &str, security_counter| {
+        let (component, version) = (component.to_owned(), version.to_owned());
+        vec![Brought { component, version, security_counter, campaign }]
+    };
+    for (brought, doubts) in [
+        (brought("pos", "2.0.0", 1), vec![]),
+        (brought("pos", "1.9", 1), vec![]),
+        (brought("pos", "2.0.1", 1), vec![Doubt::BehindPeers]),
+        // A version may be taken back, a security counter never is.
+        (brought("pos", "2.0.0", 2), vec![Doubt::BehindPeers]),
+        (brought("pos", "1.9", 2), vec![Doubt::BehindPeers]),
+        (brought("pos", "newest", 1), vec![Doubt::VersionUnknown]),
+        (brought("firmware", "1.0", 1), vec![Doubt::VersionUnknown]),
+    ] {
+        is(Facts { brought: brought.clone(), ..valid() }, &doubts);
+        let (components, brought) = (Known::Unknown, brought);
+        is(Facts { components, brought, ..valid() }, &[Doubt::VersionUnknown]);
+    }
+    let detail = |version, counter| {
+        let brought = brought("pos", version, counter);
+        found(Facts { brought, ..valid() }).remove(0).detail
+    };
+    let peers = format!("it runs pos 2.0.0, and {campaign} has brought");
+    let place = "to its model in its store";
+    assert_eq!(detail("2.0.1", 2), format!("{peers} 2.0.1 {place}"));
+    let counters = "(security counter 2, and its own is 1)";
+    assert_eq!(detail("2.0.0", 2), format!("{peers} 2.0.0 {place} {counters}"));
 }
 
 #[test]

@@ -6,23 +6,29 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use shared::change::rebind::{Reason, Test, TestKind};
-use shared::document::clearance::Deregistered;
 use shared::id::RequestId;
+use shared::message::{Component, Hello};
 use shared::time::UnixTime;
 
+use super::control::upgrade;
 use super::on_record::on_record;
 use super::rebinds::{approve, until_over};
 use super::world::{World, by, id};
+use crate::campaign::policy::Policy;
 use crate::deactivation::notice::Answer;
-use crate::deactivation::plan::CHECKED;
+use crate::deactivation::parties::{Party, Word};
+use crate::deactivation::plan::{CHECKED, Plan};
 use crate::deactivation::{
     Checked, DeactivationError, Deactivations, Kept, NewChange, Resumption, Wanted,
 };
+use crate::provider::samples::day;
 use crate::registry::audit::By;
+use crate::registry::delivery::{Heard, Saying};
 use crate::registry::page::Page;
 use crate::registry::request::NewRequest;
 use crate::registry::terminal::Service;
 use crate::request::{Asked, Channel, Method, RequestKind};
+use crate::terminal::keys::{KeyKind, NewKeyWord};
 
 fn deactivations(world: &World) -> Deactivations {
     Deactivations::new(Arc::clone(&world.registry), world.campaigns.clone())
@@ -58,7 +64,8 @@ async fn service(world: &World) -> Service {
 }
 
 fn suspension(request: RequestId, cut_off: UnixTime) -> NewChange {
-    let wanted = Wanted::Suspend { cut_off, resume_expected: None, delay: None };
+    let (resume_expected, delay) = (None, None);
+    let wanted = Wanted::Suspend { cut_off, resume_expected, delay, is_given_up: false };
     let untold = Some(Answer { by: "Gil".to_owned(), why: "told by telephone".to_owned() });
     NewChange { request, wanted, name: None, lifetime_s: None, close_store: None, untold }
 }
@@ -99,8 +106,8 @@ async fn whoever_answers_for_what_nobody_has_told_is_kept_and_in_the_log() {
     let request = accepted(&world, 51, RequestKind::Resume).await;
     let changes = deactivations(&world);
     let refused = changes.create(resumption(request, None), &by(world.now)).await.unwrap_err();
-    // Nobody has looked its licence up, or tried this model with it.
-    assert_eq!(codes(&refused), ["licence-unknown", "untested"]);
+    // Nobody has said how long its keys are good, looked a licence up, or tried this model with it.
+    assert_eq!(codes(&refused), ["keys-unknown", "licence-unknown", "untested"]);
     assert!(refused.hint().unwrap().contains("tillward provider vouch licence"));
     for own in ["op", "Cora", " "] {
         let refused = changes.create(resumption(request, Some(own)), &by(world.now)).await;
@@ -110,13 +117,13 @@ async fn whoever_answers_for_what_nobody_has_told_is_kept_and_in_the_log() {
     let found = world.registry.deactivation(campaign.id).await.unwrap().unwrap();
     let kept: Kept = serde_json::from_str(&found.plan).unwrap();
     let named = |code: &str| (code.to_owned(), "Bo".to_owned());
-    let expected = BTreeMap::from([named("licence-unknown"), named("untested")]);
-    assert_eq!(kept.plan.answered, expected);
-    assert_eq!(kept.plan.findings.len(), 2);
+    let expected = ["keys-unknown", "licence-unknown", "untested"].map(named);
+    assert_eq!(kept.plan.answered, BTreeMap::from(expected));
+    assert_eq!(kept.plan.findings.len(), 3);
     assert!(kept.plan.terminals[0].suspended_by.is_some());
     let log = world.registry.audit(&Page::first(500)).await.unwrap();
     let answered: Vec<_> = log.iter().filter(|it| it.what == "deactivation-answered").collect();
-    assert_eq!(answered.len(), 2);
+    assert_eq!(answered.len(), 3);
     assert!(answered.iter().all(|it| it.object.ends_with(" Bo")), "{answered:?}");
     approve(&world, campaign.id).await;
     until_over(&mut world, campaign.id).await;
@@ -131,14 +138,14 @@ async fn a_terminal_that_its_provider_has_forgotten_does_not_sell_again() {
     let Wanted::Resume(resume) = &mut new.wanted else { panic!("it is one") };
     resume.at_least = BTreeMap::from([("pos".to_owned(), "99.0".to_owned())]);
     resume.overrides = BTreeMap::from([("deregistered".to_owned(), "Bo".to_owned())]);
-    let (with, reference) = ("alpha".to_owned(), "D-1".to_owned());
-    let told = Deregistered { with, reference };
-    deactivations(&world).deregister(id(1), &told, &by(world.now)).await.unwrap();
+    let told = (&Party::Provider("alpha".to_owned()), &Word::Reference("D-1".to_owned()));
+    deactivations(&world).deregister(id(1), told, &by(world.now)).await.unwrap();
     let refused = deactivations(&world).create(new.clone(), &by(world.now)).await.unwrap_err();
     assert_eq!(codes(&refused), ["deregistered"], "nobody answers for that");
     let DeactivationError::Planned(plan) = refused else { panic!("{refused}") };
     let answered: Vec<_> = plan.answered.keys().collect();
-    assert_eq!(answered, ["licence-unknown", "untested", "version-unknown"], "it told no version");
+    let unknown = ["keys-unknown", "licence-unknown", "untested", "version-unknown"];
+    assert_eq!(answered, unknown, "it told no version");
     let Wanted::Resume(resume) = &mut new.wanted else { panic!("it is one") };
     resume.checked.as_mut().unwrap().what.remove("reader");
     let plan = deactivations(&world).plan(&new, &by(world.now)).await.unwrap();
@@ -147,6 +154,65 @@ async fn a_terminal_that_its_provider_has_forgotten_does_not_sell_again() {
     resume.at_least = BTreeMap::from([("pos".to_owned(), "newest".to_owned())]);
     let refused = deactivations(&world).create(new, &by(world.now)).await;
     assert!(matches!(refused, Err(DeactivationError::NotAVersion(_))), "{refused:?}");
+}
+
+#[tokio::test]
+async fn payment_keys_are_asked_for_until_somebody_says_how_long_they_are_good() {
+    let world = suspended().await;
+    let request = accepted(&world, 51, RequestKind::Resume).await;
+    let new = resumption(request, Some("Bo"));
+    let plan = async || deactivations(&world).plan(&new, &by(world.now)).await.unwrap();
+    let of_keys = |plan: &Plan| -> Vec<_> {
+        let keys = plan.findings.iter().filter(|it| it.code.starts_with("keys-"));
+        keys.map(|it| it.code.clone()).collect()
+    };
+    let say = async |until: Option<&str>| {
+        let said_by = "Kim".to_owned();
+        let word = NewKeyWord { kinds: [KeyKind::Pin].into(), until: until.map(day), said_by };
+        world.registry.put_keys(id(1), &word, &by(world.now)).await.unwrap()
+    };
+    assert_eq!(of_keys(&plan().await), ["keys-unknown"]);
+    assert_eq!(say(Some("1970-12-31")).await.len(), 1);
+    assert_eq!(of_keys(&plan().await), [""; 0]);
+    assert!(!plan().await.is_blocked());
+    for gone in [Some("1970-01-01"), None] {
+        say(gone).await;
+        assert_eq!(of_keys(&plan().await), ["keys-ended"], "{gone:?}");
+        assert!(plan().await.is_blocked(), "nobody answers for that");
+    }
+    let log = world.registry.audit(&Page::first(500)).await.unwrap();
+    let said: Vec<_> = log.iter().filter(|it| it.what == "payment-keys-said").collect();
+    assert_eq!(said.len(), 3);
+    assert!(said.iter().all(|it| it.object.ends_with(" Kim")), "{said:?}");
+}
+
+#[tokio::test]
+async fn whoever_stood_still_while_its_peers_were_upgraded_is_upgraded_first() {
+    let mut world = suspended().await;
+    let mut new = upgrade(&world, 60, Policy::PLAIN).await;
+    new.selector = format!("id={}", id(2));
+    world.create_and_start(&new).await.unwrap();
+    let request = accepted(&world, 51, RequestKind::Resume).await;
+    let mut resume = resumption(request, Some("Bo"));
+    let refused = async |world: &World, resume: &NewChange| {
+        let plan = deactivations(world).plan(resume, &by(world.now)).await.unwrap();
+        plan.open_findings().into_iter().map(|it| it.code).collect::<Vec<_>>()
+    };
+    assert_eq!(refused(&world, &resume).await, [""; 0], "it is not over yet");
+    world.until_over(60, 500).await;
+    let runs = |version: &str| Component {
+        name: "pos".to_owned(),
+        version: version.to_owned(),
+        security_counter: 1,
+    };
+    let hello = Hello { components: vec![runs("1.9")], ..world.terminal(1).hello() };
+    let (terminal, at) = (id(1), world.now);
+    let heard = Heard { terminal, at, saying: Saying::Hello(hello) };
+    world.registry.apply(&[heard]).await.unwrap();
+    assert_eq!(refused(&world, &resume).await, ["behind-peers"], "nobody vouches for that");
+    let Wanted::Resume(wish) = &mut resume.wanted else { panic!("it is one") };
+    wish.overrides = BTreeMap::from([("behind-peers".to_owned(), "Bo".to_owned())]);
+    assert_eq!(refused(&world, &resume).await, [""; 0]);
 }
 
 #[tokio::test]
@@ -161,7 +227,7 @@ async fn a_fleet_that_keeps_no_records_resumes_when_somebody_vouches_for_it() {
     let request = accepted(&world, 51, RequestKind::Resume).await;
     let changes = deactivations(&world);
     let refused = changes.create(resumption(request, None), &by(world.now)).await.unwrap_err();
-    assert_eq!(codes(&refused), ["binding-unknown", "untested"]);
+    assert_eq!(codes(&refused), ["binding-unknown", "keys-unknown", "untested"]);
     let campaign = changes.create(resumption(request, Some("Bo")), &by(world.now)).await.unwrap();
     approve(&world, campaign.id).await;
     until_over(&mut world, campaign.id).await;

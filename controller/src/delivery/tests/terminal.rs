@@ -328,7 +328,7 @@ impl Terminal {
         said
     }
 
-    fn hello(&self) -> Hello {
+    pub(super) fn hello(&self) -> Hello {
         Hello {
             challenge: Some(Digest::of(self.id.as_bytes())),
             boot_nonce: Nonce([self.nonce; 16]),

@@ -20,6 +20,7 @@ use crate::registry::delivery::AlarmKind;
 use crate::registry::terminal::{Presence, Service, Unit};
 use crate::replacement::{ReplacementEvent, ReplacementState};
 use crate::request::{RequestKind, RequestState};
+use crate::terminal::keys::KeyKind;
 use crate::unit::inspection::Verdict;
 use crate::unit::record::Condition;
 use crate::unit::{UnitEvent, UnitState};
@@ -454,6 +455,15 @@ impl Code for Liability {
 impl Code for UnitEvent {
     const WHAT: &'static str = "event of a unit";
     const ALL: &'static [Self] = &UnitEvent::ALL;
+
+    fn code(self) -> &'static str {
+        self.as_str()
+    }
+}
+
+impl Code for KeyKind {
+    const WHAT: &'static str = "kind of payment keys";
+    const ALL: &'static [Self] = &KeyKind::ALL;
 
     fn code(self) -> &'static str {
         self.as_str()

@@ -1,6 +1,6 @@
 //! Suspensions, returns to service and wipes, and what is known of the terminals they are about.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use async_trait::async_trait;
 use shared::change::{Change, SettlementDelay};
@@ -25,10 +25,11 @@ use super::session::{
 use super::suspicions::{place_is_frozen, terminal_is_frozen};
 use super::tally::Differences;
 use super::{
-    SqlRegistry, alarms, audit, campaigns, finish, guards, quarantine, read, receipts, requests,
-    stops, terminals, transaction, units, write,
+    SqlRegistry, alarms, audit, brought, campaigns, deregistrations, finish, guards, keys,
+    quarantine, read, receipts, requests, stops, terminals, transaction, units, write,
 };
 use crate::campaign::state::CampaignState;
+use crate::deactivation::validity::Brought;
 use crate::deactivation::watch;
 use crate::registry::RegistryError;
 use crate::registry::audit::By;
@@ -42,6 +43,7 @@ use crate::registry::page::Page;
 use crate::registry::rebind::NotBegun;
 use crate::registry::terminal::Service;
 use crate::request::{RequestKind, RequestState};
+use crate::terminal::keys::{KeyWord, NewKeyWord};
 
 /// Terminals in one transaction.
 const RETIRED_MAX: u32 = 100;
@@ -91,7 +93,9 @@ impl<D: Database> DeactivationRegistry for SqlRegistry<D> {
         told: &Deregistered,
         by: &By,
     ) -> Result<()> {
-        write!(self, "note a deregistration", tx => deregister(tx, terminal, told, by))
+        write!(self, "note a deregistration", tx => {
+            deregistrations::put(tx, terminal, told, by)
+        })
     }
 
     async fn withdraw_deregistration(
@@ -100,7 +104,22 @@ impl<D: Database> DeactivationRegistry for SqlRegistry<D> {
         told: &Deregistered,
         by: &By,
     ) -> Result<bool> {
-        write!(self, "take back a deregistration", tx => withdraw(tx, terminal, told, by))
+        write!(self, "take back a deregistration", tx => {
+            deregistrations::withdraw(tx, terminal, told, by)
+        })
+    }
+
+    async fn put_keys(
+        &self,
+        terminal: TerminalId,
+        said: &NewKeyWord,
+        by: &By,
+    ) -> Result<Vec<KeyWord>> {
+        write!(self, "note what is said of keys", tx => keys::put(tx, terminal, said, by))
+    }
+
+    async fn brought_to(&self, store: &str, model: &str) -> Result<Vec<Brought>> {
+        read!(self, "look what campaigns have brought", tx => brought::to(tx, store, model))
     }
 
     async fn uncertified(
@@ -346,7 +365,9 @@ async fn facts(tx: &mut Transaction, ids: &[TerminalId]) -> Result<Vec<ServiceFa
             place_is_frozen!(),
             ", ",
             terminal_is_replaced!(),
-            " FROM terminals WHERE id IN "
+            ", EXISTS (SELECT 1 FROM replacements WHERE replacements.old_terminal = terminals.id
+                 AND replacements.state NOT IN ('closed', 'cancelled'))
+             FROM terminals WHERE id IN "
         ),
         " ORDER BY id"
     );
@@ -372,13 +393,18 @@ async fn facts(tx: &mut Transaction, ids: &[TerminalId]) -> Result<Vec<ServiceFa
             is_frozen: row.flag()?,
             is_place_frozen: row.flag()?,
             is_replaced: row.flag()?,
+            is_being_replaced: row.flag()?,
             saved: None,
+            bound_with: BTreeSet::new(),
             deregistered: Vec::new(),
+            keys: Vec::new(),
         });
     }
     for it in &mut all {
         it.saved = saved(tx, it).await?;
-        it.deregistered = deregistered(tx, it.terminal, it.epoch).await?;
+        it.bound_with = deregistrations::bound_with(tx, it.terminal).await?;
+        it.deregistered = deregistrations::of(tx, it.terminal, it.epoch).await?;
+        it.keys = keys::of(tx, it.terminal, it.epoch).await?;
     }
     Ok(all)
 }
@@ -418,65 +444,8 @@ async fn saved_by(tx: &mut Transaction, order: OrderId) -> Result<Option<Digest>
     Ok(success(tx, order).await?.and_then(|(_, evidence)| saved_manifest(&evidence)))
 }
 
-async fn deregistered(
-    tx: &mut Transaction,
-    terminal: TerminalId,
-    epoch: u32,
-) -> Result<Vec<Deregistered>> {
-    let select = "SELECT party, reference FROM deregistrations
-         WHERE terminal = $1 AND epoch = $2 ORDER BY party";
-    let rows = tx.rows(select, vec![text(terminal), int(epoch)]).await?;
-    let told = |mut row: Row| Ok(Deregistered { with: row.text()?, reference: row.text()? });
-    rows.into_iter().map(told).collect()
-}
-
 fn count(row: Option<Row>) -> Result<u64> {
     row.map_or(Ok(0), |mut row| row.number())
-}
-
-async fn deregister(
-    tx: &mut Transaction,
-    terminal: TerminalId,
-    told: &Deregistered,
-    by: &By,
-) -> Result<()> {
-    let missing = || RegistryError::Missing { what: "terminal", which: terminal.to_string() };
-    let known = terminals::by_id(tx, terminal).await?.ok_or_else(missing)?;
-    let insert = "INSERT INTO deregistrations (terminal, epoch, party, reference, recorded_at,
-             recorded_by)
-         VALUES ($1, $2, $3, $4, $5, $6)
-         ON CONFLICT (terminal, epoch, party) DO UPDATE SET reference = $4, recorded_at = $5,
-             recorded_by = $6";
-    let values = vec![
-        text(terminal),
-        int(known.epoch),
-        text(&told.with),
-        text(&told.reference),
-        time(by.at),
-        text(&by.who),
-    ];
-    tx.execute(insert, values).await?;
-    let subject = format!("{terminal} {} {}", told.with, told.reference);
-    audit::append(tx, by, "terminal-deregistered", subject).await
-}
-
-async fn withdraw(
-    tx: &mut Transaction,
-    terminal: TerminalId,
-    told: &Deregistered,
-    by: &By,
-) -> Result<bool> {
-    let missing = || RegistryError::Missing { what: "terminal", which: terminal.to_string() };
-    let known = terminals::by_id(tx, terminal).await?.ok_or_else(missing)?;
-    let delete = "DELETE FROM deregistrations
-         WHERE terminal = $1 AND epoch = $2 AND party = $3 AND reference = $4";
-    let values = vec![text(terminal), int(known.epoch), text(&told.with), text(&told.reference)];
-    if tx.execute(delete, values).await? == 0 {
-        return Ok(false);
-    }
-    let subject = format!("{terminal} {} {}", told.with, told.reference);
-    audit::append(tx, by, "deregistration-withdrawn", subject).await?;
-    Ok(true)
 }
 
 /// What the end of an order made of its terminal, and of its unit. The newest order that took

@@ -5,6 +5,7 @@
 mod replace;
 mod table;
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -59,8 +60,12 @@ fn play(stage: &mut Stage, promises: &mut Promises) -> Result<Section> {
     stage.tell.step("the holiday is over: somebody has looked at the till, and it is tested");
     let resume = wish(stage, "resume", "business", HOLIDAY)?;
     let checked = ["--checked", "screen,printer,reader,scanner,battery", "--checked-by", "Tess"];
-    // Unless providers were described before, nobody knows what this till is bound to.
-    let vouched = ["--vouch", "Bo"];
+    let serial = stage.world.terminals[HOLIDAY].shop.serial.clone();
+    let keys = ["--kind", "pin,sred", "--until", "2099-12-31", "--said-by", "Kim"];
+    stage.operator(&[&["terminal", "keys", &serial], &keys[..]].concat())?;
+    // Unless providers were described before, nobody knows what this till is bound to; and where
+    // upgrades went before, it may have missed one.
+    let vouched = ["--vouch", "Bo", "--override", "behind-peers=Bo"];
     let words = [&["resume", "--request", &resume], &checked[..], &vouched].concat();
     let campaign = approved(stage, &words)?;
     replace::take_over(stage, &case, promises)?;
@@ -80,7 +85,9 @@ fn play(stage: &mut Stage, promises: &mut Promises) -> Result<Section> {
         began_no_sale_after(stage, &[RETIRED, REPLACED], cut_off)?,
     );
     let replaced = wish(stage, "decommission", "fault-hardware", REPLACED)?;
-    deregister(stage, REPLACED)?;
+    deregister(stage, REPLACED, &case.position)?;
+    let none = ["--registry", "of-cards", "--none-needed", "No registry is kept here."];
+    stage.operator(&[&["deactivate", "deregister", case.old_serial()], &none[..]].concat())?;
     let early = [&["deactivate"], &wipe(&replaced)[..]].concat();
     promises.check(
         "the old till is not wiped while the new one is watched",
@@ -93,7 +100,15 @@ fn play(stage: &mut Stage, promises: &mut Promises) -> Result<Section> {
     promises.equal("no test sale stands", &books.tests_left(), &0);
     let early = [&["deactivate"], &wipe(&retired)[..]].concat();
     promises.check("no wipe before it is deregistered", refused(stage, &early, "deregistered"));
-    deregister(stage, RETIRED)?;
+    let position = replace::position_of(stage, RETIRED)?;
+    deregister(stage, RETIRED, &position)?;
+    promises.check(
+        "…nor while only its provider has said so, and no registry",
+        refused(stage, &early, "deregistered with a registry"),
+    );
+    let serial = stage.world.terminals[RETIRED].shop.serial.clone();
+    let told = ["--registry", "of-cards", "--reference", "R-2026-41"];
+    stage.operator(&[&["deactivate", "deregister", &serial], &told[..]].concat())?;
     erase(stage, &[(RETIRED, &retired), (REPLACED, &replaced)], promises)?;
     stolen(stage, promises)?;
     let certificates = certificates(stage, promises)?;
@@ -169,10 +184,21 @@ fn wipe(request: &str) -> [&str; 6] {
     ["wipe", "--request", request, "--cool-off", "2s", "--yes"]
 }
 
-fn deregister(stage: &Stage, at: usize) -> Result<()> {
+/// With each provider that knows it by the bindings of its place.
+fn deregister(stage: &Stage, at: usize, position: &str) -> Result<()> {
     let serial = stage.world.terminals[at].shop.serial.as_str();
-    let told = ["--with", "alpha", "--reference", "D-2026-117"];
-    stage.operator(&[&["deactivate", "deregister", serial], &told[..]].concat()).map(drop)
+    let all = stage.list(&["binding", "list"])?;
+    let known = ["active", "standby", "retiring"];
+    let knows = |it: &&Value| {
+        it["position"] == position && it["state"].as_str().is_some_and(|it| known.contains(&it))
+    };
+    let providers: BTreeSet<_> =
+        all.iter().filter(knows).filter_map(|it| it["provider"].as_str()).collect();
+    for provider in providers {
+        let told = ["--with", provider, "--reference", "D-2026-117"];
+        stage.operator(&[&["deactivate", "deregister", serial], &told[..]].concat())?;
+    }
+    Ok(())
 }
 
 /// Whether a command is not taken, for this reason.

@@ -3,10 +3,12 @@
 
 use shared::digest::Digest;
 use shared::document::SanitisationCertificate;
+use shared::document::clearance::Deregistered;
 use shared::document::sanitisation::{Method, Verification};
 
 use super::super::super::measure::time_text;
 use crate::campaign::words::harmless;
+use crate::deactivation::parties::{self, Word};
 use crate::sheet::escaped;
 
 pub(super) struct Field {
@@ -45,11 +47,17 @@ pub(super) fn fields(of: &SanitisationCertificate, digest: Digest) -> Vec<Field>
         ("destination", said(of.destination.as_ref())),
         ("saved before", saved),
     ]);
-    all.extend(
-        of.deregistered.iter().map(|it| ("deregistered", format!("{}: {}", it.with, it.reference))),
-    );
+    all.extend(of.deregistered.iter().map(deregistered));
     all.extend([("order", of.order.to_string()), ("certified at", time_text(of.certified_at))]);
     all.into_iter().map(|(name, value)| Field { name, value: harmless(&value) }).collect()
+}
+
+/// What was not deregistered, because somebody says that it need not be, is not claimed to be.
+fn deregistered(it: &Deregistered) -> (&'static str, String) {
+    match Word::read(&it.reference) {
+        Word::Reference(reference) => ("deregistered", format!("{}: {reference}", it.with)),
+        Word::NoneNeeded { .. } => ("not deregistered", parties::words(it)),
+    }
 }
 
 fn said(it: Option<&String>) -> String {

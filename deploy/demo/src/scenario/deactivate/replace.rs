@@ -8,7 +8,7 @@ use harness::wait::wait_for;
 use harness::world::{Shop, recovery, run};
 use serde_json::{Value, json};
 
-use super::{REPLACED, refused, sales, sells_again, signed, wish};
+use super::{REPLACED, RETIRED, refused, sales, sells_again, signed, wish};
 use crate::campaign::{all_succeeded, complete, id, states};
 use crate::promises::Promises;
 use crate::stage::{SOON, Stage, ZONE};
@@ -23,6 +23,8 @@ pub(super) struct Case {
     pub(super) new: usize,
     old_serial: String,
     new_serial: String,
+    /// The lane that one leaves and the other takes.
+    pub(super) position: String,
     /// Of the position: which one, and its numbers.
     binding: Value,
 }
@@ -31,6 +33,10 @@ pub(super) struct Case {
 const MEANWHILE: [&str; 4] = ["--max-parallel", "1", "--fallback", "the old unit sells"];
 
 impl Case {
+    pub(super) fn old_serial(&self) -> &str {
+        &self.old_serial
+    }
+
     pub(super) fn in_words(&self) -> String {
         let (old, new) = (&self.old_serial, &self.new_serial);
         format!("{new} has taken the place, the binding and the data of {old}")
@@ -44,7 +50,7 @@ pub(super) fn begin(stage: &mut Stage) -> Result<Case> {
     let new = format!("TW-{}", stage.world.terminals.len() + 1);
     stage.tell.step(&format!("the card reader of {old} fails: {new} is to take its place"));
     stage.world.describe_providers()?;
-    stage.world.take_over_bindings(&[REPLACED])?;
+    stage.world.take_over_bindings(&[RETIRED, REPLACED])?;
     let position = position_of(stage, REPLACED)?;
     let binding = active_binding(stage, &position)?;
     units(stage, &shop, &new, &position)?;
@@ -65,7 +71,7 @@ pub(super) fn begin(stage: &mut Stage) -> Result<Case> {
     let unpacked = Shop { serial, store, model, zone: ZONE.to_owned() };
     let at = stage.world.unpack(&unpacked)?;
     let (old_serial, new_serial) = (old, new);
-    Ok(Case { number, new: at, old_serial, new_serial, binding })
+    Ok(Case { number, new: at, old_serial, new_serial, position, binding })
 }
 
 /// The old unit stands in its lane, and the new one is in stock.
@@ -87,7 +93,7 @@ fn units(stage: &Stage, shop: &Shop, new: &str, position: &str) -> Result<()> {
     Ok(())
 }
 
-fn position_of(stage: &Stage, at: usize) -> Result<String> {
+pub(super) fn position_of(stage: &Stage, at: usize) -> Result<String> {
     let serial = stage.world.terminals[at].shop.serial.as_str();
     let own = stage.ids()?.remove(serial).with_context(|| format!("{serial} has an id"))?;
     let positions = stage.list(&["position", "list"])?;
