@@ -153,6 +153,12 @@ impl DeactivationError {
                 "choose when it is due after the time in which it is tried: `--delay-after`, \
                  `--delay-until`"
             }
+            Self::Unsound(UnsoundBatch::GivenUpMany(_)) => {
+                "ask for each of them by itself: one terminal is given up for one other"
+            }
+            Self::Unsound(UnsoundBatch::GivenUpReturns(_)) => {
+                "leave out either `--given-up` or `--resume-expected`"
+            }
             Self::Unsound(UnsoundBatch::CutOff { .. }) => {
                 "choose a cut-off within three days: approvals live no longer"
             }
@@ -233,6 +239,8 @@ pub enum Wanted {
         cut_off: UnixTime,
         resume_expected: Option<UnixTime>,
         delay: Option<SettlementDelay>,
+        /// The terminal answers nobody: its order waits until it is heard again.
+        is_given_up: bool,
     },
     /// Of the request's terminals those that are suspended and owe something: they settle, however
     /// long that takes, and are saved anew.
@@ -270,7 +278,9 @@ pub struct Checked {
 impl Wanted {
     fn step(&self) -> Step {
         match self {
-            Self::Suspend { cut_off, .. } => Step::Suspend { cut_off: *cut_off },
+            Self::Suspend { cut_off, is_given_up, .. } => {
+                Step::Suspend { cut_off: *cut_off, is_given_up: *is_given_up }
+            }
             Self::Settle { .. } => Step::Settle,
             Self::Resume(_) => Step::Resume,
             Self::Wipe { is_lost, .. } => Step::Wipe { is_lost: *is_lost },
@@ -553,7 +563,9 @@ impl Deactivations {
     async fn is_gone(&self, facts: &ServiceFacts) -> Result<bool, RegistryError> {
         let terminal = self.registry.terminal(facts.terminal).await?;
         let unit = self.registry.unit(&facts.serial).await?;
-        Ok(terminal.is_some_and(|it| it.is_quarantined || it.unit == Unit::Revoked)
+        // Another one has the place of what answers nobody.
+        Ok(facts.is_replaced
+            || terminal.is_some_and(|it| it.is_quarantined || it.unit == Unit::Revoked)
             || unit.is_some_and(|it| it.state.is_closed()))
     }
 
@@ -579,7 +591,7 @@ impl Deactivations {
 fn change(new: &NewChange, asked: Asked, clearances: Digest, now: UnixTime) -> Change {
     let Asked { requester: ordered_by, reason, note, fallback, .. } = asked;
     let request = new.request;
-    let suspend = |cut_off, resume_expected, delay| Suspend {
+    let suspend = |cut_off, resume_expected, delay, is_given_up| Suspend {
         request,
         reason,
         ordered_by: ordered_by.clone(),
@@ -588,14 +600,15 @@ fn change(new: &NewChange, asked: Asked, clearances: Digest, now: UnixTime) -> C
         fallback: fallback.clone().unwrap_or_default(),
         resume_expected,
         delay,
+        is_given_up,
     };
     match new.wanted.clone() {
-        Wanted::Suspend { cut_off, resume_expected, delay } => {
-            Change::Suspend(Box::new(suspend(cut_off, resume_expected, delay)))
+        Wanted::Suspend { cut_off, resume_expected, delay, is_given_up } => {
+            Change::Suspend(Box::new(suspend(cut_off, resume_expected, delay, is_given_up)))
         }
         // It stands still already.
         Wanted::Settle { resume_expected } => {
-            Change::Suspend(Box::new(suspend(now, resume_expected, None)))
+            Change::Suspend(Box::new(suspend(now, resume_expected, None, false)))
         }
         Wanted::Resume(Resumption { tests, window, .. }) => {
             let resume = Resume { request, reason, ordered_by, note, tests, window };

@@ -168,10 +168,15 @@ impl Change {
         matches!(self, Self::Decommission(wipe) if wipe.is_lost)
     }
 
+    /// Whether it stops a terminal that answers nobody, whenever that is heard again.
+    pub fn is_of_given_up(&self) -> bool {
+        matches!(self, Self::Suspend(suspend) if suspend.is_given_up)
+    }
+
     /// How long orders that bring it may live.
     pub fn lifetime_s_max(&self) -> u64 {
         match floor::needs_people(self.verb()) {
-            true if self.is_of_lost() => limits::LOST_WIPE_LIFETIME_S_MAX,
+            true if self.is_of_lost() || self.is_of_given_up() => limits::LOST_WIPE_LIFETIME_S_MAX,
             true => limits::APPROVED_ORDER_LIFETIME_S_MAX,
             false => limits::ROUTINE_ORDER_LIFETIME_S_MAX,
         }

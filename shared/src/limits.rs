@@ -43,13 +43,15 @@ pub const ORDERS_IN_FLIGHT_MAX: usize = 8;
 /// Reports that a terminal sends before it has heard an acknowledgement.
 pub const REPORTS_IN_FLIGHT_MAX: usize = 8;
 
-/// An approved (not routine) order may live this long at most, but for a wipe of what is lost:
-/// replay protection keeps the ids of such orders until they are over, and a week.
+/// An approved (not routine) order may live this long at most, but for a wipe of what is lost and
+/// the suspension of what was given up: replay protection keeps the ids of such orders until they
+/// are over, and a week.
 pub const APPROVED_ORDER_LIFETIME_S_MAX: u64 = 72 * 3600;
 
 /// A wipe of a terminal that is lost, stolen or tampered with may live this long at most. Such an
 /// order names the challenge and the epoch of one terminal and can be carried out once; theft is
-/// found out late, and a till that was stolen is switched on when whoever has it pleases.
+/// found out late, and a till that was stolen is switched on when whoever has it pleases. So may
+/// the suspension of one terminal that was given up for another one, which erases nothing.
 pub const LOST_WIPE_LIFETIME_S_MAX: u64 = 90 * 24 * 3600;
 
 /// A routine order may live this long at most: a terminal that was in a drawer for a quarter

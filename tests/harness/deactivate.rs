@@ -26,7 +26,13 @@ pub fn suspend(cut_off: UnixTime) -> Suspend {
         fallback: "take the till beside it".to_owned(),
         resume_expected: None,
         delay: None,
+        is_given_up: false,
     }
+}
+
+/// As [`suspend`], of a terminal that answers nobody: it waits until that is heard again.
+pub fn suspend_given_up(cut_off: UnixTime) -> Suspend {
+    Suspend { is_given_up: true, ..suspend(cut_off) }
 }
 
 /// As [`suspend`], where the terminal may go on with whatever it owes so long after its cut-off.

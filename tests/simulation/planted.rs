@@ -364,6 +364,12 @@ fn a_lost_terminal_that_is_not_stopped_first_is_caught() {
     is_caught(&lost, tables, "that was not stopped was erased");
 }
 
+#[test]
+fn an_order_that_runs_out_before_a_till_that_was_given_up_is_found_is_caught() {
+    let scenario = Scenario { bug: Some(Bug::StopRunsOut), ..Scenario::given_up() };
+    is_caught(&scenario, Tables::BUILT_IN, "after the cut-off");
+}
+
 fn kept_away(bug: Bug) -> Scenario {
     Scenario { bug: Some(bug), ..Scenario::away() }
 }

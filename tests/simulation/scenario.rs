@@ -43,6 +43,8 @@ pub(crate) struct Scenario {
     pub(crate) owing_after: Option<Duration>,
     /// When that is ordered by another suspension, of a till that waits for its host by then.
     pub(crate) owing_from: Option<Duration>,
+    /// The till was given up for another one: the suspension waits until it is heard again.
+    pub(crate) given_up: bool,
     /// How long the terminal works on without its controller, and from when to when it is away.
     pub(crate) lease: Option<Duration>,
     pub(crate) away: Option<(Duration, Duration)>,
@@ -195,6 +197,8 @@ pub(crate) enum Bug {
     UnlocksNothing,
     /// A wipe is ordered as of a terminal that was deregistered, and none was.
     DeregistersNobody,
+    /// The order of a till that was given up has run out when that is found.
+    StopRunsOut,
     /// That something is erased is written down nowhere outside of it.
     BarsNobody,
     /// The till is taken for settled whatever it says that it owes.
@@ -244,6 +248,7 @@ const QUIET: Scenario = Scenario {
     then: None,
     owing_after: None,
     owing_from: None,
+    given_up: false,
     lease: None,
     away: None,
     ordered_at: Duration::ZERO,
@@ -401,6 +406,16 @@ impl Scenario {
     pub(crate) fn away_to_suspend() -> Self {
         let (name, job) = ("kept away, and suspended", Job::Suspend);
         Self { name, job, ordered_at: Duration::ZERO, ..Self::away() }
+    }
+
+    /// When a till is heard again that was given up and replaced.
+    pub(crate) const FOUND_AT: Duration = minutes(12 * 60);
+
+    /// It answers nobody from the beginning, and its suspension waits for it.
+    pub(crate) fn given_up() -> Self {
+        let away = Some((Duration::ZERO, Self::FOUND_AT));
+        let (name, job) = ("given up, and found", Job::Suspend);
+        Self { name, job, given_up: true, away, ..QUIET }
     }
 
     pub(crate) fn is_away(&self, now: Duration) -> bool {

@@ -20,7 +20,7 @@ const SOON: Duration = Duration::from_millis(300);
 /// How long a till may still sell that nobody has stopped yet when it is to stop: one that was off
 /// then, or whose agent was, starts before the agent does, and that asks what to do first. A till
 /// that was stopped is stopped by what it knows itself, and has none of this.
-const STOPPED_WITHIN: Duration = Duration::from_secs(30);
+pub(crate) const STOPPED_WITHIN: Duration = Duration::from_secs(30);
 
 /// Erasing takes so long, and the power can fail in between.
 const ERASED_WITHIN: Duration = Duration::from_secs(20);
@@ -257,8 +257,17 @@ impl World {
             let sold_at = self.till.sold_at;
             self.breaches.push(format!("a sale at {sold_at:?}, and the till was stopped"));
         }
+        if self.network.connected {
+            self.heard_at.get_or_insert(self.now);
+        }
         let Some(cut_off) = self.cut_off() else { return };
-        let last = cut_off.max(self.started_at) + STOPPED_WITHIN;
+        // Whoever never heard of it sells on: until its first contact, and no longer.
+        let told = match self.scenario.given_up {
+            true => self.heard_at,
+            false => Some(cut_off),
+        };
+        let Some(told) = told else { return };
+        let last = told.max(cut_off).max(self.started_at) + STOPPED_WITHIN;
         let wanted = self.let_go_at.is_some_and(|at| at <= self.till.sold_at);
         let cancelled = self.scenario.cancelled_at.is_some();
         if self.till.sold_at > last && !wanted && !cancelled {

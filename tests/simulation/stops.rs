@@ -9,6 +9,7 @@ use shared::outcome::{FailureCode, Outcome};
 use crate::cuts::{POWER_TWICE, interrupt_once, interrupt_twice, interrupt_twice_thinly};
 use crate::machine::run;
 use crate::scenario::{Job, Release, SHORT_DARK, Scenario, Then, Trouble};
+use crate::stopping::STOPPED_WITHIN;
 use crate::verdict::verdict;
 use crate::world::{Cut, World};
 
@@ -35,6 +36,27 @@ fn a_till_stops_and_is_emptied_wherever_the_power_fails() {
 #[test]
 fn a_lost_terminal_is_emptied_wherever_the_power_fails() {
     interrupt_twice(&lost(), POWER_TWICE).expect_at_least(50);
+}
+
+/// It sells beside the one in its place until it is heard, and for half a minute more at most.
+#[test]
+fn a_till_that_was_given_up_stops_at_its_first_contact_wherever_the_power_fails() {
+    let end = undisturbed(Scenario::given_up());
+    let stopped_at = end.shut_from.expect("it has stopped");
+    let heard_at = end.heard_at.expect("it was heard");
+    assert!(heard_at >= Scenario::FOUND_AT && stopped_at < heard_at + STOPPED_WITHIN);
+    assert_eq!(verdict(end), Vec::<String>::new());
+    for cut in [Cut::Power, Cut::Agent] {
+        interrupt_once(&Scenario::given_up(), Tables::BUILT_IN, cut).expect_at_least(20);
+    }
+}
+
+#[test]
+fn a_till_that_was_given_up_and_has_a_lease_is_locked_before_it_is_found() {
+    let lease = Some(Duration::from_secs(6 * 3600));
+    let end = undisturbed(Scenario { lease, ..Scenario::given_up() });
+    assert!(end.lease.locked && end.shut_from.is_some());
+    assert_eq!(verdict(end), Vec::<String>::new());
 }
 
 #[test]

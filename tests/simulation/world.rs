@@ -8,7 +8,8 @@ use agent::decide::effect::{Shelf, Write};
 use agent::journal::ledger::Ledger;
 use agent::roster::Trust;
 use harness::deactivate::{
-    clearance, clearance_lost, folder, resume, suspend, suspend_owing, wipe, wipe_lost,
+    clearance, clearance_lost, folder, resume, suspend, suspend_given_up, suspend_owing, wipe,
+    wipe_lost,
 };
 use harness::keys::{Ceremony, NOW, payload_digest, terminal};
 use harness::rebind::{Portfolio, profile, rebind};
@@ -18,7 +19,7 @@ use shared::change::{Backup, Cancel, Change, Drill, Extent, Rebind, Restore, Upg
 use shared::digest::{Digest, Nonce};
 use shared::document::order::Class;
 use shared::document::receipt::Said;
-use shared::document::{Clearance, Order, Release};
+use shared::document::{Batch, Clearance, Order, Release};
 use shared::id::{OrderId, RepositoryId};
 use shared::membership::Membership;
 use shared::message::Parcel;
@@ -90,6 +91,8 @@ pub(crate) struct World {
     /// Since when the till is stopped by its own knowledge.
     pub(crate) shut_from: Option<Duration>,
     pub(crate) wipe_accepted_at: Option<UnixTime>,
+    /// When a till that was given up had a line again.
+    pub(crate) heard_at: Option<Duration>,
     pub(crate) stepped_down: bool,
     pub(crate) lease: Watch,
     /// When the terminal wrote down how the job ended.
@@ -206,6 +209,7 @@ impl World {
             let_go_at: None,
             shut_from: None,
             wipe_accepted_at: None,
+            heard_at: None,
             stepped_down: false,
             lease: Watch::default(),
             ended_at: None,
@@ -329,6 +333,7 @@ fn parcels(ceremony: &Ceremony, scenario: &Scenario, release: &Release) -> Vec<P
             let cut_off = NOW.plus(scenario.cut_off);
             let suspend = match scenario.owing_after.filter(|_| scenario.owing_from.is_none()) {
                 Some(after) => suspend_owing(cut_off, after),
+                None if scenario.given_up => suspend_given_up(cut_off),
                 None => suspend(cut_off),
             };
             (Change::Suspend(Box::new(suspend)), None)
@@ -341,7 +346,13 @@ fn parcels(ceremony: &Ceremony, scenario: &Scenario, release: &Release) -> Vec<P
         Job::Upgrade | Job::Backup | Job::Drill | Job::Restore | Job::Suspend => None,
     };
     let calendar = scenario.calendar();
-    in_epochs_by(ceremony, 1, change, move |order| Order { calendar: calendar.clone(), ..order })
+    let runs_out = scenario.bug == Some(Bug::StopRunsOut);
+    let narrow = move |order: Order| {
+        let others = UnixTime(NOW.0 + 6 * 3600);
+        let not_after = if runs_out { others } else { order.not_after };
+        Order { calendar: calendar.clone(), not_after, ..order }
+    };
+    in_epochs_by(ceremony, 1, change, narrow)
         .map(|parcel| Parcel { release: release.clone(), profile: profile.clone(), ..parcel })
         .collect()
 }
@@ -426,11 +437,20 @@ fn in_epochs_by(
     change: Change,
     narrow: impl Fn(Order) -> Order,
 ) -> impl Iterator<Item = Parcel> {
-    let members = members();
+    let members = match change.is_of_given_up() {
+        true => Membership::of([terminal(1)]),
+        false => members(),
+    };
     let needs_people = shared::floor::needs_people(change.verb());
     let approvers = ceremony.approver.iter().filter(|_| needs_people);
     let signers: Vec<_> = [&ceremony.controller].into_iter().chain(approvers).collect();
     let batch = Ceremony::batch(u8::try_from(seq).expect("few"), change, &members);
+    let lives = Duration::from_secs(batch.change.lifetime_s_max());
+    let not_after = match batch.change.is_of_given_up() {
+        true => batch.not_before.plus(lives),
+        false => batch.not_after,
+    };
+    let batch = Batch { not_after, ..batch };
     (1..=3).map(move |epoch| {
         let order = narrow(Ceremony::order(seq, terminal(1), &batch, &members));
         Parcel {

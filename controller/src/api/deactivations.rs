@@ -250,6 +250,7 @@ fn read(asked: NewDeactivation) -> NewChange {
             cut_off: it.cut_off,
             resume_expected: it.resume_expected,
             delay: it.delay,
+            is_given_up: it.given_up,
         },
         WantedService::Settle(it) => Wanted::Settle { resume_expected: it.resume_expected },
         WantedService::Resume(it) => {

@@ -125,10 +125,11 @@ fn of_rebind(rebind: &Rebind) -> Words {
 
 /// These shops take no payment at these terminals from a moment on.
 fn of_suspend(suspend: &Suspend) -> Words {
-    let Suspend { request, reason, ordered_by, note, cut_off, fallback, resume_expected, delay } =
-        suspend;
+    let Suspend { request, reason, ordered_by, note, cut_off, fallback, .. } = suspend;
+    let Suspend { resume_expected, delay, is_given_up, .. } = suspend;
     let resumes = match resume_expected {
         Some(at) => format!("expected at {at}"),
+        None if *is_given_up => "NO: another terminal takes its place".to_owned(),
         None => {
             "NO DAY IS NAMED: they stay stopped until they are resumed or decommissioned".to_owned()
         }
@@ -142,6 +143,10 @@ fn of_suspend(suspend: &Suspend) -> Words {
         ("note", quoted(note)),
         ("request", request.to_string()),
     ];
+    if *is_given_up {
+        let waits = "IT ANSWERS NOBODY: this stops it whenever it is heard, until the batch ends";
+        terms.push(("given up", waits.to_owned()));
+    }
     terms.extend(delay.iter().flat_map(of_delay));
     let what = match delay {
         None => "Stop taking payments, settle, and save; nothing is erased",
@@ -356,6 +361,7 @@ mod tests {
             fallback: "Pay in cash.".to_owned(),
             resume_expected: None,
             delay: None,
+            is_given_up: false,
         };
         let said = |suspend: &Suspend| of_change(&Change::Suspend(Box::new(suspend.clone())));
         let without = said(&suspend);
@@ -380,6 +386,26 @@ mod tests {
         let by = UnixTime(1_800_600_000).to_string();
         let tried = "14400 s from the cut-off";
         assert_eq!(values, [most, tried, &by, "“the host is down”", "“Hana\u{fffd}”"]);
+    }
+
+    #[test]
+    fn whoever_signs_reads_that_a_stop_waits_for_a_terminal_that_answers_nobody() {
+        let suspend = Suspend {
+            request: RequestId::from_bytes([4; 16]),
+            reason: Reason::FaultHardware,
+            ordered_by: "head office".to_owned(),
+            note: String::new(),
+            cut_off: UnixTime(1_800_000_000),
+            fallback: "Pay at the new till.".to_owned(),
+            resume_expected: None,
+            delay: None,
+            is_given_up: true,
+        };
+        let said = of_change(&Change::Suspend(Box::new(suspend))).terms;
+        let term = |name| said.iter().find(|(it, _)| *it == name).map(|(_, value)| value.as_str());
+        assert_eq!(term("resumes"), Some("NO: another terminal takes its place"));
+        let waits = term("given up").expect("it is said");
+        assert!(waits.contains("whenever it is heard, until the batch ends"), "{waits}");
     }
 
     #[test]

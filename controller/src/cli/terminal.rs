@@ -223,7 +223,7 @@ fn show(detail: &TerminalDetail, now: UnixTime, print: &mut Print) {
         print.hint("look into it: `tillward request suspicions`; two people lift it");
     }
     if terminal.is_quarantined {
-        print.warning("it is in quarantine: it is sent what empties it, and nothing else");
+        print.warning("it is in quarantine: it is sent what stops or empties it, and nothing else");
         print.hint(
             "if it was found, `tillward campaign abort` what empties it, or enrol it anew; a wipe \
              that ran out (`tillward alarms`) is taken back by asking for another and aborting \

@@ -16,7 +16,7 @@ use super::parties;
 use crate::campaign::assignment::AssignmentState;
 use crate::finding::{self, Finding};
 use crate::registry::deactivation::ServiceFacts;
-use crate::registry::terminal::{Service, Unit};
+use crate::registry::terminal::{Presence, Service, Unit};
 
 /// What shops owe is to be cleared, and their data saved, so long before the cut-off: who stops on
 /// a Friday at 15:00 has that behind them on Wednesday at 9:00.
@@ -36,6 +36,8 @@ pub const CHECKED: [&str; 5] = ["screen", "printer", "reader", "scanner", "batte
 pub enum Step {
     Suspend {
         cut_off: UnixTime,
+        /// It answers nobody, and its order waits until it is heard again.
+        is_given_up: bool,
     },
     /// What is suspended and owes something settles, and is saved anew.
     Settle,
@@ -70,6 +72,8 @@ pub enum Obstacle {
     LastInStore,
     /// Another terminal has its place: the two would sell there.
     Replaced,
+    /// No replacement is about it: nobody has given it up.
+    NotGivenUp,
 }
 
 impl Obstacle {
@@ -88,6 +92,7 @@ impl Obstacle {
             Self::NotDeregistered => "nobody wrote down that it is deregistered with",
             Self::LastInStore => "nobody in its store would sell any more",
             Self::Replaced => "another terminal has its place",
+            Self::NotGivenUp => "it answers, or no replacement is about it: nobody has given it up",
         }
     }
 
@@ -110,6 +115,10 @@ impl Obstacle {
             }
             Self::LastInStore => {
                 "name who answers for closing the store's tills: `--close-store NAME`"
+            }
+            Self::NotGivenUp => {
+                "suspend it without `--given-up`; where it is dead begin with `tillward replace \
+                 new`"
             }
             Self::Replaced => {
                 "decommission it: `tillward deactivate wipe`; to sell elsewhere it is enrolled \
@@ -260,7 +269,8 @@ pub fn plan(
     let mut terminals: Vec<_> = facts.iter().map(part).collect();
     terminals.sort_by(|a, b| a.serial.cmp(&b.serial));
     let deadlines = match step {
-        Step::Suspend { cut_off } => deadlines(cut_off, now).into(),
+        Step::Suspend { is_given_up: true, .. } => Vec::new(),
+        Step::Suspend { cut_off, .. } => deadlines(cut_off, now).into(),
         Step::Settle | Step::Resume | Step::Wipe { .. } => Vec::new(),
     };
     Plan {
@@ -305,6 +315,11 @@ fn obstacles(step: Step, it: &ServiceFacts) -> Vec<Obstacle> {
     found.extend(wrong_service(step, it.service));
     match step {
         Step::Resume if it.is_replaced => found.push(Obstacle::Replaced),
+        Step::Suspend { is_given_up: true, .. }
+            if !it.is_being_replaced || it.presence == Presence::Online =>
+        {
+            found.push(Obstacle::NotGivenUp);
+        }
         Step::Suspend { .. } | Step::Settle | Step::Resume => {}
         Step::Wipe { is_lost } => {
             if it.challenge.is_none() {
@@ -432,7 +447,6 @@ pub(super) mod samples {
     use shared::digest::Digest;
 
     use super::*;
-    use crate::registry::terminal::Presence;
 
     pub(in super::super) fn selling() -> ServiceFacts {
         ServiceFacts {
@@ -458,6 +472,7 @@ pub(super) mod samples {
             is_frozen: false,
             is_place_frozen: false,
             is_replaced: false,
+            is_being_replaced: false,
         }
     }
 }

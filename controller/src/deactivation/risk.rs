@@ -29,6 +29,8 @@ pub struct Suspension {
     pub cut_off: UnixTime,
     /// When people asked for it.
     pub asked_at: UnixTime,
+    /// Nobody expects to hear of its terminal.
+    pub is_given_up: bool,
 }
 
 /// What is late of one terminal.
@@ -101,6 +103,9 @@ impl Suspension {
             let waits = standing.is_some_and(waits_for_people);
             let is_late = waits || now > self.stopped_by();
             return is_late.then_some(Late::Stopped).into_iter().collect();
+        }
+        if self.is_given_up {
+            return Vec::new();
         }
         let is_saved = facts.saved.is_some_and(|(_, taken_at)| taken_at >= self.saved_since());
         let cleared = (now > self.cleared_by() && !is_saved).then_some(Late::Cleared);
@@ -207,7 +212,7 @@ mod tests {
 
     /// Three days ahead.
     fn planned() -> Suspension {
-        Suspension { cut_off: ASKED.plus(HOUR * 72), asked_at: ASKED }
+        Suspension { cut_off: ASKED.plus(HOUR * 72), asked_at: ASKED, is_given_up: false }
     }
 
     fn saved_at(at: UnixTime) -> ServiceFacts {
@@ -330,13 +335,25 @@ mod tests {
     }
 
     #[test]
+    fn what_was_given_up_is_late_only_once_it_is_heard_again_and_does_not_stop() {
+        let stop = Suspension { is_given_up: true, ..planned() };
+        let long_after = stop.cut_off.plus(HOUR * 24 * 60);
+        for state in [None, Some(&Standing::ordered(ASKED))] {
+            assert_eq!(stop.late(&selling(), state, long_after), []);
+        }
+        let mut people = Standing::ordered(ASKED);
+        people.learn(waiting(Waiting::People));
+        assert_eq!(stop.late(&selling(), Some(&people), long_after), [Late::Stopped]);
+    }
+
+    #[test]
     fn what_is_asked_for_at_short_notice_has_a_little_time_and_never_more_than_there_is() {
-        let soon = Suspension { cut_off: ASKED.plus(HOUR), asked_at: ASKED };
+        let soon = Suspension { cut_off: ASKED.plus(HOUR), asked_at: ASKED, is_given_up: false };
         assert_eq!(soon.armed_by(), ASKED.plus(SHORT_NOTICE));
         assert_eq!(soon.late(&saved_at(ASKED), None, ASKED.plus(SHORT_NOTICE)), []);
         let after = ASKED.plus(SHORT_NOTICE).plus(SECOND);
         assert_eq!(soon.late(&saved_at(ASKED), None, after), [Late::Armed]);
-        let now = Suspension { cut_off: ASKED, asked_at: ASKED };
+        let now = Suspension { cut_off: ASKED, asked_at: ASKED, is_given_up: false };
         assert_eq!((now.armed_by(), now.first_deadline()), (ASKED, ASKED));
     }
 

@@ -196,9 +196,11 @@ fn suspension(campaign: &Campaign) -> Option<Suspension> {
         CampaignState::Draft | CampaignState::Completed | CampaignState::Aborted => return None,
     }
     match &campaign.change {
-        Change::Suspend(suspend) => {
-            Some(Suspension { cut_off: suspend.cut_off, asked_at: campaign.created_at })
-        }
+        Change::Suspend(suspend) => Some(Suspension {
+            cut_off: suspend.cut_off,
+            asked_at: campaign.created_at,
+            is_given_up: suspend.is_given_up,
+        }),
         Change::Ping(_)
         | Change::Backup(_)
         | Change::Drill(_)

@@ -249,6 +249,7 @@ pub const CHECKS: &[Check] = checks! {
         two_suspensions_at_once_do_not_close_a_store,
         no_swap_while_the_old_terminal_may_sell_again,
         a_swapped_terminal_that_is_back_is_an_alarm_until_it_has_stopped,
+        who_was_given_up_is_in_quarantine_while_nothing_stops_it,
         a_case_is_about_whom_something_was_ordered_of,
         a_deregistration_is_taken_back_by_its_own_reference,
         a_terminal_is_bound_by_its_place_and_by_what_that_was_at_its_swap;

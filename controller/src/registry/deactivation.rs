@@ -102,6 +102,8 @@ pub struct ServiceFacts {
     pub is_place_frozen: bool,
     /// Another terminal has its place, and nobody has enrolled it anew since.
     pub is_replaced: bool,
+    /// A replacement is to put another terminal into its place, or has; it was not cancelled.
+    pub is_being_replaced: bool,
 }
 
 /// What a suspended terminal has not sent or settled, by its own signed word, and what people have

@@ -30,7 +30,8 @@ pub fn next(it: &Replacement, unit: Option<UnitState>, watched: Option<&Watched>
             "operator",
             "suspend the old terminal (`tillward request new --kind suspend`, `tillward \
              deactivate suspend`) and then `tillward replace settled`; where it is dead `tillward \
-             replace old-unreachable`",
+             deactivate suspend --given-up`, so that it stops as soon as it is heard again, and \
+             `tillward replace old-unreachable`",
         ),
         S::OldSettled | S::OldUnreachable => {
             ("operator", "let the new unit enrol: `tillward replace pair`")
@@ -75,7 +76,8 @@ fn after_cancelling(it: &Replacement, unit: Option<UnitState>) -> Next {
     let mut what = Vec::new();
     what.push(
         "if the old terminal is suspended, let it sell again: `tillward request new --kind \
-         resume`, then `tillward deactivate resume`"
+         resume`, then `tillward deactivate resume`; a stop that still waits for it is taken back: \
+         `tillward campaign abort`"
             .to_owned(),
     );
     if let (Some(serial), Some(state)) = (&it.progress.unit, unit) {

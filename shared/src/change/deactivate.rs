@@ -41,6 +41,15 @@ pub struct Suspend {
     pub resume_expected: Option<UnixTime>,
     /// What people accept where it cannot settle; `None`: it waits until it has, however long.
     pub delay: Option<SettlementDelay>,
+    /// The terminal answers nobody, and another one takes its place: this waits until it is heard
+    /// again, as long as the wipe of one that is lost. For one terminal, which does not come back.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub is_given_up: bool,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
+fn is_false(it: &bool) -> bool {
+    !it
 }
 
 /// An exception that people sign: a till that has stopped, and whose host is away or counts

@@ -10,6 +10,7 @@ use crate::change::rebind::{Rebind, Test, TestKind};
 use crate::change::{Change, Covers, Restore, SettlementDelay, Suspend};
 use crate::digest::Digest;
 use crate::id::BatchId;
+use crate::limits::APPROVED_ORDER_LIFETIME_S_MAX;
 use crate::time::UnixTime;
 use crate::window::Window;
 
@@ -51,6 +52,10 @@ pub enum UnsoundBatch {
     Watch { for_s: u32, at_most_s: u32 },
     #[error("the cut-off at {cut_off} is not within the life of the batch, until {not_after}")]
     CutOff { cut_off: UnixTime, not_after: UnixTime },
+    #[error("what stops a terminal that was given up is in a batch for {0}")]
+    GivenUpMany(u32),
+    #[error("a terminal that was given up is expected to sell again at {0}")]
+    GivenUpReturns(UnixTime),
     #[error("no fallback is named: nobody knows how the shop takes money meanwhile")]
     NoFallback,
     #[error("a cool-off of {0} s is longer than {COOL_OFF_S_MAX} s")]
@@ -92,6 +97,9 @@ impl Batch {
                 Err(UnsoundBatch::KeyForMany(terminals))
             }
             Change::Rebind(rebind) => check_rebind(rebind),
+            Change::Suspend(suspend) if suspend.is_given_up && terminals > 1 => {
+                Err(UnsoundBatch::GivenUpMany(terminals))
+            }
             Change::Suspend(suspend) => check_suspend(suspend, not_before, not_after),
             Change::Resume(resume) => check_tests(&resume.tests),
             Change::Decommission(wipe) if wipe.cool_off_s > COOL_OFF_S_MAX => {
@@ -118,6 +126,12 @@ fn check_suspend(
     not_after: UnixTime,
 ) -> Result<(), UnsoundBatch> {
     let cut_off = suspend.cut_off;
+    if let Some(at) = suspend.resume_expected.filter(|_| suspend.is_given_up) {
+        return Err(UnsoundBatch::GivenUpReturns(at));
+    }
+    // The order waits for a terminal, and no moment that people chose waits for longer than others.
+    let armed_until = not_before.plus(Duration::from_secs(APPROVED_ORDER_LIFETIME_S_MAX));
+    let not_after = if suspend.is_given_up { not_after.min(armed_until) } else { not_after };
     if cut_off < not_before || cut_off > not_after {
         return Err(UnsoundBatch::CutOff { cut_off, not_after });
     }

@@ -7,7 +7,8 @@ use std::time::Duration;
 use agent::journal::facts::Standing;
 use ciborium::Value;
 use harness::deactivate::{
-    clearance, clearance_lost, folder, manifest, resume, suspend, suspend_owing, wipe, wipe_lost,
+    clearance, clearance_lost, folder, manifest, resume, suspend, suspend_given_up, suspend_owing,
+    wipe, wipe_lost,
 };
 use harness::keys::{Ceremony, NOW, terminal};
 use harness::rebind::{Portfolio, profile, rebind};
@@ -461,6 +462,39 @@ fn a_wipe_of_what_is_lost_waits_for_a_quarter_and_nothing_else_does() {
         Ceremony::order(1, suspended.scene.terminal, &suspended.batch, &suspended.scene.members);
     let parcel = suspended.enclosing(None);
     refused(&suspended.scene, "a suspension", &parcel, Refusal::LivesTooLong);
+}
+
+#[test]
+fn the_stop_of_a_terminal_that_was_given_up_waits_for_a_quarter_and_for_that_one_alone() {
+    let scene = Scene::of(Ceremony::of(1));
+    let alone = Membership::of([scene.terminal]);
+    let cut_off = UnixTime(NOW.0 + 3_600);
+    let signed = |life_s: u64, members: &Membership, suspend: Suspend| {
+        let mut batch = Ceremony::batch(1, Change::Suspend(Box::new(suspend)), members);
+        batch.not_after = batch.not_before.plus(Duration::from_secs(life_s));
+        let order = Ceremony::order(1, scene.terminal, &batch, members);
+        let Ceremony { controller, approver, .. } = &scene.ceremony;
+        Parcel {
+            order: scene.ceremony.sign(order, &[controller]),
+            batch: scene.ceremony.sign(batch, &[controller, &approver[0], &approver[1]]),
+            release: None,
+            profile: None,
+        }
+    };
+    let quarter = limits::LOST_WIPE_LIFETIME_S_MAX;
+    let given_up = || suspend_given_up(cut_off);
+    scene.check(&signed(quarter, &alone, given_up())).expect("it may be found any day");
+    let returns = Suspend { resume_expected: Some(cut_off), ..given_up() };
+    let months_ahead = suspend_given_up(UnixTime(NOW.0 + 60 * 24 * 3600));
+    for (case, parcel, refusal) in [
+        ("a second more", signed(quarter + 1, &alone, given_up()), Refusal::LivesTooLong),
+        ("of any other", signed(quarter, &alone, suspend(cut_off)), Refusal::LivesTooLong),
+        ("of several", signed(quarter, &scene.members, given_up()), Refusal::UnsoundBatch),
+        ("of one that returns", signed(quarter, &alone, returns), Refusal::UnsoundBatch),
+        ("months ahead", signed(quarter, &alone, months_ahead), Refusal::UnsoundBatch),
+    ] {
+        refused(&scene, case, &parcel, refusal);
+    }
 }
 
 #[test]

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use harness::deactivate::{
-    clearance, clearance_lost, resume, suspend, suspend_owing, wipe, wipe_lost,
+    clearance, clearance_lost, resume, suspend, suspend_given_up, suspend_owing, wipe, wipe_lost,
 };
 use harness::keys::{Ceremony, NOW, terminal};
 use harness::rebind::Portfolio;
@@ -34,6 +34,7 @@ pub(super) fn changes() -> impl Iterator<Item = (&'static str, Change)> {
     let changes = [
         ("batch-suspend", Change::Suspend(Box::new(suspend(cut_off)))),
         ("batch-suspend-for-a-while", Change::Suspend(Box::new(for_a_while))),
+        ("batch-suspend-given-up", Change::Suspend(Box::new(suspend_given_up(cut_off)))),
         ("batch-suspend-owing", Change::Suspend(Box::new(owing))),
         ("batch-suspend-owing-little", Change::Suspend(Box::new(owing_little))),
         ("batch-resume", Change::Resume(Box::new(resume()))),

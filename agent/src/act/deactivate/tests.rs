@@ -34,6 +34,7 @@ fn suspend() -> Wanted {
         fallback: "Take the till beside it.".to_owned(),
         resume_expected: None,
         delay: None,
+        is_given_up: false,
     })
 }
 

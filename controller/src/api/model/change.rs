@@ -158,6 +158,9 @@ pub struct Suspend {
     #[serde(default)]
     #[schema(value_type = Option<Object>)]
     pub delay: Option<SettlementDelay>,
+    /// The terminal answers nobody, and another one takes its place: this waits for it for 90 days.
+    #[serde(default)]
+    pub is_given_up: bool,
 }
 
 /// Sell again after a suspension. Begun by `/v1/deactivations`.
@@ -234,6 +237,7 @@ same_fields!(Suspend {
     fallback,
     resume_expected,
     delay,
+    is_given_up,
 });
 
 same_fields!(Resume { request, reason, ordered_by, note, tests, window });

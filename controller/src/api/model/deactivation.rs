@@ -70,6 +70,10 @@ pub struct SuspendWish {
     #[serde(default)]
     #[schema(value_type = Option<Object>)]
     pub delay: Option<SettlementDelay>,
+    /// The one terminal of the request answers nobody, and a replacement is about it: its order
+    /// waits for it for 90 days.
+    #[serde(default)]
+    pub given_up: bool,
 }
 
 /// Settle what suspended terminals owe, and save them anew: those of the request that owe any.

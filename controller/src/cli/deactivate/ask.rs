@@ -31,7 +31,7 @@ struct Terms {
     /// Say what speaks against it and what must be so by when; nothing is written
     #[arg(long)]
     plan: bool,
-    /// How long approvers and terminals have; else 3 days, and 90 for a wipe of what is lost
+    /// How long approvers and terminals have; else 3 days, and 90 for what is lost or given up
     #[arg(long, value_name = "DURATION", value_parser = measure::duration)]
     not_after: Option<Duration>,
     /// What people call it
@@ -76,6 +76,10 @@ pub(in super::super) struct Suspend {
     /// Why they need not know
     #[arg(long, value_name = "TEXT", requires = "untold_by")]
     untold_why: Option<String>,
+    /// The terminal answers nobody, and a replacement is about it: its order waits for 90 days, and
+    /// stops it as soon as it is heard again
+    #[arg(long, conflicts_with = "resume_expected")]
+    given_up: bool,
     #[command(flatten)]
     delay: Delay,
 }
@@ -267,7 +271,9 @@ impl Suspend {
     pub(super) async fn run(&self, client: &Client, print: &mut Print) -> Result<Exit, Failure> {
         let (cut_off, resume_expected) = (self.cut_off, self.resume_expected);
         let delay = self.delay.wish();
-        let wanted = WantedService::Suspend(SuspendWish { cut_off, resume_expected, delay });
+        let given_up = self.given_up;
+        let wish = SuspendWish { cut_off, resume_expected, delay, given_up };
+        let wanted = WantedService::Suspend(wish);
         let untold = self.untold_by.clone().zip(self.untold_why.clone());
         let untold = untold.map(|(by, why)| Untold { by, why });
         let answered = Answered { close_store: self.close_store.clone(), untold };

@@ -33,7 +33,8 @@ fn found(step: Step, facts: ServiceFacts) -> Vec<Obstacle> {
     plan(step, &[facts], &besides, None, NOW).terminals.remove(0).obstacles
 }
 
-const SUSPEND: Step = Step::Suspend { cut_off: NOW };
+const SUSPEND: Step = Step::Suspend { cut_off: NOW, is_given_up: false };
+const GIVEN_UP: Step = Step::Suspend { cut_off: NOW, is_given_up: true };
 const WIPE: Step = Step::Wipe { is_lost: false };
 const WIPE_LOST: Step = Step::Wipe { is_lost: true };
 
@@ -90,6 +91,17 @@ fn nothing_is_wiped_that_is_not_saved_deregistered_and_asked_for_what_it_told() 
     let lost = ServiceFacts { challenge: None, ..selling() };
     assert_eq!(found(WIPE_LOST, lost), [NoChallenge]);
     assert_eq!(found(WIPE_LOST, selling()), []);
+}
+
+#[test]
+fn only_what_answers_nobody_and_is_being_replaced_is_given_up() {
+    let with = |presence, is_being_replaced| {
+        found(GIVEN_UP, ServiceFacts { presence, is_being_replaced, ..selling() })
+    };
+    assert_eq!(with(Presence::Offline, true), []);
+    assert_eq!(with(Presence::NeverSeen, true), []);
+    assert_eq!(with(Presence::Online, true), [Obstacle::NotGivenUp]);
+    assert_eq!(with(Presence::Offline, false), [Obstacle::NotGivenUp]);
 }
 
 #[test]

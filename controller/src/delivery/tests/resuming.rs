@@ -64,7 +64,8 @@ async fn service(world: &World) -> Service {
 }
 
 fn suspension(request: RequestId, cut_off: UnixTime) -> NewChange {
-    let wanted = Wanted::Suspend { cut_off, resume_expected: None, delay: None };
+    let (resume_expected, delay) = (None, None);
+    let wanted = Wanted::Suspend { cut_off, resume_expected, delay, is_given_up: false };
     let untold = Some(Answer { by: "Gil".to_owned(), why: "told by telephone".to_owned() });
     NewChange { request, wanted, name: None, lifetime_s: None, close_store: None, untold }
 }

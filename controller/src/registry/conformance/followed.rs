@@ -40,6 +40,7 @@ pub(super) fn suspend(cut_off: i64) -> Change {
         fallback: "pay in cash".to_owned(),
         resume_expected: None,
         delay: None,
+        is_given_up: false,
     }))
 }
 

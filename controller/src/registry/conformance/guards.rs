@@ -3,7 +3,8 @@
 use futures::future::join;
 use shared::change::Change;
 use shared::document::clearance::Deregistered;
-use shared::id::BindingId;
+use shared::document::order::Stream;
+use shared::id::{BindingId, OrderId};
 use shared::time::UnixTime;
 
 use super::fixture::*;
@@ -14,9 +15,9 @@ use super::requests::{accepted_to, request_id};
 use crate::campaign::state::CampaignEvent;
 use crate::position::binding::{BindingEvent, BindingPolicy};
 use crate::registry::Registry;
-use crate::registry::campaign::{AfterStart, NewCampaign};
+use crate::registry::campaign::{AfterStart, Campaign, NewCampaign};
 use crate::registry::deactivation::NewDeactivation;
-use crate::registry::delivery::{AlarmKind, AnyAlarm, Heard, Saying};
+use crate::registry::delivery::{AlarmKind, AnyAlarm, Heard, NewOrder, Saying};
 use crate::registry::page::Page;
 use crate::registry::position::NewBinding;
 use crate::registry::rebind::NotBegun;
@@ -151,7 +152,7 @@ pub(super) async fn a_swapped_terminal_that_is_back_is_an_alarm_until_it_has_sto
             assert!(detail.contains(command), "{detail}");
         }
     }
-    let stop = ordered(registry, 1, suspend(30)).await;
+    let stop = stop_of_one(registry, 3, 1).await;
     registry.apply(&[heard(1, finished(stop, succeeded(), 60))]).await.expect("it is applied");
     registry.apply(&[greeting(hello(1, 0), 61)]).await.expect("it is applied");
     assert_eq!(spoke(registry).await, []);
@@ -162,6 +163,75 @@ pub(super) async fn a_swapped_terminal_that_is_back_is_an_alarm_until_it_has_sto
     assert_eq!(spoke(registry).await.len(), 1);
     registry.revoke_terminal(terminal_id(1), &by("op", 80)).await.expect("it is revoked");
     assert_eq!(spoke(registry).await, []);
+}
+
+/// Terminal 1 is to stop by campaign `number`, which runs once people have approved it.
+async fn approved_stop(registry: &dyn Registry, number: u8) -> Campaign {
+    draft(registry, number, suspend(30), &[1], Some("hana")).await.expect("it is drafted");
+    let waits = start_created(registry, number, &[1], AfterStart::AwaitApproval).await;
+    let runs = registry.move_campaign(&waits, CampaignEvent::Approve, &by("op", 12)).await;
+    runs.expect("it is moved")
+}
+
+/// …and is ordered to, as so many before.
+async fn stop_of_one(registry: &dyn Registry, number: u8, seq: u64) -> OrderId {
+    approved_stop(registry, number).await;
+    let approved = NewOrder { stream: Stream::Approved, ..order(number, 1, seq) };
+    assert!(issue(registry, &approved).await);
+    approved.id
+}
+
+pub(super) async fn who_was_given_up_is_in_quarantine_while_nothing_stops_it(
+    registry: &dyn Registry,
+) {
+    let is_quarantined = async || {
+        let it = registry.terminal(terminal_id(1)).await.expect("it is asked");
+        let is_quarantined = it.expect("it is known").is_quarantined;
+        assert_eq!(prospect(registry, 1).await.is_quarantined, is_quarantined);
+        let left_alone = registry.left_alone(&[terminal_id(1)]).await.expect("it is asked");
+        assert_eq!(left_alone.len(), usize::from(is_quarantined), "it is told no time");
+        is_quarantined
+    };
+    let said = async || {
+        let log = registry.audit(&Page::first(1000)).await.expect("it is read");
+        let of = log.into_iter().filter(|it| it.what.starts_with("quarantine-"));
+        of.map(|it| it.what).collect::<Vec<_>>()
+    };
+    let (_, new) = shop(registry).await;
+    begin(registry, &new).await.expect("it is begun");
+    commissioned(registry).await;
+    assert!(!is_quarantined().await, "its place is its own");
+    // What it was owed besides stays where it is.
+    start(registry, 7, &[1]).await;
+    assert!(issue(registry, &order(7, 1, 1)).await);
+    let owed = async || registry.owed(&[terminal_id(1)], 9, UnixTime(41)).await.expect("asked");
+    registry.apply(&[greeting(hello(1, 0), 25)]).await.expect("it is applied");
+    let gone = Heard { terminal: terminal_id(1), at: UnixTime(90), saying: Saying::Gone };
+    registry.apply(&[gone]).await.expect("it is applied");
+    assert_eq!(owed().await.len(), 1);
+    say(registry, GO_LIVE, 30).await.expect("it was given up");
+    assert!(is_quarantined().await);
+    registry.apply(&[greeting(hello(1, 0), 40)]).await.expect("it is applied");
+    assert_eq!(spoke(registry).await.len(), 1);
+    assert_eq!(owed().await, []);
+    start(registry, 8, &[1]).await;
+    assert!(!issue(registry, &order(8, 1, 2)).await, "it gets nothing else");
+    assert_eq!(said().await, ["quarantine-began"]);
+    // From its order to stop on it hears what it needs to settle and to save.
+    let runs = approved_stop(registry, 3).await;
+    assert!(!is_quarantined().await);
+    let approved = NewOrder { stream: Stream::Approved, ..order(3, 1, 1) };
+    assert!(issue(registry, &approved).await);
+    assert!(owed().await.iter().any(|it| it.order == approved.id));
+    // That it was not heard of in time ends that.
+    let over = registry.move_campaign(&runs, CampaignEvent::End, &by("op", 50)).await;
+    over.expect("it is moved");
+    assert!(is_quarantined().await);
+    let stop = stop_of_one(registry, 4, 2).await;
+    registry.apply(&[heard(1, finished(stop, succeeded(), 60))]).await.expect("it is applied");
+    assert!(!is_quarantined().await);
+    let ended = ["quarantine-began", "quarantine-ended"];
+    assert_eq!(said().await, [ended, ended].concat());
 }
 
 async fn lane_of(registry: &dyn Registry, number: u8) -> Option<String> {

@@ -44,6 +44,7 @@ fn suspend(may_owe: bool) -> Change {
         fallback: "cash".to_owned(),
         resume_expected: None,
         delay: may_owe.then_some(delay),
+        is_given_up: false,
     }))
 }
 

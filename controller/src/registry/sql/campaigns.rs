@@ -261,8 +261,8 @@ pub(super) async fn move_on(
         code(found),
         maybe_time(is_taken_back(event).then_some(by.at)),
     ];
-    let is_of_lost = change.is_of_lost();
-    let quarantined = if is_of_lost { quarantine::of_campaign(tx, id).await? } else { vec![] };
+    let quarantines = change.is_of_lost() || matches!(change, Change::Suspend(_));
+    let quarantined = if quarantines { quarantine::of_campaign(tx, id).await? } else { vec![] };
     if tx.execute(update, values).await? == 0 {
         return Err(moved());
     }
@@ -288,7 +288,7 @@ pub(super) async fn move_on(
     tell_of_halt(tx, id, (found, to), by, &mut differences).await?;
     differences.write(tx).await?;
     audit::append(tx, by, event.audited_as(), id).await?;
-    if is_of_lost {
+    if quarantines {
         quarantine::moved(tx, id, &quarantined, by).await?;
     }
     known(tx, id).await

@@ -140,7 +140,8 @@ pub(super) async fn signed(
 
 fn two_at_one_place(terminal: TerminalId, number: u64, what: &str, at: UnixTime) -> Alarm {
     let detail = format!(
-        "another terminal has its place by replacement {number}, and {what}: stop it with \
+        "another terminal has its place by replacement {number}, and {what}; it is sent nothing \
+         else until something stops it: stop it with \
          `tillward request new --kind suspend` and `tillward deactivate suspend`; where it is in \
          the wrong hands `tillward request new --kind decommission` and `tillward deactivate wipe \
          --lost`"

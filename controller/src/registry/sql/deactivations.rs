@@ -25,8 +25,8 @@ use super::session::{
 use super::suspicions::{place_is_frozen, terminal_is_frozen};
 use super::tally::Differences;
 use super::{
-    SqlRegistry, alarms, audit, brought, campaigns, deregistrations, finish, guards, keys, quarantine, read, receipts, requests,
-    stops, terminals, transaction, units, write,
+    SqlRegistry, alarms, audit, brought, campaigns, deregistrations, finish, guards, keys,
+    quarantine, read, receipts, requests, stops, terminals, transaction, units, write,
 };
 use crate::campaign::state::CampaignState;
 use crate::deactivation::validity::Brought;
@@ -365,7 +365,9 @@ async fn facts(tx: &mut Transaction, ids: &[TerminalId]) -> Result<Vec<ServiceFa
             place_is_frozen!(),
             ", ",
             terminal_is_replaced!(),
-            " FROM terminals WHERE id IN "
+            ", EXISTS (SELECT 1 FROM replacements WHERE replacements.old_terminal = terminals.id
+                 AND replacements.state NOT IN ('closed', 'cancelled'))
+             FROM terminals WHERE id IN "
         ),
         " ORDER BY id"
     );
@@ -391,6 +393,7 @@ async fn facts(tx: &mut Transaction, ids: &[TerminalId]) -> Result<Vec<ServiceFa
             is_frozen: row.flag()?,
             is_place_frozen: row.flag()?,
             is_replaced: row.flag()?,
+            is_being_replaced: row.flag()?,
             saved: None,
             bound_with: BTreeSet::new(),
             deregistered: Vec::new(),

@@ -203,7 +203,9 @@ impl Beside {
             "SELECT id FROM terminals WHERE id IN (
                  SELECT m.terminal FROM deactivation_members m
                  JOIN deactivations d ON d.campaign = m.campaign AND d.is_lost = 1
-                 WHERE m.terminal BETWEEN $1 AND $2) AND ",
+                 WHERE m.terminal BETWEEN $1 AND $2
+                 UNION SELECT old_terminal FROM replacements
+                 WHERE old_terminal BETWEEN $1 AND $2) AND ",
             terminal_is_quarantined!()
         );
         let stores = tx.rows(stores, vec![]).await?.into_iter();

@@ -1,11 +1,14 @@
-//! Terminals in the wrong hands: they get what empties them, and nothing else.
+//! Terminals in quarantine. Those in the wrong hands get what empties them, and nothing else. One
+//! that answered nobody when another one took its place, and that no order stops which is under
+//! way, is sent nothing while it may sell, and above all not the time.
 //!
-//! Nobody writes down that a terminal is in quarantine. It follows from the wipe that people have
-//! approved for it as lost, stolen or tampered with, and lasts until one of them takes that back,
-//! until the terminal is revoked (as one that is erased is in the end), or until somebody has
-//! enrolled it anew with a claim. That nobody has heard of it in time ends nothing: the order runs
-//! out, because what people sign for is bounded, and that nothing empties the terminal any more is
-//! an alarm until they order it anew. A wipe that ran out is taken back by taking back a later one.
+//! Nobody writes down that a terminal is in quarantine. It follows from the swap, or from the wipe
+//! that people have approved for it as lost, stolen or tampered with. The latter lasts until one of
+//! them takes that back, until the terminal is revoked (as one that is erased is in the end), or
+//! until somebody has enrolled it anew with a claim. That nobody has heard of it in time ends
+//! nothing: the order runs out, because what people sign for is bounded, and that nothing empties
+//! the terminal any more is an alarm until they order it anew. A wipe that ran out is taken back by
+//! taking back a later one.
 
 use shared::id::{CampaignId, TerminalId};
 use shared::time::UnixTime;
@@ -23,7 +26,8 @@ type Result<T> = std::result::Result<T, RegistryError>;
 /// Whether a terminal of `terminals` is in quarantine, in a statement that has this table.
 macro_rules! terminal_is_quarantined {
     () => {
-        "EXISTS (SELECT 1 FROM deactivation_members AS of_lost
+        concat!(
+            "(EXISTS (SELECT 1 FROM deactivation_members AS of_lost
              JOIN deactivations AS of_wipe ON of_wipe.campaign = of_lost.campaign
              JOIN campaigns AS wiping ON wiping.id = of_lost.campaign
              WHERE of_lost.terminal = terminals.id AND terminals.unit = 'enrolled'
@@ -36,7 +40,14 @@ macro_rules! terminal_is_quarantined {
                      WHERE of_later.terminal = terminals.id AND later_wipe.is_lost = 1
                          AND withdrawn.id > wiping.id AND withdrawn.taken_back_at IS NOT NULL))
                  AND NOT EXISTS (SELECT 1 FROM claims AS later
-                     WHERE later.terminal = terminals.id AND later.used_at > wiping.started_at))"
+                     WHERE later.terminal = terminals.id AND later.used_at > wiping.started_at))
+             OR (terminals.unit = 'enrolled' AND terminals.service = 'in-service' AND ",
+            $crate::registry::sql::guards::terminal_is_replaced!(),
+            " AND NOT EXISTS (SELECT 1 FROM deactivation_members AS of_stop
+                 JOIN campaigns AS stopping ON stopping.id = of_stop.campaign
+                 WHERE of_stop.terminal = terminals.id AND stopping.ended_at IS NULL
+                     AND stopping.state IN ('running', 'paused', 'halted'))))"
+        )
     };
 }
 pub(super) use terminal_is_quarantined;
@@ -106,6 +117,15 @@ pub(super) async fn moved(
         note_change(tx).await?;
     }
     Ok(())
+}
+
+/// Another terminal has taken its place: if it may sell, nobody has heard that it stopped.
+pub(super) async fn swapped(tx: &mut Transaction, terminal: TerminalId, by: &By) -> Result<()> {
+    if among(tx, &[terminal]).await?.is_empty() {
+        return Ok(());
+    }
+    audit::append(tx, by, BEGAN, terminal).await?;
+    note_change(tx).await
 }
 
 /// It is over for this terminal: what is owed to it goes out again.

@@ -8,7 +8,9 @@ use shared::id::{RequestId, TerminalId};
 use shared::time::UnixTime;
 
 use super::session::{Access, Database, Row, Transaction, code, int, json, maybe_text, text, time};
-use super::{SqlRegistry, audit, finish, positions, read, requests, transaction, write};
+use super::{
+    SqlRegistry, audit, finish, positions, quarantine, read, requests, transaction, write,
+};
 use crate::registry::RegistryError;
 use crate::registry::audit::By;
 use crate::registry::page::Page;
@@ -235,6 +237,9 @@ async fn move_on(
     put(tx, &before, &after).await?;
     note_move(tx, &before, &after, event).await?;
     audit::append(tx, by, event.audited_as(), number).await?;
+    if event == ReplacementEvent::GoLive {
+        quarantine::swapped(tx, before.old, by).await?;
+    }
     Ok(Ok(known(tx, number).await?))
 }
 

@@ -27,6 +27,7 @@ fn suspend() -> Wanted {
         fallback: "take the till beside it".to_owned(),
         resume_expected: None,
         delay: None,
+        is_given_up: false,
     })
 }
 

@@ -311,7 +311,9 @@ impl Office {
         let (kind, wanted) = match verb {
             Verb::Suspend => {
                 let cut_off = now.plus(std::time::Duration::from_secs(60));
-                let wanted = Wanted::Suspend { cut_off, resume_expected: None, delay: None };
+                let (resume_expected, delay) = (None, None);
+                let wanted =
+                    Wanted::Suspend { cut_off, resume_expected, delay, is_given_up: false };
                 (RequestKind::Suspend, wanted)
             }
             Verb::Resume => {
