@@ -197,7 +197,7 @@ pub(crate) enum Bug {
     UnlocksNothing,
     /// A wipe is ordered as of a terminal that was deregistered, and none was.
     DeregistersNobody,
-    /// The order of a till that was given up lives as long as any other.
+    /// The order of a till that was given up has run out when that is found.
     StopRunsOut,
     /// That something is erased is written down nowhere outside of it.
     BarsNobody,
@@ -408,9 +408,8 @@ impl Scenario {
         Self { name, job, ordered_at: Duration::ZERO, ..Self::away() }
     }
 
-    /// When a till is heard again that was given up and replaced: orders like others here, which
-    /// live for a day, have run out.
-    pub(crate) const FOUND_AT: Duration = minutes(25 * 60);
+    /// When a till is heard again that was given up and replaced.
+    pub(crate) const FOUND_AT: Duration = minutes(12 * 60);
 
     /// It answers nobody from the beginning, and its suspension waits for it.
     pub(crate) fn given_up() -> Self {

@@ -53,7 +53,7 @@ fn a_till_that_was_given_up_stops_at_its_first_contact_wherever_the_power_fails(
 
 #[test]
 fn a_till_that_was_given_up_and_has_a_lease_is_locked_before_it_is_found() {
-    let lease = Some(Duration::from_secs(12 * 3600));
+    let lease = Some(Duration::from_secs(6 * 3600));
     let end = undisturbed(Scenario { lease, ..Scenario::given_up() });
     assert!(end.lease.locked && end.shut_from.is_some());
     assert_eq!(verdict(end), Vec::<String>::new());

@@ -15,7 +15,7 @@ use super::requests::{accepted_to, request_id};
 use crate::campaign::state::CampaignEvent;
 use crate::position::binding::{BindingEvent, BindingPolicy};
 use crate::registry::Registry;
-use crate::registry::campaign::{AfterStart, NewCampaign};
+use crate::registry::campaign::{AfterStart, Campaign, NewCampaign};
 use crate::registry::deactivation::NewDeactivation;
 use crate::registry::delivery::{AlarmKind, AnyAlarm, Heard, NewOrder, Saying};
 use crate::registry::page::Page;
@@ -152,7 +152,7 @@ pub(super) async fn a_swapped_terminal_that_is_back_is_an_alarm_until_it_has_sto
             assert!(detail.contains(command), "{detail}");
         }
     }
-    let stop = stop_of_one(registry, 1).await;
+    let stop = stop_of_one(registry, 3, 1).await;
     registry.apply(&[heard(1, finished(stop, succeeded(), 60))]).await.expect("it is applied");
     registry.apply(&[greeting(hello(1, 0), 61)]).await.expect("it is applied");
     assert_eq!(spoke(registry).await, []);
@@ -165,11 +165,18 @@ pub(super) async fn a_swapped_terminal_that_is_back_is_an_alarm_until_it_has_sto
     assert_eq!(spoke(registry).await, []);
 }
 
-/// Terminal 1 is ordered to stop by campaign `number`, which runs.
-async fn stop_of_one(registry: &dyn Registry, number: u8) -> OrderId {
+/// Terminal 1 is to stop by campaign `number`, which runs once people have approved it.
+async fn approved_stop(registry: &dyn Registry, number: u8) -> Campaign {
     draft(registry, number, suspend(30), &[1], Some("hana")).await.expect("it is drafted");
-    start_created(registry, number, &[1], AfterStart::Run).await;
-    let approved = NewOrder { stream: Stream::Approved, ..order(number, 1, number.into()) };
+    let waits = start_created(registry, number, &[1], AfterStart::AwaitApproval).await;
+    let runs = registry.move_campaign(&waits, CampaignEvent::Approve, &by("op", 12)).await;
+    runs.expect("it is moved")
+}
+
+/// …and is ordered to, as so many before.
+async fn stop_of_one(registry: &dyn Registry, number: u8, seq: u64) -> OrderId {
+    approved_stop(registry, number).await;
+    let approved = NewOrder { stream: Stream::Approved, ..order(number, 1, seq) };
     assert!(issue(registry, &approved).await);
     approved.id
 }
@@ -199,7 +206,7 @@ pub(super) async fn who_was_given_up_is_in_quarantine_while_nothing_stops_it(
     assert!(issue(registry, &order(7, 1, 1)).await);
     let owed = async || registry.owed(&[terminal_id(1)], 9, UnixTime(41)).await.expect("asked");
     registry.apply(&[greeting(hello(1, 0), 25)]).await.expect("it is applied");
-    let gone = Heard { terminal: terminal_id(1), at: UnixTime(28), saying: Saying::Gone };
+    let gone = Heard { terminal: terminal_id(1), at: UnixTime(90), saying: Saying::Gone };
     registry.apply(&[gone]).await.expect("it is applied");
     assert_eq!(owed().await.len(), 1);
     say(registry, GO_LIVE, 30).await.expect("it was given up");
@@ -211,18 +218,16 @@ pub(super) async fn who_was_given_up_is_in_quarantine_while_nothing_stops_it(
     assert!(!issue(registry, &order(8, 1, 2)).await, "it gets nothing else");
     assert_eq!(said().await, ["quarantine-began"]);
     // From its order to stop on it hears what it needs to settle and to save.
-    draft(registry, 1, suspend(30), &[1], Some("hana")).await.expect("it is drafted");
-    assert!(is_quarantined().await, "nobody has approved it");
-    let runs = start_created(registry, 1, &[1], AfterStart::Run).await;
+    let runs = approved_stop(registry, 3).await;
     assert!(!is_quarantined().await);
-    let approved = NewOrder { stream: Stream::Approved, ..order(1, 1, 3) };
+    let approved = NewOrder { stream: Stream::Approved, ..order(3, 1, 1) };
     assert!(issue(registry, &approved).await);
     assert!(owed().await.iter().any(|it| it.order == approved.id));
     // That it was not heard of in time ends that.
     let over = registry.move_campaign(&runs, CampaignEvent::End, &by("op", 50)).await;
     over.expect("it is moved");
     assert!(is_quarantined().await);
-    let stop = stop_of_one(registry, 2).await;
+    let stop = stop_of_one(registry, 4, 2).await;
     registry.apply(&[heard(1, finished(stop, succeeded(), 60))]).await.expect("it is applied");
     assert!(!is_quarantined().await);
     let ended = ["quarantine-began", "quarantine-ended"];
