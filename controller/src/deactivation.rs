@@ -53,7 +53,7 @@ use crate::finding::Asks;
 use crate::provider::compatibility::range::NotARange;
 use crate::registry::audit::By;
 use crate::registry::campaign::{Campaign, NewCampaign, Origin};
-use crate::registry::deactivation::{NewDeactivation, ServiceFacts};
+use crate::registry::deactivation::{NewDeactivation, ServiceFacts, Withdrawn};
 use crate::registry::notice::NoticeAbout;
 use crate::registry::page::PAGE_ITEMS_MAX;
 use crate::registry::rebind::NotBegun;
@@ -106,6 +106,8 @@ pub enum DeactivationError {
     TooManyParties(usize),
     #[error("{with} does not call it {reference} by what is written down")]
     NotDeregistered { with: String, reference: String },
+    #[error("the wipe {campaign} relies on it")]
+    Relied { campaign: CampaignId },
     #[error(
         "a party and its reference have 1 to {TEXT_BYTES_MAX} printable characters, and no \
          reference reads as a statement that none is needed"
@@ -178,6 +180,9 @@ impl DeactivationError {
             Self::TooManyParties(_) => {
                 "take one back, or shorten its reference: `tillward deactivate deregister \
                  --withdraw`"
+            }
+            Self::Relied { .. } => {
+                "abort that first: `tillward campaign abort`; people sign for what is written down"
             }
             Self::NotDeregistered { .. } => "look at what is: `tillward deactivate show`",
             Self::NoReason => "say why: `--none-needed WHY`",
@@ -488,8 +493,8 @@ impl Deactivations {
         let selector = asked.selector.clone();
         let change = change(&new, asked, root, by.at);
         let lifetime_s = new.lifetime_s.unwrap_or_else(|| change.lifetime_s_max());
-        check_change(&change, by.at, lifetime_s)?;
         let members: Vec<_> = facts.iter().map(|it| it.terminal).collect();
+        check_change(&change, members.len(), by.at, lifetime_s)?;
         let campaign = NewCampaign {
             id: CampaignId::generate(),
             name: new.name,
@@ -578,11 +583,12 @@ impl Deactivations {
     ) -> Result<(), DeactivationError> {
         let told = Deregistered { with: party.to_string(), reference: word.to_string() };
         match self.registry.withdraw_deregistration(terminal, &told, by).await? {
-            true => Ok(()),
-            false => {
+            Withdrawn::Done => Ok(()),
+            Withdrawn::NotThere => {
                 let Deregistered { with, reference } = told;
                 Err(DeactivationError::NotDeregistered { with, reference })
             }
+            Withdrawn::Relied { campaign } => Err(DeactivationError::Relied { campaign }),
         }
     }
 }
@@ -671,12 +677,17 @@ fn unchecked(resume: &Resumption) -> Vec<&'static str> {
     CHECKED.into_iter().filter(|what| !has(what)).collect()
 }
 
-fn check_change(change: &Change, now: UnixTime, lifetime_s: u64) -> Result<(), UnsoundBatch> {
+fn check_change(
+    change: &Change,
+    members: usize,
+    now: UnixTime,
+    lifetime_s: u64,
+) -> Result<(), UnsoundBatch> {
     let batch = Batch {
         format: FORMAT,
         id: BatchId::from_bytes([0; 16]),
         change: change.clone(),
-        terminals: 1,
+        terminals: u32::try_from(members).unwrap_or(u32::MAX),
         root: Digest([0; 32]),
         not_before: now,
         not_after: now.plus(std::time::Duration::from_secs(lifetime_s)),

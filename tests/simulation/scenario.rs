@@ -409,7 +409,7 @@ impl Scenario {
     }
 
     /// When a till is heard again that was given up and replaced.
-    pub(crate) const FOUND_AT: Duration = minutes(12 * 60);
+    pub(crate) const FOUND_AT: Duration = minutes(25 * 60);
 
     /// It answers nobody from the beginning, and its suspension waits for it.
     pub(crate) fn given_up() -> Self {

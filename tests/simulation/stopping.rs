@@ -50,6 +50,10 @@ impl World {
                 if stopped {
                     self.shut_from.get_or_insert(self.now);
                 }
+                // It answers once the sale in flight is over.
+                if stopped && !self.till.is_free() {
+                    return Err(Duration::from_secs(1));
+                }
                 done_if(stopped, FailureCode::PosNotReady)
             }
             It::SettleOrOwe => self.settles_or_owes(it, task),

@@ -348,7 +348,7 @@ fn parcels(ceremony: &Ceremony, scenario: &Scenario, release: &Release) -> Vec<P
     let calendar = scenario.calendar();
     let runs_out = scenario.bug == Some(Bug::StopRunsOut);
     let narrow = move |order: Order| {
-        let others = UnixTime(NOW.0 + 6 * 3600);
+        let others = UnixTime(NOW.0 + 24 * 3600);
         let not_after = if runs_out { others } else { order.not_after };
         Order { calendar: calendar.clone(), not_after, ..order }
     };

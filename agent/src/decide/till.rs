@@ -13,9 +13,9 @@ use super::input::Now;
 /// It is asked how it does this often.
 const LOOK_EVERY: Duration = Duration::from_secs(5 * 60);
 
-/// Looks without an answer that are not yet taken for a till that does not answer: it may be busy,
-/// or about to start.
-const MISSES_BORNE: u8 = 1;
+/// A till that has been silent for less is not yet taken for one that does not answer: it may be
+/// busy, or about to start.
+const SILENCE_BORNE: Duration = Duration::from_secs(2 * 60);
 
 /// How long a restart is remembered.
 const DAY: Duration = Duration::from_secs(24 * 3600);
@@ -25,8 +25,8 @@ pub(super) struct TillWatch {
     looked_at: Option<Duration>,
     /// The process that answered last; `None` once something was done to the till.
     instance: Option<String>,
-    /// Looks in a row that were not answered.
-    misses: u8,
+    /// Since when no look was answered.
+    silent_since: Option<Duration>,
     answers: Option<bool>,
     /// When it was found to be another process, at most so many as can be told.
     restarts: VecDeque<Duration>,
@@ -41,7 +41,7 @@ impl TillWatch {
 
     /// Something is done to the till: whether it is the same process afterwards says nothing.
     pub(super) fn disturbed(&mut self) {
-        (self.instance, self.misses) = (None, 0);
+        (self.instance, self.silent_since) = (None, None);
     }
 
     /// Another version is installed: what the one before did is not its fault.
@@ -50,17 +50,17 @@ impl TillWatch {
         self.restarts.clear();
     }
 
-    /// A change is over: what the till is like after it is told soon.
+    /// A change is over: what the till is like after it is told as soon as that is known.
     pub(super) fn look_soon(&mut self) {
-        (self.looked_at, self.owes_word) = (None, true);
+        (self.looked_at, self.answers, self.owes_word) = (None, None, true);
     }
 
     fn seen(&mut self, instance: Option<String>, uptime: Duration) {
         self.looked_at = Some(uptime);
         self.forget(uptime);
         let Some(instance) = instance else {
-            self.misses = self.misses.saturating_add(1);
-            if self.misses > MISSES_BORNE {
+            let since = *self.silent_since.get_or_insert(uptime);
+            if since + SILENCE_BORNE <= uptime {
                 self.answers = Some(false);
             }
             return;
@@ -71,7 +71,7 @@ impl TillWatch {
             }
             self.restarts.push_back(uptime);
         }
-        (self.instance, self.misses, self.answers) = (Some(instance), 0, Some(true));
+        (self.instance, self.silent_since, self.answers) = (Some(instance), None, Some(true));
     }
 
     fn forget(&mut self, uptime: Duration) {
@@ -88,7 +88,7 @@ impl TillWatch {
 
     /// It is known, and was not told since it should be.
     pub(super) fn owes_word(&self) -> bool {
-        self.owes_word && self.looked_at.is_some() && self.answers.is_some()
+        self.owes_word && self.answers.is_some()
     }
 
     pub(super) fn told(&mut self) {
@@ -132,7 +132,7 @@ mod tests {
     }
 
     #[test]
-    fn a_till_does_not_answer_once_it_was_silent_twice() {
+    fn a_till_does_not_answer_once_it_was_silent_for_a_while() {
         let silent = Some(TillHealth { answers: false, restarts: 0 });
         type Looks = &'static [(u64, Option<&'static str>)];
         let table: [(Looks, Option<TillHealth>); 6] = [
@@ -146,6 +146,12 @@ mod tests {
         for (looks, health) in table {
             assert_eq!(looked(looks).health(), health, "{looks:?}");
         }
+        // While a job waits it is looked at every few seconds.
+        let mut watch = looked(&[(1, Some("a"))]);
+        for second in [15, 30, 45] {
+            watch.seen(None, Duration::from_secs(3600 + second));
+        }
+        assert_eq!(watch.health(), well(0), "it may be starting");
     }
 
     #[test]
@@ -181,6 +187,8 @@ mod tests {
         watch.look_soon();
         assert!(!watch.owes_word(), "what was known is older than the change");
         watch.told();
+        watch.seen(None, Duration::from_secs(8));
+        assert_eq!((watch.owes_word(), watch.health()), (false, None), "it may be starting");
         watch.seen(Some("b".to_owned()), Duration::from_secs(9));
         assert!(watch.owes_word(), "telemetry that went before the look does not count");
     }

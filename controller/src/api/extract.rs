@@ -183,7 +183,10 @@ impl FromRequestParts<Arc<Api>> for Enrolled {
     async fn from_request_parts(parts: &mut Parts, api: &Arc<Api>) -> Result<Self, Refusal> {
         let Recognised(terminal) = Recognised::from_request_parts(parts, api).await?;
         if terminal.is_quarantined {
-            let detail = format!("{} is to be emptied as lost, stolen or tampered", terminal.id);
+            let detail = format!(
+                "{} is in quarantine: it is to be emptied, or another one has its place",
+                terminal.id
+            );
             return Err(Refusal::new(Code::Quarantined, detail));
         }
         match terminal.service {

@@ -12,6 +12,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use shared::calendar::Calendar;
+use shared::change::Change;
 use shared::id::{CampaignId, OrderId, TerminalId};
 use shared::time::UnixTime;
 use tracing::{info, warn};
@@ -31,6 +32,7 @@ use crate::registry::audit::By;
 use crate::registry::campaign::{
     Assignment, Campaign, CampaignTally, Frozen, Issue, Purpose, Tripped, WaveEvent, WaveStanding,
 };
+use crate::registry::delivery::Numbering;
 use crate::registry::page::Page;
 use crate::registry::{Registry, RegistryError};
 use give_up::Hearing;
@@ -319,8 +321,18 @@ impl Execute {
         let voided = self.registry.assignments_voided(id, ASSIGNMENTS_MAX).await?;
         let numbering = self.numbering(voided.iter().map(|it| it.terminal)).await?;
         let in_time = motion.now < motion.frozen.not_after;
-        let (again, lost): (Vec<_>, Vec<_>) =
-            voided.into_iter().partition(|it| in_time && numbering.contains_key(&it.terminal));
+        let may_have_it = |it: &Assignment| {
+            let numbering = numbering.get(&it.terminal);
+            let is_for = |it: &Numbering| {
+                is_for_whom_it_finds(
+                    &motion.campaign.change,
+                    motion.frozen.started_at,
+                    it.claimed_at,
+                )
+            };
+            in_time && numbering.is_some_and(is_for)
+        };
+        let (again, lost): (Vec<_>, Vec<_>) = voided.into_iter().partition(may_have_it);
         self.learn(&lost, &lost_for_good(motion.now), motion.now).await?;
         let (_, calendars) = self.plan_for(motion, &again).await?;
         let wanted = again.iter().map(Wanted::next_attempt).collect();
@@ -530,4 +542,49 @@ pub(super) fn open_wave(waves: &[WaveStanding]) -> u16 {
 fn lost_for_good(now: UnixTime) -> [Fact; 2] {
     let silent = GivenUp { as_what: Unheard::Silent, at: now };
     [Fact::Withdrawn(now), Fact::GivenUp(silent)]
+}
+
+/// What stops a terminal that was given up is not for the shop in which somebody has set it up anew
+/// since.
+fn is_for_whom_it_finds(
+    change: &Change,
+    started_at: UnixTime,
+    claimed_at: Option<UnixTime>,
+) -> bool {
+    !(change.is_of_given_up() && claimed_at.is_some_and(|at| at > started_at))
+}
+
+#[cfg(test)]
+mod tests {
+    use shared::change::Suspend;
+    use shared::change::rebind::Reason;
+    use shared::id::RequestId;
+
+    use super::*;
+
+    fn suspend(is_given_up: bool) -> Change {
+        Change::Suspend(Box::new(Suspend {
+            request: RequestId::from_bytes([1; 16]),
+            reason: Reason::ContractEnd,
+            ordered_by: String::new(),
+            note: String::new(),
+            cut_off: UnixTime(100),
+            fallback: String::new(),
+            resume_expected: None,
+            delay: None,
+            is_given_up,
+        }))
+    }
+
+    #[test]
+    fn what_stops_a_terminal_that_was_given_up_is_not_for_where_it_is_set_up_anew() {
+        let (before, later) = (Some(UnixTime(9)), Some(UnixTime(11)));
+        for (is_given_up, claimed_at, is_for_it) in
+            [(true, None, true), (true, before, true), (true, later, false), (false, later, true)]
+        {
+            let change = suspend(is_given_up);
+            let found = is_for_whom_it_finds(&change, UnixTime(10), claimed_at);
+            assert_eq!(found, is_for_it, "{is_given_up} {claimed_at:?}");
+        }
+    }
 }

@@ -259,7 +259,7 @@ impl Held {
             Self::Skipped => "somebody had it left out",
             Self::WaveClosed => "its wave begins once the one before has passed its gate",
             Self::Frozen => "somebody finds it, its store or the request suspicious",
-            Self::Quarantined => "it is to be emptied as lost, stolen or tampered with",
+            Self::Quarantined => "it is in quarantine: to be emptied, or another one has its place",
             Self::Erased => "it was erased, and is out of service for good",
             Self::NotEnrolled => "it has not enrolled yet",
             Self::Revoked => "it was revoked",

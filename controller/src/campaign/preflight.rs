@@ -71,7 +71,7 @@ impl Excluded {
             Self::NotEnrolled => "have not enrolled",
             Self::Revoked => "were revoked",
             Self::Erased => "were erased, and are out of service for good",
-            Self::Quarantined => "are to be emptied as lost, stolen or tampered with",
+            Self::Quarantined => "are in quarantine: to be emptied, or another one has their place",
             Self::OtherModel => "are of models that the release is not for",
             Self::AgentTooOld => "have an agent that does not know this change",
             Self::AlreadyThere => "run this version already",
@@ -89,7 +89,7 @@ impl Excluded {
             Self::CounterTooLow => Some("sign the old content as a release with a higher counter"),
             Self::RunningTooOld => Some("bring them a release between the two first"),
             Self::Revoked | Self::Erased => Some("enrol them again with a new claim"),
-            Self::Quarantined => Some("where one is found, take its wipe back, or enrol it anew"),
+            Self::Quarantined => Some("take its wipe back, have it stopped, or enrol it anew"),
             Self::AlreadyThere => None,
         }
     }

@@ -28,11 +28,11 @@ pub struct Review {
     /// Some of the members that were not released, in the order of their turn.
     pub held: Vec<Straggler>,
     pub held_count: u64,
-    /// What was decided about it, the oldest first, at most [`DECISIONS_MAX`] of them.
+    /// What was decided about it, the oldest first: the newest [`DECISIONS_MAX`].
     pub decisions: Vec<AuditEntry>,
 }
 
-/// The newest of more are in the audit log.
+/// Those before are in the audit log.
 pub const DECISIONS_MAX: u32 = 100;
 
 /// `None` of a campaign that there is not.
@@ -60,7 +60,7 @@ pub async fn review(
         tally: registry.campaign_tally(id).await?,
         waves: registry.waves(id).await?,
         report: gathering.report(),
-        decisions: registry.audit_of_campaign(id, &Page::first(DECISIONS_MAX)).await?,
+        decisions: registry.audit_of_campaign(id, DECISIONS_MAX).await?,
         campaign,
         held,
         held_count,

@@ -140,12 +140,13 @@ impl<'a> Wanted<'a> {
         Some(gather::opens(&alike.kept, zone, self.change.window(), spread, life))
     }
 
-    fn course(&self, release: Option<&Release>) -> Course<'_> {
+    fn course(&self, release: Option<&Release>, now: UnixTime) -> Course<'_> {
         let proves_itself_s = release.map_or(0, |release| release.health.stable_s);
         Course {
             policy: self.policy,
             max_parallel: self.max_parallel,
             job: Duration::from_secs(proves_itself_s.into()),
+            until: now.plus(self.lives),
         }
     }
 }
@@ -172,7 +173,7 @@ impl Campaigns {
         let transfer = self.transfer(release.as_ref(), &stores).await?;
         let Kept { entries, regions } = self.kept(wanted.change, &stores).await?;
         let life = Span { from: now, to: now.plus(wanted.lives) };
-        let course = wanted.course(release.as_ref());
+        let course = wanted.course(release.as_ref(), now);
         let foresee = |all: &[Alike]| {
             let groups: Vec<_> = all.iter().map(|alike| wanted.group(alike, life)).collect();
             let mut forecast = forecast(course, &groups, now);

@@ -231,7 +231,7 @@ fn show(detail: &TerminalDetail, now: UnixTime, print: &mut Print) {
         print.hint(
             "if it was found, `tillward campaign abort` what empties it, or enrol it anew; a wipe \
              that ran out (`tillward alarms`) is taken back by asking for another and aborting \
-             that",
+             that; where another one has its place, have it stopped: `tillward deactivate suspend`",
         );
     }
     if detail.assignments.is_empty() {

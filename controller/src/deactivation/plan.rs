@@ -249,7 +249,9 @@ pub fn plan(
     let part = |it: &ServiceFacts| {
         let mut obstacles = obstacles(step, it);
         let sells_on = besides.get(&it.store).copied().unwrap_or(0);
-        let stops = matches!(step, Step::Suspend { .. }) && it.service == Service::InService;
+        // What answers nobody sells nothing that could be missed.
+        let stops = matches!(step, Step::Suspend { is_given_up: false, .. })
+            && it.service == Service::InService;
         if stops && sells_on == 0 {
             obstacles.push(Obstacle::LastInStore);
         }

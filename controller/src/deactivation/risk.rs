@@ -75,9 +75,12 @@ impl Suspension {
         self.cut_off.minus(before).max(earliest).min(self.cut_off)
     }
 
-    /// By then every terminal that holds its order has settled and saved.
-    fn stopped_by(&self) -> UnixTime {
-        self.cut_off.plus(STOPPED_WITHIN)
+    /// By then a terminal that holds its order has settled and saved; one that was given up holds
+    /// it since it was heard again.
+    fn stopped_by(&self, standing: Option<&Standing>) -> UnixTime {
+        let accepted_at = standing.and_then(|it| it.accepted_at).filter(|_| self.is_given_up);
+        let since = accepted_at.map_or(self.cut_off, |at| at.max(self.cut_off));
+        since.plus(STOPPED_WITHIN)
     }
 
     /// Snapshots that are older do not count.
@@ -101,7 +104,7 @@ impl Suspension {
         let is_armed = stage == Stage::Armed;
         if is_armed && now > self.cut_off {
             let waits = standing.is_some_and(waits_for_people);
-            let is_late = waits || now > self.stopped_by();
+            let is_late = waits || now > self.stopped_by(standing);
             return is_late.then_some(Late::Stopped).into_iter().collect();
         }
         if self.is_given_up {
@@ -344,6 +347,11 @@ mod tests {
         let mut people = Standing::ordered(ASKED);
         people.learn(waiting(Waiting::People));
         assert_eq!(stop.late(&selling(), Some(&people), long_after), [Late::Stopped]);
+        let mut settling = Standing::ordered(ASKED);
+        settling.learn(Fact::Accepted(long_after));
+        let after = |hours: u32| long_after.plus(HOUR * hours);
+        assert_eq!(stop.late(&selling(), Some(&settling), after(1)), []);
+        assert_eq!(stop.late(&selling(), Some(&settling), after(3)), [Late::Stopped]);
     }
 
     #[test]

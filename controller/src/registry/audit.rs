@@ -19,7 +19,6 @@ use shared::time::UnixTime;
 
 use super::RegistryError;
 use super::delivery::AnyAlarm;
-use super::page::Page;
 
 /// Who does something, when and why. Written down in the same transaction as what it does.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -124,11 +123,11 @@ pub trait AuditRegistry {
     /// Those of these subtrees that are kept.
     async fn audit_nodes(&self, of: &[At]) -> Result<BTreeMap<At, Digest>, RegistryError>;
 
-    /// What was decided about a campaign, oldest first.
+    /// What was decided about a campaign: the newest `most` entries, oldest first.
     async fn audit_of_campaign(
         &self,
         campaign: CampaignId,
-        page: &Page<u64>,
+        most: u32,
     ) -> Result<Vec<AuditEntry>, RegistryError>;
 
     /// Raises an alarm that nothing which is applied raises; gives whether it is new.

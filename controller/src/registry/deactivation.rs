@@ -141,6 +141,18 @@ pub struct Sanitisation {
 }
 
 /// The part of the registry that is about terminals which stop.
+/// What came of taking back that a party no longer knows a terminal.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Withdrawn {
+    Done,
+    /// Nobody has written that down.
+    NotThere,
+    /// People are asked to sign for a wipe that says so, or have.
+    Relied {
+        campaign: CampaignId,
+    },
+}
+
 #[async_trait]
 pub trait DeactivationRegistry {
     /// Adds a draft with its clearances, and schedules the request. All of it or nothing.
@@ -178,14 +190,13 @@ pub trait DeactivationRegistry {
         by: &By,
     ) -> Result<()>;
 
-    /// Takes back that a party no longer knows a terminal, by the reference that is written down;
-    /// whether that was so.
+    /// Takes back that a party no longer knows a terminal, by the reference that is written down.
     async fn withdraw_deregistration(
         &self,
         terminal: TerminalId,
         told: &Deregistered,
         by: &By,
-    ) -> Result<bool>;
+    ) -> Result<Withdrawn>;
 
     /// Writes down what somebody says of its payment keys, in place of what was said before of
     /// these kinds; gives all that is said then.

@@ -42,6 +42,8 @@ pub struct Numbering {
     pub order_seq: u64,
     /// The highest number of an approved order in this epoch.
     pub approved_seq: u64,
+    /// When somebody has enrolled it last, with a claim.
+    pub claimed_at: Option<UnixTime>,
 }
 
 /// An order that the terminal has not answered for.

@@ -43,7 +43,8 @@ pub struct Terminal {
     pub is_frozen: bool,
     /// The same of its store or its merchant, whatever of itself.
     pub is_place_frozen: bool,
-    /// It is to be emptied as lost, stolen or tampered with: it is sent nothing else.
+    /// It is to be emptied as lost, stolen or tampered with, or may sell though another one has its
+    /// place and nothing stops it: it is sent nothing else.
     pub is_quarantined: bool,
     /// Of its store.
     pub region: Option<String>,

@@ -50,7 +50,7 @@ pub struct CampaignReport {
     /// How long each part of the time line is, in seconds.
     pub part_s: u64,
     /// What was decided about it, and by whom, the oldest first: when it was started, what stopped
-    /// it, and who has acknowledged what.
+    /// it, and who has acknowledged what. The newest hundred; those before are in the audit log.
     pub decisions: Vec<ReportDecision>,
     /// Terminals that succeeded after they had been given up, or had told a failure.
     pub late_successes: u64,

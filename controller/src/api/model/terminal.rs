@@ -31,8 +31,8 @@ pub struct Terminal {
     /// Somebody finds it or its store suspicious: nothing is released or sent to it until two
     /// people have lifted that (`GET /v1/suspicions`).
     pub is_frozen: bool,
-    /// It is to be emptied as lost, stolen or tampered with: it is sent nothing else, and may fetch
-    /// and store nothing.
+    /// It is to be emptied as lost, stolen or tampered with, or may sell though another one has its
+    /// place and nothing stops it: it is sent nothing else, and may fetch and store nothing.
     pub is_quarantined: bool,
     /// `in-service`, `suspended`, `suspended-owing` or `erased`, by its own signed word.
     pub service: String,

@@ -27,6 +27,8 @@ pub struct Course<'a> {
     pub max_parallel: u32,
     /// For how long a terminal takes a place, at the very least.
     pub job: Duration,
+    /// When its orders end: whoever is not let through by then never is.
+    pub until: UnixTime,
 }
 
 /// Members whose shops may be disturbed at the same moments.
@@ -132,8 +134,10 @@ impl Opened<'_> {
         let size = u64::from(self.size);
         let part = |needed: u64| {
             let seen = self.attempted_at(needed, |heads| heads.seen);
-            // Who was never seen may connect at this moment: later than that is not certain.
-            (seen, self.attempted_at(needed, |heads| heads.members).unwrap_or(self.at))
+            // Who was never seen may connect at this moment: later than that is not certain. Where
+            // all together are too few, shops stay closed until the orders end.
+            let at_all = self.attempted_at(needed, |heads| heads.members);
+            (seen, at_all.unwrap_or(self.course.until.max(self.at)))
         };
         let (_, sample) = part(u64::from(gate.sample_min).min(size));
         let (seen, at_all) = part((size * u64::from(gate.reach_percent_min)).div_ceil(100));
@@ -257,7 +261,8 @@ mod tests {
     }
 
     fn course(policy: &Policy) -> Course<'_> {
-        Course { policy, max_parallel: 100, job: Duration::ZERO }
+        let until = noon().plus(HOUR * 24 * 7);
+        Course { policy, max_parallel: 100, job: Duration::ZERO, until }
     }
 
     /// Sizes of the waves, hours from noon to where each opens, and to the end.
@@ -323,6 +328,12 @@ mod tests {
         // Nobody counts on whose shop stays closed: the gate does without them after a day.
         check_groups(course(&policy), &[free(), frozen(9 * 24)], &[(50, 0), (50, 25)], 25);
         check_groups(course(&policy), &[free(), group(Opens::Never)], &[(50, 0), (50, 25)], 25);
+        // Where it waits for them, it waits until the orders end.
+        let gate = policy.gate.clone().map(|gate| Gate { reach_after: None, ..gate });
+        let patient = Policy { gate, ..policy.clone() };
+        let week = 24 * 7;
+        let waves = [(50, 0), (50, week + 1)];
+        check_groups(course(&patient), &[free(), frozen(9 * 24)], &waves, week + 1);
     }
 
     #[test]

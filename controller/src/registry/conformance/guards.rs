@@ -16,7 +16,7 @@ use crate::campaign::state::CampaignEvent;
 use crate::position::binding::{BindingEvent, BindingPolicy};
 use crate::registry::Registry;
 use crate::registry::campaign::{AfterStart, Campaign, NewCampaign};
-use crate::registry::deactivation::NewDeactivation;
+use crate::registry::deactivation::{NewDeactivation, Withdrawn};
 use crate::registry::delivery::{AlarmKind, AnyAlarm, Heard, NewOrder, Saying};
 use crate::registry::page::Page;
 use crate::registry::position::NewBinding;
@@ -223,6 +223,14 @@ pub(super) async fn who_was_given_up_is_in_quarantine_while_nothing_stops_it(
     let approved = NewOrder { stream: Stream::Approved, ..order(3, 1, 1) };
     assert!(issue(registry, &approved).await);
     assert!(owed().await.iter().any(|it| it.order == approved.id));
+    // While it is sent nothing of that it gets nothing else either.
+    let moved = async |seen: &Campaign, event, at| {
+        registry.move_campaign(seen, event, &by("op", at)).await.expect("it is moved")
+    };
+    let paused = moved(&runs, CampaignEvent::Pause, 45).await;
+    assert!(is_quarantined().await);
+    let runs = moved(&paused, CampaignEvent::Resume, 46).await;
+    assert!(!is_quarantined().await);
     // That it was not heard of in time ends that.
     let over = registry.move_campaign(&runs, CampaignEvent::End, &by("op", 50)).await;
     over.expect("it is moved");
@@ -231,7 +239,7 @@ pub(super) async fn who_was_given_up_is_in_quarantine_while_nothing_stops_it(
     registry.apply(&[heard(1, finished(stop, succeeded(), 60))]).await.expect("it is applied");
     assert!(!is_quarantined().await);
     let ended = ["quarantine-began", "quarantine-ended"];
-    assert_eq!(said().await, [ended, ended].concat());
+    assert_eq!(said().await, [ended, ended, ended].concat());
 }
 
 async fn lane_of(registry: &dyn Registry, number: u8) -> Option<String> {
@@ -297,8 +305,13 @@ pub(super) async fn a_deregistration_is_taken_back_by_its_own_reference(registry
         let done = registry.withdraw_deregistration(terminal_id(1), it, &by("op", 31)).await;
         done.expect("it is known")
     };
-    assert!(!withdraw(&told("alpha", "D-2")).await, "that is another one");
-    assert!(withdraw(&alpha).await && !withdraw(&alpha).await);
+    assert_eq!(withdraw(&told("alpha", "D-2")).await, Withdrawn::NotThere, "that is another one");
+    let told_twice = [withdraw(&alpha).await, withdraw(&alpha).await];
+    assert_eq!(told_twice, [Withdrawn::Done, Withdrawn::NotThere]);
+    // People are asked to sign what says so.
+    accepted_to(registry, 1, RequestKind::Decommission).await;
+    wipe_draft(registry, 1, &[1]).await;
+    assert_eq!(withdraw(&beta).await, Withdrawn::Relied { campaign: campaign_id(1) });
     let facts = registry.service_facts(&[terminal_id(1)]).await.expect("it is known");
     assert_eq!(facts[0].deregistered, [beta]);
     let log = registry.audit(&Page::first(1000)).await.expect("it is read");

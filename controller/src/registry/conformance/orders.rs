@@ -35,8 +35,13 @@ pub(super) async fn numbers_ascend_and_are_never_used_twice(registry: &dyn Regis
     assert!(!issue(registry, &other_epoch).await, "it is not in epoch 2");
     assert!(issue(registry, &order(2, 1, 2)).await);
     let numbering = registry.numbering(&[terminal_id(1), terminal_id(2)]).await;
-    let expected = Numbering { terminal: terminal_id(1), epoch: 1, order_seq: 2, approved_seq: 0 };
-    assert_eq!(numbering.expect("it is read"), [expected]);
+    let numbering = numbering.expect("it is read");
+    let claimed_at = numbering[0].claimed_at;
+    let (epoch, order_seq, approved_seq) = (1, 2, 0);
+    let terminal = terminal_id(1);
+    let expected = Numbering { terminal, epoch, order_seq, approved_seq, claimed_at };
+    assert_eq!(numbering, [expected]);
+    assert!(claimed_at.is_some(), "it enrolled by a claim");
     registry.revoke_terminal(terminal_id(1), &by("op", 3)).await.expect("it is revoked");
     assert!(!issue(registry, &order(3, 1, 3)).await, "nothing is ordered of a revoked terminal");
 }

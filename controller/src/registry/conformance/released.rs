@@ -117,14 +117,12 @@ pub(super) async fn what_was_decided_about_a_campaign_is_told_in_its_order(
         .note("order-refused", &campaign_id(1).to_string(), &by("op", 20))
         .await
         .expect("it is noted");
-    let of = async |page| {
-        let found = registry.audit_of_campaign(campaign_id(1), &page).await.expect("it is read");
-        found.into_iter().map(|it| (it.seq, it.what)).collect::<Vec<_>>()
+    let of = async |most| {
+        let found = registry.audit_of_campaign(campaign_id(1), most).await.expect("it is read");
+        found.into_iter().map(|it| it.what).collect::<Vec<_>>()
     };
-    let told = of(Page::first(9)).await;
-    let whats: Vec<_> = told.iter().map(|(_, what)| what.as_str()).collect();
-    assert_eq!(whats, ["campaign-created", "campaign-started"]);
-    assert_eq!(of(Page::after(told[0].0, 9)).await, told[1..]);
+    assert_eq!(of(9).await, ["campaign-created", "campaign-started"]);
+    assert_eq!(of(1).await, ["campaign-started"]);
 }
 
 pub(super) async fn when_each_step_was_first_heard_of_is_kept(registry: &dyn Registry) {

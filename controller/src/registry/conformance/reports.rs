@@ -232,12 +232,19 @@ pub(super) async fn the_newest_telemetry_counts_in_whatever_order_it_comes(
     let terminal = registry.terminal(terminal_id(1)).await.expect("it is looked up");
     assert_eq!(terminal.and_then(|it| it.telemetry), Some(telemetry(60, 4)));
 
+    // An agent that starts tells of its till as soon as that has answered.
+    let till = Some(TillHealth { answers: true, restarts: 10 });
+    let looked = Telemetry { till, ..telemetry(60, 4) };
+    registry.apply(&[heard(5, Report::Telemetry(looked.clone()))]).await.expect("it is applied");
+    let terminal = registry.terminal(terminal_id(1)).await.expect("it is looked up");
+    assert_eq!(terminal.and_then(|it| it.telemetry), Some(looked));
+
     let seen = async || {
         let found = registry.prospects(&Ask::default(), &Page::first(9)).await.expect("a page");
         found.first().map(|it| (it.disk_free_bytes, it.battery_is_low))
     };
     assert_eq!(seen().await, Some((Some(1 << 30), true)), "whoever plans sees it, too");
-    for (seq, battery) in (5..).zip([Some(holds(50)), Some(holds(0)), None]) {
+    for (seq, battery) in (6..).zip([Some(holds(50)), Some(holds(0)), None]) {
         let later = Telemetry { battery, ..telemetry(seq * 20, 0) };
         let report = Report::Telemetry(later.clone());
         registry.apply(&[heard(seq.cast_unsigned(), report)]).await.expect("it is applied");

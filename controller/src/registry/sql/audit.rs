@@ -38,12 +38,8 @@ impl<D: Database> AuditRegistry for SqlRegistry<D> {
         write!(self, "grow the tree of the audit log", tx => grow(tx, from, nodes, checkpoint))
     }
 
-    async fn audit_of_campaign(
-        &self,
-        campaign: CampaignId,
-        page: &Page<u64>,
-    ) -> Result<Vec<AuditEntry>> {
-        read!(self, "read what was decided about a campaign", tx => of_campaign(tx, campaign, page))
+    async fn audit_of_campaign(&self, campaign: CampaignId, most: u32) -> Result<Vec<AuditEntry>> {
+        read!(self, "read what was decided about a campaign", tx => of_campaign(tx, campaign, most))
     }
 
     async fn audit_nodes(&self, of: &[At]) -> Result<BTreeMap<At, Digest>> {
@@ -169,13 +165,12 @@ pub(super) async fn page(tx: &mut Transaction, page: &Page<u64>) -> Result<Vec<A
 async fn of_campaign(
     tx: &mut Transaction,
     campaign: CampaignId,
-    page: &Page<u64>,
+    most: u32,
 ) -> Result<Vec<AuditEntry>> {
     let select = "SELECT seq, at, who, what, object, detail, previous, digest FROM audit
-         WHERE object = $1 AND seq > $2 AND substr(what, 1, 9) = 'campaign-'
-         ORDER BY seq LIMIT $3";
-    let values = vec![text(campaign), int(page.after.unwrap_or(0)), int(page.items())];
-    tx.rows(select, values).await?.into_iter().map(entry).collect()
+         WHERE object = $1 AND substr(what, 1, 9) = 'campaign-' ORDER BY seq DESC LIMIT $2";
+    let rows = tx.rows(select, vec![text(campaign), int(most)]).await?;
+    rows.into_iter().rev().map(entry).collect()
 }
 
 fn entry(mut row: Row) -> Result<AuditEntry> {

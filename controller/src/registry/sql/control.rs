@@ -141,7 +141,8 @@ async fn comes_again(
     at: UnixTime,
     differences: &mut Differences,
 ) -> Result<()> {
-    let recalled = "SELECT 1 FROM assignments JOIN orders ON orders.id = assignments.cancel_order
+    let recalled =
+        "SELECT orders.id FROM assignments JOIN orders ON orders.id = assignments.cancel_order
          WHERE assignments.order_id = $1 AND orders.purpose = 'recall'";
     if tx.row(recalled, vec![text(it.order)]).await?.is_none()
         || !campaigns::known(tx, it.campaign).await?.terms().comes_again()

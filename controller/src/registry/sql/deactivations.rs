@@ -36,7 +36,7 @@ use crate::registry::audit::By;
 use crate::registry::campaign::Campaign;
 use crate::registry::deactivation::{
     Counts, Deactivation, DeactivationRegistry, Erased, NewDeactivation, Owing, Sanitisation,
-    ServiceFacts,
+    ServiceFacts, Withdrawn,
 };
 use crate::registry::delivery::AnyAlarm;
 use crate::registry::page::Page;
@@ -103,7 +103,7 @@ impl<D: Database> DeactivationRegistry for SqlRegistry<D> {
         terminal: TerminalId,
         told: &Deregistered,
         by: &By,
-    ) -> Result<bool> {
+    ) -> Result<Withdrawn> {
         write!(self, "take back a deregistration", tx => {
             deregistrations::withdraw(tx, terminal, told, by)
         })

@@ -2,15 +2,17 @@
 
 use std::collections::BTreeSet;
 
+use shared::change::Verb;
 use shared::document::clearance::Deregistered;
 use shared::id::TerminalId;
 
 use super::guards::terminal_is_replaced;
 use super::session::{Row, Transaction, int, text, time};
-use super::{audit, positions, terminals};
+use super::{audit, campaigns, deactivations, positions, terminals};
 use crate::deactivation::parties::{self, Bound};
 use crate::registry::RegistryError;
 use crate::registry::audit::By;
+use crate::registry::deactivation::Withdrawn;
 use crate::registry::terminal::Terminal;
 
 type Result<T> = std::result::Result<T, RegistryError>;
@@ -58,17 +60,22 @@ pub(super) async fn withdraw(
     terminal: TerminalId,
     told: &Deregistered,
     by: &By,
-) -> Result<bool> {
+) -> Result<Withdrawn> {
     let known = known(tx, terminal).await?;
+    for (_, campaign) in deactivations::deactivating(tx, &[terminal]).await? {
+        if campaigns::known(tx, campaign).await?.change.verb() == Verb::Decommission {
+            return Ok(Withdrawn::Relied { campaign });
+        }
+    }
     let delete = "DELETE FROM deregistrations
          WHERE terminal = $1 AND epoch = $2 AND party = $3 AND reference = $4";
     let values = vec![text(terminal), int(known.epoch), text(&told.with), text(&told.reference)];
     if tx.execute(delete, values).await? == 0 {
-        return Ok(false);
+        return Ok(Withdrawn::NotThere);
     }
     let subject = format!("{terminal} {} {}", told.with, told.reference);
     audit::append(tx, by, "deregistration-withdrawn", subject).await?;
-    Ok(true)
+    Ok(Withdrawn::Done)
 }
 
 async fn known(tx: &mut Transaction, terminal: TerminalId) -> Result<Terminal> {

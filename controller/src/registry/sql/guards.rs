@@ -63,7 +63,9 @@ pub(super) async fn refused(
             let first = replaced.into_iter().next();
             Ok(first.map(|(terminal, number)| NotBegun::Replaced { terminal, number }))
         }
-        Change::Suspend(_) if new.close_store.is_none() => closed(tx, &new.members, now).await,
+        Change::Suspend(it) if new.close_store.is_none() && !it.is_given_up => {
+            closed(tx, &new.members, now).await
+        }
         // What is in the wrong hands is emptied all the same, and what is asked of others is no
         // change of service.
         Change::Decommission(_)

@@ -34,7 +34,8 @@ pub(super) async fn numbering(
     let select = with_id_list!(
         "SELECT id, epoch, order_seq, (
              SELECT COALESCE(MAX(seq), 0) FROM orders
-             WHERE terminal = terminals.id AND epoch = terminals.epoch AND stream = 'approved')
+             WHERE terminal = terminals.id AND epoch = terminals.epoch AND stream = 'approved'),
+             (SELECT MAX(used_at) FROM claims WHERE claims.terminal = terminals.id)
          FROM terminals WHERE unit = 'enrolled' AND service <> 'erased' AND id IN ",
         " ORDER BY id"
     );
@@ -44,6 +45,7 @@ pub(super) async fn numbering(
             epoch: row.number()?,
             order_seq: row.number()?,
             approved_seq: row.number()?,
+            claimed_at: row.maybe_time()?,
         })
     };
     tx.rows(select, vec![list(terminals)]).await?.into_iter().map(numbering).collect()

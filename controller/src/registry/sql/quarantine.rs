@@ -1,6 +1,6 @@
 //! Terminals in quarantine. Those in the wrong hands get what empties them, and nothing else. One
-//! that answered nobody when another one took its place, and that no order stops which is under
-//! way, is sent nothing while it may sell, and above all not the time.
+//! that answered nobody when another one took its place, and that no order stops which is sent to
+//! it or under way, is told nothing while it may sell, and above all not the time.
 //!
 //! Nobody writes down that a terminal is in quarantine. It follows from the swap, or from the wipe
 //! that people have approved for it as lost, stolen or tampered with. The latter lasts until one of
@@ -45,8 +45,18 @@ macro_rules! terminal_is_quarantined {
             $crate::registry::sql::guards::terminal_is_replaced!(),
             " AND NOT EXISTS (SELECT 1 FROM deactivation_members AS of_stop
                  JOIN campaigns AS stopping ON stopping.id = of_stop.campaign
+                 LEFT JOIN assignments AS to_stop ON to_stop.campaign = of_stop.campaign
+                     AND to_stop.terminal = of_stop.terminal
                  WHERE of_stop.terminal = terminals.id AND stopping.ended_at IS NULL
-                     AND stopping.state IN ('running', 'paused', 'halted'))))"
+                     AND (to_stop.state IN ('accepted', 'waiting', 'working', 'undoing', 'silent')
+                         OR (stopping.state = 'running'
+                             AND COALESCE(to_stop.state, 'ordered') IN ('ordered', 'unanswered')
+                             AND NOT EXISTS (SELECT 1 FROM requests
+                                 WHERE requests.state = 'frozen'
+                                     AND requests.campaign = stopping.id)
+                             AND NOT EXISTS (SELECT 1 FROM suspicions WHERE ",
+            $crate::registry::sql::suspicions::holds_back!("stopping.id"),
+            "))))))"
         )
     };
 }

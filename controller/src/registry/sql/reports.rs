@@ -508,8 +508,9 @@ async fn put_telemetry(
              battery_floor_percent = $7, battery_is_powered = $8, till_answers = $9,
              till_restarts = $10
          WHERE id = $1 AND (telemetry_at IS NULL
-             OR (telemetry_at, disk_free_bytes, orders_refused, messages_unreadable)
-                 < ($2, $3, $4, $5))";
+             OR (telemetry_at, disk_free_bytes, orders_refused, messages_unreadable,
+                     COALESCE(till_answers, -1), COALESCE(till_restarts, -1))
+                 < ($2, $3, $4, $5, COALESCE($9, -1), COALESCE($10, -1)))";
     let values = vec![
         text(terminal),
         time(telemetry.at),

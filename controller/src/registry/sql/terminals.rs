@@ -29,9 +29,9 @@ type Result<T> = std::result::Result<T, RegistryError>;
 /// [`Battery::is_low`] decides; NULL where it tells of none.
 macro_rules! battery_is_low {
     () => {
-        "CASE WHEN battery_percent IS NOT NULL THEN
+        "CAST(CASE WHEN battery_percent IS NOT NULL THEN
              CASE WHEN battery_percent < battery_floor_percent AND battery_is_powered = 0
-                 THEN 1 ELSE 0 END END"
+                 THEN 1 ELSE 0 END END AS BIGINT)"
     };
 }
 pub(super) use battery_is_low;

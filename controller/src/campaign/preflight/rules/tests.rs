@@ -99,7 +99,8 @@ impl Case {
         let first = usize::try_from(listed.members).unwrap();
         let policy = Policy { canary: members[..first].to_vec(), ..policy };
         let audience = Audience { members, ..audience };
-        let course = Course { policy: &policy, max_parallel: 10, job: Duration::from_secs(10) };
+        let (job, until) = (Duration::from_secs(10), noon().plus(lives));
+        let course = Course { policy: &policy, max_parallel: 10, job, until };
         let groups = |window: Option<Window>| -> Vec<Group> {
             let group = |(zone, stores): (&String, &BTreeMap<String, Present>)| Group {
                 opens: Opens::of(window, time_zone(zone)),
