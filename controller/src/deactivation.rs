@@ -106,6 +106,8 @@ pub enum DeactivationError {
     TooManyParties(usize),
     #[error("{with} does not call it {reference} by what is written down")]
     NotDeregistered { with: String, reference: String },
+    #[error("it is written down as deregistered with {} by `{}`", .0.with, .0.reference)]
+    AlreadyTold(Deregistered),
     #[error("the wipe {campaign} relies on it")]
     Relied { campaign: CampaignId },
     #[error(
@@ -181,10 +183,14 @@ impl DeactivationError {
                 "take one back, or shorten its reference: `tillward deactivate deregister \
                  --withdraw`"
             }
+            Self::AlreadyTold(_) => {
+                "if that was a mistake take it back first: the same with `--reference` as it is \
+                 written down, and `--withdraw`"
+            }
             Self::Relied { .. } => {
                 "abort that first: `tillward campaign abort`; people sign for what is written down"
             }
-            Self::NotDeregistered { .. } => "look at what is: `tillward deactivate show`",
+            Self::NotDeregistered { .. } => "look at what is: `tillward terminal show`",
             Self::NoReason => "say why: `--none-needed WHY`",
             Self::NotBegun(why) => why.hint(),
             Self::Campaign(error) => return error.hint().map(str::to_owned),
@@ -541,7 +547,8 @@ impl Deactivations {
     ) -> Result<(), DeactivationError> {
         let told = Deregistered { with: party.to_string(), reference: word.to_string() };
         let is_passed_off = matches!(word, Word::Reference(text) if !parties::is_reference(text));
-        if !is_said(&told.with) || !is_said(&told.reference) || is_passed_off {
+        let (Party::Provider(name) | Party::Registry(name)) = party;
+        if !is_said(name) || !is_said(&told.with) || !is_said(&told.reference) || is_passed_off {
             return Err(DeactivationError::NotAReference);
         }
         if let Word::NoneNeeded { why, .. } = word
@@ -555,6 +562,11 @@ impl Deactivations {
                 return Err(DeactivationError::StillSells(facts.serial));
             }
             let mut then = facts.deregistered;
+            if let Some(known) = then.iter().find(|it| it.with == told.with)
+                && known.reference != told.reference
+            {
+                return Err(DeactivationError::AlreadyTold(known.clone()));
+            }
             then.retain(|it| it.with != told.with);
             then.push(told.clone());
             if !clearance::fits(&then) {

@@ -510,7 +510,9 @@ impl From<DeactivationError> for Refusal {
             | DeactivationError::NotLost(_) => Code::Invalid,
             DeactivationError::TooManyParties(_) => Code::Invalid,
             DeactivationError::NotDeregistered { .. } => Code::NotFound,
-            DeactivationError::Relied { .. } => Code::WrongState,
+            DeactivationError::Relied { .. } | DeactivationError::AlreadyTold(_) => {
+                Code::WrongState
+            }
             DeactivationError::StillSells(_) => Code::WrongState,
             DeactivationError::SamePerson { .. } => Code::SamePerson,
             DeactivationError::OtherKind { .. }

@@ -12,6 +12,7 @@ use super::model::{NewPaymentKeys, PaymentKeys, Problem};
 use super::problem::{Code, Refusal};
 use super::texts::check_said;
 use super::{Api, now};
+use crate::provider::day::Day;
 use crate::terminal::keys::{KeyWord, NewKeyWord};
 
 pub(super) fn routes() -> OpenApiRouter<Arc<Api>> {
@@ -64,6 +65,10 @@ async fn say(
             return Err(Refusal::new(Code::Invalid, detail));
         }
     };
+    if until.is_some_and(|day| day < Day::of(now())) {
+        let detail = "that day is over: say that they are gone (`--gone`)";
+        return Err(Refusal::new(Code::Invalid, detail));
+    }
     if said.kinds.is_empty() {
         return Err(Refusal::new(Code::Invalid, "no kind of keys is named"));
     }
@@ -73,7 +78,7 @@ async fn say(
     Ok(axum::Json(keys.into_iter().map(shown).collect()))
 }
 
-fn shown(it: KeyWord) -> PaymentKeys {
+pub(super) fn shown(it: KeyWord) -> PaymentKeys {
     PaymentKeys {
         kind: it.kind,
         until: it.until,

@@ -105,8 +105,8 @@ pub use stop::{
     StopPoint, StopUnit,
 };
 pub use terminal::{
-    Battery, Component, Labels, Lifecycle, NewPaymentKeys, PaymentKeyKind, PaymentKeys, Presence,
-    Recipient, Revocation, Telemetry, Terminal, TerminalDetail, TillHealth,
+    Battery, Component, DeregisteredWith, Labels, Lifecycle, NewPaymentKeys, PaymentKeyKind,
+    PaymentKeys, Presence, Recipient, Revocation, Telemetry, Terminal, TerminalDetail, TillHealth,
 };
 pub use unit::{
     InspectionVerdict, NewUnit, NewUnitEvent, NewUnitInspection, NewUnitSanitisation, NewUnits,

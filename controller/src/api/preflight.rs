@@ -81,7 +81,8 @@ fn shown(selector: String, planned: Planned) -> CampaignPlan {
             .collect(),
         bytes,
         approvers: approvers.into(),
-        waves: waves.map(|(at, wave)| shown_wave(at, *wave, &zones)).collect(),
+        waves: waves.map(|(at, wave)| shown_wave(at, *wave, not_after, &zones)).collect(),
+        shut: forecast.shut,
         over_at: forecast.over_at,
         takes_s: forecast.over_at.since(start).as_secs(),
         not_after_s: not_after.since(start).as_secs(),
@@ -91,12 +92,18 @@ fn shown(selector: String, planned: Planned) -> CampaignPlan {
     }
 }
 
-fn shown_wave(at: usize, wave: ForeseenWave, zones: &[(String, u64)]) -> PlannedWave {
+fn shown_wave(
+    at: usize,
+    wave: ForeseenWave,
+    not_after: UnixTime,
+    zones: &[(String, u64)],
+) -> PlannedWave {
+    let opens_at = Some(wave.opens_at).filter(|opens_at| *opens_at < not_after);
     PlannedWave {
         number: at as u64 + 1,
         terminals: wave.size.into(),
-        opens_at: wave.opens_at,
-        local: local(wave.opens_at, zones),
+        opens_at,
+        local: opens_at.map(|at| local(at, zones)).unwrap_or_default(),
     }
 }
 

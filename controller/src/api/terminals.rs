@@ -5,6 +5,7 @@ use std::sync::Arc;
 use axum::extract::State;
 use serde::Deserialize;
 use shared::document::RecipientStatement;
+use shared::document::clearance::Deregistered;
 use shared::id::TerminalId;
 use shared::message;
 use shared::signature::Envelope;
@@ -14,11 +15,11 @@ use utoipa_axum::routes;
 
 use super::extract::{Json, Operator, Part, Path, Query, listed};
 use super::model::{
-    Base64, Battery, Component, Decision, Labels, Lifecycle, Page, Presence, Problem, Recipient,
-    Revocation, Telemetry, Terminal, TerminalDetail, TillHealth,
+    Base64, Battery, Component, Decision, DeregisteredWith, Labels, Lifecycle, Page, Presence,
+    Problem, Recipient, Revocation, Telemetry, Terminal, TerminalDetail, TillHealth,
 };
 use super::problem::{Code, Refusal};
-use super::{Api, alarms, campaigns, claims, now};
+use super::{Api, alarms, campaigns, claims, keys, now};
 use crate::campaign::view::{self, Member};
 use crate::on_record::Settling;
 use crate::registry::delivery::AlarmKind;
@@ -116,7 +117,20 @@ async fn show(
     });
     let assignments = assignments.collect();
     let locked = api.registry.last_alarm(id, AlarmKind::LeaseRanOut).await?.map(alarms::shown);
-    Ok(axum::Json(TerminalDetail { terminal: shown(terminal), locked, assignments }))
+    let facts = api.registry.service_facts(&[id]).await?.pop();
+    let (told, keys) = facts.map(|it| (it.deregistered, it.keys)).unwrap_or_default();
+    Ok(axum::Json(TerminalDetail {
+        terminal: shown(terminal),
+        locked,
+        deregistered: told.into_iter().map(deregistered_with).collect(),
+        payment_keys: keys.into_iter().map(keys::shown).collect(),
+        assignments,
+    }))
+}
+
+fn deregistered_with(told: Deregistered) -> DeregisteredWith {
+    let Deregistered { with, reference } = told;
+    DeregisteredWith { with, reference }
 }
 
 /// Set labels of a terminal, or take them away

@@ -214,6 +214,14 @@ fn show(detail: &TerminalDetail, now: UnixTime, print: &mut Print) {
         print.line(format_args!("  recipient    {}", it.recipient));
         print.line(format_args!("  key          {}", it.key));
     }
+    for it in &detail.deregistered {
+        print.line(format_args!("  deregistered {}: {}", it.with, it.reference));
+    }
+    for it in &detail.payment_keys {
+        let until = it.until.map_or("GONE".to_owned(), |day| format!("good until {day}"));
+        let kind = it.kind.as_str();
+        print.line(format_args!("  keys         {kind}: {until}, says {}", it.said_by));
+    }
     if let Some(it) = &detail.locked {
         let until = it.ended_at.map_or_else(|| "now".to_owned(), time_text);
         print.line(format_args!("  locked       {} to {until}: {}", time_text(it.at), it.detail));
@@ -267,6 +275,7 @@ mod tests {
     use super::super::golden;
     use super::super::samples::{NOW, assignments, claimed_terminal, lease_ran_out, terminal};
     use super::*;
+    use crate::api::model::{DeregisteredWith, PaymentKeyKind, PaymentKeys};
 
     #[test]
     fn terminals_are_listed_one_by_line() {
@@ -278,12 +287,32 @@ mod tests {
     #[test]
     fn a_terminal_shows_what_it_is_and_what_was_asked_of_it() {
         let locked = Some(lease_ran_out());
-        let detail = TerminalDetail { terminal: terminal(2), locked, assignments: assignments() };
+        let of = |terminal, locked, assignments| TerminalDetail {
+            terminal,
+            locked,
+            deregistered: vec![],
+            payment_keys: vec![],
+            assignments,
+        };
+        let detail = of(terminal(2), locked, assignments());
         golden::check("terminal-show", &golden::printed(|print| show(&detail, NOW, print)));
-        let lost = TerminalDetail { terminal: terminal(3), locked: None, assignments: vec![] };
+        let lost = TerminalDetail {
+            deregistered: vec![DeregisteredWith {
+                with: "registry DE".to_owned(),
+                reference: "none needed: there is none, says ana".to_owned(),
+            }],
+            payment_keys: vec![PaymentKeys {
+                kind: PaymentKeyKind::Pin,
+                until: None,
+                said_by: "Kim".to_owned(),
+                recorded_at: NOW,
+                recorded_by: "op".to_owned(),
+            }],
+            ..of(terminal(3), None, vec![])
+        };
         golden::check("terminal-show-lost", &golden::printed(|print| show(&lost, NOW, print)));
         let terminal = claimed_terminal();
-        let new = TerminalDetail { terminal, locked: None, assignments: vec![] };
+        let new = of(terminal, None, vec![]);
         golden::check("terminal-show-claimed", &golden::printed(|print| show(&new, NOW, print)));
     }
 }

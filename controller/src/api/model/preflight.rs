@@ -32,7 +32,10 @@ pub struct CampaignPlan {
     pub approvers: u64,
     /// In the order in which they open.
     pub waves: Vec<PlannedWave>,
-    /// When the last terminal can have ended, at the earliest.
+    /// Members whose shops stay closed for as long as orders are valid, as windows and freezes
+    /// stand.
+    pub shut: u64,
+    /// When the last terminal of those that can get it can have ended, at the earliest.
     #[schema(value_type = i64)]
     pub over_at: UnixTime,
     /// How long that is from its start.
@@ -83,9 +86,10 @@ pub struct PlannedWave {
     /// From 1.
     pub number: u64,
     pub terminals: u64,
-    /// At the earliest.
-    #[schema(value_type = i64)]
-    pub opens_at: UnixTime,
+    /// At the earliest; `null` where that is not while orders are valid, as windows and freezes
+    /// stand.
+    #[schema(value_type = Option<i64>)]
+    pub opens_at: Option<UnixTime>,
     /// What clocks show then, by zone: `2026-11-22 22:00`.
     pub local: BTreeMap<String, String>,
 }

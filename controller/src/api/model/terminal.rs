@@ -163,6 +163,15 @@ pub struct NewPaymentKeys {
     pub reason: Option<String>,
 }
 
+/// As somebody has written it down.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct DeregisteredWith {
+    /// The provider, or `registry NAME`.
+    pub with: String,
+    /// Theirs; or `none needed: WHY, says NAME`.
+    pub reference: String,
+}
+
 /// One terminal, and what was asked of it, newest first.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct TerminalDetail {
@@ -170,6 +179,10 @@ pub struct TerminalDetail {
     pub terminal: Terminal,
     /// The last time that it locked itself, for it had no contact for longer than its lease.
     pub locked: Option<Alarm>,
+    /// By whom it is no longer known, since it enrolled last.
+    pub deregistered: Vec<DeregisteredWith>,
+    /// What people say of its payment keys, since it enrolled last.
+    pub payment_keys: Vec<PaymentKeys>,
     pub assignments: Vec<Assignment>,
 }
 

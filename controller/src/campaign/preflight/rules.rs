@@ -330,8 +330,8 @@ impl Intended<'_> {
                 warnings.push(Warning::Rate { rate, members, over_at, until });
             }
         }
-        if let Some((wave, opens_at)) = self.late_wave(self.kept) {
-            warnings.push(Warning::LateWave { wave, opens_at, until: self.until() });
+        if let Some((wave, _)) = self.late_wave(self.kept) {
+            warnings.push(Warning::LateWave { wave, until: self.until() });
         }
         if let until @ Until::Release(_) = self.until() {
             warnings.push(Warning::Release(until));
@@ -405,7 +405,6 @@ pub enum Warning {
     /// As windows and freezes stand.
     LateWave {
         wave: usize,
-        opens_at: UnixTime,
         until: Until,
     },
     /// People keep hours for them.
@@ -514,11 +513,9 @@ impl fmt::Display for Warning {
                 "{members} members go by windows that people keep (`tillward calendar list`): \
                  the dates count them as they stand today"
             ),
-            Self::LateWave { wave, opens_at, until } => write!(
+            Self::LateWave { wave, until } => write!(
                 out,
-                "as windows and freezes stand today, wave {wave} opens at {} at the earliest, and \
-                 {until}: it is never begun unless they change",
-                time_text(*opens_at)
+                "as windows and freezes stand today, wave {wave} cannot open in time, and {until}"
             ),
             Self::LastSelling { stores, of } => write!(
                 out,

@@ -60,16 +60,34 @@ pub(super) fn whole(plan: &CampaignPlan, print: &mut Print) {
     print.line(format_args!("  approval  {sign}"));
     let valid = duration_text(Duration::from_secs(plan.not_after_s));
     print.line(format_args!("  valid     {valid} from its start"));
-    let takes = rough_text(Duration::from_secs(plan.takes_s));
-    print.line(format_args!("  takes     {takes} at least, until {}", time_text(plan.over_at)));
+    print.line(format_args!("  takes     {}", takes(plan)));
     print.line(format_args!("  zones     {}", zones(plan)));
     print.line("");
     let waves = plan.waves.iter().map(|wave| {
         let size = wave.terminals.to_string();
-        [wave.number.to_string(), size, time_text(wave.opens_at), local(wave)]
+        let opens = wave.opens_at.map_or_else(|| "never, as it stands".to_owned(), time_text);
+        [wave.number.to_string(), size, opens, local(wave)]
     });
     print.table(["wave", "terminals", "opens not before", "local time"], waves.collect(), "");
     members(plan, print);
+}
+
+/// `4h at least, until 2026-11-22 14:00Z; 3 terminals never get it, as windows and freezes stand`
+fn takes(plan: &CampaignPlan) -> String {
+    let never = match (plan.shut, plan.waves.iter().any(|it| it.opens_at.is_none())) {
+        (0, false) => String::new(),
+        (0, true) => "not all of it, as windows and freezes stand".to_owned(),
+        (shut, _) => {
+            format!("{} never get it, as windows and freezes stand", counted(shut, "terminal"))
+        }
+    };
+    let least = rough_text(Duration::from_secs(plan.takes_s));
+    let least = format!("{least} at least, until {}", time_text(plan.over_at));
+    match (never.is_empty(), plan.takes_s >= plan.not_after_s || plan.shut == plan.terminals) {
+        (true, _) => least,
+        (false, true) => never,
+        (false, false) => format!("{least}; {never}"),
+    }
 }
 
 /// Who is in and who is out.
@@ -142,7 +160,7 @@ fn zones(plan: &CampaignPlan) -> String {
 
 /// As few letters as tell it: the zone's city, and the day only where it is another than in UTC.
 fn local(wave: &PlannedWave) -> String {
-    let utc = time_text(wave.opens_at);
+    let utc = wave.opens_at.map(time_text).unwrap_or_default();
     let there = wave.local.iter().map(|(zone, time)| {
         let place = zone.rsplit('/').next().unwrap_or(zone).replace('_', " ");
         match time.split_once(' ') {

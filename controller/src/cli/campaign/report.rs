@@ -131,7 +131,7 @@ fn health(of: &ReportHealth, print: &mut Print) {
             let [before, now, worse, better, compared] = numbers.map(|it| it.to_string());
             [sign(&it.sign).to_owned(), before, now, worse, better, compared]
         });
-        let header = ["how those tried do", "before", "now", "worse", "better", "of"];
+        let header = ["health of those tried", "before", "now", "worse", "better", "compared"];
         print.table(header, rows.collect(), "");
     }
     if let Some(it) = &of.disk_free {
@@ -151,9 +151,12 @@ fn disk(it: &ReportDiskFree) -> String {
     )
 }
 
-/// `tripped`, of `campaign-tripped`.
+/// `resumed`, of `campaign-resumed`.
 fn decided(what: &str) -> String {
-    what.strip_prefix("campaign-").unwrap_or(what).replace('-', " ")
+    match what {
+        "campaign-tripped" => "halted".to_owned(),
+        other => other.strip_prefix("campaign-").unwrap_or(other).replace('-', " "),
+    }
 }
 
 /// A newer controller may know of others.
@@ -325,10 +328,15 @@ fn table(members: &[Assignment], conditions: &[ReportMember]) -> Result<String, 
 /// The last columns of a member that was released.
 fn condition(it: &ReportMember) -> [String; 11] {
     let text = |of: &Option<String>| as_text(of.as_deref().unwrap_or_default());
+    let online = |it: &Condition| (it.presence == Presence::Online).to_string();
+    let online_before = it.before.as_ref().map(online).unwrap_or_default();
+    let online_now = online(&it.now);
+    // What it told before it was released is nothing that it has told since.
+    let has_told = it.before.is_none_or(|before| before.told_at != it.now.told_at);
     let both = |told: fn(&Condition) -> String| {
-        [it.before.as_ref().map(told).unwrap_or_default(), told(&it.now)]
+        let now = if has_told { told(&it.now) } else { String::new() };
+        [it.before.as_ref().map(told).unwrap_or_default(), now]
     };
-    let [online_before, online_now] = both(|it| (it.presence == Presence::Online).to_string());
     let [till_before, till_now] = both(|it| it.till.map(till_text).unwrap_or_default());
     let [disk_before, disk_now] =
         both(|it| it.disk_free_bytes.map(|bytes| bytes.to_string()).unwrap_or_default());
@@ -409,7 +417,7 @@ mod tests {
         });
         let at = |presence, till, disk_free_bytes| Condition {
             presence,
-            told_at: Some(NOW),
+            told_at: Some(UnixTime(i64::try_from(disk_free_bytes).unwrap())),
             disk_free_bytes: Some(disk_free_bytes),
             battery_is_low: Some(false),
             till,

@@ -42,6 +42,7 @@ pub(crate) fn campaign_plan() -> CampaignPlan {
             wave(2, 21, 14 * HOUR, "2026-11-23 01:00", "2026-11-22 21:00"),
             wave(3, 390, 39 * HOUR, "2026-11-24 02:00", "2026-11-23 22:00"),
         ],
+        shut: 0,
         over_at: UnixTime(NOW.0 + 60 * HOUR),
         takes_s: 60 * 3_600,
         not_after_s: 14 * 86_400,
@@ -86,7 +87,7 @@ fn wave(number: u64, terminals: u64, after_s: i64, here: &str, there: &str) -> P
     PlannedWave {
         number,
         terminals,
-        opens_at: UnixTime(NOW.0 + after_s),
+        opens_at: Some(UnixTime(NOW.0 + after_s)),
         local: BTreeMap::from([
             ("Europe/Berlin".to_owned(), here.to_owned()),
             ("America/Argentina/Buenos_Aires".to_owned(), there.to_owned()),

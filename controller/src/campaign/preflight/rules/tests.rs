@@ -146,6 +146,16 @@ fn a_sound_campaign_goes_on_and_nobody_is_warned() {
 }
 
 #[test]
+fn a_wave_that_cannot_open_in_time_as_hours_stand_is_told_and_not_refused() {
+    // It is 13:00 in Berlin, and orders live until 21:00.
+    let day = Case { window: None, lives: HOUR * 8, ..sound() };
+    let kept = Case { kept: "22:00-06:00".parse().ok(), ..day.clone() };
+    assert_eq!((kept.check(), day.check()), (Ok(()), Ok(())));
+    let is_late = |case: &Case| case.warned().contains(&"late-wave");
+    assert_eq!((is_late(&kept), is_late(&day)), (true, false));
+}
+
+#[test]
 fn a_first_wave_that_nobody_can_attempt_is_refused() {
     let canary = |seen| Case { listed: crowd(&[("Europe/Berlin", 4, seen)]), ..sound() };
     let said = refused(&canary(2), &canary(3));

@@ -191,7 +191,10 @@ fn health(mut sheet: Sheet, of: &ReportHealth) -> Sheet {
         let bars: Vec<_> = bars.collect();
         sheet = sheet
             .heading("Health before and now")
-            .picture(chart::parts_of_wholes(&SHOWN, &bars), "Of the terminals that were tried")
+            .picture(
+                chart::parts_of_wholes(&SHOWN, &bars),
+                "Of the terminals that are compared, whose number stands at the end",
+            )
             .table(&header, rows.collect());
     }
     match &of.disk_free {
