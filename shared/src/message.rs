@@ -202,13 +202,6 @@ pub struct TillHealth {
     pub restarts: u8,
 }
 
-impl TillHealth {
-    /// It answers, and nothing has ended it.
-    pub fn is_well(self) -> bool {
-        self.answers && self.restarts == 0
-    }
-}
-
 impl fmt::Display for TillHealth {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         out.write_str(if self.answers { "answers" } else { "does not answer" })?;

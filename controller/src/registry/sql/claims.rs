@@ -138,8 +138,7 @@ pub(super) async fn enrol(
     by: &By,
 ) -> Result<Enrolled> {
     let claim = known(tx, enrolment.claim).await?;
-    let missing = || RegistryError::Missing { what: "terminal", which: claim.terminal.to_string() };
-    let terminal = terminals::by_id(tx, claim.terminal).await?.ok_or_else(missing)?;
+    let terminal = terminals::known(tx, claim.terminal).await?;
     if let Err(refusal) = claim.admits(enrolment.spki, by.at) {
         return Ok(Enrolled::Refused(refusal));
     }
@@ -170,8 +169,7 @@ pub(super) async fn enrol(
         }
     }
     audit::append(tx, by, "terminal-enrolled", terminal.id).await?;
-    let terminal = terminals::by_id(tx, claim.terminal).await?.ok_or_else(missing)?;
-    Ok(Enrolled::Done(terminal))
+    Ok(Enrolled::Done(terminals::known(tx, claim.terminal).await?))
 }
 
 /// The state in which nobody should hear from the unit with this serial number.

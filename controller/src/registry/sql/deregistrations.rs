@@ -13,7 +13,6 @@ use crate::deactivation::parties::{self, Bound};
 use crate::registry::RegistryError;
 use crate::registry::audit::By;
 use crate::registry::deactivation::Withdrawn;
-use crate::registry::terminal::Terminal;
 
 type Result<T> = std::result::Result<T, RegistryError>;
 
@@ -36,7 +35,7 @@ pub(super) async fn put(
     told: &Deregistered,
     by: &By,
 ) -> Result<()> {
-    let known = known(tx, terminal).await?;
+    let known = terminals::known(tx, terminal).await?;
     let insert = "INSERT INTO deregistrations (terminal, epoch, party, reference, recorded_at,
              recorded_by)
          VALUES ($1, $2, $3, $4, $5, $6)
@@ -61,7 +60,7 @@ pub(super) async fn withdraw(
     told: &Deregistered,
     by: &By,
 ) -> Result<Withdrawn> {
-    let known = known(tx, terminal).await?;
+    let known = terminals::known(tx, terminal).await?;
     for (_, campaign) in deactivations::deactivating(tx, &[terminal]).await? {
         if campaigns::known(tx, campaign).await?.change.verb() == Verb::Decommission {
             return Ok(Withdrawn::Relied { campaign });
@@ -76,11 +75,6 @@ pub(super) async fn withdraw(
     let subject = format!("{terminal} {} {}", told.with, told.reference);
     audit::append(tx, by, "deregistration-withdrawn", subject).await?;
     Ok(Withdrawn::Done)
-}
-
-async fn known(tx: &mut Transaction, terminal: TerminalId) -> Result<Terminal> {
-    let missing = || RegistryError::Missing { what: "terminal", which: terminal.to_string() };
-    terminals::by_id(tx, terminal).await?.ok_or_else(missing)
 }
 
 /// The providers that know it by the bindings of its place: of the one that it fills, else of the

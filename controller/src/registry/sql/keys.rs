@@ -38,8 +38,7 @@ pub(super) async fn put(
     said: &NewKeyWord,
     by: &By,
 ) -> Result<Vec<KeyWord>> {
-    let missing = || RegistryError::Missing { what: "terminal", which: terminal.to_string() };
-    let known = terminals::by_id(tx, terminal).await?.ok_or_else(missing)?;
+    let known = terminals::known(tx, terminal).await?;
     for kind in &said.kinds {
         let insert = "INSERT INTO payment_keys (terminal, epoch, kind, valid_until, said_by,
                  recorded_at, recorded_by)

@@ -123,8 +123,7 @@ pub(super) async fn fill(
     by: &By,
 ) -> Result<std::result::Result<Position, PositionRefused>> {
     let position = known(tx, id).await?;
-    let missing = || RegistryError::Missing { what: "terminal", which: terminal.to_string() };
-    let unit = terminals::by_id(tx, terminal).await?.ok_or_else(missing)?;
+    let unit = terminals::known(tx, terminal).await?;
     match position.terminal {
         Some(there) if there == terminal => return Ok(Ok(position)),
         Some(by) => return Ok(Err(PositionRefused::Taken { position: id, by })),

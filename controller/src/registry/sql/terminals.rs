@@ -156,6 +156,12 @@ fn battery(row: &mut Row) -> Result<Option<Battery>> {
     Ok(percent.zip(floor_percent).map(battery))
 }
 
+/// Whoever names it takes it for granted that there is one.
+pub(super) async fn known(tx: &mut Transaction, id: TerminalId) -> Result<Terminal> {
+    let missing = || RegistryError::Missing { what: "terminal", which: id.to_string() };
+    by_id(tx, id).await?.ok_or_else(missing)
+}
+
 pub(super) async fn by_id(tx: &mut Transaction, id: TerminalId) -> Result<Option<Terminal>> {
     let row = tx.row(select_terminals!("WHERE id = $1"), vec![text(id)]).await?;
     row.map(terminal).transpose()
@@ -301,11 +307,10 @@ pub(super) async fn put_certificate(
 }
 
 pub(super) async fn revoke(tx: &mut Transaction, id: TerminalId, by: &By) -> Result<Terminal> {
-    let missing = || RegistryError::Missing { what: "terminal", which: id.to_string() };
-    let known = by_id(tx, id).await?.ok_or_else(missing)?;
-    if known.unit != Unit::Revoked {
+    let before = known(tx, id).await?;
+    if before.unit != Unit::Revoked {
         // Nothing it says counts any more, so nobody would notice when it goes.
-        let presence = match known.presence {
+        let presence = match before.presence {
             Presence::Online | Presence::Offline => Presence::Offline,
             Presence::NeverSeen => Presence::NeverSeen,
         };
@@ -315,19 +320,19 @@ pub(super) async fn revoke(tx: &mut Transaction, id: TerminalId, by: &By) -> Res
         tx.execute(update, values).await?;
         positions::vacate_of(tx, id, by.at).await?;
         backup::retention::close_all(tx, id, by.at).await?;
-        orders::void_before(tx, id, known.epoch.saturating_add(1)).await?;
+        orders::void_before(tx, id, before.epoch.saturating_add(1)).await?;
         let mut differences = Differences::default();
-        differences.unit(id, Some(known.unit), Unit::Revoked);
-        differences.presence(id, known.presence, presence);
+        differences.unit(id, Some(before.unit), Unit::Revoked);
+        differences.presence(id, before.presence, presence);
         backup::watch::end(tx, id, by.at, &mut differences).await?;
         units::follow::forget(tx, id, by.at, &mut differences).await?;
         differences.write(tx).await?;
         audit::append(tx, by, "terminal-revoked", id).await?;
-        if known.is_quarantined {
+        if before.is_quarantined {
             quarantine::ended(tx, id, by).await?;
         }
     }
-    by_id(tx, id).await?.ok_or_else(missing)
+    known(tx, id).await
 }
 
 pub(super) async fn label(
@@ -336,8 +341,7 @@ pub(super) async fn label(
     wish: &BTreeMap<String, Option<String>>,
     by: &By,
 ) -> Result<Terminal> {
-    let missing = || RegistryError::Missing { what: "terminal", which: id.to_string() };
-    let mut terminal = by_id(tx, id).await?.ok_or_else(missing)?;
+    let mut terminal = known(tx, id).await?;
     let Relabelled { labels, changed } = label::relabelled(&terminal.labels, wish);
     if !changed.is_empty() {
         check_labels(&terminal, &labels)?;

@@ -33,8 +33,7 @@ pub(super) async fn gather(
     it: &Replacement,
     said: &Said,
 ) -> Result<std::result::Result<Facts, ReplacementRefused>> {
-    let missing = || RegistryError::Missing { what: "terminal", which: it.old.to_string() };
-    let old = terminals::by_id(tx, it.old).await?.ok_or_else(missing)?;
+    let old = terminals::known(tx, it.old).await?;
     let request = requests::known(tx, it.request).await?;
     let serial = match said {
         Said::Allocate { serial } => Some(serial),
