@@ -113,7 +113,7 @@ pub struct Core {
     counter_floors: BTreeMap<String, u64>,
     withdrawn: Withdrawn,
     suspected: Suspected,
-    /// How far the controller's log of decisions had come, and whether it went on otherwise.
+    /// How far the controller's audit log had come, and whether it went on otherwise.
     log: Option<LogHead>,
     log_forked: bool,
     standing: Standing,

@@ -31,8 +31,7 @@ const WRITE_EVERY: Duration = Duration::from_secs(2);
 
 const TIME_IS_STALE: &str =
     "the controller has told no time for three days: somebody may be holding its messages back";
-const LOG_FORKED: &str =
-    "the controller shows another log of decisions than before: tell its owner";
+const LOG_FORKED: &str = "the controller shows another audit log than before: tell its owner";
 const LACKS_ROSTER: &str = "the controller told of a newer roster, which has not arrived";
 
 const RUNS_OUT: &str = "the controller was not heard for long, and this till soon locks: connect \
@@ -354,7 +353,7 @@ impl Overview {
         line("agent", if self.agent_runs { "runs" } else { "does not run" });
         if let Some(running) = &self.last_told {
             line("connected", if self.agent_runs && running.connected { "yes" } else { "no" });
-            line("outbox", &format!("{} records wait", running.outbox_depth));
+            line("outbox", &format!("{} waiting", running.outbox_depth));
             if let Some(battery) = running.battery {
                 line("battery", &battery.to_string());
             }

@@ -1,4 +1,4 @@
-//! The log of decisions, proven: a tree over its entries, whose root is signed as the log grows.
+//! The audit log, proven: a tree over its entries, whose root is signed as the log grows.
 //!
 //! What was signed once binds: terminals remember the newest root that they were told and tell it
 //! again, people keep theirs in a file. A log that was changed, shortened or told differently to

@@ -191,7 +191,7 @@ fn excluded(counts: &BTreeMap<Excluded, u64>) -> String {
     if counts.is_empty() {
         return "no terminal matches".to_owned();
     }
-    let parts = counts.iter().map(|(why, count)| format!("{count} {}", why.detail()));
+    let parts = counts.iter().map(|(why, count)| format!("{count} {}", why.detail(*count)));
     parts.collect::<Vec<_>>().join(", ")
 }
 

@@ -330,7 +330,7 @@ pub struct Filled<'a> {
     pub operator: &'a OperatorEntry,
 }
 
-/// How the audit trail calls an operator.
+/// How the audit log calls an operator.
 pub(crate) fn is_operator_name(text: &str) -> bool {
     let is_ours = OUR_NAMES.contains(&text);
     let is_line = text.trim() == text && !text.chars().any(char::is_control);
@@ -338,7 +338,7 @@ pub(crate) fn is_operator_name(text: &str) -> bool {
     is_line && !is_ours && !is_terminals && (1..=64).contains(&text.len())
 }
 
-/// The parts of the controller that stand in the audit trail themselves.
+/// The parts of the controller that stand in the audit log themselves.
 const OUR_NAMES: [&str; 6] =
     ["controller", "campaign-plan", "retention", "schedule", "enrolment", "backup"];
 
@@ -420,7 +420,7 @@ fn read(mut file: Reader<'_>, base: &Path) -> Option<Config> {
                 return table.mistake(
                     "name",
                     "is empty, longer than 64 characters, not one line without spaces around it, \
-                     or what the audit trail calls a part of the controller",
+                     or what the audit log calls a part of the controller",
                 );
             }
             if name.as_ref().is_some_and(|name| !names.insert(name.clone())) {

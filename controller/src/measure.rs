@@ -1,4 +1,5 @@
-//! Durations, sizes and points in time, as people write and read them. One way for each. Pure.
+//! Durations, sizes, counts and points in time, as people write and read them. One way for each.
+//! Pure.
 
 use std::time::Duration;
 
@@ -47,6 +48,14 @@ pub(crate) fn duration_text(duration: Duration) -> String {
         }
     }
     if text.is_empty() { "0s".to_owned() } else { text }
+}
+
+/// `1 terminal`, `2 terminals`.
+pub(crate) fn counted(count: u64, one: &str) -> String {
+    match count {
+        1 => format!("1 {one}"),
+        many => format!("{many} {one}s"),
+    }
 }
 
 /// Why a text is not a point in time.

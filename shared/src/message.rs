@@ -107,7 +107,7 @@ pub struct Locked {
     pub trouble: Option<String>,
 }
 
-/// The newest root of the controller's log of decisions that a terminal believed: see
+/// The newest root of the controller's audit log that a terminal believed: see
 /// [`crate::document::Checkpoint`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LogHead {
@@ -259,7 +259,7 @@ pub enum Down {
     Checkpoint(Growth),
 }
 
-/// How far the log of decisions has come since the terminal told its [`LogHead`].
+/// How far the audit log has come since the terminal told its [`LogHead`].
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Growth {
     /// A signed [`crate::document::Checkpoint`].

@@ -287,10 +287,10 @@ fn a_till_that_is_waited_for_says_what_is_open_on_it() {
     shop.till.turn(|knobs| (knobs.left, knobs.batch_open) = (Left::default(), false));
     assert_eq!(says(), "");
     shop.till.turn(|knobs| knobs.batch_open = true);
-    assert_eq!(says(), "2 sales are not settled");
+    assert_eq!(says(), "sales not settled: 2");
     let left = Left { unsent_reversals: 1, stored_offline: u64::MAX, open_preauthorisations: 9 };
     shop.till.turn(|knobs| knobs.left = left);
-    assert_eq!(says(), format!("2 sales are not settled, {} payments not sent", u64::MAX));
+    assert_eq!(says(), format!("sales not settled: 2, payments not sent: {}", u64::MAX));
 }
 
 #[test]

@@ -203,8 +203,8 @@ fn open(bindings: &[Binding]) -> String {
     let unsent = sum(|it| it.left.unsent_reversals.saturating_add(it.left.stored_offline));
     match (sales, unsent) {
         (0, 0) => String::new(),
-        (_, 0) => format!("{sales} sales are not settled"),
-        (_, _) => format!("{sales} sales are not settled, {unsent} payments not sent"),
+        (_, 0) => format!("sales not settled: {sales}"),
+        (_, _) => format!("sales not settled: {sales}, payments not sent: {unsent}"),
     }
 }
 

@@ -30,7 +30,7 @@ pub struct Worries {
     pub time_is_stale: bool,
     /// The controller has told of this version of the roster twice, and it has not arrived.
     pub lacks_roster: Option<u64>,
-    /// The controller's log of decisions is not the one that was shown before.
+    /// The controller's audit log is not the one that was shown before.
     #[serde(default)]
     pub log_forked: bool,
 }

@@ -22,7 +22,7 @@ pub(super) fn routes() -> OpenApiRouter<Arc<Api>> {
         .routes(routes!(growth))
 }
 
-/// The audit trail, oldest first
+/// The audit log, oldest first
 #[utoipa::path(
     get,
     path = "/v1/audit",
@@ -41,7 +41,7 @@ async fn list(
     Ok(listed(entries, page.limit, |entry| entry.seq.to_string(), AuditEntry::from))
 }
 
-/// How far the audit trail has come, signed
+/// How far the audit log has come, signed
 #[utoipa::path(
     get,
     path = "/v1/audit/checkpoint",
@@ -58,7 +58,7 @@ async fn checkpoint(
     Ok(axum::Json(shown(&newest)))
 }
 
-/// What proves that an entry is in the audit trail
+/// What proves that an entry is in the audit log
 #[utoipa::path(
     get,
     path = "/v1/audit/{seq}/proof",
@@ -89,7 +89,7 @@ struct Between {
     from: u64,
 }
 
-/// What proves that the audit trail begins with what it was at an earlier checkpoint
+/// What proves that the audit log begins with what it was at an earlier checkpoint
 #[utoipa::path(
     get,
     path = "/v1/audit/growth",
@@ -106,7 +106,7 @@ async fn growth(
     let newest = api.log.checkpoint(now()).await?;
     let newest = newest.ok_or_else(|| Refusal::no("audit entry", 1))?;
     let path = api.log.growth(from, newest.size).await?.ok_or_else(|| {
-        let detail = format!("the audit trail has {} entries, not {from}", newest.size);
+        let detail = format!("the audit log has {} entries, not {from}", newest.size);
         Refusal::new(Code::Invalid, detail)
             .hint("an older registry was restored, or the checkpoint is of another fleet")
     })?;

@@ -421,7 +421,7 @@ async fn why_not(
     }))
 }
 
-/// `1 of 2 approvers have signed`, while that is waited for and a roster says who they are.
+/// `signed by 1 of 2 approvers`, while that is waited for and a roster says who they are.
 async fn signed(
     api: &Api,
     campaign: &registry::campaign::Campaign,
@@ -435,7 +435,7 @@ async fn signed(
         Err(error) => return Err(error.into()),
     };
     let (have, needed) = (standing.owners.len(), standing.needed.approvers);
-    Ok(Some(format!("{have} of {needed} approvers have signed")))
+    Ok(Some(format!("signed by {have} of {needed} approvers")))
 }
 
 /// Why members are not released, most frequent first.

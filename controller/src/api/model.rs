@@ -234,7 +234,7 @@ pub struct TerminalCounts {
     pub online: u64,
 }
 
-/// One line of the audit trail: who decided what, when and on which object.
+/// One line of the audit log: who decided what, when and on which object.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct AuditEntry {
     /// Ascending from 1, without a gap.
@@ -255,7 +255,7 @@ pub struct AuditEntry {
     pub digest: Digest,
 }
 
-/// How far the audit trail had come.
+/// How far the audit log had come.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct AuditCheckpoint {
@@ -271,7 +271,7 @@ pub struct AuditCheckpoint {
     pub signed: Base64,
 }
 
-/// That an entry is in the audit trail.
+/// That an entry is in the audit log.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct AuditProof {
@@ -282,7 +282,7 @@ pub struct AuditProof {
     pub checkpoint: AuditCheckpoint,
 }
 
-/// That the audit trail begins with what it was before.
+/// That the audit log begins with what it was before.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct AuditGrowth {
     /// RFC 6962, section 2.1.2.

@@ -74,10 +74,10 @@ fn shown(selector: String, planned: Planned) -> CampaignPlan {
         is_continuous,
         sample: sample(&audience.sample),
         excluded: excluded
-            .map(|(why, of)| group(reason(why.code(), why.detail(), why.hint()), of))
+            .map(|(why, of)| group(reason(why.code(), why.detail(of.count), why.hint()), of))
             .collect(),
         concerns: concerns
-            .map(|(why, of)| group(reason(why.code(), why.detail(), why.hint()), of))
+            .map(|(why, of)| group(reason(why.code(), why.detail(of.count), why.hint()), of))
             .collect(),
         bytes,
         approvers: approvers.into(),

@@ -66,18 +66,38 @@ impl Excluded {
         }
     }
 
-    pub fn detail(self) -> &'static str {
-        match self {
-            Self::NotEnrolled => "have not enrolled",
-            Self::Revoked => "were revoked",
-            Self::Erased => "were erased, and are out of service for good",
-            Self::Quarantined => "are in quarantine: to be emptied, or another one has their place",
-            Self::OtherModel => "are of models that the release is not for",
-            Self::AgentTooOld => "have an agent that does not know this change",
-            Self::AlreadyThere => "run this version already",
-            Self::CounterTooLow => "run what has a higher security counter, and never go back",
-            Self::RunningTooOld => "run what the release does not take over from",
-        }
+    /// What is so of this many, as it follows on the number.
+    pub fn detail(self, terminals: u64) -> &'static str {
+        let (one, many) = match self {
+            Self::NotEnrolled => ("has not enrolled", "have not enrolled"),
+            Self::Revoked => ("was revoked", "were revoked"),
+            Self::Erased => (
+                "was erased, and is out of service for good",
+                "were erased, and are out of service for good",
+            ),
+            Self::Quarantined => (
+                "is in quarantine: to be emptied, or another one has its place",
+                "are in quarantine: to be emptied, or another one has their place",
+            ),
+            Self::OtherModel => (
+                "is of a model that the release is not for",
+                "are of models that the release is not for",
+            ),
+            Self::AgentTooOld => (
+                "has an agent that does not know this change",
+                "have an agent that does not know this change",
+            ),
+            Self::AlreadyThere => ("runs this version already", "run this version already"),
+            Self::CounterTooLow => (
+                "runs what has a higher security counter, and never goes back",
+                "run what has a higher security counter, and never go back",
+            ),
+            Self::RunningTooOld => (
+                "runs what the release does not take over from",
+                "run what the release does not take over from",
+            ),
+        };
+        if terminals == 1 { one } else { many }
     }
 
     /// What to do about it, in the imperative, where there is something to do.
@@ -129,17 +149,40 @@ impl Concern {
         }
     }
 
-    pub fn detail(self) -> &'static str {
-        match self {
-            Self::Suspected => "are, or stand where somebody finds it, suspicious",
-            Self::NeverSeen => "have never connected",
-            Self::Offline => "are offline; their turn comes when they connect",
-            Self::Busy => "have an order of another campaign, which comes to its end first",
-            Self::Suspended => "are suspended: they get it, and sell nothing afterwards either",
-            Self::CertificateEnds => "have a certificate that ends before these orders do",
-            Self::BatteryLow => "told last of a low battery: they wait until they are charged",
-            Self::DiskShort => "told last of too little free disk for this release",
-        }
+    /// What is so of this many, as it follows on the number.
+    pub fn detail(self, terminals: u64) -> &'static str {
+        let (one, many) = match self {
+            Self::Suspected => (
+                "is, or stands where somebody finds it, suspicious",
+                "are, or stand where somebody finds it, suspicious",
+            ),
+            Self::NeverSeen => ("has never connected", "have never connected"),
+            Self::Offline => (
+                "is offline; its turn comes when it connects",
+                "are offline; their turn comes when they connect",
+            ),
+            Self::Busy => (
+                "has an order of another campaign, which comes to its end first",
+                "have an order of another campaign, which comes to its end first",
+            ),
+            Self::Suspended => (
+                "is suspended: it gets it, and sells nothing afterwards either",
+                "are suspended: they get it, and sell nothing afterwards either",
+            ),
+            Self::CertificateEnds => (
+                "has a certificate that ends before these orders do",
+                "have a certificate that ends before these orders do",
+            ),
+            Self::BatteryLow => (
+                "told last of a low battery: it waits until it is charged",
+                "told last of a low battery: they wait until they are charged",
+            ),
+            Self::DiskShort => (
+                "told last of too little free disk for this release",
+                "told last of too little free disk for this release",
+            ),
+        };
+        if terminals == 1 { one } else { many }
     }
 
     /// What to do about it, in the imperative, where there is something to do.

@@ -91,7 +91,7 @@ Example:
 pub(super) struct Move {
     #[arg(value_name = "BINDING=STEP", value_parser = one_move, required = true)]
     moves: Vec<BindingMove>,
-    /// Why; kept in the audit trail
+    /// Why; kept in the audit log
     #[arg(long, value_name = "TEXT")]
     reason: Option<String>,
     /// Print JSON

@@ -41,7 +41,7 @@ pub(super) struct Remove {
     kind: Option<CalendarKind>,
     #[command(flatten)]
     scope: MaybeScope,
-    /// Why; kept in the audit trail
+    /// Why; kept in the audit log
     #[arg(long, value_name = "TEXT")]
     reason: Option<String>,
     /// Print JSON

@@ -20,6 +20,7 @@ use shared::time::UnixTime;
 use super::failure::{Exit, Failure};
 use super::measure;
 use super::print::Print;
+use super::words::counted;
 use crate::key_file::{Asked, KeyRole, PassphraseArgs, Unlock};
 use papers::Papers;
 use wanted::Wanted;
@@ -92,7 +93,7 @@ pub(super) struct Init {
     #[arg(long = "recovery-recipient", value_name = "NAME=age1…", help_heading = "People")]
     recovery_recipients: Vec<String>,
 
-    /// Who gets the first token: what the audit trail calls them
+    /// Who gets the first token: what the audit log calls them
     #[arg(long, value_name = "NAME", default_value = "operator", help_heading = "People")]
     operator: String,
 
@@ -155,7 +156,8 @@ impl Init {
     pub(super) fn run(&self, now: UnixTime, print: &mut Print) -> Result<Exit, Failure> {
         let wanted = Wanted::of(self).map_err(|mistakes| {
             let list: String = mistakes.iter().map(|mistake| format!("\n  - {mistake}")).collect();
-            Failure::because(format_args!("{} mistake(s) in the options{list}", mistakes.len()))
+            let count = counted(mistakes.len() as u64, "mistake");
+            Failure::because(format_args!("{count} in the options{list}"))
         })?;
         tree::refuse_existing(&self.directory)?;
         if self.insecure_dev {

@@ -28,7 +28,7 @@ pub(super) enum OperatorCommand {
 Example:
   tillward --context operator operator new ben --to ben")]
 pub(super) struct MakeOperator {
-    /// What the audit trail calls them
+    /// What the audit log calls them
     #[arg(value_parser = name)]
     name: String,
     /// The directory to make

@@ -72,7 +72,7 @@ pub(super) struct Fill {
 #[derive(Debug, Args)]
 pub(super) struct Move {
     position: PositionId,
-    /// Why; kept in the audit trail
+    /// Why; kept in the audit log
     #[arg(long, value_name = "TEXT")]
     reason: Option<String>,
     /// Print JSON

@@ -87,7 +87,7 @@ enum Method {
 #[derive(Debug, Args)]
 pub(super) struct Decide {
     request: RequestId,
-    /// Why; kept in the audit trail
+    /// Why; kept in the audit log
     #[arg(long, value_name = "TEXT")]
     reason: Option<String>,
     /// Print JSON

@@ -78,7 +78,7 @@ pub(super) struct Set {
     /// It goes by the controller's default again
     #[arg(long, conflicts_with = "download_limit")]
     no_download_limit: bool,
-    /// Why; kept in the audit trail
+    /// Why; kept in the audit log
     #[arg(long, value_name = "TEXT")]
     reason: Option<String>,
     /// Print JSON

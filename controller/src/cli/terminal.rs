@@ -17,7 +17,7 @@ use super::context::ContextArgs;
 use super::failure::{Exit, Failure};
 use super::measure::{ago_text, size_text, time_text};
 use super::print::Print;
-use super::words::{NOTHING, or_nothing, word};
+use super::words::{NOTHING, counted, or_nothing, word};
 use crate::api::model::{Battery, Component, Terminal, TerminalDetail, TillHealth};
 
 /// Claim new terminals, and see how the known ones do
@@ -203,8 +203,9 @@ fn show(detail: &TerminalDetail, now: UnixTime, print: &mut Print) {
             print.line(format_args!("  till         {}", till_text(till)));
         }
         print.line(format_args!(
-            "  turned away  {} orders refused, {} messages unreadable",
-            it.orders_refused, it.messages_unreadable
+            "  turned away  {} refused, {} unreadable",
+            counted(it.orders_refused, "order"),
+            counted(it.messages_unreadable, "message")
         ));
     }
     if let Some(at) = terminal.certificate_expires_at {

@@ -2,6 +2,8 @@
 
 use serde::Serialize;
 
+pub(super) use crate::measure::counted;
+
 /// A state as it is written in JSON: one spelling everywhere.
 pub(super) fn word<T: Serialize>(state: &T) -> String {
     match serde_json::to_value(state) {
@@ -17,12 +19,4 @@ pub(super) const NOTHING: &str = "-";
 /// The value, or [`NOTHING`].
 pub(super) fn or_nothing<T: ToString>(value: Option<T>) -> String {
     value.map_or_else(|| NOTHING.to_owned(), |value| value.to_string())
-}
-
-/// `1 terminal`, `2 terminals`.
-pub(super) fn counted(count: u64, one: &str) -> String {
-    match count {
-        1 => format!("1 {one}"),
-        many => format!("{many} {one}s"),
-    }
 }

@@ -88,11 +88,11 @@ fn every_mistake_is_reported_at_once() {
         "`operators[1].token_sha256` is `abc`: expected 64 hexadecimal digits in lower case, \
          got 3 characters",
         "`operators[1].name` is empty, longer than 64 characters, not one line without spaces \
-         around it, or what the audit trail calls a part of the controller",
+         around it, or what the audit log calls a part of the controller",
         "`operators[3].name` is another operator's too",
         "`operators[4].token_sha256` is another operator's too",
         "`operators[5].name` is empty, longer than 64 characters, not one line without spaces \
-         around it, or what the audit trail calls a part of the controller",
+         around it, or what the audit log calls a part of the controller",
         "`colour` is not a key; there are `backups`, `broker`, `certificates`, `data`, \
          `downloads`, `enrolment`, `fleet`, `https`, `log`, `name`, `operators`, `rebind`, \
          `registry`, `rosters`, `secrets`",

@@ -12,6 +12,7 @@ use shared::time::UnixTime;
 
 use super::notice::StopKind;
 use super::parties;
+use crate::measure;
 use crate::money::text;
 use crate::registry::terminal::Service;
 use crate::request::{Asked, Attachment};
@@ -100,10 +101,7 @@ pub fn sheet(of: &Handover<'_>) -> Sheet {
 }
 
 pub(super) fn counted(rows: &[Row]) -> String {
-    match rows.len() {
-        1 => "1 terminal".to_owned(),
-        count => format!("{count} terminals"),
-    }
+    measure::counted(rows.len() as u64, "terminal")
 }
 
 /// One zone for all moments of the list: the shops', where they have one clock.

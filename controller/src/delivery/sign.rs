@@ -112,7 +112,7 @@ impl Signer {
         self.sign(certificate)
     }
 
-    /// How far the log of decisions has come.
+    /// How far the audit log has come.
     pub fn checkpoint(&self, size: u64, root: Digest, at: UnixTime) -> SignedBytes {
         self.sign(Checkpoint { format: FORMAT, size, root, at }).signed
     }

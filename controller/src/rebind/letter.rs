@@ -7,6 +7,7 @@ use shared::id::CampaignId;
 use shared::time::UnixTime;
 
 use super::facts::Party;
+use crate::measure::counted;
 use crate::sheet::Sheet;
 
 /// One terminal in a handover list.
@@ -39,7 +40,7 @@ pub fn sheet(letter: &Letter<'_>) -> Sheet {
         |window| format!("between {window}, in each store's local time"),
     );
     let begin = begins_at.map_or_else(String::new, |at| format!(", none of them before {at}"));
-    let (count, reason) = (rows.len(), asked.reason.as_str());
+    let (count, reason) = (counted(rows.len() as u64, "terminal"), asked.reason.as_str());
     let note = match asked.note.is_empty() {
         true => String::new(),
         false => format!(" ({})", asked.note),
@@ -48,7 +49,7 @@ pub fn sheet(letter: &Letter<'_>) -> Sheet {
         .paragraph(format!("Change {rebind}, planned at {planned_at} by {planned_by}."))
         .paragraph(body(*party, &asked.from, &asked.to, asked))
         .paragraph(format!(
-            "It concerns {count} terminals. Each is changed {window}{begin}. Reason: \
+            "It concerns {count}. Each is changed {window}{begin}. Reason: \
              {reason}{note}. Ordered by {}.",
             asked.ordered_by
         ));

@@ -198,9 +198,9 @@ pub enum AlarmKind {
     QuarantinedSpoke,
     /// Another terminal has its place, and it has connected and may sell, or sells again.
     ReplacedSpoke,
-    /// It was told of another log of decisions than this registry has.
+    /// It was told of another audit log than this registry has.
     AuditForked,
-    /// The log of decisions is not what was written.
+    /// The audit log is not what was written.
     AuditBroken,
     /// It had no contact for longer than its lease, and is locked.
     LeaseRanOut,

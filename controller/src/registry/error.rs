@@ -4,6 +4,7 @@ use shared::id::{CampaignId, FleetId, TerminalId};
 use shared::time::UnixTime;
 
 use crate::campaign::state::CampaignState;
+use crate::measure::counted;
 
 #[derive(Debug, thiserror::Error)]
 pub enum RegistryError {
@@ -56,7 +57,7 @@ pub enum RegistryError {
     TooManyLabels { terminal: TerminalId, count: usize },
     #[error("campaign {campaign} is {found}: {}", moved_text(*.expected, *.found))]
     CampaignMoved { campaign: CampaignId, expected: CampaignState, found: CampaignState },
-    #[error("{bad} terminals of {campaign} have ended badly, not {known}")]
+    #[error("{} of {campaign} ended badly, not {known}", counted(*.bad, "terminal"))]
     OtherFailures { campaign: CampaignId, known: u64, bad: u64 },
     #[error("the orders of {campaign} ran out at {at}: nobody can be tried again under them")]
     OrdersRanOut { campaign: CampaignId, at: UnixTime },

@@ -6,6 +6,8 @@ use shared::document::release::{Artifact, Health, Settlement, UnsoundRelease};
 use shared::document::{FORMAT, Release};
 use shared::time::UnixTime;
 
+use crate::measure::counted;
+
 /// A release as it was asked for.
 #[derive(Clone, Debug)]
 pub struct Draft {
@@ -35,7 +37,7 @@ pub struct Mistake {
 /// Why a draft cannot become a release.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum NotARelease {
-    #[error("{count} mistake(s) in the release{list}", count = .0.len(),
+    #[error("{count} in the release{list}", count = counted(.0.len() as u64, "mistake"),
         list = .0.iter().map(|mistake| format!("\n  - {mistake}")).collect::<String>())]
     Mistakes(Vec<Mistake>),
     /// What every terminal checks again.

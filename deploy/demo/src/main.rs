@@ -187,7 +187,7 @@ fn play(
     let sections = scenarios.iter().map(&mut play).collect::<Result<_>>()?;
     promises.of("the fleet");
     let verified = stage.world.tillward(&verify).map(drop).map_err(|error| format!("{error:#}"));
-    promises.check("the log of decisions only grew, as the controller signed it", verified);
+    promises.check("the audit log only grew, as the controller signed it", verified);
     Ok(sections)
 }
 

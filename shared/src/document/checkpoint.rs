@@ -1,4 +1,4 @@
-//! How far the controller's log of decisions had come, under the controller's key: the same for
+//! How far the controller's audit log had come, under the controller's key: the same for
 //! every terminal and every person, so that two who compare theirs see whether they were shown the
 //! same log. The tree is the one of [`crate::log_tree`].
 

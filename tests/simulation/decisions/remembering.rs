@@ -1,4 +1,4 @@
-//! What the terminal remembers of the controller's log of decisions.
+//! What the terminal remembers of the controller's audit log.
 
 use std::collections::BTreeMap;
 

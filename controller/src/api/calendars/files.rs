@@ -42,7 +42,7 @@ struct How {
     #[serde(default)]
     #[param(required = false)]
     dry_run: bool,
-    /// Kept in the audit trail.
+    /// Kept in the audit log.
     reason: Option<String>,
 }
 

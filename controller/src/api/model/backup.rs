@@ -93,7 +93,7 @@ pub struct RepositoryObjects {
     pub lost: u64,
 }
 
-/// Why a snapshot is held or no longer held; kept in the audit trail.
+/// Why a snapshot is held or no longer held; kept in the audit log.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct HoldReason {

@@ -39,7 +39,7 @@ pub struct NewCampaign {
     pub name: Option<String>,
 }
 
-/// Why a campaign is started, paused, resumed or aborted; kept in the audit trail.
+/// Why a campaign is started, paused, resumed or aborted; kept in the audit log.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Decision {
@@ -51,7 +51,7 @@ pub struct Decision {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Resumption {
-    /// Kept in the audit trail.
+    /// Kept in the audit log.
     #[serde(default)]
     pub reason: Option<String>,
     /// Of one that its gate has stopped: how many terminals have ended badly.

@@ -40,7 +40,7 @@ pub struct StoreDescription {
     /// Bytes of software a second that its terminals fetch together, at least 4096.
     #[serde(default)]
     pub download_bytes_per_s: Option<u64>,
-    /// Kept in the audit trail.
+    /// Kept in the audit log.
     #[serde(default)]
     pub reason: Option<String>,
 }
@@ -159,7 +159,7 @@ pub struct NewCalendarEntry {
     pub until: Option<String>,
     #[serde(default)]
     pub except: Vec<String>,
-    /// Kept in the audit trail.
+    /// Kept in the audit log.
     #[serde(default)]
     pub reason: Option<String>,
 }

@@ -85,7 +85,7 @@ pub struct NewBinding {
     /// The provider's key.
     pub provider: String,
     pub tuple: BindingTuple,
-    /// Kept in the audit trail.
+    /// Kept in the audit log.
     #[serde(default)]
     pub reason: Option<String>,
 }

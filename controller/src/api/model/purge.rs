@@ -106,7 +106,7 @@ pub struct NewPurge {
     #[serde(default)]
     #[schema(value_type = Vec<String>)]
     pub snapshots: Vec<Digest>,
-    /// Why; in the audit trail and in the certificate.
+    /// Why; in the audit log and in the certificate.
     pub reason: String,
     /// A terminal that goes on may be left without anything that can be restored.
     #[serde(default)]

@@ -50,7 +50,7 @@ pub struct ReplacementMistake {
 #[serde(deny_unknown_fields)]
 pub struct NewReplacementEvent {
     pub said: ReplacementStep,
-    /// Kept in the audit trail.
+    /// Kept in the audit log.
     #[serde(default)]
     pub reason: Option<String>,
     /// Nothing is done where the replacement is in another state by now.

@@ -117,7 +117,7 @@ pub struct Battery {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Revocation {
-    /// Kept in the audit trail; not empty.
+    /// Kept in the audit log; not empty.
     pub reason: String,
 }
 
@@ -127,7 +127,7 @@ pub struct Revocation {
 pub struct Labels {
     /// One whose value is `null` is taken away; one that is left out stays as it is.
     pub labels: BTreeMap<String, Option<String>>,
-    /// Kept in the audit trail.
+    /// Kept in the audit log.
     #[serde(default)]
     pub reason: Option<String>,
 }
@@ -158,7 +158,7 @@ pub struct NewPaymentKeys {
     pub gone: bool,
     /// Whoever loads the keys, or looks after them.
     pub said_by: String,
-    /// Kept in the audit trail.
+    /// Kept in the audit log.
     #[serde(default)]
     pub reason: Option<String>,
 }

@@ -21,7 +21,7 @@ pub struct NewUnits {
     /// Only look whether it could be done.
     #[serde(default)]
     pub dry_run: bool,
-    /// Kept in the audit trail.
+    /// Kept in the audit log.
     #[serde(default)]
     pub reason: Option<String>,
 }
@@ -78,7 +78,7 @@ pub struct UnitInspected {
 #[serde(deny_unknown_fields)]
 pub struct NewUnitEvent {
     pub event: UnitEvent,
-    /// Kept in the audit trail.
+    /// Kept in the audit log.
     pub reason: String,
     /// Nothing is done where the unit is in another state by now.
     #[serde(default)]
@@ -201,7 +201,7 @@ pub struct NewUnitSanitisation {
     /// SHA-256 of the paper, which is kept elsewhere.
     #[schema(value_type = String)]
     pub paper: Digest,
-    /// Kept in the audit trail.
+    /// Kept in the audit log.
     pub reason: String,
 }
 

@@ -104,7 +104,7 @@ async fn two_owners_signatures_start_it_and_each_is_written_down() {
     let reason = &why["terminal"]["reason"];
     assert_eq!(reason["code"], "not-approved");
     let detail = reason["detail"].as_str().unwrap();
-    assert!(detail.ends_with(": 1 of 2 approvers have signed"), "{detail}");
+    assert!(detail.ends_with(": signed by 1 of 2 approvers"), "{detail}");
 
     for (keys, expected) in [(&[31][..], "exists"), (&[33], "exists"), (&[11], "not-approved")] {
         let refused = bring(&fixture, &id, "signatures", signed(&fixture, &request, keys)).await;

@@ -16,7 +16,7 @@ use super::{Audience, Heads};
 use crate::calendar::scope::Scope;
 use crate::campaign::policy::{Gate, Policy, StopPolicy};
 use crate::campaign::rate::Rate;
-use crate::measure::{duration_text, time_text};
+use crate::measure::{counted, duration_text, time_text};
 
 /// Until when something can be done, and what ends then.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -53,13 +53,13 @@ pub enum Stuck {
     )]
     CanaryUnseen { listed: u64, seen: u64, needed: u64 },
     #[error(
-        "`reach_percent_min` without `reach_after`: of {members} members {seen} were ever seen, so \
-         that {percent_min} % of each wave cannot be attempted"
+        "`reach_percent_min` without `reach_after`: of {} {seen} were ever seen, so that \
+         {percent_min} % of each wave cannot be attempted", counted(*.members, "member")
     )]
     Unreachable { members: u64, seen: u64, percent_min: u8 },
     #[error(
-        "window {window} does not open in {zone}, where {terminals} members are, within the {} \
-         that orders are valid", duration_text(*.lives)
+        "window {window} does not open in {zone}, for {}, within the {} that orders are valid",
+        counted(*.terminals, "member"), duration_text(*.lives)
     )]
     NeverOpens { window: Window, zone: String, terminals: u64, lives: Duration },
     #[error("wave {wave} opens at {} at the earliest, and {until}", time_text(*.opens_at))]
@@ -485,8 +485,9 @@ impl fmt::Display for Warning {
             ),
             Self::MayHold { unseen } => write!(
                 out,
-                "{unseen} members were never seen, and no `reach_after` ends the wait for a wave \
-                 that has many of them"
+                "{} never connected, and no `reach_after` ends the wait for a wave that has many \
+                 of them",
+                counted(*unseen, "member")
             ),
             Self::NothingStops(stop) => {
                 write!(out, "`stop` is `{stop}`, and without a gate nothing stops the campaign")
@@ -494,24 +495,27 @@ impl fmt::Display for Warning {
             Self::WholeDay(window) => write!(out, "window {window} is the whole day"),
             Self::StartedNow { window, zone, terminals } => write!(
                 out,
-                "started now, it would not see window {window} open in {zone}, where {terminals} \
-                 members are"
+                "started now, it would not see window {window} open in {zone}, for {}",
+                counted(*terminals, "member")
             ),
             Self::Freeze { uid, scope, members, from, until: Some(until) } => write!(
                 out,
-                "freeze `{uid}` of {scope} holds {members} members from {} to {}",
+                "freeze `{uid}` of {scope} holds {} from {} to {}",
+                counted(*members, "member"),
                 time_text(*from),
                 time_text(*until)
             ),
             Self::Freeze { uid, scope, members, from: _, until: None } => write!(
                 out,
-                "freeze `{uid}` of {scope} holds {members} members for as long as orders are \
-                 valid: they never get it"
+                "freeze `{uid}` of {scope} holds {} for as long as orders are valid: the change \
+                 never gets there",
+                counted(*members, "member")
             ),
             Self::Hours { members } => write!(
                 out,
-                "{members} members go by windows that people keep (`tillward calendar list`): \
-                 the dates count them as they stand today"
+                "windows that people keep (`tillward calendar list`) hold for {}: the dates count \
+                 them as they stand today",
+                counted(*members, "member")
             ),
             Self::LateWave { wave, until } => write!(
                 out,
@@ -525,17 +529,18 @@ impl fmt::Display for Warning {
             ),
             Self::Shut(shut) => write!(
                 out,
-                "{} members are held for as long as orders are valid: {shut}; they never get it",
-                shut.all()
+                "for as long as orders are valid {} cannot get it: {shut}",
+                counted(shut.all(), "member")
             ),
             Self::Rate { rate, members, over_at, until } => write!(
                 out,
-                "at {rate} the last of {members} members is released at {} at the earliest, and \
-                 {until}",
+                "at {rate} the last of {} is released at {} at the earliest, and {until}",
+                counted(*members, "member"),
                 time_text(*over_at)
             ),
             Self::Bandwidth { share, until } => {
-                write!(out, "fetching it takes {} members {share}, and {until}", share.terminals)
+                let members = counted(share.terminals, "member");
+                write!(out, "fetching it takes {members} {share}, and {until}")
             }
             Self::Release(until) => write!(out, "{until}, before its orders end"),
         }

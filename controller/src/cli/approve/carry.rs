@@ -54,9 +54,9 @@ impl Export {
         write_request(&self.to, &request)?;
         let file = self.to.display();
         print.remark(format_args!(
-            "{file} is for {} terminals.\n\nNext, on each approver's machine:\n  tillward approve \
+            "{file} is for {}.\n\nNext, on each approver's machine:\n  tillward approve \
              sign {file} --key KEYFILE --roster ROSTER",
-            describe::grouped(u32::try_from(request.members.len()).unwrap_or(u32::MAX))
+            describe::how_many(u32::try_from(request.members.len()).unwrap_or(u32::MAX))
         ));
         Ok(Exit::Done)
     }

@@ -205,8 +205,16 @@ fn number(terminals: u32, print: &mut Print) {
     print.line(format_args!("  TERMINALS   {}", grouped(terminals)));
 }
 
+/// `1 terminal`, `12 345 terminals`.
+pub(super) fn how_many(terminals: u32) -> String {
+    match terminals {
+        1 => counted(1, "terminal"),
+        many => format!("{} terminals", grouped(many)),
+    }
+}
+
 /// `12 345`: in groups of three.
-pub(super) fn grouped(number: u32) -> String {
+fn grouped(number: u32) -> String {
     let digits = number.to_string();
     let groups = digits.as_bytes().rchunks(3).rev();
     let groups = groups.map(|group| String::from_utf8_lossy(group).into_owned());

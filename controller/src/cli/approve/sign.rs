@@ -72,7 +72,8 @@ impl Sign {
             return match meant == terminals {
                 true => Ok(true),
                 false => Err(Failure::because(format_args!(
-                    "it is for {terminals} terminals, not for {meant}: nothing was signed"
+                    "it is for {}, not for {meant}: nothing was signed",
+                    describe::how_many(terminals)
                 ))
                 .hint("read again what you are asked to sign")),
             };

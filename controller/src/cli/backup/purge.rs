@@ -28,7 +28,7 @@ pub(crate) struct Purge {
     /// Repositories, or digests of snapshots' manifests
     #[arg(value_name = "REPOSITORY|SNAPSHOT", value_parser = target, required = true)]
     targets: Vec<Target>,
-    /// Why; kept in the audit trail and in the certificate
+    /// Why; kept in the audit log and in the certificate
     #[arg(long, value_name = "TEXT")]
     reason: String,
     /// Even the last one that can be restored of a terminal that goes on

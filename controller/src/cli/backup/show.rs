@@ -53,7 +53,7 @@ pub(crate) struct Hold {
     /// The digest of its manifest
     #[arg(value_name = "SNAPSHOT", value_parser = snapshot)]
     snapshot: Digest,
-    /// Why; kept in the audit trail
+    /// Why; kept in the audit log
     #[arg(long, value_name = "TEXT")]
     reason: String,
     /// Print JSON

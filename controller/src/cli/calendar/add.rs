@@ -56,7 +56,7 @@ pub(crate) struct Add {
     /// By which it is known again; else one is made
     #[arg(long, value_name = "NAME")]
     uid: Option<String>,
-    /// Why; kept in the audit trail
+    /// Why; kept in the audit log
     #[arg(long, value_name = "TEXT")]
     reason: Option<String>,
     /// Print JSON

@@ -34,7 +34,7 @@ pub(crate) struct Import {
     /// Only say what would be done
     #[arg(long)]
     dry_run: bool,
-    /// Why; kept in the audit trail
+    /// Why; kept in the audit log
     #[arg(long, value_name = "TEXT")]
     reason: Option<String>,
     /// Print JSON

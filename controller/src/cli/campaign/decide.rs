@@ -18,7 +18,7 @@ pub(crate) struct Decide {
     /// The campaign
     #[arg(value_name = "CAMPAIGN", value_parser = campaign_id)]
     campaign: CampaignId,
-    /// Why; kept in the audit trail
+    /// Why; kept in the audit log
     #[arg(long, value_name = "TEXT")]
     reason: Option<String>,
     /// Print JSON

@@ -30,7 +30,7 @@ pub(crate) struct Skip {
     /// Take them in again
     #[arg(long)]
     undo: bool,
-    /// Why; kept in the audit trail
+    /// Why; kept in the audit log
     #[arg(long, value_name = "TEXT")]
     reason: Option<String>,
     /// Print JSON
@@ -51,7 +51,7 @@ pub(crate) struct Retry {
     /// By id or serial number; may be given several times. Without it all that ended badly
     #[arg(long = "terminal", value_name = "TERMINAL")]
     terminals: Vec<String>,
-    /// Why; kept in the audit trail
+    /// Why; kept in the audit log
     #[arg(long, value_name = "TEXT")]
     reason: Option<String>,
     /// Print JSON
@@ -72,7 +72,7 @@ pub(crate) struct Set {
     #[arg(long, value_name = "N", required_unless_present = "class",
           value_parser = clap::value_parser!(u32).range(1..))]
     max_parallel: Option<u32>,
-    /// Why; kept in the audit trail
+    /// Why; kept in the audit log
     #[arg(long, value_name = "TEXT")]
     reason: Option<String>,
     /// Print JSON

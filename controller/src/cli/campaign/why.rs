@@ -102,7 +102,7 @@ fn row(of: &str, held: &Held) -> [String; 5] {
     ]
 }
 
-/// `for the till, e.g. PX-3: 2 sales are not settled`
+/// `for the till, e.g. PX-3: sales not settled: 2`
 fn with_example(held: &Held) -> String {
     let what = &held.reason.detail;
     match &held.example {
@@ -154,7 +154,7 @@ mod tests {
                 held("offline", 2, None, Some("look at the terminal's power and network")),
             ],
             waiting: vec![
-                such_as("PX-3", "2 sales are not settled", held("till", 4, None, None)),
+                such_as("PX-3", "sales not settled: 2", held("till", 4, None, None)),
                 such_as("PX-5", "", held("window", 1, Some(UnixTime(1_795_352_400)), None)),
             ],
             terminal: None,

@@ -190,7 +190,7 @@ pub(in super::super) struct Deregister {
     /// It was written down by mistake: take it back
     #[arg(long)]
     withdraw: bool,
-    /// Kept in the audit trail
+    /// Kept in the audit log
     #[arg(long, value_name = "TEXT")]
     reason: Option<String>,
     /// Print JSON

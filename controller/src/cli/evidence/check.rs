@@ -124,9 +124,13 @@ impl OneOrder<'_> {
         self.release(change)?;
         let serial = words::harmless(&about.serial);
         let what = words::of_change(change).what;
+        let among = match terminals {
+            1 => "the one terminal".to_owned(),
+            many => format!("one of the {many} terminals"),
+        };
         let mut proven = vec![
             format!("{}: {what} on {serial} ({}) was approved by {by}", order.id, order.terminal),
-            format!("{}: it is one of the {terminals} terminals that they signed for", order.id),
+            format!("{}: it is {among} that they signed for", order.id),
         ];
         proven.extend(bound.map(|bound| format!("{}: {bound}", order.id)));
         let told = self.receipts(&about, &order)?;

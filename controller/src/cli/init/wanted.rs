@@ -10,6 +10,7 @@ use shared::document::roster::{RecoveryRecipient, Thresholds};
 use super::Init;
 use crate::config::{HostPort, HttpsUrl};
 use crate::key_file::is_recipient;
+use crate::measure::counted;
 
 /// How a controller is reached: by name or by address.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -159,7 +160,8 @@ fn owner_mistakes(option: &str, names: &[String], least: usize) -> Vec<String> {
         }
     }
     if names.len() < least {
-        mistakes.push(format!("--{option}: {} name(s), at least {least} are needed", names.len()));
+        let given = counted(names.len() as u64, "name");
+        mistakes.push(format!("--{option}: {given}, at least {least} are needed"));
     }
     mistakes
 }
@@ -222,8 +224,8 @@ mod tests {
         let expected = [
             "--host: `a/b` is no host name and no address",
             "--root-owners: `ana` is there twice",
-            "--release-owners: 1 name(s), at least 2 are needed",
-            "--approver-owners: 1 name(s), at least 2 are needed",
+            "--release-owners: 1 name, at least 2 are needed",
+            "--approver-owners: 1 name, at least 2 are needed",
             "--root-threshold: 1 is below the compiled floor of 2",
             "--recovery-recipient: `ana=agent` is not of the form NAME=age1…",
             "--broker-port: 8443 is the HTTPS port",

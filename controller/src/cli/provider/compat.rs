@@ -17,6 +17,11 @@ pub(crate) enum CompatCommand {
     List(List),
     Show(Show),
     Check(Check),
+    #[command(after_long_help = "\
+Example:
+  tillward compat export --format toml --to compatibility.toml
+  tillward compat import compatibility.toml --dry-run
+  tillward compat import compatibility.toml --why 'tried in the laboratory'")]
     Import(files::Import),
     Export(files::Export),
 }

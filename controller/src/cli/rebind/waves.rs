@@ -22,7 +22,7 @@ pub(in super::super) struct Next {
     /// The campaign of any of its waves
     #[arg(value_name = "CAMPAIGN", value_parser = campaign_id)]
     campaign: CampaignId,
-    /// Why; kept in the audit trail
+    /// Why; kept in the audit log
     #[arg(long, value_name = "TEXT")]
     why: Option<String>,
     /// Who answers for going on although the wave before did not go well
@@ -42,7 +42,7 @@ pub(in super::super) struct Undo {
     /// The campaign of the wave
     #[arg(value_name = "CAMPAIGN", value_parser = campaign_id)]
     campaign: CampaignId,
-    /// Why; kept in the audit trail
+    /// Why; kept in the audit log
     #[arg(long, value_name = "TEXT")]
     why: Option<String>,
     /// Do not ask

@@ -22,7 +22,7 @@ pub(crate) struct Which {
     /// The number of the replacement
     #[arg(value_name = "NUMBER")]
     pub(super) number: u64,
-    /// Kept in the audit trail
+    /// Kept in the audit log
     #[arg(long, value_name = "TEXT")]
     pub(super) why: Option<String>,
     /// Do nothing where it is in another state by now

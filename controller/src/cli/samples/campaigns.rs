@@ -69,11 +69,11 @@ fn member(number: u8, version: Option<&str>) -> PlannedMember {
 }
 
 fn out(why: Excluded, terminals: u64) -> PlannedGroup {
-    group(why.code(), why.detail(), why.hint(), terminals)
+    group(why.code(), why.detail(terminals), why.hint(), terminals)
 }
 
 fn about(what: Concern, terminals: u64) -> PlannedGroup {
-    group(what.code(), what.detail(), what.hint(), terminals)
+    group(what.code(), what.detail(terminals), what.hint(), terminals)
 }
 
 fn group(code: &str, detail: &str, hint: Option<&str>, terminals: u64) -> PlannedGroup {

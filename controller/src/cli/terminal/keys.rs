@@ -34,7 +34,7 @@ pub(in super::super) struct Keys {
     /// Who says so: whoever loads the keys, or looks after them
     #[arg(long, value_name = "NAME", requires = "kind")]
     said_by: Option<String>,
-    /// Kept in the audit trail
+    /// Kept in the audit log
     #[arg(long, value_name = "TEXT")]
     reason: Option<String>,
     /// Print JSON

@@ -28,7 +28,7 @@ pub(in super::super) struct LabelTerminal {
     /// `KEY=VALUE` sets a label, `KEY-` takes it away
     #[arg(required = true, value_name = "LABEL", value_parser = label)]
     labels: Vec<(String, Option<String>)>,
-    /// Why; kept in the audit trail
+    /// Why; kept in the audit log
     #[arg(long, value_name = "TEXT")]
     reason: Option<String>,
     /// Print JSON

@@ -16,7 +16,7 @@ use crate::api::model::Decision;
 pub(in super::super) struct Pardon {
     /// Its id (`trm-…`) or its serial number
     terminal: String,
-    /// What was found; kept in the audit trail
+    /// What was found; kept in the audit log
     #[arg(long, value_name = "TEXT")]
     reason: Option<String>,
     /// Print JSON

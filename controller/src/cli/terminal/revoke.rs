@@ -22,7 +22,7 @@ Example:
 pub(in super::super) struct RevokeTerminal {
     /// Its id (`trm-…`) or its serial number
     terminal: String,
-    /// Why; kept in the audit trail
+    /// Why; kept in the audit log
     #[arg(long, value_name = "TEXT")]
     reason: String,
     /// Do not ask

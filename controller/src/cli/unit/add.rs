@@ -65,7 +65,7 @@ pub(crate) struct Add {
     /// How often somebody looks at it, in days
     #[arg(long, value_name = "DAYS", default_value_t = INSPECTION_EVERY_DAYS)]
     inspection_every: u16,
-    /// Why; kept in the audit trail
+    /// Why; kept in the audit log
     #[arg(long, value_name = "TEXT")]
     why: Option<String>,
     /// Print JSON

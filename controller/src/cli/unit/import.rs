@@ -56,7 +56,7 @@ pub(crate) struct Import {
     /// Only look whether it could be done
     #[arg(long)]
     dry_run: bool,
-    /// Why; kept in the audit trail
+    /// Why; kept in the audit log
     #[arg(long, value_name = "TEXT")]
     why: Option<String>,
     /// Print JSON

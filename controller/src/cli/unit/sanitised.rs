@@ -30,7 +30,7 @@ pub(crate) struct Sanitised {
     /// Their certificate, of which the digest is kept
     #[arg(long, value_name = "FILE")]
     paper: PathBuf,
-    /// Why; kept in the audit trail
+    /// Why; kept in the audit log
     #[arg(long, value_name = "TEXT")]
     why: String,
     /// Print JSON

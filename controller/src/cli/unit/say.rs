@@ -39,7 +39,7 @@ pub(crate) struct Move {
     serial: String,
     #[arg(value_parser = event)]
     event: UnitEvent,
-    /// Why; kept in the audit trail
+    /// Why; kept in the audit log
     #[arg(long, value_name = "TEXT")]
     why: String,
     /// Do nothing where the unit is in another state by now

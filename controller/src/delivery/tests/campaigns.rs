@@ -396,7 +396,7 @@ async fn what_could_never_make_progress_is_not_created() {
     let nobody = refused(&|it| it.selector = "store=elsewhere".to_owned()).await;
     assert_eq!(nobody, "nobody would be a member: no terminal matches");
     world.registry.revoke_terminal(id(1), &by(world.now)).await.unwrap();
-    assert_eq!(refused(&|_| {}).await, "nobody would be a member: 1 were revoked");
+    assert_eq!(refused(&|_| {}).await, "nobody would be a member: 1 was revoked");
     let release = shared::digest::Digest::of(b"none");
     let upgrade = shared::change::Upgrade { release, window: None, backup_within_s: None };
     let unknown = refused(&|it| it.change = shared::change::Change::Upgrade(upgrade.clone())).await;

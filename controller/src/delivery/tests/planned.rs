@@ -254,9 +254,9 @@ async fn of_those_that_wait_one_is_shown_in_its_own_words_and_when_hours_let_the
     assert_eq!(world.tally(1).await.open(), 3);
     waits(&world, 1, Waiting::Window, "it opens at 16:00").await;
     world.now = world.now.plus(Duration::from_secs(20));
-    waits(&world, 2, Waiting::Till, "2 sales are not settled").await;
+    waits(&world, 2, Waiting::Till, "sales not settled: 2").await;
     world.now = world.now.plus(Duration::from_secs(20));
-    waits(&world, 3, Waiting::Till, "1 sale is not settled").await;
+    waits(&world, 3, Waiting::Till, "sales not settled: 1").await;
     let campaign = world.campaign(1).await;
     let found = view::waits(&*world.registry, &campaign, world.now).await.unwrap();
     let shown = |number, detail: &str, next| Waits {
@@ -268,7 +268,7 @@ async fn of_those_that_wait_one_is_shown_in_its_own_words_and_when_hours_let_the
     let four = UnixTime("1970-01-12T15:00:00Z".parse::<jiff::Timestamp>().unwrap().as_second());
     let expected = [
         (Waiting::Window, shown(1, "it opens at 16:00", Some(four))),
-        (Waiting::Till, shown(2, "2 sales are not settled", None)),
+        (Waiting::Till, shown(2, "sales not settled: 2", None)),
     ];
     assert_eq!(found, expected.into());
 }

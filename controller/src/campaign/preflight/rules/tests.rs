@@ -206,7 +206,7 @@ fn a_window_that_does_not_open_in_some_zone_while_orders_live_is_refused() {
     };
     // At noon in London it is 13:00 in Berlin and 20:00 in Shanghai.
     let said = refused(&lives(9, Start::Now), &lives(10, Start::Now));
-    assert!(said.contains("22:00-06:00 does not open in Europe/Berlin, where 90"), "{said}");
+    assert!(said.contains("22:00-06:00 does not open in Europe/Berlin, for 90 members"), "{said}");
     // Started at 21:00, it sees both nights.
     assert_eq!(lives(1, Start::AnyTime).check(), Ok(()));
     assert_eq!(lives(1, Start::AnyTime).warned(), ["closed-if-started-now"]);
