@@ -52,6 +52,7 @@ use shared::time::{ClockConfidence, UnixTime};
 
 use crate::clock::{LAG_MAX, Reading};
 use crate::journal::facts::Standing;
+use crate::journal::ledger::Ledger;
 use crate::roster::Trust;
 
 /// What an order is held against.
@@ -62,6 +63,7 @@ pub struct Known<'a> {
     pub trust: &'a Trust,
     pub time: Reading,
     pub replay: &'a ReplayState,
+    pub ledger: &'a Ledger,
     /// What runs now.
     pub installed: &'a [Component],
     /// By component: the counter below which nothing may be installed any more.
@@ -69,6 +71,14 @@ pub struct Known<'a> {
     pub standing: Standing,
     /// What a wipe must name.
     pub challenge: Digest,
+}
+
+impl Known<'_> {
+    /// Whether it was accepted before this epoch, and is not over.
+    fn is_of_before(&self, order: OrderId) -> bool {
+        let open = self.ledger.account(order).filter(|account| !account.is_final());
+        open.is_some_and(|account| account.receipt.epoch < self.replay.epoch())
+    }
 }
 
 /// An order that may be carried out, once it is in the ledger.
@@ -155,6 +165,9 @@ fn check_meant(
     check_stream(&order, verb)?;
     known.replay.admits(&order, known.time.floor).map_err(|repeat| match repeat {
         Repeat::Full { .. } => refused(Refusal::NoRoom, repeat),
+        // Ordered anew for this epoch, and what was begun in the one before goes on: that is told
+        // under its own name, and nothing final is said of this one meanwhile.
+        Repeat::Batch { order } if known.is_of_before(order) => refused(Refusal::NotYet, repeat),
         Repeat::Order | Repeat::Batch { .. } => refused(Refusal::Replayed, repeat),
     })?;
     let not_before = order.not_before.max(batch.not_before);

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 
 use agent::clock::Reading;
 use agent::journal::facts::Standing;
+use agent::journal::ledger::Ledger;
 use agent::order::{self, Admitted, Known, Refused, ReplayState};
 use agent::roster::Trust;
 use harness::keys::{Ceremony, NOW, payload_digest, terminal};
@@ -74,6 +75,7 @@ impl Scene {
             trust: &self.trust,
             time: self.time,
             replay: &self.replay,
+            ledger: &Ledger::default(),
             installed: &self.installed,
             counter_floors: &self.counter_floors,
             standing: self.standing,

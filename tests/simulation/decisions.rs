@@ -57,6 +57,8 @@ struct Desk {
     lease: Option<Duration>,
     /// What it was told when it enrolled: by which order it is suspended.
     suspended_by: Option<OrderId>,
+    /// In which it has enrolled last.
+    epoch: u32,
     /// Errands of the lease that were not answered.
     errands: Vec<Errand>,
 }
@@ -71,7 +73,7 @@ impl Desk {
         let ceremony = Ceremony::of(1);
         let uptime = Duration::from_secs(10);
         let disk = Disk::new();
-        let core = restored(&ceremony, &disk, uptime, lease, None);
+        let core = restored(&ceremony, &disk, uptime, lease, None, 1);
         let mut desk = Self {
             ceremony,
             core,
@@ -85,6 +87,7 @@ impl Desk {
             stepped_down: 0,
             lease,
             suspended_by: None,
+            epoch: 1,
             errands: Vec::new(),
         };
         desk.give(Input::Started);
@@ -218,8 +221,8 @@ impl Desk {
 
     /// The agent starts again with what is on the disk.
     fn restart(&mut self) {
-        let Self { ceremony, disk, uptime, lease, suspended_by, .. } = self;
-        self.core = restored(ceremony, disk, *uptime, *lease, *suspended_by);
+        let Self { ceremony, disk, uptime, lease, suspended_by, epoch, .. } = self;
+        self.core = restored(ceremony, disk, *uptime, *lease, *suspended_by, *epoch);
         self.asked.clear();
         self.errands.clear();
         self.give(Input::Started);
@@ -269,12 +272,13 @@ fn restored(
     uptime: Duration,
     lease: Option<Duration>,
     suspended_by: Option<OrderId>,
+    epoch: u32,
 ) -> Core {
     let signed = ceremony.signed_roster();
     let trust = Trust::pinned(ceremony.fleet, ceremony.roster_digest(), &signed);
     let profile = Profile {
         terminal: terminal(1),
-        epoch: 1,
+        epoch,
         model: "T100".to_owned(),
         zone: TimeZone::UTC,
         agent_version: "0.1.0".to_owned(),

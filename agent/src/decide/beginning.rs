@@ -132,6 +132,7 @@ impl Core {
             out.writes.push(Write::EnterEpoch(self.replay.epoch()));
             out.writes.push(facts::replay(&self.replay));
         }
+        self.leave_earlier_epochs(now, out);
         self.resume_work(now, out);
     }
 }

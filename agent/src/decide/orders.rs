@@ -28,6 +28,7 @@ impl Core {
             trust: &self.trust,
             time: self.clock.reading(now),
             replay: &self.replay,
+            ledger: &self.ledger,
             installed: &self.installed,
             counter_floors: &self.counter_floors,
             standing: self.standing,

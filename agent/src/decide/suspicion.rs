@@ -8,6 +8,7 @@ use shared::time::UnixTime;
 
 use super::effect::{Decision, Post};
 use super::input::Now;
+use super::work::job::Job;
 use super::{Core, facts};
 
 impl Core {
@@ -20,6 +21,8 @@ impl Core {
         let reason = short_text(&format!("reported at the till as suspicious: {note}"));
         let suspicion = Suspicion { at, order: self.working_on(), note };
         self.post(Post::Suspicion(suspicion), out);
-        self.withdraw_undisturbing(&Outcome::Cancelled { reason }, now, out);
+        // Whoever has a lost terminal may be who doubts that it is emptied.
+        let may_end = |job: &Job| !job.is_of_a_lost_terminal();
+        self.withdraw(may_end, &Outcome::Cancelled { reason }, now, out);
     }
 }

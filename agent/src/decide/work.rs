@@ -125,6 +125,7 @@ impl Core {
     /// Whatever happened, the jobs look whether it concerns them.
     pub(super) fn work_on(&mut self, now: Now, out: &mut Decision) {
         self.expire_waiting(now, out);
+        self.leave_earlier_epochs(now, out);
         loop {
             self.take_turns(now, out);
             self.resume_first(now, out);
@@ -210,19 +211,41 @@ impl Core {
         late
     }
 
-    /// Withdraws whatever has not disturbed the shop.
-    pub(super) fn withdraw_undisturbing(
+    /// Withdraws whatever of these has not disturbed the shop.
+    pub(super) fn withdraw(
         &mut self,
+        which: impl Fn(&Job) -> bool,
         outcome: &Outcome,
         now: Now,
         out: &mut Decision,
     ) {
-        let begun = self.jobs.front().and_then(|job| job.saga.as_ref());
+        let first = self.jobs.front().filter(|job| which(job) && !job.is_set_aside());
+        let begun = first.and_then(|job| job.saga.as_ref());
         if begun.is_some_and(|saga| !saga.is_disturbing()) {
             // One that ends already for another reason refuses, and ends.
             let _: Result<(), Refused> = self.drive(Event::Withdrawn(outcome.clone()), now, out);
         }
-        self.end_waiting(Job::is_waiting, outcome, now, out);
+        self.end_waiting(|job| which(job) && job.is_waiting(), outcome, now, out);
+    }
+
+    /// What people approved for what the terminal was before it enrolled anew is not carried out
+    /// any more where nothing of it has begun: nobody could take it back, since the controller has
+    /// ordered it again or given it up. So that it can be ordered again, it is as if it had never
+    /// come. What has begun comes to its end.
+    pub(super) fn leave_earlier_epochs(&mut self, now: Now, out: &mut Decision) {
+        let epoch = self.replay.epoch();
+        let left = |job: &&Job| job.is_left_behind_in(epoch);
+        let left: Vec<_> = self.jobs.iter().filter(left).map(|job| job.order).collect();
+        if left.is_empty() {
+            return;
+        }
+        left.iter().for_each(|order| self.replay.forget(*order));
+        // What was lost stays lost until the controller has heard so.
+        if !self.lost {
+            out.writes.push(facts::replay(&self.replay));
+        }
+        let reason = "this terminal has enrolled anew since it was ordered".to_owned();
+        self.withdraw(|job| left.contains(&job.order), &Outcome::Cancelled { reason }, now, out);
     }
 
     fn expire_waiting(&mut self, now: Now, out: &mut Decision) {

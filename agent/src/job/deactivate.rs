@@ -10,7 +10,8 @@
 //! A **return to service** looks the till over, tests it, takes the tests back and closes their
 //! batch before anybody sells; where any of it fails, the till stays stopped.
 //!
-//! A **wipe** waits while any approver may cancel it. From `erase` on there is only forward.
+//! A **wipe** waits while any approver may cancel it, and asks the till once more whether it stands
+//! still and owes nothing. From `erase` on there is only forward.
 
 pub mod owing;
 
@@ -125,6 +126,9 @@ pub static SUSPEND_OWING: Table = &joined::<10>(
     ),
 );
 
+/// The first step of a return to service that leaves money behind where the next ones fail.
+pub const TEST: &str = "test";
+
 pub static RESUME: Table = &[
     Step::new("check", deactivate(Check)).tries(8, 60).within_s(HOUR),
     Step::new("announce", deactivate(Announce)).tries(3, 10).within_s(120),
@@ -136,7 +140,7 @@ pub static RESUME: Table = &[
         .within_s(HOUR),
     // From the first test on nothing waits for another window: each test is done once, and a batch
     // with half of them is not left open for a night.
-    Step::new("test", deactivate(Test))
+    Step::new(TEST, deactivate(Test))
         .tidied_by(&[deactivate(CloseTests)])
         .failing_as(TestFailed)
         .tries(3, 60)
@@ -157,6 +161,14 @@ pub static WIPE: Table = &[
     Step::new("check", deactivate(Check)).tries(8, 60).within_s(HOUR),
     Step::new("announce", deactivate(Announce)).tries(3, 10).within_s(120),
     Step::wait("cool-off", MomentCome),
+    // By the till's own word, and after a restart once more: whatever our books say, what was sold
+    // since they were written is not erased.
+    Step::new("confirm", deactivate(ConfirmStopped))
+        .until_restart()
+        .without_waiting()
+        .failing_as(NotStopped)
+        .tries(8, 60)
+        .within_s(HOUR),
     // However often it fails, and the power with it: what is half erased is erased.
     Step::new(ERASE, deactivate(Erase))
         .point_of_no_return()

@@ -20,6 +20,9 @@ use super::step::{Step, Table};
 
 const HOUR: u64 = 3600;
 
+/// From then on the till may have other data than it was last saved with.
+pub const IMPORT: &str = "import";
+
 pub static RESTORE: Table = &[
     // The shop sells on and does not notice.
     Step::new("admit", Data(CheckTarget))
@@ -72,7 +75,7 @@ pub static RESTORE: Table = &[
         .within_s(600),
     Step::new("tidy-export", Data(DiscardExport)).only_while(WindowOpen, "window").or_back(),
     // The data of before stands by until the new has been counted.
-    Step::new("import", Data(Import))
+    Step::new(IMPORT, Data(Import))
         .only_while(WindowOpen, "window")
         .without_waiting()
         .undone_by(&[Data(RevertImport)])

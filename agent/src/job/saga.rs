@@ -42,6 +42,9 @@ const INTERRUPTIONS_MAX: u32 = 5;
 
 const PROBE_ATTEMPTS: u32 = 6;
 
+/// Attempts to undo that follow one another quickly.
+const FIRST_ATTEMPTS: u32 = 6;
+
 /// Between two attempts to undo or to find out something.
 const UNDO_DELAY: Duration = Duration::from_secs(10);
 
@@ -296,6 +299,12 @@ impl Saga {
         let stopped = self.record.marked(Mark::StopsTrading).is_some();
         let forward = self.record.course == Course::Forward;
         stopped && forward && place.is_some_and(|place| self.record.at() < place)
+    }
+
+    /// Whether it is on its way back, and has not come forward there for a minute.
+    pub fn is_stuck_going_back(&self) -> bool {
+        let goes_back = matches!(self.record.course, Course::Back { .. });
+        goes_back && self.attempts + self.waits >= FIRST_ATTEMPTS
     }
 
     /// Goes on where another job has stopped trading: what comes before that is so by its doing.

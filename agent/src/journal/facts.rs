@@ -154,6 +154,14 @@ pub fn standing(standing: Standing) -> Write {
 }
 
 impl Standing {
+    /// The same, where nobody knows any more whether what was settled and saved is all there is.
+    pub fn unsettled(self) -> Self {
+        match self {
+            Self::Suspended { by, .. } => Self::Suspended { by, is_settled: false, manifest: None },
+            Self::InService | Self::Erased { .. } => self,
+        }
+    }
+
     /// For a hello.
     pub fn told(self) -> Option<Stands> {
         match self {

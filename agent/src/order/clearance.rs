@@ -42,7 +42,7 @@ pub(super) fn check(
         let detail = "the wipe was approved for what this terminal was before";
         return Err(refused(Refusal::OtherChallenge, detail));
     }
-    if wipe.is_lost {
+    if wipe.is_lost && !matches!(known.standing, Standing::Erased { .. }) {
         return Ok(clearance);
     }
     check_suspended(known)?;

@@ -107,6 +107,11 @@ impl ReplayState {
         Ok(())
     }
 
+    /// As if the order had never come: nothing of it was begun, and nothing will be.
+    pub fn forget(&mut self, order: OrderId) {
+        self.approved.remove(&order);
+    }
+
     fn admits_number(&self, seq: u64) -> Result<(), Repeat> {
         let is_new = match self.highest.checked_sub(seq) {
             None => true,
@@ -228,6 +233,19 @@ mod tests {
         state.enter(2);
         let in_new_epoch = Order { epoch: 2, ..renamed };
         assert_eq!(state.admit(&in_new_epoch, &batch(), NOW), Err(repeat));
+    }
+
+    #[test]
+    fn an_approval_of_which_nothing_was_begun_is_used_again_once_its_order_is_forgotten() {
+        let mut state = ReplayState::new(1);
+        let first = order(Stream::Approved, 1, 1, 9);
+        state.admit(&first, &batch(), NOW).unwrap();
+        state.enter(2);
+        let again = Order { id: OrderId::from_bytes([2; 16]), epoch: 2, ..first.clone() };
+        state.forget(first.id);
+        assert_eq!(state.admit(&again, &batch(), NOW), Ok(()));
+        assert_eq!(state.admits(&again, NOW), Err(Repeat::Order));
+        assert_eq!(state.admits(&first, NOW), Err(Repeat::Batch { order: again.id }));
     }
 
     #[test]

@@ -1,11 +1,14 @@
 //! A suspension is armed long before its cut-off, and a wipe waits while it can be cancelled: other
 //! jobs go first, and then nothing that can be withdrawn goes before.
 
+mod enrolling;
 mod losing;
 mod owing;
+mod unsettled;
 
 use agent::job::DataAction;
 use agent::job::deactivate::DeactivateAction::{self, *};
+use agent::job::rebind::RebindAction;
 use harness::deactivate::{clearance, clearance_lost, folder, resume, suspend, wipe, wipe_lost};
 use shared::change::{Backup, Cancel, Change, Extent, Rebind, Upgrade};
 use shared::id::BatchId;
@@ -18,6 +21,8 @@ use super::*;
 const HOUR: u64 = 3_600;
 
 const WEEK: u64 = 7 * 24 * HOUR;
+
+const EVENING: Window = Window { from_min: 20 * 60, to_min: 21 * 60 };
 
 fn deactivate(action: DeactivateAction) -> Option<Action> {
     Some(Action::Deactivate(action))
@@ -60,6 +65,15 @@ fn emptying_lost(desk: &Desk, seq: u64) -> Parcel {
     Parcel { profile: folder.enclosed(terminal(1)), ..parcel }
 }
 
+fn rebinding(desk: &Desk, seq: u64, window: Option<Window>) -> Parcel {
+    let portfolio = harness::rebind::Portfolio::of(
+        [1, 2].map(|member| harness::rebind::profile(terminal(member))),
+    );
+    let rebind = Rebind { window, ..harness::rebind::rebind(portfolio.root()) };
+    let parcel = approved(desk, seq, Change::Rebind(Box::new(rebind)));
+    Parcel { profile: portfolio.enclosed(terminal(1)), ..parcel }
+}
+
 fn backup(desk: &Desk, seq: u64) -> Parcel {
     let backup = Backup { extent: Extent::Full, window: None, settled_by: None };
     desk.ceremony.parcel(seq, terminal(1), Change::Backup(backup), &members())
@@ -68,10 +82,9 @@ fn backup(desk: &Desk, seq: u64) -> Parcel {
 /// An upgrade that waits for the evening; it is morning.
 fn waiting_upgrade(desk: &Desk, seq: u64) -> Parcel {
     let release = Ceremony::pos_release("2.0.0", 2);
-    let evening = Window { from_min: 20 * 60, to_min: 21 * 60 };
     let change = Change::Upgrade(Upgrade {
         release: harness::keys::payload_digest(&release),
-        window: Some(evening),
+        window: Some(EVENING),
         backup_within_s: None,
     });
     let parcel = desk.ceremony.parcel(seq, terminal(1), change, &members());
@@ -117,6 +130,27 @@ impl Desk {
     #[track_caller]
     fn ended(&self, parcel: &Parcel) -> Outcome {
         self.outcome(parcel).cloned().expect("it is over")
+    }
+
+    /// The till says that it stands still, and owes nothing.
+    #[track_caller]
+    fn confirm_stopped(&mut self) {
+        assert_eq!(self.acting(), deactivate(ConfirmStopped));
+        self.reply(Reply::Done(Proof::default()));
+    }
+
+    /// Does what is asked until that is asked for.
+    #[track_caller]
+    fn work_until(&mut self, action: Action) {
+        while self.acting() != Some(action) {
+            let is_till = self.acting() == Some(Action::AskTill);
+            let free = Reply::Till { work: Work::Free, detail: String::new() };
+            self.reply(if is_till { free } else { Reply::Done(Proof::default()) });
+        }
+    }
+
+    fn refusals(&self) -> Vec<Refusal> {
+        self.said().iter().filter_map(refused).collect()
     }
 
     fn reply_failed(&mut self) {
@@ -322,12 +356,8 @@ fn a_suspended_terminal_is_bound_to_nobody_anew_and_knows_so_after_a_restart() {
     desk.restart();
     desk.connect();
     desk.tell_time(1);
-    let portfolio = harness::rebind::Portfolio::of(
-        [1, 2].map(|member| harness::rebind::profile(terminal(member))),
-    );
-    let rebind: Rebind = harness::rebind::rebind(portfolio.root());
-    let parcel = approved(&desk, 2, Change::Rebind(Box::new(rebind)));
-    desk.order(&Parcel { profile: portfolio.enclosed(terminal(1)), ..parcel });
+    let rebinding = rebinding(&desk, 2, None);
+    desk.order(&rebinding);
     assert_eq!(desk.said().iter().filter_map(refused).collect::<Vec<_>>(), [Refusal::Suspended]);
     let again = resumption(&desk, 3);
     desk.order(&again);
@@ -353,6 +383,9 @@ fn a_wipe_waits_for_its_cool_off_and_one_approver_cancels_it_meanwhile() {
             assert!(matches!(desk.ended(&emptying), Outcome::Cancelled { .. }));
         }
         desk.pass(60);
+        if !cancelled {
+            desk.confirm_stopped();
+        }
         let wanted = if cancelled { None } else { deactivate(Erase) };
         assert_eq!(desk.acting(), wanted);
         let late = cancellation(&desk, 4, 2);
@@ -472,7 +505,7 @@ fn erased() -> Desk {
     let emptying = emptying(&desk, 2, by);
     desk.arm(&emptying);
     desk.pass(650);
-    desk.reply(Reply::Done(Proof::default()));
+    desk.work();
     assert!(matches!(desk.ended(&emptying), Outcome::Succeeded { .. }));
     desk.tell_store();
     desk
@@ -507,5 +540,111 @@ fn an_erased_terminal_that_nobody_hears_steps_down_after_a_week_and_not_before()
         // What a restart has forgotten of the time counts once more.
         desk.pass(HOUR);
         assert_eq!(desk.stepped_down, 1, "restarts: {restarts}");
+    }
+}
+
+#[test]
+fn a_lost_terminal_is_emptied_whoever_finds_that_suspicious() {
+    let mut desk = Desk::connected();
+    let (upgrade, backup) = (desk.upgrade(1), backup(&desk, 2));
+    desk.order(&upgrade);
+    desk.work_until(Action::Drain);
+    let emptying = emptying_lost(&desk, 3);
+    desk.order(&emptying);
+    desk.order(&backup);
+    desk.give(Input::Suspected { at: UnixTime(5), note: "who wants that?".to_owned() });
+    assert!(matches!(desk.ended(&backup), Outcome::Cancelled { .. }));
+    assert_eq!(desk.outcome(&emptying), None);
+    assert_eq!(desk.work(), [id_of(&upgrade), id_of(&emptying)]);
+    assert!(matches!(desk.ended(&emptying), Outcome::Succeeded { .. }));
+}
+
+#[test]
+fn a_lost_terminal_whose_till_does_not_answer_is_emptied_all_the_same() {
+    let silent = || {
+        let (waiting, detail) = (Waiting::Till, "nobody answers".to_owned());
+        Reply::NotYet { waiting, detail, again_in: None }
+    };
+    let (mut desk, _) = Desk::suspended();
+    let resumption = resumption(&desk, 2);
+    desk.order(&resumption);
+    desk.work_until(Action::Deactivate(ConfirmSelling));
+    let mut watched = Desk::connected();
+    let rebinding = rebinding(&watched, 2, None);
+    watched.order(&rebinding);
+    watched.work_until(Action::Rebind(RebindAction::Watch));
+    let undo = Action::Deactivate(Stop);
+    for (mut desk, job, undo) in
+        [(desk, resumption, undo), (watched, rebinding, Action::HoldTrading)]
+    {
+        let emptying = emptying_lost(&desk, 3);
+        desk.order(&emptying);
+        for attempt in 1..=6 {
+            assert_eq!((desk.acting(), desk.outcome(&job)), (Some(undo), None), "{attempt}");
+            desk.reply(silent());
+            desk.pass(60);
+        }
+        assert_eq!(desk.ended(&job), Outcome::Superseded);
+        assert_eq!(desk.work(), [id_of(&emptying)]);
+        assert!(matches!(desk.ended(&emptying), Outcome::Succeeded { .. }));
+        assert!(desk.disk.journal_is_empty());
+    }
+}
+
+#[test]
+fn what_a_second_wipe_was_to_erase_is_gone_by_the_first() {
+    let (mut desk, by) = Desk::suspended();
+    let first = emptying(&desk, 2, by);
+    desk.arm(&first);
+    desk.pass(650);
+    desk.confirm_stopped();
+    let lost = emptying_lost(&desk, 3);
+    desk.order(&lost);
+    assert_eq!((desk.said(), desk.acting()), (vec![Said::Accepted], deactivate(Erase)));
+    desk.work();
+    assert!(matches!(desk.ended(&first), Outcome::Succeeded { .. }));
+    assert_eq!(desk.ended(&lost), Outcome::Superseded);
+    assert_eq!((desk.acting(), desk.disk.journal_is_empty()), (None, true));
+    for late in [emptying_lost(&desk, 4), emptying(&desk, 5, by)] {
+        desk.order(&late);
+        assert_eq!(desk.refusals(), [Refusal::NotSuspended]);
+    }
+    desk.tell_store();
+    desk.acknowledge_everything();
+    assert_eq!(desk.stepped_down, 1);
+}
+
+#[test]
+fn a_change_of_provider_that_waits_while_a_till_stops_for_good_is_given_up() {
+    for begun in [false, true] {
+        let mut desk = Desk::connected();
+        let suspension = suspension(&desk, 1, HOUR);
+        desk.arm(&suspension);
+        let rebinding = rebinding(&desk, 2, begun.then_some(EVENING));
+        if begun {
+            desk.order(&rebinding);
+            assert_eq!(desk.work(), [id_of(&rebinding)]);
+            // The moment comes while the terminal is off: the change is not withdrawn for it.
+            desk.uptime += Duration::from_secs(HOUR);
+            desk.restart();
+        } else {
+            desk.pass(HOUR);
+        }
+        desk.work_until(Action::Settle);
+        if !begun {
+            desk.order(&rebinding);
+            assert_eq!(desk.said(), [Said::Accepted], "nobody has signed yet that it stands still");
+        }
+        assert_eq!(desk.outcome(&rebinding), None);
+        let mut did = Vec::new();
+        while let Some(action) = desk.acting() {
+            did.push(action);
+            let version = established(action);
+            desk.reply(Reply::Done(Proof { version, findings: findings(action) }));
+        }
+        assert!(matches!(desk.ended(&suspension), Outcome::Succeeded { .. }));
+        assert!(matches!(desk.ended(&rebinding), Outcome::Cancelled { .. }));
+        assert_eq!(did.contains(&Action::Rebind(RebindAction::EraseNew)), begun, "{did:?}");
+        assert!(!did.contains(&Action::HoldTrading) && desk.disk.journal_is_empty());
     }
 }

@@ -206,19 +206,21 @@ fn a_till_that_is_stopped_says_what_else_customers_can_do() {
 
 #[test]
 fn a_till_stands_still_only_by_its_own_word_and_with_nothing_to_send_or_to_settle() {
-    let shop = backing_up();
-    let confirm = || act(&shop, suspend(), DeactivateAction::ConfirmStopped);
-    assert_eq!(failure(confirm()).0, FailureCode::NotStopped);
-    is_done(act(&shop, suspend(), DeactivateAction::Stop));
-    is_done(confirm());
-    shop.till.turn(|knobs| knobs.batch_open = true);
-    assert_eq!(failure(confirm()).0, FailureCode::NotStopped);
-    for left in [
-        Left { unsent_reversals: 1, ..Left::default() },
-        Left { stored_offline: 1, ..Left::default() },
-    ] {
-        shop.till.turn(|knobs| (knobs.batch_open, knobs.left) = (false, left));
-        assert_eq!(failure(confirm()).0, FailureCode::NotStopped, "{left:?}");
+    for wanted in [suspend(), wipe(false)] {
+        let shop = backing_up();
+        let confirm = || act(&shop, wanted.clone(), DeactivateAction::ConfirmStopped);
+        assert_eq!(failure(confirm()).0, FailureCode::NotStopped);
+        is_done(act(&shop, suspend(), DeactivateAction::Stop));
+        is_done(confirm());
+        shop.till.turn(|knobs| knobs.batch_open = true);
+        assert_eq!(failure(confirm()).0, FailureCode::NotStopped);
+        for left in [
+            Left { unsent_reversals: 1, ..Left::default() },
+            Left { stored_offline: 1, ..Left::default() },
+        ] {
+            shop.till.turn(|knobs| (knobs.batch_open, knobs.left) = (false, left));
+            assert_eq!(failure(confirm()).0, FailureCode::NotStopped, "{left:?}");
+        }
     }
 }
 

@@ -7,16 +7,18 @@ use std::time::Duration;
 use shared::change::Change;
 use shared::change::rebind::RegistryOrder;
 use shared::document::clearance::CLEARANCE_BYTES_MAX;
-use shared::document::order::Class;
+use shared::document::order::{Class, Stream};
 use shared::document::{Batch, Clearance, Order, Profile, Release, profile};
 use shared::id::{BatchId, OrderId};
 use shared::message::{Parcel, Progress, StepState};
 use shared::signature::Envelope;
+use shared::step_names::SELL;
 use shared::time::UnixTime;
 use shared::{code_words, codec};
 
 use crate::decide::effect::Write;
-use crate::job::deactivate::{Deactivation, Wanted};
+use crate::job::deactivate::{Deactivation, TEST, Wanted};
+use crate::job::restore::IMPORT;
 use crate::job::saga::Saga;
 use crate::job::step::{Condition, Table};
 use crate::job::{Subject, Tables, Ticket, rebind};
@@ -31,6 +33,8 @@ pub(in crate::decide) struct Job {
     pub(in crate::decide) turn: u64,
     pub(super) order: OrderId,
     pub(super) batch: BatchId,
+    /// The epoch in which people's approval of it was taken up; `None` where it needed none.
+    pub(super) approved_in: Option<u32>,
     pub(super) not_after: UnixTime,
     pub(super) hours: OpeningHours,
     class: Class,
@@ -137,6 +141,7 @@ impl Job {
             turn,
             order: order.id,
             batch: batch.id,
+            approved_in: (order.stream == Stream::Approved).then_some(order.epoch),
             not_after,
             hours: OpeningHours::of(&order, &batch.change),
             class: order.class,
@@ -188,6 +193,39 @@ impl Job {
     /// as it is on again, however late: only people let it sell on.
     pub(super) fn has_expired(&self, now: UnixTime) -> bool {
         self.not_after < now && !matches!(self.wanted(), Some(Wanted::Suspend(_)))
+    }
+
+    /// Whether it was approved for what the terminal was before this epoch, and has begun nothing.
+    /// One that empties a terminal in the wrong hands is not among them: whoever holds that can
+    /// bring about a new epoch, by spoiling the books, and must not get rid of it that way. Nor is
+    /// a return to service that tests or sells: it comes to its end.
+    pub(super) fn is_left_behind_in(&self, epoch: u32) -> bool {
+        let is_earlier = self.approved_in.is_some_and(|approved_in| approved_in < epoch);
+        let wakes = self.resumes() && self.may_have_changed_the_books();
+        let spared = self.is_of_a_lost_terminal() || wakes;
+        let begun = self.saga.as_ref().is_some_and(|saga| !saga.has_disturbed_nothing());
+        is_earlier && !spared && !begun
+    }
+
+    /// Whether money may have come to the till by it, or what was settled and saved been replaced,
+    /// and nobody could say that it has not: it has begun to test or to sell, or it has imported,
+    /// or gone back from where it may have.
+    pub(super) fn may_have_changed_the_books(&self) -> bool {
+        let changes = |entry: &Entry| match (&*self.subject, entry) {
+            (Subject::Restore(_), Entry::Retreated { .. }) => true,
+            (Subject::Restore(_), Entry::Intended { step, .. }) => step == IMPORT,
+            (_, Entry::Intended { step, .. }) => self.resumes() && [TEST, SELL].contains(&&**step),
+            (_, _) => false,
+        };
+        self.log.entries().any(changes)
+    }
+
+    pub(super) fn rebinds(&self) -> bool {
+        matches!(&*self.subject, Subject::Rebind(_))
+    }
+
+    pub(super) fn resumes(&self) -> bool {
+        matches!(self.wanted(), Some(Wanted::Resume(_)))
     }
 
     /// What the order makes of the terminal itself.

@@ -169,7 +169,11 @@ impl Core {
         let (Some(first), Some(due)) = (self.jobs.front(), self.jobs.get(place)) else { return };
         let (order, due, is_lost) = (first.order, due.order, due.is_of_a_lost_terminal());
         let stands_still = first.saga.as_ref().is_some_and(Saga::is_disturbing);
+        let is_stuck = first.saga.as_ref().is_some_and(Saga::is_stuck_going_back);
         match first.wanted() {
+            // Whoever has the terminal can keep a till from answering for ever, and with it a way
+            // back. Nothing that it would lead to is left once all is erased.
+            Some(_) | None if is_lost && is_stuck => self.supersede_first(now, out),
             // It is stopped, and whoever emptied it would have to wait for its hosts.
             Some(Wanted::Suspend(_)) if is_lost && stands_still => self.supersede_first(now, out),
             // It will soon wait too, or stops the till just now.
@@ -236,16 +240,35 @@ impl Core {
         now: Now,
         out: &mut Decision,
     ) {
-        let (Outcome::Succeeded { now: said }, Subject::Deactivation(it)) =
-            (outcome, &*job.subject)
-        else {
-            return;
-        };
         let time = self.clock.reading(now).proven;
-        self.standing = standing(&it.wanted, (said, evidence), job.order, time);
+        let is_now = match (outcome, &*job.subject) {
+            (Outcome::Succeeded { now: said }, Subject::Deactivation(it)) => {
+                standing(&it.wanted, (said, evidence), job.order, time)
+            }
+            // Customers may have paid, or a batch of tests be open. Who wipes it has it settled and
+            // saved anew first.
+            (_, _) if job.may_have_changed_the_books() => self.standing.unsettled(),
+            (_, _) => return,
+        };
+        if is_now == self.standing {
+            return;
+        }
+        self.standing = is_now;
         out.writes.push(facts::standing(self.standing));
-        if self.is_erased() {
-            self.void_waiting("this terminal is erased", now, out);
+        match self.standing {
+            Standing::InService => {}
+            Standing::Suspended { .. } => {
+                // It would be watched while it sells, which it does not.
+                let rebind = |job: &Job| job.rebinds() && job.is_waiting();
+                let reason = "this terminal stands still".to_owned();
+                self.end_waiting(rebind, &Outcome::Cancelled { reason }, now, out);
+            }
+            Standing::Erased { .. } => {
+                self.void_waiting("this terminal is erased", now, out);
+                // What another wipe was to erase is gone, by this one.
+                let lost = Job::is_of_a_lost_terminal;
+                self.end_waiting(lost, &Outcome::Superseded, now, out);
+            }
         }
         let is_other = match self.standing {
             Standing::InService | Standing::Suspended { is_settled: false, .. } => true,

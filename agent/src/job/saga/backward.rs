@@ -10,12 +10,10 @@ use super::super::step::{Mark, Step};
 use super::super::{Action, Finding, Reply};
 use super::record::{Course, Ending, Goal, Standing};
 use super::{
-    Circumstances, Errand, Next, Saga, UNDO_DELAY, UNDO_DELAY_MAX, evidence_of, failure, misfit,
+    Circumstances, Errand, FIRST_ATTEMPTS, Next, Saga, UNDO_DELAY, UNDO_DELAY_MAX, evidence_of,
+    failure, misfit,
 };
 use crate::journal::Entry;
-
-/// Attempts to undo that follow one another quickly.
-const FIRST_ATTEMPTS: u32 = 6;
 
 impl Saga {
     pub(super) fn backward(&mut self, c: &Circumstances) -> Next {

@@ -16,10 +16,7 @@ impl Desk {
 
     /// As it is ordered in a later epoch.
     fn in_epoch(&self, epoch: u32, parcel: Parcel) -> Parcel {
-        let order = shared::signature::Envelope::from_bytes(parcel.order.as_slice());
-        let order: shared::document::Order = order.expect("a test's own order").document;
-        let order = shared::document::Order { epoch, ..order };
-        Parcel { order: self.ceremony.sign(order, &[&self.ceremony.controller]), ..parcel }
+        self.narrowed(parcel, |order| order.epoch = epoch)
     }
 
     /// Takes an upgrade, and gives whether each thing that was asked for knew that the till is to

@@ -14,13 +14,6 @@ fn owing_suspension(desk: &Desk, seq: u64, after: u64) -> Parcel {
 }
 
 impl Desk {
-    /// Does what is asked until that is asked for.
-    fn work_until(&mut self, action: Action) {
-        while self.acting() != Some(action) {
-            self.reply(Reply::Done(Proof::default()));
-        }
-    }
-
     /// The till cannot settle, and owes what people accept.
     fn owe(&mut self) {
         self.work_until(Action::Deactivate(SettleOrOwe));
@@ -51,10 +44,6 @@ impl Desk {
         desk.work_until(Action::Settle);
         desk.reply_failed();
         (desk, parcel)
-    }
-
-    fn refusals(&self) -> Vec<Refusal> {
-        self.said().iter().filter_map(refused).collect()
     }
 }
 
@@ -175,6 +164,7 @@ fn a_terminal_that_owes_something_is_not_wiped_before_it_has_settled_by_another_
     let emptying = emptying(&desk, 6, id_of(&settling));
     desk.arm(&emptying);
     desk.pass(650);
+    desk.confirm_stopped();
     assert_eq!(desk.acting(), deactivate(Erase));
 }
 

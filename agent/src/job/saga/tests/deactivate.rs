@@ -282,6 +282,8 @@ fn every_event_in_every_state_of_a_till_that_is_emptied_is_answered_as_the_table
         ("announcing", at(WIPE, Announce)),
         ("cooling off", armed(WIPE)),
         ("cooling off after a restart", after_restart(armed(WIPE))),
+        ("confirming", at(WIPE, ConfirmStopped)),
+        ("confirming after a restart", after_restart(at(WIPE, ConfirmStopped))),
         ("erasing", at(WIPE, Erase)),
         ("erasing after a restart", after_restart(at(WIPE, Erase))),
         ("stopping what is lost", at(WIPE_LOST, Stop)),
@@ -513,7 +515,7 @@ fn a_return_to_service_that_is_withdrawn_leaves_the_till_stopped() {
 
 #[test]
 fn a_wipe_can_be_taken_back_until_it_is_intended_and_never_after() {
-    for rig in [at(WIPE, Check), at(WIPE, Announce), armed(WIPE)] {
+    for rig in [at(WIPE, Check), at(WIPE, Announce), armed(WIPE), at(WIPE, ConfirmStopped)] {
         let rig = taken_back(rig);
         assert!(matches!(rig.finished, Some(Outcome::Cancelled { .. })), "{:?}", rig.finished);
     }
@@ -551,6 +553,21 @@ fn a_wipe_is_tried_again_as_long_as_it_fails_and_however_often_the_power_does() 
 }
 
 #[test]
+fn a_till_that_sells_owes_something_or_says_nothing_is_not_erased() {
+    for answer in [failed(Again::Worthwhile), not_yet()] {
+        let mut rig = at(WIPE, ConfirmStopped);
+        for attempt in 0..8 {
+            if attempt > 0 {
+                rig.after(60);
+            }
+            rig.asks_for(Action::Deactivate(ConfirmStopped));
+            rig.reply(answer.clone());
+        }
+        assert!(matches!(rig.finished, Some(Outcome::Failed { .. })), "{:?}", rig.finished);
+    }
+}
+
+#[test]
 fn whoever_has_a_lost_terminal_keeps_nothing_of_it_by_pulling_the_plug_or_by_keeping_it_busy() {
     for action in [Stop, RescueMoney] {
         let mut rig = at(WIPE_LOST, action);
@@ -576,6 +593,8 @@ fn nothing_is_erased_by_a_wipe_before_its_moment() {
     assert!(rig.asked.is_empty());
     rig.c.moment = Answer::Yes;
     rig.after(60);
+    rig.asks_for(Action::Deactivate(ConfirmStopped));
+    rig.reply(done());
     rig.asks_for(Action::Deactivate(Erase));
 }
 
@@ -586,7 +605,7 @@ fn what_must_come_before_comes_before() {
     assert!(order.is_sorted_by_key(|name| place(SUSPEND, name)));
     let order = ["window", "self-test", "test", "close", "sell", "confirm"];
     assert!(order.is_sorted_by_key(|name| place(RESUME, name)), "nobody sells untested");
-    assert!(place(WIPE, "cool-off") < place(WIPE, "erase"));
+    assert!(["cool-off", "confirm", "erase"].is_sorted_by_key(|name| place(WIPE, name)));
     assert!(place(WIPE_LOST, "stop") < place(WIPE_LOST, "erase"));
     for table in [WIPE, WIPE_LOST] {
         let last = table.last().expect("a table has steps");
