@@ -11,6 +11,7 @@ use shared::digest::Digest;
 use shared::document::order::Class;
 use shared::floor;
 use shared::id::RepositoryId;
+use shared::time::UnixTime;
 
 /// After the end of its order an accepted job may still be under way, or its terminal may be on
 /// its way back; after this it counts as silent.
@@ -198,6 +199,24 @@ pub fn undo(change: &Change, to: Digest) -> Option<Change> {
     }
 }
 
+/// Whether what a terminal has accepted is taken back once somebody finds it suspicious. Not a stop
+/// from its moment on, nor one of a terminal that was given up: taken back it would let a till sell
+/// of which people fear the worst.
+pub fn yields_to_suspicion(change: &Change, now: UnixTime) -> bool {
+    match change {
+        Change::Suspend(suspend) => !suspend.is_given_up && now < suspend.cut_off,
+        Change::Ping(_)
+        | Change::Backup(_)
+        | Change::Drill(_)
+        | Change::Upgrade(_)
+        | Change::Rebind(_)
+        | Change::Restore(_)
+        | Change::Resume(_)
+        | Change::Decommission(_)
+        | Change::Cancel(_) => true,
+    }
+}
+
 /// A till that is watched has nothing to say for as long as its watch may last, and can be undone
 /// until its end.
 fn patience(change: &Change) -> Duration {
@@ -234,5 +253,41 @@ fn silence(change: &Change) -> Option<Silence> {
         | Change::Resume(_)
         | Change::Decommission(_)
         | Change::Cancel(_) => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use shared::change::rebind::Reason;
+    use shared::change::{Ping, Suspend};
+    use shared::id::RequestId;
+
+    use super::*;
+
+    fn suspend(is_given_up: bool) -> Change {
+        Change::Suspend(Box::new(Suspend {
+            request: RequestId::from_bytes([1; 16]),
+            reason: Reason::ContractEnd,
+            ordered_by: String::new(),
+            note: String::new(),
+            cut_off: UnixTime(100),
+            fallback: String::new(),
+            resume_expected: None,
+            delay: None,
+            is_given_up,
+        }))
+    }
+
+    #[test]
+    fn what_has_stopped_a_till_stays_whoever_finds_it_suspicious() {
+        let ping = Change::Ping(Ping { note: String::new() });
+        for (change, at, yields) in [
+            (suspend(false), 99, true),
+            (suspend(false), 100, false),
+            (suspend(true), 0, false),
+            (ping, 1_000, true),
+        ] {
+            assert_eq!(yields_to_suspicion(&change, UnixTime(at)), yields, "{change:?} at {at}");
+        }
     }
 }

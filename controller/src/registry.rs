@@ -545,10 +545,12 @@ pub trait Registry:
     ) -> Result<Vec<Assignment>>;
 
     /// Open ones with a valid order that their terminal has accepted, and to which no cancel order
-    /// was issued: of terminals that are frozen, or all of them where the request is.
+    /// was issued: of terminals that are frozen, or all of them where the request is. Where
+    /// `suspected` is not set, of those alone that somebody has left out.
     async fn assignments_to_recall(
         &self,
         campaign: CampaignId,
+        suspected: bool,
         limit: u32,
     ) -> Result<Vec<Assignment>>;
 

@@ -168,6 +168,7 @@ pub const CHECKS: &[Check] = checks! {
         every_suspicion_raises_an_alarm_that_ends_when_it_is_lifted,
         an_operator_can_suspect_a_terminal_as_often_as_it_takes,
         what_a_suspicious_terminal_has_accepted_is_taken_back_from_it,
+        what_somebody_leaves_out_is_taken_back_suspicious_or_not,
         a_request_is_about_every_wave_of_its_change_of_provider;
     quarantine:
         a_quarantine_begins_when_a_wipe_is_approved_and_ends_when_it_is_taken_back,

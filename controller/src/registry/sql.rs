@@ -608,9 +608,12 @@ impl<D: Database> Registry for SqlRegistry<D> {
     async fn assignments_to_recall(
         &self,
         campaign: CampaignId,
+        suspected: bool,
         limit: u32,
     ) -> Result<Vec<Assignment>> {
-        read!(self, "find what to take back", tx => assignments::to_recall(tx, campaign, limit))
+        read!(self, "find what to take back", tx => {
+            assignments::to_recall(tx, campaign, suspected, limit)
+        })
     }
 
     async fn learn(&self, facts: &[(OrderId, Fact)], at: UnixTime) -> Result<()> {

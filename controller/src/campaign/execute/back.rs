@@ -14,6 +14,7 @@ use super::super::state::CampaignState;
 use super::{ASSIGNMENTS_MAX, Execute, Motion, Result, lost_for_good};
 use crate::auth::roster;
 use crate::background::Progress;
+use crate::kind;
 use crate::registry::campaign::{Assignment, Purpose};
 use crate::registry::page::{PAGE_ITEMS_MAX, Page};
 
@@ -130,10 +131,12 @@ impl Execute {
     }
 
     /// Sends a cancellation after orders that terminals have accepted which somebody finds
-    /// suspicious. Not where the roster asks for approvers: terminals would refuse it.
+    /// suspicious, or has left out. Not where the roster asks for approvers: terminals would
+    /// refuse it.
     pub(super) async fn recall(&self, motion: &Motion) -> Result<()> {
         let id = motion.campaign.id;
-        let accepted = self.registry.assignments_to_recall(id, ASSIGNMENTS_MAX).await?;
+        let suspected = kind::yields_to_suspicion(&motion.campaign.change, motion.now);
+        let accepted = self.registry.assignments_to_recall(id, suspected, ASSIGNMENTS_MAX).await?;
         if accepted.is_empty() || self.does_ending_need_people(motion).await? {
             return Ok(());
         }

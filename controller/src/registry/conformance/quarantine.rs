@@ -365,7 +365,7 @@ pub(super) async fn nobody_in_whose_hands_a_terminal_is_can_stop_its_wipe(regist
     let it = told().await;
     assert_eq!((it.telemetry, it.said.and_then(|said| said.recipient)), (None, None));
     assert_eq!(owed(registry, 8).await, [], "its receipts count");
-    let recalled = registry.assignments_to_recall(campaign_id(1), 9).await.expect("asked");
+    let recalled = registry.assignments_to_recall(campaign_id(1), true, 9).await.expect("asked");
     assert_eq!(recalled, [], "what it has accepted is not taken back");
 
     // Whoever finds the place or the request suspicious stops it.

@@ -406,7 +406,8 @@ pub(super) async fn an_operator_can_suspect_a_terminal_as_often_as_it_takes(
 
 /// What would be taken back of campaign 1, by terminal.
 async fn to_recall(registry: &dyn Registry, campaign: u8) -> Vec<TerminalId> {
-    let found = registry.assignments_to_recall(campaign_id(campaign), 9).await.expect("a list");
+    let found =
+        registry.assignments_to_recall(campaign_id(campaign), true, 9).await.expect("a list");
     found.into_iter().map(|it| it.terminal).collect()
 }
 
@@ -440,6 +441,11 @@ pub(super) async fn what_a_suspicious_terminal_has_accepted_is_taken_back_from_i
     let raised = suspect(registry, this(1), "a").await;
     suspect(registry, this(3), "a").await;
     assert_eq!(to_recall(registry, 1).await, [terminal_id(1)], "3 has accepted nothing");
+    let left_out = async || {
+        let found = registry.assignments_to_recall(campaign_id(1), false, 9).await;
+        found.expect("a list").into_iter().map(|it| it.terminal).collect::<Vec<_>>()
+    };
+    assert_eq!(left_out().await, [], "a suspicion is nobody's word to leave it out");
     suspect(registry, Scope::Store("berlin-1".to_owned()), "a").await;
     assert_eq!(to_recall(registry, 1).await, [terminal_id(1), terminal_id(2)]);
     assert!(issue(registry, &recall(1, 1, 2)).await);
@@ -459,6 +465,19 @@ pub(super) async fn what_a_suspicious_terminal_has_accepted_is_taken_back_from_i
     let late = registry.issue(campaign_id(1), Purpose::Recall, &[recall(1, 3, 2)], NOW).await;
     assert!(matches!(late, Err(RegistryError::CampaignMoved { .. })), "{late:?}");
     lift(registry, raised.number, "ana").await.expect("asked");
+}
+
+pub(super) async fn what_somebody_leaves_out_is_taken_back_suspicious_or_not(
+    registry: &dyn Registry,
+) {
+    one_order(registry).await;
+    let accepted = said(order_id(1, 1, 1), Said::Accepted, 20);
+    registry.apply(&[heard(1, accepted)]).await.expect("it is applied");
+    registry.skip(campaign_id(1), &[(terminal_id(1), 0)], &by("ana", 25)).await.expect("it is");
+    for suspected in [true, false] {
+        let found = registry.assignments_to_recall(campaign_id(1), suspected, 9).await;
+        assert_eq!(found.expect("a list").len(), 1, "{suspected}");
+    }
 }
 
 pub(super) async fn a_request_is_about_every_wave_of_its_change_of_provider(

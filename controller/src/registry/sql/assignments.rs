@@ -236,24 +236,26 @@ pub(super) async fn out_of_date(
     all_rows(tx.rows(select, vec![text(campaign), time(changed_at), int(limit)]).await?)
 }
 
+/// Those that somebody has left out, and where `suspected` is set those that are suspicious, too.
 pub(super) async fn to_recall(
     tx: &mut Transaction,
     campaign: CampaignId,
+    suspected: bool,
     limit: u32,
 ) -> Result<Vec<Assignment>> {
     let select = select_assignments!(concat!(
         "WHERE campaign = $1 AND cancel_order IS NULL AND ended = 0 AND voided = 0
              AND (terminal IN (SELECT terminal FROM campaign_skips WHERE campaign = $1)
-                 OR (state IN ('accepted', 'waiting', 'working')
+                 OR ($2 = 1 AND state IN ('accepted', 'waiting', 'working')
                      AND (EXISTS (SELECT 1 FROM requests WHERE requests.state = 'frozen'
                              AND requests.campaign IN (
                                  $1, (SELECT rebind FROM rebind_waves WHERE campaign = $1)))
                          OR EXISTS (SELECT 1 FROM terminals JOIN suspicions ON ",
         holds_back!("$1"),
         " WHERE terminals.id = assignments.terminal))))
-         ORDER BY terminal LIMIT $2"
+         ORDER BY terminal LIMIT $3"
     ));
-    all_rows(tx.rows(select, vec![text(campaign), int(limit)]).await?)
+    all_rows(tx.rows(select, vec![text(campaign), flag(suspected), int(limit)]).await?)
 }
 
 /// Those whose turn comes again: they were taken back, or somebody wants them tried again.
