@@ -378,6 +378,15 @@ impl Standing {
         self.steps.get(step).is_some()
     }
 
+    /// Whether its terminal may be at it though nobody expects to hear of it any more. `may_hold`:
+    /// it may have the order without having said so.
+    pub fn may_be_under_way_unheard(&self, may_hold: bool) -> bool {
+        let accepted = self.accepted_at.is_some() || self.progress.is_some();
+        let refused = self.refused.as_ref().is_some_and(Refused::is_final);
+        let is_told = self.ended.is_some() || (refused && !accepted);
+        self.given_up.is_some() && !is_told && (accepted || may_hold)
+    }
+
     /// An attempt that is under way after one that has ended badly, which still counts.
     pub fn is_retry_of_bad(&self) -> bool {
         self.failed_before && !self.state().is_end()

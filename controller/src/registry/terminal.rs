@@ -55,6 +55,9 @@ pub struct Terminal {
 /// A till that was not heard for so long may be broken, or off for good.
 pub const HEARD_WITHIN: Duration = Duration::from_secs(24 * 3600);
 
+/// A terminal that is connected for so long has reported what it kept.
+const TELLS_WITHIN: Duration = Duration::from_secs(10 * 60);
+
 impl Terminal {
     /// Whether a store can count on it to sell: the one rule for whoever asks what is left there
     /// when others stop.
@@ -65,6 +68,14 @@ impl Terminal {
             && is_heard
             && !self.is_frozen
             && !self.is_quarantined
+    }
+
+    /// Whether it was heard after that, and has told all that it had to tell: a hello comes before
+    /// what it has kept to report.
+    pub fn has_told_all_since(&self, at: UnixTime) -> bool {
+        let Some((seen, said)) = self.last_seen_at.zip(self.said.as_ref()) else { return false };
+        let is_told = said.outbox_depth == 0 || seen >= said.heard_at.plus(TELLS_WITHIN);
+        seen > at && is_told
     }
 }
 

@@ -9,10 +9,11 @@ use shared::time::UnixTime;
 
 use super::session::{Transaction, list, text, with_id_list};
 use super::{campaigns, deactivations, replacements, terminals};
+use crate::campaign::assignment::Standing;
 use crate::registry::RegistryError;
 use crate::registry::deactivation::NewDeactivation;
 use crate::registry::rebind::NotBegun;
-use crate::registry::terminal::{Service, Terminal};
+use crate::registry::terminal::{Service, Terminal, Unit};
 
 type Result<T> = std::result::Result<T, RegistryError>;
 
@@ -156,7 +157,8 @@ async fn stopping(tx: &mut Transaction, ids: &[TerminalId]) -> Result<Vec<Termin
 }
 
 /// The campaign by which a terminal may sell again before long, or may do so unheard: one that is
-/// not over, or one whose order it had begun when it fell silent.
+/// not over, one whose order it had begun when it fell silent, or one whose order was sent to it
+/// and of which it has said nothing since.
 pub(super) async fn resuming(
     tx: &mut Transaction,
     terminal: TerminalId,
@@ -166,11 +168,22 @@ pub(super) async fn resuming(
             return Ok(Some(campaign));
         }
     }
-    let select = "SELECT a.campaign FROM assignments a
+    let select = "SELECT a.campaign, a.standing, o.sends, o.not_after FROM assignments a
          JOIN deactivations d ON d.campaign = a.campaign
-         WHERE a.terminal = $1 AND a.state = 'silent' ORDER BY d.created_at DESC";
-    for mut row in tx.rows(select, vec![text(terminal)]).await? {
+         JOIN orders o ON o.id = a.order_id
+         WHERE a.terminal = $1 AND a.ended = 1 ORDER BY d.created_at DESC";
+    let rows = tx.rows(select, vec![text(terminal)]).await?;
+    let known = terminals::known(tx, terminal).await?;
+    for mut row in rows {
         let campaign = row.parsed("campaign")?;
+        let standing: Standing = row.json("standing")?;
+        let (sends, not_after): (u32, _) = (row.number()?, row.time()?);
+        // Whoever revokes it answers for one that is dead, and would never be heard.
+        let is_there = known.unit == Unit::Enrolled;
+        let may_hold = is_there && sends > 0 && !known.has_told_all_since(not_after);
+        if !standing.may_be_under_way_unheard(may_hold) {
+            continue;
+        }
         let is_older = is_before_its_stop(tx, terminal, campaign).await?;
         if !is_older && matches!(campaigns::known(tx, campaign).await?.change, Change::Resume(_)) {
             return Ok(Some(campaign));
