@@ -506,6 +506,7 @@ impl From<ReplacementRefused> for Refusal {
             Why::NothingListed
             | Why::NotEnrolled(_)
             | Why::NotRestored(_)
+            | Why::NewStandsStill { .. }
             | Why::Unchecked(_)
             | Why::NotHeard
             | Why::NotClosedAtHost
@@ -522,6 +523,7 @@ impl From<ReplacementRefused> for Refusal {
             | Why::OtherModel { .. }
             | Why::ApprovalExpired { .. }
             | Why::SameUnit(_)
+            | Why::NewQuarantined(_)
             | Why::Frozen(_) => Code::ReplacementRefused,
         };
         Self::new(code, refused.to_string()).hint(refused.hint())

@@ -244,6 +244,19 @@ fn enrolled<'a>(it: &Replacement, facts: &'a Facts) -> Refused<&'a Terminal> {
     Ok(new)
 }
 
+/// Whether the new terminal is there to sell: what has stood still since it was tried on site would
+/// leave the place with nobody who does.
+fn sells(new: &Terminal) -> Refused<()> {
+    if new.service != Service::InService {
+        let (serial, service) = (new.serial.clone(), new.service);
+        return Err(ReplacementRefused::NewStandsStill { serial, service });
+    }
+    match new.is_quarantined {
+        true => Err(ReplacementRefused::NewQuarantined(new.serial.clone())),
+        false => Ok(()),
+    }
+}
+
 /// What is there of the old terminal's data: configuration is restored, keys never are.
 fn restored(serial: &str, found: Restored, is_nothing_meant: bool) -> Refused<Option<Digest>> {
     match (found, is_nothing_meant) {
@@ -256,7 +269,7 @@ fn restored(serial: &str, found: Restored, is_nothing_meant: bool) -> Refused<Op
 
 /// Never two in service at one position, and none without the old one settled or given up.
 fn may_go_live(it: &Replacement, facts: &Facts) -> Refused<()> {
-    enrolled(it, facts)?;
+    sells(enrolled(it, facts)?)?;
     old_not_frozen(&facts.old)?;
     if let Some(campaign) = facts.resuming {
         let serial = facts.old.serial.clone();

@@ -41,6 +41,10 @@ pub enum ReplacementRefused {
     OldAnswers(String),
     #[error("the old terminal {serial} may sell again by {campaign}")]
     OldResumes { serial: String, campaign: CampaignId },
+    #[error("the new terminal {serial} does not sell: {}", .service.word())]
+    NewStandsStill { serial: String, service: Service },
+    #[error("the new terminal {0} is to be emptied as lost, or another one has its place")]
+    NewQuarantined(String),
     #[error("nothing is listed that the old terminal may still owe")]
     NothingListed,
     #[error("nobody says what the provider calls the closing of the old terminal's batch")]
@@ -113,7 +117,17 @@ impl ReplacementRefused {
             }
             Self::OldResumes { .. } => {
                 "end that campaign, or wait until it is over and suspend the terminal again: \
-                 `tillward campaign abort`; where it stays silent cancel this and begin anew"
+                 `tillward campaign abort`; where its order ran out unanswered, see that it \
+                 connects, or revoke it if it is dead: `tillward terminal revoke`; where it had \
+                 begun and stays silent, cancel this and begin anew"
+            }
+            Self::NewStandsStill { .. } => {
+                "resume it: `tillward request new --kind resume`, then `tillward deactivate \
+                 resume`; where it was erased cancel this and begin anew with another unit"
+            }
+            Self::NewQuarantined(_) => {
+                "see what it is wanted for: `tillward terminal show`; or cancel this and begin \
+                 anew with another unit"
             }
             Self::NothingListed => {
                 "close its batch at the provider, and list what is left; where nothing is, say so"

@@ -305,6 +305,29 @@ fn no_swap_is_made_while_the_old_terminal_may_sell_again() {
     assert_eq!(go(S::Commissioned, &go_live, &ended).unwrap().state, S::Live);
 }
 
+#[test]
+fn only_what_sells_goes_live() {
+    let go_live = Said::GoLive { watch: Watch::default() };
+    let with = |change: fn(&mut Terminal)| {
+        let mut facts = facts();
+        facts.old.service = Service::Suspended;
+        change(facts.new.as_mut().unwrap());
+        facts
+    };
+    assert_eq!(go(S::Commissioned, &go_live, &with(|_| {})).unwrap().state, S::Live);
+    for (facts, service) in [
+        (with(|it| it.service = Service::Suspended), Service::Suspended),
+        (with(|it| it.service = Service::SuspendedOwing), Service::SuspendedOwing),
+        (with(|it| it.service = Service::Erased), Service::Erased),
+    ] {
+        let why = refused(S::Commissioned, &go_live, &facts);
+        let serial = "PX-1".to_owned();
+        assert_eq!(why, ReplacementRefused::NewStandsStill { serial, service });
+    }
+    let why = refused(S::Commissioned, &go_live, &with(|it| it.is_quarantined = true));
+    assert_eq!(why, ReplacementRefused::NewQuarantined("PX-1".to_owned()));
+}
+
 /// It was tampered with or is lost: nobody waits for its word, and nobody else is in its place.
 #[test]
 fn a_revoked_terminal_has_left_its_position() {
