@@ -379,6 +379,11 @@ impl From<RegistryError> for Refusal {
             RegistryError::CampaignRefused { refused, .. } => {
                 Self::new(Code::WrongState, format!("{detail}: {refused}"))
             }
+            RegistryError::KeepsReplaced { .. } => Self::new(Code::WrongState, detail).hint(
+                "let it stop, and leave out others alone: `tillward campaign skip`; to sell \
+                 elsewhere it enrols anew: `tillward terminal claim`; where it is gone for good \
+                 `tillward terminal revoke`",
+            ),
             RegistryError::TooManyLabels { .. } => Self::new(Code::Invalid, detail)
                 .hint("take some away: `tillward terminal label TERMINAL KEY-`"),
             RegistryError::UnitRefused { serial, refused } => {

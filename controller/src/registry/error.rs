@@ -63,6 +63,11 @@ pub enum RegistryError {
     OrdersRanOut { campaign: CampaignId, at: UnixTime },
     #[error("{campaign} is of class `{class}` by now, and at most {max_parallel} at a time")]
     OtherPlace { campaign: CampaignId, class: &'static str, max_parallel: u32 },
+    #[error(
+        "{campaign} keeps terminal {terminal} from selling, whose place another one has by \
+         replacement {number}"
+    )]
+    KeepsReplaced { campaign: CampaignId, terminal: TerminalId, number: u64 },
     #[error("somebody else signed the batch of {campaign} at this moment: try again")]
     SignedMeanwhile { campaign: CampaignId },
     #[error("campaign {campaign} stays as it is")]

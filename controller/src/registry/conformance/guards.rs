@@ -4,7 +4,9 @@ use futures::future::join;
 use shared::change::Change;
 use shared::document::clearance::Deregistered;
 use shared::document::order::Stream;
+use shared::document::receipt::Said;
 use shared::id::{BindingId, OrderId};
+use shared::message::Hello;
 use shared::time::UnixTime;
 
 use super::fixture::*;
@@ -12,15 +14,16 @@ use super::followed::{ordered, resume, suspend, wipe};
 use super::positions::tuple;
 use super::replacements::{GO_LIVE, begin, commissioned, say, shop};
 use super::requests::{accepted_to, request_id};
+use crate::campaign::assignment::{Fact, GivenUp, Unheard};
 use crate::campaign::state::CampaignEvent;
 use crate::position::binding::{BindingEvent, BindingPolicy};
-use crate::registry::Registry;
 use crate::registry::campaign::{AfterStart, Campaign, NewCampaign};
 use crate::registry::deactivation::{NewDeactivation, Withdrawn};
-use crate::registry::delivery::{AlarmKind, AnyAlarm, Heard, NewOrder, Saying};
+use crate::registry::delivery::{AlarmKind, AnyAlarm, Delivered, Heard, NewOrder, Saying};
 use crate::registry::page::Page;
 use crate::registry::position::NewBinding;
 use crate::registry::rebind::NotBegun;
+use crate::registry::{Registry, RegistryError};
 use crate::replacement::ReplacementState;
 use crate::replacement::refused::ReplacementRefused;
 use crate::request::RequestKind;
@@ -128,6 +131,93 @@ pub(super) async fn no_swap_while_the_old_terminal_may_sell_again(registry: &dyn
     registry.add_claim(&again, &by("op", 40)).await.expect("it is made");
     registry.enrol(&enrolment(again.id, 7), &by("enrolment", 41)).await.expect("it is decided");
     draft(registry, 4, resume(), &[1], None).await.expect("it sells elsewhere");
+}
+
+/// This order is on its way to its terminal.
+async fn send(registry: &dyn Registry, order: &NewOrder) {
+    let (terminal, orders) = (order.terminal, vec![order.id]);
+    let sent = Delivered { terminal, seen: orders.clone(), orders, again_at: None };
+    registry.delivered(&[sent], UnixTime(25)).await.expect("it is noted");
+}
+
+/// The swap is refused at 43: an order to sell was sent to the old terminal, and ran out at 40
+/// without an answer.
+async fn sent_to_sell(registry: &dyn Registry) -> Result<ReplacementState, ReplacementRefused> {
+    let (_, new) = shop(registry).await;
+    begin(registry, &new).await.expect("it is begun");
+    commissioned(registry).await;
+    draft(registry, 2, resume(), &[1], None).await.expect("nothing was swapped yet");
+    start_created(registry, 2, &[1], AfterStart::Run).await;
+    let ran_out = UnixTime(40);
+    let sells = NewOrder { stream: Stream::Approved, not_after: ran_out, ..order(2, 1, 1) };
+    assert!(issue(registry, &sells).await);
+    send(registry, &sells).await;
+    let given_up = Fact::GivenUp(GivenUp { as_what: Unheard::Unreached, at: UnixTime(41) });
+    registry.learn(&[(sells.id, given_up)], UnixTime(41)).await.expect("it is noted");
+    let seen = registry.campaign(campaign_id(2)).await.expect("asked").expect("known");
+    registry.move_campaign(&seen, CampaignEvent::End, &by("plan", 42)).await.expect("it is over");
+    let (serial, campaign) = ("SN-001".to_owned(), campaign_id(2));
+    let resumes = Err(ReplacementRefused::OldResumes { serial, campaign });
+    assert_eq!(say(registry, GO_LIVE, 43).await, resumes);
+    resumes
+}
+
+pub(super) async fn no_swap_while_an_order_to_sell_may_have_arrived(registry: &dyn Registry) {
+    let resumes = sent_to_sell(registry).await;
+    // It is not enough that it was there while it may have begun, or has yet to tell of it.
+    let told_all = Hello { outbox_depth: 0, ..hello(1, 0) };
+    let terminal = terminal_id(1);
+    for (hello, at, goes_live) in
+        [(&told_all, 39, false), (&hello(1, 0), 50, false), (&told_all, 60, true)]
+    {
+        let gone = Heard { terminal, at: UnixTime(at + 9), saying: Saying::Gone };
+        registry.apply(&[greeting(hello.clone(), at), gone]).await.expect("it is applied");
+        let expected = if goes_live { Ok(ReplacementState::Live) } else { resumes.clone() };
+        assert_eq!(say(registry, GO_LIVE, at + 10).await, expected, "heard at {at}");
+    }
+}
+
+pub(super) async fn whoever_revokes_it_answers_for_what_was_sent_to_it(registry: &dyn Registry) {
+    let _refused = sent_to_sell(registry).await;
+    registry.revoke_terminal(terminal_id(1), &by("op", 50)).await.expect("it is revoked");
+    assert_eq!(say(registry, GO_LIVE, 51).await, Ok(ReplacementState::Live));
+}
+
+pub(super) async fn what_keeps_a_swapped_terminal_from_selling_is_not_taken_back(
+    registry: &dyn Registry,
+) {
+    let (_, new) = shop(registry).await;
+    begin(registry, &new).await.expect("it is begun");
+    commissioned(registry).await;
+    stop_of_one(registry, 3, 1).await;
+    say(registry, GO_LIVE, 30).await.expect("it was given up");
+    abort(registry, 3).await;
+    registry.settle_campaign(campaign_id(3), UnixTime(32)).await.expect("nobody had it");
+    let stop = stop_of_one(registry, 4, 2).await;
+    let refused = async || {
+        let seen = registry.campaign(campaign_id(4)).await.expect("asked").expect("known");
+        let aborted = registry.move_campaign(&seen, CampaignEvent::Abort, &by("op", 40)).await;
+        let member = [(terminal_id(1), 0)];
+        let skipped = registry.skip(campaign_id(4), &member, &by("op", 40)).await;
+        for refused in [aborted.map(|_| ()), skipped.map(|_| ())] {
+            let keeps = matches!(
+                refused,
+                Err(RegistryError::KeepsReplaced { campaign, terminal, number: 1 })
+                    if campaign == campaign_id(4) && terminal == terminal_id(1)
+            );
+            assert!(keeps, "{refused:?}");
+        }
+    };
+    send(registry, &order(4, 1, 2)).await;
+    refused().await;
+    let accepted = said(stop, Said::Accepted, 35);
+    registry.apply(&[heard(1, accepted)]).await.expect("it is applied");
+    refused().await;
+    // A claim gives it a place of its own.
+    let again = claim(1, 2);
+    registry.add_claim(&again, &by("op", 40)).await.expect("it is made");
+    registry.enrol(&enrolment(again.id, 7), &by("enrolment", 41)).await.expect("it is decided");
+    abort(registry, 4).await;
 }
 
 pub(super) async fn a_swapped_terminal_that_is_back_is_an_alarm_until_it_has_stopped(

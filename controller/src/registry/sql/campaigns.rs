@@ -15,7 +15,7 @@ use super::session::{
     Row, Transaction, bytes, code, int, json, maybe_text, maybe_time, text, time,
 };
 use super::tally::Differences;
-use super::{alarms, audit, orders, quarantine, waves};
+use super::{alarms, audit, guards, orders, quarantine, waves};
 use crate::campaign::plan::Held;
 use crate::campaign::rate::UsedUntil;
 use crate::campaign::state::{self, CampaignEvent, CampaignState};
@@ -234,13 +234,17 @@ pub(super) async fn move_on(
     event: CampaignEvent,
     by: &By,
 ) -> Result<Campaign> {
-    let Campaign { state: found, change, .. } = known(tx, id).await?;
+    let seen = known(tx, id).await?;
+    let Campaign { state: found, ref change, .. } = seen;
     let moved = || RegistryError::CampaignMoved { campaign: id, expected, found };
     if found != expected {
         return Err(moved());
     }
     let to = state::step(found, event)
         .map_err(|refused| RegistryError::CampaignRefused { campaign: id, refused })?;
+    if is_taken_back(event) {
+        guards::may_take_back(tx, &seen, None).await?;
+    }
     let ended = match (found, to) {
         (_, CampaignState::Completed) => true,
         // Nothing was ever sent: nothing is to be cancelled.

@@ -8,7 +8,7 @@ use shared::time::UnixTime;
 use super::code::Code as _;
 use super::session::{Row, Transaction, code, int, json, list, text, time, with_id_list};
 use super::tally::Differences;
-use super::{assignments, audit, campaigns, scheduling};
+use super::{assignments, audit, campaigns, guards, scheduling};
 use crate::campaign::assignment::{AssignmentState, Fact};
 use crate::campaign::state::{CampaignEvent, CampaignState};
 use crate::registry::RegistryError;
@@ -71,8 +71,9 @@ pub(super) async fn skip(
     members: &[(TerminalId, u16)],
     by: &By,
 ) -> Result<u64> {
-    check_open(tx, campaign).await?;
+    let found = check_open(tx, campaign).await?;
     let ids: Vec<_> = members.iter().map(|(id, _)| *id).collect();
+    guards::may_take_back(tx, &found, Some(&ids)).await?;
     let released = assignments::of(tx, campaign, &ids).await?;
     let mut differences = Differences::default();
     let mut skipped = 0;

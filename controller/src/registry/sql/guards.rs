@@ -11,6 +11,7 @@ use super::session::{Transaction, list, text, with_id_list};
 use super::{campaigns, deactivations, replacements, terminals};
 use crate::campaign::assignment::Standing;
 use crate::registry::RegistryError;
+use crate::registry::campaign::Campaign;
 use crate::registry::deactivation::NewDeactivation;
 use crate::registry::rebind::NotBegun;
 use crate::registry::terminal::{Service, Terminal, Unit};
@@ -93,6 +94,34 @@ async fn needed(
         }
     }
     Ok(None)
+}
+
+/// Refuses to take a stop back, of these members or of all, where that would let a terminal sell
+/// beside the one that has its place. What was sent to it may be there, answered or not; an order
+/// of an earlier epoch is nobody's any more.
+pub(super) async fn may_take_back(
+    tx: &mut Transaction,
+    campaign: &Campaign,
+    only: Option<&[TerminalId]>,
+) -> Result<()> {
+    if !matches!(campaign.change, Change::Suspend(_)) {
+        return Ok(());
+    }
+    let select = "SELECT a.terminal FROM assignments AS a
+         JOIN orders AS o ON o.id = a.order_id
+         JOIN terminals AS t ON t.id = a.terminal
+         WHERE a.campaign = $1 AND a.ended = 0 AND a.voided = 0 AND t.unit = 'enrolled'
+             AND (a.state NOT IN ('ordered', 'unanswered') OR o.sends > 0)
+         ORDER BY a.terminal";
+    let rows = tx.rows(select, vec![text(campaign.id)]).await?.into_iter();
+    let mut held = rows.map(|mut row| row.parsed("terminal")).collect::<Result<Vec<_>>>()?;
+    held.retain(|it| only.is_none_or(|only| only.contains(it)));
+    match replaced(tx, &held).await?.into_iter().next() {
+        Some((terminal, number)) => {
+            Err(RegistryError::KeepsReplaced { campaign: campaign.id, terminal, number })
+        }
+        None => Ok(()),
+    }
 }
 
 /// A store in which nobody would sell any more.
