@@ -108,6 +108,7 @@ pub const CHECKS: &[Check] = checks! {
     rebinds:
         a_change_of_provider_is_found_by_any_of_its_waves,
         a_terminal_is_in_one_change_of_provider_at_a_time,
+        whoever_is_to_stop_is_not_brought_to_another_provider,
         a_change_of_provider_takes_its_request_and_makes_its_bindings_or_nothing,
         bindings_follow_what_a_terminal_has_signed,
         a_binding_that_was_undone_has_failed_and_the_old_one_is_as_it_was,

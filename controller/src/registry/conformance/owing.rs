@@ -27,7 +27,7 @@ use crate::request::{RequestKind, RequestState};
 
 const SETTLED_BY: UnixTime = UnixTime(9_000);
 
-fn suspend(may_owe: bool) -> Change {
+pub(super) fn suspend(may_owe: bool) -> Change {
     let delay = SettlementDelay {
         covers: Covers::WhateverIsOpen,
         after_s: 60,
@@ -49,7 +49,7 @@ fn suspend(may_owe: bool) -> Change {
 }
 
 /// This campaign, by the request of that number, for terminal 1.
-async fn add(
+pub(super) async fn add(
     registry: &dyn Registry,
     campaign: u8,
     request: u8,
@@ -71,7 +71,7 @@ async fn add(
 }
 
 /// Its order is out.
-async fn start(registry: &dyn Registry, campaign: u8) {
+pub(super) async fn start(registry: &dyn Registry, campaign: u8) {
     start_created(registry, campaign, &[1], AfterStart::Run).await;
     assert!(issue(registry, &order(campaign, 1, campaign.into())).await);
 }
@@ -89,7 +89,7 @@ async fn ended(registry: &dyn Registry, campaign: u8, now: &str, notes: &[String
     registry.apply(&[heard(campaign.into(), report)]).await.expect("it is applied");
 }
 
-async fn end(registry: &dyn Registry, campaign: u8) {
+pub(super) async fn end(registry: &dyn Registry, campaign: u8) {
     let seen = registry.campaign(campaign_id(campaign)).await.expect("it is asked");
     let seen = seen.expect("it is known");
     registry.move_campaign(&seen, CampaignEvent::End, &by("plan", 60)).await.expect("it ends");

@@ -14,8 +14,9 @@ use shared::outcome::{Failure, FailureCode, Outcome};
 use shared::time::UnixTime;
 
 use super::fixture::*;
+use super::owing;
 use super::positions::{put, tuple};
-use super::requests::{accepted, request_id};
+use super::requests::{accepted, accepted_to, request_id};
 use crate::campaign::state::{CampaignEvent, CampaignState};
 use crate::position::Position;
 use crate::position::binding::{
@@ -29,7 +30,7 @@ use crate::registry::page::Page;
 use crate::registry::position::{BindingsOf, NewBinding};
 use crate::registry::rebind::{NewRebind, NewWave, NotBegun};
 use crate::registry::{Registry, RegistryError};
-use crate::request::RequestState;
+use crate::request::{RequestKind, RequestState};
 
 fn enclosed(number: u8) -> Enclosed {
     let path = vec![Digest([number; 32]), Digest([number + 100; 32])];
@@ -158,6 +159,22 @@ pub(super) async fn a_terminal_is_in_one_change_of_provider_at_a_time(registry: 
     aborted.expect("nothing of it was sent");
     let added = registry.add_rebind(&again, &by("op", 15)).await.expect("it is looked at");
     added.expect("the wave that was in the way is over");
+}
+
+pub(super) async fn whoever_is_to_stop_is_not_brought_to_another_provider(registry: &dyn Registry) {
+    enrol(registry, 1, 1).await;
+    accepted_to(registry, 1, RequestKind::Suspend).await;
+    owing::add(registry, 1, 1, owing::suspend(false)).await.expect("nothing is in its way");
+    accepted(registry, 2).await;
+    let new = new_rebind(2, vec![wave(4, &[1])]);
+    let refused = registry.add_rebind(&new, &by("op", 13)).await.expect("it is looked at");
+    let (terminal, campaign) = (terminal_id(1), campaign_id(1));
+    assert_eq!(refused, Err(NotBegun::InAnotherChange { terminal, campaign }));
+    let found = registry.campaign(campaign).await.expect("it is asked").expect("it is there");
+    let aborted = registry.move_campaign(&found, CampaignEvent::Abort, &by("op", 14)).await;
+    aborted.expect("nothing of it was sent");
+    let added = registry.add_rebind(&new, &by("op", 15)).await.expect("it is looked at");
+    added.expect("it sells on");
 }
 
 fn new_binding(number: u8, position: &Position, tid: &str) -> NewBinding {

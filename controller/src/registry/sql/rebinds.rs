@@ -13,7 +13,8 @@ use super::session::{
     with_id_list,
 };
 use super::{
-    SqlRegistry, audit, bindings, campaigns, finish, notices, read, requests, transaction, write,
+    SqlRegistry, audit, bindings, campaigns, deactivations, finish, notices, read, requests,
+    transaction, write,
 };
 use crate::registry::RegistryError;
 use crate::registry::audit::By;
@@ -83,7 +84,9 @@ async fn add(
     }
     for wave in &new.waves {
         let members: Vec<_> = wave.profiles.keys().copied().collect();
-        let taken = rebinding(tx, &members, None).await?;
+        let mut taken = rebinding(tx, &members, None).await?;
+        // Whoever stands still refuses a change of provider, and waits for it in vain.
+        taken.extend(deactivations::deactivating(tx, &members).await?);
         if let Some(&(terminal, campaign)) = taken.first() {
             return Ok(Err(NotBegun::InAnotherChange { terminal, campaign }));
         }
