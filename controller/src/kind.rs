@@ -95,6 +95,9 @@ pub struct Terms {
     /// How long whoever is at it may be away while its order lives; `None` where nothing is taken
     /// from that.
     pub silence: Option<Silence>,
+    /// Whoever is there is waited for, however long: it says itself what it waits for, and where it
+    /// were given up nobody could take that back any more.
+    pub is_waited_for: bool,
     /// Before whom it goes, unless its operator says otherwise.
     pub class: Class,
     pub disturbs: Disturbs,
@@ -137,6 +140,7 @@ impl Terms {
             lifetime_s_max: change.lifetime_s_max(),
             patience: patience(change),
             silence: silence(change),
+            is_waited_for: is_waited_for(change),
             class,
             disturbs,
             keeps_calendars: disturbs == Disturbs::InItsTurn,
@@ -233,6 +237,22 @@ fn patience(change: &Change) -> Duration {
         | Change::Resume(_)
         | Change::Decommission(_)
         | Change::Cancel(_) => REPORT_PATIENCE,
+    }
+}
+
+/// A till that has stopped stays so until its host is there and counts as it does.
+fn is_waited_for(change: &Change) -> bool {
+    match change {
+        Change::Suspend(_) => true,
+        Change::Ping(_)
+        | Change::Backup(_)
+        | Change::Drill(_)
+        | Change::Upgrade(_)
+        | Change::Restore(_)
+        | Change::Rebind(_)
+        | Change::Resume(_)
+        | Change::Decommission(_)
+        | Change::Cancel(_) => false,
     }
 }
 

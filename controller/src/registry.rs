@@ -485,12 +485,14 @@ pub trait Registry:
         page: &Page<CampaignId>,
     ) -> Result<Vec<Assignment>>;
 
-    /// That have been in this state since before this moment, longest first.
+    /// That have been in this state since before this moment, longest first; where `away` is set,
+    /// those whose terminals are offline and have said nothing since then.
     async fn assignments_since(
         &self,
         campaign: CampaignId,
         state: AssignmentState,
         before: UnixTime,
+        away: bool,
         limit: u32,
     ) -> Result<Vec<Assignment>>;
 

@@ -359,7 +359,8 @@ pub async fn waits(
     now: UnixTime,
 ) -> Result<BTreeMap<Waiting, Waits>, RegistryError> {
     let (state, far) = (AssignmentState::Waiting, UnixTime(i64::MAX));
-    let found = registry.assignments_since(campaign.id, state, far, WAITING_LOOKED_AT).await?;
+    let found =
+        registry.assignments_since(campaign.id, state, far, false, WAITING_LOOKED_AT).await?;
     let ids: Vec<_> = found.iter().map(|it| it.terminal).collect();
     if ids.is_empty() {
         return Ok(BTreeMap::new());

@@ -1,6 +1,6 @@
 //! Raises an alarm for each terminal that may not stop when it should, that has stopped and cannot
 //! end, or that owes for too long, and for each case that is behind its time; ends it when that is
-//! mended. Only what is not over is looked at.
+//! mended. Only what is not over is looked at, and whom a completed suspension has not stopped.
 
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
@@ -64,15 +64,31 @@ pub async fn look(registry: &dyn Registry, now: UnixTime) -> Result<(), Registry
     Ok(())
 }
 
-/// Suspensions that are not over, the newest first.
-async fn suspensions(
-    registry: &dyn Registry,
-) -> Result<Vec<(Campaign, Suspension)>, RegistryError> {
-    let open = registry.campaigns_in_motion().await?.into_iter();
-    let mut open: Vec<_> =
-        open.filter_map(|it| suspension(&it).map(|suspension| (it, suspension))).collect();
-    open.sort_by_key(|(it, _)| Reverse((it.created_at, it.id)));
-    Ok(open)
+/// A suspension that is to be looked at, and whom it has still to stop.
+type ToStop = (Campaign, Suspension, Vec<TerminalId>);
+
+/// Suspensions that are not over, with all their members, and those that are completed, with whom
+/// they have not stopped; the newest first.
+async fn suspensions(registry: &dyn Registry) -> Result<Vec<ToStop>, RegistryError> {
+    let mut found = Vec::new();
+    for campaign in registry.campaigns_in_motion().await? {
+        if let Some(suspension) = suspension(&campaign) {
+            let members = registry.members(campaign.id).await?;
+            found.push((campaign, suspension, members));
+        }
+    }
+    let mut left = BTreeMap::<_, Vec<_>>::new();
+    for (campaign, terminal) in registry.unstopped().await? {
+        left.entry(campaign).or_default().push(terminal);
+    }
+    for (id, members) in left {
+        let Some(campaign) = registry.campaign(id).await? else { continue };
+        if let Some(suspension) = suspension(&campaign) {
+            found.push((campaign, suspension, members));
+        }
+    }
+    found.sort_by_key(|(it, ..)| Reverse((it.created_at, it.id)));
+    Ok(found)
 }
 
 async fn of_suspensions(
@@ -81,8 +97,7 @@ async fn of_suspensions(
 ) -> Result<Vec<AnyAlarm>, RegistryError> {
     let mut newer = BTreeSet::new();
     let mut alarms = BTreeMap::new();
-    for (campaign, suspension) in suspensions(registry).await? {
-        let members = registry.members(campaign.id).await?;
+    for (campaign, suspension, members) in suspensions(registry).await? {
         if now > suspension.first_deadline() {
             for it in late(registry, &campaign, &suspension, &members, now).await? {
                 // By which of two it is to stop, the newer says.
@@ -164,7 +179,8 @@ fn alarm(
     Alarm { terminal, kind, subject, detail, at: now, ended_at: None }
 }
 
-/// Who may not stop in time by this campaign; nobody where it is over, or no suspension.
+/// Who may not stop in time by this campaign; nobody where people took it back, or it is no
+/// suspension.
 pub async fn at_risk(
     registry: &dyn Registry,
     campaign: &Campaign,
@@ -173,14 +189,15 @@ pub async fn at_risk(
     let Some(suspension) = suspension(campaign).filter(|it| now > it.first_deadline()) else {
         return Ok(BTreeSet::new());
     };
-    let mut members = registry.members(campaign.id).await?;
-    for (newer, _) in suspensions(registry).await? {
-        if newer.id == campaign.id {
+    let (mut newer, mut members) = (BTreeSet::new(), Vec::new());
+    for (it, _, theirs) in suspensions(registry).await? {
+        if it.id == campaign.id {
+            members = theirs;
             break;
         }
-        let theirs: BTreeSet<_> = registry.members(newer.id).await?.into_iter().collect();
-        members.retain(|id| !theirs.contains(id));
+        newer.extend(theirs);
     }
+    members.retain(|id| !newer.contains(id));
     let late = late(registry, campaign, &suspension, &members, now).await?;
     let at_risk = late.into_iter().filter(|alarm| alarm.kind == AlarmKind::SuspensionAtRisk);
     Ok(at_risk.filter_map(|alarm| alarm.terminal).collect())
@@ -192,8 +209,9 @@ fn suspension(campaign: &Campaign) -> Option<Suspension> {
         CampaignState::AwaitingApproval
         | CampaignState::Running
         | CampaignState::Paused
-        | CampaignState::Halted => {}
-        CampaignState::Draft | CampaignState::Completed | CampaignState::Aborted => return None,
+        | CampaignState::Halted
+        | CampaignState::Completed => {}
+        CampaignState::Draft | CampaignState::Aborted => return None,
     }
     match &campaign.change {
         Change::Suspend(suspend) => Some(Suspension {

@@ -230,6 +230,8 @@ pub const CHECKS: &[Check] = checks! {
         a_suspension_that_nobody_approves_is_an_alarm_until_it_is_over,
         of_two_suspensions_the_newer_says_when_a_terminal_is_to_stop,
         a_stopped_terminal_that_cannot_end_is_an_alarm_until_it_does,
+        who_refuses_to_stop_is_an_alarm_until_people_close_the_request,
+        who_was_given_up_while_it_stopped_is_an_alarm_until_it_has,
         a_settlement_that_is_overdue_is_an_alarm_until_it_is_made,
         what_is_late_of_a_case_is_an_alarm_until_it_is_mended;
     returns:

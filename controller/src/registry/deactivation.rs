@@ -235,6 +235,10 @@ pub trait DeactivationRegistry {
     /// all others of them; gives how many are new.
     async fn put_alarms_of_stops(&self, alarms: &[AnyAlarm], now: UnixTime) -> Result<u64>;
 
+    /// Of suspensions that are completed, while their requests are not closed: members that were
+    /// to stop, and are in service as far as it is known.
+    async fn unstopped(&self) -> Result<Vec<(CampaignId, TerminalId)>>;
+
     /// Terminals that are suspended and have not settled, by which order, and what they owe.
     async fn owing(&self) -> Result<Vec<(TerminalId, OrderId, Owing)>>;
 

@@ -582,10 +582,11 @@ impl<D: Database> Registry for SqlRegistry<D> {
         campaign: CampaignId,
         state: AssignmentState,
         before: UnixTime,
+        away: bool,
         limit: u32,
     ) -> Result<Vec<Assignment>> {
         read!(self, "find old assignments", tx => {
-            assignments::since(tx, campaign, state, before, limit)
+            assignments::since(tx, campaign, state, (before, away), limit)
         })
     }
 

@@ -72,13 +72,14 @@ impl Execute {
         }
         let mut has_given_up = false;
         for state in [AssignmentState::Ordered, AssignmentState::Unanswered] {
-            has_given_up |= self.give_up(motion, state, FAR, |_| Unheard::Unreached).await?;
+            has_given_up |=
+                self.give_up(motion, state, (FAR, false), |_| Unheard::Unreached).await?;
         }
         let terms = motion.campaign.terms();
         if now < not_after.plus(terms.patience) {
             return Ok(has_given_up);
         }
-        let before = now.minus(terms.patience);
+        let since = (now.minus(terms.patience), terms.is_waited_for);
         let at_it = [AssignmentState::Working, AssignmentState::Undoing];
         for state in [AssignmentState::Accepted, AssignmentState::Waiting].into_iter().chain(at_it)
         {
@@ -89,21 +90,23 @@ impl Execute {
                     || terms.silence.is_some_and(disturbs);
                 if has_begun { Unheard::Silent } else { Unheard::Expired }
             };
-            has_given_up |= self.give_up(motion, state, before, as_what).await?;
+            has_given_up |= self.give_up(motion, state, since, as_what).await?;
         }
         Ok(has_given_up)
     }
 
-    /// Those that have been in this state since before then.
+    /// Those that have been in this state since before then, and whose terminals have been away as
+    /// long where that is asked.
     async fn give_up(
         &self,
         motion: &Motion,
         state: AssignmentState,
-        before: UnixTime,
+        (before, away): (UnixTime, bool),
         as_what: impl Fn(&Assignment) -> Unheard,
     ) -> Result<bool> {
         let (id, now) = (motion.campaign.id, motion.now);
-        let found = self.registry.assignments_since(id, state, before, ASSIGNMENTS_MAX).await?;
+        let found =
+            self.registry.assignments_since(id, state, before, away, ASSIGNMENTS_MAX).await?;
         for unheard in [Unheard::Unreached, Unheard::Expired, Unheard::Silent] {
             let fact = Fact::GivenUp(GivenUp { as_what: unheard, at: now });
             let some: Vec<_> = found.iter().filter(|it| as_what(it) == unheard).cloned().collect();

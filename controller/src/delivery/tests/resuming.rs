@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use shared::change::rebind::{Reason, Test, TestKind};
-use shared::id::RequestId;
+use shared::id::{CampaignId, RequestId};
 use shared::message::{Component, Hello};
 use shared::time::UnixTime;
 
@@ -14,6 +14,7 @@ use super::control::upgrade;
 use super::on_record::on_record;
 use super::rebinds::{approve, until_over};
 use super::world::{World, by, id};
+use crate::campaign::assignment::AssignmentState as State;
 use crate::campaign::policy::Policy;
 use crate::deactivation::notice::Answer;
 use crate::deactivation::parties::{Party, Word};
@@ -27,6 +28,7 @@ use crate::registry::delivery::{Heard, Saying};
 use crate::registry::page::Page;
 use crate::registry::request::NewRequest;
 use crate::registry::terminal::Service;
+use crate::request::suspicion::{NewSuspicion, Scope};
 use crate::request::{Asked, Channel, Method, RequestKind};
 use crate::terminal::keys::{KeyKind, NewKeyWord};
 
@@ -232,4 +234,67 @@ async fn a_fleet_that_keeps_no_records_resumes_when_somebody_vouches_for_it() {
     approve(&world, campaign.id).await;
     until_over(&mut world, campaign.id).await;
     assert_eq!(service(&world).await, Service::InService);
+}
+
+async fn state(world: &World, campaign: CampaignId) -> State {
+    let known = world.registry.assignments_of(campaign, &[id(1)]).await.unwrap();
+    known[0].standing.state()
+}
+
+/// Terminal 1 holds its order to stop, and comes to no end by it.
+async fn armed(lifetime_s: Option<u64>) -> (World, CampaignId, UnixTime) {
+    let mut world = on_record().await;
+    world.terminal(1).may_begin = false;
+    let request = accepted(&world, 50, RequestKind::Suspend).await;
+    let cut_off = world.now.plus(Duration::from_secs(600));
+    let new = NewChange { lifetime_s, ..suspension(request, cut_off) };
+    let campaign = deactivations(&world).create(new, &by(world.now)).await.unwrap();
+    approve(&world, campaign.id).await;
+    for _ in 0..4 {
+        world.round().await;
+    }
+    assert_eq!(state(&world, campaign.id).await, State::Accepted);
+    (world, campaign.id, cut_off)
+}
+
+#[tokio::test]
+async fn a_till_that_has_stopped_stays_so_whoever_finds_it_suspicious() {
+    for (is_stopped, expected) in [(false, State::Cancelled), (true, State::Accepted)] {
+        let (mut world, campaign, cut_off) = armed(None).await;
+        if is_stopped {
+            world.now = cut_off;
+        }
+        let (scope, source) = (Scope::Terminal(id(1)), "a call".to_owned());
+        let new = NewSuspicion { scope, source, note: "who is that?".to_owned() };
+        world.registry.suspect(&new, &by(world.now)).await.unwrap();
+        for _ in 0..6 {
+            world.round().await;
+        }
+        assert_eq!(state(&world, campaign).await, expected, "stopped: {is_stopped}");
+    }
+}
+
+/// Time passes in steps in which those that are on say hello.
+async fn hours(world: &mut World, hours: u32) {
+    for _ in 0..4 * hours {
+        world.now = world.now.plus(Duration::from_secs(900));
+        world.round().await;
+    }
+}
+
+#[tokio::test]
+async fn a_till_that_stops_is_waited_for_while_it_is_there() {
+    let (mut world, campaign, _) = armed(Some(7_200)).await;
+    let over = async |world: &World| {
+        world.registry.campaign(campaign).await.unwrap().unwrap().ended_at.is_some()
+    };
+    hours(&mut world, 30).await;
+    assert_eq!(state(&world, campaign).await, State::Accepted, "its order ran out long ago");
+    world.terminal(1).is_on = false;
+    hours(&mut world, 12).await;
+    assert_eq!((state(&world, campaign).await, over(&world).await), (State::Accepted, false));
+    hours(&mut world, 13).await;
+    assert_eq!((state(&world, campaign).await, over(&world).await), (State::Silent, true));
+    let unstopped = world.registry.unstopped().await.unwrap();
+    assert_eq!(unstopped, [(campaign, id(1))]);
 }

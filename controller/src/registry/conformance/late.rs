@@ -5,14 +5,15 @@ use shared::document::order::Stream;
 use shared::document::receipt::Said;
 use shared::id::TerminalId;
 use shared::message::{Progress, StepState};
-use shared::outcome::{Outcome, Waiting};
+use shared::outcome::{Outcome, Refusal, Waiting};
 use shared::owed::SUSPENDED;
 use shared::time::UnixTime;
 
 use super::fixture::*;
-use super::followed::{hear, suspend};
-use super::owing::owing;
+use super::followed::{hear, ordered, resume, suspend};
+use super::owing::{self, owing};
 use super::requests::{accepted_to, request_id};
+use crate::campaign::assignment::{Fact, GivenUp, Unheard};
 use crate::campaign::state::CampaignEvent;
 use crate::deactivation::checklist::NewItem;
 use crate::deactivation::ledger::{EntryKind, NewEntry};
@@ -22,7 +23,7 @@ use crate::registry::campaign::{AfterStart, NewCampaign};
 use crate::registry::delivery::{Alarm, AlarmKind, NewOrder, Report};
 use crate::registry::page::Page;
 use crate::registry::stop::{Entered, NewAnnouncement, Tick};
-use crate::request::RequestKind;
+use crate::request::{RequestEvent, RequestKind};
 
 const HOUR: i64 = 3600;
 
@@ -174,6 +175,64 @@ pub(super) async fn a_stopped_terminal_that_cannot_end_is_an_alarm_until_it_does
     let settled = Outcome::Succeeded { now: SUSPENDED.to_owned() };
     hear(registry, 4, finished(order.id, settled, CUT_OFF + 3 * HOUR)).await;
     assert!(raised(registry, CUT_OFF + 4 * HOUR).await.is_empty());
+}
+
+/// How many are counted on to sell in the store.
+async fn selling(registry: &dyn Registry) -> u64 {
+    let there = registry.selling_besides(&["berlin-1".to_owned()], &[], UnixTime(60)).await;
+    there.expect("they are counted")["berlin-1"]
+}
+
+/// Terminal 1 was to stop at 30 by campaign 1, which is over since this was known of it.
+async fn over_with(registry: &dyn Registry, report: Report, given_up: Option<Fact>) {
+    enrol(registry, 1, 1).await;
+    accepted_to(registry, 1, RequestKind::Suspend).await;
+    owing::add(registry, 1, 1, owing::suspend(false)).await.expect("nothing is in its way");
+    owing::start(registry, 1).await;
+    hear(registry, 1, report).await;
+    let facts: Vec<_> = given_up.into_iter().map(|it| (order_id(1, 1, 1), it)).collect();
+    registry.learn(&facts, UnixTime(55)).await.expect("it is noted");
+    owing::end(registry, 1).await;
+}
+
+pub(super) async fn who_refuses_to_stop_is_an_alarm_until_people_close_the_request(
+    registry: &dyn Registry,
+) {
+    let (refusal, detail) = (Refusal::OtherModel, "it is a T650".to_owned());
+    let order = order_id(1, 1, 1);
+    over_with(registry, said(order, Said::Refused { refusal, detail }, 20), None).await;
+    let at_risk = (AlarmKind::SuspensionAtRisk, campaign_id(1).to_string());
+    for now in [29, 31, 10 * HOUR] {
+        assert_eq!(raised(registry, now).await, std::slice::from_ref(&at_risk), "at {now}");
+    }
+    let seen = registry.campaign(campaign_id(1)).await.expect("it is asked").expect("there");
+    let found = watch::at_risk(registry, &seen, UnixTime(31)).await.expect("it is looked at");
+    assert_eq!(found.into_iter().collect::<Vec<_>>(), [terminal_id(1)]);
+    assert_eq!(selling(registry).await, 0);
+    let closed = registry.end_request(request_id(1), RequestEvent::Close, &by("ben", 60)).await;
+    closed.expect("it is known").expect("it is closed");
+    assert!(raised(registry, 10 * HOUR).await.is_empty());
+    assert_eq!(selling(registry).await, 1);
+}
+
+pub(super) async fn who_was_given_up_while_it_stopped_is_an_alarm_until_it_has(
+    registry: &dyn Registry,
+) {
+    let order = order_id(1, 1, 1);
+    let silent = Fact::GivenUp(GivenUp { as_what: Unheard::Silent, at: UnixTime(55) });
+    over_with(registry, said(order, Said::Accepted, 20), Some(silent)).await;
+    assert!(raised(registry, 2 * HOUR).await.is_empty(), "it has a little time");
+    let stuck = (AlarmKind::SuspensionStuck, campaign_id(1).to_string());
+    assert_eq!(raised(registry, 3 * HOUR).await, [stuck]);
+    assert_eq!(selling(registry).await, 0, "it has stopped, and settles");
+    let settled = Outcome::Succeeded { now: SUSPENDED.to_owned() };
+    hear(registry, 2, finished(order, settled, 56)).await;
+    assert!(raised(registry, 3 * HOUR).await.is_empty());
+    // Once it sells again that is no suspension's business.
+    let back = ordered(registry, 2, resume()).await;
+    hear(registry, 3, finished(back, succeeded(), 58)).await;
+    assert!(raised(registry, 3 * HOUR).await.is_empty());
+    assert_eq!(selling(registry).await, 1);
 }
 
 pub(super) async fn a_settlement_that_is_overdue_is_an_alarm_until_it_is_made(

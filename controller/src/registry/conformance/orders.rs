@@ -183,7 +183,8 @@ pub(super) async fn an_aborted_campaign_sends_only_what_cancels_it(registry: &dy
 pub(super) async fn what_the_controller_learns_is_counted(registry: &dyn Registry) {
     let order = one_order(registry).await;
     let in_state = async |state, before| {
-        let found = registry.assignments_since(campaign_id(1), state, UnixTime(before), 9).await;
+        let before = UnixTime(before);
+        let found = registry.assignments_since(campaign_id(1), state, before, false, 9).await;
         found.expect("they are found").len()
     };
     assert_eq!(in_state(AssignmentState::Ordered, 20).await, 0);

@@ -90,13 +90,18 @@ pub(super) async fn since(
     tx: &mut Transaction,
     campaign: CampaignId,
     state: AssignmentState,
-    before: UnixTime,
+    (before, away): (UnixTime, bool),
     limit: u32,
 ) -> Result<Vec<Assignment>> {
     let select = select_assignments!(
-        "WHERE campaign = $1 AND state = $2 AND since_at < $3 ORDER BY since_at LIMIT $4"
+        "WHERE campaign = $1 AND state = $2 AND since_at < $3
+             AND ($5 = 0 OR EXISTS (SELECT 1 FROM terminals
+                 WHERE terminals.id = assignments.terminal AND presence <> 'online'
+                     AND (last_seen_at IS NULL OR last_seen_at < $3)))
+         ORDER BY since_at LIMIT $4"
     );
-    all_rows(tx.rows(select, vec![text(campaign), code(state), time(before), int(limit)]).await?)
+    let values = vec![text(campaign), code(state), time(before), int(limit), flag(away)];
+    all_rows(tx.rows(select, values).await?)
 }
 
 /// Those whose terminals have not accepted their orders for so long that they lend their places:

@@ -148,6 +148,10 @@ impl<D: Database> DeactivationRegistry for SqlRegistry<D> {
         })
     }
 
+    async fn unstopped(&self) -> Result<Vec<(CampaignId, TerminalId)>> {
+        read!(self, "find who has not stopped", tx => unstopped(tx))
+    }
+
     async fn owing(&self) -> Result<Vec<(TerminalId, OrderId, Owing)>> {
         read!(self, "find who owes", tx => owing(tx))
     }
@@ -280,6 +284,44 @@ pub(super) async fn deactivating(
     );
     let rows = tx.rows(select, vec![list(ids)]).await?;
     rows.into_iter().map(|mut row| Ok((row.parsed("terminal")?, row.parsed("campaign")?))).collect()
+}
+
+/// Whether a completed campaign `c` leaves its member `m` in service, as far as it is known, whose
+/// request people have not closed, and which has changed service by no later order.
+macro_rules! leaves_in_service {
+    () => {
+        "(c.state = 'completed' AND EXISTS (SELECT 1 FROM assignments AS a
+             JOIN deactivations AS of_case ON of_case.campaign = a.campaign
+             JOIN requests AS asked ON asked.id = of_case.request
+             JOIN orders AS o ON o.id = a.order_id
+             JOIN terminals AS t ON t.id = a.terminal
+             WHERE a.campaign = c.id AND a.terminal = m.terminal
+                 AND a.state IN ('unreached', 'silent', 'expired', 'refused', 'failed')
+                 AND asked.state IN ('scheduled', 'frozen')
+                 AND t.unit = 'enrolled' AND t.service = 'in-service'
+                 AND NOT EXISTS (SELECT 1 FROM orders AS later
+                     WHERE later.id = t.service_order
+                         AND (later.epoch, later.seq) > (o.epoch, o.seq))))"
+    };
+}
+pub(super) use leaves_in_service;
+
+/// Of suspensions that are completed those members that may not have stopped.
+async fn unstopped(tx: &mut Transaction) -> Result<Vec<(CampaignId, TerminalId)>> {
+    let select = concat!(
+        "SELECT m.campaign, m.terminal FROM deactivation_members m
+         JOIN campaigns c ON c.id = m.campaign WHERE ",
+        leaves_in_service!(),
+        " ORDER BY m.campaign, m.terminal"
+    );
+    let mut found = Vec::new();
+    for mut row in tx.rows(select, vec![]).await? {
+        let (campaign, terminal) = (row.parsed("campaign")?, row.parsed("terminal")?);
+        if matches!(campaigns::known(tx, campaign).await?.change, Change::Suspend(_)) {
+            found.push((campaign, terminal));
+        }
+    }
+    Ok(found)
 }
 
 async fn all_owe(tx: &mut Transaction, ids: &[TerminalId]) -> Result<bool> {

@@ -7,6 +7,7 @@ use shared::change::Change;
 use shared::id::{CampaignId, TerminalId};
 use shared::time::UnixTime;
 
+use super::deactivations::leaves_in_service;
 use super::session::{Transaction, list, text, with_id_list};
 use super::{campaigns, deactivations, replacements, terminals};
 use crate::campaign::assignment::Standing;
@@ -173,10 +174,22 @@ pub(super) async fn selling(
     Ok(selling)
 }
 
-/// Those that a suspension or a wipe is about which is not over, drafts too.
+/// Those that a suspension or a wipe is about which is not over, drafts too, or of which nobody
+/// knows whether it has stopped them.
 async fn stopping(tx: &mut Transaction, ids: &[TerminalId]) -> Result<Vec<TerminalId>> {
+    let select = with_id_list!(
+        concat!(
+            "SELECT m.terminal, m.campaign FROM deactivation_members m
+             JOIN campaigns c ON c.id = m.campaign
+             WHERE (c.ended_at IS NULL OR ",
+            leaves_in_service!(),
+            ") AND m.terminal IN "
+        ),
+        " ORDER BY m.terminal, m.campaign"
+    );
     let mut found = Vec::new();
-    for (terminal, campaign) in deactivations::deactivating(tx, ids).await? {
+    for mut row in tx.rows(select, vec![list(ids)]).await? {
+        let (terminal, campaign) = (row.parsed("terminal")?, row.parsed("campaign")?);
         let change = campaigns::known(tx, campaign).await?.change;
         if matches!(change, Change::Suspend(_) | Change::Decommission(_)) {
             found.push(terminal);
