@@ -211,6 +211,7 @@ pub const CHECKS: &[Check] = checks! {
         what_a_suspension_has_saved_and_nobody_has_verified_is_not_saved,
         a_terminal_has_stopped_by_the_order_that_stopped_it_whichever_took_over,
         what_people_took_back_has_stopped_nothing,
+        what_had_stopped_and_was_taken_back_stands_still_no_more,
         a_change_of_service_that_is_refused_changes_nothing;
     erased:
         only_what_succeeded_is_certified_and_what_cannot_be_is_gone_past,

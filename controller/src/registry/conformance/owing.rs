@@ -5,7 +5,7 @@ use shared::change::{Change, Covers, SettlementDelay, Suspend};
 use shared::digest::Digest;
 use shared::document::receipt::{Evidence, Said};
 use shared::message::{Hello, Stands};
-use shared::outcome::Outcome;
+use shared::outcome::{Failure, FailureCode, Outcome};
 use shared::owed::{Owed, SUSPENDED, SUSPENDED_OWING};
 use shared::time::UnixTime;
 
@@ -208,6 +208,41 @@ pub(super) async fn what_people_took_back_has_stopped_nothing(registry: &dyn Reg
     registry.apply(&[heard(1, report)]).await.expect("it is applied");
     let found = facts(registry).await;
     assert_eq!((found.service, found.stopped_by), (Service::InService, None));
+}
+
+pub(super) async fn what_had_stopped_and_was_taken_back_stands_still_no_more(
+    registry: &dyn Registry,
+) {
+    enrol(registry, 1, 1).await;
+    for number in 1..=2 {
+        accepted_to(registry, number, RequestKind::Suspend).await;
+    }
+    add(registry, 1, 1, suspend(false)).await.expect("nothing is in its way");
+    start(registry, 1).await;
+    add(registry, 2, 2, suspend(true)).await.expect("it takes the place of the one that waits");
+    start(registry, 2).await;
+    let stopped = Evidence {
+        step: "stop".to_owned(),
+        at: UnixTime(31),
+        note: "trading is stopped".to_owned(),
+        digest: None,
+    };
+    let taken_back = Outcome::RolledBack {
+        failure: Failure {
+            code: FailureCode::Withdrawn,
+            step: "settle".to_owned(),
+            detail: "it stays open".to_owned(),
+        },
+    };
+    for (campaign, outcome, evidence, stopped_by) in [
+        (1, Outcome::Superseded, vec![stopped], Some(order_id(1, 1, 1))),
+        (2, taken_back, vec![], None),
+    ] {
+        let end = Said::Finished { outcome, evidence };
+        let report = said(order_id(campaign, 1, 1), end, 45);
+        registry.apply(&[heard(campaign.into(), report)]).await.expect("it is applied");
+        assert_eq!(facts(registry).await.stopped_by, stopped_by);
+    }
 }
 
 pub(super) async fn a_suspension_goes_on_for_another_only_where_it_allows_to_settle_later(

@@ -565,7 +565,7 @@ pub(super) async fn lost_its_books(
 }
 
 /// A suspension that another one took over has stopped its terminal all the same; one that people
-/// took back has let it sell again.
+/// took back has let it sell again, whether it had stopped before (then it rolls back) or not.
 async fn handed_over(
     tx: &mut Transaction,
     terminal: TerminalId,
@@ -575,10 +575,9 @@ async fn handed_over(
     let Change::Suspend(_) = change else { return Ok(()) };
     let stopped_by = match outcome {
         Outcome::Superseded if evidence.iter().any(|it| it.step == STOP) => Some(order),
-        Outcome::Cancelled { .. } => None,
+        Outcome::Cancelled { .. } | Outcome::RolledBack { .. } => None,
         Outcome::Superseded
         | Outcome::Succeeded { .. }
-        | Outcome::RolledBack { .. }
         | Outcome::Failed { .. }
         | Outcome::RollbackFailed { .. }
         | Outcome::Expired => return Ok(()),
