@@ -46,7 +46,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use shared::digest::Digest;
+use shared::digest::{Digest, PublicKey};
 use shared::document::Roster;
 use shared::id::{CampaignId, ClaimId, FleetId, OrderId, TerminalId};
 use shared::message::SignedBytes;
@@ -233,6 +233,10 @@ pub trait Registry:
 
     /// Those of these that exist, by id. At most [`page::PAGE_ITEMS_MAX`] at a time.
     async fn terminals_of(&self, ids: &[TerminalId]) -> Result<Vec<Terminal>>;
+
+    /// The keys that these have had, each with the epoch with which it began, by terminal and
+    /// epoch. None of whoever was revoked, was ordered to be emptied as lost, or was erased before.
+    async fn terminal_keys(&self, ids: &[TerminalId]) -> Result<Vec<(TerminalId, u32, PublicKey)>>;
 
     /// Labels get these values; one without a value is taken away. Gives the terminal as it is now.
     /// Where it would come to more than `LABELS_MAX`, nothing is changed.

@@ -10,7 +10,7 @@ use shared::digest::PublicKey;
 use shared::document::{Document, Receipt, RecipientStatement};
 use shared::id::{FleetId, TerminalId};
 use shared::message::{Body, Hello, SignedBytes, Up};
-use shared::signature::{self, KnownKeys};
+use shared::signature::{self, Envelope, KnownKeys};
 use shared::time::UnixTime;
 use tracing::{debug, warn};
 
@@ -89,7 +89,33 @@ impl Follow {
         let terminals = self.registry.terminals_of(&ids).await?;
         let keys: BTreeMap<_, _> =
             terminals.iter().filter_map(|it| Some((it.id, it.public_key?))).collect();
-        Ok(sayings.iter().map(|saying| self.one(saying, &keys)).collect())
+        let mut heard: Vec<_> = sayings.iter().map(|saying| self.one(saying, &keys)).collect();
+        self.prove_by_earlier_keys(&mut heard).await?;
+        Ok(heard)
+    }
+
+    /// What was signed before a new enrolment, and is told after it.
+    async fn prove_by_earlier_keys(&self, heard: &mut [Heard]) -> Result<(), RegistryError> {
+        let mut unproven: Vec<_> =
+            heard.iter_mut().filter_map(|it| Some((it.terminal, unproven(it)?))).collect();
+        let mut ids: Vec<_> = unproven.iter().map(|(terminal, _)| *terminal).collect();
+        ids.sort_unstable();
+        ids.dedup();
+        if ids.is_empty() {
+            return Ok(());
+        }
+        let keys = self.registry.terminal_keys(&ids).await?;
+        for (terminal, report) in &mut unproven {
+            let Report::Unproven { signed, why } = &**report else { continue };
+            let (terminal, signed) = (*terminal, signed.clone());
+            let of_it = keys.iter().filter(|(of, ..)| *of == terminal);
+            let of_it: Vec<_> = of_it.map(|(_, epoch, key)| (*epoch, *key)).collect();
+            match of_earlier_key(self.fleet, terminal, &signed, &of_it) {
+                Some(receipt) => **report = Report::OfEarlierKey { receipt, signed },
+                None => warn!(%terminal, why, "an unproven receipt was kept aside"),
+            }
+        }
+        Ok(())
     }
 
     fn one(&self, spooled: &Spooled, keys: &BTreeMap<TerminalId, PublicKey>) -> Heard {
@@ -132,12 +158,29 @@ impl Follow {
     fn prove(&self, terminal: TerminalId, signed: SignedBytes, key: Option<&PublicKey>) -> Report {
         match prove::<Receipt>(self.fleet, terminal, &signed, key) {
             Ok(receipt) => Report::Receipt { receipt, signed },
-            Err(why) => {
-                warn!(%terminal, why, "an unproven receipt was kept aside");
-                Report::Unproven { signed, why }
-            }
+            Err(why) => Report::Unproven { signed, why },
         }
     }
+}
+
+fn unproven(heard: &mut Heard) -> Option<&mut Report> {
+    match &mut heard.saying {
+        Saying::Report { report: report @ Report::Unproven { .. }, .. } => Some(report),
+        Saying::Report { .. } | Saying::Hello(_) | Saying::Gone => None,
+    }
+}
+
+/// The receipt, if the key signed it that its terminal had in the epoch that it names. `keys`: each
+/// with the epoch with which it began, ascending.
+fn of_earlier_key(
+    fleet: FleetId,
+    terminal: TerminalId,
+    signed: &SignedBytes,
+    keys: &[(u32, PublicKey)],
+) -> Option<Receipt> {
+    let named = Envelope::<Receipt>::from_bytes(signed.as_slice()).ok()?.document.epoch;
+    let (_, key) = keys.iter().rev().find(|(began, _)| *began <= named)?;
+    prove::<Receipt>(fleet, terminal, signed, Some(key)).ok()
 }
 
 fn is_signed(said: &Up) -> bool {
@@ -191,7 +234,7 @@ mod tests {
     use shared::document::FORMAT;
     use shared::document::receipt::Said;
     use shared::id::OrderId;
-    use shared::signature::{Envelope, PrivateKey};
+    use shared::signature::PrivateKey;
     use shared::time::ClockConfidence;
 
     use super::*;
@@ -200,10 +243,14 @@ mod tests {
     const TERMINAL: TerminalId = TerminalId::from_bytes([2; 16]);
 
     fn receipt(of: TerminalId, by: &PrivateKey) -> SignedBytes {
+        receipt_in(1, of, by)
+    }
+
+    fn receipt_in(epoch: u32, of: TerminalId, by: &PrivateKey) -> SignedBytes {
         let mut envelope = Envelope::unsigned(Receipt {
             format: FORMAT,
             terminal: of,
-            epoch: 1,
+            epoch,
             order: OrderId::from_bytes([3; 16]),
             said: Said::Accepted,
             at: UnixTime(7),
@@ -224,5 +271,27 @@ mod tests {
         assert!(!ask(&receipt(TerminalId::from_bytes([9; 16]), &own), Some(&key)));
         assert!(!ask(&receipt(TERMINAL, &own), None));
         assert!(!ask(&SignedBytes::new(Digest::of(b"noise").0.to_vec()), Some(&key)));
+    }
+
+    #[test]
+    fn what_was_signed_before_a_new_enrolment_is_proven_by_the_key_of_its_epoch() {
+        let (old, new) = (PrivateKey::from_seed(&[5; 32]), PrivateKey::from_seed(&[6; 32]));
+        // The old key lasted through a lost ledger, which began epoch 2.
+        let keys = [(1, old.public()), (3, new.public())];
+        for (epoch, key, is_proven) in [
+            (0, &old, false),
+            (1, &old, true),
+            (2, &old, true),
+            (3, &old, false),
+            (2, &new, false),
+            (3, &new, true),
+        ] {
+            let signed = receipt_in(epoch, TERMINAL, key);
+            let found = of_earlier_key(FLEET, TERMINAL, &signed, &keys);
+            assert_eq!(found.map(|it| it.epoch), is_proven.then_some(epoch), "{epoch}");
+        }
+        let other = receipt_in(1, TerminalId::from_bytes([9; 16]), &old);
+        assert_eq!(of_earlier_key(FLEET, TERMINAL, &other, &keys), None);
+        assert_eq!(of_earlier_key(FLEET, TERMINAL, &receipt(TERMINAL, &old), &[]), None);
     }
 }

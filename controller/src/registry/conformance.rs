@@ -67,6 +67,7 @@ pub const CHECKS: &[Check] = checks! {
         a_claim_is_used_once_and_again_only_by_the_same_key,
         the_sixth_guess_finds_a_claim_shut,
         a_new_enrolment_begins_an_epoch_and_voids_older_orders,
+        what_was_signed_before_a_new_enrolment_counts_for_orders_of_its_epoch,
         a_place_has_one_enrolled_terminal,
         terminals_are_counted_as_they_live,
         terminals_come_in_pages,

@@ -101,6 +101,12 @@ pub enum Report {
         receipt: Receipt,
         signed: SignedBytes,
     },
+    /// Signed by the key that the terminal had in the epoch that the receipt names, before it
+    /// enrolled anew: it speaks of orders of that epoch alone.
+    OfEarlierKey {
+        receipt: Receipt,
+        signed: SignedBytes,
+    },
     /// A receipt that the terminal's key did not sign, or that is not what it seems. Kept aside.
     Unproven {
         signed: SignedBytes,

@@ -57,7 +57,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use shared::digest::Digest;
+use shared::digest::{Digest, PublicKey};
 use shared::document::Roster;
 use shared::id::{CampaignId, ClaimId, FleetId, OrderId, TerminalId};
 use shared::message::SignedBytes;
@@ -273,6 +273,10 @@ impl<D: Database> Registry for SqlRegistry<D> {
 
     async fn terminals_of(&self, ids: &[TerminalId]) -> Result<Vec<Terminal>> {
         read!(self, "find terminals", tx => terminals::of(tx, ids))
+    }
+
+    async fn terminal_keys(&self, ids: &[TerminalId]) -> Result<Vec<(TerminalId, u32, PublicKey)>> {
+        read!(self, "find the keys of terminals", tx => terminals::keys_of(tx, ids))
     }
 
     async fn label_terminal(

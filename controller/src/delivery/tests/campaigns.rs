@@ -355,6 +355,24 @@ async fn a_terminal_that_was_set_up_anew_gets_its_order_again() {
 }
 
 #[tokio::test]
+async fn what_a_terminal_signed_before_it_enrolled_anew_counts_when_it_is_heard() {
+    let mut world = World::new(2, 1).await;
+    rounds(&mut world, 2).await;
+    world.start_campaign(1, 2).await;
+    world.round().await;
+    // It carries its order out, and nobody hears of that before it has another key.
+    world.away(100);
+    let anew = PrivateKey::from_seed(&[77; 32]);
+    assert_eq!(world.enrol(id(1), 100, anew.public()).await, 2);
+    world.terminal(1).key = anew;
+    world.until_over(1, 60).await;
+    world.everybody_succeeded_once(1).await;
+    let known = world.registry.assignments_of(campaign_id(1), &[id(1)]).await.unwrap();
+    assert_eq!((known[0].attempt, known[0].epoch), (1, 1), "it was not ordered again");
+    assert!(world.registry.alarms(&Page::first(9)).await.unwrap().is_empty());
+}
+
+#[tokio::test]
 async fn a_revoked_terminal_holds_nobody_up() {
     let mut world = World::new(3, 1).await;
     rounds(&mut world, 2).await;

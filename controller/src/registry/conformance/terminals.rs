@@ -3,13 +3,19 @@
 use std::collections::BTreeMap;
 
 use shared::digest::Digest;
+use shared::document::order::Stream;
+use shared::outcome::Outcome;
+use shared::owed::SUSPENDED;
 use shared::time::UnixTime;
 
 use super::fixture::*;
+use super::followed;
+use crate::registry::campaign::NewCampaign;
+use crate::registry::delivery::{AlarmKind, NewOrder, Report};
 use crate::registry::page::Page;
 use crate::registry::terminal::{
-    Certificate, Claim, ClaimRefusal, ClaimState, Enrolled, Enrolment, NewClaim, Presence, Unit,
-    WRONG_GUESSES_MAX,
+    Certificate, Claim, ClaimRefusal, ClaimState, Enrolled, Enrolment, NewClaim, Presence, Service,
+    Unit, WRONG_GUESSES_MAX,
 };
 use crate::registry::{Registry, RegistryError};
 use crate::terminal::label::LABELS_MAX;
@@ -175,6 +181,47 @@ pub(super) async fn a_new_enrolment_begins_an_epoch_and_voids_older_orders(
     assert!(voided.is_empty());
     let tally = registry.campaign_tally(campaign_id(1)).await.expect("it is told");
     assert_eq!((tally.released(), tally.open()), (1, 1));
+}
+
+pub(super) async fn what_was_signed_before_a_new_enrolment_counts_for_orders_of_its_epoch(
+    registry: &dyn Registry,
+) {
+    enrol(registry, 1, 1).await;
+    let stop = followed::ordered(registry, 1, followed::suspend(30)).await;
+    let again = claim(1, 2);
+    registry.add_claim(&again, &by("op", 1)).await.expect("it is made");
+    enrolled(registry, &enrolment(again.id, 7), 2).await;
+    let keys = async || registry.terminal_keys(&[terminal_id(1)]).await.expect("they are found");
+    let id = terminal_id(1);
+    assert_eq!(keys().await, [(id, 1, key(1)), (id, 2, key(7))]);
+    let sent = {
+        let new = NewCampaign { change: followed::resume(), ..new_campaign(2) };
+        start_of(registry, 2, &new, &[1]).await;
+        NewOrder { epoch: 2, stream: Stream::Approved, ..order(2, 1, 1) }
+    };
+    assert!(issue(registry, &sent).await);
+    let service = async || {
+        let it = registry.terminal(terminal_id(1)).await.expect("it is asked");
+        it.expect("it is known").service
+    };
+    let earlier = |order| {
+        let outcome = Outcome::Succeeded { now: SUSPENDED.to_owned() };
+        match finished(order, outcome, 20) {
+            Report::Receipt { receipt, signed } => Report::OfEarlierKey { receipt, signed },
+            other => panic!("{other:?} is no receipt"),
+        }
+    };
+    followed::hear(registry, 1, earlier(stop)).await;
+    assert_eq!(service().await, Service::Suspended);
+    assert!(registry.alarms(&Page::first(9)).await.expect("a list").is_empty());
+    followed::hear(registry, 2, earlier(sent.id)).await;
+    assert_eq!(service().await, Service::Suspended, "its key was another one by then");
+    let alarms = registry.alarms(&Page::first(9)).await.expect("a list");
+    let kinds: Vec<_> = alarms.iter().map(|(_, it)| it.kind).collect();
+    assert_eq!(kinds, [AlarmKind::UnprovenReceipt]);
+    assert!(registry.receipts(sent.id).await.expect("a list").is_empty());
+    registry.revoke_terminal(terminal_id(1), &by("op", 3)).await.expect("it is revoked");
+    assert_eq!(keys().await, [], "whoever has its keys may sign as it likes");
 }
 
 pub(super) async fn a_place_has_one_enrolled_terminal(registry: &dyn Registry) {

@@ -62,6 +62,7 @@ struct Work {
 /// An order that reports are about.
 struct Order {
     terminal: TerminalId,
+    epoch: u32,
     /// The assignment that it is the newest attempt of, and what is known of it now.
     assignment: Option<(Assignment, Standing)>,
     /// For a cancel order: the order of the assignment that it cancels.
@@ -201,8 +202,19 @@ impl Work {
                 let kind = AlarmKind::UnprovenReceipt;
                 self.alarm(tx, heard, kind, subject, why.clone(), Some(signed)).await
             }
-            Report::Receipt { receipt, signed } => self.receipt(tx, heard, receipt, signed).await,
+            Report::OfEarlierKey { receipt, signed } if !self.is_of_its_epoch(receipt) => {
+                let (kind, subject) = (AlarmKind::UnprovenReceipt, Digest::of(signed.as_slice()));
+                let why = format!("the key of epoch {} has no say in its order", receipt.epoch);
+                self.alarm(tx, heard, kind, subject, why, Some(signed)).await
+            }
+            Report::Receipt { receipt, signed } | Report::OfEarlierKey { receipt, signed } => {
+                self.receipt(tx, heard, receipt, signed).await
+            }
         }
+    }
+
+    fn is_of_its_epoch(&self, receipt: &Receipt) -> bool {
+        self.orders.get(&receipt.order).is_some_and(|order| order.epoch == receipt.epoch)
     }
 
     fn is_quarantined(&self, terminal: TerminalId) -> bool {
@@ -389,7 +401,9 @@ fn orders_named(heard: &[Heard]) -> BTreeSet<OrderId> {
         Saying::Hello(_) | Saying::Gone => None,
         Saying::Report { report, .. } => match report {
             Report::Progress(progress) => Some(progress.order),
-            Report::Receipt { receipt, .. } => Some(receipt.order),
+            Report::Receipt { receipt, .. } | Report::OfEarlierKey { receipt, .. } => {
+                Some(receipt.order)
+            }
             Report::Suspicion(suspicion) => suspicion.order,
             Report::Unproven { .. } | Report::Telemetry(_) => None,
         },
@@ -474,7 +488,7 @@ async fn load_some(
     ids: &BTreeSet<OrderId>,
 ) -> Result<BTreeMap<OrderId, Order>> {
     let select = with_id_list!(
-        "SELECT orders.id, orders.terminal, cancelled.order_id FROM orders
+        "SELECT orders.id, orders.terminal, orders.epoch, cancelled.order_id FROM orders
          LEFT JOIN assignments AS cancelled ON cancelled.cancel_order = orders.id
              AND cancelled.campaign = orders.campaign AND cancelled.terminal = orders.terminal
          WHERE orders.id IN ",
@@ -482,8 +496,9 @@ async fn load_some(
     );
     let order = |mut row: Row| {
         let id = row.parsed("order")?;
-        let (terminal, cancels) = (row.parsed("terminal")?, row.maybe_parsed("order")?);
-        Ok((id, Order { terminal, assignment: None, cancels, answered: false }))
+        let (terminal, epoch) = (row.parsed("terminal")?, row.number()?);
+        let cancels = row.maybe_parsed("order")?;
+        Ok((id, Order { terminal, epoch, assignment: None, cancels, answered: false }))
     };
     let rows = tx.rows(select, vec![list(ids)]).await?;
     let mut orders: BTreeMap<OrderId, Order> =

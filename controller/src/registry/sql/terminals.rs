@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use data_encoding::BASE64;
+use shared::digest::PublicKey;
 use shared::id::TerminalId;
 use shared::message::{Battery, Component, SignedBytes, Telemetry, TillHealth};
 use shared::topic::Shard;
@@ -184,6 +185,26 @@ pub(super) async fn of(tx: &mut Transaction, ids: &[TerminalId]) -> Result<Vec<T
     tx.rows(select, vec![list(ids)]).await?.into_iter().map(terminal).collect()
 }
 
+/// What was extracted may sign as it likes, and what was erased begins a new life.
+pub(super) async fn keys_of(
+    tx: &mut Transaction,
+    ids: &[TerminalId],
+) -> Result<Vec<(TerminalId, u32, PublicKey)>> {
+    let select = with_id_list!(
+        "SELECT k.terminal, k.epoch, k.public_key FROM terminal_keys AS k
+         JOIN terminals ON terminals.id = k.terminal
+         WHERE terminals.unit = 'enrolled'
+             AND NOT EXISTS (SELECT 1 FROM deactivation_members AS m
+                 JOIN deactivations AS d ON d.campaign = m.campaign
+                 WHERE m.terminal = k.terminal AND d.is_lost = 1)
+             AND k.terminal IN ",
+        " ORDER BY k.terminal, k.epoch"
+    );
+    let key =
+        |mut row: Row| Ok((row.parsed("terminal")?, row.number()?, row.parsed("public key")?));
+    tx.rows(select, vec![list(ids)]).await?.into_iter().map(key).collect()
+}
+
 /// Those that stand in a store.
 pub(super) async fn enrolled_in(tx: &mut Transaction, store: &str) -> Result<Vec<Terminal>> {
     let select = select_terminals!("WHERE store = $1 AND unit = 'enrolled' ORDER BY id");
@@ -272,6 +293,9 @@ pub(super) async fn enrol(
     if known.service == Service::Erased {
         begin_in_service(tx, known.id, at, &mut differences).await?;
     }
+    let keep = "INSERT INTO terminal_keys (terminal, epoch, public_key) VALUES ($1, $2, $3)
+         ON CONFLICT (terminal, epoch) DO NOTHING";
+    tx.execute(keep, vec![text(known.id), int(epoch), text(enrolment.public_key)]).await?;
     positions::follow_enrolment(tx, known.id, (&claim.store, claim.lane.as_deref()), at).await?;
     orders::void_before(tx, known.id, epoch).await?;
     backup::watch::begin(tx, known.id, at).await?;
@@ -291,6 +315,8 @@ async fn begin_in_service(
              service_at = NULL, owing = NULL, stopped_by = NULL
          WHERE id = $1";
     tx.execute(update, vec![text(id)]).await?;
+    let forget = "DELETE FROM terminal_keys WHERE terminal = $1";
+    tx.execute(forget, vec![text(id)]).await?;
     units::follow::forget(tx, id, at, differences).await
 }
 
