@@ -10,7 +10,7 @@ use shared::owed::SUSPENDED;
 use shared::time::UnixTime;
 
 use super::fixture::*;
-use super::followed::{hear, ordered, resume, suspend};
+use super::followed::{hear, resume, suspend};
 use super::owing::{self, owing};
 use super::requests::{accepted_to, request_id};
 use crate::campaign::assignment::{Fact, GivenUp, Unheard};
@@ -202,7 +202,7 @@ pub(super) async fn who_refuses_to_stop_is_an_alarm_until_people_close_the_reque
     let order = order_id(1, 1, 1);
     over_with(registry, said(order, Said::Refused { refusal, detail }, 20), None).await;
     let at_risk = (AlarmKind::SuspensionAtRisk, campaign_id(1).to_string());
-    for now in [29, 31, 10 * HOUR] {
+    for now in [31, 32, 10 * HOUR] {
         assert_eq!(raised(registry, now).await, std::slice::from_ref(&at_risk), "at {now}");
     }
     let seen = registry.campaign(campaign_id(1)).await.expect("it is asked").expect("there");
@@ -218,19 +218,21 @@ pub(super) async fn who_refuses_to_stop_is_an_alarm_until_people_close_the_reque
 pub(super) async fn who_was_given_up_while_it_stopped_is_an_alarm_until_it_has(
     registry: &dyn Registry,
 ) {
-    let order = order_id(1, 1, 1);
+    let stop = order_id(1, 1, 1);
     let silent = Fact::GivenUp(GivenUp { as_what: Unheard::Silent, at: UnixTime(55) });
-    over_with(registry, said(order, Said::Accepted, 20), Some(silent)).await;
+    over_with(registry, said(stop, Said::Accepted, 20), Some(silent)).await;
     assert!(raised(registry, 2 * HOUR).await.is_empty(), "it has a little time");
     let stuck = (AlarmKind::SuspensionStuck, campaign_id(1).to_string());
     assert_eq!(raised(registry, 3 * HOUR).await, [stuck]);
     assert_eq!(selling(registry).await, 0, "it has stopped, and settles");
     let settled = Outcome::Succeeded { now: SUSPENDED.to_owned() };
-    hear(registry, 2, finished(order, settled, 56)).await;
+    hear(registry, 2, finished(stop, settled, 56)).await;
     assert!(raised(registry, 3 * HOUR).await.is_empty());
     // Once it sells again that is no suspension's business.
-    let back = ordered(registry, 2, resume()).await;
-    hear(registry, 3, finished(back, succeeded(), 58)).await;
+    let new = NewCampaign { change: resume(), ..new_campaign(2) };
+    start_of(registry, 2, &new, &[1]).await;
+    assert!(issue(registry, &order(2, 1, 2)).await);
+    hear(registry, 3, finished(order_id(2, 1, 1), succeeded(), 58)).await;
     assert!(raised(registry, 3 * HOUR).await.is_empty());
     assert_eq!(selling(registry).await, 1);
 }
