@@ -102,7 +102,9 @@ fn decisions_are_listed_from_where_one_stopped() {
 fn a_terminal_is_found_by_its_serial_number_as_well() {
     let office = Office::open();
     let mut detail = terminal(2);
-    detail["assignments"] = json!([]);
+    for list in ["deregistered", "payment_keys", "assignments"] {
+        detail[list] = json!([]);
+    }
     let path = format!("GET /v1/terminals/trm-{}", "02".repeat(16));
     office.api.say("GET /v1/terminals", [(200, page(json!([terminal(1), terminal(2)])))]);
     office.api.say(&path, [(200, detail)]);

@@ -33,7 +33,8 @@ fn plan() -> Value {
         "software": { "component": "pos", "version": "2.0.0" }, "where": "store=north",
         "terminals": 2, "is_continuous": false, "sample": [], "excluded": [], "concerns": [],
         "bytes": null,
-        "approvers": 0, "waves": [], "over_at": 0, "takes_s": 0, "not_after_s": 604_800,
+        "approvers": 0, "waves": [], "shut": 0, "over_at": 0, "takes_s": 0,
+        "not_after_s": 604_800,
         "zones": [], "elsewhere": 0, "warnings": [],
     })
 }
