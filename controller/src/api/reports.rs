@@ -21,6 +21,7 @@ use crate::campaign::report::health::{Compared, DiskFree, Health, Sign};
 use crate::campaign::report::{Coverage, Moved, Part, Phase, Since, Straggler};
 use crate::campaign::review::{Review, installed, review};
 use crate::registry::audit::AuditEntry;
+use crate::registry::campaign::WaveStanding;
 use crate::registry::released;
 
 pub(super) fn routes() -> OpenApiRouter<Arc<Api>> {
@@ -50,11 +51,10 @@ async fn report(
         review.ok_or_else(|| Refusal::no("campaign", id))?;
     // A cancellation is part of a campaign and never one.
     let change = Change::try_from(campaign.change).map_err(|_| Refusal::no("campaign", id))?;
-    let of_wave = |number: u16| waves.iter().find(|it| it.number == number);
-    let wave = |(number, of): (u16, Coverage)| ReportPart {
-        name: (u32::from(number) + 1).to_string(),
-        members: of_wave(number).map(|it| it.wave.size.into()),
-        coverage: coverage(of),
+    let wave = |it: WaveStanding| ReportPart {
+        name: wave_number(it.number).to_string(),
+        members: Some(it.wave.size.into()),
+        coverage: coverage(report.waves.get(&it.number).cloned().unwrap_or_default()),
     };
     let part =
         |(name, of): (String, Coverage)| ReportPart { name, members: None, coverage: coverage(of) };
@@ -70,7 +70,7 @@ async fn report(
         members: campaign.frozen.map_or(0, |it| it.members.into()),
         held: held_count,
         total: coverage(report.total),
-        waves: report.waves.into_iter().map(wave).collect(),
+        waves: waves.into_iter().map(wave).collect(),
         stores: report.stores.into_iter().map(part).collect(),
         models: report.models.into_iter().map(part).collect(),
         stragglers: report.stragglers.into_iter().map(straggler).collect(),
@@ -115,6 +115,7 @@ async fn members(
         let [version_before, version_now] = versions.unwrap_or_default();
         ReportMember {
             terminal: it.terminal,
+            wave: wave_number(it.wave),
             version_before,
             version_now,
             before: it.was.map(condition),
@@ -123,6 +124,11 @@ async fn members(
     };
     let found = api.registry.released(id, &page).await?;
     Ok(listed(found, page.limit, |it| it.terminal.to_string(), member))
+}
+
+/// As people count them, from 1.
+fn wave_number(number: u16) -> u32 {
+    u32::from(number) + 1
 }
 
 fn coverage(of: Coverage) -> ReportCoverage {

@@ -30,6 +30,7 @@ pub struct CampaignReport {
     pub members: u64,
     pub held: u64,
     pub total: ReportCoverage,
+    /// In their order, those too that are not open yet.
     pub waves: Vec<ReportPart>,
     pub stores: Vec<ReportPart>,
     pub models: Vec<ReportPart>,
@@ -169,6 +170,8 @@ pub struct ReportDiskFree {
 pub struct ReportMember {
     #[schema(value_type = String)]
     pub terminal: TerminalId,
+    /// From 1.
+    pub wave: u32,
     /// Of the component that an upgrade installs: when it was released, and what it said last.
     pub version_before: Option<String>,
     pub version_now: Option<String>,

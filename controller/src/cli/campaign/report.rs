@@ -234,15 +234,23 @@ fn in_order(parts: &[ReportPart]) -> Vec<&ReportPart> {
 fn coverage(by: &str, parts: &[ReportPart], print: &mut Print) {
     let rows = in_order(parts).into_iter().take(ROWS_MAX).map(|it| {
         let of = &it.coverage;
-        let numbers = [of.released, of.succeeded, bad(of), of.unreached, of.untried, of.open];
-        let [released, succeeded, bad, unreached, untried, open] = numbers.map(|it| it.to_string());
-        [it.name.clone(), released, succeeded, bad, unreached, untried, open]
+        let numbers = [of.succeeded, bad(of), of.unreached, of.untried, of.open];
+        let [succeeded, bad, unreached, untried, open] = numbers.map(|it| it.to_string());
+        [it.name.clone(), released(it), succeeded, bad, unreached, untried, open]
     });
     let header = [by, "released", "succeeded", "bad", "unreached", "untried", "open"];
     print.table(header, rows.collect(), "");
     let more = parts.len().saturating_sub(ROWS_MAX);
     if more > 0 {
         print.line(format_args!("… and {} more, which went better", counted(more as u64, by)));
+    }
+}
+
+/// `21 of 390`, of a wave.
+fn released(it: &ReportPart) -> String {
+    match it.members {
+        Some(members) => format!("{} of {members}", it.coverage.released),
+        None => it.coverage.released.to_string(),
     }
 }
 
@@ -301,6 +309,7 @@ fn table(members: &[Assignment], conditions: &[ReportMember]) -> Result<String, 
         "battery_before",
         "battery_now",
         "told_at",
+        "wave",
     ])?;
     for it in members {
         let reason = it.reason.as_ref();
@@ -326,7 +335,7 @@ fn table(members: &[Assignment], conditions: &[ReportMember]) -> Result<String, 
 }
 
 /// The last columns of a member that was released.
-fn condition(it: &ReportMember) -> [String; 11] {
+fn condition(it: &ReportMember) -> [String; 12] {
     let text = |of: &Option<String>| as_text(of.as_deref().unwrap_or_default());
     let online = |it: &Condition| (it.presence == Presence::Online).to_string();
     let online_before = it.before.as_ref().map(online).unwrap_or_default();
@@ -356,6 +365,7 @@ fn condition(it: &ReportMember) -> [String; 11] {
         battery_before,
         battery_now,
         it.now.told_at.map(|at| at.to_string()).unwrap_or_default(),
+        it.wave.to_string(),
     ]
 }
 
@@ -425,6 +435,7 @@ mod tests {
         let till = |restarts| Some(TillHealth { answers: true, restarts });
         let released = ReportMember {
             terminal: members[0].terminal,
+            wave: 2,
             version_before: Some("1.0.0".to_owned()),
             version_now: Some("=2".to_owned()),
             before: Some(at(Presence::Online, till(0), 1 << 30)),

@@ -2,7 +2,9 @@
 
 use super::super::super::measure::{duration_text, size_text, time_text};
 use super::super::super::words::{or_nothing, word};
-use super::{attempted, bad, decided, disk, in_order, seconds, sign, since, times, title};
+use super::{
+    attempted, bad, decided, disk, in_order, released, seconds, sign, since, times, title,
+};
 use crate::api::model::{
     CampaignReport, ReportCoverage, ReportHealth, ReportPart, ReportStraggler,
 };
@@ -108,9 +110,9 @@ fn part(sheet: Sheet, [heading, by]: [&str; 2], parts: &[ReportPart]) -> Sheet {
     };
     let rows = parts.iter().take(ROWS_MAX).map(|it| {
         let of = &it.coverage;
-        let numbers = [of.released, of.succeeded, bad(of), of.open, of.unreached, of.untried];
-        let numbers = numbers.map(|it| it.to_string());
-        [vec![it.name.clone()], numbers.to_vec()].concat()
+        let ends = [of.succeeded, bad(of), of.open, of.unreached, of.untried];
+        let ends = ends.map(|it| it.to_string());
+        [vec![it.name.clone(), released(it)], ends.to_vec()].concat()
     });
     let header = [by, "Released", "Succeeded", "Bad", "Open", "Unreached", "Untried"];
     let picture = chart::parts_of_wholes(&ENDS, &bars);
