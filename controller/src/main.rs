@@ -182,8 +182,8 @@ fn run(command: Command, print: &mut Print) -> Result<(), Failure> {
             let app::Adopted { place, objects } =
                 runtime()?.block_on(app::adopt_place(&config, &name))?;
             print.line(format_args!(
-                "`{name}` is {place} from now on; objects to be looked at, and copied into it where \
-                 it lacks them: {objects}"
+                "`{name}` is {place} from now on; objects to be looked at, and copied into it \
+                 where it lacks them: {objects}"
             ));
             Ok(())
         }
