@@ -179,9 +179,15 @@ pub struct Standing {
     /// Another campaign has brought it back to what it was.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reverted_at: Option<UnixTime>,
-    /// The attempt before this one has ended badly: until this one has ended, that one counts.
+    /// An attempt before this one has ended badly: it counts until one has ended well.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub failed_before: bool,
+    /// Somebody knows that it has ended badly, and lets it pass: that, and no other, stops nothing.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub acknowledged: bool,
+    /// Somebody has it left out: it does not come again, and nobody waits for it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub left_out: bool,
     /// What it has come to on the way.
     #[serde(default, skip_serializing_if = "Steps::is_empty")]
     pub steps: Steps,
@@ -261,7 +267,20 @@ impl Standing {
             granted_at: None,
             reverted_at: None,
             failed_before: false,
+            acknowledged: false,
+            left_out: false,
             steps: Steps::default(),
+        }
+    }
+
+    /// The next attempt after this one, if there was any. A bad end stays what it is until an
+    /// attempt has ended well, and who has let it pass has let it pass.
+    pub fn ordered_after(before: Option<&Self>, at: UnixTime) -> Self {
+        Self {
+            failed_before: before.is_some_and(Self::counts_as_bad),
+            acknowledged: before.is_some_and(Self::is_acknowledged),
+            left_out: before.is_some_and(|it| it.left_out),
+            ..Self::ordered(at)
         }
     }
 
@@ -317,10 +336,20 @@ impl Standing {
     /// The state, and since when it is that.
     pub fn state_since(&self) -> (AssignmentState, UnixTime) {
         match (self.state_unless_halted(), self.reverted_at) {
-            ((AssignmentState::Cancelled, at), _) if self.halted_at.is_some() => {
+            ((AssignmentState::Cancelled, at), _) if self.halted_at.is_some() && !self.left_out => {
                 (AssignmentState::Withdrawn, at)
             }
-            ((AssignmentState::Succeeded, _), Some(at)) => (AssignmentState::Reverted, at),
+            ((AssignmentState::Succeeded, _), Some(at)) => {
+                let comes_again = !self.left_out;
+                (
+                    if comes_again {
+                        AssignmentState::Reverted
+                    } else {
+                        AssignmentState::Cancelled
+                    },
+                    at,
+                )
+            }
             (other, _) => other,
         }
     }
@@ -387,9 +416,30 @@ impl Standing {
         self.given_up.is_some() && !is_told && (accepted || may_hold)
     }
 
-    /// An attempt that is under way after one that has ended badly, which still counts.
+    /// It has ended badly, or an attempt before it has and none has ended well since: neither
+    /// trying again nor taking that back makes it good.
+    pub fn counts_as_bad(&self) -> bool {
+        self.state().is_bad() || (self.failed_before && !self.has_succeeded())
+    }
+
+    /// It counts as bad for what was before it.
     pub fn is_retry_of_bad(&self) -> bool {
-        self.failed_before && !self.state().is_end()
+        self.counts_as_bad() && !self.state().is_bad()
+    }
+
+    /// It counts as bad, and somebody has let that pass.
+    pub fn is_acknowledged(&self) -> bool {
+        self.acknowledged && self.counts_as_bad()
+    }
+
+    /// It is left out, and was not tried: its wave does not wait for it.
+    pub fn is_untried_and_left_out(&self) -> bool {
+        let is_tried = self.state() == AssignmentState::Succeeded || self.counts_as_bad();
+        self.left_out && self.state().is_end() && !is_tried
+    }
+
+    fn has_succeeded(&self) -> bool {
+        self.ended.as_ref().is_some_and(|it| matches!(it.outcome, Outcome::Succeeded { .. }))
     }
 
     /// The terminal has it in its ledger, or has answered for it: it need not be sent again.

@@ -11,7 +11,6 @@ mod orders;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use shared::calendar::Calendar;
 use shared::change::Change;
 use shared::id::{CampaignId, OrderId, TerminalId};
 use shared::time::UnixTime;
@@ -21,7 +20,7 @@ use super::approval;
 use super::assignment::{Fact, GivenUp, Unheard};
 use super::frontier::{Frontier, UpTo};
 use super::gate::{self, Verdict};
-use super::gather;
+use super::gather::{self, Gathered};
 use super::plan::{self, Plan, Room, Situation};
 use super::state::{CampaignEvent, CampaignState};
 use super::view;
@@ -149,14 +148,19 @@ impl Execute {
                     Moved::Stopped => return Ok(Progress::MoreToDo),
                     Moved::On => {}
                 }
+                self.note_reverted(motion).await?;
                 self.withdraw_out_of_date(motion).await?;
-                self.grant(motion).await?;
                 self.release_again(motion).await?;
-                self.release(motion).await?
+                let progress = self.release(motion).await?;
+                // After the others: who does not answer may not have its place back before them,
+                // again and again.
+                self.grant(motion).await?;
+                progress
             }
             CampaignState::Halted => {
                 self.recall(motion).await?;
                 self.withdraw(motion).await?;
+                self.note_reverted(motion).await?;
                 self.revert(motion).await?;
                 self.tell_who_is_held(motion).await?
             }
@@ -164,6 +168,7 @@ impl Execute {
             CampaignState::Aborted => self.cancel(motion).await?,
             CampaignState::Paused => {
                 self.recall(motion).await?;
+                self.note_reverted(motion).await?;
                 self.tell_who_is_held(motion).await?
             }
             CampaignState::Draft | CampaignState::Completed => {
@@ -263,7 +268,8 @@ impl Execute {
         if back.is_empty() {
             return Ok(());
         }
-        let (plan, _) = self.plan_for(motion, &back).await?;
+        let mut gathered = self.gathered(motion, &back).await?;
+        let plan = self.plan_for(motion, &mut gathered).await?;
         let of = |terminal| back.iter().find(|it| it.terminal == terminal).map(|it| it.order);
         let wanted: Vec<_> = plan.release.into_iter().filter_map(of).collect();
         if !wanted.is_empty() && !self.registry.grant(id, &wanted, motion.now).await?.is_empty() {
@@ -287,35 +293,34 @@ impl Execute {
             return Ok(());
         }
         let of = |terminal| back.iter().find(|it| it.terminal == terminal);
-        let (plan, calendars) = self.plan_for(motion, &back).await?;
+        let mut gathered = self.gathered(motion, &back).await?;
+        let plan = self.plan_for(motion, &mut gathered).await?;
         let numbering = self.numbering(plan.release.iter().copied()).await?;
         let again = |it: &Assignment| Wanted {
             issue: it.issue.saturating_add(1),
             ..Wanted::next_attempt(it)
         };
         let wanted = plan.release.iter().filter_map(|id| of(*id).map(again)).collect();
-        let facts = Facts { numbering, calendars };
+        let facts = Facts::of(numbering, gathered);
         self.order(motion, Purpose::Change, wanted, &facts).await?;
         Ok(())
     }
 
-    /// Whether those may be at it, as they stand now, that were released before.
-    async fn plan_for(
-        &self,
-        motion: &Motion,
-        assignments: &[Assignment],
-    ) -> Result<(Plan, BTreeMap<TerminalId, Calendar>)> {
+    /// Those that were released before, as they stand now.
+    async fn gathered(&self, motion: &Motion, assignments: &[Assignment]) -> Result<Gathered> {
         let members: Vec<_> = assignments.iter().map(|it| (it.terminal, it.wave)).collect();
-        let registry = &*self.registry;
-        let mut gathered =
-            gather::candidates(registry, &motion.campaign, &members, motion.now).await?;
+        gather::candidates(&*self.registry, &motion.campaign, &members, motion.now).await
+    }
+
+    /// Whether those may be at it.
+    async fn plan_for(&self, motion: &Motion, gathered: &mut Gathered) -> Result<Plan> {
         let tally = self.registry.campaign_tally(motion.campaign.id).await?;
         let situation = motion.situation(&tally);
-        let plan = plan::plan(situation, &gathered.candidates, &mut gathered.stores);
-        Ok((plan, gathered.calendars))
+        Ok(plan::plan(situation, &gathered.candidates, &mut gathered.stores))
     }
 
     /// A new epoch of a terminal voided its order: it gets another one, unless it may have none.
+    /// Where nothing opens in time, as windows and freezes stand, it gets none as long as they do.
     async fn order_again(&self, motion: &Motion) -> Result<()> {
         let id = motion.campaign.id;
         let voided = self.registry.assignments_voided(id, ASSIGNMENTS_MAX).await?;
@@ -334,9 +339,11 @@ impl Execute {
         };
         let (again, lost): (Vec<_>, Vec<_>) = voided.into_iter().partition(may_have_it);
         self.learn(&lost, &lost_for_good(motion.now), motion.now).await?;
-        let (_, calendars) = self.plan_for(motion, &again).await?;
-        let wanted = again.iter().map(Wanted::next_attempt).collect();
-        let facts = Facts { numbering, calendars };
+        let gathered = self.gathered(motion, &again).await?;
+        let never = gathered.who_never_opens();
+        let opens = |it: &&Assignment| !never.contains(&it.terminal);
+        let wanted = again.iter().filter(opens).map(Wanted::next_attempt).collect();
+        let facts = Facts::of(numbering, gathered);
         self.order(motion, Purpose::Change, wanted, &facts).await?;
         Ok(())
     }
@@ -388,11 +395,11 @@ impl Execute {
         let registry = &*self.registry;
         let mut gathered =
             gather::candidates(registry, &motion.campaign, &members, motion.now).await?;
-        let tally = self.registry.campaign_tally(motion.campaign.id).await?;
-        let situation = motion.situation(&tally);
-        let plan = plan::plan(situation, &gathered.candidates, &mut gathered.stores);
+        let plan = self.plan_for(motion, &mut gathered).await?;
         let waves: BTreeMap<_, _> = members.into_iter().collect();
-        let mut facts = Facts { numbering: BTreeMap::new(), calendars: gathered.calendars };
+        let stores = gathered.candidates.iter().map(|it| (it.terminal, it.store.clone()));
+        let stores: BTreeMap<_, _> = stores.collect();
+        let mut facts = Facts::of(BTreeMap::new(), gathered);
         for terminals in plan.release.chunks(ORDERS_MAX) {
             facts.numbering = self.numbering(terminals.iter().copied()).await?;
             let first = |terminal: &TerminalId| {
@@ -402,8 +409,6 @@ impl Execute {
             let wanted = terminals.iter().filter_map(first).collect();
             gone.extend(self.order(motion, Purpose::Change, wanted, &facts).await?);
         }
-        let stores: BTreeMap<_, _> =
-            gathered.candidates.into_iter().map(|it| (it.terminal, it.store)).collect();
         let store_of = |terminal| stores.get(&terminal).cloned().unwrap_or_default();
         motion.frontier.settle(&plan, &gone, store_of);
         Ok(())
@@ -435,7 +440,9 @@ impl Execute {
         let tally = self.registry.campaign_tally(campaign.id).await?;
         match campaign.state {
             CampaignState::Running | CampaignState::Paused => {
-                if !plan::is_over(motion.situation(&tally)) {
+                // Who is still being brought back has not succeeded for good.
+                let is_over = plan::is_over(motion.situation(&tally));
+                if !is_over || self.is_being_reverted(campaign).await? {
                     return Ok(());
                 }
                 let (ended, bad) = (tally.attempted(), tally.bad());

@@ -19,7 +19,7 @@ use shared::time::UnixTime;
 
 use super::plan::{Held, HeldBy, Plan};
 use super::wave::{self, Wave};
-use crate::registry::campaign::Campaign;
+use crate::registry::campaign::{Campaign, CampaignTally};
 
 /// Members at which one step looks at most.
 const LOOK_MAX: usize = 1_000;
@@ -67,6 +67,8 @@ pub struct Frontier {
     /// The same of those that are at it and away, and when that is looked at next.
     pub away_after: Option<TerminalId>,
     pub away_at: UnixTime,
+    /// How the campaign stood when everybody who had succeeded was asked to come back.
+    pub asked_back: Option<CampaignTally>,
     /// Up to where it knows the fleet's changes.
     pub up_to: UpTo,
 }
@@ -118,6 +120,7 @@ impl Frontier {
             lent_after: None,
             away_after: None,
             away_at: UnixTime(0),
+            asked_back: None,
             up_to,
         }
     }

@@ -28,6 +28,18 @@ pub(super) struct Gathered {
     pub(super) stores: BTreeMap<String, StoreStanding>,
     /// What the orders of each carry; those of which nothing closes are left out.
     pub(super) calendars: BTreeMap<TerminalId, Calendar>,
+    /// The fleet's count of upheavals before they were looked up: what changes after that, orders
+    /// made of them do not know.
+    pub(super) upheavals: u64,
+}
+
+impl Gathered {
+    /// Nothing lets them be disturbed before the orders run out: an order would have no hours that
+    /// it could carry.
+    pub(super) fn who_never_opens(&self) -> BTreeSet<TerminalId> {
+        let never = |it: &&Candidate| matches!(it.opening, Opening::Never(_));
+        self.candidates.iter().filter(never).map(|it| it.terminal).collect()
+    }
 }
 
 /// Each member with its wave. At most [`crate::registry::page::PAGE_ITEMS_MAX`] at a time.
@@ -50,6 +62,7 @@ pub(super) async fn of(
     terminals: &[Terminal],
     now: UnixTime,
 ) -> Result<Gathered, RegistryError> {
+    let upheavals = registry.fleet_tally().await?.upheavals;
     let ids: Vec<_> = members.iter().map(|(id, _)| *id).collect();
     let known: BTreeMap<_, _> = terminals.iter().map(|it| (it.id, it)).collect();
     let besides = registry.besides(campaign.id, &ids).await?;
@@ -67,7 +80,8 @@ pub(super) async fn of(
         let of_store = registry.calendars_of_store(&name).await?;
         kept.insert(name, of_store);
     }
-    let mut gathered = Gathered { candidates: vec![], stores, calendars: BTreeMap::new() };
+    let (candidates, calendars) = (vec![], BTreeMap::new());
+    let mut gathered = Gathered { candidates, stores, calendars, upheavals };
     for (id, wave) in members {
         let Some(terminal) = known.get(id) else { continue };
         let kept = kept.get(&terminal.store).map(Vec::as_slice).unwrap_or_default();

@@ -57,6 +57,8 @@ pub(super) struct OrderPlace {
     pub(super) wave: u16,
     pub(super) class: Class,
     pub(super) calendar: Option<Calendar>,
+    /// See [`NewOrder::upheavals`].
+    pub(super) upheavals: u64,
 }
 
 /// The order for one member; `None` for a stranger.
@@ -67,7 +69,7 @@ pub(super) fn order(
     place: OrderPlace,
     members: &Membership,
 ) -> Option<NewOrder> {
-    let OrderPlace { terminal, epoch, seq, attempt, wave, class, calendar } = place;
+    let OrderPlace { terminal, epoch, seq, attempt, wave, class, calendar, upheavals } = place;
     let proof = members.proof(terminal)?;
     let id = order_id(batch.campaign, batch.purpose, terminal, attempt);
     let stream = stream(batch.purpose, change);
@@ -98,6 +100,7 @@ pub(super) fn order(
         batch: batch.digest,
         signed,
         not_after: batch.not_after,
+        upheavals,
     })
 }
 
@@ -189,6 +192,7 @@ mod tests {
             wave: 0,
             class: Class::Normal,
             calendar: None,
+            upheavals: 0,
         };
         let made = |terminal| order(&signer, &batch, &change, place(terminal), &members);
         let made_order = made(terminals[2]).expect("it is a member");

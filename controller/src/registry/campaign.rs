@@ -186,20 +186,19 @@ pub struct WaveStanding {
     /// Enough of it was attempted; it soaks since.
     pub reached_at: Option<UnixTime>,
     pub passed_at: Option<UnixTime>,
-    /// Bad ends that a person has let pass.
-    pub acknowledged: u64,
     pub tally: CampaignTally,
 }
 
 impl WaveStanding {
     pub fn tried(&self) -> Tried {
         Tried {
-            size: u64::from(self.wave.size).saturating_sub(self.tally.skipped),
-            released: self.tally.released(),
+            size: u64::from(self.wave.size)
+                .saturating_sub(self.tally.skipped + self.tally.left_out),
+            released: self.tally.released().saturating_sub(self.tally.left_out),
             open: self.tally.open(),
             succeeded: self.tally.in_state(AssignmentState::Succeeded),
             bad: self.tally.bad(),
-            acknowledged: self.acknowledged,
+            acknowledged: self.tally.acknowledged,
         }
     }
 }
@@ -316,12 +315,16 @@ pub struct CampaignTally {
     pub by_state: BTreeMap<AssignmentState, u64>,
     pub late_successes: u64,
     pub contradictions: u64,
-    /// Open assignments whose attempt before has ended badly.
+    /// Assignments of which an earlier attempt has ended badly, and none has ended well since.
     pub retried: u64,
+    /// Bad ends that a person has let pass.
+    pub acknowledged: u64,
     /// Ended ones that somebody wants tried again, and that have not been yet.
     pub again: u64,
     /// Members that are left out by somebody's word and were never released.
     pub skipped: u64,
+    /// The same of those that were released, and have ended without having been tried.
+    pub left_out: u64,
     /// Why those wait that have begun, by the word of their terminals.
     pub waiting: BTreeMap<Waiting, u64>,
 }
@@ -345,7 +348,7 @@ impl CampaignTally {
         self.sum(|state| !state.is_end())
     }
 
-    /// Bad ends; trying again alone makes none of them good.
+    /// Bad ends; neither trying again alone nor taking that back makes any of them good.
     pub fn bad(&self) -> u64 {
         self.sum(AssignmentState::is_bad) + self.retried
     }

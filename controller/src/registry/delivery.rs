@@ -31,6 +31,9 @@ pub struct NewOrder {
     pub batch: Digest,
     pub signed: SignedBytes,
     pub not_after: UnixTime,
+    /// The fleet's count of upheavals before its calendar was looked up: windows and freezes that
+    /// were changed after that it does not know.
+    pub upheavals: u64,
 }
 
 /// Where the numbers of a terminal's orders stand, and whether it may be given any.

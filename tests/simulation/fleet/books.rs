@@ -91,7 +91,6 @@ impl Started {
             opened_at: (number == 0).then_some(frozen.started_at),
             reached_at: None,
             passed_at: None,
-            acknowledged: 0,
             tally: CampaignTally::default(),
         };
         Self {
@@ -250,8 +249,6 @@ impl Books {
         let started = &mut self.campaigns[campaign];
         let before = started.given.get(&till).cloned();
         let wave = started.wave_of(till);
-        let is_bad = |it: &Given| it.standing.state().is_bad() || it.standing.failed_before;
-        let failed_before = before.as_ref().is_some_and(is_bad);
         let given = Given {
             order,
             issue: before.as_ref().map_or(0, |it| it.issue + 1),
@@ -261,7 +258,7 @@ impl Books {
             again: false,
             is_called_back: false,
             was_sent: false,
-            standing: Standing { failed_before, ..Standing::ordered(now) },
+            standing: Standing::ordered_after(before.as_ref().map(|it| &it.standing), now),
         };
         if before.as_ref().is_some_and(|it| it.again) {
             started.tally.again -= 1;

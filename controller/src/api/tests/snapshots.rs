@@ -337,6 +337,7 @@ async fn order_restore(fixture: &Fixture, of: SnapshotOf, on: TerminalId) -> Ord
         batch: start.batch.digest,
         signed: SignedBytes::new(vec![2]),
         not_after,
+        upheavals: 0,
     };
     let issued = registry.issue(id, Purpose::Change, std::slice::from_ref(&order), now()).await;
     assert_eq!(issued.unwrap(), [order.id]);

@@ -98,7 +98,8 @@ fn component(
 fn lines(text: &str) -> Result<Vec<Line>, NotKept> {
     let mut found = Vec::new();
     let (mut rest, mut number) = (text.as_bytes(), 1);
-    while !rest.trim_ascii().is_empty() {
+    // From its start alone: else a file of blanks would be gone through for each of its lines.
+    while !rest.trim_ascii_start().is_empty() {
         // The library passes over empty lines; they count all the same.
         let empty = rest.split_inclusive(|byte| *byte == b'\n');
         let empty = empty.take_while(|line| line.trim_ascii().is_empty()).count();

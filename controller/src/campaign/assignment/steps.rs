@@ -64,10 +64,10 @@ impl Steps {
         self.0.get(step).copied()
     }
 
-    /// In the order in which they began.
+    /// In the order in which they were told: its clock may be set on the way.
     pub fn in_order(&self) -> Vec<(&str, Seen)> {
         let mut steps: Vec<_> = self.0.iter().map(|(step, seen)| (step.as_str(), *seen)).collect();
-        steps.sort_by_key(|(_, seen)| (seen.at, seen.ordinal));
+        steps.sort_by_key(|(_, seen)| (seen.ordinal, seen.at));
         steps
     }
 }

@@ -2,10 +2,11 @@
 //! member left out or finds it suspicious, and where the hours that an order carries are not kept
 //! any more.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 
 use shared::change::Verb;
 use shared::id::{CampaignId, TerminalId};
+use shared::time::UnixTime;
 
 use super::super::assignment::{AssignmentState, Fact};
 use super::super::policy::StopPolicy;
@@ -15,7 +16,7 @@ use super::{ASSIGNMENTS_MAX, Execute, Motion, Result, lost_for_good};
 use crate::auth::roster;
 use crate::background::Progress;
 use crate::kind;
-use crate::registry::campaign::{Assignment, Purpose};
+use crate::registry::campaign::{Assignment, Campaign, Frozen, Purpose};
 use crate::registry::page::{PAGE_ITEMS_MAX, Page};
 
 impl Execute {
@@ -50,23 +51,52 @@ impl Execute {
         self.order_about(motion, Purpose::Withdraw, &old).await
     }
 
+    /// What another campaign has brought back has not succeeded: its turn comes again. Also once
+    /// somebody has let this one go on while that is still at it.
+    pub(super) async fn note_reverted(&self, motion: &Motion) -> Result<()> {
+        let (id, now) = (motion.campaign.id, motion.now);
+        if self.registry.campaigns_reverting(id).await?.is_empty() {
+            return Ok(());
+        }
+        loop {
+            let back = self.registry.assignments_reverted(id, ASSIGNMENTS_MAX).await?;
+            self.learn(&back, &[Fact::Reverted(now)], now).await?;
+            if back.len() < ASSIGNMENTS_MAX as usize {
+                return Ok(());
+            }
+        }
+    }
+
+    /// Whether a campaign that takes this one back is still at it.
+    pub(super) async fn is_being_reverted(&self, campaign: &Campaign) -> Result<bool> {
+        for child in self.registry.campaigns_reverting(campaign.id).await? {
+            let child = self.registry.campaign(child).await?;
+            if child.is_some_and(|it| it.frozen.is_some() && it.ended_at.is_none()) {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
     /// Where the policy says so, what has succeeded is taken back by a campaign of its own, once
     /// nobody is at it any more; and again if somebody succeeds after that.
-    pub(super) async fn revert(&self, motion: &Motion) -> Result<()> {
+    pub(super) async fn revert(&self, motion: &mut Motion) -> Result<()> {
         let campaign = &motion.campaign;
         let (StopPolicy::Revert, Some(to)) = (campaign.policy.stop, campaign.policy.revert_to)
         else {
             return Ok(());
         };
         let (id, now) = (campaign.id, motion.now);
-        let back = self.registry.assignments_reverted(id, ASSIGNMENTS_MAX).await?;
-        self.learn(&back, &[Fact::Reverted(now)], now).await?;
         let tally = self.registry.campaign_tally(id).await?;
-        if tally.open() > 0 || tally.in_state(AssignmentState::Succeeded) == 0 {
+        // Nothing comes of an order that a new epoch has made void, until it is made again.
+        let voided = self.registry.assignments_voided(id, ASSIGNMENTS_MAX).await?.len() as u64;
+        let is_at_rest = tally.open() <= voided;
+        let is_looked_at = motion.frontier.asked_back.as_ref() == Some(&tally);
+        if !is_at_rest || is_looked_at || tally.in_state(AssignmentState::Succeeded) == 0 {
             return Ok(());
         }
         let children = self.registry.campaigns_reverting(id).await?;
-        let (mut asked, mut drafted) = (BTreeSet::new(), None);
+        let (mut asked, mut drafted) = (BTreeMap::new(), None);
         for child in &children {
             let Some(child) = self.registry.campaign(*child).await? else { continue };
             match child.state {
@@ -77,25 +107,30 @@ impl Execute {
                 | CampaignState::Halted
                 | CampaignState::Completed
                 | CampaignState::Aborted => {
-                    if child.frozen.is_some() {
-                        asked.extend(self.registry.members(child.id).await?);
+                    if let Some(Frozen { started_at, .. }) = child.frozen {
+                        let members = self.registry.members(child.id).await?.into_iter();
+                        // Children come oldest first.
+                        asked.extend(members.map(|id| (id, started_at)));
                     }
                 }
             }
         }
         let members = self.succeeded(id, &asked).await?;
+        if members.is_empty() {
+            motion.frontier.asked_back = Some(tally);
+            return Ok(());
+        }
         match drafted {
-            _ if members.is_empty() => Ok(()),
             Some(child) => revert::start(&self.registry, &self.signer, child, members, now).await,
             None => revert::draft(&self.registry, campaign, to, children.len(), now).await,
         }
     }
 
-    /// Whoever has succeeded, without those.
+    /// Whoever has succeeded and was not asked to come back since it was ordered to.
     async fn succeeded(
         &self,
         campaign: CampaignId,
-        without: &BTreeSet<TerminalId>,
+        asked: &BTreeMap<TerminalId, UnixTime>,
     ) -> Result<Vec<TerminalId>> {
         let mut succeeded = Vec::new();
         let mut page = Page::first(PAGE_ITEMS_MAX);
@@ -103,9 +138,13 @@ impl Execute {
             let some = self.registry.assignments(campaign, &page).await?;
             let Some(last) = some.last() else { return Ok(succeeded) };
             page = Page::after(last.terminal, PAGE_ITEMS_MAX);
-            let done = |it: &&Assignment| it.standing.state() == AssignmentState::Succeeded;
-            let ids = some.iter().filter(done).map(|it| it.terminal);
-            succeeded.extend(ids.filter(|id| !without.contains(id)));
+            let is_asked = |it: &Assignment| {
+                asked.get(&it.terminal).is_some_and(|at| *at >= it.standing.ordered_at)
+            };
+            let done = |it: &&Assignment| {
+                it.standing.state() == AssignmentState::Succeeded && !is_asked(it)
+            };
+            succeeded.extend(some.iter().filter(done).map(|it| it.terminal));
         }
     }
 

@@ -11,6 +11,7 @@ use shared::limits::short_text;
 use shared::membership::Membership;
 use tracing::debug;
 
+use super::super::gather::Gathered;
 use super::super::paper::{self, BatchTerms, OrderPlace};
 use super::{Execute, Motion, Result};
 use crate::registry::campaign::{Assignment, Issue, Purpose, StoredBatch};
@@ -35,7 +36,15 @@ pub(super) struct Wanted {
 pub(super) struct Facts {
     pub(super) numbering: BTreeMap<TerminalId, Numbering>,
     /// When each may be carried out, where something closes.
-    pub(super) calendars: BTreeMap<TerminalId, Calendar>,
+    calendars: BTreeMap<TerminalId, Calendar>,
+    upheavals: u64,
+}
+
+impl Facts {
+    pub(super) fn of(numbering: BTreeMap<TerminalId, Numbering>, gathered: Gathered) -> Self {
+        let Gathered { calendars, upheavals, .. } = gathered;
+        Self { numbering, calendars, upheavals }
+    }
 }
 
 impl Wanted {
@@ -71,7 +80,7 @@ impl Execute {
     ) -> Result<()> {
         let numbering = self.numbering(assignments.iter().map(|it| it.terminal)).await?;
         let wanted = assignments.iter().map(Wanted::about).collect();
-        let facts = Facts { numbering, calendars: BTreeMap::new() };
+        let facts = Facts::of(numbering, Gathered::default());
         self.order(motion, purpose, wanted, &facts).await?;
         Ok(())
     }
@@ -127,7 +136,9 @@ impl Execute {
                 Purpose::Change => facts.calendars.get(&terminal).cloned(),
                 Purpose::Cancel | Purpose::Recall | Purpose::Withdraw => None,
             };
-            let place = OrderPlace { terminal, epoch, seq, attempt, wave, class, calendar };
+            let upheavals = facts.upheavals;
+            let place =
+                OrderPlace { terminal, epoch, seq, attempt, wave, class, calendar, upheavals };
             paper::order(&self.signer, batch, change, place, &tree)
         };
         let orders: Vec<_> = wanted.into_iter().filter_map(sign).collect();

@@ -12,7 +12,7 @@ use shared::document::release::{Artifact, Health, Settlement};
 use shared::id::CampaignId;
 use shared::message::SignedBytes;
 use shared::outcome::Outcome;
-use shared::signature::Envelope;
+use shared::signature::{Envelope, PrivateKey};
 use shared::time::UnixTime;
 
 use super::world::{ROUND_S, World, by, campaign_id, failed, id, new_campaign};
@@ -25,7 +25,9 @@ use crate::campaign::state::CampaignState;
 use crate::campaign::{CampaignError, Retried, Skip};
 use crate::registry::RegistryError;
 use crate::registry::audit::By;
+use crate::registry::calendar::CalendarsOf;
 use crate::registry::campaign::{NewCampaign, NotAgain, Origin, Reprioritised};
+use crate::registry::page::Page;
 use crate::registry::release::StoredRelease;
 use crate::registry::terminal::Presence;
 use crate::request::suspicion::{NewSuspicion, Scope as SuspicionScope};
@@ -238,6 +240,57 @@ async fn a_freeze_takes_back_what_has_not_begun_and_its_turn_comes_again_afterwa
 }
 
 #[tokio::test]
+async fn who_is_set_up_anew_in_a_freeze_that_outlasts_its_order_gets_no_order_without_hours() {
+    let mut world = World::new(1, 1).await;
+    world.terminal(1).may_begin = false;
+    rounds(&mut world, 2).await;
+    let policy = Policy { fallback: Some("by hand".to_owned()), ..Policy::PLAIN };
+    let new = upgrade(&world, 1, policy).await;
+    world.create_and_start(&new).await.unwrap();
+    rounds(&mut world, 6).await;
+    let entry = freeze(world.now, Duration::from_secs(30 * 86_400));
+    let put = world.registry.put_calendars(&Scope::Fleet, &[entry], false, &by(world.now)).await;
+    put.unwrap().unwrap();
+    world.terminal(1).set_up_anew(2);
+    let key = world.terminal(1).key.public();
+    assert_eq!(world.enrol(id(1), 100, key).await, 2);
+    rounds(&mut world, 20).await;
+    let known = &world.registry.assignments(campaign_id(1), &Page::first(9)).await.unwrap()[0];
+    assert_eq!((known.attempt, known.standing.state().is_end()), (1, false));
+    let standing = world.registry.calendars(&CalendarsOf::default(), &Page::first(9)).await;
+    let number = standing.unwrap()[0].number;
+    world.registry.remove_calendar(number, &by(world.now)).await.unwrap().unwrap();
+    world.until_over(1, 60).await;
+    assert_eq!(world.states(1).await, [(State::Succeeded, 1)]);
+}
+
+#[tokio::test]
+async fn a_store_that_comes_into_a_frozen_region_is_not_disturbed_by_what_was_ordered_before() {
+    let mut world = World::new(2, 1).await;
+    world.terminals.values_mut().for_each(|it| it.may_begin = false);
+    rounds(&mut world, 2).await;
+    // A region is known once a store is in it.
+    let describe = async |world: &World, region: &str| {
+        let version = world.registry.store(STORE).await.unwrap().unwrap().version;
+        let described = Description { region: Some(region.to_owned()), ..Description::default() };
+        world.registry.describe_store(STORE, version, &described, &by(world.now)).await.unwrap();
+    };
+    describe(&world, "coast").await;
+    let entry = freeze(world.now, FROZEN);
+    let coast = Scope::Region("coast".to_owned());
+    world.registry.put_calendars(&coast, &[entry], false, &by(world.now)).await.unwrap().unwrap();
+    describe(&world, "hills").await;
+    let policy = Policy { fallback: Some("by hand".to_owned()), ..Policy::PLAIN };
+    let new = upgrade(&world, 1, policy).await;
+    world.create_and_start(&new).await.unwrap();
+    rounds(&mut world, 6).await;
+    assert_eq!(world.tally(1).await.open(), 2);
+    describe(&world, "coast").await;
+    rounds(&mut world, 10).await;
+    assert_eq!(world.states(1).await, [(State::Withdrawn, 2)]);
+}
+
+#[tokio::test]
 async fn a_terminal_that_fails_three_times_in_a_row_is_left_alone_until_somebody_has_looked() {
     let mut world = World::new(1, 1).await;
     rounds(&mut world, 2).await;
@@ -319,8 +372,11 @@ async fn of_two_who_change_the_same_at_once_the_second_is_told_and_others_stay_a
     assert!(matches!(late, Err(RegistryError::OtherPlace { max_parallel: 40, .. })), "{late:?}");
     // Who changes something else, and saw the old places, changes that alone.
     let class = Reprioritised { class: Some(Class::Security), max_parallel: None, ..places(0) };
+    let upheavals = async || world.registry.fleet_tally().await.unwrap().upheavals;
+    let before = upheavals().await;
     let both = set(class).await.unwrap();
     assert_eq!((both.class(), both.max_parallel), (Class::Security, 40));
+    assert!(before < upheavals().await, "whoever waits behind others is looked at again");
 }
 
 fn gate() -> Gate {
@@ -389,6 +445,47 @@ async fn who_is_left_out_while_it_waits_is_called_back_and_taken_in_again_by_a_w
     world.terminals.values_mut().for_each(|it| it.may_begin = true);
     world.until_over(1, 60).await;
     assert_eq!(world.states(1).await, [(State::Succeeded, 2)]);
+}
+
+#[tokio::test]
+async fn who_is_left_out_after_its_release_holds_up_no_wave() {
+    let mut world = World::new(4, 1).await;
+    world.terminal(2).may_begin = false;
+    rounds(&mut world, 2).await;
+    let policy = Policy { canary: vec![id(1), id(2)], ..in_two_waves(1) };
+    let new = NewCampaign { max_parallel: 9, policy, ..new_campaign(1) };
+    world.create_and_start(&new).await.unwrap();
+    rounds(&mut world, 20).await;
+    assert_eq!(world.tally(1).await.released(), 2, "the first wave waits for both");
+    let skipped = world.campaigns.skip(campaign_id(1), &[id(2)], Skip::Done, &by(world.now)).await;
+    assert_eq!(skipped.unwrap(), 1);
+    world.until_over(1, 60).await;
+    assert_eq!(world.states(1).await, [(State::Cancelled, 1), (State::Succeeded, 3)]);
+    assert!(world.terminal(2).carried_out.is_empty());
+}
+
+#[tokio::test]
+async fn who_is_taken_back_by_a_halt_and_then_left_out_is_not_waited_for() {
+    let mut world = World::new(2, 1).await;
+    world.terminal(1).outcome = failed();
+    world.terminal(2).may_begin = false;
+    rounds(&mut world, 2).await;
+    let policy = Policy { waves: vec![Share::Rest], gate: Some(gate()), ..Policy::PLAIN };
+    let new = NewCampaign { max_parallel: 9, policy, ..new_campaign(1) };
+    world.create_and_start(&new).await.unwrap();
+    rounds(&mut world, 20).await;
+    assert_eq!(world.states(1).await, [(State::Withdrawn, 1), (State::Failed, 1)]);
+    let skip = async |world: &World, what| {
+        world.campaigns.skip(campaign_id(1), &[id(2)], what, &by(world.now)).await.unwrap()
+    };
+    skip(&world, Skip::Done).await;
+    assert_eq!(world.states(1).await, [(State::Cancelled, 1), (State::Failed, 1)]);
+    skip(&world, Skip::Undone).await;
+    assert_eq!(world.states(1).await, [(State::Withdrawn, 1), (State::Failed, 1)]);
+    skip(&world, Skip::Done).await;
+    world.campaigns.resume(campaign_id(1), Some(1), &by(world.now)).await.unwrap();
+    world.until_over(1, 60).await;
+    assert!(world.terminal(2).carried_out.is_empty());
 }
 
 #[tokio::test]
@@ -548,6 +645,55 @@ async fn what_has_succeeded_is_taken_back_once_when_the_policy_says_so() {
     let tally = world.tally(1).await;
     assert_eq!((tally.in_state(State::Reverted), tally.in_state(State::Succeeded)), (0, 1));
     assert_eq!(tally.bad(), 2);
+}
+
+#[tokio::test]
+async fn what_is_taken_back_while_the_campaign_goes_on_comes_again() {
+    let mut world = World::new(3, 1).await;
+    rounds(&mut world, 2).await;
+    let new = that_goes_back(&world).await;
+    world.create_and_start(&new).await.unwrap();
+    all_end_with(&mut world, &failed());
+    world.terminal(1).outcome = succeeded();
+    loop {
+        world.round().await;
+        let Some(child) = reverting(&world).await.first().copied() else { continue };
+        if world.registry.campaign(child).await.unwrap().unwrap().frozen.is_some() {
+            break;
+        }
+    }
+    // It goes on before what had succeeded is back, and is not over before it is.
+    let bad = world.tally(1).await.bad();
+    world.campaigns.resume(campaign_id(1), Some(bad), &by(world.now)).await.unwrap();
+    world.until_over(1, 120).await;
+    assert_eq!(world.tally(1).await.in_state(State::Succeeded), 1);
+    let carried_out = world.terminal(1).carried_out.len();
+    assert_eq!(carried_out, 3, "there, back, and there again");
+}
+
+#[tokio::test]
+async fn who_was_set_up_anew_keeps_nobody_from_being_taken_back() {
+    let mut world = World::new(3, 1).await;
+    rounds(&mut world, 2).await;
+    let new = that_goes_back(&world).await;
+    world.create_and_start(&new).await.unwrap();
+    world.terminal(1).outcome = succeeded();
+    world.terminal(2).outcome = failed();
+    world.terminal(3).may_begin = false;
+    while world.campaign(1).await.state != CampaignState::Halted {
+        world.round().await;
+    }
+    let key = PrivateKey::from_seed(&[99; 32]).public();
+    world.terminal(3).is_on = false;
+    world.enrol(id(3), 100, key).await;
+    assert!(world.tally(1).await.open() > 0, "its order is void, and not ended");
+    for _ in 0..60 {
+        world.round().await;
+        if world.states(1).await.contains(&(State::Reverted, 1)) {
+            return;
+        }
+    }
+    panic!("{:?}", world.states(1).await);
 }
 
 #[tokio::test]

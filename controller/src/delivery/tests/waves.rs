@@ -164,6 +164,73 @@ async fn whoever_lets_it_go_on_knows_how_many_have_failed_and_only_more_stop_it_
 }
 
 #[tokio::test]
+async fn what_is_let_pass_and_ends_well_after_all_makes_no_room_for_another_failure() {
+    let mut world = World::new(4, 1).await;
+    world.round().await;
+    all_end_with(&mut world, &failed());
+    let policy = policy(&[Share::Count(4)]);
+    let new = NewCampaign { max_parallel: 1, policy, ..new_campaign(1) };
+    world.create_and_start(&new).await.unwrap();
+    until_halted(&mut world).await;
+    for _ in 0..6 {
+        world.round().await;
+    }
+    let known = world.registry.assignments(campaign_id(1), &first_page()).await.unwrap();
+    let [first] = known.as_slice() else { panic!("one was released: {known:?}") };
+    let succeeds = Outcome::Succeeded { now: "2".to_owned() };
+    world.terminals.get_mut(&first.terminal).unwrap().outcome = succeeds;
+    let by_now = by(world.now);
+    world.campaigns.retry(campaign_id(1), Some(&[first.terminal]), &by_now).await.unwrap();
+    resume(&world, Some(1)).await.unwrap();
+    until_halted(&mut world).await;
+    for _ in 0..6 {
+        world.round().await;
+    }
+    assert_eq!(world.states(1).await, [(State::Failed, 1), (State::Succeeded, 1)]);
+    assert_eq!(waves(&world).await[0].tried().failures(), 1, "nobody knows of that one");
+}
+
+#[tokio::test]
+async fn a_failure_stays_one_while_its_retry_is_taken_back_and_stops_nothing_twice() {
+    let mut world = World::new(3, 1).await;
+    world.round().await;
+    all_end_with(&mut world, &failed());
+    let policy = policy(&[Share::Count(3)]);
+    let new = NewCampaign { max_parallel: 2, policy, ..new_campaign(1) };
+    world.create_and_start(&new).await.unwrap();
+    until_halted(&mut world).await;
+    for _ in 0..8 {
+        world.round().await;
+    }
+    assert_eq!(world.states(1).await, [(State::Failed, 2)]);
+    let known = world.registry.assignments(campaign_id(1), &first_page()).await.unwrap();
+    let first = known[0].terminal;
+    let terminal = world.terminals.get_mut(&first).unwrap();
+    (terminal.may_begin, terminal.outcome) = (false, Outcome::Succeeded { now: "2".to_owned() });
+    world.campaigns.retry(campaign_id(1), Some(&[first]), &by(world.now)).await.unwrap();
+    resume(&world, Some(2)).await.unwrap();
+    until_halted(&mut world).await;
+    for _ in 0..8 {
+        world.round().await;
+    }
+    assert_eq!(world.states(1).await, [(State::Withdrawn, 1), (State::Failed, 2)]);
+    assert_eq!(world.tally(1).await.bad(), 3, "that it was taken back makes nothing good");
+    world.terminals.get_mut(&first).unwrap().may_begin = true;
+    resume(&world, Some(3)).await.unwrap();
+    world.until_over(1, 60).await;
+    assert_eq!(world.states(1).await, [(State::Failed, 2), (State::Succeeded, 1)]);
+    assert_eq!((world.tally(1).await.bad(), world.tally(1).await.acknowledged), (2, 2));
+}
+
+#[tokio::test]
+async fn the_reach_of_the_first_wave_counts_from_when_it_may_begin() {
+    let world = World::new(2, 1).await;
+    let not_before = world.now.plus(Duration::from_secs(3 * 86_400));
+    start(&world, Policy { not_before: Some(not_before), ..policy(&[Share::Rest]) }).await;
+    assert_eq!(waves(&world).await[0].opened_at, Some(not_before));
+}
+
+#[tokio::test]
 async fn what_had_not_begun_is_taken_back_and_comes_again_when_it_goes_on() {
     let mut world = World::new(5, 1).await;
     world.round().await;

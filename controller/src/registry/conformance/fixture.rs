@@ -206,6 +206,7 @@ pub(super) fn order(campaign: u8, terminal: u8, seq: u64) -> NewOrder {
         batch: batch(campaign, Purpose::Change).digest,
         signed: SignedBytes::new(vec![campaign, terminal]),
         not_after: FOREVER,
+        upheavals: 0,
     }
 }
 

@@ -6,7 +6,7 @@ use shared::time::UnixTime;
 use super::fixture::*;
 use crate::campaign::assignment::AssignmentState;
 use crate::registry::Registry;
-use crate::registry::delivery::Report;
+use crate::registry::delivery::{Heard, Report};
 use crate::registry::page::Page;
 use crate::registry::released::{Condition, Released};
 use crate::registry::terminal::Presence;
@@ -127,15 +127,17 @@ pub(super) async fn what_was_decided_about_a_campaign_is_told_in_its_order(
 
 pub(super) async fn when_each_step_was_first_heard_of_is_kept(registry: &dyn Registry) {
     let order = one_order(registry).await;
-    let told = [(2, "verify"), (1, "fetch"), (3, "fetch")];
+    // Of what is heard at 102 nothing can have been later.
+    let told = [(2, "verify"), (1, "fetch"), (3, "fetch"), (4, "stage")];
     for (seq, (ordinal, step)) in (1..).zip(told) {
         let heard = heard(seq, progress(order, ordinal, step));
-        registry.apply(&[heard]).await.expect("it is heard");
+        let at = UnixTime(102);
+        registry.apply(&[Heard { at, ..heard }]).await.expect("it is heard");
     }
     let found = released(registry, 1).await;
     assert_eq!(found[0].standing.state(), AssignmentState::Working);
     let steps = found[0].standing.steps.in_order();
     let steps: Vec<_> =
         steps.into_iter().map(|(step, seen)| (step, seen.at.0, seen.bytes)).collect();
-    assert_eq!(steps, [("fetch", 101, 3), ("verify", 102, 2)]);
+    assert_eq!(steps, [("fetch", 101, 3), ("verify", 102, 2), ("stage", 102, 4)]);
 }

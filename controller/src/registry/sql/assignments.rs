@@ -215,30 +215,35 @@ pub(super) async fn to_withdraw(
     all_rows(tx.rows(select, vec![text(campaign), flag(all), int(limit)]).await?)
 }
 
-/// Those that have not begun and whose orders carry calendars that are not kept any more.
+/// Those that have not begun and whose orders carry calendars that are not kept any more: what was
+/// changed after they were looked up has a higher count of upheavals. (Moments would not do: what
+/// is written at one may be seen after what was planned at a later one.)
 pub(super) async fn out_of_date(
     tx: &mut Transaction,
     campaign: CampaignId,
     limit: u32,
 ) -> Result<Vec<Assignment>> {
-    let newest = "SELECT COALESCE(MAX(CASE WHEN ended_at > set_at THEN ended_at ELSE set_at END),
-             0) FROM calendars";
+    let newest = "SELECT COALESCE(MAX(newest), 0) FROM (SELECT MAX(upheavals) AS newest
+             FROM calendars UNION ALL SELECT MAX(upheavals) FROM stores) AS changed";
     let Some(mut row) = tx.row(newest, vec![]).await? else { return Ok(vec![]) };
-    let changed_at = row.time()?;
+    let newest: u64 = row.number()?;
     let select = select_assignments!(
         "WHERE campaign = $1 AND cancel_order IS NULL AND ended = 0 AND voided = 0
              AND state IN ('ordered', 'unanswered', 'accepted', 'waiting')
              AND EXISTS (SELECT 1 FROM orders
                  JOIN terminals ON terminals.id = orders.terminal
                  JOIN stores ON stores.id = terminals.store
-                 JOIN calendars ON calendars.scope = 'fleet'
-                     OR (calendars.scope = 'region' AND calendars.subject = stores.region)
-                     OR (calendars.scope = 'store' AND calendars.subject = stores.id)
-                 WHERE orders.id = assignments.order_id AND orders.made_at <= $2
-                     AND (calendars.set_at > orders.made_at OR calendars.ended_at > orders.made_at))
+                 WHERE orders.id = assignments.order_id AND orders.upheavals < $2
+                     AND (stores.upheavals > orders.upheavals OR EXISTS (SELECT 1 FROM calendars
+                         WHERE calendars.upheavals > orders.upheavals
+                             AND (calendars.scope = 'fleet'
+                                 OR (calendars.scope = 'region'
+                                     AND calendars.subject = stores.region)
+                                 OR (calendars.scope = 'store'
+                                     AND calendars.subject = stores.id)))))
          ORDER BY terminal LIMIT $3"
     );
-    all_rows(tx.rows(select, vec![text(campaign), time(changed_at), int(limit)]).await?)
+    all_rows(tx.rows(select, vec![text(campaign), int(newest), int(limit)]).await?)
 }
 
 /// Those that somebody has left out, and where `suspected` is set those that are suspicious, too.
@@ -283,7 +288,8 @@ pub(super) async fn to_release_again(
     all_rows(tx.rows(select, values).await?)
 }
 
-/// Successes that another campaign has taken back.
+/// Successes that another campaign has taken back: one that was begun after they were ordered. What
+/// was brought back, and forward again since, stands.
 pub(super) async fn reverted(
     tx: &mut Transaction,
     campaign: CampaignId,
@@ -293,8 +299,9 @@ pub(super) async fn reverted(
         "WHERE campaign = $1 AND state = 'succeeded' AND EXISTS (
              SELECT 1 FROM campaigns AS child
              JOIN assignments AS back ON back.campaign = child.id
+             JOIN orders ON orders.id = assignments.order_id
              WHERE child.reverts = $1 AND back.terminal = assignments.terminal
-                 AND back.state = 'succeeded')
+                 AND back.state = 'succeeded' AND child.started_at >= orders.made_at)
          ORDER BY terminal LIMIT $2"
     );
     all_rows(tx.rows(select, vec![text(campaign), int(limit)]).await?)
@@ -334,9 +341,7 @@ pub(super) async fn put_attempt(
     at: UnixTime,
     differences: &mut Differences,
 ) -> Result<()> {
-    let is_bad = |it: &Assignment| it.standing.state().is_bad() || it.standing.failed_before;
-    let failed_before = before.is_some_and(is_bad);
-    let standing = Standing { failed_before, ..Standing::ordered(at) };
+    let standing = Standing::ordered_after(before.map(|it| &it.standing), at);
     let again = i64::from(before.is_some_and(|it| it.again));
     if let Some(before) = before {
         put_history(tx, before).await?;
@@ -399,6 +404,24 @@ pub(super) async fn put_cancel_order(tx: &mut Transaction, order: &NewOrder) -> 
     let update = "UPDATE assignments SET cancel_order = $3 WHERE campaign = $1 AND terminal = $2";
     tx.execute(update, vec![text(order.campaign), text(order.terminal), text(order.id)]).await?;
     Ok(())
+}
+
+/// Marks whatever counts as bad as let pass.
+pub(super) async fn let_pass(tx: &mut Transaction, campaign: CampaignId) -> Result<()> {
+    // Only what was tried again can count as bad for what was before.
+    let select = select_assignments!(
+        "WHERE campaign = $1 AND (retries > 0
+             OR state IN ('silent', 'refused', 'failed', 'rolled-back', 'rollback-failed'))
+         ORDER BY terminal"
+    );
+    let mut differences = Differences::default();
+    for before in all_rows(tx.rows(select, vec![text(campaign)]).await?)? {
+        if before.standing.counts_as_bad() && !before.standing.acknowledged {
+            let now = Standing { acknowledged: true, ..before.standing.clone() };
+            put_standing(tx, &before, &now, &mut differences).await?;
+        }
+    }
+    differences.write(tx).await
 }
 
 /// Writes what is now known, and counts it.

@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use super::session::{
     Access, Database, Row, Transaction, code, flag, int, json, maybe_text, text, time,
 };
-use super::tally::Differences;
+use super::tally::{Differences, upheavals};
 use super::{SqlRegistry, audit, finish, read, stores, transaction, write};
 use crate::calendar::scope::Scope;
 use crate::calendar::{Entry, Kind};
@@ -154,6 +154,9 @@ async fn put(
     if count > STANDING_MAX {
         return Ok(Err(CalendarRefused::TooMany { scope: scope.clone(), count }));
     }
+    if !dry && effects.iter().any(|it| *it != Effect::Unchanged) {
+        tell_plans(tx).await?;
+    }
     let changed = entries.iter().zip(&effects).filter(|(_, it)| **it != Effect::Unchanged);
     for (entry, _) in changed.filter(|_| !dry) {
         if let Some(before) = before(entry) {
@@ -161,9 +164,6 @@ async fn put(
         }
         insert(tx, scope, entry, by).await?;
         audit::append(tx, by, "calendar-set", object(scope, entry)).await?;
-    }
-    if !dry && effects.iter().any(|it| *it != Effect::Unchanged) {
-        tell_plans(tx).await?;
     }
     Ok(Ok(effects))
 }
@@ -182,10 +182,14 @@ async fn check_scope(tx: &mut Transaction, scope: &Scope) -> Result<()> {
 }
 
 async fn insert(tx: &mut Transaction, scope: &Scope, entry: &Entry, by: &By) -> Result<()> {
-    let insert = "INSERT INTO calendars (scope, subject, kind, uid, version, rule, summary, set_at,
-             set_by, set_why)
+    let insert = concat!(
+        "INSERT INTO calendars (scope, subject, kind, uid, version, rule, summary, set_at,
+             set_by, set_why, upheavals)
          VALUES ($1, $2, $3, $4, 1 + (SELECT COALESCE(MAX(version), 0) FROM calendars
-             WHERE scope = $1 AND subject = $2 AND kind = $3 AND uid = $4), $5, $6, $7, $8, $9)";
+             WHERE scope = $1 AND subject = $2 AND kind = $3 AND uid = $4), $5, $6, $7, $8, $9, ",
+        upheavals!(),
+        ")"
+    );
     let values = vec![
         text(scope.word()),
         text(scope.subject()),
@@ -202,7 +206,11 @@ async fn insert(tx: &mut Transaction, scope: &Scope, entry: &Entry, by: &By) -> 
 }
 
 async fn end(tx: &mut Transaction, number: u64, by: &By) -> Result<()> {
-    let update = "UPDATE calendars SET ended_at = $2, ended_by = $3, ended_why = $4 WHERE id = $1";
+    let update = concat!(
+        "UPDATE calendars SET ended_at = $2, ended_by = $3, ended_why = $4, upheavals = ",
+        upheavals!(),
+        " WHERE id = $1"
+    );
     let values = vec![int(number), time(by.at), text(&by.who), text(&by.why)];
     tx.execute(update, values).await?;
     Ok(())
@@ -213,13 +221,14 @@ async fn remove(tx: &mut Transaction, number: u64, by: &By) -> Result<Refused<Ke
     if ended.is_some() {
         return Ok(Err(CalendarRefused::Ended { number, uid: entry.uid, scope }));
     }
+    tell_plans(tx).await?;
     end(tx, number, by).await?;
     audit::append(tx, by, "calendar-removed", object(&scope, &entry)).await?;
-    tell_plans(tx).await?;
     Ok(Ok(known(tx, number).await?))
 }
 
-/// Plans decide by it about many terminals.
+/// Plans decide by it about many terminals. Before anything is written: what is has the count that
+/// this makes.
 async fn tell_plans(tx: &mut Transaction) -> Result<()> {
     let mut differences = Differences::default();
     differences.upheaval();

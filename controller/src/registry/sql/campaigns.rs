@@ -202,14 +202,14 @@ pub(super) async fn start(
         AfterStart::Run => CampaignEvent::Start,
         AfterStart::AwaitApproval => CampaignEvent::AskForApproval,
     };
-    move_on(tx, id, CampaignState::Draft, event, by).await?;
+    let policy = move_on(tx, id, CampaignState::Draft, event, by).await?.policy;
     let ids: Vec<u8> = start.members.iter().flat_map(|id| *id.as_bytes()).collect();
     let insert = "INSERT INTO memberships (campaign, digest, ids) VALUES ($1, $2, $3)";
     tx.execute(insert, vec![text(id), text(Digest::of(&ids)), bytes(&ids)]).await?;
     put_batch(tx, &start.batch).await?;
     waves::add(tx, id, &start.waves).await?;
     if start.then == AfterStart::Run {
-        waves::open_first(tx, id, by.at).await?;
+        waves::open_first(tx, id, policy.begins_at(by.at)).await?;
     }
     let update = "UPDATE campaigns SET started_at = $2, not_after = $3, members = $4, root = $5,
              batch = $6
@@ -235,7 +235,7 @@ pub(super) async fn move_on(
     by: &By,
 ) -> Result<Campaign> {
     let seen = known(tx, id).await?;
-    let Campaign { state: found, ref change, .. } = seen;
+    let Campaign { state: found, ref change, ref policy, .. } = seen;
     let moved = || RegistryError::CampaignMoved { campaign: id, expected, found };
     if found != expected {
         return Err(moved());
@@ -272,7 +272,7 @@ pub(super) async fn move_on(
     }
     match event {
         CampaignEvent::Resume => orders::wake(tx, id, by.at).await?,
-        CampaignEvent::Approve => waves::open_first(tx, id, by.at).await?,
+        CampaignEvent::Approve => waves::open_first(tx, id, policy.begins_at(by.at)).await?,
         CampaignEvent::Start
         | CampaignEvent::AskForApproval
         | CampaignEvent::Pause

@@ -9,7 +9,7 @@ use super::code::Code as _;
 use super::session::{Row, Transaction, code, int, json, list, text, time, with_id_list};
 use super::tally::Differences;
 use super::{assignments, audit, campaigns, guards, scheduling};
-use crate::campaign::assignment::{AssignmentState, Fact};
+use crate::campaign::assignment::{AssignmentState, Fact, Standing};
 use crate::campaign::state::{CampaignEvent, CampaignState};
 use crate::registry::RegistryError;
 use crate::registry::audit::By;
@@ -46,6 +46,10 @@ pub(super) async fn reprioritise(
     let why = format!("class {}, at most {max_parallel} at a time; {}", class.code(), by.why);
     let by = By { why: why.trim_end_matches("; ").to_owned(), ..by.clone() };
     audit::append(tx, &by, "campaign-reprioritised", seen.id).await?;
+    // Whoever waits behind others may be the first now, of this campaign and of those.
+    let mut differences = Differences::default();
+    differences.upheaval();
+    differences.write(tx).await?;
     campaigns::known(tx, seen.id).await
 }
 
@@ -91,8 +95,9 @@ pub(super) async fn skip(
         if tx.execute(insert, values).await? == 0 {
             continue;
         }
-        if !released.iter().any(|it| it.terminal == *terminal) {
-            differences.skipped(campaign, *wave, 1);
+        match released.iter().find(|it| it.terminal == *terminal) {
+            Some(it) => leave_out(tx, it, &mut differences).await?,
+            None => differences.skipped(campaign, *wave, 1),
         }
         differences.changed(*terminal);
         audit::append(tx, by, "terminal-skipped", format!("{campaign} {terminal}")).await?;
@@ -127,11 +132,30 @@ pub(super) async fn unskip(
         audit::append(tx, by, "terminal-taken-in", format!("{campaign} {terminal}")).await?;
         back += 1;
     }
-    for it in released {
+    for mut it in released {
+        let now = Standing { left_out: false, ..it.standing.clone() };
+        assignments::put_standing(tx, &it, &now, &mut differences).await?;
+        it.standing = now;
         comes_again(tx, &it, by.at, &mut differences).await?;
     }
     differences.write(tx).await?;
     Ok(back)
+}
+
+/// Of one that was released: it is not tried again, and its wave does not wait for it once it has
+/// ended. What it comes to all the same counts.
+async fn leave_out(
+    tx: &mut Transaction,
+    it: &Assignment,
+    differences: &mut Differences,
+) -> Result<()> {
+    if it.again {
+        let update = "UPDATE assignments SET again = 0 WHERE order_id = $1";
+        tx.execute(update, vec![text(it.order)]).await?;
+        differences.again(it.campaign, it.wave, -1);
+    }
+    let now = Standing { left_out: true, ..it.standing.clone() };
+    assignments::put_standing(tx, it, &now, differences).await
 }
 
 /// What was taken back of one terminal, for a reason that holds no longer, comes again as what a

@@ -283,8 +283,8 @@ async fn takes_next_number(tx: &mut Transaction, order: &NewOrder, at: UnixTime)
 
 async fn insert(tx: &mut Transaction, order: &NewOrder, at: UnixTime) -> Result<()> {
     let insert = "INSERT INTO orders (id, terminal, epoch, stream, seq, campaign, purpose, attempt,
-             batch, signed, not_after, made_at, owed, sends)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, 1, 0)";
+             batch, signed, not_after, made_at, owed, sends, upheavals)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, 1, 0, $13)";
     let values = vec![
         text(order.id),
         text(order.terminal),
@@ -298,6 +298,7 @@ async fn insert(tx: &mut Transaction, order: &NewOrder, at: UnixTime) -> Result<
         bytes(order.signed.as_slice()),
         time(order.not_after),
         time(at),
+        int(order.upheavals),
     ];
     tx.execute(insert, values).await?;
     Ok(())

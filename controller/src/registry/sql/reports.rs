@@ -12,7 +12,7 @@ use shared::digest::Digest;
 use shared::document::receipt::{Receipt, Said as Answer};
 use shared::id::{OrderId, TerminalId};
 use shared::limits::short_text;
-use shared::message::{Hello, Locked, SignedBytes, Suspicion, Telemetry};
+use shared::message::{Hello, Locked, Progress, SignedBytes, Suspicion, Telemetry};
 use shared::outcome::Outcome;
 use shared::time::UnixTime;
 
@@ -190,7 +190,10 @@ impl Work {
         match report {
             Report::Progress(progress) => {
                 if let Some(order) = self.orders.get_mut(&progress.order) {
-                    order.learn(heard.terminal, Fact::Progress(progress.clone()));
+                    // A terminal whose clock runs ahead has done nothing in the future; it would
+                    // never be missed.
+                    let progress = Progress { at: progress.at.min(heard.at), ..progress.clone() };
+                    order.learn(heard.terminal, Fact::Progress(progress));
                 }
                 Ok(())
             }

@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use super::session::{
     Access, Database, Row, Transaction, Value, int, list, maybe_text, text, time, with_id_list,
 };
-use super::tally::Differences;
+use super::tally::{Differences, upheavals};
 use super::{SqlRegistry, audit, finish, read, transaction, write};
 use crate::pacing::Limit;
 use crate::registry::RegistryError;
@@ -154,5 +154,10 @@ async fn describe(
     let mut differences = Differences::default();
     differences.upheaval();
     differences.write(tx).await?;
+    if before.described.region != described.region {
+        // What was ordered there may not know the freezes of its new region.
+        let update = concat!("UPDATE stores SET upheavals = ", upheavals!(), " WHERE id = $1");
+        tx.execute(update, vec![text(name)]).await?;
+    }
     known(tx, name).await
 }

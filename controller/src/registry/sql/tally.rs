@@ -28,6 +28,17 @@ const CONTRADICTED: &str = "contradicted";
 const RETRIED: &str = "retried";
 const AGAIN: &str = "again";
 const SKIPPED: &str = "skipped";
+const LEFT_OUT: &str = "left-out";
+const ACKNOWLEDGED: &str = "acknowledged";
+
+/// The fleet's count of upheavals, within a statement.
+macro_rules! upheavals {
+    () => {
+        "(SELECT COALESCE(MAX(count), 0) FROM counters
+             WHERE scope = 'fleet' AND name = 'upheavals')"
+    };
+}
+pub(super) use upheavals;
 
 /// Differences, gathered so that a transaction writes each counter once.
 #[derive(Debug, Default)]
@@ -122,6 +133,8 @@ impl Differences {
                 self.add(&scope, LATE, by * i64::from(standing.is_late_success()));
                 self.add(&scope, CONTRADICTED, by * i64::from(standing.contradicted));
                 self.add(&scope, RETRIED, by * i64::from(standing.is_retry_of_bad()));
+                self.add(&scope, ACKNOWLEDGED, by * i64::from(standing.is_acknowledged()));
+                self.add(&scope, LEFT_OUT, by * i64::from(standing.is_untried_and_left_out()));
             }
             if let Some(reason) = standing.waits_for() {
                 self.add(scope_of_waiting(campaign), reason.code(), by);
@@ -256,8 +269,10 @@ async fn assignments(tx: &mut Transaction, scope: &str) -> Result<CampaignTally>
         late_successes: count(LATE),
         contradictions: count(CONTRADICTED),
         retried: count(RETRIED),
+        acknowledged: count(ACKNOWLEDGED),
         again: count(AGAIN),
         skipped: count(SKIPPED),
+        left_out: count(LEFT_OUT),
         waiting: BTreeMap::new(),
     })
 }

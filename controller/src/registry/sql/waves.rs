@@ -4,7 +4,7 @@ use shared::id::CampaignId;
 use shared::time::UnixTime;
 
 use super::session::{Row, Transaction, int, json, text, time};
-use super::{campaigns, tally};
+use super::{assignments, campaigns, tally};
 use crate::campaign::gate;
 use crate::campaign::state::{self, CampaignEvent, CampaignState};
 use crate::campaign::wave::{Wave, Whom};
@@ -18,8 +18,7 @@ type Result<T> = std::result::Result<T, RegistryError>;
 const WHO: &str = "gate";
 
 pub(super) async fn add(tx: &mut Transaction, campaign: CampaignId, waves: &[Wave]) -> Result<()> {
-    let insert = "INSERT INTO campaign_waves (campaign, wave, size, whom, acknowledged)
-         VALUES ($1, $2, $3, $4, 0)";
+    let insert = "INSERT INTO campaign_waves (campaign, wave, size, whom) VALUES ($1, $2, $3, $4)";
     for (number, wave) in waves.iter().enumerate() {
         let values = vec![text(campaign), int(number), int(wave.size), text(whom_text(&wave.whom))];
         tx.execute(insert, values).await?;
@@ -53,7 +52,7 @@ fn whom(text: String) -> Result<Whom> {
     }
 }
 
-/// The campaign runs now.
+/// The campaign runs from this moment on.
 pub(super) async fn open_first(
     tx: &mut Transaction,
     campaign: CampaignId,
@@ -66,7 +65,7 @@ pub(super) async fn open_first(
 }
 
 pub(super) async fn of(tx: &mut Transaction, campaign: CampaignId) -> Result<Vec<WaveStanding>> {
-    let select = "SELECT wave, size, whom, opened_at, reached_at, passed_at, acknowledged
+    let select = "SELECT wave, size, whom, opened_at, reached_at, passed_at
          FROM campaign_waves WHERE campaign = $1 ORDER BY wave";
     let mut waves = Vec::new();
     for row in tx.rows(select, vec![text(campaign)]).await? {
@@ -87,7 +86,6 @@ async fn standing(
         opened_at: row.maybe_time()?,
         reached_at: row.maybe_time()?,
         passed_at: row.maybe_time()?,
-        acknowledged: row.number()?,
         tally: tally::wave(tx, campaign, number).await?,
     })
 }
@@ -154,7 +152,8 @@ pub(super) async fn stop(tx: &mut Transaction, id: CampaignId, tripped: Tripped)
     Ok(())
 }
 
-/// Whatever has ended badly so far is let pass, where that is as many as the person knew of.
+/// Whatever has ended badly so far is let pass, where that is as many as the person knew of. Each
+/// is marked: what is let pass and ends well after all makes no room for another failure.
 pub(super) async fn resume(
     tx: &mut Transaction,
     campaign: CampaignId,
@@ -167,11 +166,6 @@ pub(super) async fn resume(
     if bad != known {
         return Err(RegistryError::OtherFailures { campaign, known, bad });
     }
-    for wave in of(tx, campaign).await? {
-        let update =
-            "UPDATE campaign_waves SET acknowledged = $3 WHERE campaign = $1 AND wave = $2";
-        let values = vec![text(campaign), int(wave.number), int(wave.tally.bad())];
-        tx.execute(update, values).await?;
-    }
+    assignments::let_pass(tx, campaign).await?;
     Ok(resumed)
 }
