@@ -339,17 +339,10 @@ impl Standing {
             ((AssignmentState::Cancelled, at), _) if self.halted_at.is_some() && !self.left_out => {
                 (AssignmentState::Withdrawn, at)
             }
-            ((AssignmentState::Succeeded, _), Some(at)) => {
-                let comes_again = !self.left_out;
-                (
-                    if comes_again {
-                        AssignmentState::Reverted
-                    } else {
-                        AssignmentState::Cancelled
-                    },
-                    at,
-                )
+            ((AssignmentState::Succeeded, _), Some(at)) if self.left_out => {
+                (AssignmentState::Cancelled, at)
             }
+            ((AssignmentState::Succeeded, _), Some(at)) => (AssignmentState::Reverted, at),
             (other, _) => other,
         }
     }

@@ -368,10 +368,8 @@ impl CampaignTally {
         self.sum(AssignmentState::takes_a_place)
     }
 
-    /// Ends of terminals that were reached: what a rate of success is a rate of.
+    /// Those that have succeeded or ended badly: what a rate of success is a rate of.
     pub fn attempted(&self) -> u64 {
-        let nothing_tried =
-            [AssignmentState::Unreached, AssignmentState::Withdrawn, AssignmentState::Reverted];
-        self.sum(|state| state.is_end() && !nothing_tried.contains(&state))
+        self.in_state(AssignmentState::Succeeded) + self.bad()
     }
 }

@@ -206,10 +206,10 @@ pub(super) async fn what_was_signed_before_a_new_enrolment_counts_for_orders_of_
     };
     let earlier = |order| {
         let outcome = Outcome::Succeeded { now: SUSPENDED.to_owned() };
-        match finished(order, outcome, 20) {
-            Report::Receipt { receipt, signed } => Report::OfEarlierKey { receipt, signed },
-            other => panic!("{other:?} is no receipt"),
-        }
+        let Report::Receipt { receipt, signed } = finished(order, outcome, 20) else {
+            panic!("it is a receipt");
+        };
+        Report::OfEarlierKey { receipt, signed }
     };
     followed::hear(registry, 1, earlier(stop)).await;
     assert_eq!(service().await, Service::Suspended);
