@@ -277,14 +277,15 @@ fn silence(change: &Change) -> Option<Silence> {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use shared::change::rebind::Reason;
     use shared::change::{Ping, Suspend};
     use shared::id::RequestId;
 
     use super::*;
 
-    fn suspend(is_given_up: bool) -> Change {
+    /// With its cut-off at 100.
+    pub(crate) fn suspend(is_given_up: bool) -> Change {
         Change::Suspend(Box::new(Suspend {
             request: RequestId::from_bytes([1; 16]),
             reason: Reason::ContractEnd,

@@ -563,25 +563,8 @@ fn is_for_whom_it_finds(
 
 #[cfg(test)]
 mod tests {
-    use shared::change::Suspend;
-    use shared::change::rebind::Reason;
-    use shared::id::RequestId;
-
     use super::*;
-
-    fn suspend(is_given_up: bool) -> Change {
-        Change::Suspend(Box::new(Suspend {
-            request: RequestId::from_bytes([1; 16]),
-            reason: Reason::ContractEnd,
-            ordered_by: String::new(),
-            note: String::new(),
-            cut_off: UnixTime(100),
-            fallback: String::new(),
-            resume_expected: None,
-            delay: None,
-            is_given_up,
-        }))
-    }
+    use crate::kind::tests::suspend;
 
     #[test]
     fn what_stops_a_terminal_that_was_given_up_is_not_for_where_it_is_set_up_anew() {

@@ -161,20 +161,7 @@ pub(super) async fn what_a_stopped_terminal_owes_is_kept_until_it_has_settled_or
 pub(super) async fn a_terminal_has_stopped_by_the_order_that_stopped_it_whichever_took_over(
     registry: &dyn Registry,
 ) {
-    enrol(registry, 1, 1).await;
-    for number in 1..=2 {
-        accepted_to(registry, number, RequestKind::Suspend).await;
-    }
-    add(registry, 1, 1, suspend(false)).await.expect("nothing is in its way");
-    start(registry, 1).await;
-    add(registry, 2, 2, suspend(true)).await.expect("it takes the place of the one that waits");
-    start(registry, 2).await;
-    let stopped = Evidence {
-        step: "stop".to_owned(),
-        at: UnixTime(31),
-        note: "trading is stopped".to_owned(),
-        digest: None,
-    };
+    let stopped = one_takes_over(registry).await;
     let end_of = |campaign, outcome, evidence| {
         said(order_id(campaign, 1, 1), Said::Finished { outcome, evidence }, 45)
     };
@@ -188,6 +175,24 @@ pub(super) async fn a_terminal_has_stopped_by_the_order_that_stopped_it_whicheve
     assert_eq!(counts(registry, 2, 50).await, (1, 0), "it has its time still");
     watch::look(registry, UnixTime(SETTLED_BY.0 + 1)).await.expect("it is looked at");
     assert_eq!(counts(registry, 2, 50).await, (1, 1));
+}
+
+/// A second suspension takes over from the first; gives how the first tells that it had stopped.
+async fn one_takes_over(registry: &dyn Registry) -> Evidence {
+    enrol(registry, 1, 1).await;
+    for number in 1..=2 {
+        accepted_to(registry, number, RequestKind::Suspend).await;
+    }
+    add(registry, 1, 1, suspend(false)).await.expect("nothing is in its way");
+    start(registry, 1).await;
+    add(registry, 2, 2, suspend(true)).await.expect("it takes the place of the one that waits");
+    start(registry, 2).await;
+    Evidence {
+        step: "stop".to_owned(),
+        at: UnixTime(31),
+        note: "trading is stopped".to_owned(),
+        digest: None,
+    }
 }
 
 /// How many take part in this campaign, and how many of them owe for too long.
@@ -213,20 +218,7 @@ pub(super) async fn what_people_took_back_has_stopped_nothing(registry: &dyn Reg
 pub(super) async fn what_had_stopped_and_was_taken_back_stands_still_no_more(
     registry: &dyn Registry,
 ) {
-    enrol(registry, 1, 1).await;
-    for number in 1..=2 {
-        accepted_to(registry, number, RequestKind::Suspend).await;
-    }
-    add(registry, 1, 1, suspend(false)).await.expect("nothing is in its way");
-    start(registry, 1).await;
-    add(registry, 2, 2, suspend(true)).await.expect("it takes the place of the one that waits");
-    start(registry, 2).await;
-    let stopped = Evidence {
-        step: "stop".to_owned(),
-        at: UnixTime(31),
-        note: "trading is stopped".to_owned(),
-        digest: None,
-    };
+    let stopped = one_takes_over(registry).await;
     let taken_back = Outcome::RolledBack {
         failure: Failure {
             code: FailureCode::Withdrawn,

@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use super::session::{
     Access, Database, Row, Transaction, code, flag, int, json, maybe_text, text, time,
 };
-use super::tally::{Differences, upheavals};
+use super::tally::{self, upheavals};
 use super::{SqlRegistry, audit, finish, read, stores, transaction, write};
 use crate::calendar::scope::Scope;
 use crate::calendar::{Entry, Kind};
@@ -155,7 +155,8 @@ async fn put(
         return Ok(Err(CalendarRefused::TooMany { scope: scope.clone(), count }));
     }
     if !dry && effects.iter().any(|it| *it != Effect::Unchanged) {
-        tell_plans(tx).await?;
+        // Before anything is written: what is has the count that this makes.
+        tally::upheaval(tx).await?;
     }
     let changed = entries.iter().zip(&effects).filter(|(_, it)| **it != Effect::Unchanged);
     for (entry, _) in changed.filter(|_| !dry) {
@@ -221,18 +222,10 @@ async fn remove(tx: &mut Transaction, number: u64, by: &By) -> Result<Refused<Ke
     if ended.is_some() {
         return Ok(Err(CalendarRefused::Ended { number, uid: entry.uid, scope }));
     }
-    tell_plans(tx).await?;
+    tally::upheaval(tx).await?;
     end(tx, number, by).await?;
     audit::append(tx, by, "calendar-removed", object(&scope, &entry)).await?;
     Ok(Ok(known(tx, number).await?))
-}
-
-/// Plans decide by it about many terminals. Before anything is written: what is has the count that
-/// this makes.
-async fn tell_plans(tx: &mut Transaction) -> Result<()> {
-    let mut differences = Differences::default();
-    differences.upheaval();
-    differences.write(tx).await
 }
 
 /// As the audit log names it.

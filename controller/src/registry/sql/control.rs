@@ -7,7 +7,7 @@ use shared::time::UnixTime;
 
 use super::code::Code as _;
 use super::session::{Row, Transaction, code, int, json, list, text, time, with_id_list};
-use super::tally::Differences;
+use super::tally::{self, Differences};
 use super::{assignments, audit, campaigns, guards, scheduling};
 use crate::campaign::assignment::{AssignmentState, Fact, Standing};
 use crate::campaign::state::{CampaignEvent, CampaignState};
@@ -47,9 +47,7 @@ pub(super) async fn reprioritise(
     let by = By { why: why.trim_end_matches("; ").to_owned(), ..by.clone() };
     audit::append(tx, &by, "campaign-reprioritised", seen.id).await?;
     // Whoever waits behind others may be the first now, of this campaign and of those.
-    let mut differences = Differences::default();
-    differences.upheaval();
-    differences.write(tx).await?;
+    tally::upheaval(tx).await?;
     campaigns::known(tx, seen.id).await
 }
 

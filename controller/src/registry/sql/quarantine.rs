@@ -14,7 +14,7 @@ use shared::id::{CampaignId, TerminalId};
 use shared::time::UnixTime;
 
 use super::session::{Transaction, list, text, time, with_id_list};
-use super::tally::Differences;
+use super::tally::{self, Differences};
 use super::{alarms, audit};
 use crate::campaign::assignment::AssignmentState;
 use crate::registry::RegistryError;
@@ -124,7 +124,7 @@ pub(super) async fn moved(
     }
     look(tx, &now, by.at).await?;
     if now != before {
-        note_change(tx).await?;
+        tally::upheaval(tx).await?;
     }
     Ok(())
 }
@@ -135,7 +135,7 @@ pub(super) async fn swapped(tx: &mut Transaction, terminal: TerminalId, by: &By)
         return Ok(());
     }
     audit::append(tx, by, BEGAN, terminal).await?;
-    note_change(tx).await
+    tally::upheaval(tx).await
 }
 
 /// It is over for this terminal: what is owed to it goes out again.
@@ -145,7 +145,7 @@ pub(super) async fn ended(tx: &mut Transaction, terminal: TerminalId, by: &By) -
     end_alarms(tx, terminal, by.at, &mut differences).await?;
     differences.write(tx).await?;
     wake(tx, terminal, by.at).await?;
-    note_change(tx).await
+    tally::upheaval(tx).await
 }
 
 /// All terminals in quarantine are looked at again.
@@ -245,11 +245,4 @@ async fn wake(tx: &mut Transaction, terminal: TerminalId, at: UnixTime) -> Resul
              AND id IN (SELECT terminal FROM orders WHERE owed = 1)";
     tx.execute(update, vec![text(terminal), time(at)]).await?;
     Ok(())
-}
-
-/// Campaigns that hold somebody back look again.
-async fn note_change(tx: &mut Transaction) -> Result<()> {
-    let mut differences = Differences::default();
-    differences.upheaval();
-    differences.write(tx).await
 }

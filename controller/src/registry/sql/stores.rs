@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use super::session::{
     Access, Database, Row, Transaction, Value, int, list, maybe_text, text, time, with_id_list,
 };
-use super::tally::{Differences, upheavals};
+use super::tally::{self, upheavals};
 use super::{SqlRegistry, audit, finish, read, transaction, write};
 use crate::pacing::Limit;
 use crate::registry::RegistryError;
@@ -151,9 +151,7 @@ async fn describe(
     ];
     tx.execute(update, values).await?;
     audit::append(tx, by, "store-described", name).await?;
-    let mut differences = Differences::default();
-    differences.upheaval();
-    differences.write(tx).await?;
+    tally::upheaval(tx).await?;
     if before.described.region != described.region {
         // What was ordered there may not know the freezes of its new region.
         let update = concat!("UPDATE stores SET upheavals = ", upheavals!(), " WHERE id = $1");

@@ -211,6 +211,14 @@ pub(super) async fn changed(tx: &mut Transaction, terminal: TerminalId) -> Resul
     differences.write(tx).await
 }
 
+/// Something has changed by which plans decide about many terminals, and nothing else that is
+/// counted.
+pub(super) async fn upheaval(tx: &mut Transaction) -> Result<()> {
+    let mut differences = Differences::default();
+    differences.upheaval();
+    differences.write(tx).await
+}
+
 async fn counters(tx: &mut Transaction, scope: &str) -> Result<BTreeMap<String, u64>> {
     let rows = tx.rows("SELECT name, count FROM counters WHERE scope = $1", vec![text(scope)]);
     rows.await?.into_iter().map(|mut row| Ok((row.text()?, row.number()?))).collect()
